@@ -1,0 +1,88 @@
+//! The command line: one module per subcommand, each from parsed flags to an [`console::Answer`].
+//!
+//! Every command takes `--format` and `-q`/`-v`, asks nothing, and ends with one of the codes in [`exit`].
+
+mod console;
+pub mod exit;
+mod init;
+mod keygen;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use console::{Answer, Console, Failure, Format, Loudness};
+use exit::Exit;
+
+/// Policy-as-code for what AI agents may do
+///
+/// Stopgate turns risk rules for every tool, operation and profile into one signed bundle, which the sidecar enforces
+/// before an agent acts. This command checks, tests, explains and builds that policy.
+#[derive(Debug, Parser)]
+#[command(name = "stopgate", version, propagate_version = true, after_help = AFTER_HELP, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    loudness: Loudness,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+First steps:
+  stopgate init policies           write a small repository that passes
+  stopgate check policies          every mistake, with file, line and what to write instead
+  stopgate test policies           run the decision tables, and every pair they do not name
+  stopgate matrix policies         who may do what, on one page
+
+Exit codes: 0 fine, 1 the tool failed, 2 usage, 3 policy invalid, 4 a policy test failed, 5 review needed,
+6 undecided, 7 stored differs from reviewed, 8 signature or trust failure.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Args),
+    Keygen(keygen::Args),
+}
+
+impl Command {
+    /// Name, format and outcome of the command; the format also shapes the outcome of a failure.
+    fn run(&self, console: &Console) -> (&'static str, Format, Result<Answer, Failure>) {
+        match self {
+            Self::Init(args) => ("init", args.format, init::run(args)),
+            Self::Keygen(args) => ("keygen", args.format, keygen::run(args)),
+        }
+    }
+}
+
+/// The policy repository a command works on.
+#[derive(Debug, clap::Args)]
+struct Repository {
+    /// Folder with stopgate.yaml
+    #[arg(value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) => {
+            let exit = if answer.use_stderr() { Exit::Usage } else { Exit::Fine };
+            return if answer.print().is_ok() { exit.into() } else { Exit::Failed.into() };
+        }
+    };
+    let console = Console::new(cli.loudness);
+    let (name, format, outcome) = cli.command.run(&console);
+    match outcome {
+        Ok(answer) => answer.deliver(),
+        Err(failure) => failure.deliver(name, format),
+    }
+    .into()
+}
+
+/// The whole command line as data, for the reference page.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}

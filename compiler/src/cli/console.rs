@@ -1,0 +1,181 @@
+//! How a run speaks: findings and results go to stdout at its end, progress to stderr while it runs.
+//!
+//! Colour is for terminals only and never when `NO_COLOR` is set; JSON is one object, whatever happened.
+
+use std::error::Error;
+use std::fmt::{self, Write as _};
+use std::io::{IsTerminal as _, Write as _};
+
+use serde::Serialize;
+
+use super::exit::Exit;
+
+/// Flags of every command.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct Loudness {
+    /// Say only results: no progress on stderr
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say more: each step, each passed case, each file
+    #[arg(short, long, global = true)]
+    verbose: bool,
+}
+
+/// Text for people or one JSON object for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// One JSON object
+    Json,
+}
+
+/// What the run knows about who listens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Console {
+    loudness: Loudness,
+    colour: bool,
+    width: usize,
+}
+
+impl Console {
+    /// Reads the terminal and `NO_COLOR` once.
+    pub(crate) fn new(loudness: Loudness) -> Self {
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            && std::env::var_os("TERM").is_none_or(|value| value != "dumb");
+        Self { loudness, colour: wanted && std::io::stdout().is_terminal(), width: 100 }
+    }
+
+    /// Whether text on stdout may be coloured.
+    pub(crate) const fn colour(&self) -> bool {
+        self.colour
+    }
+
+    /// Columns that text is wrapped to. Fixed, so that a log in CI reads like a terminal.
+    pub(crate) const fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Whether `-v` was given.
+    pub(crate) const fn verbose(&self) -> bool {
+        self.loudness.verbose
+    }
+
+    /// One line of progress on stderr; silent with `-q`.
+    pub(crate) fn progress(&self, line: fmt::Arguments<'_>) {
+        if !self.loudness.quiet {
+            say(line);
+        }
+    }
+
+    /// One line on stderr that only `-v` asks for.
+    pub(crate) fn detail(&self, line: fmt::Arguments<'_>) {
+        if self.loudness.verbose {
+            say(line);
+        }
+    }
+}
+
+fn say(line: fmt::Arguments<'_>) {
+    // Progress that nobody can read any more changes no result.
+    let _unread = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// What a command answers.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// How the run ends.
+    pub(crate) exit: Exit,
+    /// Everything for stdout, final newline included.
+    pub(crate) stdout: String,
+}
+
+impl Answer {
+    /// The JSON object of `command`: `stopgate`, `command` and `exit`, then the members of `body`.
+    pub(crate) fn json(command: &str, exit: Exit, body: impl Serialize) -> Result<Self, Failure> {
+        let document = Document { stopgate: 1, command, exit: exit.code(), body };
+        let mut stdout = serde_json::to_string_pretty(&document).map_err(Failure::failed)?;
+        stdout.push('\n');
+        Ok(Self { exit, stdout })
+    }
+
+    /// Text for people.
+    pub(crate) const fn text(exit: Exit, stdout: String) -> Self {
+        Self { exit, stdout }
+    }
+
+    /// Writes the answer. A reader that has gone away is not an error of ours; a full disk is.
+    pub(crate) fn deliver(&self) -> Exit {
+        let mut out = std::io::stdout().lock();
+        match out.write_all(self.stdout.as_bytes()).and_then(|()| out.flush()) {
+            Ok(()) => self.exit,
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => self.exit,
+            Err(error) => {
+                say(format_args!("error: stdout cannot be written: {error}"));
+                Exit::Failed
+            }
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a, T> {
+    stopgate: u32,
+    command: &'a str,
+    exit: u8,
+    #[serde(flatten)]
+    body: T,
+}
+
+/// Why a command could not answer.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    error: Box<dyn Error + Send + Sync>,
+    help: Option<String>,
+}
+
+impl Failure {
+    /// A failure that ends with `exit`.
+    pub(crate) fn new(exit: Exit, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { exit, error: error.into(), help: None }
+    }
+
+    /// The world failed: exit 1.
+    pub(crate) fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(Exit::Failed, error)
+    }
+
+    /// The command was used wrongly: exit 2.
+    pub(crate) fn usage(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(Exit::Usage, error)
+    }
+
+    /// Adds what to do about it.
+    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Says it on stderr, and as the command's JSON object on stdout if that was asked for.
+    pub(crate) fn deliver(&self, command: &str, format: Format) -> Exit {
+        let mut message = self.error.to_string();
+        let mut source = self.error.source();
+        while let Some(error) = source {
+            // Writing to a string cannot fail.
+            let _always_fits = write!(message, ": {error}");
+            source = error.source();
+        }
+        say(format_args!("error: {message}"));
+        if let Some(help) = &self.help {
+            say(format_args!("help: {help}"));
+        }
+        match format {
+            Format::Text => self.exit,
+            Format::Json => {
+                let body = serde_json::json!({"error": message, "help": self.help});
+                Answer::json(command, self.exit, body).map_or(Exit::Failed, |answer| answer.deliver())
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! `stopgate init`: a small repository to begin with.
+
+use std::path::PathBuf;
+
+use super::console::{Answer, Failure, Format};
+use super::exit::Exit;
+use crate::init::{InitError, MINIMAL, init};
+
+/// Write a small policy repository that passes check and test
+///
+/// One document of each kind for a made-up ticket system, with comments that say what each key does. Nothing is ever
+/// overwritten.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  stopgate init policies && stopgate test policies")]
+pub(super) struct Args {
+    /// Folder of the new repository; made if it is not there
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
+    let written = init(&args.dir, MINIMAL)?;
+    let written: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
+    let dir = args.dir.display();
+    let next = [
+        format!("stopgate check {dir}"),
+        format!("stopgate test {dir}"),
+        format!("stopgate matrix {dir}"),
+    ];
+    match args.format {
+        Format::Json => Answer::json("init", Exit::Fine, serde_json::json!({"written": written, "next": next})),
+        Format::Text => {
+            let text = format!(
+                "wrote {}\n\nnext:\n  {}\n\nThen put your own MCP server into catalog/, run `stopgate lock`, and write rules for it.\n",
+                written.join("\n      "),
+                next.join("\n  "),
+            );
+            Ok(Answer::text(Exit::Fine, text))
+        }
+    }
+}
+
+impl From<InitError> for Failure {
+    fn from(error: InitError) -> Self {
+        match error {
+            InitError::Exists { .. } => Self::usage(error).with_help("name a folder without a policy repository"),
+            InitError::Io { .. } => Self::failed(error),
+        }
+    }
+}

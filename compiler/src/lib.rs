@@ -1,0 +1,10 @@
+//! Everything that happens to policy before it is published, as plain functions, and the command line over them.
+//!
+//! [`workspace`] is the only reader of the repository's disk; the passes take values and return values; [`cli`]
+//! turns them into text, JSON and exit codes. What is tested or explained is always a bundle opened as the sidecar
+//! opens it, never the documents themselves.
+
+pub mod cli;
+pub mod init;
+pub mod key;
+pub mod workspace;

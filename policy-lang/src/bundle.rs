@@ -1,0 +1,37 @@
+//! The compiled artefact: immutable, addressed by its digest, signed, one file.
+//!
+//! [`assemble`] makes one from a checked policy; [`Bundle::open`] is the only way to get a [`Bundle`], and it verifies
+//! everything: the layout byte for byte, the digest of each part, every signature, the publisher's threshold. There
+//! is no path on which an unsigned or altered bundle decides anything.
+
+mod archive;
+mod assemble;
+pub mod dsse;
+mod open;
+mod parts;
+pub mod root;
+
+pub use assemble::{AssembleError, Unsigned, assemble};
+pub use open::{Bundle, BundleError};
+pub(crate) use open::{LoadedOperation, LoadedTool};
+pub use root::TrustRoot;
+
+use crate::json::Limits;
+
+/// Bounds of every JSON document inside and beside a bundle.
+const DOCUMENT_LIMITS: Limits = Limits { bytes: 16 * 1024 * 1024, depth: 40, members: 1 << 20 };
+
+/// Largest bundle, in bytes.
+pub const MAX_BUNDLE_BYTES: usize = 256 * 1024 * 1024;
+
+const MANIFEST: &str = "manifest.json";
+const ENVELOPE: &str = "bundle.dsse.json";
+const CATALOG: &str = "catalog.json";
+const POLICY: &str = "policy.json";
+const SCHEMA: &str = "schema.cedarschema";
+const SOURCES: &str = "sources.json";
+const SLICES: &str = "slices/";
+const SLICE_END: &str = ".cedar";
+
+/// The version of [`crate::decide`]'s table that a bundle was compiled for.
+const DECIDE: i64 = 1;

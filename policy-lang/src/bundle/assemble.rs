@@ -1,0 +1,237 @@
+//! From a checked policy to the parts of a bundle, deterministically: the same policy gives the same bytes.
+
+use std::collections::BTreeMap;
+
+use crate::cedar::{FormError, runtime_schema, slices};
+use crate::digest::Digest;
+use crate::json::Json;
+use crate::policy::{Operations, Policy, Rule, RuleKind};
+use crate::decide::Kind;
+
+use super::archive::{Parts, pack};
+use super::dsse::{self, Envelope, Signature};
+use super::parts::{
+    CalendarPart, CatalogPart, CeilingPart, OperationPart, PolicyPart, ProfilePart, RulePart, SourcePart, SourcesPart,
+    SurfacePart, ToolPart,
+};
+use super::{CATALOG, DECIDE, ENVELOPE, MANIFEST, POLICY, SCHEMA, SLICE_END, SLICES, SOURCES};
+
+/// A bundle that nobody has signed yet. It decides nothing: only [`super::Bundle::open`] makes what `decide` takes.
+#[derive(Debug, Clone)]
+pub struct Unsigned {
+    parts: Parts,
+    digest: Digest,
+    statement: Vec<u8>,
+}
+
+/// Why a policy cannot be assembled.
+#[derive(Debug, thiserror::Error)]
+pub enum AssembleError {
+    /// A rule without a match form.
+    #[error("a rule cannot be compiled")]
+    Form(#[from] FormError),
+    /// A part that cannot be written as JSON.
+    #[error("a part cannot be written")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Compiles `policy`.
+///
+/// # Errors
+/// [`AssembleError`]: the policy has passed its checks, so this is a fault of the compiler, not of the author.
+pub fn assemble(policy: &Policy) -> Result<Unsigned, AssembleError> {
+    let mut parts = vec![
+        (CATALOG.to_owned(), serde_json::to_vec(&catalog(policy)?)?),
+        (POLICY.to_owned(), serde_json::to_vec(&policy_part(policy))?),
+        (SCHEMA.to_owned(), runtime_schema(policy).into_bytes()),
+        (SOURCES.to_owned(), serde_json::to_vec(&sources(policy))?),
+    ];
+    let slices = slices(policy)?.into_iter().filter(|(_, text)| !text.is_empty());
+    parts.extend(slices.map(|(name, text)| (format!("{SLICES}{name}{SLICE_END}"), text.into_bytes())));
+    parts.sort();
+    let manifest = manifest(policy, &parts).canonical().into_bytes();
+    let digest = Digest::of(&manifest);
+    parts.insert(0, (MANIFEST.to_owned(), manifest));
+    let statement = statement(policy, digest).canonical().into_bytes();
+    Ok(Unsigned { parts, digest, statement })
+}
+
+fn object<const N: usize>(members: [(&str, Json); N]) -> Json {
+    Json::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}
+
+fn text(text: impl Into<String>) -> Json {
+    Json::String(text.into())
+}
+
+fn manifest(policy: &Policy, parts: &[(String, Vec<u8>)]) -> Json {
+    let part = |(name, bytes): &(String, Vec<u8>)| {
+        let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+        object([("name", text(name)), ("sha256", text(Digest::of(bytes).hex())), ("size", Json::Integer(size))])
+    };
+    object([
+        ("stopgate_bundle", Json::Integer(1)),
+        ("organisation", text(policy.organisation.as_str())),
+        ("parts", Json::Array(parts.iter().map(part).collect())),
+        ("requires", object([("decide", Json::Integer(DECIDE))])),
+    ])
+}
+
+/// An in-toto statement that names the bundle by its digest. It holds no time and no machine: builds are repeatable.
+fn statement(policy: &Policy, digest: Digest) -> Json {
+    let subject = object([
+        ("name", text(policy.organisation.as_str())),
+        ("digest", object([("sha256", text(digest.hex()))])),
+    ]);
+    object([
+        ("_type", text("https://in-toto.io/Statement/v1")),
+        ("subject", Json::Array(vec![subject])),
+        ("predicateType", text("urn:stopgate:bundle:1")),
+        ("predicate", object([("compiler", text(concat!("stopgate ", env!("CARGO_PKG_VERSION"))))])),
+    ])
+}
+
+fn catalog(policy: &Policy) -> Result<CatalogPart, serde_json::Error> {
+    let mut tools = BTreeMap::new();
+    for (name, tool) in &policy.tools {
+        let mut operations = BTreeMap::new();
+        for (name, operation) in &tool.operations {
+            let part = OperationPart {
+                function: operation.function.clone(),
+                definition: operation.definition,
+                effect: operation.effect,
+                input_schema: serde_json::value::RawValue::from_string(operation.input_schema.canonical())?,
+                input_mask: operation.input_mask.clone(),
+            };
+            operations.insert(name.clone(), part);
+        }
+        let part = ToolPart { owner: tool.owner.clone(), contract: tool.contract.to_string(), operations };
+        tools.insert(name.clone(), part);
+    }
+    Ok(CatalogPart { stopgate_catalog: 1, tools })
+}
+
+fn policy_part(policy: &Policy) -> PolicyPart {
+    let channels = policy.channels.iter().map(|(name, ceiling)| {
+        (name.clone(), CeilingPart { ceiling: ceiling.default, tools: ceiling.tools.clone() })
+    });
+    let profiles = policy.profiles.iter().map(|(name, profile)| {
+        (name.clone(), ProfilePart { inherits: profile.inherits.clone(), groups: profile.groups.clone() })
+    });
+    let (from, to) = policy.calendar.hours();
+    let mut surfaces = Surfaces::default();
+    let rules = policy.rules.iter().map(|rule| rule_part(policy, rule, &mut surfaces)).collect();
+    PolicyPart {
+        stopgate_policy: 1,
+        organisation: policy.organisation.clone(),
+        issuers: policy.identity.iter().map(|issuer| issuer.issuer.clone()).collect(),
+        channels: channels.collect(),
+        input_bytes: policy.input_bytes,
+        calendar: CalendarPart {
+            zone: policy.calendar.zone().to_owned(),
+            days: policy.calendar.days().clone(),
+            from,
+            to,
+            holidays: policy.calendar.holidays().clone(),
+        },
+        profiles: profiles.collect(),
+        surfaces: surfaces.listed,
+        rules,
+    }
+}
+
+/// Each distinct surface once, in order of first use.
+#[derive(Default)]
+struct Surfaces {
+    places: BTreeMap<SurfacePart, usize>,
+    listed: Vec<SurfacePart>,
+}
+
+impl Surfaces {
+    fn place(&mut self, surface: SurfacePart) -> usize {
+        let next = self.listed.len();
+        let place = *self.places.entry(surface.clone()).or_insert(next);
+        if place == next {
+            self.listed.push(surface);
+        }
+        place
+    }
+}
+
+fn rule_part(policy: &Policy, rule: &Rule, surfaces: &mut Surfaces) -> RulePart {
+    let mut part = RulePart {
+        id: rule.id.to_string(),
+        kind: rule.kind.kind(),
+        reason: String::new(),
+        at: BTreeMap::new(),
+        everywhere: None,
+    };
+    match &rule.kind {
+        RuleKind::Never(reason) => part.reason.clone_from(reason),
+        RuleKind::Raise(surface) => part.everywhere = Some(surfaces.place(surface.into())),
+        RuleKind::Grant(_) => {
+            // A grant names its operations: the front ends refuse one that does not.
+            if let Operations::Listed(listed) = &rule.scope.operations {
+                for (tool, name) in listed {
+                    let operation = policy.operation(tool, name);
+                    let surface = operation.and_then(|operation| policy.surface(rule, operation));
+                    part.at.extend(surface.map(|surface| (format!("{tool}/{name}"), surfaces.place((&surface).into()))));
+                }
+            }
+        }
+    }
+    part
+}
+
+fn sources(policy: &Policy) -> SourcesPart {
+    let source = |rule: &Rule| SourcePart {
+        file: rule.location.file.to_string(),
+        line: rule.location.line,
+        owner: rule.owner.clone(),
+        review_by: rule.review_by,
+    };
+    let rules = policy.rules.iter().map(|rule| (rule.id.to_string(), source(rule)));
+    SourcesPart { stopgate_sources: 1, rules: rules.collect() }
+}
+
+impl RuleKind {
+    /// Which of the three kinds it is.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Grant(_) => Kind::Grant,
+            Self::Raise(_) => Kind::Raise,
+            Self::Never(_) => Kind::Never,
+        }
+    }
+}
+
+impl Unsigned {
+    /// The digest of the bundle: of its manifest, which names the digest of every part.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Name and size in bytes of every part, in the order of the file.
+    pub fn parts(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.parts.iter().map(|(name, bytes)| (name.as_str(), bytes.len()))
+    }
+
+    /// The bytes that a publisher signs.
+    #[must_use]
+    pub fn signed_bytes(&self) -> Vec<u8> {
+        dsse::signed_bytes(dsse::STATEMENT, &self.statement)
+    }
+
+    /// The file, with `signatures` over [`Unsigned::signed_bytes`].
+    ///
+    /// # Errors
+    /// When a part's name is too long for the archive.
+    pub fn finish(self, signatures: Vec<Signature>) -> std::io::Result<Vec<u8>> {
+        let Self { mut parts, statement, .. } = self;
+        let envelope = Envelope { payload_type: dsse::STATEMENT.to_owned(), payload: statement, signatures };
+        parts.push((ENVELOPE.to_owned(), envelope.to_bytes()));
+        pack(&parts)
+    }
+}

@@ -1,0 +1,453 @@
+//! Opening a bundle: verify everything, then load. The only constructor of [`Bundle`] is here.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use cedar_policy::EntityUid;
+
+use crate::calendar::Calendar;
+use crate::cedar::{ANYWHERE, Index, PreparedSchema};
+use crate::decide::{Kind, MatchedRule};
+use crate::digest::Digest;
+use crate::json::Json;
+use crate::name::{ChannelName, OperationName, OwnerName, ProfileName, ToolName};
+use crate::pointer::Pointer;
+use crate::policy::{Ceiling, Location};
+use crate::surface::{Effect, Limit, Surface};
+use crate::tool_schema::InputType;
+
+use super::archive::unpack;
+use super::dsse::{self, Envelope};
+use super::parts::{CatalogPart, PolicyPart, RulePart, SourcePart, SourcesPart};
+use super::root::{Role, TrustError, TrustRoot};
+use super::{CATALOG, DECIDE, DOCUMENT_LIMITS, ENVELOPE, MANIFEST, POLICY, SCHEMA, SLICE_END, SLICES, SOURCES};
+
+/// A verified policy, ready to decide. Immutable; share it behind an `Arc`.
+#[derive(Debug)]
+pub struct Bundle {
+    digest: Digest,
+    signers: Vec<String>,
+    organisation: OwnerName,
+    issuers: BTreeSet<String>,
+    channels: BTreeMap<ChannelName, Ceiling>,
+    input_bytes: usize,
+    calendar: Calendar,
+    groups: HashMap<String, BTreeSet<ProfileName>>,
+    profiles: BTreeMap<ProfileName, LoadedProfile>,
+    tools: BTreeMap<ToolName, LoadedTool>,
+    operations: Vec<LoadedOperation>,
+    rules: Vec<LoadedRule>,
+    surfaces: Vec<Surface>,
+    schema: PreparedSchema,
+    index: Index,
+}
+
+#[derive(Debug)]
+struct LoadedProfile {
+    closure: BTreeSet<ProfileName>,
+    entity: EntityUid,
+}
+
+/// A tool of the catalog.
+#[derive(Debug)]
+pub(crate) struct LoadedTool {
+    pub(crate) entity: EntityUid,
+    /// Places in the bundle's list of operations.
+    pub(crate) operations: BTreeMap<OperationName, u32>,
+    /// Operations by the server's function.
+    pub(crate) functions: BTreeMap<String, OperationName>,
+}
+
+/// An operation of the catalog.
+#[derive(Debug)]
+pub(crate) struct LoadedOperation {
+    pub(crate) action: EntityUid,
+    pub(crate) definition: Digest,
+    pub(crate) effect: Effect,
+    pub(crate) input: InputType,
+    pub(crate) input_mask: BTreeSet<Pointer>,
+}
+
+/// A rule, without what Cedar holds of it.
+#[derive(Debug)]
+pub(crate) struct LoadedRule {
+    pub(crate) reference: MatchedRule,
+    /// Of a never.
+    pub(crate) reason: String,
+    /// Of a grant: places of surfaces by place of operation.
+    at: HashMap<u32, usize>,
+    /// Of a raise.
+    everywhere: Option<usize>,
+}
+
+/// Why a bundle is refused. Nothing of a refused bundle is used.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// The file is not laid out as bundles are, or a part is not what its name says.
+    #[error("the bundle's format is wrong: {0}")]
+    Format(String),
+    /// A part or the statement is not the one that was signed for.
+    #[error("the digest of `{0}` is not the one in the manifest")]
+    Digest(String),
+    /// The signatures do not satisfy the trust root.
+    #[error("the bundle is not signed as the trust root asks")]
+    Trust(#[from] TrustError),
+    /// It was compiled for a later `decide`.
+    #[error("the bundle needs version {0} of the decision table; this program has version {DECIDE}")]
+    Requires(i64),
+}
+
+fn format(what: impl Into<String>) -> BundleError {
+    BundleError::Format(what.into())
+}
+
+impl Bundle {
+    /// Verifies `bytes` with `root` and loads them.
+    ///
+    /// # Errors
+    /// [`BundleError`]: the layout, a digest, a signature, the threshold, a version or a part is wrong.
+    pub fn open(bytes: &[u8], root: &TrustRoot) -> Result<Self, BundleError> {
+        let parts = unpack(bytes).ok_or_else(|| format("not a bundle file"))?;
+        let [(first, manifest), content @ .., (last, envelope)] = parts.as_slice() else {
+            return Err(format("parts are missing"));
+        };
+        if first != MANIFEST || last != ENVELOPE {
+            return Err(format("the manifest is not the first part or the envelope not the last"));
+        }
+        let digest = Digest::of(manifest);
+        let signers = verify(envelope, digest, root)?;
+        check_manifest(manifest, content)?;
+        let content: BTreeMap<&str, &[u8]> =
+            content.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+        Loader { content: &content }.load(digest, signers)
+    }
+}
+
+/// The envelope must be signed by publishers and its statement must name this very manifest.
+fn verify(envelope: &[u8], digest: Digest, root: &TrustRoot) -> Result<Vec<String>, BundleError> {
+    let envelope = Envelope::from_bytes(envelope).ok_or_else(|| format("the envelope is not DSSE"))?;
+    if envelope.payload_type != dsse::STATEMENT {
+        return Err(format("the envelope holds no statement"));
+    }
+    let signers = root.verify(Role::Publisher, &envelope)?;
+    let statement = Json::parse(&envelope.payload, DOCUMENT_LIMITS).map_err(|error| format(error.to_string()))?;
+    let subject = statement.get("subject").and_then(Json::as_array).unwrap_or_default();
+    let [subject] = subject else { return Err(format("the statement names not exactly one subject")) };
+    let named = subject.get("digest").and_then(|digest| digest.get("sha256")).and_then(Json::as_str);
+    let known = statement.get("predicateType").and_then(Json::as_str) == Some("urn:stopgate:bundle:1");
+    if !known {
+        return Err(format("the statement is not about a bundle"));
+    }
+    if named.and_then(Digest::from_hex) == Some(digest) { Ok(signers) } else { Err(BundleError::Digest(MANIFEST.to_owned())) }
+}
+
+/// The manifest must be canonical and list exactly the parts of the file, in their order.
+fn check_manifest(manifest: &[u8], content: &[(String, Vec<u8>)]) -> Result<(), BundleError> {
+    let json = Json::parse(manifest, DOCUMENT_LIMITS).map_err(|error| format(error.to_string()))?;
+    if json.canonical().as_bytes() != manifest || json.get("stopgate_bundle").and_then(Json::as_integer) != Some(1) {
+        return Err(format("the manifest is of an unknown version"));
+    }
+    let requires = json.get("requires").and_then(|requires| requires.get("decide")).and_then(Json::as_integer);
+    match requires {
+        Some(DECIDE) => {}
+        Some(other) => return Err(BundleError::Requires(other)),
+        None => return Err(format("the manifest does not say what it requires")),
+    }
+    let listed = json.get("parts").and_then(Json::as_array).unwrap_or_default();
+    if listed.len() != content.len() || !content.is_sorted_by(|(a, _), (b, _)| a < b) {
+        return Err(format("the parts are not those of the manifest"));
+    }
+    for (entry, (name, bytes)) in listed.iter().zip(content) {
+        let same_name = entry.get("name").and_then(Json::as_str) == Some(name);
+        let sum = entry.get("sha256").and_then(Json::as_str).and_then(Digest::from_hex);
+        if !same_name || sum != Some(Digest::of(bytes)) {
+            return Err(BundleError::Digest(name.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// Loads verified parts.
+struct Loader<'a> {
+    content: &'a BTreeMap<&'a str, &'a [u8]>,
+}
+
+impl Loader<'_> {
+    fn part(&self, name: &str) -> Result<&[u8], BundleError> {
+        self.content.get(name).copied().ok_or_else(|| format(std::format!("`{name}` is missing")))
+    }
+
+    fn json<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, BundleError> {
+        serde_json::from_slice(self.part(name)?).map_err(|error| format(std::format!("`{name}`: {error}")))
+    }
+
+    fn text(&self, name: &str) -> Result<&str, BundleError> {
+        std::str::from_utf8(self.part(name)?).map_err(|_| format(std::format!("`{name}` is not text")))
+    }
+
+    fn load(&self, digest: Digest, signers: Vec<String>) -> Result<Bundle, BundleError> {
+        let schema = PreparedSchema::new(self.text(SCHEMA)?).ok_or_else(|| format("`schema.cedarschema`"))?;
+        let catalog: CatalogPart = self.json(CATALOG)?;
+        let policy: PolicyPart = self.json(POLICY)?;
+        let sources: SourcesPart = self.json(SOURCES)?;
+        if (catalog.stopgate_catalog, policy.stopgate_policy, sources.stopgate_sources) != (1, 1, 1) {
+            return Err(format("a part is of an unknown version"));
+        }
+        let PolicyPart { organisation, issuers, channels, input_bytes, calendar, profiles, surfaces, rules, .. } = policy;
+        let (tools, operations) = load_catalog(catalog, &schema)?;
+        let rules = load_rules(rules, sources.rules, &tools, surfaces.len())?;
+        let places = rules.iter().zip(0_u32..).map(|(rule, at)| (rule.reference.id.to_string(), at)).collect();
+        let index = Index::load(&self.slices()?, &places, &schema).map_err(|error| format(error.to_string()))?;
+        let calendar = Calendar::new(&calendar.zone, calendar.days, (calendar.from, calendar.to), calendar.holidays)
+            .map_err(|error| format(error.to_string()))?;
+        let mut groups: HashMap<String, BTreeSet<ProfileName>> = HashMap::new();
+        for (name, profile) in &profiles {
+            for group in &profile.groups {
+                groups.entry(group.clone()).or_default().insert(name.clone());
+            }
+        }
+        let inherits = profiles.into_iter().map(|(name, profile)| (name, profile.inherits)).collect();
+        let channels = channels.into_iter().map(|(name, ceiling)| {
+            (name, Ceiling { default: ceiling.ceiling, tools: ceiling.tools })
+        });
+        Ok(Bundle {
+            digest,
+            signers,
+            organisation,
+            issuers,
+            channels: channels.collect(),
+            input_bytes,
+            calendar,
+            groups,
+            profiles: load_profiles(&inherits, &schema)?,
+            tools,
+            operations,
+            rules,
+            surfaces: surfaces.into_iter().map(Surface::from).collect(),
+            schema,
+            index,
+        })
+    }
+
+    /// Cedar text of the slices, by `tool/operation` or [`ANYWHERE`]. A part that is nothing else is refused.
+    fn slices(&self) -> Result<BTreeMap<String, &str>, BundleError> {
+        let mut slices = BTreeMap::new();
+        for name in self.content.keys() {
+            if [CATALOG, POLICY, SCHEMA, SOURCES].contains(name) {
+                continue;
+            }
+            let slice = name.strip_prefix(SLICES).and_then(|name| name.strip_suffix(SLICE_END));
+            let slice = slice.filter(|slice| *slice == ANYWHERE || slice.contains('/'));
+            let slice = slice.ok_or_else(|| format(std::format!("`{name}` is no part of a bundle")))?;
+            slices.insert(slice.to_owned(), self.text(name)?);
+        }
+        Ok(slices)
+    }
+}
+
+fn load_catalog(
+    catalog: CatalogPart,
+    schema: &PreparedSchema,
+) -> Result<(BTreeMap<ToolName, LoadedTool>, Vec<LoadedOperation>), BundleError> {
+    let (mut tools, mut operations) = (BTreeMap::new(), Vec::new());
+    for (tool, part) in catalog.tools {
+        let mut loaded = LoadedTool {
+            entity: schema.tool(tool.as_str()),
+            operations: BTreeMap::new(),
+            functions: BTreeMap::new(),
+        };
+        for (name, part) in part.operations {
+            let wrong = |why: String| format(std::format!("the input schema of {tool}/{name}: {why}"));
+            let input_schema = Json::parse(part.input_schema.get().as_bytes(), DOCUMENT_LIMITS);
+            let input_schema = input_schema.map_err(|error| wrong(error.to_string()))?;
+            let input = InputType::of(&input_schema, &part.input_mask).map_err(|error| wrong(error.to_string()))?;
+            if loaded.functions.insert(part.function.clone(), name.clone()).is_some() {
+                return Err(format(std::format!("two operations of {tool} are the function `{}`", part.function)));
+            }
+            let at = u32::try_from(operations.len()).map_err(|_| format("too many operations"))?;
+            operations.push(LoadedOperation {
+                action: schema.action(&std::format!("{tool}/{name}")),
+                definition: part.definition,
+                effect: part.effect,
+                input,
+                input_mask: part.input_mask,
+            });
+            loaded.operations.insert(name, at);
+        }
+        tools.insert(tool, loaded);
+    }
+    Ok((tools, operations))
+}
+
+fn load_rules(
+    parts: Vec<RulePart>,
+    mut sources: BTreeMap<String, SourcePart>,
+    tools: &BTreeMap<ToolName, LoadedTool>,
+    surfaces: usize,
+) -> Result<Vec<LoadedRule>, BundleError> {
+    let mut rules = Vec::with_capacity(parts.len());
+    let mut files: HashMap<String, Arc<str>> = HashMap::new();
+    for part in parts {
+        let wrong = || format(std::format!("the rule `{}`", part.id));
+        let source = sources.remove(&part.id).ok_or_else(wrong)?;
+        let mut at = HashMap::new();
+        for (operation, surface) in &part.at {
+            let (tool, name) = operation.split_once('/').ok_or_else(wrong)?;
+            let place = tools.get(tool).and_then(|tool| tool.operations.get(name)).ok_or_else(wrong)?;
+            at.insert(*place, *surface);
+        }
+        let whole = match part.kind {
+            Kind::Grant => !at.is_empty() && part.everywhere.is_none(),
+            Kind::Raise => at.is_empty() && part.everywhere.is_some(),
+            Kind::Never => at.is_empty() && part.everywhere.is_none() && !part.reason.is_empty(),
+        };
+        if !whole || at.values().chain(&part.everywhere).any(|place| *place >= surfaces) {
+            return Err(wrong());
+        }
+        let file = files.entry(source.file.clone()).or_insert_with(|| source.file.as_str().into()).clone();
+        let reference = MatchedRule {
+            id: part.id.parse().map_err(|_| wrong())?,
+            location: Location { file, line: source.line },
+            kind: part.kind,
+        };
+        rules.push(LoadedRule { reference, reason: part.reason, at, everywhere: part.everywhere });
+    }
+    let unique = rules.is_sorted_by(|a, b| a.reference.id < b.reference.id);
+    if unique && sources.is_empty() { Ok(rules) } else { Err(format("rules are not unique, sorted and all there")) }
+}
+
+fn load_profiles(
+    inherits: &BTreeMap<ProfileName, BTreeSet<ProfileName>>,
+    schema: &PreparedSchema,
+) -> Result<BTreeMap<ProfileName, LoadedProfile>, BundleError> {
+    let mut profiles = BTreeMap::new();
+    for name in inherits.keys() {
+        let (mut closure, mut open) = (BTreeSet::new(), vec![name]);
+        while let Some(next) = open.pop() {
+            let parents = inherits.get(next).ok_or_else(|| format(std::format!("the profile `{next}`")))?;
+            if closure.insert(next.clone()) {
+                open.extend(parents);
+            }
+        }
+        profiles.insert(name.clone(), LoadedProfile { closure, entity: schema.profile(name.as_str()) });
+    }
+    Ok(profiles)
+}
+
+impl Bundle {
+    /// The same bundle, evaluated rule by rule without the index: slow, and what the index is tested and measured
+    /// against.
+    #[must_use]
+    pub fn without_index(self) -> Self {
+        Self { index: self.index.without_buckets(), ..self }
+    }
+
+    /// Digest of the manifest: the bundle's name.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Ids of the publisher keys that signed it.
+    #[must_use]
+    pub fn signers(&self) -> &[String] {
+        &self.signers
+    }
+
+    /// Whose policy it is.
+    #[must_use]
+    pub const fn organisation(&self) -> &OwnerName {
+        &self.organisation
+    }
+
+    /// Whether the policy names `channel`.
+    #[must_use]
+    pub fn has_channel(&self, channel: &str) -> bool {
+        self.channels.contains_key(channel)
+    }
+
+    /// The ceiling of `channel` for `tool`; a channel that the policy does not name lets nothing through.
+    #[must_use]
+    pub fn ceiling(&self, channel: &str, tool: &str) -> Limit {
+        self.channels.get(channel).map_or(Limit::None, |ceiling| ceiling.of(tool))
+    }
+
+    /// The ceiling of `channel` for tools it does not name.
+    #[must_use]
+    pub fn default_ceiling(&self, channel: &str) -> Limit {
+        self.channels.get(channel).map_or(Limit::None, |ceiling| ceiling.default)
+    }
+
+    /// Whether the policy lets `issuer` name subjects.
+    #[must_use]
+    pub fn has_issuer(&self, issuer: &str) -> bool {
+        self.issuers.contains(issuer)
+    }
+
+    /// Number of rules.
+    #[must_use]
+    pub fn rules_len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Names of the tools of the catalog.
+    pub fn tool_names(&self) -> impl Iterator<Item = &ToolName> {
+        self.tools.keys()
+    }
+
+    /// The profiles that `groups` stand for, without what they inherit. Groups that nobody mapped are ignored.
+    #[must_use]
+    pub fn profiles_of_groups<'a>(&self, groups: impl IntoIterator<Item = &'a str>) -> BTreeSet<ProfileName> {
+        groups.into_iter().filter_map(|group| self.groups.get(group)).flatten().cloned().collect()
+    }
+
+    /// Arguments of an operation that records keep only as keyed digests.
+    #[must_use]
+    pub fn input_mask(&self, tool: &str, operation: &str) -> Option<&BTreeSet<Pointer>> {
+        let at = self.tools.get(tool)?.operations.get(operation)?;
+        self.operation(*at).map(|operation| &operation.input_mask)
+    }
+
+    pub(crate) fn tool(&self, name: &str) -> Option<(&ToolName, &LoadedTool)> {
+        self.tools.get_key_value(name)
+    }
+
+    pub(crate) fn operation(&self, at: u32) -> Option<&LoadedOperation> {
+        self.operations.get(usize::try_from(at).ok()?)
+    }
+
+    pub(crate) fn rule(&self, at: u32) -> Option<&LoadedRule> {
+        self.rules.get(usize::try_from(at).ok()?)
+    }
+
+    /// What the rule at `rule` adds at the operation at `operation`; `None` for a never or an unknown place.
+    pub(crate) fn surface(&self, rule: u32, operation: u32) -> Option<&Surface> {
+        let rule = self.rule(rule)?;
+        let place = rule.at.get(&operation).copied().or(rule.everywhere)?;
+        self.surfaces.get(place)
+    }
+
+    pub(crate) fn closure(&self, direct: &BTreeSet<ProfileName>) -> BTreeSet<ProfileName> {
+        direct.iter().filter_map(|name| self.profiles.get(name)).flat_map(|profile| &profile.closure).cloned().collect()
+    }
+
+    pub(crate) fn profile_entity(&self, name: &ProfileName) -> Option<&EntityUid> {
+        self.profiles.get(name).map(|profile| &profile.entity)
+    }
+
+    pub(crate) const fn calendar(&self) -> &Calendar {
+        &self.calendar
+    }
+
+    pub(crate) const fn input_bytes(&self) -> usize {
+        self.input_bytes
+    }
+
+    pub(crate) const fn schema(&self) -> &PreparedSchema {
+        &self.schema
+    }
+
+    pub(crate) const fn index(&self) -> &Index {
+        &self.index
+    }
+}

@@ -1,0 +1,190 @@
+//! The trust root: which keys may sign what, and how many of them it takes.
+//!
+//! A root is signed by its own root role. Thresholds count distinct public keys, at least one; a key listed under two
+//! ids is refused, and so is every signature that does not verify.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::dsse::{self, Envelope};
+
+/// A verified trust root.
+#[derive(Debug, Clone)]
+pub struct TrustRoot {
+    statement: RootStatement,
+    keys: BTreeMap<String, Vec<u8>>,
+}
+
+/// What a role may sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The next root.
+    Root,
+    /// Bundles.
+    Publisher,
+}
+
+/// The document inside `root.dsse.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RootStatement {
+    /// Format version, 1.
+    pub stopgate_root: u32,
+    /// Counts up from 1.
+    pub version: u64,
+    /// The root is refused from this instant on.
+    pub expires: Timestamp,
+    /// Public keys by id.
+    pub keys: BTreeMap<String, RootKey>,
+    /// Who may sign what.
+    pub roles: RootRoles,
+}
+
+/// One public key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RootKey {
+    /// The algorithm.
+    #[serde(rename = "type")]
+    pub kind: KeyKind,
+    /// Raw public key, base64.
+    pub public: String,
+    /// Who holds it.
+    pub owner: String,
+}
+
+/// Algorithms of keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyKind {
+    /// Ed25519, 32 bytes.
+    Ed25519,
+}
+
+/// The roles of a root.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RootRoles {
+    /// Signs roots.
+    pub root: RootRole,
+    /// Signs bundles.
+    pub publisher: RootRole,
+}
+
+/// Keys of a role and how many of them must sign.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RootRole {
+    /// Ids of keys.
+    pub keys: BTreeSet<String>,
+    /// Distinct keys needed, at least 1.
+    pub threshold: u32,
+}
+
+/// Why a trust root or a signature under it is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TrustError {
+    /// Not an envelope of a root, or a field is wrong.
+    #[error("this is not a trust root: {0}")]
+    Format(String),
+    /// A role that cannot be satisfied or would be satisfied by nothing, or keys that are not what they claim.
+    #[error("the root's keys and roles do not hold together: {0}")]
+    Roles(String),
+    /// A signature by an unknown key, a key of another role, twice by one key, or one that does not verify.
+    #[error("the signature of key `{0}` does not verify")]
+    Signature(String),
+    /// Fewer signatures than the role needs.
+    #[error("{found} of {needed} signatures needed")]
+    Threshold {
+        /// Valid signatures.
+        found: usize,
+        /// The role's threshold.
+        needed: u32,
+    },
+    /// Past its date.
+    #[error("the trust root expired at {0}")]
+    Expired(Timestamp),
+}
+
+impl TrustRoot {
+    /// Opens `root.dsse.json`: a first root, verified with its own root role.
+    ///
+    /// # Errors
+    /// [`TrustError`] when the format, a role, a signature, the threshold or the date is wrong.
+    pub fn open(bytes: &[u8], now: Timestamp) -> Result<Self, TrustError> {
+        let envelope = Envelope::from_bytes(bytes).ok_or(TrustError::Format("not a DSSE envelope".to_owned()))?;
+        if envelope.payload_type != dsse::ROOT {
+            return Err(TrustError::Format(format!("payload type `{}`", envelope.payload_type)));
+        }
+        let statement: RootStatement =
+            serde_json::from_slice(&envelope.payload).map_err(|error| TrustError::Format(error.to_string()))?;
+        let root = Self::checked(statement)?;
+        root.verify(Role::Root, &envelope)?;
+        if now >= root.statement.expires {
+            return Err(TrustError::Expired(root.statement.expires));
+        }
+        Ok(root)
+    }
+
+    fn checked(statement: RootStatement) -> Result<Self, TrustError> {
+        if statement.stopgate_root != 1 || statement.version == 0 {
+            return Err(TrustError::Format("unknown version".to_owned()));
+        }
+        let mut keys = BTreeMap::new();
+        for (id, key) in &statement.keys {
+            let KeyKind::Ed25519 = key.kind;
+            let public = STANDARD.decode(&key.public).ok().filter(|public| public.len() == 32);
+            let public = public.ok_or_else(|| TrustError::Roles(format!("key `{id}` is not a public key")))?;
+            if keys.values().any(|other| *other == public) {
+                return Err(TrustError::Roles(format!("key `{id}` stands there twice")));
+            }
+            keys.insert(id.clone(), public);
+        }
+        for (name, role) in [("root", &statement.roles.root), ("publisher", &statement.roles.publisher)] {
+            let known = role.keys.iter().all(|key| keys.contains_key(key));
+            let reachable = usize::try_from(role.threshold).is_ok_and(|needed| (1..=role.keys.len()).contains(&needed));
+            if !(known && reachable) {
+                return Err(TrustError::Roles(format!("the role `{name}`")));
+            }
+        }
+        Ok(Self { statement, keys })
+    }
+
+    /// Verifies every signature of `envelope` under `role`; gives the ids of the keys that signed.
+    ///
+    /// # Errors
+    /// [`TrustError::Signature`] for any signature that does not count, [`TrustError::Threshold`] for too few.
+    pub fn verify(&self, role: Role, envelope: &Envelope) -> Result<Vec<String>, TrustError> {
+        let role = match role {
+            Role::Root => &self.statement.roles.root,
+            Role::Publisher => &self.statement.roles.publisher,
+        };
+        let message = dsse::signed_bytes(&envelope.payload_type, &envelope.payload);
+        let mut signers = BTreeSet::new();
+        for signature in &envelope.signatures {
+            let public = self.keys.get(&signature.key).filter(|_| role.keys.contains(&signature.key));
+            let verified = public.is_some_and(|public| {
+                UnparsedPublicKey::new(&ED25519, public).verify(&message, &signature.bytes).is_ok()
+            });
+            if !(verified && signers.insert(signature.key.clone())) {
+                return Err(TrustError::Signature(signature.key.chars().take(64).collect()));
+            }
+        }
+        if usize::try_from(role.threshold).is_ok_and(|needed| signers.len() >= needed) {
+            Ok(signers.into_iter().collect())
+        } else {
+            Err(TrustError::Threshold { found: signers.len(), needed: role.threshold })
+        }
+    }
+
+    /// The verified document.
+    #[must_use]
+    pub const fn statement(&self) -> &RootStatement {
+        &self.statement
+    }
+}

@@ -1,0 +1,96 @@
+//! Bounds on a Cedar text before Cedar's parser sees it: that parser recurses and would abort the process, not fail.
+
+use std::ops::Range;
+
+use super::CedarMistake;
+
+/// Brackets inside each other.
+const DEPTH: usize = 32;
+/// Operators, member accesses and `if`s of one policy: each may cost the parser a stack frame.
+const OPERATORS: usize = 400;
+/// Longest single policy or condition, in bytes.
+const LENGTH: usize = 16 * 1024;
+
+/// A piece of Cedar text that is not a comment or white space.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Token<'a> {
+    pub(super) text: &'a str,
+    pub(super) range: Range<usize>,
+}
+
+/// Splits `text` into tokens: words, strings, and single punctuation characters. Comments are left out.
+pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, CedarMistake> {
+    let mut tokens = Vec::new();
+    let mut rest = text.char_indices().peekable();
+    while let Some((start, c)) = rest.next() {
+        let mut end = start.saturating_add(c.len_utf8());
+        if c.is_whitespace() {
+            continue;
+        }
+        if c == '/' && rest.peek().is_some_and(|(_, next)| *next == '/') {
+            while rest.next_if(|(_, next)| *next != '\n').is_some() {}
+            continue;
+        }
+        if c == '"' {
+            let mut closed = false;
+            while let Some((at, next)) = rest.next() {
+                end = at.saturating_add(next.len_utf8());
+                if next == '\\' {
+                    rest.next();
+                } else if next == '"' {
+                    closed = true;
+                    break;
+                }
+            }
+            if !closed {
+                return Err(CedarMistake::new("cedar-syntax", "this text is not closed", start..text.len())
+                    .help("end the text with `\"`"));
+            }
+        } else if is_word(c) {
+            while let Some((at, next)) = rest.next_if(|(_, next)| is_word(*next)) {
+                end = at.saturating_add(next.len_utf8());
+            }
+        }
+        tokens.push(Token { text: text.get(start..end).unwrap_or_default(), range: start..end });
+    }
+    Ok(tokens)
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// Refuses a policy or condition that Cedar's parser might not survive.
+pub(super) fn check(text: &str) -> Result<(), CedarMistake> {
+    if text.len() > LENGTH {
+        let message = format!("this is {} bytes long, more than the {LENGTH} that are accepted", text.len());
+        return Err(CedarMistake::new("cedar-too-large", message, 0..text.len()).help("split it into several rules"));
+    }
+    check_tokens(&tokens(text)?)
+}
+
+/// The same for the tokens of one policy.
+pub(super) fn check_tokens(tokens: &[Token<'_>]) -> Result<(), CedarMistake> {
+    let (mut depth, mut operators) = (0_usize, 0_usize);
+    for token in tokens {
+        match token.text {
+            "(" | "[" | "{" => depth = depth.saturating_add(1),
+            ")" | "]" | "}" => depth = depth.saturating_sub(1),
+            "&" | "|" | "." | "!" | "-" | "+" | "*" | "<" | ">" | "=" | "if" | "has" | "like" | "in" | "is" | "," => {
+                operators = operators.saturating_add(1);
+            }
+            _ => {}
+        }
+        let too_deep = depth > DEPTH;
+        if too_deep || operators > OPERATORS {
+            let message = if too_deep {
+                format!("brackets are nested more than {DEPTH} deep")
+            } else {
+                format!("there are more than {OPERATORS} operators in one rule")
+            };
+            let mistake = CedarMistake::new("cedar-too-large", message, token.range.clone());
+            return Err(mistake.help("split it into several rules"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! The match form: every rule becomes permits that say when it matches, one for each of its profiles, whatever its
+//! kind. The set of satisfied policies is then exactly the set of rules that match.
+
+use std::collections::BTreeMap;
+
+use cedar_policy::{Policy as CedarPolicy, PolicyId};
+use serde_json::{Value, json};
+
+use crate::name::{OperationName, ProfileName, RuleId, ToolName};
+use crate::policy::{Operations, Policy, Rule};
+
+use super::{Condition, NAMESPACE, action_id};
+
+/// Name of the slice of rules that name no operation. No tool can be called so.
+pub(crate) const ANYWHERE: &str = "@any";
+
+/// A rule that Cedar does not take in match form, which no checked rule does.
+#[derive(Debug, thiserror::Error)]
+#[error("rule {rule} has no match form")]
+pub struct FormError {
+    rule: RuleId,
+    #[source]
+    source: Box<cedar_policy::PolicyFromJsonError>,
+}
+
+/// Cedar text of every slice, by `tool/operation` or [`ANYWHERE`]. Every policy carries its rule's id in `@rule`.
+pub(crate) fn slices(policy: &Policy) -> Result<BTreeMap<String, String>, FormError> {
+    let mut slices: BTreeMap<String, String> = BTreeMap::new();
+    for (tool, described) in &policy.tools {
+        for operation in described.operations.keys() {
+            slices.insert(action_id(tool, operation), String::new());
+        }
+    }
+    for rule in &policy.rules {
+        match &rule.scope.operations {
+            Operations::Listed(listed) => {
+                for (tool, operation) in listed {
+                    let slice = slices.entry(action_id(tool, operation)).or_default();
+                    append(slice, rule, Some((tool, operation)))?;
+                }
+            }
+            Operations::All => append(slices.entry(ANYWHERE.to_owned()).or_default(), rule, None)?,
+        }
+    }
+    Ok(slices)
+}
+
+fn append(
+    slice: &mut String,
+    rule: &Rule,
+    operation: Option<(&ToolName, &OperationName)>,
+) -> Result<(), FormError> {
+    for policy in match_form(rule, operation, rule.condition.as_ref())? {
+        slice.push_str(policy.to_string().trim_end());
+        slice.push_str("\n\n");
+    }
+    Ok(())
+}
+
+/// The policies of one rule for one operation (or for all), with `condition` in place of its own.
+pub(crate) fn match_form(
+    rule: &Rule,
+    operation: Option<(&ToolName, &OperationName)>,
+    condition: Option<&Condition>,
+) -> Result<Vec<CedarPolicy>, FormError> {
+    let everybody = [None];
+    let named: Vec<Option<&ProfileName>> = match &rule.scope.profiles {
+        Some(profiles) => profiles.iter().map(Some).collect(),
+        None => everybody.to_vec(),
+    };
+    let action = operation.map_or(json!({"op": "All"}), |(tool, operation)| {
+        json!({"op": "==", "entity": entity("Action", &action_id(tool, operation))})
+    });
+    let mut conditions = Vec::new();
+    if !rule.scope.except.is_empty() {
+        let set: Vec<Value> =
+            rule.scope.except.iter().map(|name| json!({"Value": {"__entity": entity("Profile", name.as_str())}})).collect();
+        let body = json!({"in": {"left": {"Var": "principal"}, "right": {"Set": set}}});
+        // First, so that a person the rule does not reach cannot make its condition fail.
+        conditions.push(json!({"kind": "unless", "body": body}));
+    }
+    conditions.extend(condition.map(Condition::clauses).unwrap_or_default().iter().cloned());
+    let policies = named.into_iter().enumerate().map(|(at, profile)| {
+        let principal = profile.map_or(json!({"op": "All"}), |profile| {
+            json!({"op": "in", "entity": entity("Profile", profile.as_str())})
+        });
+        let tree = json!({
+            "effect": "permit", "principal": principal, "action": action, "resource": {"op": "All"},
+            "annotations": {"rule": rule.id.to_string()}, "conditions": conditions,
+        });
+        CedarPolicy::from_json(Some(PolicyId::new(at.to_string())), tree)
+            .map_err(|source| FormError { rule: rule.id.clone(), source: Box::new(source) })
+    });
+    policies.collect()
+}
+
+fn entity(kind: &str, id: &str) -> Value {
+    json!({"type": format!("{NAMESPACE}::{kind}"), "id": id})
+}

@@ -1,0 +1,165 @@
+//! Rules by (action, profile): a request reads only the policies whose scope it can satisfy.
+//!
+//! A policy that no read bucket holds has a false scope, so it neither matches nor fails: the union over the buckets
+//! equals the whole set, in what matches and in what fails. This holds because the match form has permits only.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::str::FromStr;
+
+use cedar_policy::{
+    ActionConstraint, Authorizer, Effect, EntityUid, Policy, PolicyId, PolicySet, PrincipalConstraint,
+    ResourceConstraint,
+};
+
+use super::form::ANYWHERE;
+use super::request::{Prepared, PreparedSchema};
+
+/// Place of a rule in the bundle's list of rules.
+pub(crate) type RuleAt = u32;
+
+/// Policies of one action, or of none.
+#[derive(Debug, Default)]
+struct Buckets {
+    anybody: PolicySet,
+    by_profile: HashMap<EntityUid, PolicySet>,
+}
+
+/// Every policy of a bundle, by action and profile.
+#[derive(Debug)]
+pub(crate) struct Index {
+    by_action: HashMap<EntityUid, Buckets>,
+    anywhere: Buckets,
+    authorizer: Authorizer,
+}
+
+/// Which rules matched and which failed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Matches {
+    pub(crate) matched: BTreeSet<RuleAt>,
+    pub(crate) failed: BTreeSet<RuleAt>,
+}
+
+/// Why the slices of a bundle cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadError {
+    #[error("slice `{0}` is not Cedar text")]
+    Syntax(String),
+    #[error("slice `{0}` holds a policy that is not in match form")]
+    NotMatchForm(String),
+    #[error("slice `{0}` holds a policy of no known rule")]
+    UnknownRule(String),
+    #[error("rule {0} stands in no slice")]
+    MissingRule(RuleAt),
+}
+
+impl Buckets {
+    /// Adds `policy` under its principal; whether it is in match form.
+    fn add(&mut self, policy: &Policy, rule: RuleAt) -> bool {
+        let set = match policy.principal_constraint() {
+            PrincipalConstraint::Any => &mut self.anybody,
+            PrincipalConstraint::In(profile) => self.by_profile.entry(profile).or_default(),
+            PrincipalConstraint::Eq(_) | PrincipalConstraint::Is(_) | PrincipalConstraint::IsIn(..) => return false,
+        };
+        // One rule has one policy a profile, so its place is a fresh id within the bucket.
+        set.add(policy.new_id(PolicyId::new(rule.to_string()))).is_ok()
+    }
+
+    fn read<'a>(&'a self, profiles: &'a [EntityUid]) -> impl Iterator<Item = &'a PolicySet> {
+        let anybody = (!self.anybody.is_empty()).then_some(&self.anybody);
+        anybody.into_iter().chain(profiles.iter().filter_map(|profile| self.by_profile.get(profile)))
+    }
+}
+
+impl Index {
+    /// Loads the slices: Cedar text by `tool/operation` or [`ANYWHERE`]. `rules` gives each rule id its place; every
+    /// rule has to be in some slice.
+    pub(crate) fn load(
+        slices: &BTreeMap<String, &str>,
+        rules: &HashMap<String, RuleAt>,
+        schema: &PreparedSchema,
+    ) -> Result<Self, LoadError> {
+        let mut index =
+            Self { by_action: HashMap::new(), anywhere: Buckets::default(), authorizer: Authorizer::new() };
+        let mut seen = BTreeSet::new();
+        for (name, text) in slices {
+            let set = PolicySet::from_str(text).map_err(|_| LoadError::Syntax(name.clone()))?;
+            if set.templates().next().is_some() {
+                return Err(LoadError::NotMatchForm(name.clone()));
+            }
+            let action = (name != ANYWHERE).then(|| schema.action(name));
+            let buckets = match &action {
+                Some(action) => index.by_action.entry(action.clone()).or_default(),
+                None => &mut index.anywhere,
+            };
+            for policy in set.policies() {
+                let rule = policy.annotation("rule").and_then(|id| rules.get(id));
+                let rule = *rule.ok_or_else(|| LoadError::UnknownRule(name.clone()))?;
+                let scoped = match (policy.action_constraint(), &action) {
+                    (ActionConstraint::Any, None) => true,
+                    (ActionConstraint::Eq(named), Some(action)) => named == *action,
+                    (ActionConstraint::Any | ActionConstraint::Eq(_) | ActionConstraint::In(_), _) => false,
+                };
+                let permit = policy.effect() == Effect::Permit && policy.resource_constraint() == ResourceConstraint::Any;
+                if !(permit && scoped && buckets.add(policy, rule)) {
+                    return Err(LoadError::NotMatchForm(name.clone()));
+                }
+                seen.insert(rule);
+            }
+        }
+        match rules.values().find(|rule| !seen.contains(rule)) {
+            Some(missing) => Err(LoadError::MissingRule(*missing)),
+            None => Ok(index),
+        }
+    }
+
+    /// The rules that match or fail for `request` on `action` by a user who holds `profiles`, the whole closure.
+    pub(crate) fn matches(&self, request: &Prepared, action: &EntityUid, profiles: &[EntityUid]) -> Matches {
+        let mut matches = Matches::default();
+        let own = self.by_action.get(action).into_iter().flat_map(|buckets| buckets.read(profiles));
+        for set in own.chain(self.anywhere.read(profiles)) {
+            self.collect(set, request, &mut matches);
+        }
+        matches
+    }
+
+    /// The same policies without buckets: every request then reads all of them.
+    pub(crate) fn without_buckets(mut self) -> Self {
+        let mut whole = PolicySet::new();
+        let buckets = self.by_action.values().chain([&self.anywhere]);
+        let sets = buckets.flat_map(|buckets| buckets.by_profile.values().chain([&buckets.anybody]));
+        for (at, policy) in sets.flat_map(PolicySet::policies).enumerate() {
+            // The rule's place, a dot, and a number that makes the id unique in the whole set.
+            let added = whole.add(policy.new_id(PolicyId::new(format!("{}.{at}", policy.id()))));
+            debug_assert!(added.is_ok(), "ids are numbered");
+        }
+        self.by_action.clear();
+        self.anywhere = Buckets { anybody: whole, by_profile: HashMap::new() };
+        self
+    }
+
+    /// Whether one of `policies` is satisfied; `None` when one fails.
+    pub(crate) fn is_satisfied(&self, request: &Prepared, policies: Vec<Policy>) -> Option<bool> {
+        let set = PolicySet::from_policies(policies).ok()?;
+        let response = self.authorizer.is_authorized(&request.request, &set, &request.entities);
+        response.diagnostics().errors().next().is_none().then(|| response.diagnostics().reason().next().is_some())
+    }
+
+    fn collect(&self, set: &PolicySet, request: &Prepared, matches: &mut Matches) {
+        let response = self.authorizer.is_authorized(&request.request, set, &request.entities);
+        let place = |id: &PolicyId| {
+            let id: &str = id.as_ref();
+            id.split('.').next().and_then(|place| place.parse::<RuleAt>().ok())
+        };
+        for id in response.diagnostics().reason() {
+            match place(id) {
+                Some(rule) => matches.matched.insert(rule),
+                // Not one of our ids: nothing is known about what matched, so it counts as a failure.
+                None => matches.failed.insert(RuleAt::MAX),
+            };
+        }
+        for error in response.diagnostics().errors() {
+            let cedar_policy::AuthorizationError::PolicyEvaluationError(error) = error;
+            matches.failed.insert(place(error.policy_id()).unwrap_or(RuleAt::MAX));
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! From a checked input to a Cedar request: typed values straight into Cedar, validated against the schema, with one
+//! entity, the user, whose parents are the closure of its profiles.
+
+use std::collections::HashSet;
+use std::str::FromStr;
+
+use cedar_policy::{
+    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema,
+};
+
+use crate::json::Json;
+use crate::tool_schema::{InputType, Member, Shape};
+
+use super::NAMESPACE;
+
+/// The schema of a bundle, ready to validate requests, with the type names that requests need.
+#[derive(Debug)]
+pub(crate) struct PreparedSchema {
+    schema: Schema,
+    user: EntityTypeName,
+    profile: EntityTypeName,
+    tool: EntityTypeName,
+    action: EntityTypeName,
+}
+
+/// Everything a request is made of.
+pub(crate) struct RequestParts<'a> {
+    /// Id of the user entity.
+    pub(crate) user: String,
+    /// The closure of the user's profiles.
+    pub(crate) profiles: HashSet<EntityUid>,
+    /// The operation's action.
+    pub(crate) action: &'a EntityUid,
+    /// The tool.
+    pub(crate) tool: &'a EntityUid,
+    /// The operation's input type; `input` has passed it.
+    pub(crate) input_type: &'a InputType,
+    /// The arguments.
+    pub(crate) input: &'a Json,
+    /// The instant of the decision.
+    pub(crate) now: jiff::Timestamp,
+    /// Whether that is business time.
+    pub(crate) business: bool,
+    /// Id of the agent.
+    pub(crate) agent: &'a str,
+}
+
+/// A request and the store it is evaluated with.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(super) request: Request,
+    pub(super) entities: Entities,
+}
+
+impl PreparedSchema {
+    /// Reads the schema part of a bundle; `None` when Cedar refuses it.
+    pub(crate) fn new(text: &str) -> Option<Self> {
+        let name = |kind| EntityTypeName::from_str(&format!("{NAMESPACE}::{kind}")).ok();
+        Some(Self {
+            schema: Schema::from_str(text).ok()?,
+            user: name("User")?,
+            profile: name("Profile")?,
+            tool: name("Tool")?,
+            action: name("Action")?,
+        })
+    }
+
+    /// The entity of a profile.
+    pub(crate) fn profile(&self, name: &str) -> EntityUid {
+        EntityUid::from_type_name_and_id(self.profile.clone(), EntityId::new(name))
+    }
+
+    /// The entity of a tool.
+    pub(crate) fn tool(&self, name: &str) -> EntityUid {
+        EntityUid::from_type_name_and_id(self.tool.clone(), EntityId::new(name))
+    }
+
+    /// The action `tool/operation`.
+    pub(crate) fn action(&self, id: &str) -> EntityUid {
+        EntityUid::from_type_name_and_id(self.action.clone(), EntityId::new(id))
+    }
+
+    /// Builds and validates the request. `None` when Cedar refuses it, which rejects the attempt.
+    pub(crate) fn prepare(&self, parts: RequestParts<'_>) -> Option<Prepared> {
+        let RequestParts { user, profiles, action, tool, input_type, input, now, business, agent } = parts;
+        let time = RestrictedExpression::new_record([
+            ("now".to_owned(), RestrictedExpression::new_datetime(datetime(now))),
+            ("business".to_owned(), RestrictedExpression::new_bool(business)),
+        ]);
+        let agent = RestrictedExpression::new_record([(
+            "id".to_owned(),
+            RestrictedExpression::new_string(agent.to_owned()),
+        )]);
+        let context = Context::from_pairs([
+            ("input".to_owned(), record(input_type, input.as_object()?)?),
+            ("time".to_owned(), time.ok()?),
+            ("agent".to_owned(), agent.ok()?),
+        ]);
+        let user = EntityUid::from_type_name_and_id(self.user.clone(), EntityId::new(user));
+        let request = Request::new(user.clone(), action.clone(), tool.clone(), context.ok()?, Some(&self.schema));
+        let entities = Entities::from_entities([Entity::new_no_attrs(user, profiles)], None);
+        Some(Prepared { request: request.ok()?, entities: entities.ok()? })
+    }
+}
+
+/// Cedar's own spelling of an instant, in milliseconds.
+fn datetime(now: jiff::Timestamp) -> String {
+    now.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}
+
+fn record(of: &InputType, given: &[(String, Json)]) -> Option<RestrictedExpression> {
+    let mut pairs = Vec::with_capacity(given.len());
+    for member in of.members().iter().filter(|member| member.opaque.is_none()) {
+        let value = given.iter().find(|(name, _)| *name == member.name).map(|(_, value)| value);
+        match value {
+            None => {}
+            // Accepted only where the definition allows it, and then the same as absent.
+            Some(Json::Null) => {}
+            Some(value) => pairs.push((member.name.clone(), of_member(member, value)?)),
+        }
+    }
+    RestrictedExpression::new_record(pairs).ok()
+}
+
+fn of_member(member: &Member, value: &Json) -> Option<RestrictedExpression> {
+    match (&member.shape, value) {
+        (Shape::Object(members), Json::Object(given)) => record(members, given),
+        (Shape::Array { .. }, Json::Array(elements)) => {
+            let elements = elements.iter().map(scalar).collect::<Option<Vec<_>>>()?;
+            Some(RestrictedExpression::new_set(elements))
+        }
+        (Shape::String { .. } | Shape::Integer { .. } | Shape::Boolean, scalar_value) => scalar(scalar_value),
+        // The input passed its type and opaque members are left out: no other pair is left.
+        (Shape::Object(_) | Shape::Array { .. } | Shape::Number { .. } | Shape::Anything, _) => None,
+    }
+}
+
+fn scalar(value: &Json) -> Option<RestrictedExpression> {
+    match value {
+        Json::Bool(truth) => Some(RestrictedExpression::new_bool(*truth)),
+        Json::Integer(number) => Some(RestrictedExpression::new_long(*number)),
+        Json::String(text) => Some(RestrictedExpression::new_string(text.clone())),
+        Json::Null | Json::Decimal(_) | Json::Array(_) | Json::Object(_) => None,
+    }
+}

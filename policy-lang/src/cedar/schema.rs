@@ -1,0 +1,86 @@
+//! The types of a request, written as Cedar schemas from the checked policy.
+//!
+//! The author's schema has the action groups (`@read`, `@tool:erp`, …) so that rules may name them. The schema of
+//! run time has none: groups are expanded when the match form is made, because an entity store that lacks them would
+//! silently skip the rules on them.
+
+use std::fmt::Write as _;
+
+use crate::name::{OperationName, ToolName};
+use crate::policy::{Operation, Policy};
+use crate::tool_schema::{InputType, Shape};
+
+use super::{NAMESPACE, action_id};
+
+/// The schema that bundles carry: every operation of `policy`, no groups.
+pub(crate) fn runtime_schema(policy: &Policy) -> String {
+    wrap(operations(policy).map(|(tool, name, operation)| action(tool, name, operation, false)).collect::<String>())
+}
+
+/// The schema that a rule on any operation is checked against.
+pub(super) fn author_schema(policy: &Policy) -> String {
+    let mut body = String::new();
+    for group in groups(policy) {
+        let _ = writeln!(body, "  action {group:?};");
+    }
+    body.extend(operations(policy).map(|(tool, name, operation)| action(tool, name, operation, true)));
+    wrap(body)
+}
+
+/// The schema of one operation alone.
+pub(super) fn operation_schema(tool: &ToolName, name: &OperationName, operation: &Operation) -> String {
+    wrap(action(tool, name, operation, false))
+}
+
+/// Names of every action group.
+pub(super) fn groups(policy: &Policy) -> Vec<String> {
+    let tools = policy.tools.keys().map(|tool| format!("@tool:{tool}"));
+    crate::surface::Effect::ALL.iter().map(|effect| format!("@{effect}")).chain(tools).collect()
+}
+
+fn operations(policy: &Policy) -> impl Iterator<Item = (&ToolName, &OperationName, &Operation)> {
+    policy.tools.iter().flat_map(|(tool, described)| {
+        described.operations.iter().map(move |(name, operation)| (tool, name, operation))
+    })
+}
+
+fn wrap(body: String) -> String {
+    format!("namespace {NAMESPACE} {{\n  entity Profile;\n  entity User in [Profile];\n  entity Tool;\n{body}}}\n")
+}
+
+fn action(tool: &ToolName, name: &OperationName, operation: &Operation, grouped: bool) -> String {
+    let id = action_id(tool, name);
+    let groups = if grouped { format!(" in [\"@{}\", \"@tool:{tool}\"]", operation.effect) } else { String::new() };
+    let mut text = format!("  action {id:?}{groups} appliesTo {{\n    principal: User, resource: Tool,\n");
+    let _ = writeln!(
+        text,
+        "    context: {{ input: {}, time: {{ now: datetime, business: Bool }}, agent: {{ id: String }} }},\n  }};",
+        record(&operation.input)
+    );
+    text
+}
+
+fn record(input: &InputType) -> String {
+    let mut text = String::from("{");
+    for member in input.members().iter().filter(|member| member.opaque.is_none()) {
+        let Some(kind) = kind(&member.shape) else { continue };
+        let optional = if member.required && !member.nullable { "" } else { "?" };
+        let separator = if text.len() > 1 { "," } else { "" };
+        // Names are printable ASCII without quotes or backslashes, or the member is opaque.
+        let _ = write!(text, "{separator} \"{}\"{optional}: {kind}", member.name);
+    }
+    text.push_str(" }");
+    text
+}
+
+/// The Cedar type of a shape; `None` for the shapes that are opaque.
+fn kind(shape: &Shape) -> Option<String> {
+    Some(match shape {
+        Shape::String { .. } => "String".to_owned(),
+        Shape::Integer { .. } => "Long".to_owned(),
+        Shape::Boolean => "Bool".to_owned(),
+        Shape::Array { element, .. } => format!("Set<{}>", kind(element)?),
+        Shape::Object(members) => record(members),
+        Shape::Number { .. } | Shape::Anything => return None,
+    })
+}

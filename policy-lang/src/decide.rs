@@ -1,0 +1,275 @@
+//! What an attempt gets: the one function that tests, gate, replay and sidecar all call.
+//!
+//! It is pure and total: same inputs, same answer, no clock, no panic. The rules that match, the rules that fail and
+//! the surface do not depend on the evidence; the first line of the table that applies is the answer.
+
+mod outcome;
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+pub use outcome::{Decision, Kind, MatchedRule, Outcome, Permit, Reason, Rejection, Seen};
+
+use crate::attempt::{Attempt, Input, MAX_PROFILES, Target};
+use crate::bundle::{Bundle, LoadedOperation, LoadedTool};
+use crate::cedar::{Condition, RequestParts, match_form};
+use crate::name::{OperationName, ProfileName, ToolName};
+use crate::policy::{Policy, Rule};
+use crate::surface::{Enforces, Evidence, Limit, Surface};
+
+/// What holds at the moment of the decision, beside the attempt and the bundle.
+#[derive(Debug, Clone)]
+pub struct Situation {
+    /// The instant; only its milliseconds count.
+    pub now: Timestamp,
+    /// The highest class let through, and what set it.
+    pub limit: LimitNow,
+    /// What has been collected, from our own stores.
+    pub evidence: Evidence,
+    /// What the asking door does with results.
+    pub enforces: Enforces,
+}
+
+/// The lower of the channel's ceiling for the tool and what freshness still allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitNow {
+    /// Highest class let through.
+    pub class: Limit,
+    /// What set it.
+    pub by: LimitedBy,
+}
+
+/// What set a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LimitedBy {
+    /// The channel's ceiling.
+    Ceiling,
+    /// The age of the policy.
+    Freshness,
+}
+
+impl LimitedBy {
+    /// The word for it in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ceiling => "ceiling",
+            Self::Freshness => "freshness",
+        }
+    }
+}
+
+/// The answer to `attempt` under `bundle` in `situation`.
+#[must_use]
+pub fn decide(bundle: &Bundle, attempt: &Attempt, situation: &Situation) -> Decision {
+    let mut decision = Decision::undecided();
+    let outcome = match answer(bundle, attempt, situation, &mut decision) {
+        Ok(outcome) => outcome,
+        Err(rejection) => Outcome::Reject(rejection),
+    };
+    decision.conclude(outcome)
+}
+
+/// The table, line by line. What has been found out on the way is left in `decision`.
+fn answer(
+    bundle: &Bundle,
+    attempt: &Attempt,
+    situation: &Situation,
+    decision: &mut Decision,
+) -> Result<Outcome, Rejection> {
+    let request = known(bundle, attempt, situation, decision)?;
+    let prepared = bundle.schema().prepare(request.parts).ok_or_else(|| {
+        Rejection::new(Reason::InputInvalid, "the request does not fit the types of the operation")
+    })?;
+    let matches = bundle.index().matches(&prepared, &request.operation.action, &request.profiles);
+
+    if !matches.failed.is_empty() {
+        decision.rules = matches.failed.iter().filter_map(|at| bundle.rule(*at)).map(|rule| rule.reference.clone()).collect();
+        return Err(Rejection::new(Reason::EvaluationError, "a rule could not be evaluated"));
+    }
+    let mut surface = Surface::BOTTOM;
+    let (mut granted, mut never) = (false, None);
+    for at in &matches.matched {
+        let unknown = || Rejection::new(Reason::EvaluationError, "a rule that matched is not in the bundle");
+        let rule = bundle.rule(*at).ok_or_else(unknown)?;
+        decision.rules.push(rule.reference.clone());
+        match rule.reference.kind {
+            Kind::Never => never = never.or(Some(rule.reason.as_str())),
+            Kind::Grant | Kind::Raise => {
+                granted |= rule.reference.kind == Kind::Grant;
+                // A surface that is not there is not an empty surface.
+                surface.join(bundle.surface(*at, request.at).ok_or_else(unknown)?);
+            }
+        }
+    }
+    let class = surface.class(request.operation.effect);
+    if !matches.matched.is_empty() {
+        decision.surface = Some(surface.clone());
+    }
+    if let Some(reason) = never {
+        return Err(Rejection::new(Reason::Forbidden, reason));
+    }
+    if !granted {
+        return Err(Rejection::new(Reason::NoRule, "no rule grants this operation to these profiles with this input"));
+    }
+    let LimitNow { class: limit, by } = situation.limit;
+    if class > limit {
+        let (reason, what) = match by {
+            LimitedBy::Ceiling => (Reason::Ceiling, "the channel's ceiling"),
+            LimitedBy::Freshness => (Reason::PolicyStale, "what the age of the policy still allows"),
+        };
+        return Err(Rejection::new(reason, format!("class {class} is above {what}, {limit}")));
+    }
+    if !surface.is_enforceable_by(situation.enforces) {
+        return Err(Rejection::new(Reason::Obligation, "the caller does not enforce the masks or row limits of this result"));
+    }
+    let needs = surface.missing(&situation.evidence);
+    if needs.is_empty() { Ok(Outcome::Permit(Permit::new(surface))) } else { Ok(Outcome::Route(needs)) }
+}
+
+/// An attempt of which everything is known.
+struct Known<'a> {
+    operation: &'a LoadedOperation,
+    at: u32,
+    profiles: Vec<cedar_policy::EntityUid>,
+    parts: RequestParts<'a>,
+}
+
+/// A rule that would have matched but for one part of its condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NearMiss {
+    /// The rule.
+    pub rule: MatchedRule,
+    /// The one part that is false, as Cedar prints it.
+    pub conjunct: String,
+}
+
+/// Rules on the attempt's operation and for one of its profiles of which exactly one top-level part of the condition
+/// is false. `policy` is what `bundle` was assembled from. Empty when the attempt is not known well enough to ask.
+#[must_use]
+pub fn near_misses(bundle: &Bundle, policy: &Policy, attempt: &Attempt, situation: &Situation) -> Vec<NearMiss> {
+    let mut decision = Decision::undecided();
+    let Ok(request) = known(bundle, attempt, situation, &mut decision) else { return Vec::new() };
+    let Some(prepared) = bundle.schema().prepare(request.parts) else { return Vec::new() };
+    let Seen { tool: Some(tool), operation: Some(operation), profiles, .. } = decision.seen else { return Vec::new() };
+    let reaches = |rule: &&Rule| {
+        let scope = &rule.scope;
+        scope.operations.contains(&tool, &operation)
+            && scope.profiles.as_ref().is_none_or(|named| profiles.iter().any(|profile| named.contains(profile)))
+            && !profiles.iter().any(|profile| scope.except.contains(profile))
+    };
+    let holds = |rule: &Rule, condition: &Condition| {
+        let policies = match_form(rule, Some((&tool, &operation)), Some(condition)).ok()?;
+        bundle.index().is_satisfied(&prepared, policies)
+    };
+    let miss = |rule: &Rule| {
+        let condition = rule.condition.as_ref()?;
+        let conjuncts = condition.conjuncts();
+        let mut failed = Vec::new();
+        for conjunct in &conjuncts {
+            if !holds(rule, &condition.of_conjuncts([conjunct]))? {
+                failed.push(conjunct);
+            }
+        }
+        let [only] = failed.as_slice() else { return None };
+        let reference =
+            MatchedRule { id: rule.id.clone(), location: rule.location.clone(), kind: rule.kind.kind() };
+        Some(NearMiss { rule: reference, conjunct: only.text.clone() })
+    };
+    policy.rules.iter().filter(reaches).filter_map(miss).collect()
+}
+
+/// The first line of the table: input refused; tool, operation or definition unknown; no known profile.
+fn known<'a>(
+    bundle: &'a Bundle,
+    attempt: &'a Attempt,
+    situation: &Situation,
+    decision: &mut Decision,
+) -> Result<Known<'a>, Rejection> {
+    let Some((tool_name, tool)) = bundle.tool(&attempt.tool) else {
+        return Err(Rejection::new(Reason::UnknownTool, "the catalog has no such tool"));
+    };
+    let (name, at, operation) = operation(bundle, tool, &attempt.target)?;
+    decision.see_operation(tool_name, name, operation);
+    if attempt.definition.is_some_and(|seen| seen != operation.definition) {
+        return Err(Rejection::new(
+            Reason::DefinitionMismatch,
+            "the tool definition that the caller sees is not the one that was reviewed",
+        ));
+    }
+    let input = input(bundle, operation, attempt)?;
+    let closure = profiles(bundle, &attempt.profiles)?;
+    decision.see_profiles(&closure);
+    let business = bundle.calendar().is_business(situation.now);
+    decision.see_business(business);
+    let profiles: Vec<_> = closure.iter().filter_map(|name| bundle.profile_entity(name)).cloned().collect();
+    let user = format!("{}|{}", attempt.subject.issuer, attempt.subject.id);
+    let parts = RequestParts {
+        user,
+        profiles: profiles.iter().cloned().collect(),
+        action: &operation.action,
+        tool: &tool.entity,
+        input_type: &operation.input,
+        input: input.json(),
+        now: situation.now,
+        business,
+        agent: &attempt.agent,
+    };
+    Ok(Known { operation, at, profiles, parts })
+}
+
+/// The operation that the target names or the function stands for.
+fn operation<'a>(
+    bundle: &'a Bundle,
+    tool: &'a LoadedTool,
+    target: &Target,
+) -> Result<(&'a OperationName, u32, &'a LoadedOperation), Rejection> {
+    let found = match target {
+        Target::Operation(name) => tool.operations.get_key_value(name.as_str()),
+        Target::Function(function) => {
+            let name = tool.functions.get(function.as_str());
+            name.and_then(|name| tool.operations.get_key_value(name.as_str()))
+        }
+    };
+    let found = found.and_then(|(name, at)| Some((name, *at, bundle.operation(*at)?)));
+    found.ok_or_else(|| Rejection::new(Reason::UnknownOperation, "the catalog has no such operation of this tool"))
+}
+
+fn input<'a>(bundle: &Bundle, operation: &LoadedOperation, attempt: &'a Attempt) -> Result<&'a Input, Rejection> {
+    let refuse = |message: String| Rejection::new(Reason::InputInvalid, message);
+    let input = attempt.input.as_ref().map_err(|error| refuse(error.to_string()))?;
+    if input.bytes() > bundle.input_bytes() {
+        return Err(refuse(format!("the input is longer than {} bytes", bundle.input_bytes())));
+    }
+    operation.input.check(input.json()).map_err(|mismatch| refuse(mismatch.to_string()))?;
+    Ok(input)
+}
+
+fn profiles(bundle: &Bundle, direct: &BTreeSet<ProfileName>) -> Result<BTreeSet<ProfileName>, Rejection> {
+    let closure = bundle.closure(direct);
+    if closure.is_empty() {
+        return Err(Rejection::new(Reason::UnknownProfile, "the subject holds no profile that the policy knows"));
+    }
+    if closure.len() > MAX_PROFILES {
+        let message = format!("the subject holds {} profiles, more than the {MAX_PROFILES} accepted", closure.len());
+        return Err(Rejection::new(Reason::UnknownProfile, message));
+    }
+    Ok(closure)
+}
+
+impl Decision {
+    fn see_operation(&mut self, tool: &ToolName, name: &OperationName, operation: &LoadedOperation) {
+        self.seen.tool = Some(tool.clone());
+        self.seen.operation = Some(name.clone());
+        self.seen.definition = Some(operation.definition);
+    }
+
+    fn see_profiles(&mut self, closure: &BTreeSet<ProfileName>) {
+        self.seen.profiles = closure.iter().cloned().collect();
+    }
+
+    fn see_business(&mut self, business: bool) {
+        self.seen.business = Some(business);
+    }
+}

@@ -1,0 +1,117 @@
+//! What an author did wrong: a code, a sentence, the places, and what to write instead.
+//!
+//! Passes collect diagnostics and go on, so that one run reports every mistake. A diagnostic is never an error of the
+//! world and never a rejection. There is one renderer, [`Diagnostics::render`]; `diagnostic/<family>.rs` words the facts.
+
+pub(crate) mod catalog;
+pub(crate) mod cedar;
+mod code;
+pub(crate) mod names;
+mod render;
+pub(crate) mod rules;
+pub(crate) mod shape;
+pub(crate) mod suites;
+pub(crate) mod text;
+
+pub use code::{Code, Severity};
+pub use render::reference;
+
+use crate::source::{SourceMap, Span};
+
+/// One mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Which fact it is.
+    pub code: Code,
+    /// What is wrong, in one sentence.
+    pub message: String,
+    /// What to write instead.
+    pub help: Option<String>,
+    /// Where: the first is the place of the mistake, others are what it contradicts.
+    pub labels: Vec<Label>,
+}
+
+/// A place and what is to be said about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// The place.
+    pub span: Span,
+    /// A few words; may be empty.
+    pub text: String,
+}
+
+impl Diagnostic {
+    /// A mistake at `span`; `label` stands under the caret.
+    #[must_use]
+    pub fn new(code: Code, span: Span, message: impl Into<String>, label: impl Into<String>) -> Self {
+        Self { code, message: message.into(), help: None, labels: Vec::new() }.also(span, label)
+    }
+
+    /// Adds a place.
+    #[must_use]
+    pub fn also(mut self, span: Span, label: impl Into<String>) -> Self {
+        self.labels.push(Label { span, text: label.into() });
+        self
+    }
+
+    /// Says what to write instead.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Whether it makes the policy invalid.
+    #[must_use]
+    pub const fn severity(&self) -> Severity {
+        self.code.severity()
+    }
+}
+
+/// Everything found so far.
+#[derive(Debug, Clone, Default)]
+pub struct Diagnostics {
+    found: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// Adds one.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.found.push(diagnostic);
+    }
+
+    /// Whether any of them makes the policy invalid.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.found.iter().any(|found| found.severity() == Severity::Error)
+    }
+
+    /// Number of errors and of warnings.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        let errors = self.found.iter().filter(|found| found.severity() == Severity::Error).count();
+        (errors, self.found.len().saturating_sub(errors))
+    }
+
+    /// Every one of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.found.iter()
+    }
+
+    /// Whether nothing was found.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// Puts them in the order of the files' paths and the places in them, and drops repetitions.
+    pub fn sort(&mut self, sources: &SourceMap) {
+        let key = |diagnostic: &Diagnostic| {
+            let span = diagnostic.labels.first().map(|label| label.span);
+            let path = span.and_then(|span| sources.file(span.file)).map(|file| file.path().clone());
+            (path, span.map(|span| span.start), diagnostic.code.as_str(), diagnostic.message.clone())
+        };
+        self.found.sort_by_cached_key(key);
+        self.found.dedup();
+    }
+}

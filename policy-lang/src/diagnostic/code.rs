@@ -1,0 +1,199 @@
+//! The closed list of facts. Append only: a code that was printed once keeps its meaning for ever.
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The policy is invalid.
+    Error,
+    /// The policy is valid and probably not what was meant.
+    Warning,
+}
+
+impl Severity {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+macro_rules! codes {
+    ($($variant:ident $severity:ident $name:literal $title:literal => $advice:literal;)*) => {
+        /// Which fact a diagnostic states.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $(#[doc = $title] $variant,)* }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// Its name, as printed: kebab-case.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What is wrong, for the reference.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+
+            /// What to write, for the reference.
+            #[must_use]
+            pub const fn advice(self) -> &'static str {
+                match self { $(Self::$variant => $advice,)* }
+            }
+
+            /// Whether it makes the policy invalid.
+            #[must_use]
+            pub const fn severity(self) -> Severity {
+                match self { $(Self::$variant => Severity::$severity,)* }
+            }
+
+            /// The code printed as `name`.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.as_str() == name)
+            }
+        }
+    };
+}
+
+codes! {
+    FileTooLarge Error "file-too-large" "A file is longer than 1 MiB."
+        => "Split it, or move what is not policy elsewhere.";
+    NotUtf8 Error "not-utf8" "A file is not UTF-8."
+        => "Save it as UTF-8.";
+    ByteOrderMark Error "byte-order-mark" "A file begins with a byte-order mark."
+        => "Save it as UTF-8 without a byte-order mark.";
+    Tab Error "tab" "A YAML document holds a tab."
+        => "Write spaces; inside text write `\\t` in double quotes.";
+    InvisibleCharacter Error "invisible-character" "A text holds a character that cannot be seen or that changes the order of others, comments included."
+        => "Delete it; a reviewer cannot review what is not shown.";
+    YamlSyntax Error "yaml-syntax" "A document is not YAML."
+        => "Mend it where the caret points; quote text that holds YAML's signs.";
+    YamlTooDeep Error "yaml-too-deep" "A document is nested deeper than 32 levels."
+        => "No key needs that; write it flatter.";
+    YamlDuplicateKey Error "yaml-duplicate-key" "A mapping has one key twice."
+        => "Keep one of the two; readers differ about which one counts.";
+    YamlAnchor Error "yaml-anchor" "A document defines an anchor (`&name`)."
+        => "Write the value out where it is used; text that begins with `&` needs quotes.";
+    YamlAlias Error "yaml-alias" "A document uses an alias (`*name`)."
+        => "Write the value out; text that begins with `*` needs quotes.";
+    YamlMergeKey Error "yaml-merge-key" "A mapping uses a merge key (`<<`)."
+        => "Write the members out; readers differ about merging.";
+    YamlTag Error "yaml-tag" "A value carries a tag (`!name`)."
+        => "Leave the tag out; text that begins with `!` needs quotes or a `|-` block.";
+    YamlDirective Error "yaml-directive" "A document has a directive (`%YAML`, `%TAG`)."
+        => "Delete the line.";
+    YamlMultiDocument Error "yaml-multi-document" "A file holds more than one YAML document."
+        => "Keep one document in one file.";
+    YamlKey Error "yaml-key" "A key is not a plain name."
+        => "Write the key as text, on one line.";
+    AmbiguousScalar Error "ambiguous-scalar" "A value without quotes is read differently by different YAML readers."
+        => "Put text into quotes; write `true`, `false` and decimal integers as such.";
+    EmptyValue Error "empty-value" "A key or list entry has no value."
+        => "Write the value, or leave the key out.";
+    EmptyDocument Error "empty-document" "A file holds no document."
+        => "Begin with `stopgate: 1`, or delete the file.";
+    UnknownKey Error "unknown-key" "A mapping has a key that nothing would enforce."
+        => "Correct its spelling or delete it; the formats reference lists every key.";
+    MissingKey Error "missing-key" "A required key is missing."
+        => "Add it; nothing that decides has a default that opens.";
+    WrongType Error "wrong-type" "A value is not of the type its key wants."
+        => "Write what the message asks for.";
+    EmptyList Error "empty-list" "A list that has to name something is empty."
+        => "Name at least one entry, or leave the key out where it is optional.";
+    DuplicateEntry Error "duplicate-entry" "A list names one thing twice."
+        => "Delete the repetition.";
+    UnknownWord Error "unknown-word" "A value is not one of the words its key knows."
+        => "Write one of the words the message lists.";
+    InvalidName Error "invalid-name" "A name has a character or a length that names cannot have."
+        => "Names are `[a-z0-9][a-z0-9_.-]{0,63}`.";
+    InvalidText Error "invalid-text" "A text is empty, too long or not of the form its key wants."
+        => "Write what the message asks for.";
+    InvalidNumber Error "invalid-number" "A number is outside its range."
+        => "Choose one inside the range the message names.";
+    InvalidPointer Error "invalid-pointer" "A text is not a JSON Pointer."
+        => "Begin with `/`; `*` stands for every element or member.";
+    InvalidDate Error "invalid-date" "A text is not a date or a time of the calendar."
+        => "Write dates as `2027-03-31`, times as `2026-11-24T10:00:00Z`, hours as `09:00-18:00`.";
+    InvalidCalendar Error "invalid-calendar" "A business calendar cannot be: its zone is unknown, or its hours end before they begin."
+        => "Take the zone's name from the IANA database, and hours of one day.";
+    UnknownFormat Error "unknown-format" "A document states a format version that this program does not know."
+        => "Write `stopgate: 1`, or use the version of the program that knows it.";
+    MisplacedKey Error "misplaced-key" "A key stands where it has no meaning."
+        => "Move or delete it, as the message says.";
+    MissingDocument Error "missing-document" "A document that every repository needs is missing."
+        => "Add it; `stopgate init` writes one of each kind.";
+    MisplacedFile Error "misplaced-file" "A file looks like policy and stands where nobody reads it."
+        => "Move it to the path the message names, or out of the repository.";
+    FileNameMismatch Error "file-name-mismatch" "A document is about another tool than its file's name says."
+        => "Make `tool:` and the file's name equal.";
+    UnknownTool Error "unknown-tool" "A tool is named that the catalog does not have."
+        => "Correct its name, or add catalog/TOOL.yaml.";
+    UnknownOperation Error "unknown-operation" "An operation is named that the tool does not have."
+        => "Correct its name, or add it to the tool's catalog.";
+    UnknownProfile Error "unknown-profile" "A profile is named that profiles.yaml does not have."
+        => "Correct its name, or add it to profiles.yaml.";
+    UnknownChannel Error "unknown-channel" "A channel is named that stopgate.yaml does not have."
+        => "Correct its name, or add it to `channels` of stopgate.yaml.";
+    UnknownRule Error "unknown-rule" "A test names a rule that does not exist."
+        => "Correct its id; rules of other files are written `home/id`.";
+    DuplicateRule Error "duplicate-rule" "Two rules have one id."
+        => "Give one of them another id; records name rules by their ids.";
+    ProfileCycle Error "profile-cycle" "Profiles inherit each other in a circle."
+        => "Take out one of the edges; what is common goes into a profile that both inherit.";
+    ProfileUnreachable Error "profile-unreachable" "Nobody can hold a profile: it has no groups and nobody inherits it."
+        => "Add `groups:`, or delete the profile.";
+    LockInvalid Error "lock-invalid" "A lock file is not one."
+        => "Run `stopgate lock TOOL` again; a lock is never written by hand.";
+    UnknownFunction Error "unknown-function" "The catalog names a function that the lock does not have."
+        => "Correct its name or `server.prefix`, or run `stopgate lock TOOL` if the server has it.";
+    UnclassifiedFunction Error "unclassified-function" "The server has a function that is neither an operation nor unused."
+        => "Add an operation for it, or list it under `unused`.";
+    DuplicateFunction Error "duplicate-function" "One function of the server is used in two places of the catalog."
+        => "Keep one of the two.";
+    UnsupportedSchema Error "unsupported-schema" "A function's input schema has a form that cannot be checked."
+        => "Ask the server's owner for a closed object of typed members, or list the function under `unused`.";
+    UnknownMask Error "unknown-mask" "A mask points at nothing that the schema describes."
+        => "Correct the pointer; a mask that hides nothing is worse than none.";
+    DryRunNotRead Error "dry-run-not-read" "A dry run is made by an operation that changes something."
+        => "Name an operation with `effect: read`.";
+    DryRunArguments Error "dry-run-arguments" "A dry run takes other arguments than the operation it stands for."
+        => "Name an operation with the same arguments, or say `dry_run: none` with `because:`.";
+    DryRunReason Error "dry-run-reason" "`dry_run: none` gives no reason."
+        => "Say in `because:` why the system offers none; reviewers and approvers read it.";
+    DryRunMissing Error "dry-run-missing" "A rule or floor asks for a dry run that the catalog does not name."
+        => "Name the preview in `dry_run:`, or say `dry_run: none` with `because:`.";
+    DryRunWaived Error "dry-run-waived" "A rule asks for a dry run of an operation that has none."
+        => "Take `dry_run` out of `require`, or take the operation out of the rule.";
+    RuleKind Error "rule-kind" "A rule is none or several of grant, raise and never."
+        => "Write `risk` with `approval`, or `raise`, or `never`.";
+    RaiseNothing Error "raise-nothing" "A raise raises nothing."
+        => "Give it an approval above automatic, `require`, `mask` or `max_rows`.";
+    BelowFloor Error "below-floor" "A grant states less than the floor it falls under."
+        => "State at least the floor; floors are in stopgate.yaml.";
+    ExceptUnreached Error "except-unreached" "A rule excepts a profile that it does not reach."
+        => "Delete it from `except`, or correct its name.";
+    ConditionNeedsBlock Error "condition-needs-block" "A condition is not a plain YAML scalar."
+        => "Write it as a `|-` block.";
+    ConditionInvalid Error "condition-invalid" "A condition is not a Cedar expression over `context`."
+        => "Mend it where the caret points; the guide shows the operators.";
+    NoSample Error "no-sample" "A grant names an operation that has no sample in the tests."
+        => "Add one valid input to `samples:` of tests/TOOL.yaml.";
+    InvalidSample Error "invalid-sample" "A sample is not a valid input of its operation."
+        => "Make it fit the schema in the lock.";
+    DuplicateCase Error "duplicate-case" "Two test cases have one name."
+        => "Rename one of them; reports name cases.";
+    CasePeople Error "case-people" "A test case names nobody, or in two ways."
+        => "Write `as:` for one person with all the profiles, or `each:` for one person each.";
+    CaseExpectation Error "case-expectation" "A test case expects none or several of permit, route and reject."
+        => "Write exactly one of `permit: [rules]`, `route: [needs]`, `reject: reason`.";
+    PointlessRule Warning "pointless-rule" "A profile's lighter rule has no effect, because it inherits a stricter one."
+        => "Write `except: [PROFILE]` into the inherited rule, or inherit a common base instead.";
+}

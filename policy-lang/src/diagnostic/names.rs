@@ -1,0 +1,100 @@
+//! Facts about names: unknown ones, with the nearest that exist, and ones that stand twice.
+
+use super::{Code, Diagnostic};
+use crate::source::Span;
+
+/// The candidate closest to `text`, if one is close enough to be a slip of the hand.
+pub(crate) fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let enough = text.chars().count().div_ceil(3).clamp(1, 4);
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(text, candidate), candidate))
+        .filter(|(distance, _)| *distance <= enough)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// What a name names, and where such things are declared.
+#[derive(Debug, Clone)]
+pub(crate) struct Kind {
+    pub(crate) code: Code,
+    pub(crate) noun: &'static str,
+    /// Such as `profiles.yaml`.
+    pub(crate) home: String,
+}
+
+impl Kind {
+    pub(crate) fn tool() -> Self {
+        Self { code: Code::UnknownTool, noun: "tool", home: "catalog/".to_owned() }
+    }
+
+    pub(crate) fn operation(tool: &str) -> Self {
+        Self { code: Code::UnknownOperation, noun: "operation", home: format!("catalog/{tool}.yaml") }
+    }
+
+    pub(crate) fn profile() -> Self {
+        Self { code: Code::UnknownProfile, noun: "profile", home: "profiles.yaml".to_owned() }
+    }
+
+    pub(crate) fn channel() -> Self {
+        Self { code: Code::UnknownChannel, noun: "channel", home: "stopgate.yaml".to_owned() }
+    }
+
+    pub(crate) fn rule() -> Self {
+        Self { code: Code::UnknownRule, noun: "rule", home: "rules/".to_owned() }
+    }
+
+    pub(crate) fn function(tool: &str) -> Self {
+        Self { code: Code::UnknownFunction, noun: "function", home: format!("catalog/{tool}.lock.json") }
+    }
+}
+
+pub(crate) fn unknown<'a>(
+    span: Span,
+    kind: &Kind,
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Diagnostic {
+    let Kind { code, noun, home } = kind;
+    let help = match nearest(name, candidates) {
+        Some(near) => format!("did you mean `{near}`? It is declared in {home}"),
+        None => format!("every {noun} is declared in {home}"),
+    };
+    Diagnostic::new(*code, span, format!("there is no {noun} `{name}`"), format!("no such {noun}")).help(help)
+}
+
+pub(crate) fn duplicate_entry(span: Span, name: &str, first: Span) -> Diagnostic {
+    Diagnostic::new(Code::DuplicateEntry, span, format!("`{name}` stands twice in this list"), "again here")
+        .also(first, "first here")
+        .help("delete the repetition")
+}
+
+pub(crate) fn duplicate_rule(span: Span, id: &str, first: Span) -> Diagnostic {
+    Diagnostic::new(Code::DuplicateRule, span, format!("two rules have the id `{id}`"), "again here")
+        .also(first, format!("`{id}` is this rule already"))
+        .help("give one of them another id; records name rules by their ids")
+}
+
+pub(crate) fn profile_cycle(span: Span, circle: &str) -> Diagnostic {
+    Diagnostic::new(Code::ProfileCycle, span, format!("profiles inherit each other in a circle: {circle}"), "part of it")
+        .help("take out one of the edges; what is common goes into a profile that both inherit")
+}
+
+pub(crate) fn profile_unreachable(span: Span, profile: &str) -> Diagnostic {
+    let message = format!("nobody can hold `{profile}`: it has no groups, and no profile inherits it");
+    Diagnostic::new(Code::ProfileUnreachable, span, message, "").help("add `groups: [GROUP]`, or delete the profile")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn only_a_slip_of_the_hand_is_near() {
+        let names = ["create_refund", "cancel_order", "get_order"];
+        assert_eq!(nearest("create_refnud", names), Some("create_refund"));
+        assert_eq!(nearest("getorder", names), Some("get_order"));
+        assert_eq!(nearest("delete_everything", names), None);
+        assert_eq!(nearest("", names), None);
+    }
+}

@@ -1,0 +1,96 @@
+//! SHA-256 digests, printed `sha256:…` everywhere.
+
+use std::fmt;
+
+/// A SHA-256 digest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// Digest of `bytes`.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        let made = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+        let mut digest = [0; 32];
+        for (to, from) in digest.iter_mut().zip(made.as_ref()) {
+            *to = *from;
+        }
+        Self(digest)
+    }
+
+    /// A digest received as 32 raw bytes; `None` for any other length.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// The 32 raw bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Lower-case hexadecimal, 64 characters, without the prefix.
+    #[must_use]
+    pub fn hex(&self) -> String {
+        let mut text = String::with_capacity(64);
+        for byte in self.0 {
+            for nibble in [byte >> 4, byte & 15] {
+                text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('?'));
+            }
+        }
+        text
+    }
+
+    /// Reads what [`Digest::hex`] writes; upper case is refused, so that one digest has one spelling.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let mut nibbles = text.bytes().map(|byte| match byte {
+            b'0'..=b'9' => Some(byte.wrapping_sub(b'0')),
+            b'a'..=b'f' => Some(byte.wrapping_sub(b'a').wrapping_add(10)),
+            _ => None,
+        });
+        let mut digest = [0; 32];
+        for to in &mut digest {
+            *to = nibbles.next()?? << 4 | nibbles.next()??;
+        }
+        nibbles.next().is_none().then_some(Self(digest))
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sha256:{}", self.hex())
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// Why a text is not a digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a digest is written `sha256:` and 64 lower-case hexadecimal digits")]
+pub struct InvalidDigest(());
+
+impl std::str::FromStr for Digest {
+    type Err = InvalidDigest;
+    fn from_str(text: &str) -> Result<Self, InvalidDigest> {
+        text.strip_prefix("sha256:").and_then(Self::from_hex).ok_or(InvalidDigest(()))
+    }
+}
+
+impl serde::Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Digest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,182 @@
+//! Reading mappings and lists out of a tree: every reader takes a node, reports what is wrong, and yields what it can.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use super::scalar::integer;
+use crate::calendar::Day;
+use crate::diagnostic::{Diagnostics, names, shape as say};
+use crate::name::{InvalidName, OperationName, ProfileName, RuleName};
+use crate::pointer::Pointer;
+use crate::source::node::{Key, Node, Value};
+use crate::source::{Span, Spanned};
+use crate::surface::Requirement;
+
+/// Version of every document's format.
+const FORMAT: i64 = 1;
+
+/// A mapping whose keys are known.
+pub(crate) struct Record<'n> {
+    what: &'static str,
+    entries: &'n [(Key, Node)],
+    span: Span,
+}
+
+impl<'n> Record<'n> {
+    /// `node` as a mapping with no other keys than `keys`; `what` names it in messages.
+    pub(crate) fn open(node: &'n Node, what: &'static str, keys: &[&str], dx: &mut Diagnostics) -> Option<Self> {
+        let entries = mapping(node, dx)?;
+        for (key, _) in entries {
+            if !keys.contains(&key.text.as_str()) {
+                dx.push(say::unknown_key(key.span, &key.text, what, keys));
+            }
+        }
+        Some(Self { what, entries, span: node.span })
+    }
+
+    /// The root of a document: also has `stopgate`, the format version.
+    pub(crate) fn document(
+        node: &'n Node,
+        what: &'static str,
+        keys: &[&str],
+        dx: &mut Diagnostics,
+    ) -> Option<Self> {
+        let keys: Vec<&str> = std::iter::once("stopgate").chain(keys.iter().copied()).collect();
+        let record = Self::open(node, what, &keys, dx)?;
+        let version = record.need("stopgate", dx);
+        if let Some(version) = version
+            && integer(version, 0, i64::from(u32::MAX), dx).is_some_and(|version| version != FORMAT)
+        {
+            dx.push(say::unknown_format(version.span));
+        }
+        Some(record)
+    }
+
+    /// The value of an optional key.
+    pub(crate) fn get(&self, key: &str) -> Option<&'n Node> {
+        self.entry(key).map(|(_, node)| node)
+    }
+
+    /// An optional key with its value.
+    pub(crate) fn entry(&self, key: &str) -> Option<(&'n Key, &'n Node)> {
+        self.entries.iter().find(|(found, _)| found.text == key).map(|(key, node)| (key, node))
+    }
+
+    /// The value of a required key.
+    pub(crate) fn need(&self, key: &str, dx: &mut Diagnostics) -> Option<&'n Node> {
+        let found = self.get(key);
+        if found.is_none() {
+            dx.push(say::missing_key(self.place(), key, self.what, None));
+        }
+        found
+    }
+
+    /// Where to point for what is not there: the first entry if it is short, else its key.
+    pub(crate) fn place(&self) -> Span {
+        match self.entries.first() {
+            Some((key, Node { span, value: Value::Scalar(_) })) => key.span.to(*span),
+            Some((key, _)) => key.span,
+            None => self.span,
+        }
+    }
+}
+
+/// The entries of a mapping.
+pub(crate) fn mapping<'n>(node: &'n Node, dx: &mut Diagnostics) -> Option<&'n [(Key, Node)]> {
+    match &node.value {
+        Value::Mapping(entries) => Some(entries),
+        Value::Scalar(_) | Value::Sequence(_) | Value::Broken => unexpected(node, "a mapping", None, dx),
+    }
+}
+
+/// A mapping from names to values of one form; entries that cannot be read are left out.
+pub(crate) fn named<'n, N: FromStr<Err = InvalidName> + Ord, T>(
+    node: &'n Node,
+    dx: &mut Diagnostics,
+    mut read: impl FnMut(&Key, &'n Node, &mut Diagnostics) -> Option<T>,
+) -> Vec<(Spanned<N>, T)> {
+    let mut made = Vec::new();
+    for (key, value) in mapping(node, dx).unwrap_or_default() {
+        let name = key.text.parse().map_err(|why| dx.push(say::invalid_name(key.span, &why))).ok();
+        let value = read(key, value, dx);
+        if let (Some(name), Some(value)) = (name, value) {
+            made.push((Spanned::new(name, key.span), value));
+        }
+    }
+    made
+}
+
+/// A list, possibly empty; entries that cannot be read are left out.
+pub(crate) fn list<'n, T>(
+    node: &'n Node,
+    dx: &mut Diagnostics,
+    mut read: impl FnMut(&'n Node, &mut Diagnostics) -> Option<T>,
+) -> Vec<T> {
+    match &node.value {
+        Value::Sequence(entries) => entries.iter().filter_map(|entry| read(entry, dx)).collect(),
+        Value::Scalar(_) | Value::Mapping(_) | Value::Broken => {
+            unexpected::<()>(node, "a list", Some("write it as `[a, b]`".to_owned()), dx);
+            Vec::new()
+        }
+    }
+}
+
+/// A list that names at least one thing, and each thing once.
+pub(crate) fn set<T: AsKey>(
+    node: &Node,
+    dx: &mut Diagnostics,
+    read: impl FnMut(&Node, &mut Diagnostics) -> Option<Spanned<T>>,
+) -> Vec<Spanned<T>> {
+    if matches!(&node.value, Value::Sequence(entries) if entries.is_empty()) {
+        dx.push(say::empty_list(node.span));
+    }
+    unique(list(node, dx, read), dx)
+}
+
+/// Without repetitions, which are reported.
+pub(crate) fn unique<T: AsKey>(entries: Vec<Spanned<T>>, dx: &mut Diagnostics) -> Vec<Spanned<T>> {
+    let mut first: HashMap<String, Span> = HashMap::new();
+    let mut kept = Vec::new();
+    for entry in entries {
+        let key = entry.value.as_key();
+        if let Some(first) = first.get(key) {
+            dx.push(names::duplicate_entry(entry.span, key, *first));
+            continue;
+        }
+        first.insert(key.to_owned(), entry.span);
+        kept.push(entry);
+    }
+    kept
+}
+
+/// What two entries of a list are compared by.
+pub(crate) trait AsKey {
+    /// The text of it.
+    fn as_key(&self) -> &str;
+}
+
+impl AsKey for String {
+    fn as_key(&self) -> &str {
+        self
+    }
+}
+
+macro_rules! keyed {
+    ($($kind:ty),*) => {$(
+        impl AsKey for $kind {
+            fn as_key(&self) -> &str {
+                self.as_str()
+            }
+        }
+    )*};
+}
+
+keyed!(Pointer, OperationName, ProfileName, RuleName, Requirement, Day);
+
+/// Reports that `node` is not `expected`, unless it was reported already.
+pub(crate) fn unexpected<T>(node: &Node, expected: &str, help: Option<String>, dx: &mut Diagnostics) -> Option<T> {
+    if !matches!(node.value, Value::Broken) {
+        dx.push(say::wrong_type(node.span, expected, node.what(), help));
+    }
+    None
+}

@@ -1,0 +1,184 @@
+//! `rules/TOOL.yaml`: grants, raises and nevers for the operations of one tool.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+
+use super::condition::{self, ConditionDoc};
+use super::read::{Record, list, set};
+use super::scalar::{date, max_rows, name, pointer, text, word};
+use crate::diagnostic::{Diagnostics, rules as facts, shape as say};
+use crate::name::{OperationName, OwnerName, ProfileName, RuleName, ToolName};
+use crate::pointer::Pointer;
+use crate::source::node::{Key, Node};
+use crate::source::{Span, Spanned};
+use crate::surface::{Approval, Requirement, Risk};
+
+pub(crate) struct RulesDoc {
+    pub(crate) tool: Spanned<ToolName>,
+    pub(crate) rules: Vec<RuleDoc>,
+    /// Ids of all rules, broken ones included.
+    pub(crate) ids: Vec<Spanned<RuleName>>,
+}
+
+pub(crate) struct RuleDoc {
+    pub(crate) id: Spanned<RuleName>,
+    pub(crate) operations: Vec<Spanned<OperationName>>,
+    pub(crate) profiles: Vec<Spanned<ProfileName>>,
+    pub(crate) except: Vec<Spanned<ProfileName>>,
+    pub(crate) kind: KindDoc,
+    pub(crate) condition: Option<ConditionDoc>,
+    pub(crate) description: Option<String>,
+    pub(crate) owner: OwnerName,
+    pub(crate) review_by: Date,
+}
+
+pub(crate) enum KindDoc {
+    Grant { risk: Spanned<Risk>, approval: Spanned<Approval>, asks: Asks },
+    Raise { approval: Approval, asks: Asks },
+    Never(String),
+}
+
+/// What a rule adds beside risk and approval.
+#[derive(Default)]
+pub(crate) struct Asks {
+    pub(crate) require: Vec<Spanned<Requirement>>,
+    pub(crate) mask: Vec<Spanned<Pointer>>,
+    pub(crate) max_rows: BTreeMap<Pointer, u32>,
+}
+
+impl Asks {
+    const KEYS: [&'static str; 3] = ["require", "mask", "max_rows"];
+
+    fn read(record: &Record<'_>, dx: &mut Diagnostics) -> Self {
+        Self {
+            require: record.get("require").map(|node| set(node, dx, word)).unwrap_or_default(),
+            mask: record.get("mask").map(|node| set(node, dx, pointer)).unwrap_or_default(),
+            max_rows: record.get("max_rows").map(|node| max_rows(node, dx)).unwrap_or_default(),
+        }
+    }
+
+    /// Where a dry run is asked for.
+    pub(crate) fn dry_run(&self) -> Option<Span> {
+        self.require.iter().find(|asked| asked.value == Requirement::DryRun).map(|asked| asked.span)
+    }
+}
+
+const KEYS: [&str; 15] = [
+    "id", "operations", "profiles", "risk", "approval", "require", "raise", "never", "except", "when", "description",
+    "owner", "review_by", "mask", "max_rows",
+];
+
+pub(crate) fn read(root: &Node, source: &str, dx: &mut Diagnostics) -> Option<RulesDoc> {
+    let record = Record::document(root, "a rules document", &["tool", "owner", "review_by", "rules"], dx)?;
+    let tool = record.need("tool", dx).and_then(|node| name(node, dx));
+    let stated = Stated {
+        owner: record.get("owner").map(|node| name(node, dx).map(|owner| owner.value)),
+        review_by: record.get("review_by").map(|node| date(node, dx)),
+    };
+    let mut ids = Vec::new();
+    let rules = record.need("rules", dx).map(|node| list(node, dx, |node, dx| rule(node, source, &stated, &mut ids, dx)));
+    Some(RulesDoc { tool: tool?, rules: rules.unwrap_or_default(), ids })
+}
+
+/// What the file says for all its rules; `Some(None)` is stated and broken.
+struct Stated {
+    owner: Option<Option<OwnerName>>,
+    review_by: Option<Option<Date>>,
+}
+
+fn rule(
+    node: &Node,
+    source: &str,
+    stated: &Stated,
+    ids: &mut Vec<Spanned<RuleName>>,
+    dx: &mut Diagnostics,
+) -> Option<RuleDoc> {
+    let record = Record::open(node, "a rule", &KEYS, dx)?;
+    let id = record.need("id", dx).and_then(|node| name(node, dx));
+    ids.extend(id.clone());
+    let operations = record.need("operations", dx).map(|node| set(node, dx, name));
+    let profiles = record.need("profiles", dx).map(|node| set(node, dx, name));
+    let except = record.get("except").map(|node| set(node, dx, name));
+    let kind = kind(&record, dx);
+    let condition = record.get("when").map(|node| condition::read(node, source, dx));
+    let description = record.get("description").map(|node| text(node, dx));
+    let owner = match record.get("owner") {
+        Some(node) => name(node, dx).map(|owner| owner.value),
+        None => stated.owner.clone().unwrap_or_else(|| in_neither(&record, "owner", dx)),
+    };
+    let review_by = match record.get("review_by") {
+        Some(node) => date(node, dx),
+        None => stated.review_by.unwrap_or_else(|| in_neither(&record, "review_by", dx)),
+    };
+    Some(RuleDoc {
+        id: id?,
+        operations: operations?,
+        profiles: profiles?,
+        except: except.unwrap_or_default(),
+        kind: kind?,
+        condition: match condition {
+            Some(condition) => Some(condition?),
+            None => None,
+        },
+        description: description.flatten().map(|text| text.value),
+        owner: owner?,
+        review_by: review_by?,
+    })
+}
+
+fn in_neither<T>(record: &Record<'_>, key: &str, dx: &mut Diagnostics) -> Option<T> {
+    let help = format!("add `{key}:` to the rule, or to the top of the file for all its rules");
+    dx.push(say::missing_key(record.place(), key, "a rule", Some(&help)));
+    None
+}
+
+/// Which of the three kinds it is: exactly one.
+fn kind(record: &Record<'_>, dx: &mut Diagnostics) -> Option<KindDoc> {
+    let grant = record.entry("risk").or_else(|| record.entry("approval"));
+    let stated: Vec<(&Key, &Node)> =
+        [grant, record.entry("raise"), record.entry("never")].into_iter().flatten().collect();
+    let [(key, node)] = stated.as_slice() else {
+        let places: Vec<(Span, &str)> = stated.iter().map(|(key, _)| (key.span, key.text.as_str())).collect();
+        dx.push(facts::rule_kind(record.place(), &places));
+        return None;
+    };
+    match key.text.as_str() {
+        "raise" => {
+            misplaced(record, "this rule is a raise", "write it inside `raise:`", dx);
+            raise(key, node, dx)
+        }
+        "never" => {
+            misplaced(record, "nothing is granted, so nothing is asked for", "delete it", dx);
+            text(node, dx).map(|reason| KindDoc::Never(reason.value))
+        }
+        _ => {
+            let risk = record.need("risk", dx).and_then(|node| word(node, dx));
+            let approval = record.need("approval", dx).and_then(|node| word(node, dx));
+            let asks = Asks::read(record, dx);
+            Some(KindDoc::Grant { risk: risk?, approval: approval?, asks })
+        }
+    }
+}
+
+fn misplaced(record: &Record<'_>, why: &str, help: &str, dx: &mut Diagnostics) {
+    for (key, _) in Asks::KEYS.iter().filter_map(|key| record.entry(key)) {
+        dx.push(say::misplaced_key(key.span, &key.text, why, help));
+    }
+}
+
+fn raise(key: &Key, node: &Node, dx: &mut Diagnostics) -> Option<KindDoc> {
+    let record = Record::open(node, "a raise", &["approval", "require", "mask", "max_rows"], dx)?;
+    let approval = record.get("approval").map(|node| word::<Approval>(node, dx));
+    let asks = Asks::read(&record, dx);
+    let approval = match approval {
+        Some(level) => level?.value,
+        None => Approval::Automatic,
+    };
+    let asked = Asks::KEYS.iter().any(|key| record.get(key).is_some());
+    if approval == Approval::Automatic && !asked {
+        dx.push(facts::raise_nothing(key.span));
+        return None;
+    }
+    Some(KindDoc::Raise { approval, asks })
+}

@@ -1,0 +1,240 @@
+//! Reading single values: names, words, numbers, texts, dates, pointers, and JSON written as YAML.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use jiff::civil::{Date, Time};
+
+use super::read::{Record, mapping, unexpected};
+use crate::calendar::Day;
+use crate::decide::Reason;
+use crate::diagnostic::{Diagnostics, shape as say};
+use crate::json::Json;
+use crate::name::InvalidName;
+use crate::pointer::Pointer;
+use crate::source::Spanned;
+use crate::source::node::{Kind, Node, Scalar, Value};
+use crate::source::plain::Plain;
+use crate::surface::{Approval, Effect, Limit, Requirement, Risk};
+
+/// Longest text for people, in characters.
+const MAX_TEXT: usize = 500;
+
+/// A closed set of words.
+pub(crate) trait Word: Copy + 'static {
+    /// Every value.
+    const WORDS: &'static [Self];
+    /// The word for it.
+    fn word(self) -> &'static str;
+}
+
+macro_rules! words {
+    ($($kind:ty = $all:expr;)*) => {$(
+        impl Word for $kind {
+            const WORDS: &'static [Self] = $all;
+            fn word(self) -> &'static str {
+                self.as_str()
+            }
+        }
+    )*};
+}
+
+words! {
+    Risk = Self::ALL;
+    Approval = Self::ALL;
+    Effect = Self::ALL;
+    Limit = Self::ALL;
+    Requirement = Self::ALL;
+    Day = &Self::ALL;
+    Reason = &Self::ALL;
+}
+
+/// A scalar that is text: quoted, or plain and text to every reader. Dates pass where `dates` says so.
+fn text_of<'n>(node: &'n Node, expected: &str, dates: bool, dx: &mut Diagnostics) -> Option<&'n Scalar> {
+    match &node.value {
+        Value::Scalar(scalar) => match scalar.kind {
+            Kind::Quoted | Kind::Plain(Plain::Text) => Some(scalar),
+            Kind::Plain(Plain::Date) if dates => Some(scalar),
+            Kind::Plain(Plain::Date | Plain::Integer(_) | Plain::Decimal | Plain::Bool(_) | Plain::Null) => {
+                let help = format!("if text is meant, write \"{}\"", scalar.text);
+                unexpected(node, expected, Some(help), dx)
+            }
+        },
+        Value::Sequence(_) | Value::Mapping(_) | Value::Broken => unexpected(node, expected, None, dx),
+    }
+}
+
+/// Any text that is not blank, however long.
+pub(crate) fn raw<'n>(node: &'n Node, dx: &mut Diagnostics) -> Option<&'n Scalar> {
+    let scalar = text_of(node, "a text", false, dx)?;
+    if scalar.text.trim().is_empty() {
+        dx.push(say::invalid_text(node.span, "this text is empty", "write something, or leave the key out"));
+        return None;
+    }
+    Some(scalar)
+}
+
+/// A text for people: not blank, at most [`MAX_TEXT`] characters.
+pub(crate) fn text(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<String>> {
+    let text = raw(node, dx)?.text.trim();
+    if text.chars().count() > MAX_TEXT {
+        let why = format!("this text has more than {MAX_TEXT} characters");
+        dx.push(say::invalid_text(node.span, &why, "say it shorter, and link to the rest"));
+        return None;
+    }
+    Some(Spanned::new(text.to_owned(), node.span))
+}
+
+/// A name.
+pub(crate) fn name<N: FromStr<Err = InvalidName>>(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<N>> {
+    let scalar = text_of(node, "a name", false, dx)?;
+    match scalar.text.parse() {
+        Ok(name) => Some(Spanned::new(name, node.span)),
+        Err(why) => {
+            dx.push(say::invalid_name(node.span, &why));
+            None
+        }
+    }
+}
+
+/// One of the words of a closed set.
+pub(crate) fn word<W: Word>(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<W>> {
+    let words: Vec<&str> = W::WORDS.iter().map(|known| known.word()).collect();
+    let expected = say::alternatives(words.iter().copied());
+    let scalar = text_of(node, &expected, false, dx)?;
+    let found = W::WORDS.iter().copied().find(|known| known.word() == scalar.text);
+    if found.is_none() {
+        dx.push(say::unknown_word(node.span, &scalar.text, &words));
+    }
+    found.map(|word| Spanned::new(word, node.span))
+}
+
+/// A whole number from `least` to `most`.
+pub(crate) fn integer(node: &Node, least: i64, most: i64, dx: &mut Diagnostics) -> Option<i64> {
+    match &node.value {
+        Value::Scalar(Scalar { kind: Kind::Plain(Plain::Integer(number)), .. }) => {
+            let inside = (least..=most).contains(number);
+            if !inside {
+                dx.push(say::invalid_number(node.span, least, most));
+            }
+            inside.then_some(*number)
+        }
+        Value::Scalar(_) | Value::Sequence(_) | Value::Mapping(_) | Value::Broken => {
+            unexpected(node, "a whole number", Some("write digits, without quotes".to_owned()), dx)
+        }
+    }
+}
+
+/// `true` or `false`.
+pub(crate) fn truth(node: &Node, dx: &mut Diagnostics) -> Option<bool> {
+    match &node.value {
+        Value::Scalar(Scalar { kind: Kind::Plain(Plain::Bool(truth)), .. }) => Some(*truth),
+        Value::Scalar(_) | Value::Sequence(_) | Value::Mapping(_) | Value::Broken => {
+            unexpected(node, "`true` or `false`", None, dx)
+        }
+    }
+}
+
+/// A JSON Pointer.
+pub(crate) fn pointer(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<Pointer>> {
+    let scalar = text_of(node, "a JSON Pointer", false, dx)?;
+    match Pointer::new(&scalar.text) {
+        Ok(pointer) => Some(Spanned::new(pointer, node.span)),
+        Err(why) => {
+            dx.push(say::invalid_pointer(node.span, &why.to_string()));
+            None
+        }
+    }
+}
+
+/// A day of the calendar, `2027-03-31`, in this one form.
+pub(crate) fn date(node: &Node, dx: &mut Diagnostics) -> Option<Date> {
+    let scalar = text_of(node, "a date", true, dx)?;
+    let date = scalar.text.parse().ok().filter(|date: &Date| date.to_string() == scalar.text);
+    if date.is_none() {
+        dx.push(say::invalid_date(node.span, "a date", "2027-03-31"));
+    }
+    date
+}
+
+/// An instant in UTC, `2026-11-24T10:00:00Z`, with milliseconds at most.
+pub(crate) fn timestamp(node: &Node, dx: &mut Diagnostics) -> Option<Timestamp> {
+    let scalar = text_of(node, "a time", true, dx)?;
+    let form = |now: &Timestamp| now.to_string() == scalar.text && now.subsec_nanosecond() % 1_000_000 == 0;
+    let now = scalar.text.parse().ok().filter(form);
+    if now.is_none() {
+        dx.push(say::invalid_date(node.span, "a time in UTC", "2026-11-24T10:00:00Z"));
+    }
+    now
+}
+
+/// Hours of a day, `09:00-18:00`.
+pub(crate) fn hours(node: &Node, dx: &mut Diagnostics) -> Option<(Time, Time)> {
+    let scalar = text_of(node, "hours", false, dx)?;
+    let hours = scalar.text.split_once('-').and_then(|(from, to)| Some((minute(from)?, minute(to)?)));
+    if hours.is_none() {
+        dx.push(say::invalid_date(node.span, "hours of a day", "09:00-18:00"));
+    }
+    hours
+}
+
+/// `HH:MM`.
+fn minute(text: &str) -> Option<Time> {
+    let (hour, minute) = text.split_once(':')?;
+    let two = |part: &str| -> Option<i8> {
+        let digits = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+        part.parse().ok().filter(|_| digits)
+    };
+    Time::new(two(hour)?, two(minute)?, 0, 0).ok()
+}
+
+/// Row limits: `{pointer: /items, rows: 50}`, or a list of these.
+pub(crate) fn max_rows(node: &Node, dx: &mut Diagnostics) -> BTreeMap<Pointer, u32> {
+    let entries = match &node.value {
+        Value::Sequence(entries) => entries.as_slice(),
+        Value::Mapping(_) | Value::Scalar(_) | Value::Broken => std::slice::from_ref(node),
+    };
+    let mut limits: BTreeMap<Pointer, u32> = BTreeMap::new();
+    for entry in entries {
+        let Some(record) = Record::open(entry, "a row limit", &["pointer", "rows"], dx) else { continue };
+        let pointer = record.need("pointer", dx).and_then(|node| pointer(node, dx));
+        let rows = record.need("rows", dx).and_then(|node| integer(node, 0, i64::from(u32::MAX), dx));
+        if let (Some(pointer), Some(rows)) = (pointer, rows.and_then(|rows| u32::try_from(rows).ok())) {
+            let least = limits.entry(pointer.value).or_insert(rows);
+            *least = (*least).min(rows);
+        }
+    }
+    limits
+}
+
+/// A value that stands for JSON, such as a sample: dates have to be quoted, whole numbers are exact.
+pub(crate) fn json(node: &Node, dx: &mut Diagnostics) -> Option<Json> {
+    match &node.value {
+        Value::Broken => None,
+        Value::Mapping(_) => object(node, dx).map(Json::Object),
+        Value::Sequence(entries) => {
+            let made: Vec<Option<Json>> = entries.iter().map(|entry| json(entry, dx)).collect();
+            made.into_iter().collect::<Option<_>>().map(Json::Array)
+        }
+        Value::Scalar(scalar) => match scalar.kind {
+            Kind::Quoted | Kind::Plain(Plain::Text) => Some(Json::String(scalar.text.clone())),
+            Kind::Plain(Plain::Integer(number)) => Some(Json::Integer(number)),
+            Kind::Plain(Plain::Decimal) => Some(Json::Decimal(scalar.text.as_str().into())),
+            Kind::Plain(Plain::Bool(truth)) => Some(Json::Bool(truth)),
+            Kind::Plain(Plain::Null) => Some(Json::Null),
+            Kind::Plain(Plain::Date) => {
+                let help = format!("YAML 1.1 reads a date here; write \"{}\"", scalar.text);
+                unexpected(node, "a JSON value", Some(help), dx)
+            }
+        },
+    }
+}
+
+/// A mapping that stands for a JSON object.
+pub(crate) fn object(node: &Node, dx: &mut Diagnostics) -> Option<Vec<(String, Json)>> {
+    let entries = mapping(node, dx)?;
+    let made: Vec<Option<(String, Json)>> =
+        entries.iter().map(|(key, value)| Some((key.text.clone(), json(value, dx)?))).collect();
+    made.into_iter().collect()
+}

@@ -1,0 +1,289 @@
+//! Differences of two JSON Schemas, keyword by keyword. It reads only what it can judge: any keyword it does not know
+//! counts as breaking.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+use super::{Change, Kind};
+use crate::json::Json;
+
+/// The differences of one function, collected.
+pub(super) struct Findings<'a> {
+    function: &'a str,
+    pub(super) changes: Vec<Change>,
+}
+
+/// The names of all members of both objects, sorted, each once.
+pub(super) fn members_of<'a>(old: &'a Json, new: &'a Json) -> BTreeSet<&'a str> {
+    let names = |value: &'a Json| {
+        value
+            .as_object()
+            .unwrap_or_default()
+            .iter()
+            .map(|(name, _)| name.as_str())
+    };
+    names(old).chain(names(new)).collect()
+}
+
+/// The pointer to `member` of the value at `place`.
+pub(super) fn below(place: &str, member: &str) -> String {
+    format!("{place}/{}", member.replace('~', "~0").replace('/', "~1"))
+}
+
+/// Equal in the eyes of the digest, which does not see the order of members.
+pub(super) fn same(before: Option<&Json>, after: Option<&Json>) -> bool {
+    before.map(Json::canonical) == after.map(Json::canonical)
+}
+
+/// Whether both are texts, or absent.
+pub(super) fn texts(before: Option<&Json>, after: Option<&Json>) -> bool {
+    before.is_none_or(|value| value.as_str().is_some())
+        && after.is_none_or(|value| value.as_str().is_some())
+}
+
+/// What more of a keyword's number means.
+enum Bound {
+    Lower,
+    Upper,
+}
+
+impl<'a> Findings<'a> {
+    pub(super) const fn new(function: &'a str) -> Self {
+        Self {
+            function,
+            changes: Vec::new(),
+        }
+    }
+
+    pub(super) fn push(
+        &mut self,
+        place: String,
+        kind: Kind,
+        before: Option<&Json>,
+        after: Option<&Json>,
+    ) {
+        self.changes.push(Change {
+            function: Some(self.function.to_owned()),
+            place,
+            kind,
+            before: before.cloned(),
+            after: after.cloned(),
+        });
+    }
+
+    /// Compares the schemas of two results: what only people read may change, all else is another result.
+    pub(super) fn output_schema(&mut self, place: &str, old: &Json, new: &Json) {
+        let before = self.changes.len();
+        self.input_schema(place, old, new);
+        for change in self.changes.iter_mut().skip(before) {
+            if !matches!(change.kind, Kind::Wording | Kind::Order) {
+                change.kind = Kind::Result;
+            }
+        }
+    }
+
+    /// Compares the schemas of two inputs, or of two values inside them.
+    pub(super) fn input_schema(&mut self, place: &str, old: &Json, new: &Json) {
+        if old.as_object().is_none() || new.as_object().is_none() {
+            if !same(Some(old), Some(new)) {
+                self.push(place.to_owned(), Kind::Other, Some(old), Some(new));
+            }
+            return;
+        }
+        for keyword in members_of(old, new) {
+            let (before, after) = (old.get(keyword), new.get(keyword));
+            if !same(before, after) {
+                self.keyword(below(place, keyword), keyword, (old, new), before, after);
+            }
+        }
+    }
+
+    fn keyword(
+        &mut self,
+        place: String,
+        keyword: &str,
+        (old, new): (&Json, &Json),
+        before: Option<&Json>,
+        after: Option<&Json>,
+    ) {
+        match (keyword, before, after) {
+            ("title" | "description" | "$comment", ..) if texts(before, after) => {
+                self.push(place, Kind::Wording, before, after);
+            }
+            ("examples", ..) => self.push(place, Kind::Wording, before, after),
+            ("properties", ..) => self.properties(&place, old, new),
+            ("required", ..) => self.required(&place, old, new),
+            ("$defs" | "definitions", ..) => self.shared(&place, before, after),
+            ("items" | "additionalProperties", Some(Json::Object(_)), Some(Json::Object(_))) => {
+                if let (Some(before), Some(after)) = (before, after) {
+                    self.input_schema(&place, before, after);
+                }
+            }
+            (
+                "anyOf" | "oneOf" | "allOf" | "prefixItems",
+                Some(Json::Array(old)),
+                Some(Json::Array(new)),
+            ) if old.len() == new.len() => {
+                for (at, (old, new)) in old.iter().zip(new).enumerate() {
+                    self.input_schema(&below(&place, &at.to_string()), old, new);
+                }
+            }
+            _ => {
+                let kind = restriction(keyword, before, after);
+                self.push(place, kind, before, after);
+            }
+        }
+    }
+
+    fn properties(&mut self, place: &str, old_schema: &Json, new_schema: &Json) {
+        let empty = Json::Object(Vec::new());
+        let old = old_schema.get("properties").unwrap_or(&empty);
+        let new = new_schema.get("properties").unwrap_or(&empty);
+        if old.as_object().is_none() || new.as_object().is_none() {
+            return self.push(place.to_owned(), Kind::Other, Some(old), Some(new));
+        }
+        let required = required_of(new_schema);
+        for name in members_of(old, new) {
+            let place = below(place, name);
+            match (old.get(name), new.get(name)) {
+                (Some(old), Some(new)) => self.input_schema(&place, old, new),
+                (before @ Some(_), None) => self.push(place, Kind::PropertyRemoved, before, None),
+                (None, after) => {
+                    // An unreadable `required` may require it.
+                    let optional = required
+                        .as_ref()
+                        .is_some_and(|required| !required.contains(name));
+                    let kind = if optional {
+                        Kind::OptionalProperty
+                    } else {
+                        Kind::RequiredProperty
+                    };
+                    self.push(place, kind, None, after);
+                }
+            }
+        }
+    }
+
+    fn required(&mut self, place: &str, old: &Json, new: &Json) {
+        let (before, after) = (old.get("required"), new.get("required"));
+        let (Some(was), Some(is)) = (required_of(old), required_of(new)) else {
+            return self.push(place.to_owned(), Kind::Other, before, after);
+        };
+        if was == is {
+            return self.push(place.to_owned(), Kind::Order, before, after);
+        }
+        let has = |schema: &Json, name: &str| {
+            schema
+                .get("properties")
+                .is_some_and(|all| all.get(name).is_some())
+        };
+        // A property that came or went is reported where it stands.
+        let came = |name: &str| has(new, name) && !has(old, name);
+        let went = |name: &str| has(old, name) && !has(new, name);
+        for name in is.difference(&was).filter(|name| !came(name)) {
+            self.push(
+                place.to_owned(),
+                Kind::NowRequired,
+                None,
+                Some(&Json::String((*name).to_owned())),
+            );
+        }
+        for name in was.difference(&is).filter(|name| !went(name)) {
+            self.push(
+                place.to_owned(),
+                Kind::NoLongerRequired,
+                Some(&Json::String((*name).to_owned())),
+                None,
+            );
+        }
+    }
+
+    fn shared(&mut self, place: &str, before: Option<&Json>, after: Option<&Json>) {
+        let empty = Json::Object(Vec::new());
+        let (old, new) = (before.unwrap_or(&empty), after.unwrap_or(&empty));
+        if old.as_object().is_none() || new.as_object().is_none() {
+            return self.push(place.to_owned(), Kind::Other, before, after);
+        }
+        for name in members_of(old, new) {
+            let place = below(place, name);
+            match (old.get(name), new.get(name)) {
+                (Some(old), Some(new)) => self.input_schema(&place, old, new),
+                (None, after) => self.push(place, Kind::SharedSchema, None, after),
+                (before, None) => self.push(place, Kind::Other, before, None),
+            }
+        }
+    }
+}
+
+/// The names under `required`; `None` when it cannot be read.
+fn required_of(schema: &Json) -> Option<BTreeSet<&str>> {
+    schema
+        .get("required")
+        .map_or(Some(BTreeSet::new()), |required| {
+            required.as_array()?.iter().map(Json::as_str).collect()
+        })
+}
+
+/// How a keyword that restricts values changed. Every answer but [`Kind::Order`] is breaking; they differ for people.
+fn restriction(keyword: &str, before: Option<&Json>, after: Option<&Json>) -> Kind {
+    let bound = match keyword {
+        "minimum" | "exclusiveMinimum" | "minLength" | "minItems" | "minProperties" => {
+            Some(Bound::Lower)
+        }
+        "maximum" | "exclusiveMaximum" | "maxLength" | "maxItems" | "maxProperties" => {
+            Some(Bound::Upper)
+        }
+        "enum" | "type" | "const" | "pattern" | "format" | "multipleOf" => None,
+        "additionalProperties" => return openness(before, after),
+        _ => return Kind::Other,
+    };
+    let (before, after) = match (before, after) {
+        (Some(before), Some(after)) => (before, after),
+        (None, _) => return Kind::Narrowed,
+        (_, None) => return Kind::Widened,
+    };
+    if let Some(bound) = bound {
+        let (Some(before), Some(after)) = (before.as_integer(), after.as_integer()) else {
+            return Kind::Other;
+        };
+        return match (bound, after.cmp(&before)) {
+            (Bound::Lower, Ordering::Greater) | (Bound::Upper, Ordering::Less) => Kind::Narrowed,
+            (Bound::Lower, Ordering::Less) | (Bound::Upper, Ordering::Greater) => Kind::Widened,
+            (_, Ordering::Equal) => Kind::Other,
+        };
+    }
+    let (was, is) = (accepted(keyword, before), accepted(keyword, after));
+    match (is.is_subset(&was), was.is_subset(&is)) {
+        (true, true) => Kind::Order,
+        (true, false) => Kind::Narrowed,
+        (false, true) => Kind::Widened,
+        (false, false) => Kind::Other,
+    }
+}
+
+/// The alternatives that `type` or `enum` names.
+fn accepted(keyword: &str, value: &Json) -> BTreeSet<String> {
+    let single = std::slice::from_ref(value);
+    // A `const` or a `pattern` that happens to be an array is one value, not several.
+    let alternatives = if matches!(keyword, "type" | "enum") {
+        value.as_array().unwrap_or(single)
+    } else {
+        single
+    };
+    let mut names: BTreeSet<_> = alternatives.iter().map(Json::canonical).collect();
+    if keyword == "type" && names.contains("\"number\"") {
+        names.insert("\"integer\"".to_owned());
+    }
+    names
+}
+
+/// How `additionalProperties` changed; absent means that everything is accepted.
+fn openness(before: Option<&Json>, after: Option<&Json>) -> Kind {
+    let open = |value: Option<&Json>| value.map_or(Some(true), Json::as_bool);
+    match (open(before), open(after)) {
+        (Some(true), Some(false)) => Kind::Narrowed,
+        (Some(false), Some(true)) => Kind::Widened,
+        (Some(false), Some(false)) | (None, _) | (_, None) => Kind::Other,
+        (Some(true), Some(true)) => Kind::Order,
+    }
+}

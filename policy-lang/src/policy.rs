@@ -1,0 +1,350 @@
+//! The checked policy: what the documents of a repository mean, resolved and typed, before any compiled form.
+//!
+//! The front ends make it, the forms, the bundle, `matrix`, `explain` and the reference model read it. Every name in
+//! it is known to exist. It knows nothing of text, YAML or the disk.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::calendar::Calendar;
+use crate::cedar::Condition;
+use crate::digest::Digest;
+use crate::json::Json;
+use crate::name::{ChannelName, OperationName, OwnerName, ProfileName, RuleId, ToolName};
+use crate::pointer::Pointer;
+use crate::surface::{Approval, Effect, Limit, Risk, Surface};
+use crate::tool_schema::InputType;
+use crate::version::Version;
+
+/// Everything a policy repository says.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Who the policy belongs to.
+    pub organisation: OwnerName,
+    /// Issuers whose tokens may name a subject.
+    pub identity: Vec<Issuer>,
+    /// Ceilings by channel. Never empty.
+    pub channels: BTreeMap<ChannelName, Ceiling>,
+    /// What every grant asks for at least.
+    pub floors: Floors,
+    /// Longest input accepted, in bytes.
+    pub input_bytes: usize,
+    /// Profiles, their hierarchy and the groups they come from.
+    pub profiles: BTreeMap<ProfileName, Profile>,
+    /// When it is business time.
+    pub calendar: Calendar,
+    /// Tools by name.
+    pub tools: BTreeMap<ToolName, Tool>,
+    /// Rules in order of their ids; ids are unique.
+    pub rules: Vec<Rule>,
+}
+
+/// An identity provider, as `stopgate.yaml` names it: which claims say what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issuer {
+    /// The issuer's URL, compared as text.
+    pub issuer: String,
+}
+
+/// What a channel lets through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ceiling {
+    /// For every tool not named below.
+    pub default: Limit,
+    /// Instead of the default, for these tools.
+    pub tools: BTreeMap<ToolName, Limit>,
+}
+
+impl Ceiling {
+    /// The ceiling for `tool`.
+    #[must_use]
+    pub fn of(&self, tool: &str) -> Limit {
+        self.tools.get(tool).copied().unwrap_or(self.default)
+    }
+}
+
+/// A minimum that is joined into grants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Floor {
+    /// At least this risk.
+    pub risk: Risk,
+    /// At least this approval.
+    pub approval: Approval,
+    /// The user's confirmation.
+    pub user_confirmation: bool,
+    /// A dry run.
+    pub dry_run: bool,
+}
+
+impl Floor {
+    /// Asks for nothing.
+    pub const NOTHING: Self =
+        Self { risk: Risk::Low, approval: Approval::Automatic, user_confirmation: false, dry_run: false };
+}
+
+/// Floors by risk and by effect (`floors:` of `stopgate.yaml`). Floors only ever add.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Floors {
+    /// For grants at low risk.
+    pub low: Floor,
+    /// For grants at medium risk.
+    pub medium: Floor,
+    /// For grants at high risk.
+    pub high: Floor,
+    /// For operations with effect read.
+    pub read: Floor,
+    /// For operations with effect write.
+    pub write: Floor,
+    /// For operations with effect irreversible.
+    pub irreversible: Floor,
+    /// For grants at high risk on irreversible operations.
+    pub critical: Floor,
+}
+
+impl Floors {
+    /// What holds when `stopgate.yaml` states no floors.
+    pub const DEFAULT: Self = Self {
+        low: Floor::NOTHING,
+        medium: Floor { approval: Approval::Supervisor, user_confirmation: true, ..Floor::NOTHING },
+        high: Floor { approval: Approval::Committee, user_confirmation: true, ..Floor::NOTHING },
+        read: Floor::NOTHING,
+        write: Floor::NOTHING,
+        irreversible: Floor { risk: Risk::Medium, ..Floor::NOTHING },
+        critical: Floor { dry_run: true, ..Floor::NOTHING },
+    };
+
+    /// The least surface a grant of `risk` on an operation of `effect` can have. Floors of every risk up to the
+    /// resulting one apply, so the result grows with the risk and commutes with the join of surfaces.
+    #[must_use]
+    pub fn at(&self, risk: Risk, effect: Effect) -> Floor {
+        let by_effect = match effect {
+            Effect::Read => self.read,
+            Effect::Write => self.write,
+            Effect::Irreversible => self.irreversible,
+        };
+        let mut risk = risk.max(by_effect.risk);
+        // A floor may raise the risk, which brings in the next floor: three levels, so three rounds are a fixpoint.
+        let mut floor = by_effect;
+        for _ in Risk::ALL {
+            floor = by_effect;
+            for (level, by_risk) in [(Risk::Low, self.low), (Risk::Medium, self.medium), (Risk::High, self.high)] {
+                if level <= risk {
+                    floor = floor.join(by_risk);
+                }
+            }
+            if risk == Risk::High && effect == Effect::Irreversible {
+                floor = floor.join(self.critical);
+            }
+            floor.risk = floor.risk.max(risk);
+            risk = floor.risk;
+        }
+        floor
+    }
+}
+
+impl Floor {
+    const fn max_risk(a: Risk, b: Risk) -> Risk {
+        if (a as u8) < (b as u8) { b } else { a }
+    }
+
+    /// Both floors together.
+    #[must_use]
+    pub fn join(self, other: Self) -> Self {
+        Self {
+            risk: Self::max_risk(self.risk, other.risk),
+            approval: self.approval.max(other.approval),
+            user_confirmation: self.user_confirmation || other.user_confirmation,
+            dry_run: self.dry_run || other.dry_run,
+        }
+    }
+}
+
+/// A role of the original user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// For people.
+    pub description: Option<String>,
+    /// Direct parents: their rules reach this profile too, strictness included. Acyclic.
+    pub inherits: BTreeSet<ProfileName>,
+    /// Identity-provider groups whose members hold it. Empty: it is only inherited.
+    pub groups: BTreeSet<String>,
+}
+
+/// A system acted on, as the catalog and its lock describe it.
+#[derive(Debug, Clone)]
+pub struct Tool {
+    /// Who answers for it.
+    pub owner: OwnerName,
+    /// The reviewed contract version, `major.minor.patch`.
+    pub contract: Version,
+    /// Put before an operation's name to get the server's function name.
+    pub prefix: String,
+    /// Operations by name.
+    pub operations: BTreeMap<OperationName, Operation>,
+    /// Functions of the lock that are rejected on purpose.
+    pub unused: BTreeSet<String>,
+}
+
+/// What is done in a tool.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    /// The server's function that does it.
+    pub function: String,
+    /// Digest of the pinned definition.
+    pub definition: Digest,
+    /// The definition's `inputSchema`, from which `input` was made.
+    pub input_schema: Json,
+    /// Types and bounds of the arguments.
+    pub input: InputType,
+    /// What it does to the tool's data.
+    pub effect: Effect,
+    /// How a dry run of it is made.
+    pub dry_run: DryRun,
+    /// Arguments that records keep only as keyed digests; no rule can read them.
+    pub input_mask: BTreeSet<Pointer>,
+    /// Fields of every result to hide.
+    pub result_mask: BTreeSet<Pointer>,
+    /// Arrays of every result to cut.
+    pub max_rows: BTreeMap<Pointer, u32>,
+}
+
+/// How the effect of an operation can be seen before it happens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DryRun {
+    /// Nothing is said: a rule or floor that asks for a dry run does not compile for it.
+    Unstated,
+    /// By this operation of the same tool: effect read, same arguments.
+    By(OperationName),
+    /// The system offers none, and this is why; the floor's dry run is waived.
+    None {
+        /// The catalog's `because`.
+        because: String,
+    },
+}
+
+/// A rule, whichever front end it came from.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// Unique in the repository.
+    pub id: RuleId,
+    /// What it does where it matches.
+    pub kind: RuleKind,
+    /// Which attempts it looks at.
+    pub scope: Scope,
+    /// When it matches; `None` is always.
+    pub condition: Option<Condition>,
+    /// For people.
+    pub description: Option<String>,
+    /// Who answers for it.
+    pub owner: OwnerName,
+    /// When it has to be looked at again.
+    pub review_by: jiff::civil::Date,
+    /// Where it stands.
+    pub location: Location,
+}
+
+/// The three kinds of rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RuleKind {
+    /// Lets through, for what the surface asks. As stated: floors and the catalog's masks are not joined yet.
+    Grant(Surface),
+    /// Grants nothing; adds to the surface of what is granted. Never [`Surface::BOTTOM`].
+    Raise(Surface),
+    /// No evidence helps. The text is the reason shown.
+    Never(String),
+}
+
+/// Which attempts a rule looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// The operations named, or everything (guardrails only, never grants).
+    pub operations: Operations,
+    /// Profiles it reaches, with all that inherit them; `None` is everybody (guardrails only).
+    pub profiles: Option<BTreeSet<ProfileName>>,
+    /// Profiles it does not reach, although it reaches a profile they hold too.
+    pub except: BTreeSet<ProfileName>,
+}
+
+/// The operations of a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operations {
+    /// These; action groups are already expanded. Never empty.
+    Listed(BTreeSet<(ToolName, OperationName)>),
+    /// Every operation there is.
+    All,
+}
+
+impl Operations {
+    /// Whether `operation` of `tool` is among them.
+    #[must_use]
+    pub fn contains(&self, tool: &ToolName, operation: &OperationName) -> bool {
+        match self {
+            Self::Listed(listed) => listed.contains(&(tool.clone(), operation.clone())),
+            Self::All => true,
+        }
+    }
+}
+
+/// Where something stands, for people: file relative to the repository, line from 1.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Location {
+    /// Path with `/`, such as `rules/erp.yaml`.
+    pub file: Arc<str>,
+    /// Line, counted from 1.
+    pub line: u32,
+}
+
+impl std::fmt::Display for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+impl Policy {
+    /// `direct` and everything it inherits.
+    #[must_use]
+    pub fn closure<'a>(&'a self, direct: impl IntoIterator<Item = &'a ProfileName>) -> BTreeSet<&'a ProfileName> {
+        let mut closure = BTreeSet::new();
+        let mut open: Vec<&ProfileName> = direct.into_iter().collect();
+        while let Some(name) = open.pop() {
+            if let Some((name, profile)) = self.profiles.get_key_value(name)
+                && closure.insert(name)
+            {
+                open.extend(&profile.inherits);
+            }
+        }
+        closure
+    }
+
+    /// The operation `operation` of `tool`.
+    #[must_use]
+    pub fn operation(&self, tool: &ToolName, operation: &OperationName) -> Option<&Operation> {
+        self.tools.get(tool)?.operations.get(operation)
+    }
+
+    /// What `rule` adds to the surface of an attempt on `operation`: floors and the catalog's masks are joined in
+    /// for grants. `None` for a never.
+    #[must_use]
+    pub fn surface(&self, rule: &Rule, operation: &Operation) -> Option<Surface> {
+        match &rule.kind {
+            RuleKind::Grant(stated) => Some(self.floored(stated, operation)),
+            RuleKind::Raise(stated) => Some(stated.clone()),
+            RuleKind::Never(_) => None,
+        }
+    }
+
+    fn floored(&self, stated: &Surface, operation: &Operation) -> Surface {
+        let floor = self.floors.at(stated.risk, operation.effect);
+        let waived = matches!(operation.dry_run, DryRun::None { .. });
+        let mut surface = Surface {
+            risk: floor.risk,
+            approval: floor.approval,
+            user_confirmation: floor.user_confirmation,
+            dry_run: floor.dry_run && !waived,
+            masks: operation.result_mask.clone(),
+            max_rows: operation.max_rows.clone(),
+        };
+        surface.join(stated);
+        surface
+    }
+}

@@ -1,0 +1,172 @@
+//! The decision log: typed records and the one line of canonical JSON that each of them is.
+//!
+//! A line is the canonical form of one object and a newline. `prev` is the SHA-256 of the line before, without its
+//! newline, also over the border of two files; the first record of all has the SHA-256 of no bytes. So a changed,
+//! inserted, moved or missing line is found at the line after it; only the last lines can be cut unseen.
+//!
+//! Reading is strict: an unknown version, kind or member is refused, and a line must be exactly what its own record
+//! would be written as, so one record has one spelling. Nothing here reads a clock or a file.
+
+mod chain;
+mod decision;
+mod event;
+mod input;
+mod lattice;
+mod line;
+mod members;
+
+pub use chain::{Break, Chain, Fault, file_name, first_seq_of};
+pub use decision::{DecisionRecord, RecordedAttempt, RecordedContext, RecordedResult};
+pub use event::{BundleChange, BundleRecord, GapRecord, StartRecord, StopRecord};
+pub use input::{KeyedDigest, MaskKey, RecordedInput};
+pub use line::{Encoded, InvalidRecord};
+
+use jiff::Timestamp;
+
+use crate::digest::Digest;
+use crate::json::MAX_SAFE_INTEGER;
+
+/// Version of the format, the member `v` of every record.
+pub const VERSION: i64 = 1;
+
+/// Longest line, newline included, in bytes. Writers refuse what readers would.
+pub const MAX_LINE_BYTES: usize = 1024 * 1024;
+
+/// Place of a record in the log, counted from 1 without a hole over all files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seq(u64);
+
+impl Seq {
+    /// The first record of a log.
+    pub const FIRST: Self = Self(1);
+
+    /// A place, if it is one that every JSON reader keeps exactly: 1 to 2^53−1.
+    #[must_use]
+    pub const fn new(number: u64) -> Option<Self> {
+        if number >= 1 && number <= MAX_SAFE_INTEGER.unsigned_abs() {
+            Some(Self(number))
+        } else {
+            None
+        }
+    }
+
+    /// The place as a number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The place after this one; `None` at the end of all places.
+    #[must_use]
+    pub const fn next(self) -> Option<Self> {
+        Self::new(self.0.saturating_add(1))
+    }
+}
+
+impl std::fmt::Display for Seq {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What only the writer of the log knows of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// Its place.
+    pub seq: Seq,
+    /// When it was written; whole microseconds, finer parts are not kept.
+    pub time: Timestamp,
+    /// Digest of the line before.
+    pub prev: Digest,
+}
+
+/// `prev` of the first record: there is no line before it.
+#[must_use]
+pub fn no_line_before() -> Digest {
+    Digest::of(b"")
+}
+
+/// One record of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Place, time and link.
+    pub stamp: Stamp,
+    /// What happened.
+    pub body: RecordBody,
+}
+
+/// What a record tells, by its member `kind`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecordBody {
+    /// `start`: the log was opened.
+    Start(StartRecord),
+    /// `bundle`: another bundle is in force, or one was refused.
+    Bundle(BundleRecord),
+    /// `decision`: an attempt and its answer.
+    Decision(Box<DecisionRecord>),
+    /// `gap`: attempts that were rejected and could not be recorded.
+    Gap(GapRecord),
+    /// `stop`: the log was closed in good order.
+    Stop(StopRecord),
+}
+
+/// The kinds of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// [`RecordBody::Start`]
+    Start,
+    /// [`RecordBody::Bundle`]
+    Bundle,
+    /// [`RecordBody::Decision`]
+    Decision,
+    /// [`RecordBody::Gap`]
+    Gap,
+    /// [`RecordBody::Stop`]
+    Stop,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [
+        Self::Start,
+        Self::Bundle,
+        Self::Decision,
+        Self::Gap,
+        Self::Stop,
+    ];
+
+    /// The word for it in the member `kind`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Bundle => "bundle",
+            Self::Decision => "decision",
+            Self::Gap => "gap",
+            Self::Stop => "stop",
+        }
+    }
+
+    /// The kind a word stands for.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+impl RecordBody {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Start(_) => Kind::Start,
+            Self::Bundle(_) => Kind::Bundle,
+            Self::Decision(_) => Kind::Decision,
+            Self::Gap(_) => Kind::Gap,
+            Self::Stop(_) => Kind::Stop,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

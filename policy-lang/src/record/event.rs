@@ -1,0 +1,194 @@
+//! The records that are not decisions: what happened to the log itself and to the policy in force.
+
+use jiff::Timestamp;
+
+use super::InvalidRecord;
+use super::input::KeyedDigest;
+use super::members::{Members, count, object, text, time, variant};
+use crate::digest::Digest;
+use crate::json::Json;
+
+type Named = Vec<(&'static str, Json)>;
+
+/// The log was opened. A `start` that follows anything but a `stop` tells of a process that ended otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartRecord {
+    /// Name of the sidecar.
+    pub sidecar: String,
+    /// Name and version of the software that writes.
+    pub software: String,
+    /// Names the key of the masks: keyed digests of two stretches compare if these are equal.
+    pub mask_key: KeyedDigest,
+    /// Bytes of a torn tail that were dropped; nobody had been told that they were written. Zero: there was none.
+    pub dropped_bytes: u64,
+}
+
+impl StartRecord {
+    pub(super) fn members(&self) -> Named {
+        let Self {
+            sidecar,
+            software,
+            mask_key,
+            dropped_bytes,
+        } = self;
+        vec![
+            ("sidecar", text(sidecar)),
+            ("software", text(software)),
+            ("mask_key", text(mask_key)),
+            (
+                "recovered",
+                object([("dropped_bytes", count(*dropped_bytes))]),
+            ),
+        ]
+    }
+
+    pub(super) fn read(mut members: Members) -> Result<Self, InvalidRecord> {
+        let mut recovered = members.object("recovered")?;
+        let record = Self {
+            sidecar: members.text("sidecar")?,
+            software: members.text("software")?,
+            mask_key: members.parsed("mask_key")?,
+            dropped_bytes: recovered.number("dropped_bytes")?,
+        };
+        recovered.finish()?;
+        members.finish()?;
+        Ok(record)
+    }
+}
+
+/// A bundle was found by the sidecar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BundleRecord {
+    /// Name of the sidecar.
+    pub sidecar: String,
+    /// Channel it follows.
+    pub channel: String,
+    /// The bundle; `None` if it was too broken to have a digest.
+    pub bundle: Option<Digest>,
+    /// What became of it.
+    pub change: BundleChange,
+}
+
+/// What became of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BundleChange {
+    /// It explains every decision from here on.
+    Active,
+    /// It changed nothing.
+    Refused {
+        /// Why, as a word of a closed list.
+        reason: String,
+        /// Why, for people.
+        message: String,
+    },
+}
+
+impl BundleRecord {
+    pub(super) fn members(&self) -> Named {
+        let Self {
+            sidecar,
+            channel,
+            bundle,
+            change,
+        } = self;
+        let result = match change {
+            BundleChange::Active => ("active", object([])),
+            BundleChange::Refused { reason, message } => (
+                "refused",
+                object([("reason", text(reason)), ("message", text(message))]),
+            ),
+        };
+        let mut members = vec![
+            ("sidecar", text(sidecar)),
+            ("channel", text(channel)),
+            ("result", object([result])),
+        ];
+        members.extend(bundle.map(|bundle| ("bundle", text(bundle))));
+        members
+    }
+
+    pub(super) fn read(mut members: Members) -> Result<Self, InvalidRecord> {
+        let (word, value) = variant(members.take("result")?, "result")?;
+        let mut inner = Members::of(value, "result")?;
+        let change = match word.as_str() {
+            "active" => BundleChange::Active,
+            "refused" => BundleChange::Refused {
+                reason: inner.text("reason")?,
+                message: inner.text("message")?,
+            },
+            _ => return Err(InvalidRecord::Value("result")),
+        };
+        inner.finish()?;
+        let record = Self {
+            sidecar: members.text("sidecar")?,
+            channel: members.text("channel")?,
+            bundle: members.optional_parsed("bundle")?,
+            change,
+        };
+        members.finish()?;
+        Ok(record)
+    }
+}
+
+/// Attempts that were rejected and left no record of their own. It is the first record after them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GapRecord {
+    /// How many.
+    pub count: u64,
+    /// How many of them were turned away because too many were waiting; for the others the disk refused.
+    pub overloaded: u64,
+    /// When the first of them was rejected; whole microseconds.
+    pub first: Timestamp,
+    /// When the last of them was rejected; whole microseconds.
+    pub last: Timestamp,
+}
+
+impl GapRecord {
+    pub(super) fn members(&self) -> Named {
+        let Self {
+            count: attempts,
+            overloaded,
+            first,
+            last,
+        } = self;
+        vec![
+            ("count", count(*attempts)),
+            ("overloaded", count(*overloaded)),
+            ("first", time(*first, 6)),
+            ("last", time(*last, 6)),
+        ]
+    }
+
+    pub(super) fn read(mut members: Members) -> Result<Self, InvalidRecord> {
+        let record = Self {
+            count: members.number("count")?,
+            overloaded: members.number("overloaded")?,
+            first: members.parsed("first")?,
+            last: members.parsed("last")?,
+        };
+        members.finish()?;
+        Ok(record)
+    }
+}
+
+/// The log was closed after the last answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StopRecord {
+    /// Name of the sidecar.
+    pub sidecar: String,
+}
+
+impl StopRecord {
+    pub(super) fn members(&self) -> Named {
+        let Self { sidecar } = self;
+        vec![("sidecar", text(sidecar))]
+    }
+
+    pub(super) fn read(mut members: Members) -> Result<Self, InvalidRecord> {
+        let record = Self {
+            sidecar: members.text("sidecar")?,
+        };
+        members.finish()?;
+        Ok(record)
+    }
+}

@@ -1,0 +1,183 @@
+//! A record as a line of bytes, and back.
+//!
+//! Writing is in two steps, so that the single writer of the log only glues: [`RecordBody::encode`] renders what is
+//! known beforehand, [`Encoded::line`] adds the stamp.
+
+use super::members::{Members, count, text, time};
+use super::{Kind, MAX_LINE_BYTES, Record, RecordBody, Seq, Stamp, VERSION};
+use crate::json::{InvalidJson, Json, Limits};
+
+/// Bounds of a line: an input (depth 32, 4,096 members, each of which may be masked) inside a record.
+const LINE_LIMITS: Limits = Limits {
+    bytes: MAX_LINE_BYTES,
+    depth: 40,
+    members: 16_384,
+};
+
+/// Why a line is not a record. No value of the line is named: it may be what a mask would have hidden.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRecord {
+    /// Not strict JSON.
+    #[error("the line is not strict JSON")]
+    Json(#[from] InvalidJson),
+    /// A version of the format that this reader does not know.
+    #[error("the version of the record is not {VERSION}")]
+    Version,
+    /// A kind that this reader does not know.
+    #[error("the kind of the record is unknown")]
+    Kind,
+    /// A member that is always there is not.
+    #[error("the member `{0}` is missing")]
+    Missing(&'static str),
+    /// A member with a value it cannot have.
+    #[error("the member `{0}` has a value it cannot have")]
+    Value(&'static str),
+    /// A member that this reader does not know.
+    #[error("the member `{}` is unknown", .0.escape_debug())]
+    UnknownMember(String),
+    /// The right record in other bytes.
+    #[error("the line is not the canonical form of its record")]
+    NotCanonical,
+}
+
+/// A body whose members are rendered and sorted; only the stamp is missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    members: Vec<(&'static str, String)>,
+    kind: Kind,
+}
+
+impl RecordBody {
+    /// Renders everything but the stamp.
+    #[must_use]
+    pub fn encode(&self) -> Encoded {
+        let members = match self {
+            Self::Start(record) => record.members(),
+            Self::Bundle(record) => record.members(),
+            Self::Decision(record) => record.members(),
+            Self::Gap(record) => record.members(),
+            Self::Stop(record) => record.members(),
+        };
+        let always = [
+            ("v", Json::Integer(VERSION)),
+            ("kind", text(self.kind().as_str())),
+        ];
+        let members = members.into_iter().chain(always);
+        let mut members: Vec<_> = members
+            .map(|(name, value)| (name, value.canonical()))
+            .collect();
+        members.sort_unstable_by_key(|(name, _)| *name);
+        Encoded {
+            members,
+            kind: self.kind(),
+        }
+    }
+
+    fn read(kind: Kind, members: Members) -> Result<Self, InvalidRecord> {
+        Ok(match kind {
+            Kind::Start => Self::Start(super::StartRecord::read(members)?),
+            Kind::Bundle => Self::Bundle(super::BundleRecord::read(members)?),
+            Kind::Decision => Self::Decision(Box::new(super::DecisionRecord::read(members)?)),
+            Kind::Gap => Self::Gap(super::GapRecord::read(members)?),
+            Kind::Stop => Self::Stop(super::StopRecord::read(members)?),
+        })
+    }
+}
+
+impl Encoded {
+    /// Upper bound of the line's length in bytes, newline included.
+    #[must_use]
+    pub fn max_len(&self) -> usize {
+        // Braces, newline, and the stamp: 16 + 40 + 85 bytes at most, with names and commas.
+        const ROUND: usize = 192;
+        let members = self
+            .members
+            .iter()
+            .map(|(name, value)| name.len().saturating_add(value.len()).saturating_add(4));
+        members.fold(ROUND, usize::saturating_add)
+    }
+
+    /// The kind of the record.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The line, newline included.
+    #[must_use]
+    pub fn line(&self, stamp: &Stamp) -> String {
+        let Stamp {
+            seq,
+            time: at,
+            prev,
+        } = stamp;
+        let stamp = [
+            ("prev", text(prev)),
+            ("seq", count(seq.get())),
+            ("time", time(*at, 6)),
+        ];
+        let mut stamp = stamp
+            .map(|(name, value)| (name, value.canonical()))
+            .into_iter()
+            .peekable();
+        let mut line = String::with_capacity(self.max_len());
+        for (name, value) in &self.members {
+            while let Some((name, value)) = stamp.next_if(|(next, _)| next < name) {
+                push(&mut line, name, &value);
+            }
+            push(&mut line, name, value);
+        }
+        for (name, value) in stamp {
+            push(&mut line, name, &value);
+        }
+        line.push_str("}\n");
+        line
+    }
+}
+
+fn push(line: &mut String, name: &str, value: &str) {
+    line.push(if line.is_empty() { '{' } else { ',' });
+    line.push('"');
+    line.push_str(name);
+    line.push_str("\":");
+    line.push_str(value);
+}
+
+impl Record {
+    /// The line, newline included.
+    #[must_use]
+    pub fn line(&self) -> String {
+        self.body.encode().line(&self.stamp)
+    }
+
+    /// Reads a line without its newline.
+    ///
+    /// # Errors
+    /// [`InvalidRecord`] if it is anything but exactly what [`Record::line`] writes.
+    pub fn parse(line: &[u8]) -> Result<Self, InvalidRecord> {
+        let mut members = Members::of(Json::parse(line, LINE_LIMITS)?, "record")?;
+        if members.take("v")?.as_integer() != Some(VERSION) {
+            return Err(InvalidRecord::Version);
+        }
+        let kind = members.take("kind")?;
+        let kind = kind
+            .as_str()
+            .and_then(Kind::from_word)
+            .ok_or(InvalidRecord::Kind)?;
+        let seq = Seq::new(members.number("seq")?).ok_or(InvalidRecord::Value("seq"))?;
+        let stamp = Stamp {
+            seq,
+            time: members.parsed("time")?,
+            prev: members.parsed("prev")?,
+        };
+        let record = Self {
+            stamp,
+            body: RecordBody::read(kind, members)?,
+        };
+        if record.line().strip_suffix('\n').map(str::as_bytes) == Some(line) {
+            Ok(record)
+        } else {
+            Err(InvalidRecord::NotCanonical)
+        }
+    }
+}

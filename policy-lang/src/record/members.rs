@@ -1,0 +1,186 @@
+//! Building and taking apart the objects of a record. Every member is named once, and none may be left over.
+
+use std::str::FromStr;
+
+use jiff::Timestamp;
+
+use super::InvalidRecord;
+use crate::json::Json;
+
+/// An object of `members`.
+pub(super) fn object<'a>(members: impl IntoIterator<Item = (&'a str, Json)>) -> Json {
+    Json::Object(
+        members
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+    )
+}
+
+/// A string.
+pub(super) fn text(text: impl ToString) -> Json {
+    Json::String(text.to_string())
+}
+
+/// An array of strings.
+pub(super) fn texts<T: ToString>(items: impl IntoIterator<Item = T>) -> Json {
+    Json::Array(items.into_iter().map(text).collect())
+}
+
+/// A count; beyond what JSON keeps exactly it stays at the largest such number.
+pub(super) fn count(number: u64) -> Json {
+    let largest = crate::json::MAX_SAFE_INTEGER;
+    Json::Integer(i64::try_from(number).map_or(largest, |number| number.min(largest)))
+}
+
+/// A point in time with `digits` digits of the second.
+pub(super) fn time(time: Timestamp, digits: usize) -> Json {
+    Json::String(format!("{time:.digits$}"))
+}
+
+/// The members of an object that nobody has taken yet.
+pub(super) struct Members(Vec<(String, Json)>);
+
+impl Members {
+    /// The members of `json`, which stands in the member `name`.
+    pub(super) fn of(json: Json, name: &'static str) -> Result<Self, InvalidRecord> {
+        if let Json::Object(members) = json {
+            Ok(Self(members))
+        } else {
+            Err(InvalidRecord::Value(name))
+        }
+    }
+
+    /// The value of `name`, if there is one.
+    pub(super) fn optional(&mut self, name: &str) -> Option<Json> {
+        let at = self.0.iter().position(|(member, _)| member == name)?;
+        Some(self.0.swap_remove(at).1)
+    }
+
+    /// The value of `name`.
+    pub(super) fn take(&mut self, name: &'static str) -> Result<Json, InvalidRecord> {
+        self.optional(name).ok_or(InvalidRecord::Missing(name))
+    }
+
+    /// The object in `name`.
+    pub(super) fn object(&mut self, name: &'static str) -> Result<Self, InvalidRecord> {
+        Self::of(self.take(name)?, name)
+    }
+
+    /// The string in `name`.
+    pub(super) fn text(&mut self, name: &'static str) -> Result<String, InvalidRecord> {
+        string(self.take(name)?, name)
+    }
+
+    /// The string in `name`, if there is one.
+    pub(super) fn optional_text(
+        &mut self,
+        name: &'static str,
+    ) -> Result<Option<String>, InvalidRecord> {
+        self.optional(name)
+            .map(|value| string(value, name))
+            .transpose()
+    }
+
+    /// What the string in `name` stands for.
+    pub(super) fn parsed<T: FromStr>(&mut self, name: &'static str) -> Result<T, InvalidRecord> {
+        parse(&self.take(name)?, name)
+    }
+
+    /// What the string in `name` stands for, if there is one.
+    pub(super) fn optional_parsed<T: FromStr>(
+        &mut self,
+        name: &'static str,
+    ) -> Result<Option<T>, InvalidRecord> {
+        self.optional(name)
+            .map(|value| parse(&value, name))
+            .transpose()
+    }
+
+    /// What the word in `name` stands for.
+    pub(super) fn word<T>(
+        &mut self,
+        name: &'static str,
+        of: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, InvalidRecord> {
+        self.take(name)?
+            .as_str()
+            .and_then(of)
+            .ok_or(InvalidRecord::Value(name))
+    }
+
+    /// The list in `name`, each element read by `of`.
+    pub(super) fn list<T, C: FromIterator<T>>(
+        &mut self,
+        name: &'static str,
+        of: impl Fn(&str) -> Option<T>,
+    ) -> Result<C, InvalidRecord> {
+        let value = self.take(name)?;
+        let elements = value.as_array().ok_or(InvalidRecord::Value(name))?;
+        let read = elements
+            .iter()
+            .map(|element| element.as_str().and_then(&of));
+        read.collect::<Option<C>>()
+            .ok_or(InvalidRecord::Value(name))
+    }
+
+    /// The number in `name`, which is never negative.
+    pub(super) fn number<T: TryFrom<i64>>(
+        &mut self,
+        name: &'static str,
+    ) -> Result<T, InvalidRecord> {
+        let number = self
+            .take(name)?
+            .as_integer()
+            .and_then(|number| T::try_from(number).ok());
+        number.ok_or(InvalidRecord::Value(name))
+    }
+
+    /// The truth value in `name`.
+    pub(super) fn truth(&mut self, name: &'static str) -> Result<bool, InvalidRecord> {
+        self.take(name)?.as_bool().ok_or(InvalidRecord::Value(name))
+    }
+
+    /// The truth value in `name`, if there is one.
+    pub(super) fn optional_truth(
+        &mut self,
+        name: &'static str,
+    ) -> Result<Option<bool>, InvalidRecord> {
+        let value = self.optional(name);
+        value
+            .map(|value| value.as_bool().ok_or(InvalidRecord::Value(name)))
+            .transpose()
+    }
+
+    /// Nothing may be left: a member that this version does not know may change what the others mean.
+    pub(super) fn finish(self) -> Result<(), InvalidRecord> {
+        self.0
+            .into_iter()
+            .next()
+            .map_or(Ok(()), |(name, _)| Err(InvalidRecord::UnknownMember(name)))
+    }
+}
+
+/// The one member of an object that stands for an enum: its name and its value.
+pub(super) fn variant(json: Json, name: &'static str) -> Result<(String, Json), InvalidRecord> {
+    let Members(mut members) = Members::of(json, name)?;
+    match (members.pop(), members.is_empty()) {
+        (Some(member), true) => Ok(member),
+        _ => Err(InvalidRecord::Value(name)),
+    }
+}
+
+fn string(value: Json, name: &'static str) -> Result<String, InvalidRecord> {
+    if let Json::String(text) = value {
+        Ok(text)
+    } else {
+        Err(InvalidRecord::Value(name))
+    }
+}
+
+fn parse<T: FromStr>(value: &Json, name: &'static str) -> Result<T, InvalidRecord> {
+    value
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .ok_or(InvalidRecord::Value(name))
+}

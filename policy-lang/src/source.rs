@@ -1,0 +1,171 @@
+//! Source text and places in it.
+//!
+//! A [`SourceMap`] owns the text of every file of a repository; a [`Span`] is a range of bytes in one of them. Paths
+//! are names relative to the repository, with `/`: nothing here reads a disk.
+
+pub(crate) mod node;
+pub(crate) mod origin;
+pub(crate) mod plain;
+pub(crate) mod scan;
+pub(crate) mod yaml;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::policy::Location;
+
+/// One file of a [`SourceMap`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(u32);
+
+/// A range of bytes in one file. Only the map that made its [`FileId`] can resolve it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// The file.
+    pub file: FileId,
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+impl Span {
+    /// The bytes `range` of `file`; offsets beyond 4 GiB saturate, and files that long are refused earlier.
+    #[must_use]
+    pub fn new(file: FileId, range: Range<usize>) -> Self {
+        let clamp = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
+        Self { file, start: clamp(range.start), end: clamp(range.end.max(range.start)) }
+    }
+
+    /// The empty span at the beginning of `file`, for what concerns the file as a whole.
+    #[must_use]
+    pub const fn beginning(file: FileId) -> Self {
+        Self { file, start: 0, end: 0 }
+    }
+
+    /// The bytes as a range.
+    #[must_use]
+    pub fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    /// The smallest span that holds both, which are in one file.
+    #[must_use]
+    pub fn to(self, other: Self) -> Self {
+        Self { file: self.file, start: self.start.min(other.start), end: self.end.max(other.end) }
+    }
+}
+
+/// A value and where it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spanned<T> {
+    /// The value.
+    pub value: T,
+    /// Where it was written.
+    pub span: Span,
+}
+
+impl<T> Spanned<T> {
+    /// `value`, written at `span`.
+    pub const fn new(value: T, span: Span) -> Self {
+        Self { value, span }
+    }
+}
+
+/// One file of the repository.
+#[derive(Debug, Clone)]
+pub struct SourceFile {
+    path: Arc<str>,
+    text: Arc<str>,
+    /// Offset of the first byte of every line.
+    lines: Vec<usize>,
+}
+
+impl SourceFile {
+    /// Path relative to the repository, with `/`.
+    #[must_use]
+    pub const fn path(&self) -> &Arc<str> {
+        &self.path
+    }
+
+    /// The text; bytes that are not UTF-8 are replaced, and such a file is refused elsewhere.
+    #[must_use]
+    pub const fn text(&self) -> &Arc<str> {
+        &self.text
+    }
+
+    /// Line and column of a byte, both counted from 1, columns in characters.
+    #[must_use]
+    pub fn line_column(&self, offset: usize) -> (u32, u32) {
+        let line = self.lines.partition_point(|start| *start <= offset).saturating_sub(1);
+        let start = self.lines.get(line).copied().unwrap_or(0);
+        let before = self.text.get(start..offset).map_or(0, |text| text.chars().count());
+        let count = |at: usize| u32::try_from(at.saturating_add(1)).unwrap_or(u32::MAX);
+        (count(line), count(before))
+    }
+
+    /// The line that holds a byte, without its line break, and the offset where it begins.
+    #[must_use]
+    pub fn line_at(&self, offset: usize) -> (usize, &str) {
+        let line = self.lines.partition_point(|start| *start <= offset).saturating_sub(1);
+        let start = self.lines.get(line).copied().unwrap_or(0);
+        let rest = self.text.get(start..).unwrap_or_default();
+        (start, rest.lines().next().unwrap_or_default())
+    }
+}
+
+/// Every file of a repository, by [`FileId`].
+#[derive(Debug, Clone, Default)]
+pub struct SourceMap {
+    files: Vec<SourceFile>,
+}
+
+impl SourceMap {
+    /// Adds a file. Bytes that are not UTF-8 are replaced, for display only.
+    pub fn add(&mut self, path: &str, bytes: &[u8]) -> FileId {
+        let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
+        let text: Arc<str> = String::from_utf8_lossy(bytes).into();
+        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let lines = std::iter::once(0).chain(breaks.map(|(at, _)| at.saturating_add(1))).collect();
+        self.files.push(SourceFile { path: path.into(), text, lines });
+        id
+    }
+
+    /// The file `id`; `None` for an id of another map.
+    #[must_use]
+    pub fn file(&self, id: FileId) -> Option<&SourceFile> {
+        self.files.get(id.0 as usize)
+    }
+
+    /// Every file, in the order they were added.
+    pub fn files(&self) -> impl Iterator<Item = &SourceFile> {
+        self.files.iter()
+    }
+
+    /// File and line of the first byte of `span`, for people.
+    #[must_use]
+    pub fn location(&self, span: Span) -> Location {
+        match self.file(span.file) {
+            Some(file) => Location { file: file.path.clone(), line: file.line_column(span.start as usize).0 },
+            None => Location { file: "?".into(), line: 1 },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_columns_are_counted_from_one_and_in_characters() {
+        let mut map = SourceMap::default();
+        let id = map.add("a.yaml", "ä: 1\nb: é x\n".as_bytes());
+        let file = map.file(id).expect("the file just added");
+        assert_eq!(file.line_column(0), (1, 1));
+        assert_eq!(file.line_column(3), (1, 3));
+        assert_eq!(file.line_column(6), (2, 1));
+        assert_eq!(file.line_column(12), (2, 6));
+        assert_eq!(file.line_at(9), (6, "b: é x"));
+        assert_eq!(map.location(Span::new(id, 6..7)).to_string(), "a.yaml:2");
+    }
+}

@@ -1,0 +1,135 @@
+//! The strict pass over bytes that comes before any parser: what a reviewer could not see, and what is too long.
+//!
+//! It knows nothing of structure. Comments are text like any other here: an invisible character in one is refused too.
+
+use std::borrow::Cow;
+
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+use super::{FileId, Span};
+use crate::diagnostic::{Diagnostics, text as say};
+
+/// Longest document, in bytes.
+pub(crate) const MAX_BYTES: usize = 1024 * 1024;
+
+/// Deepest nesting of any document: mappings, lists and brackets inside each other.
+pub(crate) const MAX_DEPTH: usize = 32;
+
+/// Findings of one file after which the rest of it is not looked at.
+const MAX_FINDINGS: usize = 16;
+
+/// Whether tabs may stand in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tabs {
+    /// Never: YAML, where a tab looks like the spaces it is not.
+    Refused,
+    /// Anywhere: Cedar.
+    Allowed,
+}
+
+/// Checks `bytes`. `None`: not worth parsing. Otherwise text of the same length, in which refused tabs are spaces.
+pub(crate) fn scan<'a>(file: FileId, bytes: &'a [u8], tabs: Tabs, dx: &mut Diagnostics) -> Option<Cow<'a, str>> {
+    if bytes.len() > MAX_BYTES {
+        dx.push(say::too_large(Span::beginning(file), bytes.len()));
+        return None;
+    }
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let at = error.valid_up_to();
+            dx.push(say::not_utf8(Span::new(file, at..at.saturating_add(1)), at));
+            return None;
+        }
+    };
+    if text.starts_with('\u{feff}') {
+        dx.push(say::byte_order_mark(Span::new(file, 0..'\u{feff}'.len_utf8())));
+        return None;
+    }
+    let mut found = Findings { indented_by_tab: false, tabs: false, left: MAX_FINDINGS };
+    let mut in_indentation = true;
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        let span = Span::new(file, at..at.saturating_add(c.len_utf8()));
+        match c {
+            '\t' if tabs == Tabs::Refused => {
+                found.tabs = true;
+                found.indented_by_tab |= in_indentation;
+                found.report(dx, || say::tab(span, in_indentation));
+            }
+            '\n' | '\t' => {}
+            '\r' if chars.peek().is_some_and(|(_, next)| *next == '\n') => {}
+            c if is_hidden(c) => found.report(dx, || say::invisible(span, c)),
+            _ => {}
+        }
+        in_indentation = c == '\n' || (in_indentation && matches!(c, ' ' | '\t'));
+        if found.left == 0 {
+            return None;
+        }
+    }
+    match (found.indented_by_tab, found.tabs) {
+        (true, _) => None,
+        (false, true) => Some(Cow::Owned(text.replace('\t', " "))),
+        (false, false) => Some(Cow::Borrowed(text)),
+    }
+}
+
+struct Findings {
+    indented_by_tab: bool,
+    tabs: bool,
+    left: usize,
+}
+
+impl Findings {
+    fn report(&mut self, dx: &mut Diagnostics, make: impl FnOnce() -> crate::diagnostic::Diagnostic) {
+        dx.push(make());
+        self.left = self.left.saturating_sub(1);
+    }
+}
+
+/// Whether `c` shows nothing of its own, shows as a space that it is not, or changes the order of other characters.
+/// What Unicode has not assigned could become any of these.
+pub(crate) fn is_hidden(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
+    let by_category = match c.general_category() {
+        GeneralCategory::Control
+        | GeneralCategory::Format
+        | GeneralCategory::LineSeparator
+        | GeneralCategory::ParagraphSeparator
+        | GeneralCategory::SpaceSeparator
+        | GeneralCategory::PrivateUse
+        | GeneralCategory::Surrogate
+        | GeneralCategory::Unassigned => true,
+        GeneralCategory::UppercaseLetter
+        | GeneralCategory::LowercaseLetter
+        | GeneralCategory::TitlecaseLetter
+        | GeneralCategory::ModifierLetter
+        | GeneralCategory::OtherLetter
+        | GeneralCategory::NonspacingMark
+        | GeneralCategory::SpacingMark
+        | GeneralCategory::EnclosingMark
+        | GeneralCategory::DecimalNumber
+        | GeneralCategory::LetterNumber
+        | GeneralCategory::OtherNumber
+        | GeneralCategory::ConnectorPunctuation
+        | GeneralCategory::DashPunctuation
+        | GeneralCategory::OpenPunctuation
+        | GeneralCategory::ClosePunctuation
+        | GeneralCategory::InitialPunctuation
+        | GeneralCategory::FinalPunctuation
+        | GeneralCategory::OtherPunctuation
+        | GeneralCategory::MathSymbol
+        | GeneralCategory::CurrencySymbol
+        | GeneralCategory::ModifierSymbol
+        | GeneralCategory::OtherSymbol => false,
+    };
+    by_category || is_ignorable(c)
+}
+
+/// Default_Ignorable_Code_Point, as far as the general category does not already say it; blank Braille too.
+const fn is_ignorable(c: char) -> bool {
+    matches!(c,
+        '\u{34f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{2800}'
+        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
+}

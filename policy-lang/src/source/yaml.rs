@@ -1,0 +1,234 @@
+//! YAML text to a [`Node`] tree, strictly. The only file that names the YAML crate.
+//!
+//! The crate gives events with places; what is allowed is decided here: one document, unique text keys, no anchors,
+//! aliases, merge keys, tags or directives, and no scalar that two readers take for different things. Depth is bounded
+//! by the crate before it nests, so building the tree cannot run out of stack.
+
+use std::collections::HashMap;
+
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError};
+
+use super::node::{Key, Kind, Node, Scalar, Value};
+use super::origin::{Origin, Style};
+use super::scan::{self, MAX_DEPTH};
+use super::{FileId, Span, plain};
+use crate::diagnostic::{Diagnostics, text as say};
+
+/// Reads `text`, which [`scan::scan`] has let through. `None` if there is no tree; what was refused inside one is
+/// [`Value::Broken`] in it.
+pub(crate) fn parse(file: FileId, text: &str, dx: &mut Diagnostics) -> Option<Node> {
+    let options = granit_parser::options! {
+        strict_indentation: true,
+        disallow_directives: true,
+        block_scalar_eof_without_line_feed: true,
+        emit_unresolved_aliases: true,
+        emit_anchor_events: true,
+        emit_comments: false,
+        flow_nesting_limit: MAX_DEPTH,
+        block_nesting_limit: MAX_DEPTH,
+    };
+    let mut builder = Builder { file, text, open: Vec::new(), root: None, documents: 0, dx };
+    for event in Parser::new_from_str_with_options(text, options) {
+        match event {
+            Ok((event, span)) => builder.event(event, span),
+            Err(error) => {
+                builder.stopped(&error);
+                return None;
+            }
+        }
+    }
+    let Builder { root, dx, .. } = builder;
+    if root.is_none() {
+        dx.push(say::empty_document(Span::beginning(file)));
+    }
+    root
+}
+
+struct Builder<'a> {
+    file: FileId,
+    text: &'a str,
+    open: Vec<Open>,
+    root: Option<Node>,
+    documents: usize,
+    dx: &'a mut Diagnostics,
+}
+
+/// A collection whose end has not come.
+struct Open {
+    start: Span,
+    kind: OpenKind,
+}
+
+enum OpenKind {
+    Sequence(Vec<Node>),
+    Mapping { entries: Vec<(Key, Node)>, seen: HashMap<String, Span>, key: Waiting },
+}
+
+/// Where a mapping stands between its keys and values.
+enum Waiting {
+    ForKey,
+    /// For the value of this key.
+    ForValue(Key),
+    /// For the value of a key that was refused.
+    ForNobody,
+}
+
+impl Builder<'_> {
+    fn span(&self, span: granit_parser::Span) -> Span {
+        Span::new(self.file, span.byte_range().unwrap_or(0..0))
+    }
+
+    fn event(&mut self, event: Event<'_>, at: granit_parser::Span) {
+        let span = self.span(at);
+        if let Some(tag) = at.tag_span().map(|tag| self.span(tag)).filter(|_| event.tag().is_some()) {
+            self.dx.push(say::tag(tag));
+            if let Event::Scalar(..) = event {
+                return self.node(Node { span, value: Value::Broken });
+            }
+        }
+        match event {
+            Event::DocumentStart(..) => {
+                self.documents = self.documents.saturating_add(1);
+                if self.documents > 1 {
+                    self.dx.push(say::multi_document(span));
+                }
+            }
+            Event::Scalar(value, style, ..) => self.scalar(&value, style, span),
+            Event::SequenceStart(..) => self.open.push(Open { start: span, kind: OpenKind::Sequence(Vec::new()) }),
+            Event::MappingStart(..) => {
+                let kind = OpenKind::Mapping { entries: Vec::new(), seen: HashMap::new(), key: Waiting::ForKey };
+                self.open.push(Open { start: span, kind });
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                if let Some(Open { start, kind }) = self.open.pop() {
+                    let value = match kind {
+                        OpenKind::Sequence(entries) => Value::Sequence(entries),
+                        OpenKind::Mapping { entries, .. } => Value::Mapping(entries),
+                    };
+                    let span = self.trimmed(start.to(span));
+                    self.node(Node { span, value });
+                }
+            }
+            Event::Anchor(..) => self.dx.push(say::anchor(span)),
+            Event::Alias(_) | Event::UnresolvedAlias(_) => {
+                self.dx.push(say::alias(span));
+                self.node(Node { span, value: Value::Broken });
+            }
+            // Ends, the stream's start, and kinds of event that later versions may add without changing structure.
+            _ => {}
+        }
+    }
+
+    /// A block ends where the next thing begins; its span ends with its last visible character.
+    fn trimmed(&self, span: Span) -> Span {
+        let text = self.text.get(span.range()).unwrap_or_default();
+        let range = span.range();
+        Span::new(self.file, range.start..range.start.saturating_add(text.trim_end().len()))
+    }
+
+    fn scalar(&mut self, value: &str, style: ScalarStyle, span: Span) {
+        let style = match style {
+            ScalarStyle::Plain => Style::Plain,
+            ScalarStyle::SingleQuoted => Style::Single,
+            ScalarStyle::DoubleQuoted => Style::Double,
+            ScalarStyle::Literal => Style::Literal,
+            ScalarStyle::Folded => Style::Folded,
+        };
+        let broken = Node { span, value: Value::Broken };
+        let kind = match style {
+            // The reader stands for "nothing written" by `~` without a place.
+            Style::Plain if span.range().is_empty() => {
+                self.dx.push(say::empty_value(self.before(span)));
+                return self.node(broken);
+            }
+            Style::Plain => match plain::read(value) {
+                Ok(plain) => Kind::Plain(plain),
+                Err(_) if value == "<<" => {
+                    self.dx.push(say::merge_key(span));
+                    return self.node(broken);
+                }
+                Err(why) => {
+                    self.dx.push(say::ambiguous(span, value, why.taken_for, why.spelling));
+                    return self.node(broken);
+                }
+            },
+            Style::Single | Style::Double | Style::Literal | Style::Folded => Kind::Quoted,
+        };
+        let hidden = value.chars().find(|c| !matches!(c, '\n' | '\t') && scan::is_hidden(*c));
+        if let Some(hidden) = hidden.filter(|_| style == Style::Double) {
+            self.dx.push(say::invisible_escape(span, hidden));
+            return self.node(broken);
+        }
+        let source = self.text.get(span.range()).unwrap_or_default();
+        let origin = Origin::of(value, source, span.range().start, style);
+        self.node(Node { span, value: Value::Scalar(Scalar { text: value.to_owned(), kind, origin }) });
+    }
+
+    /// The visible character before an empty place.
+    fn before(&self, span: Span) -> Span {
+        let end = self.text.get(..span.range().start).unwrap_or_default().trim_end().len();
+        Span::new(self.file, end.saturating_sub(1)..end)
+    }
+
+    /// Puts a finished value where it belongs.
+    fn node(&mut self, node: Node) {
+        let Some(open) = self.open.last_mut() else {
+            // A second document is already reported; the first one stays.
+            self.root.get_or_insert(node);
+            return;
+        };
+        match &mut open.kind {
+            OpenKind::Sequence(entries) => entries.push(node),
+            OpenKind::Mapping { entries, seen, key } => match std::mem::replace(key, Waiting::ForKey) {
+                Waiting::ForKey => {
+                    *key = match key_of(node, self.dx) {
+                        Some(made) => match seen.get(&made.text) {
+                            Some(first) => {
+                                self.dx.push(say::duplicate_key(made.span, &made.text, *first));
+                                Waiting::ForNobody
+                            }
+                            None => {
+                                seen.insert(made.text.clone(), made.span);
+                                Waiting::ForValue(made)
+                            }
+                        },
+                        None => Waiting::ForNobody,
+                    };
+                }
+                Waiting::ForValue(made) => entries.push((made, node)),
+                Waiting::ForNobody => {}
+            },
+        }
+    }
+
+    fn stopped(&mut self, error: &ScanError) {
+        let at = error.marker().byte_offset().unwrap_or(0).min(self.text.len());
+        let width = self.text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+        let span = Span::new(self.file, at..at.saturating_add(width));
+        let kind = error.kind();
+        self.dx.push(if *kind == ErrorKind::RecursionLimitExceeded {
+            say::too_deep(span)
+        } else if *kind == ErrorKind::DirectiveDisallowed {
+            say::directive(span)
+        } else if *kind == ErrorKind::UndeclaredTagHandle {
+            say::tag(span)
+        } else {
+            say::syntax(span, &error.info())
+        });
+    }
+}
+
+/// A node in the place of a key. Numbers, truth values and nothing are no names.
+fn key_of(node: Node, dx: &mut Diagnostics) -> Option<Key> {
+    let what = node.what();
+    match node.value {
+        Value::Scalar(Scalar { text, kind: Kind::Quoted | Kind::Plain(plain::Plain::Text), .. }) if !text.contains('\n') => {
+            Some(Key { text, span: node.span })
+        }
+        Value::Broken => None,
+        Value::Scalar(_) | Value::Sequence(_) | Value::Mapping(_) => {
+            dx.push(say::complex_key(node.span, what));
+            None
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The list of settings. The file, the environment, the flags, `--help` and the reference page are all made from it.
+
+/// One setting that is a single text.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Table of the file it stands in; `None` is the top level.
+    pub section: Option<&'static str>,
+    /// Its name there.
+    pub name: &'static str,
+    /// What holds when it is not set.
+    pub presence: Presence,
+    /// What a value looks like.
+    pub form: &'static str,
+    /// What it does.
+    pub about: &'static str,
+}
+
+/// What holds when a setting is not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It has to be made.
+    Required,
+    /// Nothing.
+    Optional,
+    /// This value.
+    Default(&'static str),
+}
+
+pub(super) const NAME: Key = Key {
+    section: None,
+    name: "name",
+    presence: Presence::Default("sidecar"),
+    form: "1 to 64 printable characters",
+    about: "Name of this sidecar in its records.",
+};
+pub(super) const CHANNEL: Key = Key {
+    section: None,
+    name: "channel",
+    presence: Presence::Required,
+    form: "a channel of stopgate.yaml",
+    about: "Channel whose ceilings hold. A bundle that does not name it is refused.",
+};
+pub(super) const STATE_DIR: Key = Key {
+    section: None,
+    name: "state_dir",
+    presence: Presence::Required,
+    form: "a folder",
+    about: "Holds the decision log. One process at a time; created with mode 0700 if it is missing.",
+};
+pub(super) const SOCKET: Key = Key {
+    section: Some("listen"),
+    name: "socket",
+    presence: Presence::Required,
+    form: "a path of at most 107 bytes",
+    about: "Unix socket of the gRPC service, created with mode 0600. Its folder must not be writable by others.",
+};
+pub(super) const SOCKET_GROUP: Key = Key {
+    section: Some("listen"),
+    name: "socket_group",
+    presence: Presence::Optional,
+    form: "a group of /etc/group, or its number",
+    about: "Group that may connect too: the socket gets mode 0660. Callers are still checked by uid.",
+};
+pub(super) const METRICS: Key = Key {
+    section: Some("listen"),
+    name: "metrics",
+    presence: Presence::Default("127.0.0.1:9464"),
+    form: "a loopback address and a port",
+    about: "Where GET /metrics, /livez and /readyz are answered, and nothing else.",
+};
+pub(super) const SOURCE: Key = Key {
+    section: Some("policy"),
+    name: "source",
+    presence: Presence::Required,
+    form: "file:PATH",
+    about: "The signed bundle. A new one is put in place by renaming it over the old one.",
+};
+pub(super) const ROOT: Key = Key {
+    section: Some("policy"),
+    name: "root",
+    presence: Presence::Required,
+    form: "a file",
+    about: "The trust root, read once at the start: only bundles signed as it asks are ever used.",
+};
+pub(super) const POLL: Key = Key {
+    section: Some("policy"),
+    name: "poll",
+    presence: Presence::Default("5s"),
+    form: "a duration from 50ms to 1h",
+    about: "Time between two looks at the source.",
+};
+pub(super) const LOG_FORMAT: Key = Key {
+    section: Some("log"),
+    name: "format",
+    presence: Presence::Default("text"),
+    form: "text or json",
+    about: "Format of the events on standard error. They are not the decision log.",
+};
+pub(super) const LOG_LEVEL: Key = Key {
+    section: Some("log"),
+    name: "level",
+    presence: Presence::Default("info"),
+    form: "error, warn, info, debug or trace",
+    about: "Least severe events written.",
+};
+
+impl Key {
+    /// Every setting, in the order of the reference page.
+    pub const ALL: [&'static Self; 11] = [
+        &CHANNEL,
+        &STATE_DIR,
+        &NAME,
+        &SOCKET,
+        &SOCKET_GROUP,
+        &METRICS,
+        &SOURCE,
+        &ROOT,
+        &POLL,
+        &LOG_FORMAT,
+        &LOG_LEVEL,
+    ];
+
+    /// `section.name`, as mistakes call it.
+    #[must_use]
+    pub fn path(&self) -> String {
+        self.section.map_or_else(
+            || self.name.to_owned(),
+            |section| format!("{section}.{}", self.name),
+        )
+    }
+
+    /// The variable that overrides the file.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("STOPGATE_{}", self.path().replace('.', "_").to_uppercase())
+    }
+
+    /// The flag that overrides the variable, without its dashes.
+    #[must_use]
+    pub fn flag(&self) -> String {
+        self.path().replace(['.', '_'], "-")
+    }
+}

@@ -1,0 +1,151 @@
+//! Values of settings: text in, checked type out. A message says what is wrong as the end of a sentence that begins
+//! with the setting's name.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use stopgate_lang::name::ChannelName;
+
+/// Longest path that a Unix socket can be bound to, in bytes.
+const MAX_SOCKET_PATH: usize = 107;
+
+/// An address that only this machine can reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loopback(SocketAddr);
+
+/// Time between two looks at the policy source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Poll(Duration);
+
+/// Where the signed bundle is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// One file, replaced by renaming.
+    File(PathBuf),
+}
+
+/// Format of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One line for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Loopback {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let address: SocketAddr = text
+            .parse()
+            .map_err(|_| "is not an address and a port, such as 127.0.0.1:9464".to_owned())?;
+        if address.ip().is_loopback() {
+            Ok(Self(address))
+        } else {
+            Err("is not a loopback address: what it serves is for this machine".to_owned())
+        }
+    }
+
+    /// The address.
+    #[must_use]
+    pub const fn address(self) -> SocketAddr {
+        self.0
+    }
+}
+
+impl Poll {
+    const SHORTEST: Duration = Duration::from_millis(50);
+    const LONGEST: Duration = Duration::from_secs(3600);
+
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let poll = duration(text).ok_or("is not a duration, such as 500ms, 5s, 1m or 1h")?;
+        if (Self::SHORTEST..=Self::LONGEST).contains(&poll) {
+            Ok(Self(poll))
+        } else {
+            Err("is not between 50ms and 1h".to_owned())
+        }
+    }
+
+    /// The time.
+    #[must_use]
+    pub const fn duration(self) -> Duration {
+        self.0
+    }
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at_checked(digits)?;
+    let number: u64 = number.parse().ok()?;
+    let milliseconds = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60 * 1000,
+        "h" => 60 * 60 * 1000,
+        _ => return None,
+    };
+    number.checked_mul(milliseconds).map(Duration::from_millis)
+}
+
+impl Source {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        match text.strip_prefix("file:") {
+            Some("") => Err("names no file".to_owned()),
+            Some(file) => path(file).map(Self::File),
+            None => Err("does not begin with `file:`, the one kind of source there is".to_owned()),
+        }
+    }
+}
+
+impl LogFormat {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err("is neither `text` nor `json`".to_owned()),
+        }
+    }
+}
+
+pub(super) fn channel(text: &str) -> Result<ChannelName, String> {
+    ChannelName::new(text).map_err(|invalid| format!("is no name of a channel: {invalid}"))
+}
+
+pub(super) fn path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() || text.contains('\0') {
+        Err("is no path".to_owned())
+    } else {
+        Ok(PathBuf::from(text))
+    }
+}
+
+pub(super) fn socket(text: &str) -> Result<PathBuf, String> {
+    if text.len() > MAX_SOCKET_PATH {
+        return Err(format!(
+            "has {} bytes; the path of a socket has at most {MAX_SOCKET_PATH}",
+            text.len()
+        ));
+    }
+    path(text)
+}
+
+/// A text that is shown to people: one short line.
+pub(super) fn label(text: &str) -> Result<String, String> {
+    let printable = text.chars().all(|c| c.is_ascii_graphic() || c == ' ');
+    if !text.is_empty() && text.len() <= 64 && printable {
+        Ok(text.to_owned())
+    } else {
+        Err("is not 1 to 64 printable ASCII characters".to_owned())
+    }
+}
+
+pub(super) fn level(text: &str) -> Result<tracing::Level, String> {
+    match text {
+        "error" => Ok(tracing::Level::ERROR),
+        "warn" => Ok(tracing::Level::WARN),
+        "info" => Ok(tracing::Level::INFO),
+        "debug" => Ok(tracing::Level::DEBUG),
+        "trace" => Ok(tracing::Level::TRACE),
+        _ => Err("is none of error, warn, info, debug, trace".to_owned()),
+    }
+}

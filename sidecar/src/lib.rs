@@ -1,0 +1,14 @@
+//! Stopgate at run time: decides every attempt, records it durably, and only then answers.
+//!
+//! ```text
+//! door/     sockets, gRPC and probes: they only translate and limit
+//! enforce   caller -> attempt -> decide -> record -> answer, as one plain async function
+//! follow    policy source -> verified bundle -> watch channel
+//! audit     the decision log: what is not on disk is not answered
+//! config    what the operator says, checked once
+//! ```
+//!
+//! Whatever fails on the way ends in a rejection or in no answer, never in a permit: a permit is a value that only
+//! [`stopgate_lang::decide::decide`] makes, and only a recorded one leaves.
+
+pub mod config;

@@ -1,0 +1,242 @@
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::*;
+use crate::offer::{Variant, definitions};
+
+fn samples() -> BTreeMap<&'static str, Value> {
+    let iban = "PT50000201231234567890154";
+    let refund = json!({"order_id": "A-1001", "amount_cents": 50_000, "currency": "EUR", "bank_account": iban});
+    BTreeMap::from([
+        ("get_order", json!({"order_id": "A-1001"})),
+        ("get_invoice", json!({"invoice_id": "I-7"})),
+        ("preview_refund", refund.clone()),
+        ("create_refund", refund),
+        (
+            "update_order_note",
+            json!({"order_id": "A-1001", "note": "called back"}),
+        ),
+        ("cancel_order", json!({"order_id": "A-1002"})),
+        ("preview_cancel", json!({"order_id": "A-1002"})),
+        (
+            "create_supplier",
+            json!({"name": "Tinta Lda", "country": "PT", "iban": iban}),
+        ),
+        (
+            "change_supplier_bank_account",
+            json!({"supplier_id": "S-1", "iban": iban}),
+        ),
+    ])
+}
+
+fn run(ledger: &mut Ledger, function: &str, arguments: &Value) -> Result<Value, CallError> {
+    call(
+        ledger,
+        function,
+        arguments.as_object().expect("an object").clone(),
+    )
+}
+
+/// Values that the schema of a property forbids, and the extreme ones it allows.
+fn forbidden_and_allowed(schema: &Value) -> (Vec<Value>, Vec<Value>) {
+    let text = |length: u64| json!("x".repeat(usize::try_from(length).expect("a length")));
+    let number = |name: &str| schema[name].as_u64().expect(name);
+    match (schema["type"].as_str().expect("a type"), schema.get("enum")) {
+        ("string", Some(values)) => (
+            vec![json!("JPY"), json!(""), json!(null), json!(1)],
+            values.as_array().expect("an array").clone(),
+        ),
+        ("string", None) => {
+            let (min, max) = (number("minLength"), number("maxLength"));
+            (
+                vec![
+                    text(min - 1),
+                    text(max + 1),
+                    json!(null),
+                    json!(1),
+                    json!(["x"]),
+                ],
+                vec![text(min), text(max)],
+            )
+        }
+        ("integer", _) => {
+            let (min, max) = (number("minimum"), number("maximum"));
+            let wrong = vec![
+                json!(min - 1),
+                json!(max + 1),
+                json!(-1),
+                json!(1.5),
+                json!("1"),
+                json!(null),
+            ];
+            (wrong, vec![json!(min), json!(max)])
+        }
+        (other, _) => panic!("no schema uses {other}"),
+    }
+}
+
+#[test]
+fn the_server_accepts_exactly_what_its_schemas_allow() {
+    let definitions = definitions(Variant::Reviewed).expect("definitions");
+    let samples = samples();
+    assert_eq!(definitions.len(), samples.len());
+    for definition in &definitions {
+        let (name, schema) = (definition.name.as_ref(), &definition.input_schema);
+        assert_eq!(schema["additionalProperties"], json!(false), "{name}");
+        let sample = &samples[name];
+        let refused = |arguments: &Value| {
+            let answer = run(&mut Ledger::new(None), name, arguments);
+            matches!(answer, Err(CallError::Arguments(_)))
+        };
+        assert!(!refused(sample), "{name} takes its sample");
+        let with = |property: &str, value: &Value| {
+            let mut arguments = sample.clone();
+            arguments[property] = value.clone();
+            arguments
+        };
+        assert!(
+            refused(&with("surprise", &json!(1))),
+            "{name} refuses what it does not know"
+        );
+        let required = schema["required"].as_array().expect("required");
+        for (property, schema) in schema["properties"].as_object().expect("properties") {
+            let (forbidden, allowed) = forbidden_and_allowed(schema);
+            for value in forbidden {
+                assert!(
+                    refused(&with(property, &value)),
+                    "{name} refuses {property} = {value}"
+                );
+            }
+            for value in allowed {
+                assert!(
+                    !refused(&with(property, &value)),
+                    "{name} takes {property} = {value}"
+                );
+            }
+            let mut without = sample.clone();
+            without.as_object_mut().expect("an object").remove(property);
+            assert_eq!(
+                refused(&without),
+                required.contains(&json!(property)),
+                "{name} without {property}"
+            );
+        }
+    }
+}
+
+#[test]
+fn reads_and_previews_change_nothing_and_every_side_effect_is_one_line_of_the_journal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("journal");
+    let lines = || {
+        std::fs::read_to_string(&path)
+            .unwrap_or_default()
+            .lines()
+            .count()
+    };
+    let mut ledger = Ledger::new(Some(path.clone()));
+    let before = format!("{ledger:?}");
+    for reading in [
+        "get_order",
+        "get_invoice",
+        "preview_refund",
+        "preview_cancel",
+    ] {
+        run(&mut ledger, reading, &samples()[reading]).expect(reading);
+        assert_eq!(
+            (format!("{ledger:?}"), lines()),
+            (before.clone(), 0),
+            "{reading}"
+        );
+    }
+    let writing = [
+        "create_refund",
+        "update_order_note",
+        "cancel_order",
+        "create_supplier",
+        "change_supplier_bank_account",
+    ];
+    for (at, function) in writing.into_iter().enumerate() {
+        run(&mut ledger, function, &samples()[function]).expect(function);
+        assert_eq!(lines(), at + 1, "{function}");
+    }
+    let journal = std::fs::read_to_string(&path).expect("the journal");
+    let effects: Vec<Value> = journal
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+        .collect();
+    assert_eq!(
+        effects
+            .iter()
+            .map(|effect| effect["effect"].clone())
+            .collect::<Vec<_>>(),
+        writing.map(Value::from)
+    );
+    assert_eq!(effects[0]["refund"]["amount_cents"], json!(50_000));
+}
+
+#[test]
+fn what_cannot_be_journalled_does_not_happen() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut ledger = Ledger::new(Some(folder.path().to_owned()));
+    let before = format!("{ledger:?}");
+    let answer = run(&mut ledger, "create_refund", &samples()["create_refund"]);
+    assert!(matches!(
+        answer,
+        Err(CallError::Refused(Refusal::Journal(_)))
+    ));
+    assert_eq!(format!("{ledger:?}"), before);
+}
+
+#[test]
+fn results_show_what_a_mask_hides_and_refunds_never_exceed_what_was_paid() {
+    let mut ledger = Ledger::new(None);
+    let order = run(&mut ledger, "get_order", &json!({"order_id": "A-1003"})).expect("the order");
+    assert!(
+        order.pointer("/customer/tax_id").is_some() && order.pointer("/payment/iban").is_some()
+    );
+    let refund = |cents: u64, currency: &str| json!({"order_id": "A-1003", "amount_cents": cents, "currency": currency});
+    let preview = run(&mut ledger, "preview_refund", &refund(3_000, "USD")).expect("a preview");
+    let mut done = run(&mut ledger, "create_refund", &refund(3_000, "USD")).expect("a refund");
+    assert_eq!(
+        done.as_object_mut().expect("an object").remove("refund_id"),
+        Some(json!("R-1"))
+    );
+    assert_eq!(done, preview);
+    let too_much = run(&mut ledger, "create_refund", &refund(2_001, "USD"));
+    assert!(matches!(
+        too_much,
+        Err(CallError::Refused(Refusal::TooMuch {
+            left_cents: 2_000,
+            ..
+        }))
+    ));
+    let other = run(&mut ledger, "create_refund", &refund(1, "EUR"));
+    assert!(matches!(
+        other,
+        Err(CallError::Refused(Refusal::OtherCurrency { .. }))
+    ));
+    run(&mut ledger, "cancel_order", &json!({"order_id": "A-1003"})).expect("cancelled");
+    let cancelled = run(&mut ledger, "create_refund", &refund(1, "USD"));
+    assert!(matches!(
+        cancelled,
+        Err(CallError::Refused(Refusal::Cancelled(_)))
+    ));
+    let unknown = run(&mut ledger, "drop_tables", &json!({}));
+    assert!(matches!(unknown, Err(CallError::Unknown(_))));
+}
+
+#[test]
+fn a_variant_changes_one_thing() {
+    let reviewed = definitions(Variant::Reviewed).expect("definitions");
+    for name in ["description", "optional", "breaking", "grown"] {
+        let altered = definitions(name.parse().expect("a variant")).expect("definitions");
+        let differing = altered
+            .iter()
+            .filter(|definition| !reviewed.contains(definition))
+            .count();
+        assert_eq!(differing, 1, "{name}");
+    }
+    assert!("none".parse::<Variant>().is_err());
+}

@@ -1,0 +1,37 @@
+//! How much the tests do: small by default, more in `ci/long`, and from which seed.
+
+use anyhow::Context as _;
+
+/// Attempts of a property test: `STOPGATE_ATTEMPTS`.
+///
+/// # Errors
+/// The variable is set and not a number.
+pub fn attempts() -> anyhow::Result<u64> {
+    number("STOPGATE_ATTEMPTS", 100_000)
+}
+
+/// How often a loaded sidecar is killed: `STOPGATE_KILLS`.
+///
+/// # Errors
+/// The variable is set and not a number.
+pub fn kills() -> anyhow::Result<u64> {
+    number("STOPGATE_KILLS", 10)
+}
+
+/// Seed of every generator: `STOPGATE_SEED`. Fixed by default, so that a red test is red again.
+///
+/// # Errors
+/// The variable is set and not a number.
+pub fn seed() -> anyhow::Result<u64> {
+    number("STOPGATE_SEED", 20_261_124)
+}
+
+fn number(variable: &str, default: u64) -> anyhow::Result<u64> {
+    match std::env::var_os(variable) {
+        None => Ok(default),
+        Some(text) => text
+            .to_str()
+            .and_then(|text| text.parse().ok())
+            .with_context(|| format!("{variable} is not a number")),
+    }
+}

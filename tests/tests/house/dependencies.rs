@@ -1,0 +1,204 @@
+//! Which package may know which: between our own, and who owns each heavy dependency.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
+
+use crate::tree;
+
+/// What each of our packages may use of the others in what it ships; `stopgate-tests` may use them all.
+const ARROWS: [(&str, &[&str]); 6] = [
+    ("stopgate-lang", &[]),
+    ("stopgate-proto", &[]),
+    ("stopgate-client", &["stopgate-proto"]),
+    ("stopgate", &["stopgate-lang"]),
+    ("stopgate-sidecar", &["stopgate-lang", "stopgate-proto"]),
+    ("acme-erp-mcp", &[]),
+];
+
+/// What the language must never reach, however far away: anything that waits, listens, or talks to the world.
+/// A name that ends in `-` stands for all that begin with it.
+const NOT_IN_THE_LANGUAGE: [&str; 7] = [
+    "tokio", "tonic", "tonic-", "hyper", "git2", "aws-sdk-", "clap",
+];
+
+/// Who speaks the wire; the tests are a user of it like any other.
+const WIRE: &[&str] = &[
+    "stopgate-proto",
+    "stopgate-client",
+    "stopgate-sidecar",
+    "stopgate-tests",
+];
+
+/// Heavy dependencies, and which of our packages may name them in their manifests.
+const OWNERS: [(&str, &[&str]); 8] = [
+    ("cedar-policy", &["stopgate-lang"]),
+    ("serde-saphyr", &["stopgate-lang"]),
+    ("serde_yaml", &["stopgate-lang"]),
+    ("tonic", WIRE),
+    ("prost", WIRE),
+    ("rmcp", &["acme-erp-mcp"]),
+    ("clap", &["stopgate", "stopgate-sidecar"]),
+    ("miette", &["stopgate-lang", "stopgate"]),
+];
+
+fn metadata() -> Metadata {
+    MetadataCommand::new()
+        .manifest_path(tree::top().join("Cargo.toml"))
+        .other_options(
+            ["--locked", "--filter-platform", "x86_64-unknown-linux-gnu"].map(str::to_owned),
+        )
+        .exec()
+        .expect("cargo metadata")
+}
+
+/// Names of everything `package` ships or builds with, itself left out; dev-dependencies are not followed.
+fn reach(metadata: &Metadata, package: &str) -> BTreeSet<String> {
+    let resolve = metadata.resolve.as_ref().expect("a resolved graph");
+    let nodes: BTreeMap<&PackageId, _> =
+        resolve.nodes.iter().map(|node| (&node.id, node)).collect();
+    let start = &metadata
+        .workspace_packages()
+        .into_iter()
+        .find(|it| it.name == package)
+        .expect("our package")
+        .id;
+    let mut seen = BTreeSet::new();
+    let mut open = vec![start];
+    while let Some(id) = open.pop() {
+        for dependency in &nodes[id].deps {
+            let shipped = dependency
+                .dep_kinds
+                .iter()
+                .any(|it| it.kind != DependencyKind::Development);
+            if shipped && seen.insert(&dependency.pkg) {
+                open.push(&dependency.pkg);
+            }
+        }
+    }
+    seen.into_iter()
+        .map(|id| metadata[id].name.to_string())
+        .collect()
+}
+
+#[test]
+fn our_packages_know_each_other_only_along_the_arrows() {
+    let metadata = metadata();
+    let arrows = BTreeMap::from(ARROWS);
+    let ours: BTreeSet<String> = metadata
+        .workspace_packages()
+        .iter()
+        .map(|it| it.name.to_string())
+        .collect();
+    let mut findings = Vec::new();
+    for package in &ours {
+        let Some(allowed) = arrows.get(package.as_str()) else {
+            if package != "stopgate-tests" {
+                findings.push(format!("{package} has no entry: decide what it may know"));
+            }
+            continue;
+        };
+        for used in reach(&metadata, package).intersection(&ours) {
+            if !allowed.contains(&used.as_str()) {
+                findings.push(format!("{package} reaches {used}"));
+            }
+        }
+    }
+    tree::none(&findings, "dependencies between our packages point one way");
+}
+
+#[test]
+fn the_language_reaches_nothing_that_waits_or_talks() {
+    let reached = reach(&metadata(), "stopgate-lang");
+    assert!(
+        reached.contains("cedar-policy"),
+        "the graph was not followed"
+    );
+    let findings: Vec<String> = reached
+        .into_iter()
+        .filter(|name| {
+            NOT_IN_THE_LANGUAGE.iter().any(|not| {
+                if not.ends_with('-') {
+                    name.starts_with(not)
+                } else {
+                    name == not
+                }
+            })
+        })
+        .collect();
+    tree::none(&findings, "the language is pure, and so is all it uses");
+}
+
+#[test]
+fn every_heavy_dependency_has_its_owners() {
+    let metadata = metadata();
+    let owners = BTreeMap::from(OWNERS);
+    let mut findings = Vec::new();
+    for package in metadata.workspace_packages() {
+        for dependency in &package.dependencies {
+            if let Some(allowed) = owners.get(dependency.name.as_str())
+                && !allowed.contains(&package.name.as_str())
+            {
+                findings.push(format!("{} names {}", package.name, dependency.name));
+            }
+            if dependency.name == "serde_yaml" && dependency.kind != DependencyKind::Development {
+                findings.push(format!("{} ships serde_yaml", package.name));
+            }
+        }
+    }
+    tree::none(&findings, "a heavy dependency has one owning place");
+}
+
+/// Files whose code (comments aside) says `word`.
+fn naming(word: &str) -> Vec<String> {
+    let said = |text: &str| {
+        text.lines()
+            .any(|line| !line.trim_start().starts_with("//") && line.contains(word))
+    };
+    let files = tree::rust()
+        .into_iter()
+        .filter(|file| !file.path.starts_with("tests/tests/house/"));
+    files
+        .filter(|file| said(&file.text))
+        .map(|file| file.path)
+        .collect()
+}
+
+#[test]
+fn the_yaml_crate_is_named_in_one_file_and_the_second_opinion_only_in_tests() {
+    assert_eq!(naming("serde_saphyr"), ["policy-lang/src/source/yaml.rs"]);
+    let shipped: Vec<String> = naming("serde_yaml")
+        .into_iter()
+        .filter(|path| !path.contains("/tests/") && !path.ends_with("tests.rs"))
+        .collect();
+    tree::none(&shipped, "serde_yaml is a second opinion in tests");
+}
+
+#[test]
+fn cedar_is_named_in_one_module_tree() {
+    let elsewhere: Vec<String> = naming("cedar_policy")
+        .into_iter()
+        .filter(|path| {
+            path != "policy-lang/src/cedar.rs" && !path.starts_with("policy-lang/src/cedar/")
+        })
+        .collect();
+    tree::none(&elsewhere, "Cedar stays in policy-lang/src/cedar");
+}
+
+#[test]
+fn wire_types_stop_at_the_door() {
+    let doors = [
+        "sidecar/src/door/",
+        "sidecar/src/door.rs",
+        "proto/",
+        "tests/",
+    ];
+    let elsewhere: Vec<String> = naming("stopgate_proto")
+        .into_iter()
+        .filter(|path| !doors.iter().any(|door| path.starts_with(door)))
+        .collect();
+    tree::none(
+        &elsewhere,
+        "generated protobuf types are translated at one door",
+    );
+}

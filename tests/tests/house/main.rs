@@ -1,0 +1,9 @@
+//! The rules of the house that a compiler does not hold: which package may know which, what lies where, and that
+//! every threat and invariant the documentation lists has its test.
+//!
+//! These tests read the repository and decide nothing about policies.
+
+mod dependencies;
+mod files;
+mod rows;
+mod tree;
