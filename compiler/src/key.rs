@@ -11,6 +11,7 @@ use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use stopgate_lang::digest::Digest;
 
 const PRIVATE: &str = "PRIVATE KEY";
 const PUBLIC: &str = "PUBLIC KEY";
@@ -138,10 +139,11 @@ impl PublicKey {
         write_pem(path, 0o644, PUBLIC, &[SPKI.as_slice(), self.0.as_slice()].concat())
     }
 
-    /// The 32 raw bytes.
+    /// The key's id in trust roots and signatures: the first 16 hexadecimal digits of the SHA-256 of its raw bytes.
+    /// It depends on nothing but the key, so a renamed file still signs as what it is.
     #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
+    pub fn id(&self) -> String {
+        Digest::of(&self.0).hex().chars().take(16).collect()
     }
 }
 

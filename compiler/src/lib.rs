@@ -5,6 +5,13 @@
 //! opens it, never the documents themselves.
 
 pub mod cli;
+pub mod build;
+pub mod explain;
+pub mod glob;
 pub mod init;
 pub mod key;
+pub mod lock;
+pub mod matrix;
+pub mod root;
+pub mod test;
 pub mod workspace;

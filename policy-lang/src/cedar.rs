@@ -54,3 +54,6 @@ fn action_id(tool: &crate::name::ToolName, operation: &crate::name::OperationNam
 }
 
 const NAMESPACE: &str = "Stopgate";
+
+#[cfg(test)]
+mod tests;

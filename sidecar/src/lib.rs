@@ -11,4 +11,13 @@
 //! Whatever fails on the way ends in a rejection or in no answer, never in a permit: a permit is a value that only
 //! [`stopgate_lang::decide::decide`] makes, and only a recorded one leaves.
 
+pub mod audit;
 pub mod config;
+pub mod door;
+pub mod enforce;
+pub mod exit;
+pub mod follow;
+pub mod metrics;
+pub mod readiness;
+pub mod run;
+pub mod undecided;

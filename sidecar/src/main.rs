@@ -1,1 +1,100 @@
-fn main() {}
+//! `stopgate-sidecar`: configuration, wiring, serving, draining.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Arg, Command, value_parser};
+use stopgate_sidecar::config::{Config, Events, Key, LogFormat, Overrides, Presence};
+use stopgate_sidecar::exit;
+use stopgate_sidecar::run::{Failed, Sidecar};
+use tokio::signal::unix::{SignalKind, signal};
+
+fn main() -> ExitCode {
+    // Whatever this process creates is its own.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let (file, overrides) = command_line();
+    let config = match Config::load(&file, &overrides) {
+        Ok(config) => config,
+        Err(mistakes) => {
+            eprint!("{mistakes}");
+            return ExitCode::from(exit::USAGE);
+        }
+    };
+    events(config.events);
+    match serve(config) {
+        Ok(ended) => {
+            if let Err(failed) = &ended {
+                let causes: Vec<_> = anyhow::Chain::new(failed).map(ToString::to_string).collect();
+                tracing::error!(error = causes.join(": "), "failed");
+            }
+            exit::code(&ended)
+        }
+        Err(error) => {
+            tracing::error!(error = %format!("{error:#}"), "not started");
+            ExitCode::from(exit::FAILED)
+        }
+    }
+}
+
+/// The file and what the environment and the flags lay over it. Ends the process when the command line is wrong.
+fn command_line() -> (PathBuf, Overrides) {
+    let file = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .required(true)
+        .value_parser(value_parser!(PathBuf))
+        .help("The configuration, sidecar.toml");
+    let settings = Key::ALL.iter().map(|key| {
+        let default = match key.presence {
+            Presence::Required | Presence::Optional => String::new(),
+            Presence::Default(default) => format!(" [default: {default}]"),
+        };
+        Arg::new(key.path())
+            .long(key.flag())
+            .value_name("TEXT")
+            .help(format!("{} ({}){default} [env: {}]", key.about, key.form, key.variable()))
+    });
+    let matches = Command::new("stopgate-sidecar")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Decides every attempt of an agent, records it durably, and only then answers.")
+        .arg(file)
+        .args(settings)
+        .get_matches();
+    let flags = Key::ALL.into_iter().filter_map(|key| {
+        let value = matches.get_one::<String>(&key.path())?;
+        Some((key, value.clone()))
+    });
+    let flags = flags.collect();
+    let file = matches.get_one::<PathBuf>("config").cloned().unwrap_or_default();
+    (file, Overrides { environment: std::env::vars_os().collect(), flags })
+}
+
+fn events(Events { format, level }: Events) {
+    let events = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => events.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Json => events.json().init(),
+    }
+}
+
+/// Serves until SIGTERM or SIGINT.
+fn serve(config: Config) -> anyhow::Result<Result<(), Failed>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads")?;
+    let ended = runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).context("no signals")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("no signals")?;
+        let sidecar = Sidecar::start(config).await?;
+        let stop = async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        anyhow::Ok(sidecar.run(stop).await)
+    })?;
+    // A failed log means now: nothing that still runs may answer anybody.
+    runtime.shutdown_background();
+    Ok(ended)
+}

@@ -1,7 +1,21 @@
-//! The harness of the end-to-end tests, the demo and the load generator: real programs in temporary folders, started
-//! with an empty environment and ended by process id.
+//! The harness of the end-to-end tests, the demo and the load generator, and what the property tests are made of.
+//!
+//! ```text
+//! programs, stage, sidecar    real programs in temporary folders, with an empty environment, ended by process id
+//! ask, log                    what an orchestrator sends, what an auditor reads
+//! generate, model, random     random repositories and attempts, and the reference model that judges them
+//! scale                       how much of it
+//! ```
 //!
 //! It knows how programs are started and spoken to, never what they should answer: that is said where it is asked.
 
+pub mod ask;
+pub mod bulk;
+pub mod generate;
+pub mod log;
+pub mod model;
 pub mod programs;
+pub mod random;
 pub mod scale;
+pub mod sidecar;
+pub mod stage;

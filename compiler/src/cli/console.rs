@@ -127,18 +127,26 @@ struct Document<'a, T> {
     body: T,
 }
 
-/// Why a command could not answer.
+/// Why a command did not come to its end.
 #[derive(Debug)]
-pub(crate) struct Failure {
-    exit: Exit,
-    error: Box<dyn Error + Send + Sync>,
-    help: Option<String>,
+pub(crate) enum Failure {
+    /// Something failed.
+    Error {
+        /// How the run ends.
+        exit: Exit,
+        /// What failed; its sources are printed too.
+        error: Box<dyn Error + Send + Sync>,
+        /// What to do about it.
+        help: Option<String>,
+    },
+    /// There is an answer already, such as the diagnostics of a policy that should have been built.
+    Answered(Answer),
 }
 
 impl Failure {
     /// A failure that ends with `exit`.
     pub(crate) fn new(exit: Exit, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { exit, error: error.into(), help: None }
+        Self::Error { exit, error: error.into(), help: None }
     }
 
     /// The world failed: exit 1.
@@ -151,30 +159,41 @@ impl Failure {
         Self::new(Exit::Usage, error)
     }
 
+    /// A signature or the trust in it failed: exit 8.
+    pub(crate) fn untrusted(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(Exit::Untrusted, error)
+    }
+
     /// Adds what to do about it.
-    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+    pub(crate) fn with_help(mut self, advice: impl Into<String>) -> Self {
+        if let Self::Error { help, .. } = &mut self {
+            *help = Some(advice.into());
+        }
         self
     }
 
     /// Says it on stderr, and as the command's JSON object on stdout if that was asked for.
     pub(crate) fn deliver(&self, command: &str, format: Format) -> Exit {
-        let mut message = self.error.to_string();
-        let mut source = self.error.source();
+        let (exit, error, help) = match self {
+            Self::Answered(answer) => return answer.deliver(),
+            Self::Error { exit, error, help } => (*exit, error, help),
+        };
+        let mut message = error.to_string();
+        let mut source = error.source();
         while let Some(error) = source {
             // Writing to a string cannot fail.
             let _always_fits = write!(message, ": {error}");
             source = error.source();
         }
         say(format_args!("error: {message}"));
-        if let Some(help) = &self.help {
+        if let Some(help) = help {
             say(format_args!("help: {help}"));
         }
         match format {
-            Format::Text => self.exit,
+            Format::Text => exit,
             Format::Json => {
-                let body = serde_json::json!({"error": message, "help": self.help});
-                Answer::json(command, self.exit, body).map_or(Exit::Failed, |answer| answer.deliver())
+                let body = serde_json::json!({"error": message, "help": help});
+                Answer::json(command, exit, body).map_or(Exit::Failed, |answer| answer.deliver())
             }
         }
     }

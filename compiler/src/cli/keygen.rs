@@ -33,6 +33,7 @@ pub(super) struct Args {
 #[derive(Serialize)]
 struct Made<'a> {
     name: &'a str,
+    id: String,
     private_key: String,
     public_key: String,
     public: String,
@@ -50,6 +51,7 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
     key.write_new(&private_key).and_then(|()| public.write_new(&public_key)).map_err(Failure::failed)?;
     let made = Made {
         name,
+        id: public.id(),
         private_key: private_key.display().to_string(),
         public_key: public_key.display().to_string(),
         public: public.to_string(),
@@ -57,7 +59,7 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
     match args.format {
         Format::Json => Answer::json("keygen", Exit::Fine, made),
         Format::Text => {
-            let mut text = format!("ed25519 {}\n", made.public);
+            let mut text = format!("id      {}\nkey     ed25519 {}\n", made.id, made.public);
             let _always_fits = write!(
                 text,
                 "private {}  (0600, not encrypted)\npublic  {}\n",

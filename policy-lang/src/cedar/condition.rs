@@ -66,29 +66,26 @@ impl Condition {
     /// Refuses what no rule may do, wherever it stands.
     fn shaped(self) -> Result<Self, Vec<CedarMistake>> {
         let mut mistakes = Vec::new();
-        for clause in self.clauses.iter() {
-            walk(clause, &mut |node| mistakes.extend(self.refused(node)));
+        let mut open: Vec<&Value> = self.clauses.iter().collect();
+        while let Some(node) = open.pop() {
+            // `context.x` is how the context is read: nothing below it is the context as a whole.
+            if node.get(".").and_then(|access| access.get("left")).is_some_and(is_context) {
+                continue;
+            }
+            if is_context(node) {
+                mistakes.push(self.bare_context());
+            } else if node.get("in").is_some_and(|test| test.get("left") != Some(&json!({"Var": "principal"}))) {
+                mistakes.push(self.profile_test());
+            }
+            open.extend(children(node));
         }
         mistakes.dedup();
         if mistakes.is_empty() { Ok(self) } else { Err(mistakes) }
     }
 
-    fn refused(&self, node: &Value) -> Option<CedarMistake> {
-        if let Some(access) = node.get(".").or_else(|| node.get("has")) {
-            // `context.x` and `context has x` are how the context is read; only `has` of the context itself is not.
-            let bare = node.get("has").is_some() && is_context(access.get("left")?);
-            return bare.then(|| self.bare_context());
-        }
-        if let Some(test) = node.get("in")
-            && test.get("left") != Some(&json!({"Var": "principal"}))
-        {
-            let mistake = CedarMistake::new("profile-test", "`in` tests something other than the principal", self.find("in"));
-            return Some(mistake.help(format!(
-                "write `principal in {NAMESPACE}::Profile::\"name\"`; for sets use `.contains(…)`"
-            )));
-        }
-        let children: Vec<&Value> = children(node).collect();
-        children.iter().any(|child| is_context(child)).then(|| self.bare_context())
+    fn profile_test(&self) -> CedarMistake {
+        CedarMistake::new("profile-test", "`in` tests something other than the principal", self.find("in"))
+            .help(format!("write `principal in {NAMESPACE}::Profile::\"name\"`; for sets use `.contains(…)`"))
     }
 
     fn bare_context(&self) -> CedarMistake {
@@ -161,7 +158,7 @@ impl Condition {
     }
 
     /// A condition of some of this one's conjuncts.
-    pub(crate) fn of_conjuncts<'a>(&self, conjuncts: impl IntoIterator<Item = &'a Conjunct>) -> Self {
+    pub fn of_conjuncts<'a>(&self, conjuncts: impl IntoIterator<Item = &'a Conjunct>) -> Self {
         let clauses: Vec<Value> = conjuncts.into_iter().map(|conjunct| conjunct.clause.clone()).collect();
         Self { source: self.source.clone(), clauses: clauses.into() }
     }

@@ -158,6 +158,8 @@ codes! {
         => "Add an operation for it, or list it under `unused`.";
     DuplicateFunction Error "duplicate-function" "One function of the server is used in two places of the catalog."
         => "Keep one of the two.";
+    ContractMismatch Error "contract-mismatch" "The catalog's contract version is not the one its lock was reviewed for."
+        => "Run `stopgate lock TOOL` again, so that both say the same.";
     UnsupportedSchema Error "unsupported-schema" "A function's input schema has a form that cannot be checked."
         => "Ask the server's owner for a closed object of typed members, or list the function under `unused`.";
     UnknownMask Error "unknown-mask" "A mask points at nothing that the schema describes."
@@ -182,8 +184,34 @@ codes! {
         => "Delete it from `except`, or correct its name.";
     ConditionNeedsBlock Error "condition-needs-block" "A condition is not a plain YAML scalar."
         => "Write it as a `|-` block.";
-    ConditionInvalid Error "condition-invalid" "A condition is not a Cedar expression over `context`."
-        => "Mend it where the caret points; the guide shows the operators.";
+    CedarSyntax Error "cedar-syntax" "A text is not Cedar."
+        => "Mend it where the caret points; the guide shows the operators of conditions.";
+    CedarTooLarge Error "cedar-too-large" "A Cedar text is too long or nested too deeply."
+        => "Split it into several rules.";
+    CedarTemplate Error "cedar-template" "A Cedar file holds a template."
+        => "Name the profile: `principal in Stopgate::Profile::\"name\"`.";
+    CedarAnnotation Error "cedar-annotation" "An annotation of a Cedar rule is missing, empty or unknown."
+        => "Every rule has `@id`, `@owner` and `@review_by`; a permit also `@risk` and `@approval`.";
+    CedarShape Error "cedar-shape" "A Cedar rule has none of the three shapes that rules have."
+        => "Write a permit with `@risk` and `@approval`, a forbid with `@approval` or `@require`, or a bare forbid.";
+    CedarType Error "cedar-type" "A condition does not fit the types of its operation."
+        => "Compare like with like; ask `has` before an optional argument.";
+    CedarImpossible Error "cedar-impossible" "A condition can never be true, or holds characters that deceive."
+        => "Mend or delete it; a rule that cannot match protects nobody.";
+    CedarSchema Error "cedar-schema" "The types of an operation cannot be written for Cedar."
+        => "List the function under `unused` and report it with its input schema.";
+    BareContext Error "bare-context" "A condition uses the context as a whole."
+        => "Name what it reads, such as `context.input.amount_cents`.";
+    ProfileTest Error "profile-test" "A rule tests a profile on something other than its principal."
+        => "Name profiles in the rule's scope.";
+    OpaqueArgument Error "opaque-argument" "A condition reads an argument that rules cannot see."
+        => "Leave it out; the message says why it cannot be read.";
+    TooManyRules Error "too-many-rules" "More than 64 rules can meet at one operation for one profile."
+        => "Join rules that ask for the same.";
+    TooManyGuardrails Error "too-many-guardrails" "More than 16 rules without a profile reach one operation."
+        => "Join their conditions, or name the profiles.";
+    UnscopedGrant Error "unscoped-grant" "A grant names no profile."
+        => "Name the profiles it is for; only raises and nevers may reach everybody.";
     NoSample Error "no-sample" "A grant names an operation that has no sample in the tests."
         => "Add one valid input to `samples:` of tests/TOOL.yaml.";
     InvalidSample Error "invalid-sample" "A sample is not a valid input of its operation."
@@ -196,4 +224,6 @@ codes! {
         => "Write exactly one of `permit: [rules]`, `route: [needs]`, `reject: reason`.";
     PointlessRule Warning "pointless-rule" "A profile's lighter rule has no effect, because it inherits a stricter one."
         => "Write `except: [PROFILE]` into the inherited rule, or inherit a common base instead.";
+    AbsenceSwitchesOff Warning "absence-switches-off" "A raise or never does not apply when an argument is left out."
+        => "Ask in `unless` for what must hold, so that absence is stricter.";
 }

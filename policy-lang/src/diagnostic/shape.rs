@@ -101,6 +101,11 @@ pub(crate) fn missing_document(span: Span, path: &str, why: &str) -> Diagnostic 
         .help(format!("add {path}; `stopgate init` writes one of each kind"))
 }
 
+pub(crate) fn missing_lock(span: Span, path: &str, tool: &str) -> Diagnostic {
+    Diagnostic::new(Code::MissingDocument, span, format!("there is no {path}: the server's functions are not pinned"), "")
+        .help(format!("run `stopgate lock {tool}`, which starts the server and writes it"))
+}
+
 pub(crate) fn misplaced_file(span: Span, path: &str, help: &str) -> Diagnostic {
     Diagnostic::new(Code::MisplacedFile, span, format!("nobody reads {path}, and it looks like policy"), "").help(help)
 }

@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostics, catalog as facts, shape as say};
 use crate::name::{OperationName, OwnerName, ToolName};
 use crate::pointer::Pointer;
 use crate::source::node::{Node, Value};
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
 use crate::surface::Effect;
 use crate::version::Version;
 
@@ -16,7 +16,9 @@ pub(crate) struct CatalogDoc {
     pub(crate) tool: Spanned<ToolName>,
     pub(crate) owner: Option<OwnerName>,
     pub(crate) server: Option<ServerDoc>,
-    pub(crate) operations: Vec<(Spanned<OperationName>, OperationDoc)>,
+    pub(crate) operations: Vec<(Spanned<OperationName>, Option<OperationDoc>)>,
+    /// Where an operation could be added.
+    pub(crate) operations_span: Span,
     pub(crate) unused: Vec<Spanned<String>>,
 }
 
@@ -51,13 +53,15 @@ pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<CatalogDoc> {
     let tool = record.need("tool", dx).and_then(|node| name(node, dx));
     let owner = record.need("owner", dx).and_then(|node| name(node, dx));
     let server = record.need("server", dx).and_then(|node| server(node, dx));
-    let operations = record.need("operations", dx).map(|node| named(node, dx, |_, node, dx| operation(node, dx)));
+    let operations = record.need("operations", dx).map(|node| named(node, dx, operation));
+    let operations_span = record.entry("operations").map_or(record.place(), |(key, _)| key.span);
     let unused = record.get("unused").map(|node| list(node, dx, text)).unwrap_or_default();
     Some(CatalogDoc {
         tool: tool?,
         owner: owner.map(|owner| owner.value),
         server,
         operations: operations.unwrap_or_default(),
+        operations_span,
         unused: unique(unused, dx),
     })
 }

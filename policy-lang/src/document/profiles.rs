@@ -8,21 +8,18 @@ use crate::source::Spanned;
 use crate::source::node::Node;
 
 pub(crate) struct ProfileDoc {
-    pub(crate) name: Spanned<ProfileName>,
     pub(crate) description: Option<String>,
     pub(crate) inherits: Vec<Spanned<ProfileName>>,
     pub(crate) groups: Vec<Spanned<String>>,
 }
 
-pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<Vec<ProfileDoc>> {
+pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<Vec<(Spanned<ProfileName>, Option<ProfileDoc>)>> {
     let record = Record::document(root, "profiles.yaml", &["profiles"], dx)?;
-    let profiles = named(record.need("profiles", dx)?, dx, |_, node, dx| {
+    Some(named(record.need("profiles", dx)?, dx, |node, dx| {
         let record = Record::open(node, "a profile", &["description", "inherits", "groups"], dx)?;
         let description = record.get("description").and_then(|node| text(node, dx)).map(|text| text.value);
         let inherits = record.get("inherits").map(|node| set(node, dx, name)).unwrap_or_default();
         let groups = record.get("groups").map(|node| set(node, dx, text)).unwrap_or_default();
-        Some((description, inherits, groups))
-    });
-    let made = profiles.into_iter().map(|(name, (description, inherits, groups))| ProfileDoc { name, description, inherits, groups });
-    Some(made.collect())
+        Some(ProfileDoc { description, inherits, groups })
+    }))
 }

@@ -89,19 +89,17 @@ pub(crate) fn mapping<'n>(node: &'n Node, dx: &mut Diagnostics) -> Option<&'n [(
     }
 }
 
-/// A mapping from names to values of one form; entries that cannot be read are left out.
-pub(crate) fn named<'n, N: FromStr<Err = InvalidName> + Ord, T>(
+/// A mapping from names to values of one form. A value that cannot be read is `None`, so that its name stays known.
+pub(crate) fn named<'n, N: FromStr<Err = InvalidName>, T>(
     node: &'n Node,
     dx: &mut Diagnostics,
-    mut read: impl FnMut(&Key, &'n Node, &mut Diagnostics) -> Option<T>,
-) -> Vec<(Spanned<N>, T)> {
+    mut read: impl FnMut(&'n Node, &mut Diagnostics) -> Option<T>,
+) -> Vec<(Spanned<N>, Option<T>)> {
     let mut made = Vec::new();
     for (key, value) in mapping(node, dx).unwrap_or_default() {
-        let name = key.text.parse().map_err(|why| dx.push(say::invalid_name(key.span, &why))).ok();
-        let value = read(key, value, dx);
-        if let (Some(name), Some(value)) = (name, value) {
-            made.push((Spanned::new(name, key.span), value));
-        }
+        let name = key.text.parse().map_err(|why| dx.push(say::invalid_name(key.span, &why)));
+        let value = read(value, dx);
+        made.extend(name.ok().map(|name| (Spanned::new(name, key.span), value)));
     }
     made
 }

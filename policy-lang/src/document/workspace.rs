@@ -17,14 +17,14 @@ const INPUT_BYTES: usize = 64 * 1024;
 pub(crate) struct Workspace {
     pub(crate) organisation: Option<OwnerName>,
     pub(crate) identity: Vec<Issuer>,
-    pub(crate) channels: Vec<(Spanned<ChannelName>, Channel)>,
+    pub(crate) channels: Vec<(Spanned<ChannelName>, Option<Channel>)>,
     pub(crate) floors: Floors,
     pub(crate) input_bytes: usize,
 }
 
 pub(crate) struct Channel {
     pub(crate) ceiling: Limit,
-    pub(crate) tools: Vec<(Spanned<ToolName>, Limit)>,
+    pub(crate) tools: Vec<(Spanned<ToolName>, Option<Limit>)>,
 }
 
 pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<Workspace> {
@@ -75,12 +75,12 @@ fn empty(node: &Node, dx: &mut Diagnostics) {
     }
 }
 
-fn channels(node: &Node, dx: &mut Diagnostics) -> Vec<(Spanned<ChannelName>, Channel)> {
+fn channels(node: &Node, dx: &mut Diagnostics) -> Vec<(Spanned<ChannelName>, Option<Channel>)> {
     empty(node, dx);
-    named(node, dx, |_, entry, dx| {
+    named(node, dx, |entry, dx| {
         let record = Record::open(entry, "a channel", &["ceiling", "tools"], dx)?;
         let ceiling = record.need("ceiling", dx).and_then(|node| word(node, dx));
-        let limit = |_: &_, node, dx: &mut Diagnostics| word::<Limit>(node, dx).map(|limit| limit.value);
+        let limit = |node: &_, dx: &mut Diagnostics| word::<Limit>(node, dx).map(|limit| limit.value);
         let tools = record.get("tools").map(|node| named(node, dx, limit)).unwrap_or_default();
         Some(Channel { ceiling: ceiling?.value, tools })
     })

@@ -1,1 +1,195 @@
+//! One record has one spelling, and a changed log is found out.
 
+mod chain;
+mod generate;
+mod input;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::json::{Json, Limits};
+
+const NO_LIMITS: Limits = Limits {
+    bytes: usize::MAX,
+    depth: 64,
+    members: usize::MAX,
+};
+
+/// The example of the reference page, wrapped as it stands there.
+const EXAMPLE: &str = r#"{
+  "v": 1, "seq": 4711, "time": "2026-11-24T10:00:00.123456Z", "kind": "decision",
+  "prev": "sha256:77ab0000000000000000000000000000000000000000000000000000000077ab",
+  "decision": "decisions/01JDGX3V9C", "request_id": "5b0e", "sidecar": "erp-7f",
+  "bundle": "sha256:aa100000000000000000000000000000000000000000000000000000000aa100",
+  "attempt": {
+    "subject": {"issuer": "https://sso.acme.example/", "id": "00u1ab"}, "profiles": ["support-analyst"],
+    "agent": "orchestrator", "tool": "erp", "operation": "create_refund", "session": "s-81",
+    "input": {"order_id": "A-1001", "amount_cents": 50000, "currency": "EUR", "bank_account":
+      {"$masked": "hmac:9c0000000000000000000000000000000000000000000000000000000000009c"}},
+    "input_digest": "hmac:1f0c000000000000000000000000000000000000000000000000000000001f0c",
+    "definition": "sha256:9f2a770000000000000000000000000000000000000000000000000000009f2a"
+  },
+  "context": {"facts": {}, "agent": {"id": "orchestrator"}, "time": {
+    "now": "2026-11-24T10:00:00.123Z", "business": true}
+  },
+  "evidence": {"approval": "automatic", "user_confirmation": false, "dry_run": false},
+  "limit": {"class": "high", "by": "ceiling"}, "enforces": ["mask", "max_rows"],
+  "surface": {"risk": "medium", "approval": "supervisor", "require": ["user_confirmation"], "mask": [], "max_rows": null},
+  "result": {"route": ["user_confirmation", "approval:supervisor"]},
+  "rules": ["erp/refund-small"],
+  "latency_us": 41
+}"#;
+
+fn canonical(text: &str) -> String {
+    Json::parse(text.as_bytes(), NO_LIMITS)
+        .expect("JSON")
+        .canonical()
+}
+
+/// `line` with the text of one member replaced.
+fn with(line: &str, from: &str, to: &str) -> String {
+    assert!(line.contains(from), "{from} is not in {line}");
+    canonical(&line.replacen(from, to, 1))
+}
+
+#[test]
+fn the_example_of_the_reference_is_a_record() {
+    let line = canonical(EXAMPLE);
+    let record = Record::parse(line.as_bytes()).expect("a record");
+    assert_eq!(record.line(), format!("{line}\n"));
+    assert_eq!(record.stamp.seq.get(), 4711);
+    assert_eq!(record.body.kind(), Kind::Decision);
+}
+
+#[test]
+fn what_this_reader_does_not_know_is_refused() {
+    let line = canonical(EXAMPLE);
+    let refused = |line: &str| Record::parse(line.as_bytes()).expect_err(line);
+    assert_eq!(
+        refused(&with(&line, "\"v\":1", "\"v\":2")),
+        InvalidRecord::Version
+    );
+    assert_eq!(
+        refused(&with(&line, "\"v\":1", "\"v\":\"1\"")),
+        InvalidRecord::Version
+    );
+    assert_eq!(
+        refused(&with(&line, "\"kind\":\"decision\"", "\"kind\":\"vote\"")),
+        InvalidRecord::Kind
+    );
+    assert_eq!(
+        refused(&with(&line, "\"v\":1", "\"v\":1,\"w\":1")),
+        InvalidRecord::UnknownMember("w".into())
+    );
+    assert_eq!(
+        refused(&with(&line, "\"id\":\"00u1ab\",", "\"id\":\"x\",\"y\":1,")),
+        InvalidRecord::UnknownMember("y".into())
+    );
+    assert_eq!(
+        refused(&with(&line, "\"latency_us\":41,", "")),
+        InvalidRecord::Missing("latency_us")
+    );
+    assert_eq!(
+        refused(&with(&line, "\"class\":\"high\"", "\"class\":\"huge\"")),
+        InvalidRecord::Value("class")
+    );
+    assert_eq!(
+        refused(&with(&line, "\"seq\":4711", "\"seq\":0")),
+        InvalidRecord::Value("seq")
+    );
+    assert_eq!(
+        refused(&with(&line, "\"seq\":4711", "\"seq\":-1")),
+        InvalidRecord::Value("seq")
+    );
+    assert_eq!(
+        refused(&with(&line, "\"route\":[", "\"permit\":{},\"route\":[")),
+        InvalidRecord::Value("result")
+    );
+    assert_eq!(
+        refused(&with(
+            &line,
+            "\"user_confirmation\",\"approval",
+            "\"a_nod\",\"approval"
+        )),
+        InvalidRecord::Value("result")
+    );
+}
+
+#[test]
+fn one_record_has_one_spelling() {
+    let line = canonical(EXAMPLE);
+    let other = |line: &str| {
+        assert_eq!(
+            Record::parse(line.as_bytes()),
+            Err(InvalidRecord::NotCanonical),
+            "{line}"
+        )
+    };
+    other(&line.replacen(':', ": ", 1));
+    other(&format!(" {line}"));
+    other(&with(&line, ".123456Z", ".1234560Z"));
+    other(&with(&line, "10:00:00.123Z", "10:00:00.1230Z"));
+    other(&with(
+        &line,
+        "2026-11-24T10:00:00.123456Z",
+        "2026-11-24T11:00:00.123456+01:00",
+    ));
+    other(&with(
+        &line,
+        "[\"mask\",\"max_rows\"]",
+        "[\"max_rows\",\"mask\"]",
+    ));
+    other(&with(
+        &line,
+        "[\"mask\",\"max_rows\"]",
+        "[\"mask\",\"mask\",\"max_rows\"]",
+    ));
+    other(&with(&line, "\"max_rows\":null", "\"max_rows\":{}"));
+    other(&with(
+        &line,
+        "[\"support-analyst\"]",
+        "[\"support-analyst\",\"finance\"]",
+    ));
+}
+
+#[test]
+fn a_clear_input_must_have_its_own_digest() {
+    let input = crate::attempt::Input::parse(br#"{"a": 1}"#).expect("JSON");
+    let clear = format!(
+        "\"input\":{{\"a\":1}},\"input_digest\":\"{}\"",
+        input.digest()
+    );
+    let line = canonical(EXAMPLE);
+    let at = line.find("\"input\":").expect("an input");
+    let end = line.find(",\"operation\"").expect("an operation");
+    let line = format!("{}{clear}{}", &line[..at], &line[end..]);
+    Record::parse(line.as_bytes()).expect("a record");
+    let changed = line.replace("{\"a\":1}", "{\"a\":2}");
+    assert_eq!(
+        Record::parse(changed.as_bytes()),
+        Err(InvalidRecord::Value("input_digest"))
+    );
+}
+
+#[test]
+fn numbers_of_records_are_those_that_json_keeps() {
+    assert_eq!(Seq::new(0), None);
+    let last = Seq::new((1 << 53) - 1).expect("the last number");
+    assert_eq!(Seq::new(1 << 53), None);
+    assert_eq!(last.next(), None);
+    assert_eq!(Seq::FIRST.next(), Seq::new(2));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_written_is_read_back_as_the_same_value(record in generate::record()) {
+        let line = record.line();
+        prop_assert!(line.ends_with('\n') && !line[..line.len() - 1].contains('\n'));
+        let bare = line.strip_suffix('\n').expect("a newline");
+        prop_assert_eq!(canonical(bare), bare);
+        prop_assert!(line.len() <= record.body.encode().max_len());
+        prop_assert_eq!(Record::parse(bare.as_bytes()), Ok(record));
+    }
+}

@@ -64,13 +64,13 @@ enum OpenKind {
     Mapping { entries: Vec<(Key, Node)>, seen: HashMap<String, Span>, key: Waiting },
 }
 
-/// Where a mapping stands between its keys and values.
+/// What a mapping waits for.
 enum Waiting {
-    ForKey,
-    /// For the value of this key.
-    ForValue(Key),
-    /// For the value of a key that was refused.
-    ForNobody,
+    Key,
+    /// The value of this key.
+    Value(Key),
+    /// The value of a key that was refused.
+    Nobody,
 }
 
 impl Builder<'_> {
@@ -96,7 +96,7 @@ impl Builder<'_> {
             Event::Scalar(value, style, ..) => self.scalar(&value, style, span),
             Event::SequenceStart(..) => self.open.push(Open { start: span, kind: OpenKind::Sequence(Vec::new()) }),
             Event::MappingStart(..) => {
-                let kind = OpenKind::Mapping { entries: Vec::new(), seen: HashMap::new(), key: Waiting::ForKey };
+                let kind = OpenKind::Mapping { entries: Vec::new(), seen: HashMap::new(), key: Waiting::Key };
                 self.open.push(Open { start: span, kind });
             }
             Event::SequenceEnd | Event::MappingEnd => {
@@ -114,8 +114,9 @@ impl Builder<'_> {
                 self.dx.push(say::alias(span));
                 self.node(Node { span, value: Value::Broken });
             }
-            // Ends, the stream's start, and kinds of event that later versions may add without changing structure.
-            _ => {}
+            Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
+            // The enum may grow; what is new is no part of a policy.
+            other => self.dx.push(say::syntax(span, &format!("unexpected {other:?}"))),
         }
     }
 
@@ -179,24 +180,24 @@ impl Builder<'_> {
         };
         match &mut open.kind {
             OpenKind::Sequence(entries) => entries.push(node),
-            OpenKind::Mapping { entries, seen, key } => match std::mem::replace(key, Waiting::ForKey) {
-                Waiting::ForKey => {
+            OpenKind::Mapping { entries, seen, key } => match std::mem::replace(key, Waiting::Key) {
+                Waiting::Key => {
                     *key = match key_of(node, self.dx) {
                         Some(made) => match seen.get(&made.text) {
                             Some(first) => {
                                 self.dx.push(say::duplicate_key(made.span, &made.text, *first));
-                                Waiting::ForNobody
+                                Waiting::Nobody
                             }
                             None => {
                                 seen.insert(made.text.clone(), made.span);
-                                Waiting::ForValue(made)
+                                Waiting::Value(made)
                             }
                         },
-                        None => Waiting::ForNobody,
+                        None => Waiting::Nobody,
                     };
                 }
-                Waiting::ForValue(made) => entries.push((made, node)),
-                Waiting::ForNobody => {}
+                Waiting::Value(made) => entries.push((made, node)),
+                Waiting::Nobody => {}
             },
         }
     }

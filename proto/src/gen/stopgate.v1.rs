@@ -343,7 +343,6 @@ pub enum RejectReason {
     UnknownTool = 2,
     UnknownOperation = 3,
     UnknownProfile = 4,
-    OperationMismatch = 5,
     DefinitionMismatch = 6,
     InputInvalid = 7,
     /// The policy.
@@ -370,7 +369,6 @@ impl RejectReason {
             Self::UnknownTool => "REJECT_REASON_UNKNOWN_TOOL",
             Self::UnknownOperation => "REJECT_REASON_UNKNOWN_OPERATION",
             Self::UnknownProfile => "REJECT_REASON_UNKNOWN_PROFILE",
-            Self::OperationMismatch => "REJECT_REASON_OPERATION_MISMATCH",
             Self::DefinitionMismatch => "REJECT_REASON_DEFINITION_MISMATCH",
             Self::InputInvalid => "REJECT_REASON_INPUT_INVALID",
             Self::NoRule => "REJECT_REASON_NO_RULE",
@@ -391,7 +389,6 @@ impl RejectReason {
             "REJECT_REASON_UNKNOWN_TOOL" => Some(Self::UnknownTool),
             "REJECT_REASON_UNKNOWN_OPERATION" => Some(Self::UnknownOperation),
             "REJECT_REASON_UNKNOWN_PROFILE" => Some(Self::UnknownProfile),
-            "REJECT_REASON_OPERATION_MISMATCH" => Some(Self::OperationMismatch),
             "REJECT_REASON_DEFINITION_MISMATCH" => Some(Self::DefinitionMismatch),
             "REJECT_REASON_INPUT_INVALID" => Some(Self::InputInvalid),
             "REJECT_REASON_NO_RULE" => Some(Self::NoRule),
@@ -416,6 +413,8 @@ pub enum BundleRefusal {
     Threshold = 2,
     /// The content is not what was signed.
     Digest = 3,
+    /// The trust root is past its date.
+    Expired = 5,
     /// It cannot be read, or asks for a newer sidecar.
     Format = 6,
     /// It does not name the configured channel.
@@ -437,6 +436,7 @@ impl BundleRefusal {
             Self::Signature => "BUNDLE_REFUSAL_SIGNATURE",
             Self::Threshold => "BUNDLE_REFUSAL_THRESHOLD",
             Self::Digest => "BUNDLE_REFUSAL_DIGEST",
+            Self::Expired => "BUNDLE_REFUSAL_EXPIRED",
             Self::Format => "BUNDLE_REFUSAL_FORMAT",
             Self::Channel => "BUNDLE_REFUSAL_CHANNEL",
             Self::SourceUnavailable => "BUNDLE_REFUSAL_SOURCE_UNAVAILABLE",
@@ -451,6 +451,7 @@ impl BundleRefusal {
             "BUNDLE_REFUSAL_SIGNATURE" => Some(Self::Signature),
             "BUNDLE_REFUSAL_THRESHOLD" => Some(Self::Threshold),
             "BUNDLE_REFUSAL_DIGEST" => Some(Self::Digest),
+            "BUNDLE_REFUSAL_EXPIRED" => Some(Self::Expired),
             "BUNDLE_REFUSAL_FORMAT" => Some(Self::Format),
             "BUNDLE_REFUSAL_CHANNEL" => Some(Self::Channel),
             "BUNDLE_REFUSAL_SOURCE_UNAVAILABLE" => Some(Self::SourceUnavailable),

@@ -1,0 +1,303 @@
+//! `stopgate lock`: what a server offers, asked of the server itself, and how that differs from what is locked.
+//!
+//! [`fetch`] starts the server without a shell and with no more of the environment than the catalog names, and leaves
+//! no process behind. [`compare`] and the classes of changes are pure. Which catalogs there are is not known here.
+
+mod environment;
+mod process;
+mod protocol;
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use stopgate_lang::lock::{Change, Lock, LockError, Step, changes, step_of};
+use stopgate_lang::name::ToolName;
+use stopgate_lang::version::Version;
+
+pub use environment::Environment;
+pub use protocol::Nonsense;
+
+use process::Server;
+use protocol::{Era, Offer};
+
+/// What the catalog says about a tool's server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerSpec {
+    /// The tool.
+    pub tool: ToolName,
+    /// `server.contract`.
+    pub contract: Version,
+    /// `server.command`: a program on `PATH` and its arguments.
+    pub command: Vec<String>,
+    /// `server.env`: the variables whose values the server gets besides `PATH` and `HOME`.
+    pub env: Vec<String>,
+}
+
+/// Why there is no answer from a server, and the last it said on stderr.
+#[derive(Debug, thiserror::Error)]
+#[error("the server of `{tool}` cannot be locked")]
+pub struct FetchError {
+    /// The tool.
+    pub tool: ToolName,
+    /// Why.
+    #[source]
+    pub cause: Cause,
+    /// The end of the server's stderr, values of its variables replaced by their names; may be empty.
+    pub stderr: String,
+}
+
+/// Why there is no answer from a server.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// The catalog names no program.
+    #[error("`server.command` names no program")]
+    NoProgram,
+    /// A program that is named by its place.
+    #[error(
+        "`{0}` is a path; `server.command` names a program on PATH, wherever a machine keeps it"
+    )]
+    Path(String),
+    /// No such program.
+    #[error("there is no program `{0}` on PATH")]
+    NotFound(String),
+    /// The program is there and does not start.
+    #[error("`{program}` does not start")]
+    Start {
+        /// The program.
+        program: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// No answer before the deadline.
+    #[error("no answer to `{method}` within {} s", after.as_secs_f32())]
+    TimedOut {
+        /// What was asked.
+        method: &'static str,
+        /// The time the whole exchange had.
+        after: Duration,
+    },
+    /// The server closed its output.
+    #[error("the server ended before it answered `{method}` ({status})")]
+    Ended {
+        /// What was asked.
+        method: &'static str,
+        /// How it ended.
+        status: std::process::ExitStatus,
+    },
+    /// Its output cannot be read.
+    #[error("the server's output cannot be read")]
+    Read(#[source] io::Error),
+    /// An answer that is none.
+    #[error("the answer to `{method}` is not what the protocol says")]
+    Nonsense {
+        /// What was asked.
+        method: &'static str,
+        /// What is wrong with the answer.
+        #[source]
+        what: Nonsense,
+    },
+    /// An error as the protocol has them.
+    #[error("the server refuses `{method}` with error {code}: {message}")]
+    Refused {
+        /// What was asked.
+        method: &'static str,
+        /// The protocol's number.
+        code: i64,
+        /// The server's words, values of its variables replaced by their names.
+        message: String,
+    },
+    /// What it offers holds a value of the environment, which must not get into git.
+    #[error("what the server offers holds the value of {0}, which must not get into a repository")]
+    Secret(String),
+    /// What it offers does not fit into a lock that can be read again.
+    #[error("what the server offers does not fit into a lock")]
+    Unlockable(#[source] LockError),
+}
+
+/// Asks the server of `spec` what it offers. Blocks for at most about `timeout`; the server and everything in its
+/// process group have ended when this returns.
+///
+/// # Errors
+/// [`FetchError`] when the server does not start, does not answer in time, or answers nonsense.
+pub fn fetch(
+    spec: &ServerSpec,
+    environment: &Environment,
+    timeout: Duration,
+) -> Result<Lock, FetchError> {
+    let deadline = Instant::now()
+        .checked_add(timeout)
+        .unwrap_or_else(Instant::now);
+    let mut offer = ask(spec, environment, Era::Initialize, (deadline, timeout));
+    if offer.as_ref().is_err_and(speaks_the_later_era) {
+        // A new process: on stdio the first message settles the era.
+        offer = ask(spec, environment, Era::Discover, (deadline, timeout));
+    }
+    let fail = |cause| FetchError {
+        tool: spec.tool.clone(),
+        cause,
+        stderr: String::new(),
+    };
+    let Offer {
+        protocol,
+        server,
+        instructions,
+        functions,
+    } = offer?;
+    let lock = Lock {
+        tool: spec.tool.clone(),
+        contract: spec.contract,
+        server,
+        protocol,
+        instructions,
+        functions,
+    };
+    let text = lock.to_string();
+    if let Some(variable) = environment.leaked_into(&text, &spec.env) {
+        return Err(fail(Cause::Secret(variable)));
+    }
+    // What is written must be what is read: limits of a lock are tighter than those of an answer.
+    Lock::parse(text.as_bytes()).map_err(|error| fail(Cause::Unlockable(error)))
+}
+
+fn speaks_the_later_era(error: &FetchError) -> bool {
+    // -32022: this version of the protocol is not spoken; -32601: there is no `initialize` any more.
+    matches!(
+        error.cause,
+        Cause::Refused {
+            method: "initialize",
+            code: -32_022 | -32_601,
+            ..
+        }
+    )
+}
+
+fn ask(
+    spec: &ServerSpec,
+    environment: &Environment,
+    era: Era,
+    (deadline, timeout): (Instant, Duration),
+) -> Result<Offer, FetchError> {
+    let fail = |cause, stderr| FetchError {
+        tool: spec.tool.clone(),
+        cause,
+        stderr,
+    };
+    let started = environment
+        .command(&spec.command, &spec.env)
+        .and_then(|command| {
+            let program = || spec.command.first().cloned().unwrap_or_default();
+            Server::start(command, deadline).map_err(|source| Cause::Start {
+                program: program(),
+                source,
+            })
+        });
+    let server = started.map_err(|cause| fail(cause, String::new()))?;
+    let answer = protocol::offer(&server, era);
+    let end = server.stop();
+    answer.map_err(|trouble| {
+        let cause = match trouble.into_cause(end.status, timeout) {
+            Cause::Refused {
+                method,
+                code,
+                message,
+            } => Cause::Refused {
+                method,
+                code,
+                message: environment.redact(&message, &spec.env),
+            },
+            cause => cause,
+        };
+        fail(cause, environment.redact(&end.stderr, &spec.env))
+    })
+}
+
+/// Where a tool's lock stands against what its server offers now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// There is no lock yet.
+    First,
+    /// The lock that is there cannot be read, so nothing can be said about changes.
+    Unreadable(LockError),
+    /// Both can be compared.
+    Compared(Comparison),
+}
+
+/// A readable lock and what its server offers now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comparison {
+    /// Every difference.
+    pub changes: Vec<Change>,
+    /// The contract the lock was written for.
+    pub locked: Version,
+    /// The contract of the catalog.
+    pub catalog: Version,
+}
+
+/// Whether a lock may be written over the one that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing that counts differs.
+    Same,
+    /// Something differs, and the contract took the step it asks for.
+    StepTaken,
+    /// The contract lacks the step that the changes ask for; this is the least one that has it.
+    StepMissing(Version),
+    /// The contract went back.
+    WentBack,
+}
+
+impl Comparison {
+    /// The step of the contract that the changes ask for, if anything changed.
+    #[must_use]
+    pub fn step(&self) -> Option<Step> {
+        step_of(&self.changes)
+    }
+
+    /// Whether a new lock may be written.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        let Self {
+            changes: _,
+            locked,
+            catalog,
+        } = *self;
+        match self.step() {
+            _ if catalog < locked => Verdict::WentBack,
+            None if catalog == locked => Verdict::Same,
+            None => Verdict::StepTaken,
+            Some(step) if step.is_taken(locked, catalog) => Verdict::StepTaken,
+            Some(step) => Verdict::StepMissing(step.after(locked)),
+        }
+    }
+}
+
+/// Compares the text of the lock that is there with what the server offers now.
+#[must_use]
+pub fn compare(committed: Option<&[u8]>, offered: &Lock) -> Standing {
+    match committed.map(Lock::parse) {
+        None => Standing::First,
+        Some(Err(error)) => Standing::Unreadable(error),
+        Some(Ok(lock)) => Standing::Compared(Comparison {
+            changes: changes(&lock, offered),
+            locked: lock.contract,
+            catalog: offered.contract,
+        }),
+    }
+}
+
+/// Writes `lock` to `path`: whole or not at all.
+///
+/// # Errors
+/// The disk's.
+pub fn write(path: &Path, lock: &Lock) -> io::Result<()> {
+    let beside = path.with_extension("json.new");
+    let written = fs::write(&beside, lock.to_string()).and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        // The first error is the one to report.
+        let _may_not_exist = fs::remove_file(&beside);
+    }
+    written
+}

@@ -1,0 +1,149 @@
+//! JSON bodies of the commands; their schemas are in `docs/reference/schemas/`.
+
+use serde_json::{Value, json};
+use stopgate_lang::compile::Compiled;
+use stopgate_lang::decide::{MatchedRule, Outcome};
+use stopgate_lang::surface::{Limit, Surface};
+
+use crate::explain::Explanation;
+use crate::matrix::{Asks, Cell, Entry, Matrix, Row};
+use crate::test::{CaseReport, Mismatch, SuiteReport, TestReport, Try};
+
+/// Body of `check`, and of every command whose policy turns out invalid.
+pub(crate) fn check(compiled: &Compiled) -> Value {
+    let (errors, warnings) = compiled.diagnostics.counts();
+    json!({
+        "files": compiled.summary.files,
+        "rules": compiled.summary.rules,
+        "errors": errors,
+        "warnings": warnings,
+        "diagnostics": compiled.diagnostics.to_json(&compiled.sources),
+    })
+}
+
+/// Body of `test`; `coverage` is null unless asked for.
+pub(crate) fn test(report: &TestReport, coverage: bool) -> Value {
+    let coverage = coverage.then(|| {
+        let covered = &report.coverage;
+        let unmatched = covered.unmatched.iter();
+        let unnamed = covered.unnamed.iter();
+        json!({
+            "rules": covered.rules,
+            "unmatched": unmatched
+                .map(|(rule, place)| json!({"rule": rule.to_string(), "file": &*place.file, "line": place.line}))
+                .collect::<Vec<_>>(),
+            "pairs": covered.pairs,
+            "unnamed": unnamed
+                .map(|(tool, operation, profile)| json!({"tool": tool, "operation": operation, "profile": profile}))
+                .collect::<Vec<_>>(),
+        })
+    });
+    json!({
+        "passed": report.passed(),
+        "failed": report.failed(),
+        "skipped": report.skipped(),
+        "untested": report.untested,
+        "suites": report.suites.iter().map(suite).collect::<Vec<_>>(),
+        "coverage": coverage,
+    })
+}
+
+fn suite(suite: &SuiteReport) -> Value {
+    let case = |case: &CaseReport| {
+        json!({
+            "name": case.name,
+            "file": &*case.location.file,
+            "line": case.location.line,
+            "skipped": case.skipped,
+            "tries": case.tries.iter().map(one_try).collect::<Vec<_>>(),
+        })
+    };
+    json!({
+        "tool": suite.tool,
+        "file": suite.file,
+        "cases": suite.cases.iter().map(case).collect::<Vec<_>>(),
+        "unlisted": suite.unlisted.iter().map(one_try).collect::<Vec<_>>(),
+    })
+}
+
+fn one_try(tried: &Try) -> Value {
+    let Try { profiles, operation, mismatch } = tried;
+    let mismatch = mismatch.as_ref().map(|mismatch| {
+        let Mismatch { expected, got, message, rules: matched } = mismatch;
+        json!({"expected": expected, "got": got, "message": message, "rules": rules(matched)})
+    });
+    json!({"profiles": profiles, "operation": operation, "mismatch": mismatch})
+}
+
+fn rules(rules: &[MatchedRule]) -> Vec<Value> {
+    let rule = |MatchedRule { id, location, kind }: &MatchedRule| {
+        json!({"rule": id.to_string(), "kind": kind, "file": &*location.file, "line": location.line})
+    };
+    rules.iter().map(rule).collect()
+}
+
+/// Body of `explain`.
+pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>) -> Value {
+    let Explanation { decision, near } = explained;
+    let result = match decision.outcome() {
+        Outcome::Permit(_) => json!({"permit": {}}),
+        Outcome::Route(needs) => json!({"route": needs.iter().map(ToString::to_string).collect::<Vec<_>>()}),
+        Outcome::Reject(rejection) => json!({"reject": {"reason": rejection.reason.as_str(), "message": rejection.message}}),
+    };
+    let seen = decision.seen();
+    let near = near.iter().map(|miss| {
+        json!({
+            "rule": miss.id.to_string(), "kind": miss.kind, "file": &*miss.location.file, "line": miss.location.line,
+            "false": miss.conjunct,
+        })
+    });
+    json!({
+        "result": result,
+        "operation": seen.operation,
+        "profiles": seen.profiles,
+        "business": seen.business,
+        "limit": limit,
+        "surface": decision.surface().map(surface),
+        "rules": rules(decision.rules()),
+        "near": near.collect::<Vec<_>>(),
+    })
+}
+
+fn surface(surface: &Surface) -> Value {
+    let Surface { risk, approval, user_confirmation, dry_run, masks, max_rows } = surface;
+    json!({
+        "risk": risk, "approval": approval, "user_confirmation": user_confirmation, "dry_run": dry_run,
+        "mask": masks, "max_rows": max_rows,
+    })
+}
+
+/// Body of `matrix`.
+pub(crate) fn matrix(matrix: &Matrix) -> Value {
+    let row = |row: &Row| {
+        let cells = matrix.profiles.iter().zip(&row.cells);
+        json!({
+            "tool": row.tool,
+            "operation": row.operation,
+            "effect": row.effect,
+            "no_dry_run": row.no_dry_run,
+            "everybody": cell(&row.everybody),
+            "profiles": cells.map(|(profile, entries)| (profile.to_string(), cell(entries))).collect::<serde_json::Map<_, _>>(),
+        })
+    };
+    json!({"rows": matrix.rows.iter().map(row).collect::<Vec<_>>()})
+}
+
+fn cell(cell: &Cell) -> Value {
+    let entry = |Entry { asks, conditional, rules }: &Entry| {
+        let (risk, approval) = match asks {
+            Asks::Grant(risk, approval) => (Some(risk), Some(approval)),
+            Asks::Raise(approval) => (None, Some(approval)),
+            Asks::Never => (None, None),
+        };
+        json!({
+            "kind": asks.kind(), "risk": risk, "approval": approval, "conditional": conditional,
+            "rules": rules.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        })
+    };
+    cell.iter().map(entry).collect()
+}

@@ -1,0 +1,66 @@
+//! Markdown for pull requests.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use stopgate_lang::name::ToolName;
+
+use crate::matrix::{Cell, Matrix, Row};
+use crate::report::list;
+
+/// The matrix: one table for each tool.
+pub(crate) fn matrix(matrix: &Matrix) -> String {
+    let mut out = String::new();
+    let tools: BTreeSet<&ToolName> = matrix.rows.iter().map(|row| &row.tool).collect();
+    for tool in tools {
+        let rows: Vec<&Row> = matrix.rows.iter().filter(|row| row.tool == *tool).collect();
+        let _always_fits = writeln!(out, "## {tool}\n\n| operation | effect | everybody | {} |", profiles(matrix));
+        out.push_str(&"|---".repeat(matrix.profiles.len().saturating_add(3)));
+        out.push_str("|\n");
+        for row in &rows {
+            let cells: Vec<String> = row.cells.iter().map(cell).collect();
+            let _always_fits = writeln!(
+                out,
+                "| `{}` | {} | {} | {} |",
+                row.operation,
+                row.effect,
+                cell(&row.everybody),
+                cells.join(" | ")
+            );
+        }
+        out.push('\n');
+        for row in &rows {
+            if let Some(because) = &row.no_dry_run {
+                let _always_fits = writeln!(out, "`{}` has no dry run: {}\n", row.operation, escaped(because));
+            }
+        }
+    }
+    out.push_str(
+        "`risk/approval` of what is granted, strictest first; `?` under a condition; `+approval` raises what another \
+         rule grants; `never`: no evidence helps; – no rule, always rejected.\n",
+    );
+    out
+}
+
+fn profiles(matrix: &Matrix) -> String {
+    list(&matrix.profiles).replace(", ", " | ")
+}
+
+fn cell(cell: &Cell) -> String {
+    if cell.is_empty() {
+        return "–".to_owned();
+    }
+    cell.iter().map(|entry| format!("`{entry}`")).collect::<Vec<_>>().join("<br>")
+}
+
+/// Prose of a document, which must not become markup.
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        if c.is_ascii_punctuation() {
+            out.push('\\');
+        }
+        out.push(if c == '\n' { ' ' } else { c });
+    }
+    out
+}

@@ -1,0 +1,78 @@
+//! One explained decision as text: the answer first, then why, then what would change it.
+
+use stopgate_lang::decide::Outcome;
+use stopgate_lang::surface::{Limit, Need, Surface};
+
+use super::line;
+use crate::explain::Explanation;
+use crate::report::{Paint, list};
+use crate::test::result_words;
+
+/// The explanation under `limit`, or under no ceiling when no channel was named.
+pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>, paint: Paint) -> String {
+    let mut out = String::new();
+    let Explanation { decision, near } = explained;
+    let words = result_words(decision.outcome());
+    let words = match decision.outcome() {
+        Outcome::Permit(_) => paint.good(&words),
+        Outcome::Route(_) => paint.mind(&words),
+        Outcome::Reject(_) => paint.bad(&words),
+    };
+    line(&mut out, format_args!("{words}"));
+    if let Outcome::Reject(rejection) = decision.outcome() {
+        line(&mut out, format_args!("  {}", rejection.message));
+    }
+    if !decision.rules().is_empty() {
+        line(&mut out, format_args!("\n{}", paint.head("rules that matched")));
+    }
+    for rule in decision.rules() {
+        let place = rule.location.to_string();
+        line(&mut out, format_args!("  {:<5}  {}  {}", rule.kind.as_str(), rule.id, paint.faint(&place)));
+    }
+    if let Some(surface) = decision.surface() {
+        line(&mut out, format_args!("\n{}  {}", paint.head("together they ask for"), surface_words(surface)));
+    }
+    if !near.is_empty() {
+        line(&mut out, format_args!("\n{}", paint.head("rules that nearly matched")));
+    }
+    for miss in near {
+        let place = miss.location.to_string();
+        line(&mut out, format_args!("  {:<5}  {}  {}", miss.kind.as_str(), miss.id, paint.faint(&place)));
+        line(&mut out, format_args!("         because this is false: {}", miss.conjunct));
+    }
+    line(&mut out, format_args!("\n{}  {}", paint.head("what would change it"), change(decision.outcome())));
+    if limit.is_none() {
+        line(&mut out, format_args!("{}", paint.faint("no --channel was named, so no ceiling was applied")));
+    }
+    out
+}
+
+fn change(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Permit(_) => "nothing more is needed".to_owned(),
+        Outcome::Route(needs) => {
+            let flags: Vec<String> = needs.iter().map(flag).collect();
+            format!("it runs with --evidence {}", flags.join(","))
+        }
+        Outcome::Reject(_) => "no evidence; another request or another policy".to_owned(),
+    }
+}
+
+/// How the evidence is written on the command line.
+fn flag(need: &Need) -> String {
+    match need {
+        Need::UserConfirmation => "user_confirmation".to_owned(),
+        Need::DryRun => "dry_run".to_owned(),
+        Need::Approval(level) => format!("approval={level}"),
+    }
+}
+
+fn surface_words(surface: &Surface) -> String {
+    let Surface { risk, approval, user_confirmation, dry_run, masks, max_rows } = surface;
+    let mut words = vec![format!("risk {risk}"), format!("approval {approval}")];
+    words.extend(user_confirmation.then(|| "user_confirmation".to_owned()));
+    words.extend(dry_run.then(|| "dry_run".to_owned()));
+    words.extend(masks.iter().map(|pointer| format!("mask {pointer}")));
+    words.extend(max_rows.iter().map(|(pointer, rows)| format!("at most {rows} of {pointer}")));
+    list(words)
+}

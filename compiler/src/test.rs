@@ -1,0 +1,343 @@
+//! Running the decision tables, and everything they do not name.
+//!
+//! The policy becomes a bundle, is opened as the sidecar opens it, and every attempt goes through the same `decide`.
+//! A pair of operation and profile that no case names is tried with everything there is to collect and has to be
+//! rejected: what nobody thought of must not be open.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
+use stopgate_lang::bundle::Bundle;
+use stopgate_lang::decide::{Decision, LimitNow, LimitedBy, MatchedRule, Outcome, Situation, decide};
+use stopgate_lang::json::Json;
+use stopgate_lang::name::{OperationName, ProfileName, RuleId, ToolName};
+use stopgate_lang::policy::{Location, Policy};
+use stopgate_lang::surface::{Enforces, Evidence, Need, Surface};
+use stopgate_lang::testing::{Case, Expect, ExpectedResult, Obligations, TestSuite};
+
+use crate::build::{BuildError, rehearse};
+use crate::glob::Glob;
+
+/// What a filter has to match for the unlisted pairs to be run.
+pub const UNLISTED: &str = "unlisted";
+
+/// Results of every suite.
+#[derive(Debug, Clone)]
+pub struct TestReport {
+    /// By tool.
+    pub suites: Vec<SuiteReport>,
+    /// Tools that have rules and no suite: nothing is known about them, so each counts as a failure.
+    pub untested: Vec<ToolName>,
+    /// What the cases never touched.
+    pub coverage: Coverage,
+}
+
+/// Results of one suite.
+#[derive(Debug, Clone)]
+pub struct SuiteReport {
+    /// The tool.
+    pub tool: ToolName,
+    /// Path of the document.
+    pub file: String,
+    /// Its cases that were chosen, in the order of the file.
+    pub cases: Vec<CaseReport>,
+    /// Pairs that no case names.
+    pub unlisted: Vec<Try>,
+}
+
+/// Results of one case.
+#[derive(Debug, Clone)]
+pub struct CaseReport {
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub location: Location,
+    /// Why it was not run.
+    pub skipped: Option<String>,
+    /// One for each person and operation; empty when skipped.
+    pub tries: Vec<Try>,
+}
+
+/// One attempt.
+#[derive(Debug, Clone)]
+pub struct Try {
+    /// Direct profiles of the person.
+    pub profiles: BTreeSet<ProfileName>,
+    /// What was tried.
+    pub operation: OperationName,
+    /// How it came out otherwise than expected, if it did.
+    pub mismatch: Option<Mismatch>,
+}
+
+/// Expectation and result, in the words of the decision table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    /// What the case asks for.
+    pub expected: String,
+    /// What came out, in the parts that the case asks about.
+    pub got: String,
+    /// For a rejection, its message.
+    pub message: Option<String>,
+    /// Rules that matched or failed.
+    pub rules: Vec<MatchedRule>,
+}
+
+/// What the cases never touched. Unlisted pairs do not count as touched.
+#[derive(Debug, Clone, Default)]
+pub struct Coverage {
+    /// Number of rules.
+    pub rules: usize,
+    /// Rules that matched in no case.
+    pub unmatched: Vec<(RuleId, Location)>,
+    /// Number of pairs of an operation and a profile that somebody can hold.
+    pub pairs: usize,
+    /// Pairs that no case names.
+    pub unnamed: Vec<(ToolName, OperationName, ProfileName)>,
+}
+
+impl TestReport {
+    /// Every attempt that was made.
+    pub fn tries(&self) -> impl Iterator<Item = &Try> {
+        self.suites.iter().flat_map(|suite| suite.cases.iter().flat_map(|case| &case.tries).chain(&suite.unlisted))
+    }
+
+    /// Number of attempts that came out as expected.
+    #[must_use]
+    pub fn passed(&self) -> usize {
+        self.tries().filter(|tried| tried.mismatch.is_none()).count()
+    }
+
+    /// Number of attempts that did not, and of tools without a suite.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        self.tries().filter(|tried| tried.mismatch.is_some()).count().saturating_add(self.untested.len())
+    }
+
+    /// Number of cases that were not run.
+    #[must_use]
+    pub fn skipped(&self) -> usize {
+        self.suites.iter().flat_map(|suite| &suite.cases).filter(|case| case.skipped.is_some()).count()
+    }
+}
+
+/// Runs the cases that `filter` matches, and the unlisted pairs unless `filter` leaves them out.
+///
+/// # Errors
+/// [`BuildError`] when the policy does not become a bundle.
+pub fn test(policy: &Policy, suites: &[TestSuite], filter: Option<&Glob>) -> Result<TestReport, BuildError> {
+    let bundle = rehearse(policy)?;
+    let mut matched = BTreeSet::new();
+    let reports = suites.iter().map(|suite| Runner { policy, bundle: &bundle, suite }.suite(filter, &mut matched));
+    let reports: Vec<SuiteReport> = reports.collect();
+    let tested: BTreeSet<&ToolName> = suites.iter().map(|suite| &suite.tool).collect();
+    let untested = policy.tools.keys().filter(|tool| !tested.contains(tool) && has_rules(policy, tool));
+    Ok(TestReport { suites: reports, untested: untested.cloned().collect(), coverage: coverage(policy, suites, &matched) })
+}
+
+fn has_rules(policy: &Policy, tool: &ToolName) -> bool {
+    let operations = policy.tools.get(tool).map(|tool| &tool.operations);
+    let named = |operation| policy.rules.iter().any(|rule| rule.scope.operations.contains(tool, operation));
+    operations.is_some_and(|operations| operations.keys().any(named))
+}
+
+/// Profiles that somebody can hold.
+fn held(policy: &Policy) -> impl Iterator<Item = &ProfileName> {
+    policy.profiles.iter().filter(|(_, profile)| !profile.groups.is_empty()).map(|(name, _)| name)
+}
+
+/// The pairs a suite names: only somebody who holds one profile says something about that profile.
+fn named(suite: &TestSuite) -> BTreeSet<(&OperationName, &ProfileName)> {
+    let pairs = suite.cases.iter().flat_map(|case| {
+        let alone = case.people.iter().filter(|person| person.len() == 1).flatten();
+        alone.flat_map(|profile| case.operations.iter().map(move |operation| (operation, profile)))
+    });
+    pairs.collect()
+}
+
+/// Pairs of `suite`'s tool that no case names.
+fn unnamed<'a>(policy: &'a Policy, suite: &'a TestSuite) -> Vec<(&'a OperationName, &'a ProfileName)> {
+    let named = named(suite);
+    let operations = policy.tools.get(&suite.tool).into_iter().flat_map(|tool| tool.operations.keys());
+    let pairs = operations.flat_map(|operation| held(policy).map(move |profile| (operation, profile)));
+    pairs.filter(|pair| !named.contains(pair)).collect()
+}
+
+fn coverage(policy: &Policy, suites: &[TestSuite], matched: &BTreeSet<RuleId>) -> Coverage {
+    let operations: usize = policy.tools.values().map(|tool| tool.operations.len()).sum();
+    let unmatched = policy.rules.iter().filter(|rule| !matched.contains(&rule.id));
+    let of_suite = |suite: &TestSuite| -> Vec<_> {
+        let pairs = unnamed(policy, suite).into_iter();
+        pairs.map(|(operation, profile)| (suite.tool.clone(), operation.clone(), profile.clone())).collect()
+    };
+    Coverage {
+        rules: policy.rules.len(),
+        unmatched: unmatched.map(|rule| (rule.id.clone(), rule.location.clone())).collect(),
+        pairs: operations.saturating_mul(held(policy).count()),
+        unnamed: suites.iter().flat_map(of_suite).collect(),
+    }
+}
+
+struct Runner<'a> {
+    policy: &'a Policy,
+    bundle: &'a Bundle,
+    suite: &'a TestSuite,
+}
+
+impl Runner<'_> {
+    fn suite(&self, filter: Option<&Glob>, matched: &mut BTreeSet<RuleId>) -> SuiteReport {
+        let chosen = |name: &str| filter.is_none_or(|filter| filter.matches(name));
+        let cases = self.suite.cases.iter().filter(|case| chosen(&case.name));
+        let cases = cases.map(|case| self.case(case, matched)).collect();
+        let unlisted = if chosen(UNLISTED) { unnamed(self.policy, self.suite) } else { Vec::new() };
+        SuiteReport {
+            tool: self.suite.tool.clone(),
+            file: self.suite.file.to_string(),
+            cases,
+            unlisted: unlisted.into_iter().map(|(operation, profile)| self.unlisted(operation, profile)).collect(),
+        }
+    }
+
+    fn case(&self, case: &Case, matched: &mut BTreeSet<RuleId>) -> CaseReport {
+        let pairs = case.people.iter().flat_map(|person| case.operations.iter().map(move |operation| (person, operation)));
+        let tries = pairs.filter(|_| case.skip.is_none()).map(|(person, operation)| {
+            let decision = self.decide(Some(case), person, operation);
+            matched.extend(decision.rules().iter().map(|rule| rule.id.clone()));
+            Try { profiles: person.clone(), operation: operation.clone(), mismatch: mismatch(&case.expect, &decision) }
+        });
+        CaseReport {
+            name: case.name.clone(),
+            location: case.location.clone(),
+            tries: tries.collect(),
+            skipped: case.skip.clone(),
+        }
+    }
+
+    fn unlisted(&self, operation: &OperationName, profile: &ProfileName) -> Try {
+        let profiles = BTreeSet::from([profile.clone()]);
+        let decision = self.decide(None, &profiles, operation);
+        let mismatch = match decision.outcome() {
+            Outcome::Reject(_) => None,
+            Outcome::Permit(_) | Outcome::Route(_) => Some(Mismatch {
+                expected: "reject, because no case names this pair".to_owned(),
+                got: result_words(decision.outcome()),
+                message: None,
+                rules: decision.rules().to_vec(),
+            }),
+        };
+        Try { profiles, operation: operation.clone(), mismatch }
+    }
+
+    /// Decides one attempt: of a case, or of an unlisted pair with all evidence.
+    fn decide(&self, case: Option<&Case>, profiles: &BTreeSet<ProfileName>, operation: &OperationName) -> Decision {
+        let Self { policy, bundle, suite } = self;
+        let input = merged(suite.samples.get(operation), case.and_then(|case| case.input.as_ref()));
+        let channel = case.and_then(|case| case.channel.as_ref()).unwrap_or(&suite.channel);
+        let attempt = Attempt {
+            subject: Subject {
+                issuer: policy.identity.first().map(|issuer| issuer.issuer.clone()).unwrap_or_default(),
+                id: "test".to_owned(),
+            },
+            profiles: profiles.clone(),
+            agent: case.and_then(|case| case.agent.clone()).unwrap_or_else(|| "test".to_owned()),
+            tool: suite.tool.to_string(),
+            target: Target::Operation(operation.to_string()),
+            input: Input::parse(input.canonical().as_bytes()),
+            definition: None,
+        };
+        let situation = Situation {
+            now: case.and_then(|case| case.now).unwrap_or(suite.now),
+            limit: LimitNow { class: bundle.ceiling(channel.as_str(), suite.tool.as_str()), by: LimitedBy::Ceiling },
+            evidence: case.map_or(Evidence::ALL, |case| case.evidence),
+            enforces: case.map_or(Enforces::ALL, |case| case.enforces),
+        };
+        decide(bundle, &attempt, &situation)
+    }
+}
+
+/// The sample with the members of `over` put in place of its own.
+fn merged(sample: Option<&Json>, over: Option<&Json>) -> Json {
+    let members = |json: Option<&Json>| json.and_then(Json::as_object).map(<[_]>::to_vec).unwrap_or_default();
+    let over = members(over);
+    let mut merged = members(sample);
+    merged.retain(|(name, _)| !over.iter().any(|(other, _)| other == name));
+    merged.extend(over);
+    Json::Object(merged)
+}
+
+/// Compares in every part that the case states; `None` when all are equal.
+fn mismatch(expect: &Expect, decision: &Decision) -> Option<Mismatch> {
+    let Expect { result, rules, obligations } = expect;
+    let got_rules: BTreeSet<RuleId> = decision.rules().iter().map(|rule| rule.id.clone()).collect();
+    let got_obligations = decision.surface().map(obligations_of).unwrap_or_default();
+    let same = is_result(result, decision.outcome())
+        && rules.as_ref().is_none_or(|rules| *rules == got_rules)
+        && obligations.as_ref().is_none_or(|obligations| *obligations == got_obligations);
+    if same {
+        return None;
+    }
+    let words = |result: String, with: &BTreeSet<RuleId>, obliges: &Obligations| {
+        let with = rules.as_ref().map(|_| format!(", by {}", list(with, "no rule")));
+        let obliges = obligations.as_ref().map(|_| format!(", obliging to {}", obligation_words(obliges)));
+        [Some(result), with, obliges].into_iter().flatten().collect::<String>()
+    };
+    let none = (BTreeSet::new(), Obligations::default());
+    Some(Mismatch {
+        expected: words(
+            expected_words(result),
+            rules.as_ref().unwrap_or(&none.0),
+            obligations.as_ref().unwrap_or(&none.1),
+        ),
+        got: words(result_words(decision.outcome()), &got_rules, &got_obligations),
+        message: match decision.outcome() {
+            Outcome::Reject(rejection) => Some(rejection.message.clone()),
+            Outcome::Permit(_) | Outcome::Route(_) => None,
+        },
+        rules: decision.rules().to_vec(),
+    })
+}
+
+fn is_result(expected: &ExpectedResult, got: &Outcome) -> bool {
+    match (expected, got) {
+        (ExpectedResult::Permit, Outcome::Permit(_)) => true,
+        (ExpectedResult::Route(expected), Outcome::Route(got)) => {
+            got.len() == expected.len() && got.iter().all(|need| expected.contains(need))
+        }
+        (ExpectedResult::Reject(expected), Outcome::Reject(got)) => *expected == got.reason,
+        (ExpectedResult::Permit | ExpectedResult::Route(_) | ExpectedResult::Reject(_), _) => false,
+    }
+}
+
+fn obligations_of(surface: &Surface) -> Obligations {
+    Obligations { mask: surface.masks.clone(), max_rows: surface.max_rows.clone() }
+}
+
+fn expected_words(result: &ExpectedResult) -> String {
+    match result {
+        ExpectedResult::Permit => "permit".to_owned(),
+        ExpectedResult::Route(needs) => format!("route {}", list(needs, "nothing")),
+        ExpectedResult::Reject(reason) => format!("reject {reason}"),
+    }
+}
+
+/// An outcome in the words of the decision table.
+#[must_use]
+pub fn result_words(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Permit(_) => "permit".to_owned(),
+        Outcome::Route(needs) => format!("route {}", list(needs.iter().copied().collect::<BTreeSet<Need>>().iter(), "nothing")),
+        Outcome::Reject(rejection) => format!("reject {}", rejection.reason),
+    }
+}
+
+fn obligation_words(obligations: &Obligations) -> String {
+    let Obligations { mask, max_rows } = obligations;
+    let rows: BTreeMap<_, _> = max_rows.iter().collect();
+    let rows = rows.into_iter().map(|(pointer, rows)| format!("at most {rows} of {pointer}"));
+    let words: Vec<String> = mask.iter().map(|pointer| format!("mask {pointer}")).chain(rows).collect();
+    list(&words, "nothing")
+}
+
+fn list<T: ToString>(items: impl IntoIterator<Item = T>, none: &str) -> String {
+    let words: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    if words.is_empty() { none.to_owned() } else { words.join(", ") }
+}

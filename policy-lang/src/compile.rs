@@ -1,0 +1,159 @@
+//! From the text of a whole repository to the checked [`Policy`]: the pass that every command begins with.
+//!
+//! Documents are read one by one, then looked at together: names, profiles, tools with their locks, surfaces, tests.
+//! Every mistake of a run is reported, and a policy comes out only if there is none. Pure: text in, values out.
+
+mod drafts;
+mod files;
+mod inheritance;
+mod names;
+mod profiles;
+mod repository;
+mod suites;
+mod surfaces;
+mod tools;
+
+use std::collections::BTreeMap;
+
+use crate::cedar;
+use crate::diagnostic::{Diagnostics, cedar as facts};
+use crate::name::ToolName;
+use crate::policy::{Ceiling, Policy, Rule};
+use crate::source::SourceMap;
+use crate::testing::TestSuite;
+use crate::version::Version;
+
+use drafts::Draft;
+use names::Names;
+use repository::Repository;
+
+/// The files of a repository.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Sources {
+    /// Files by path: relative to the repository's root, with `/`. Of two files of one path the last counts.
+    pub fn new(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
+        Self { files: files.into_iter().collect() }
+    }
+}
+
+/// What came of a repository.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The policy; `None` if anything is wrong.
+    pub policy: Option<Policy>,
+    /// The tests, as far as they could be read.
+    pub suites: Vec<TestSuite>,
+    /// Every mistake and warning, in the order of the files.
+    pub diagnostics: Diagnostics,
+    /// The text that the diagnostics point into.
+    pub sources: SourceMap,
+    /// How servers are started, by tool, also where the lock is still missing.
+    pub servers: BTreeMap<ToolName, Server>,
+    /// How much there was.
+    pub summary: Summary,
+}
+
+/// How `stopgate lock` starts a tool's server, and the contract it is reviewed for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Program and arguments; no shell.
+    pub command: Vec<String>,
+    /// Names of the environment variables it is given.
+    pub env: Vec<String>,
+    /// The reviewed contract version.
+    pub contract: Version,
+}
+
+/// How much was read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Documents of the repository.
+    pub files: usize,
+    /// Rules in them that could be read.
+    pub rules: usize,
+}
+
+/// Reads and checks a repository.
+#[must_use]
+pub fn compile(sources: Sources) -> Compiled {
+    let mut dx = Diagnostics::default();
+    let mut map = SourceMap::default();
+    let repository = Repository::read(&sources, &mut map, &mut dx);
+    let names = Names::of(&repository);
+    let tools = tools::check(&repository, &names, &map, &mut dx);
+    let profiles = profiles::check(&repository, &names, &mut dx);
+    let drafts = drafts::drafts(&repository, &names, &map, &mut dx);
+    let floors = repository.workspace.as_ref().map(|workspace| workspace.floors);
+    surfaces::check(&drafts, floors, &names, profiles.as_ref(), &mut dx);
+    let suites = suites::check(&repository, &names, &tools, &drafts, &map, &mut dx);
+
+    let policy = assemble(&repository, &names, tools, profiles, &drafts, &mut dx);
+    if let Some(policy) = &policy {
+        inheritance::check(policy, &drafts, &mut dx);
+        validate(policy, &drafts, &mut dx);
+    }
+    let summary = Summary { files: map.files().count(), rules: drafts.len() };
+    let servers = repository.servers();
+    dx.sort(&map);
+    Compiled {
+        policy: policy.filter(|_| !dx.has_errors()),
+        suites,
+        diagnostics: dx,
+        sources: map,
+        servers,
+        summary,
+    }
+}
+
+/// The policy as far as it could be read: enough to look for more mistakes, and the real one if there are none.
+fn assemble(
+    repository: &Repository,
+    names: &Names,
+    tools: BTreeMap<ToolName, crate::policy::Tool>,
+    profiles: Option<BTreeMap<crate::name::ProfileName, crate::policy::Profile>>,
+    drafts: &[Draft],
+    dx: &mut Diagnostics,
+) -> Option<Policy> {
+    let workspace = repository.workspace.as_ref()?;
+    let mut channels = BTreeMap::new();
+    for (name, channel) in &workspace.channels {
+        let Some(channel) = channel else { continue };
+        let mut tools = BTreeMap::new();
+        for (tool, limit) in &channel.tools {
+            if names.tool(tool, dx) {
+                tools.extend(limit.map(|limit| (tool.value.clone(), limit)));
+            }
+        }
+        channels.insert(name.value.clone(), Ceiling { default: channel.ceiling, tools });
+    }
+    let mut rules: Vec<Rule> = drafts.iter().map(|draft| draft.rule.clone()).collect();
+    rules.sort_by(|a, b| a.id.cmp(&b.id));
+    Some(Policy {
+        organisation: workspace.organisation.clone()?,
+        identity: workspace.identity.clone(),
+        channels,
+        floors: workspace.floors,
+        input_bytes: workspace.input_bytes,
+        profiles: profiles?,
+        calendar: repository.calendar.clone()?,
+        tools,
+        rules,
+    })
+}
+
+/// Asks Cedar whether every condition fits the types of its operations.
+fn validate(policy: &Policy, drafts: &[Draft], dx: &mut Diagnostics) {
+    let by_id: BTreeMap<_, _> = drafts.iter().map(|draft| (&draft.rule.id, draft)).collect();
+    for (id, mistake) in cedar::validate(policy) {
+        let Some(draft) = by_id.get(&id) else { continue };
+        let span = match &draft.place {
+            Some(place) if !mistake.range.is_empty() => place.of(&mistake.range),
+            _ => draft.id_span,
+        };
+        dx.push(facts::mistake(&mistake, span));
+    }
+}

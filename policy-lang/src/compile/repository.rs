@@ -1,0 +1,186 @@
+//! The documents of a repository, each read by itself.
+
+use std::collections::BTreeMap;
+
+use super::files::FileKind;
+use super::{Server, Sources};
+use crate::calendar::Calendar;
+use crate::cedar::file::CedarRule;
+use crate::diagnostic::{Code, Diagnostics, catalog as facts, rules, shape as say};
+use crate::document::catalog::CatalogDoc;
+use crate::document::condition::{self, Place, diagnose};
+use crate::document::profiles::ProfileDoc;
+use crate::document::rules::RulesDoc;
+use crate::document::suites::SuiteDoc;
+use crate::document::workspace::Workspace;
+use crate::document;
+use crate::lock::Lock;
+use crate::name::{ProfileName, ToolName};
+use crate::source::node::Node;
+use crate::source::scan::{Tabs, scan};
+use crate::source::{FileId, SourceMap, Span, Spanned, yaml};
+
+/// Every document by what it is about. `None` in a map: there is such a file, and it could not be read.
+#[derive(Default)]
+pub(super) struct Repository {
+    pub(super) workspace: Option<Workspace>,
+    pub(super) profiles: Option<Vec<(Spanned<ProfileName>, Option<ProfileDoc>)>>,
+    pub(super) calendar: Option<Calendar>,
+    pub(super) catalogs: BTreeMap<ToolName, Option<CatalogDoc>>,
+    pub(super) locks: BTreeMap<ToolName, (FileId, Option<Lock>)>,
+    pub(super) rules: BTreeMap<ToolName, (FileId, Option<RulesDoc>)>,
+    pub(super) cedar_rules: BTreeMap<ToolName, (FileId, Option<Vec<CedarRule>>)>,
+    pub(super) suites: BTreeMap<ToolName, (FileId, Option<SuiteDoc>)>,
+}
+
+impl Repository {
+    pub(super) fn read(sources: &Sources, map: &mut SourceMap, dx: &mut Diagnostics) -> Self {
+        let mut repository = Self::default();
+        let mut missing = vec![
+            (FileKind::Workspace, "stopgate.yaml", "it names channels and who may assert subjects"),
+            (FileKind::Profiles, "profiles.yaml", "rules are written for profiles"),
+            (FileKind::Approvals, "approvals.yaml", "it holds the business calendar"),
+        ];
+        for (path, bytes) in &sources.files {
+            let kind = FileKind::of(path);
+            missing.retain(|(wanted, ..)| *wanted != kind);
+            if kind != FileKind::Other {
+                let id = map.add(path, bytes);
+                repository.file(kind, &File { id, path, bytes, map }, dx);
+            }
+        }
+        for (_, path, why) in missing {
+            // There is no text to point at; an empty one stands in for the file that should be there.
+            let id = map.add(path, b"");
+            dx.push(say::missing_document(Span::beginning(id), path, why));
+        }
+        repository
+    }
+
+    fn file(&mut self, kind: FileKind, file: &File<'_>, dx: &mut Diagnostics) {
+        let id = file.id;
+        match kind {
+            FileKind::Workspace => self.workspace = file.yaml(dx).and_then(|root| document::workspace::read(&root, dx)),
+            FileKind::Profiles => self.profiles = file.yaml(dx).and_then(|root| document::profiles::read(&root, dx)),
+            FileKind::Approvals => self.calendar = file.yaml(dx).and_then(|root| document::approvals::read(&root, dx)),
+            FileKind::Catalog(tool) => {
+                let doc = file.yaml(dx).and_then(|root| document::catalog::read(&root, dx));
+                let doc = doc.filter(|doc| file.is_about(&doc.tool, &tool, dx));
+                self.catalogs.insert(tool, doc);
+            }
+            FileKind::Lock(tool) => {
+                let lock = file.lock(&tool, dx);
+                self.locks.insert(tool, (id, lock));
+            }
+            FileKind::Rules(tool) => {
+                let doc = file.yaml_with_conditions(dx).and_then(|root| document::rules::read(&root, file.text(), dx));
+                let doc = doc.filter(|doc| file.is_about(&doc.tool, &tool, dx));
+                self.rules.insert(tool, (id, doc));
+            }
+            FileKind::CedarRules(stem) => {
+                let rules = file.cedar(dx);
+                self.cedar_rules.insert(stem, (id, rules));
+            }
+            FileKind::Tests(tool) => {
+                let doc = file.yaml(dx).and_then(|root| document::suites::read(&root, dx));
+                let doc = doc.filter(|doc| file.is_about(&doc.tool, &tool, dx));
+                self.suites.insert(tool, (id, doc));
+            }
+            FileKind::Misplaced(help) => dx.push(say::misplaced_file(Span::beginning(id), file.path, &help)),
+            FileKind::Other => {}
+        }
+    }
+
+    /// How servers are started.
+    pub(super) fn servers(&self) -> BTreeMap<ToolName, Server> {
+        let server = |doc: &CatalogDoc| {
+            let server = doc.server.as_ref()?;
+            let contract = server.contract.as_ref()?.value;
+            Some(Server { command: server.command.clone(), env: server.env.clone(), contract })
+        };
+        let catalogs = self.catalogs.iter();
+        catalogs.filter_map(|(tool, doc)| Some((tool.clone(), server(doc.as_ref()?)?))).collect()
+    }
+}
+
+/// One file while it is read.
+struct File<'a> {
+    id: FileId,
+    path: &'a str,
+    bytes: &'a [u8],
+    map: &'a SourceMap,
+}
+
+impl File<'_> {
+    fn text(&self) -> &str {
+        self.map.file(self.id).map_or("", |file| file.text())
+    }
+
+    fn yaml(&self, dx: &mut Diagnostics) -> Option<Node> {
+        let text = scan(self.id, self.bytes, Tabs::Refused, dx)?;
+        yaml::parse(self.id, &text, dx)
+    }
+
+    /// Like [`Self::yaml`]; what YAML says about a condition without quotes is replaced by how to write it.
+    fn yaml_with_conditions(&self, dx: &mut Diagnostics) -> Option<Node> {
+        let mut found = Diagnostics::default();
+        let root = self.yaml(&mut found);
+        let is_yaml = |code| matches!(code, Code::YamlSyntax | Code::YamlTag | Code::YamlAnchor | Code::YamlAlias);
+        let file = self.map.file(self.id);
+        let conditions = match file.filter(|_| found.iter().any(|found| is_yaml(found.code))) {
+            Some(file) => condition::unquoted(self.id, file),
+            None => Vec::new(),
+        };
+        let line = |span: Span| self.map.location(span).line;
+        let lines: Vec<u32> = conditions.iter().map(|(span, _)| line(*span)).collect();
+        let explained = |label: &crate::diagnostic::Label| lines.contains(&line(label.span));
+        for diagnostic in found.iter() {
+            if !(is_yaml(diagnostic.code) && diagnostic.labels.first().is_some_and(explained)) {
+                dx.push(diagnostic.clone());
+            }
+        }
+        for (span, written) in conditions {
+            dx.push(rules::condition_needs_block(span, &written));
+        }
+        root
+    }
+
+    fn cedar(&self, dx: &mut Diagnostics) -> Option<Vec<CedarRule>> {
+        let text = scan(self.id, self.bytes, Tabs::Allowed, dx)?;
+        match crate::cedar::file::parse(&text) {
+            Ok(rules) => Some(rules),
+            Err(mistakes) => {
+                let place = Place::File { file: self.id, offset: 0 };
+                for mistake in &mistakes {
+                    dx.push(diagnose(mistake, &place));
+                }
+                None
+            }
+        }
+    }
+
+    fn lock(&self, tool: &ToolName, dx: &mut Diagnostics) -> Option<Lock> {
+        match Lock::parse(self.bytes) {
+            Ok(lock) if lock.tool == *tool => Some(lock),
+            Ok(lock) => {
+                dx.push(say::file_name_mismatch(Span::beginning(self.id), lock.tool.as_str(), self.path));
+                None
+            }
+            Err(error) => {
+                for mistake in &error.mistakes {
+                    let why = mistake.to_string();
+                    dx.push(facts::lock_invalid(Span::beginning(self.id), tool.as_str(), &why));
+                }
+                None
+            }
+        }
+    }
+
+    fn is_about(&self, stated: &Spanned<ToolName>, stem: &ToolName, dx: &mut Diagnostics) -> bool {
+        let fits = stated.value == *stem;
+        if !fits {
+            dx.push(say::file_name_mismatch(stated.span, stated.value.as_str(), self.path));
+        }
+        fits
+    }
+}

@@ -1,0 +1,201 @@
+//! What a log looks like when it is opened: where to go on, and whether a crash left something behind.
+//!
+//! A crash can only leave bytes after the last flush: a line without its end, or blocks that read as zeros because
+//! they never reached the disk. That is cut off; nobody was told that it was written. Everything else that is wrong
+//! was done to the log and not by it, so the log is refused and kept as evidence.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
+use std::path::Path;
+
+use stopgate_lang::digest::Digest;
+use stopgate_lang::json::{InvalidJson, Problem};
+use stopgate_lang::record::{
+    Break, Chain, Fault, InvalidRecord, MAX_LINE_BYTES, Record, Seq, file_name, first_seq_of,
+};
+
+use super::OpenError;
+use super::writer::MAX_BATCH_BYTES;
+
+/// What the disk does not tear: a hole begins and ends at a multiple of this.
+const SECTOR: u64 = 512;
+
+/// Where to go on.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) log_dir: File,
+    /// The file to go on in and its length; none in a new log.
+    pub(super) file: Option<File>,
+    pub(super) file_len: Option<u64>,
+    pub(super) last: Option<(Seq, Digest)>,
+    pub(super) dropped_bytes: u64,
+}
+
+/// An [`OpenError::Io`] for `map_err`.
+pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+    move |source| OpenError::Io {
+        action,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// Locks the state directory, which is made if it is not there. The lock goes with the file.
+pub(super) fn lock(state_dir: &Path) -> Result<File, OpenError> {
+    make_dir(state_dir)?;
+    let dir = File::open(state_dir).map_err(failed("open", state_dir))?;
+    match dir.try_lock() {
+        Ok(()) => Ok(dir),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked {
+            dir: state_dir.to_owned(),
+        }),
+        Err(TryLockError::Error(error)) => Err(failed("lock", state_dir)(error)),
+    }
+}
+
+fn make_dir(path: &Path) -> Result<(), OpenError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(failed("make", path))
+}
+
+/// Reads the end of the log in `dir`, checks it, and cuts a torn tail.
+pub(super) fn recover(dir: &Path) -> Result<Found, OpenError> {
+    make_dir(dir)?;
+    let log_dir = File::open(dir).map_err(failed("open", dir))?;
+    let files = files(dir).map_err(failed("read", dir))?;
+    let mut found = Found {
+        log_dir,
+        file: None,
+        file_len: None,
+        last: None,
+        dropped_bytes: 0,
+    };
+    let broken = |fault| OpenError::Broken {
+        dir: dir.to_owned(),
+        source: Box::new(fault),
+    };
+    let mut chain = Chain::new();
+    // The file before the last one too: its last line is what the last file continues.
+    for first in files.iter().skip(files.len().saturating_sub(2)) {
+        chain.file(*first).map_err(broken)?;
+        let path = dir.join(file_name(*first));
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(failed("open", &path))?;
+        let size = file.metadata().map_err(failed("read", &path))?.len();
+        let mut whole = size;
+        if let Some((sound, fault)) =
+            read_lines(&file, &mut chain).map_err(failed("read", &path))?
+        {
+            let torn = files.last() == Some(first)
+                && is_torn(&file, sound, size).map_err(failed("read", &path))?;
+            if !torn {
+                return Err(broken(fault));
+            }
+            whole = sound;
+            found.dropped_bytes = size.saturating_sub(sound);
+            file.set_len(sound).map_err(failed("cut", &path))?;
+        }
+        // Lines of a process that was killed may be in memory only; the next record builds on them.
+        file.sync_all().map_err(failed("flush", &path))?;
+        (found.file, found.file_len) = (Some(file), Some(whole));
+    }
+    found.log_dir.sync_all().map_err(failed("flush", dir))?;
+    found.last = chain.head();
+    if let (Some(named), Some(0)) = (files.last().copied(), found.file_len) {
+        let next = found.last.map_or(Some(Seq::FIRST), |(last, _)| last.next());
+        if next != Some(named) {
+            let fault = Fault::File {
+                named,
+                found: next.unwrap_or(named),
+            };
+            return Err(broken(Break {
+                file: Some(named),
+                line: 1,
+                seq: next,
+                fault,
+            }));
+        }
+    }
+    Ok(found)
+}
+
+/// The files of the log by their first record, in order.
+fn files(dir: &Path) -> io::Result<Vec<Seq>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        files.extend(entry?.file_name().to_str().and_then(first_seq_of));
+    }
+    files.sort_unstable();
+    Ok(files)
+}
+
+/// Feeds the lines of `file`; at the first one that is broken, says how many bytes were sound.
+fn read_lines(file: &File, chain: &mut Chain) -> io::Result<Option<(u64, Break)>> {
+    let mut reader = BufReader::with_capacity(256 * 1024, file);
+    let (mut sound, mut line) = (0_u64, Vec::new());
+    let limit = u64::try_from(MAX_LINE_BYTES).unwrap_or(u64::MAX);
+    loop {
+        line.clear();
+        let read = reader.by_ref().take(limit).read_until(b'\n', &mut line)?;
+        if read == 0 {
+            return Ok(None);
+        }
+        match chain.line(&line) {
+            Ok(_) => sound = sound.saturating_add(u64::try_from(read).unwrap_or(u64::MAX)),
+            Err(fault) => return Ok(Some((sound, fault))),
+        }
+    }
+}
+
+/// Whether what stands from byte `from` to `to` of `file` is what a crash leaves of one write.
+fn is_torn(file: &File, from: u64, to: u64) -> io::Result<bool> {
+    let Ok(len) = usize::try_from(to.saturating_sub(from)) else {
+        return Ok(false);
+    };
+    if len > MAX_BATCH_BYTES {
+        return Ok(false);
+    }
+    let mut tail = vec![0; len];
+    file.read_exact_at(&mut tail, from)?;
+    Ok(is_cut_off(&tail) || begins_with_hole(&tail, from))
+}
+
+/// One line without its end. A whole record and something after it is not that: there the newline was overwritten.
+fn is_cut_off(tail: &[u8]) -> bool {
+    let whole_and_more = || match Record::parse(tail) {
+        Err(InvalidRecord::Json(InvalidJson { problem, .. })) => {
+            matches!(problem, Problem::Trailing | Problem::TooLong)
+        }
+        _ => false,
+    };
+    !tail.contains(&b'\n') && !whole_and_more()
+}
+
+/// Whether the first line holds zeros from one border of sectors to another. No single changed byte looks like that.
+fn begins_with_hole(tail: &[u8], from: u64) -> bool {
+    let line = tail.split(|byte| *byte == b'\n').next().unwrap_or(tail);
+    let Some(start) = line.iter().position(|byte| *byte == 0) else {
+        return false;
+    };
+    let zeros = line
+        .iter()
+        .skip(start)
+        .take_while(|byte| **byte == 0)
+        .count();
+    let end = start.saturating_add(zeros);
+    let is_border = |at: usize| {
+        from.saturating_add(u64::try_from(at).unwrap_or(u64::MAX))
+            .is_multiple_of(SECTOR)
+    };
+    (start == 0 || is_border(start)) && (end == tail.len() || is_border(end))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,343 @@
+//! The one thread that writes: batches, numbers, links, flushes, answers.
+//!
+//! Numbers and links move on only when a batch is on the disk. What is owed (the `start`, a `gap`) goes first.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use stopgate_lang::digest::Digest;
+use stopgate_lang::record::{
+    Encoded, Kind, MAX_LINE_BYTES, RecordBody, Seq, Stamp, no_line_before,
+};
+use tokio::sync::watch;
+
+use super::storage::Storage;
+use super::unrecorded::Unrecorded;
+use super::{AuditError, Entry, Fatal, Health, Message};
+
+/// Most bytes of one write.
+pub(super) const MAX_BATCH_BYTES: usize = 4 * MAX_LINE_BYTES;
+
+/// Room is asked for in steps of this many bytes, so that a full disk is met before a record is under way.
+const RESERVE: u64 = 4 * 1024 * 1024;
+
+/// How long an unwritable log waits before it tries by itself.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Where the next record goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Position {
+    /// `None` when all numbers are used.
+    next: Option<Seq>,
+    prev: Digest,
+    /// Bytes in the current file; `None` if there is no file yet.
+    len: Option<u64>,
+}
+
+impl Position {
+    /// After the record `last`, in a file of `len` bytes.
+    pub(super) fn after(last: Option<(Seq, Digest)>, len: Option<u64>) -> Self {
+        let (next, prev) = last.map_or_else(
+            || (Some(Seq::FIRST), no_line_before()),
+            |(seq, prev)| (seq.next(), prev),
+        );
+        Self { next, prev, len }
+    }
+}
+
+/// Everything the thread owns. `storage` is dropped before `health`: who sees the channel closed may open the log.
+pub(super) struct Writer<S> {
+    storage: S,
+    position: Position,
+    /// Bytes of the current file that have room on the disk.
+    reserved: u64,
+    can_reserve: bool,
+    start: Option<Encoded>,
+    unrecorded: Arc<Unrecorded>,
+    health: watch::Sender<Health>,
+    file_bytes: u64,
+}
+
+/// Why a batch is not on the disk.
+enum Failure {
+    /// The disk refused, and nothing of the batch is left.
+    Refused,
+    /// Nobody knows what is on the disk.
+    Fatal(Fatal),
+}
+
+/// Tells everybody that the log is dead, unless the thread ended in good order.
+struct Deathbed(Option<watch::Sender<Health>>);
+
+impl Drop for Deathbed {
+    fn drop(&mut self) {
+        if let Some(health) = self.0.take() {
+            health.send_replace(Health::Dead(Fatal::Panicked));
+        }
+    }
+}
+
+impl<S: Storage> Writer<S> {
+    /// A writer that owes the record `start`.
+    pub(super) fn new(
+        storage: S,
+        position: Position,
+        start: Encoded,
+        unrecorded: Arc<Unrecorded>,
+        health: watch::Sender<Health>,
+        file_bytes: u64,
+    ) -> Self {
+        let reserved = position.len.unwrap_or(0);
+        Self {
+            storage,
+            position,
+            reserved,
+            can_reserve: true,
+            start: Some(start),
+            unrecorded,
+            health,
+            file_bytes,
+        }
+    }
+
+    /// Writes the start and then what the queue brings, on a thread of its own. The start is tried before this
+    /// returns, so that health means something from the beginning.
+    pub(super) fn start(mut self, queue: Receiver<Message>) -> io::Result<()> {
+        let (tried, first_try) = std::sync::mpsc::sync_channel(1);
+        std::thread::Builder::new()
+            .name("audit".to_owned())
+            .spawn(move || {
+                let mut deathbed = Deathbed(Some(self.health.clone()));
+                let mut ended = self.commit(Vec::new());
+                // Nobody waiting for this is gone before it is sent.
+                let _waiting = tried.send(());
+                if ended.is_ok() {
+                    ended = self.run(&queue);
+                }
+                if let Err(fatal) = ended {
+                    self.health.send_replace(Health::Dead(fatal));
+                }
+                deathbed.0 = None;
+            })?;
+        // An error means that the thread is dead, which health tells.
+        let _dead = first_try.recv();
+        Ok(())
+    }
+
+    fn run(&mut self, queue: &Receiver<Message>) -> Result<(), Fatal> {
+        while let Some(first) = self.wait(queue) {
+            let (mut batch, mut bytes) = (Vec::new(), 0_usize);
+            let mut message = Some(first);
+            while let Some(next) = message {
+                match next {
+                    Message::Append(entry) => {
+                        bytes = bytes.saturating_add(entry.record.max_len());
+                        batch.push(entry);
+                    }
+                    Message::Wake => {}
+                    Message::Close(stop) => {
+                        self.commit(batch)?;
+                        return self.commit(vec![stop]);
+                    }
+                }
+                let full = bytes.saturating_add(2 * MAX_LINE_BYTES) > MAX_BATCH_BYTES;
+                message = if full { None } else { queue.try_recv().ok() };
+            }
+            self.commit(batch)?;
+        }
+        Ok(())
+    }
+
+    /// The next message; `None` when every handle is gone.
+    fn wait(&self, queue: &Receiver<Message>) -> Option<Message> {
+        let well = matches!(*self.health.borrow(), Health::Writable);
+        if well && self.unrecorded.is_empty() {
+            return queue.recv().ok();
+        }
+        match queue.recv_timeout(RETRY) {
+            Ok(message) => Some(message),
+            Err(RecvTimeoutError::Timeout) => Some(Message::Wake),
+            Err(RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    /// Brings what is owed and `batch` to the disk and answers everybody in it.
+    fn commit(&mut self, batch: Vec<Entry>) -> Result<(), Fatal> {
+        let now = Timestamp::now();
+        let gap = self.unrecorded.take();
+        let owed = self
+            .start
+            .clone()
+            .into_iter()
+            .chain(gap.map(|gap| RecordBody::Gap(gap).encode()));
+        let mut after = self.position;
+        let mut bytes = Vec::new();
+        for record in owed {
+            after.write(&record, now, &mut bytes)?;
+        }
+        let mut written = Vec::with_capacity(batch.len());
+        for entry in batch {
+            let seq = after.write(&entry.record, now, &mut bytes)?;
+            written.push((entry, seq));
+        }
+        match self.persist(&bytes) {
+            Ok(()) => {
+                (self.position.next, self.position.prev) = (after.next, after.prev);
+                self.start = None;
+                self.report(Health::Writable);
+                for (entry, seq) in written {
+                    // Who asked may have gone; the record stays.
+                    let _gone = entry.done.send(Ok(seq));
+                }
+                Ok(())
+            }
+            Err(Failure::Refused) => {
+                if let Some(gap) = gap {
+                    self.unrecorded.add(gap);
+                }
+                self.report(Health::Unwritable);
+                for (entry, _) in written {
+                    if entry.record.kind() == Kind::Decision {
+                        self.unrecorded.count(now, false);
+                    }
+                    let _gone = entry.done.send(Err(AuditError::Unavailable));
+                }
+                Ok(())
+            }
+            Err(Failure::Fatal(fatal)) => {
+                // Before anybody hears that their record is lost, everybody can know why.
+                self.health.send_replace(Health::Dead(fatal.clone()));
+                Err(fatal)
+            }
+        }
+    }
+
+    fn report(&self, health: Health) {
+        let changed =
+            std::mem::discriminant(&*self.health.borrow()) != std::mem::discriminant(&health);
+        if changed {
+            self.health.send_replace(health);
+        }
+    }
+
+    /// Brings `bytes` to the disk, all of them or none.
+    fn persist(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let len = match self.position.len {
+            Some(len) if len == 0 || len.saturating_add(size) <= self.file_bytes => len,
+            Some(_) | None => self.rotate()?,
+        };
+        self.reserve(len.saturating_add(size.max(1)))?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = self.write_all(bytes, len) {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "audit log: write failed"
+            );
+            self.undo(len)?;
+            return Err(Failure::Refused);
+        }
+        flush(|| self.storage.sync())?;
+        self.position.len = Some(len.saturating_add(size));
+        Ok(())
+    }
+
+    /// Begins the next file.
+    fn rotate(&mut self) -> Result<u64, Failure> {
+        let first = self.position.next.ok_or(Failure::Fatal(Fatal::Full))?;
+        retry(|| self.storage.create(first)).map_err(refused("audit log: no new file"))?;
+        flush(|| self.storage.sync_directory())?;
+        (self.position.len, self.reserved) = (Some(0), 0);
+        Ok(0)
+    }
+
+    /// Makes sure that the current file has room up to `len`.
+    fn reserve(&mut self, len: u64) -> Result<(), Failure> {
+        if !self.can_reserve || len <= self.reserved {
+            return Ok(());
+        }
+        let goal = len
+            .checked_next_multiple_of(RESERVE)
+            .unwrap_or(len)
+            .min(self.file_bytes.max(len));
+        let (from, more) = (self.reserved, goal.saturating_sub(self.reserved));
+        match retry(|| self.storage.preallocate(from, more)) {
+            Ok(()) => self.reserved = goal,
+            // A file system that cannot promise room; full disks show at the write.
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => self.can_reserve = false,
+            Err(error) => return Err(refused("audit log: no room")(error)),
+        }
+        Ok(())
+    }
+
+    fn write_all(&mut self, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let wrote = retry(|| self.storage.write(bytes, at))?;
+            bytes = match bytes.get(wrote..) {
+                Some(rest) if wrote > 0 => rest,
+                Some(_) | None => return Err(io::ErrorKind::WriteZero.into()),
+            };
+            at = at.saturating_add(u64::try_from(wrote).unwrap_or(u64::MAX));
+        }
+        Ok(())
+    }
+
+    /// Takes back a failed write, on the disk too: a record of a batch that was answered with an error must not come
+    /// back after a power cut.
+    fn undo(&mut self, len: u64) -> Result<(), Failure> {
+        retry(|| self.storage.truncate(len))
+            .map_err(|error| Failure::Fatal(Fatal::Undo(Arc::new(error))))?;
+        flush(|| self.storage.sync())?;
+        // Cutting also gives back what was reserved.
+        self.reserved = len;
+        Ok(())
+    }
+}
+
+impl Position {
+    /// Appends the line of `record` to `bytes` and moves on.
+    fn write(
+        &mut self,
+        record: &Encoded,
+        time: Timestamp,
+        bytes: &mut Vec<u8>,
+    ) -> Result<Seq, Fatal> {
+        let seq = self.next.ok_or(Fatal::Full)?;
+        let line = record.line(&Stamp {
+            seq,
+            time,
+            prev: self.prev,
+        });
+        self.prev = Digest::of(line.strip_suffix('\n').unwrap_or(&line).as_bytes());
+        self.next = seq.next();
+        bytes.extend_from_slice(line.as_bytes());
+        Ok(seq)
+    }
+}
+
+fn refused(what: &'static str) -> impl FnOnce(io::Error) -> Failure {
+    move |error| {
+        tracing::error!(error = &error as &dyn std::error::Error, "{what}");
+        Failure::Refused
+    }
+}
+
+/// One flush. Its failure is final: a second one may succeed although the data is lost.
+fn flush(sync: impl FnMut() -> io::Result<()>) -> Result<(), Failure> {
+    retry(sync).map_err(|error| Failure::Fatal(Fatal::Flush(Arc::new(error))))
+}
+
+/// A signal in between is not an answer.
+fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            answer => return answer,
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Connections: who is on the other side, how many there are, how long each may last, and which service a request is
+//! for. hyper is used directly because idle time and receive deadlines are limits that tonic's own server lacks.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use stopgate_proto::v1::enforcement_service_server::EnforcementServiceServer;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tonic::server::NamedService;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_health::server::HealthService;
+use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
+use tower_service::Service as _;
+
+use super::body::{Held, Received};
+use super::grpc::Grpc;
+use super::{GRACE, MAX_AGE, MAX_CONNECTIONS, MAX_IDLE, MAX_MESSAGE_BYTES, MAX_STREAMS};
+use crate::config::{Caller, Callers};
+use crate::metrics::{Metrics, TurnedAway};
+
+/// A peer that is silent for this long is asked whether it is there. It cannot answer in the middle of a frame, so
+/// this ends one that sends its headers or its message drop by drop.
+const KEEPALIVE: Duration = Duration::from_secs(2);
+
+/// How long it has for its answer.
+const KEEPALIVE_ANSWER: Duration = Duration::from_secs(3);
+
+/// Most bytes of a request's headers.
+const MAX_HEADER_BYTES: u32 = 16 * 1024;
+
+/// Streams that a peer may reset before they were looked at; one more ends its connection.
+const MAX_PENDING_RESETS: usize = 16;
+
+/// Streams that were reset because of a peer's errors; one more ends its connection.
+const MAX_ERROR_RESETS: usize = 32;
+
+/// Bytes a peer may send ahead on one stream: one whole message.
+const STREAM_WINDOW: u32 = 384 * 1024;
+
+/// Bytes a peer may send ahead on all streams together.
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+/// Bytes of answers that wait for a peer that does not read.
+const MAX_SEND_BUFFER: usize = 256 * 1024;
+
+/// How long to wait when the system gives no connection, such as without file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The gRPC door.
+pub struct Door<R> {
+    callers: Callers,
+    services: Services<R>,
+    metrics: Arc<Metrics>,
+    places: Arc<Semaphore>,
+}
+
+impl<R: ServerReflection> Door<R> {
+    /// A door for `callers`.
+    pub fn new(
+        callers: Callers,
+        grpc: Grpc,
+        health: HealthServer<HealthService>,
+        reflection: ServerReflectionServer<R>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let services = Services {
+            enforcement: EnforcementServiceServer::new(grpc)
+                .max_decoding_message_size(MAX_MESSAGE_BYTES)
+                .max_encoding_message_size(MAX_MESSAGE_BYTES),
+            health: health.max_decoding_message_size(MAX_MESSAGE_BYTES),
+            reflection: reflection.max_decoding_message_size(MAX_MESSAGE_BYTES),
+            metrics: Arc::clone(&metrics),
+        };
+        Self { callers, services, metrics, places: Arc::new(Semaphore::new(MAX_CONNECTIONS)) }
+    }
+
+    /// Where open connections are counted: `MAX_CONNECTIONS` minus the places left.
+    #[must_use]
+    pub fn places(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.places)
+    }
+
+    /// Serves until `draining` says otherwise; then ends what is under way, for at most [`GRACE`].
+    pub async fn serve(self, listener: UnixListener, draining: watch::Receiver<bool>) {
+        let mut connections = JoinSet::new();
+        let mut told = draining.clone();
+        loop {
+            tokio::select! {
+                _ = told.wait_for(|draining| *draining) => break,
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => {
+                        if let Some((caller, place)) = self.admit(&stream) {
+                            let services = self.services.clone();
+                            connections.spawn(connection(stream, caller, services, draining.clone(), place));
+                        }
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "connection not accepted");
+                        sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+                Some(_) = connections.join_next() => {}
+            }
+        }
+        drop(listener);
+        let ended = async { while connections.join_next().await.is_some() {} };
+        if timeout(GRACE, ended).await.is_err() {
+            tracing::warn!(connections = connections.len(), "connections cut");
+        }
+    }
+
+    /// The caller behind `stream` and its place; `None` closes the connection.
+    fn admit(&self, stream: &UnixStream) -> Option<(Arc<Caller>, OwnedSemaphorePermit)> {
+        let uid = stream.peer_cred().ok().map(|peer| peer.uid());
+        let Some(caller) = uid.and_then(|uid| self.callers.get(uid)) else {
+            self.metrics.turned_away(TurnedAway::Peer);
+            tracing::warn!(uid, "peer is no caller");
+            return None;
+        };
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            self.metrics.turned_away(TurnedAway::Limit);
+            tracing::warn!(uid, "too many connections");
+            return None;
+        };
+        Some((Arc::clone(caller), place))
+    }
+}
+
+async fn connection<R: ServerReflection>(
+    stream: UnixStream,
+    caller: Arc<Caller>,
+    services: Services<R>,
+    mut draining: watch::Receiver<bool>,
+    _place: OwnedSemaphorePermit,
+) {
+    let activity = Arc::new(Activity::new());
+    let service = service_fn(|request| services.call(request, Arc::clone(&caller), Activity::enter(&activity)));
+    let mut http = http2::Builder::new(TokioExecutor::new());
+    http.timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEADER_BYTES)
+        .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
+        .max_local_error_reset_streams(MAX_ERROR_RESETS)
+        .max_send_buf_size(MAX_SEND_BUFFER)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(KEEPALIVE_ANSWER);
+    let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let why = tokio::select! {
+        ended = served.as_mut() => {
+            if let Err(error) = ended {
+                tracing::debug!(%error, uid = caller.uid, "connection ended");
+            }
+            return;
+        }
+        () = activity.idle() => "idle",
+        () = sleep(MAX_AGE) => "age",
+        _ = draining.wait_for(|draining| *draining) => "draining",
+    };
+    tracing::debug!(why, uid = caller.uid, "connection closing");
+    served.as_mut().graceful_shutdown();
+    // Cut off by dropping it when the peer does not let go.
+    let _cut = timeout(GRACE, served).await;
+}
+
+/// What is under way on one connection.
+struct Activity {
+    requests: AtomicUsize,
+    last: Mutex<Instant>,
+}
+
+/// One request under way.
+struct Active(Arc<Activity>);
+
+impl Activity {
+    fn new() -> Self {
+        Self { requests: AtomicUsize::new(0), last: Mutex::new(Instant::now()) }
+    }
+
+    fn enter(activity: &Arc<Self>) -> Active {
+        activity.requests.fetch_add(1, Ordering::Relaxed);
+        Active(Arc::clone(activity))
+    }
+
+    fn last(&self) -> Instant {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns when there has been no request for [`MAX_IDLE`].
+    async fn idle(&self) {
+        loop {
+            let busy = self.requests.load(Ordering::Relaxed) > 0;
+            let since = if busy { Instant::now() } else { self.last() };
+            let until = since + MAX_IDLE;
+            if until <= Instant::now() {
+                return;
+            }
+            sleep_until(until).await;
+        }
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        *self.0.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.0.requests.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The services behind the door.
+struct Services<R> {
+    enforcement: EnforcementServiceServer<Grpc>,
+    health: HealthServer<HealthService>,
+    reflection: ServerReflectionServer<R>,
+    metrics: Arc<Metrics>,
+}
+
+impl<R> Clone for Services<R> {
+    fn clone(&self) -> Self {
+        Self {
+            enforcement: self.enforcement.clone(),
+            health: self.health.clone(),
+            reflection: self.reflection.clone(),
+            metrics: Arc::clone(&self.metrics),
+        }
+    }
+}
+
+type Answered = Result<Response<Held<Active>>, Infallible>;
+
+impl<R: ServerReflection> Services<R> {
+    fn call(
+        &self,
+        mut request: Request<Incoming>,
+        caller: Arc<Caller>,
+        active: Active,
+    ) -> impl Future<Output = Answered> + Send + 'static {
+        let mut services = self.clone();
+        request.extensions_mut().insert(caller);
+        async move {
+            let path = request.uri().path().strip_prefix('/').and_then(|path| path.split_once('/'));
+            let bounded = |request: Request<Incoming>, metrics| request.map(|body| Received::new(body, metrics));
+            let response = match path.map(|(service, _)| service) {
+                Some(name) if name == EnforcementServiceServer::<Grpc>::NAME => {
+                    services.enforcement.call(bounded(request, services.metrics)).await
+                }
+                Some(name) if name == HealthServer::<HealthService>::NAME => {
+                    services.health.call(bounded(request, services.metrics)).await
+                }
+                Some(name) if name == ServerReflectionServer::<R>::NAME => services.reflection.call(request).await,
+                Some(_) | None => Ok(tonic::Status::unimplemented("no such service").into_http()),
+            };
+            response.map(|response| response.map(|body| Held::new(body, active)))
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! `stopgate.v1.EnforcementService`: translates, and catches what goes wrong in between. It decides nothing.
+
+use std::sync::Arc;
+
+use stopgate_proto::v1 as pb;
+use stopgate_proto::v1::enforcement_service_server::EnforcementService;
+use tonic::{Code, Request, Response, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::config::Caller;
+use crate::enforce::{self, Enforcer, TraceId};
+use crate::metrics::Metrics;
+use crate::undecided::Undecided;
+
+/// `domain` of every `google.rpc.ErrorInfo`.
+const DOMAIN: &str = "stopgate";
+
+/// The service behind the door.
+#[derive(Debug)]
+pub struct Grpc {
+    enforcer: Arc<Enforcer>,
+    metrics: Arc<Metrics>,
+}
+
+impl Grpc {
+    /// Answers with what `enforcer` decides.
+    #[must_use]
+    pub const fn new(enforcer: Arc<Enforcer>, metrics: Arc<Metrics>) -> Self {
+        Self { enforcer, metrics }
+    }
+
+    fn undecided(&self, why: Undecided, message: &str) -> Status {
+        self.metrics.undecided(why);
+        status(why, message)
+    }
+}
+
+/// The status for a request that gets no decision. `message` holds no value of the request.
+pub(super) fn status(why: Undecided, message: &str) -> Status {
+    let code = match why {
+        Undecided::NotAllowed => Code::Unauthenticated,
+        Undecided::Malformed | Undecided::TooLarge => Code::InvalidArgument,
+        Undecided::TooSlow => Code::DeadlineExceeded,
+        Undecided::NoBundle | Undecided::Draining => Code::Unavailable,
+        Undecided::Fault => Code::Internal,
+    };
+    let details = ErrorDetails::with_error_info(why.as_str().to_uppercase(), DOMAIN, []);
+    Status::with_error_details(code, message, details)
+}
+
+const fn message(why: Undecided) -> &'static str {
+    match why {
+        Undecided::NotAllowed => "this caller may not ask for decisions",
+        Undecided::Malformed => "the request is not what it has to be",
+        Undecided::TooLarge => "the message is too long",
+        Undecided::TooSlow => "the message did not arrive in time",
+        Undecided::NoBundle => "no verified policy is in force",
+        Undecided::Draining => "the sidecar is going away",
+        Undecided::Fault => "the sidecar failed",
+    }
+}
+
+fn caller<T>(request: &Request<T>) -> Option<Arc<Caller>> {
+    request.extensions().get::<Arc<Caller>>().cloned()
+}
+
+#[tonic::async_trait]
+impl EnforcementService for Grpc {
+    async fn decide(&self, request: Request<pb::DecideRequest>) -> Result<Response<pb::DecideResponse>, Status> {
+        let caller = caller(&request).ok_or_else(|| self.undecided(Undecided::NotAllowed, "nobody asks"))?;
+        let trace = request.metadata().get("traceparent").and_then(|header| header.to_str().ok());
+        let trace = trace.and_then(TraceId::of_traceparent);
+        let request = enforce::Request::try_from(request.into_inner());
+        let request = request.map_err(|invalid| self.undecided(Undecided::Malformed, &invalid.to_string()))?;
+        let request = enforce::Request { trace, ..request };
+        let enforcer = Arc::clone(&self.enforcer);
+        // A task of its own: a caller that goes away takes no record with it, and a panic ends here.
+        let answered = tokio::spawn(async move { enforcer.decide(&caller, request).await }).await;
+        match answered {
+            Ok(Ok(answer)) => Ok(Response::new(answer.into())),
+            Ok(Err(why)) => Err(self.undecided(why, message(why))),
+            Err(error) => {
+                tracing::error!(%error, "request failed");
+                Err(self.undecided(Undecided::Fault, message(Undecided::Fault)))
+            }
+        }
+    }
+
+    async fn get_status(
+        &self,
+        request: Request<pb::GetStatusRequest>,
+    ) -> Result<Response<pb::GetStatusResponse>, Status> {
+        caller(&request).ok_or_else(|| self.undecided(Undecided::NotAllowed, "nobody asks"))?;
+        let pb::GetStatusRequest {} = request.into_inner();
+        Ok(Response::new(self.enforcer.status().into()))
+    }
+}

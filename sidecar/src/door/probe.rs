@@ -1,0 +1,120 @@
+//! `/metrics`, `/livez` and `/readyz` over HTTP/1.1 on a loopback address, and nothing else. Nothing that is asked
+//! here can change anything.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+use super::MAX_CONNECTIONS;
+use crate::metrics::{Gauges, Metrics};
+use crate::readiness::{Readiness, State};
+
+/// Most probes at a time.
+const MAX_PROBES: usize = 16;
+
+/// Longest time for one probe, from connecting to its last byte.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Longest time for a probe's headers.
+const HEADER_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Most bytes of a probe's headers.
+const MAX_HEADER_BYTES: usize = 16 * 1024;
+
+/// How long to wait when the system gives no connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What probes are answered from.
+#[derive(Debug)]
+pub struct Probes {
+    /// The counters.
+    pub metrics: Arc<Metrics>,
+    /// What holds now.
+    pub state: State,
+    /// Places left for gRPC connections.
+    pub places: Arc<Semaphore>,
+}
+
+/// Answers probes on `listener`; never ends by itself.
+pub async fn serve(listener: TcpListener, probes: Arc<Probes>) {
+    let places = Arc::new(Semaphore::new(MAX_PROBES));
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+                    let probes = Arc::clone(&probes);
+                    tokio::spawn(async move {
+                        // A probe that fails is the prober's matter.
+                        let _failed = timeout(DEADLINE, answer(stream, &probes)).await;
+                        drop(place);
+                    });
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "probe not accepted");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn answer(stream: TcpStream, probes: &Probes) -> Result<(), hyper::Error> {
+    let service = service_fn(|request| async move { Ok::<_, Infallible>(probes.respond(&request)) });
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_DEADLINE)
+        .max_buf_size(MAX_HEADER_BYTES)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service)
+        .await
+}
+
+impl Probes {
+    fn respond(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let (status, text) = match (request.method(), request.uri().path()) {
+            (&Method::GET, "/livez") => (StatusCode::OK, "live\n".to_owned()),
+            (&Method::GET, "/readyz") => {
+                let readiness = self.state.readiness();
+                let status = match readiness {
+                    Readiness::Ready => StatusCode::OK,
+                    Readiness::NoBundle | Readiness::LogUnwritable | Readiness::Draining => {
+                        StatusCode::SERVICE_UNAVAILABLE
+                    }
+                };
+                (status, format!("{}\n", readiness.as_str()))
+            }
+            (&Method::GET, "/metrics") => (StatusCode::OK, self.metrics.render(&self.gauges())),
+            (_, "/livez" | "/readyz" | "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, "only GET\n".to_owned()),
+            (_, _) => (StatusCode::NOT_FOUND, "only /metrics, /livez and /readyz\n".to_owned()),
+        };
+        let mut response = Response::new(Full::from(text));
+        *response.status_mut() = status;
+        let plain = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+        response.headers_mut().insert(CONTENT_TYPE, plain);
+        response
+    }
+
+    fn gauges(&self) -> Gauges {
+        let supply = self.state.supply.borrow();
+        Gauges {
+            bundle: supply.active.is_some(),
+            rules: supply.active.as_ref().map_or(0, |active| active.bundle.rules_len()),
+            failures: supply.failures,
+            log_writable: self.state.log_writable(),
+            ready: self.state.readiness() == Readiness::Ready,
+            connections: MAX_CONNECTIONS.saturating_sub(self.places.available_permits()),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The Unix socket: nobody can connect to it before its mode is right, and none that works is taken away.
+
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use tokio::net::UnixListener;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 128;
+
+/// Why there is no socket.
+#[derive(Debug, thiserror::Error)]
+pub enum SocketError {
+    /// Somebody answers there.
+    #[error("another process listens on {}", .0.display())]
+    InUse(PathBuf),
+    /// Something else has that name.
+    #[error("{} exists and is not a socket", .0.display())]
+    NotASocket(PathBuf),
+    /// Others could put a socket of their own in its place.
+    #[error("the folder {} can be written by others, who could put another socket there", .0.display())]
+    Exposed(PathBuf),
+    /// There is no such group.
+    #[error("there is no group `{0}` in /etc/group")]
+    Group(String),
+    /// The system refused.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+fn failed<E: Into<io::Error>>(action: &'static str, path: &Path) -> impl FnOnce(E) -> SocketError {
+    let path = path.to_owned();
+    move |error| SocketError::Io { action, path, source: error.into() }
+}
+
+/// Listens on `path`, for the own user alone or for `group` too. A socket that nobody listens on any more is replaced.
+///
+/// # Errors
+/// [`SocketError`] says what is in the way.
+pub fn listen(path: &Path, group: Option<&str>) -> Result<UnixListener, SocketError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mode = fs::metadata(folder).map_err(failed("look at", folder))?.mode();
+    // In a sticky folder others can add, but not replace.
+    if mode & 0o022 != 0 && mode & 0o1000 == 0 {
+        return Err(SocketError::Exposed(folder.to_owned()));
+    }
+    let group = group.map(group_id).transpose()?;
+    let address = SocketAddrUnix::new(path).map_err(failed("name", path))?;
+    clear(path, &address)?;
+
+    let socket = socket().map_err(failed("make", path))?;
+    rustix::net::bind(&socket, &address).map_err(failed("bind", path))?;
+    // Bound but not listening: whatever the umask made of its mode, connecting is refused until here.
+    if let Some(group) = group {
+        std::os::unix::fs::chown(path, None, Some(group)).map_err(failed("change the group of", path))?;
+    }
+    let mode = if group.is_some() { 0o660 } else { 0o600 };
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed("change the mode of", path))?;
+    rustix::net::listen(&socket, BACKLOG).map_err(failed("listen on", path))?;
+    UnixListener::from_std(socket.into()).map_err(failed("listen on", path))
+}
+
+fn socket() -> Result<OwnedFd, Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
+}
+
+/// Removes what a process that is gone has left at `path`, and nothing else.
+fn clear(path: &Path, address: &SocketAddrUnix) -> Result<(), SocketError> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed("look at", path)(error)),
+        Ok(found) if !found.file_type().is_socket() => return Err(SocketError::NotASocket(path.to_owned())),
+        Ok(_) => {}
+    }
+    let probe = socket().map_err(failed("make", path))?;
+    match rustix::net::connect(&probe, address) {
+        Err(Errno::CONNREFUSED) => fs::remove_file(path).map_err(failed("remove", path)),
+        // Whoever answers, is busy or lets nobody in is there.
+        Ok(()) | Err(Errno::AGAIN | Errno::ACCESS | Errno::PERM) => Err(SocketError::InUse(path.to_owned())),
+        Err(error) => Err(failed("try", path)(error)),
+    }
+}
+
+/// The number of a group: given as one, or looked up in /etc/group.
+fn group_id(group: &str) -> Result<u32, SocketError> {
+    if let Ok(number) = group.parse() {
+        return Ok(number);
+    }
+    let path = Path::new("/etc/group");
+    let table = fs::read_to_string(path).map_err(failed("read", path))?;
+    let line = table.lines().find_map(|line| line.strip_prefix(group)?.strip_prefix(':'));
+    let number = line.and_then(|line| line.split(':').nth(1)).and_then(|number| number.parse().ok());
+    number.ok_or_else(|| SocketError::Group(group.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a temporary folder")
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).expect("a socket").mode() & 0o7777
+    }
+
+    #[tokio::test]
+    async fn the_socket_is_for_its_owner_alone_or_for_one_group_too() {
+        let folder = folder();
+        let path = folder.path().join("sidecar.sock");
+        let listener = listen(&path, None).expect("a socket");
+        assert_eq!(mode(&path), 0o600);
+        assert!(matches!(listen(&path, None), Err(SocketError::InUse(_))), "one that works is not taken away");
+        drop(listener);
+        let own = rustix::process::getgid().as_raw();
+        let _listener = listen(&path, Some(&own.to_string())).expect("a stale socket is replaced");
+        assert_eq!(mode(&path), 0o660);
+    }
+
+    #[tokio::test]
+    async fn what_is_in_the_way_is_named() {
+        let folder = folder();
+        let path = folder.path().join("file");
+        fs::write(&path, "").expect("a file");
+        assert!(matches!(listen(&path, None), Err(SocketError::NotASocket(_))));
+        let path = folder.path().join("sidecar.sock");
+        let wrong = listen(&path, Some("no such group"));
+        assert!(matches!(wrong, Err(SocketError::Group(_))), "{wrong:?}");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("a mode");
+        assert!(matches!(listen(&path, None), Err(SocketError::Exposed(_))));
+        assert!(!path.exists());
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o1777)).expect("a mode");
+        assert!(listen(&path, None).is_ok(), "a sticky folder is fine");
+    }
+
+    #[test]
+    fn groups_are_found_by_name_and_by_number() {
+        assert_eq!(group_id("7").expect("a number"), 7);
+        assert_eq!(group_id("root").expect("a name"), 0);
+        assert!(group_id("roo").is_err());
+    }
+}

@@ -1,0 +1,222 @@
+//! One attempt, from a caller's request to an answer that is on record: caller, attempt, decide, record, answer.
+//!
+//! It knows no wire and no socket. The answer exists only after its record is durable; where the record fails, the
+//! answer is a rejection instead. A decision that took longer than its budget is a rejection too.
+
+mod naming;
+mod recorded;
+mod request;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
+use stopgate_lang::bundle::Bundle;
+use stopgate_lang::decide::{Decision, LimitNow, LimitedBy, Reason, Rejection, Situation, decide};
+use stopgate_lang::digest::Digest;
+use stopgate_lang::name::ChannelName;
+use stopgate_lang::record::RecordBody;
+use stopgate_lang::surface::Evidence;
+
+use crate::audit::{AuditError, AuditLog};
+use crate::config::Caller;
+use crate::metrics::Metrics;
+use crate::readiness::State;
+use crate::undecided::Undecided;
+
+use recorded::Told;
+
+pub use request::{AssertedSubject, Label, MAX_GROUPS, OutOfBounds, Request, RequestId, TraceId};
+
+/// Most processor time that the policy may take for one attempt.
+pub const DECIDE_BUDGET: Duration = Duration::from_millis(50);
+
+/// Decides attempts. Shared behind an `Arc`.
+#[derive(Debug)]
+pub struct Enforcer {
+    sidecar: String,
+    channel: ChannelName,
+    state: State,
+    audit: AuditLog,
+    metrics: Arc<Metrics>,
+    names: naming::Names,
+}
+
+/// A decision that is on record.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its name, also in the record.
+    pub name: String,
+    /// The request it answers.
+    pub request: RequestId,
+    /// The one bundle that explains it.
+    pub bundle: Digest,
+    /// When it was made; whole milliseconds.
+    pub time: Timestamp,
+    /// What was decided.
+    pub decision: Decision,
+}
+
+/// An attempt and its decision, not on record yet.
+struct Considered {
+    attempt: Attempt,
+    situation: Situation,
+    decision: Decision,
+}
+
+/// The policy in force, for people who ask.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// The channel that is followed.
+    pub channel: ChannelName,
+    /// The supply of policy.
+    pub supply: crate::follow::Supply,
+}
+
+impl Enforcer {
+    /// An enforcer of `channel` that calls itself `sidecar` in records.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn new(
+        sidecar: String,
+        channel: ChannelName,
+        state: State,
+        audit: AuditLog,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, aws_lc_rs::error::Unspecified> {
+        Ok(Self { sidecar, channel, state, audit, metrics, names: naming::Names::new()? })
+    }
+
+    /// What is in force right now.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        Status { channel: self.channel.clone(), supply: self.state.supply.borrow().clone() }
+    }
+
+    /// Decides `request` of `caller` and records the decision.
+    ///
+    /// # Errors
+    /// [`Undecided`] when nothing was decided; nothing is recorded then.
+    pub async fn decide(&self, caller: &Caller, request: Request) -> Result<Answer, Undecided> {
+        let arrived = Instant::now();
+        if !caller.may.decide {
+            return Err(Undecided::NotAllowed);
+        }
+        if *self.state.draining.borrow() {
+            return Err(Undecided::Draining);
+        }
+        let active = self.state.supply.borrow().active.clone().ok_or(Undecided::NoBundle)?;
+        let time = milliseconds(Timestamp::now());
+        let name = self.names.next(time);
+
+        let considered = self.consider(caller, &active.bundle, &request, time);
+        let told = Told {
+            name: &name,
+            sidecar: &self.sidecar,
+            bundle: &active.bundle,
+            request: &request,
+            latency_us: u32::try_from(arrived.elapsed().as_micros()).unwrap_or(u32::MAX),
+        };
+        let body = RecordBody::Decision(Box::new(considered.record(&told, self.audit.mask_key())));
+        let decision = match self.audit.append(&body).await {
+            Ok(seq) => {
+                tracing::debug!(decision = %name, %seq, "decided");
+                considered.decision
+            }
+            Err(error) => unrecorded(error),
+        };
+        self.metrics.answered(request.tool.as_str(), decision.outcome(), arrived.elapsed());
+        Ok(Answer { name, request: request.id, bundle: active.bundle.digest(), time, decision })
+    }
+
+    /// The decision, before anybody may hear of it.
+    fn consider(&self, caller: &Caller, bundle: &Bundle, request: &Request, now: Timestamp) -> Considered {
+        let tool = request.tool.as_str();
+        let limit = LimitNow { class: bundle.ceiling(self.channel.as_str(), tool), by: LimitedBy::Ceiling };
+        let situation = Situation { now, limit, evidence: Evidence::NONE, enforces: caller.enforces };
+        let vouched = vouch(caller, bundle, request);
+        let attempt = attempt(caller, bundle, request, vouched.is_ok());
+        let before = processor_time();
+        let decision = match vouched.and_then(|()| may_ask(caller, tool)) {
+            Ok(()) => decide(bundle, &attempt, &situation),
+            Err(rejection) => Decision::rejected(rejection),
+        };
+        let took = processor_time().saturating_sub(before);
+        self.metrics.decided(took);
+        let decision = if took > DECIDE_BUDGET {
+            tracing::warn!(?took, tool, "decision over budget");
+            Decision::rejected(Rejection::new(Reason::Overloaded, "the decision took too long"))
+        } else {
+            decision
+        };
+        Considered { attempt, situation, decision }
+    }
+}
+
+/// Whether the caller may speak for the subject and the agent it names.
+fn vouch(caller: &Caller, bundle: &Bundle, request: &Request) -> Result<(), Rejection> {
+    let unverified = |message: &str| Err(Rejection::new(Reason::SubjectUnverified, message));
+    let Some(AssertedSubject { subject, groups }) = &request.subject else {
+        return unverified("the attempt names no subject");
+    };
+    if !caller.may.assert_subject {
+        return unverified("this caller may not name a subject on its own word");
+    }
+    if !bundle.has_issuer(&subject.issuer) {
+        return unverified("the policy does not know the subject's issuer");
+    }
+    if groups.len() > MAX_GROUPS {
+        return unverified("the subject is in too many groups");
+    }
+    let other_agent = request.agent.as_ref().is_some_and(|agent| agent.as_str() != caller.agent);
+    if other_agent && !caller.may.assert_agent {
+        return unverified("this caller may not name another agent than its own");
+    }
+    Ok(())
+}
+
+fn may_ask(caller: &Caller, tool: &str) -> Result<(), Rejection> {
+    if caller.tools.contains(tool) {
+        Ok(())
+    } else {
+        Err(Rejection::new(Reason::UnknownTool, "this caller may not ask about such a tool"))
+    }
+}
+
+fn attempt(caller: &Caller, bundle: &Bundle, request: &Request, vouched: bool) -> Attempt {
+    let nobody = || Subject { issuer: String::new(), id: String::new() };
+    let asserted = request.subject.as_ref().filter(|_| vouched);
+    let groups = asserted.into_iter().flat_map(|asserted| &asserted.groups).map(String::as_str);
+    let agent = request.agent.as_ref().filter(|_| caller.may.assert_agent);
+    Attempt {
+        subject: asserted.map_or_else(nobody, |asserted| asserted.subject.clone()),
+        profiles: bundle.profiles_of_groups(groups),
+        agent: agent.map_or_else(|| caller.agent.clone(), |agent| agent.as_str().to_owned()),
+        tool: request.tool.as_str().to_owned(),
+        // No operation has an empty name: nobody said what to do, so nothing known is to be done.
+        target: request.target.clone().unwrap_or_else(|| Target::Operation(String::new())),
+        input: Input::parse(&request.input),
+        definition: request.definition,
+    }
+}
+
+/// Processor time of this thread: what the policy costs, however busy the machine is.
+fn processor_time() -> Duration {
+    Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime)).unwrap_or_default()
+}
+
+/// What is answered when the record is not in the log.
+fn unrecorded(error: AuditError) -> Decision {
+    let reason = match error {
+        AuditError::Overloaded => Reason::Overloaded,
+        AuditError::Unavailable | AuditError::TooLong | AuditError::Closed => Reason::AuditUnavailable,
+    };
+    Decision::rejected(Rejection::new(reason, error.to_string()))
+}
+
+/// The instant without what is finer than a millisecond: rules, records and callers see the same one.
+fn milliseconds(now: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}

@@ -1,0 +1,79 @@
+//! From an attempt and its decision to the record that has to be on disk before the answer leaves.
+
+use std::collections::BTreeMap;
+
+use stopgate_lang::attempt::Target;
+use stopgate_lang::bundle::Bundle;
+use stopgate_lang::decide::Outcome;
+use stopgate_lang::record::{
+    DecisionRecord, MaskKey, RecordedAttempt, RecordedContext, RecordedInput, RecordedResult,
+};
+
+use super::{Considered, Request};
+
+/// What a record holds beside the attempt and its decision.
+pub(super) struct Told<'a> {
+    pub(super) name: &'a str,
+    pub(super) sidecar: &'a str,
+    pub(super) bundle: &'a Bundle,
+    pub(super) request: &'a Request,
+    pub(super) latency_us: u32,
+}
+
+impl Considered {
+    pub(super) fn record(&self, told: &Told<'_>, mask_key: &MaskKey) -> DecisionRecord {
+        let Self { situation, decision, attempt } = self;
+        let Told { name, sidecar, bundle, request, latency_us } = *told;
+        DecisionRecord {
+            decision: name.to_owned(),
+            request_id: request.id.as_str().to_owned(),
+            trace: request.trace.as_ref().map(|trace| trace.as_str().to_owned()),
+            sidecar: sidecar.to_owned(),
+            bundle: bundle.digest(),
+            attempt: self.attempt(bundle, request, mask_key),
+            context: RecordedContext {
+                facts: BTreeMap::new(),
+                agent: attempt.agent.clone(),
+                now: situation.now,
+                business: decision.seen().business,
+            },
+            evidence: situation.evidence,
+            limit: situation.limit,
+            enforces: situation.enforces,
+            surface: decision.surface().cloned(),
+            result: result(decision.outcome()),
+            rules: decision.rules().iter().map(|rule| rule.id.clone()).collect(),
+            latency_us,
+        }
+    }
+
+    fn attempt(&self, bundle: &Bundle, request: &Request, mask_key: &MaskKey) -> RecordedAttempt {
+        let Self { attempt, decision, situation: _ } = self;
+        let seen = decision.seen();
+        let (named, function) = match &attempt.target {
+            Target::Operation(name) => (Some(name.clone()).filter(|name| !name.is_empty()), None),
+            Target::Function(function) => (None, Some(function.clone())),
+        };
+        let operation = seen.operation.as_ref().map(ToString::to_string).or(named);
+        let masks = operation.as_ref().and_then(|operation| bundle.input_mask(&attempt.tool, operation));
+        RecordedAttempt {
+            subject: Some(attempt.subject.clone()).filter(|subject| !subject.id.is_empty()),
+            profiles: attempt.profiles.clone(),
+            agent: attempt.agent.clone(),
+            tool: attempt.tool.clone(),
+            input: RecordedInput::of(&attempt.input, &request.input, masks, mask_key),
+            operation,
+            function,
+            session: None,
+            definition: attempt.definition.or(seen.definition),
+        }
+    }
+}
+
+fn result(outcome: &Outcome) -> RecordedResult {
+    match outcome {
+        Outcome::Permit(_) => RecordedResult::Permit,
+        Outcome::Route(needs) => RecordedResult::Route(needs.clone()),
+        Outcome::Reject(rejection) => RecordedResult::Reject(rejection.clone()),
+    }
+}

@@ -1,0 +1,254 @@
+//! Random policy repositories, as the text an author would write, and random attempts on them.
+//!
+//! Everything goes through the front end, the compiler and the signature, as a real policy does. All operations take
+//! the same arguments, so that guardrails may reach them all.
+
+mod attempt;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use stopgate_lang::json::{Json, Limits};
+use stopgate_lang::lock::{Lock, LockedFunction, ServerIdentity};
+use stopgate_lang::policy::Floors;
+use stopgate_lang::surface::{Approval, Effect, Risk};
+
+pub use attempt::{Try, attempt, attempt_near};
+
+use crate::random::Random;
+
+/// Names of the profiles of every generated repository.
+pub const PROFILES: [&str; 6] = ["p0", "p1", "p2", "p3", "p4", "p5"];
+/// Names of the channels.
+pub const CHANNELS: [&str; 3] = ["dev", "prod", "closed"];
+/// Words that the argument `word` accepts.
+pub const WORDS: [&str; 3] = ["a", "b", "c"];
+/// The arguments of every operation.
+pub const INPUT_SCHEMA: &str = r#"{"type": "object", "properties": {
+    "n": {"type": "integer", "minimum": 0, "maximum": 9},
+    "word": {"type": "string", "enum": ["a", "b", "c"]},
+    "flag": {"type": "boolean"},
+    "note": {"type": "string", "maxLength": 20}},
+    "required": ["n", "word"], "additionalProperties": false}"#;
+
+/// A repository: files by path.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// Tools, operations and effects of a generated repository, for the generators that use them.
+#[derive(Debug, Clone)]
+pub struct Shape {
+    /// Operations by tool, `preview` among them.
+    pub tools: BTreeMap<String, BTreeMap<String, Effect>>,
+    /// Direct parents of each profile.
+    pub parents: BTreeMap<&'static str, Vec<&'static str>>,
+}
+
+impl Shape {
+    fn inherits(&self, profile: &str, from: &str) -> bool {
+        let parents = self.parents.get(profile).map(Vec::as_slice).unwrap_or_default();
+        parents.iter().any(|parent| *parent == from || self.inherits(parent, from))
+    }
+}
+
+/// One repository.
+pub fn repository(random: &mut Random) -> (Files, Shape) {
+    let mut shape = Shape { tools: BTreeMap::new(), parents: parents(random) };
+    for tool in 0..=random.below(2) {
+        let mut operations = BTreeMap::from([("preview".to_owned(), Effect::Read)]);
+        for operation in 0..2 + random.below(3) {
+            operations.insert(format!("o{operation}"), *random.pick(Effect::ALL));
+        }
+        shape.tools.insert(format!("t{tool}"), operations);
+    }
+    let mut files = Files::new();
+    files.insert("stopgate.yaml".to_owned(), workspace(random).into_bytes());
+    files.insert("profiles.yaml".to_owned(), profiles(&shape).into_bytes());
+    files.insert("approvals.yaml".to_owned(), APPROVALS.as_bytes().to_vec());
+    for (tool, operations) in &shape.tools {
+        files.insert(format!("catalog/{tool}.yaml"), catalog(random, tool, operations).into_bytes());
+        files.insert(format!("catalog/{tool}.lock.json"), lock(tool, operations).into_bytes());
+        files.insert(format!("rules/{tool}.yaml"), rules(random, &shape, tool, operations).into_bytes());
+        files.insert(format!("tests/{tool}.yaml"), samples(tool, operations).into_bytes());
+    }
+    files.insert("rules/guardrails.cedar".to_owned(), guardrails(random, &shape).into_bytes());
+    (files, shape)
+}
+
+const APPROVALS: &str = "stopgate: 1
+calendar:
+  zone: Europe/Lisbon
+  days: [mon, tue, wed, thu, fri]
+  hours: 09:00-18:00
+  holidays: [2026-12-25]
+";
+
+fn workspace(random: &mut Random) -> String {
+    let ceiling = ["none", "read_only", "low", "medium", "high"];
+    format!(
+        "stopgate: 1\norganisation: acme\nidentity:\n  - issuer: https://sso.example/\nchannels:\n  dev: {{ceiling: high}}\n  \
+         prod: {{ceiling: {}, tools: {{t0: {}}}}}\n  closed: {{ceiling: none}}\n",
+        random.pick(&ceiling),
+        random.pick(&ceiling)
+    )
+}
+
+fn parents(random: &mut Random) -> BTreeMap<&'static str, Vec<&'static str>> {
+    // Only earlier profiles, so that there is no cycle.
+    let earlier = |at: usize| PROFILES.get(..at).unwrap_or_default();
+    let chosen = |(at, name): (usize, &&'static str)| (*name, random.some(earlier(at), 3).into_iter().copied().collect());
+    PROFILES.iter().enumerate().map(chosen).collect()
+}
+
+fn profiles(shape: &Shape) -> String {
+    let mut text = String::from("stopgate: 1\nprofiles:\n");
+    for (name, parents) in &shape.parents {
+        let _ = writeln!(text, "  {name}:\n    groups: [g-{name}]");
+        if !parents.is_empty() {
+            let _ = writeln!(text, "    inherits: [{}]", parents.join(", "));
+        }
+    }
+    text
+}
+
+fn catalog(random: &mut Random, tool: &str, operations: &BTreeMap<String, Effect>) -> String {
+    let mut text = format!(
+        "stopgate: 1\ntool: {tool}\nowner: team\nserver: {{contract: 1.0.0, command: [server], env: []}}\noperations:\n"
+    );
+    for (name, effect) in operations {
+        let _ = writeln!(text, "  {name}:\n    effect: {effect}");
+        if name != "preview" {
+            let _ = writeln!(text, "    dry_run: preview");
+        }
+        if random.one_in(6) {
+            let _ = writeln!(text, "    result: {{mask: [/secret]}}");
+        }
+    }
+    text
+}
+
+fn lock(tool: &str, operations: &BTreeMap<String, Effect>) -> String {
+    let limits = Limits { bytes: 4096, depth: 8, members: 100 };
+    let function = |name: &String| {
+        let text = format!(r#"{{"name": {name:?}, "description": "", "inputSchema": {INPUT_SCHEMA}}}"#);
+        let definition = Json::parse(text.as_bytes(), limits).expect("a definition");
+        (name.clone(), LockedFunction::new(definition).expect("a function"))
+    };
+    let lock = Lock {
+        tool: tool.parse().expect("a name"),
+        contract: "1.0.0".parse().expect("a version"),
+        server: ServerIdentity { name: tool.to_owned(), version: "1.0.0".to_owned() },
+        protocol: "2025-11-25".to_owned(),
+        instructions: None,
+        functions: operations.keys().map(function).collect(),
+    };
+    lock.to_string()
+}
+
+fn samples(tool: &str, operations: &BTreeMap<String, Effect>) -> String {
+    let mut text = format!("stopgate: 1\ntool: {tool}\nnow: 2026-11-24T10:00:00Z\nchannel: dev\nsamples:\n");
+    for name in operations.keys() {
+        let _ = writeln!(text, "  {name}: {{n: 1, word: a}}");
+    }
+    text.push_str("cases: []\n");
+    text
+}
+
+fn rules(random: &mut Random, shape: &Shape, tool: &str, operations: &BTreeMap<String, Effect>) -> String {
+    let mut text = format!("stopgate: 1\ntool: {tool}\nowner: team\nreview_by: 2027-03-31\nrules:\n");
+    let all: Vec<&String> = operations.keys().collect();
+    for at in 0..4 + random.below(9) {
+        let mut named: BTreeSet<&str> = random.some(&all, 3).into_iter().map(|name| name.as_str()).collect();
+        if named.is_empty() {
+            named.insert(random.pick(&all).as_str());
+        }
+        let _ = writeln!(text, "  - id: r{at}\n    operations: [{}]", named.iter().copied().collect::<Vec<_>>().join(", "));
+        scope(random, shape, &mut text);
+        let effects = named.iter().filter_map(|name| operations.get(*name)).copied();
+        match random.below(10) {
+            0 => text.push_str("    never: not here\n"),
+            1 | 2 => {
+                let _ = writeln!(text, "    raise: {}", raise(random));
+            }
+            _ => grant(random, &effects.collect::<Vec<_>>(), &mut text),
+        }
+        if !random.one_in(3) {
+            let _ = writeln!(text, "    when: |-\n      {}", condition(random, 2));
+        }
+    }
+    text
+}
+
+fn scope(random: &mut Random, shape: &Shape, text: &mut String) {
+    let mut reached: BTreeSet<&str> = random.some(&PROFILES, 3).into_iter().copied().collect();
+    if reached.is_empty() {
+        reached.insert(random.pick(&PROFILES));
+    }
+    let _ = writeln!(text, "    profiles: [{}]", reached.iter().copied().collect::<Vec<_>>().join(", "));
+    let heir = |name: &&&str| !reached.contains(**name) && reached.iter().any(|from| shape.inherits(name, from));
+    let heirs: Vec<&&str> = PROFILES.iter().filter(heir).collect();
+    if !heirs.is_empty() && random.one_in(3) {
+        let _ = writeln!(text, "    except: [{}]", random.pick(&heirs));
+    }
+}
+
+fn raise(random: &mut Random) -> &'static str {
+    random.pick(&["{approval: supervisor}", "{approval: committee}", "{require: [dry_run]}", "{require: [user_confirmation]}"])
+}
+
+/// A grant at or above its floors: stating less is refused.
+fn grant(random: &mut Random, effects: &[Effect], text: &mut String) {
+    let mut risk = *random.pick(&[Risk::Low, Risk::Low, Risk::Low, Risk::Medium, Risk::High]);
+    let floor = |risk: Risk| effects.iter().map(move |effect| Floors::DEFAULT.at(risk, *effect));
+    risk = floor(risk).map(|floor| floor.risk).max().unwrap_or(risk);
+    let least = floor(risk).map(|floor| floor.approval).max().unwrap_or(Approval::Automatic);
+    let approval = if random.one_in(3) { *random.pick(Approval::ALL) } else { least }.max(least);
+    let _ = writeln!(text, "    risk: {risk}\n    approval: {approval}");
+    if random.one_in(6) {
+        text.push_str("    require: [user_confirmation]\n");
+    }
+    if random.one_in(8) {
+        text.push_str("    max_rows: {pointer: /rows, rows: 5}\n");
+    }
+}
+
+/// A condition of five forms: a bound on `n`, a test of `word`, business time, not, and. A sixth fails to evaluate
+/// for some inputs.
+fn condition(random: &mut Random, depth: u32) -> String {
+    let choices = if depth == 0 { 3 } else { 6 };
+    match random.below(choices) {
+        0 => format!("context.input.n < {}", 1 + random.below(9)),
+        1 => format!("context.input.word == \"{}\"", random.pick(&WORDS)),
+        2 => "context.time.business".to_owned(),
+        3 => format!("!({})", condition(random, depth.saturating_sub(1))),
+        _ if random.one_in(12) => "context.input.n * 4611686018427387904 < 5".to_owned(),
+        _ => format!("({} && {})", condition(random, depth.saturating_sub(1)), condition(random, depth.saturating_sub(1))),
+    }
+}
+
+fn guardrails(random: &mut Random, shape: &Shape) -> String {
+    let mut text = String::from("// Rules of the whole organisation.\n");
+    for at in 0..random.below(3) {
+        let action = match random.below(4) {
+            0 => "action".to_owned(),
+            1 => "action in [Stopgate::Action::\"@write\", Stopgate::Action::\"@irreversible\"]".to_owned(),
+            2 => "action in Stopgate::Action::\"@tool:t0\"".to_owned(),
+            _ => {
+                let named = shape.tools.iter().flat_map(|(tool, all)| all.keys().map(move |name| format!("{tool}/{name}")));
+                let named: Vec<String> = named.collect();
+                format!("action == Stopgate::Action::\"{}\"", random.pick(&named))
+            }
+        };
+        let principal = match random.below(3) {
+            0 => format!("principal in Stopgate::Profile::\"{}\"", random.pick(&PROFILES)),
+            _ => "principal".to_owned(),
+        };
+        let kind = random.pick(&["", "@approval(\"supervisor\")", "@require(\"user_confirmation\")"]);
+        let clause = random.pick(&["when", "unless"]);
+        let condition = condition(random, 1);
+        let _ = writeln!(
+            text,
+            "@id(\"g{at}\") @owner(\"team\") @review_by(\"2027-03-31\") {kind}\nforbid ({principal}, {action}, resource)\n{clause} {{ {condition} }};"
+        );
+    }
+    text
+}

@@ -1,0 +1,117 @@
+//! Random attempts: mostly well-formed, sometimes unknown, malformed or badly typed.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
+use stopgate_lang::surface::{Approval, Enforces, Evidence};
+
+use super::{CHANNELS, PROFILES, Shape, WORDS};
+use crate::random::Random;
+
+/// An attempt and what holds at its moment.
+#[derive(Debug, Clone)]
+pub struct Try {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// The text of its input.
+    pub input: Vec<u8>,
+    /// The channel it is made on.
+    pub channel: &'static str,
+    /// Its instant.
+    pub now: Timestamp,
+    /// What has been collected for it.
+    pub evidence: Evidence,
+    /// What its door enforces.
+    pub enforces: Enforces,
+}
+
+/// One attempt on a repository of `shape`.
+pub fn attempt(random: &mut Random, shape: &Shape) -> Try {
+    let tools: Vec<&String> = shape.tools.keys().collect();
+    let tool = if random.one_in(60) { "nowhere" } else { random.pick(&tools).as_str() };
+    let known: Vec<&String> = shape.tools.get(tool).into_iter().flat_map(|all| all.keys()).collect();
+    let operation = if known.is_empty() || random.one_in(60) { "nothing" } else { random.pick(&known).as_str() };
+    let operation = operation.to_owned();
+    let target = if random.one_in(4) { Target::Function(operation) } else { Target::Operation(operation) };
+    let input = input(random).into_bytes();
+    let attempt = Attempt {
+        subject: Subject { issuer: "https://sso.example/".to_owned(), id: format!("u{}", random.below(3)) },
+        profiles: profiles(random),
+        agent: "agent".to_owned(),
+        tool: tool.to_owned(),
+        target,
+        input: Input::parse(&input),
+        definition: None,
+    };
+    let day = random.pick(&["2026-11-24", "2026-11-22", "2026-12-25"]);
+    let hour = random.below(24);
+    Try {
+        attempt,
+        input,
+        channel: if random.one_in(4) { random.pick(&CHANNELS) } else { "dev" },
+        now: format!("{day}T{hour:02}:30:00Z").parse().expect("a time"),
+        evidence: evidence(random),
+        enforces: Enforces { mask: !random.one_in(6), max_rows: !random.one_in(6) },
+    }
+}
+
+/// The same attempt with another text in a field that no rule reads.
+pub fn attempt_near(random: &mut Random, one: &Try) -> Try {
+    let mut other = one.clone();
+    other.attempt.subject.id = format!("u{}", random.below(1000));
+    other.attempt.agent = format!("agent-{}", random.below(1000));
+    if let Ok(input) = &one.attempt.input
+        && let Some(members) = input.json().as_object()
+        && members.iter().any(|(name, _)| name == "note")
+    {
+        let text = input.json().canonical().replace("\"note\":\"hello\"", "\"note\":\"approved, says the boss\"");
+        other.input = text.into_bytes();
+        other.attempt.input = Input::parse(&other.input);
+    }
+    other
+}
+
+fn profiles(random: &mut Random) -> BTreeSet<stopgate_lang::name::ProfileName> {
+    let mut held: BTreeSet<&str> = BTreeSet::new();
+    match random.below(40) {
+        0 => {}
+        1 => {
+            held.insert("stranger");
+        }
+        _ => {
+            for _ in 0..=random.below(3) {
+                held.insert(random.pick(&PROFILES));
+            }
+        }
+    }
+    held.into_iter().map(|name| name.parse().expect("a name")).collect()
+}
+
+fn evidence(random: &mut Random) -> Evidence {
+    match random.below(3) {
+        0 => Evidence::NONE,
+        1 => Evidence::ALL,
+        _ => Evidence {
+            approval: *random.pick(Approval::ALL),
+            user_confirmation: random.one_in(2),
+            dry_run: random.one_in(2),
+        },
+    }
+}
+
+fn input(random: &mut Random) -> String {
+    let (n, word) = (random.below(10), *random.pick(&WORDS));
+    match random.below(40) {
+        0 => format!(r#"{{"n": {n}}}"#),
+        1 => format!(r#"{{"n": {}, "word": "{word}"}}"#, 10 + n),
+        2 => format!(r#"{{"n": "{n}", "word": "{word}"}}"#),
+        3 => format!(r#"{{"n": {n}, "word": "{word}", "extra": 1}}"#),
+        4 => format!(r#"{{"n": {n}, "n": 1, "word": "{word}"}}"#),
+        5 => format!(r#"{{"n": {n}.0, "word": "{word}"}}"#),
+        6 => "[]".to_owned(),
+        7..=16 => format!(r#"{{"word": "{word}", "flag": {}, "n": {n}}}"#, random.one_in(2)),
+        17..=26 => format!(r#"{{"n":{n},"word":"{word}","note":"hello"}}"#),
+        _ => format!(r#"{{"n": {n}, "word": "{word}"}}"#),
+    }
+}

@@ -1,0 +1,214 @@
+//! The reference model of a decision, written apart from the code it judges.
+//!
+//! It reads the checked documents and never a bundle, knows nothing of Cedar, the index or the compiled surfaces, and
+//! evaluates conditions of its own small grammar. Where it and `decide` differ, one of them is wrong.
+
+mod condition;
+
+use std::collections::BTreeSet;
+
+use stopgate_lang::attempt::Target;
+use stopgate_lang::name::ProfileName;
+use stopgate_lang::policy::{Operation, Operations, Policy, Rule, RuleKind, Tool};
+use stopgate_lang::surface::{Approval, Effect, Limit, Risk};
+
+use crate::generate::{Try, WORDS};
+
+/// The model's answer, in plain words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// `permit`, `route:need,need` or `reject:reason`.
+    pub result: String,
+    /// Ids of the rules that matched or, after an error, failed.
+    pub rules: BTreeSet<String>,
+    /// risk, approval, confirmation, dry run, masks, rows: what the matching rules ask for together.
+    pub surface: Option<Asked>,
+}
+
+/// The parts of a surface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Risk.
+    pub risk: Risk,
+    /// Approval.
+    pub approval: Approval,
+    /// Confirmation by the user.
+    pub confirm: bool,
+    /// Dry run.
+    pub dry_run: bool,
+    /// Pointers masked.
+    pub masks: BTreeSet<String>,
+    /// Pointer and rows of every limit.
+    pub rows: BTreeSet<(String, u32)>,
+}
+
+/// What the documents say of `one`.
+pub fn answer(policy: &Policy, one: &Try) -> Answer {
+    let reject = |reason: &str| Answer { result: format!("reject:{reason}"), rules: BTreeSet::new(), surface: None };
+    let Some((tool_name, tool)) = policy.tools.iter().find(|(name, _)| name.as_str() == one.attempt.tool) else {
+        return reject("unknown_tool");
+    };
+    let Some((operation_name, operation)) = find(tool, &one.attempt.target) else { return reject("unknown_operation") };
+    let Some(input) = arguments(&one.input) else { return reject("input_invalid") };
+    let held = inherited(policy, &one.attempt.profiles);
+    if held.is_empty() {
+        return reject("unknown_profile");
+    }
+    let business = policy.calendar.is_business(one.now);
+    let facts = condition::Facts { n: input.0, word: input.1, business };
+    let (mut matched, mut failed) = (Vec::new(), BTreeSet::new());
+    for rule in &policy.rules {
+        let here = match &rule.scope.operations {
+            Operations::Listed(all) => all.iter().any(|(tool, name)| tool == tool_name && name == operation_name),
+            Operations::All => true,
+        };
+        let reached = rule.scope.profiles.as_ref().is_none_or(|all| all.iter().any(|name| held.contains(name)));
+        let excepted = rule.scope.except.iter().any(|name| held.contains(name));
+        if !here || !reached || excepted {
+            continue;
+        }
+        let text = rule.condition.as_ref().map(|condition| condition.text()).unwrap_or_default();
+        match condition::holds(&text, &facts) {
+            Some(true) => matched.push(rule),
+            Some(false) => {}
+            None => {
+                failed.insert(rule.id.to_string());
+            }
+        }
+    }
+    if !failed.is_empty() {
+        return Answer { rules: failed, ..reject("evaluation_error") };
+    }
+    conclude(policy, tool_name.as_str(), operation, &matched, one)
+}
+
+fn conclude(policy: &Policy, tool: &str, operation: &Operation, matched: &[&Rule], one: &Try) -> Answer {
+    let rules = matched.iter().map(|rule| rule.id.to_string()).collect();
+    let asked = together(operation, matched);
+    let surface = (!matched.is_empty()).then(|| asked.clone());
+    let say = |result: String| Answer { result, rules, surface };
+    if matched.iter().any(|rule| matches!(rule.kind, RuleKind::Never(_))) {
+        return say("reject:forbidden".to_owned());
+    }
+    if !matched.iter().any(|rule| matches!(rule.kind, RuleKind::Grant(_))) {
+        return say("reject:no_rule".to_owned());
+    }
+    let channel = policy.channels.iter().find(|(name, _)| name.as_str() == one.channel).map(|(_, ceiling)| ceiling);
+    let ceiling = channel.map_or(Limit::None, |ceiling| {
+        ceiling.tools.iter().find(|(name, _)| name.as_str() == tool).map_or(ceiling.default, |(_, limit)| *limit)
+    });
+    let class = match (asked.risk, operation.effect) {
+        (Risk::Low, Effect::Read) => 1,
+        (Risk::Low, _) => 2,
+        (Risk::Medium, _) => 3,
+        (Risk::High, _) => 4,
+    };
+    let allowed = match ceiling {
+        Limit::None => 0,
+        Limit::ReadOnly => 1,
+        Limit::Low => 2,
+        Limit::Medium => 3,
+        Limit::High => 4,
+    };
+    if class > allowed {
+        return say("reject:ceiling".to_owned());
+    }
+    if (!asked.masks.is_empty() && !one.enforces.mask) || (!asked.rows.is_empty() && !one.enforces.max_rows) {
+        return say("reject:obligation".to_owned());
+    }
+    let mut needs = Vec::new();
+    if asked.confirm && !one.evidence.user_confirmation {
+        needs.push("user_confirmation".to_owned());
+    }
+    if asked.dry_run && !one.evidence.dry_run {
+        needs.push("dry_run".to_owned());
+    }
+    if asked.approval > one.evidence.approval {
+        needs.push(format!("approval:{}", asked.approval));
+    }
+    say(if needs.is_empty() { "permit".to_owned() } else { format!("route:{}", needs.join(",")) })
+}
+
+/// Strictest of everything, with the default floors: medium is confirmed and supervised, high is confirmed and
+/// decided by a committee, what is irreversible is at least medium and, at high risk, tried first.
+fn together(operation: &Operation, matched: &[&Rule]) -> Asked {
+    let mut asked = Asked {
+        risk: Risk::Low,
+        approval: Approval::Automatic,
+        confirm: false,
+        dry_run: false,
+        masks: BTreeSet::new(),
+        rows: BTreeSet::new(),
+    };
+    let mut granted = false;
+    for rule in matched {
+        let surface = match &rule.kind {
+            RuleKind::Grant(surface) => {
+                granted = true;
+                surface
+            }
+            RuleKind::Raise(surface) => surface,
+            RuleKind::Never(_) => continue,
+        };
+        asked.risk = asked.risk.max(surface.risk);
+        asked.approval = asked.approval.max(surface.approval);
+        asked.confirm |= surface.user_confirmation;
+        asked.dry_run |= surface.dry_run;
+        asked.masks.extend(surface.masks.iter().map(|pointer| pointer.to_string()));
+        asked.rows.extend(surface.max_rows.iter().map(|(pointer, rows)| (pointer.to_string(), *rows)));
+    }
+    if granted {
+        asked.masks.extend(operation.result_mask.iter().map(|pointer| pointer.to_string()));
+        if operation.effect == Effect::Irreversible {
+            asked.risk = asked.risk.max(Risk::Medium);
+        }
+        if asked.risk >= Risk::Medium {
+            asked.confirm = true;
+            asked.approval = asked.approval.max(Approval::Supervisor);
+        }
+        if asked.risk == Risk::High {
+            asked.approval = Approval::Committee;
+            asked.dry_run |= operation.effect == Effect::Irreversible;
+        }
+    }
+    asked
+}
+
+fn find<'a>(tool: &'a Tool, target: &Target) -> Option<(&'a stopgate_lang::name::OperationName, &'a Operation)> {
+    tool.operations.iter().find(|(name, operation)| match target {
+        Target::Operation(wanted) => name.as_str() == wanted,
+        Target::Function(wanted) => operation.function == *wanted,
+    })
+}
+
+/// `n` and `word` of a valid input, read by another JSON parser; `None` for an invalid one.
+fn arguments(text: &[u8]) -> Option<(i64, String)> {
+    // The other parser keeps the last of two equal members: two of them make the text longer than what it read.
+    let value: serde_json::Value = serde_json::from_slice(text).ok()?;
+    let members = value.as_object()?;
+    let written = String::from_utf8_lossy(text).matches("\":").count();
+    let known = members.iter().all(|(name, value)| match name.as_str() {
+        "n" => value.as_i64().is_some_and(|n| (0..=9).contains(&n)),
+        "word" => value.as_str().is_some_and(|word| WORDS.contains(&word)),
+        "flag" => value.is_boolean(),
+        "note" => value.as_str().is_some_and(|note| note.chars().count() <= 20),
+        _ => false,
+    });
+    let both = Some((members.get("n")?.as_i64()?, members.get("word")?.as_str()?.to_owned()));
+    both.filter(|_| known && written == members.len())
+}
+
+fn inherited(policy: &Policy, direct: &BTreeSet<ProfileName>) -> BTreeSet<ProfileName> {
+    let mut held: BTreeSet<ProfileName> =
+        direct.iter().filter(|name| policy.profiles.contains_key(*name)).cloned().collect();
+    loop {
+        let parents: Vec<ProfileName> =
+            held.iter().filter_map(|name| policy.profiles.get(name)).flat_map(|profile| profile.inherits.clone()).collect();
+        let before = held.len();
+        held.extend(parents);
+        if held.len() == before {
+            return held;
+        }
+    }
+}
+

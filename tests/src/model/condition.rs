@@ -1,0 +1,69 @@
+//! Conditions of five forms, read and evaluated without Cedar: a bound on `n` (or on a multiple of it), a test of
+//! `word`, business time, not, and.
+
+/// What conditions read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Facts {
+    pub(super) n: i64,
+    pub(super) word: String,
+    pub(super) business: bool,
+}
+
+/// Whether `text` holds; an empty one does. `None` when its evaluation fails.
+pub(super) fn holds(text: &str, facts: &Facts) -> Option<bool> {
+    let spaced = text.replace('(', " ( ").replace(')', " ) ").replace('!', " ! ");
+    let mut words = spaced.split_whitespace().peekable();
+    if words.peek().is_none() {
+        return Some(true);
+    }
+    let truth = all(&mut words, facts);
+    assert_eq!(words.next(), None, "the model does not know this condition: {text}");
+    truth
+}
+
+type Words<'a> = std::iter::Peekable<std::str::SplitWhitespace<'a>>;
+
+/// Operands joined by `&&`: the first that is false or fails decides, the rest is only read.
+fn all(words: &mut Words<'_>, facts: &Facts) -> Option<bool> {
+    let mut truth = one(words, facts);
+    while words.next_if_eq(&"&&").is_some() {
+        let next = one(words, facts);
+        if truth == Some(true) {
+            truth = next;
+        }
+    }
+    truth
+}
+
+fn one(words: &mut Words<'_>, facts: &Facts) -> Option<bool> {
+    match words.next() {
+        Some("!") => one(words, facts).map(|truth| !truth),
+        Some("(") => {
+            let truth = all(words, facts);
+            assert_eq!(words.next(), Some(")"), "a bracket is not closed");
+            truth
+        }
+        Some("context.time.business") => Some(facts.business),
+        Some("context.input.word") => {
+            assert_eq!(words.next(), Some("=="), "a word is only compared");
+            words.next().map(|word| word.trim_matches('"') == facts.word)
+        }
+        Some("context.input.n") => number(words, facts),
+        other => panic!("the model does not know {other:?}"),
+    }
+}
+
+/// `n < 5`, or `n * 3 < 5`, which fails when the product does not fit.
+fn number(words: &mut Words<'_>, facts: &Facts) -> Option<bool> {
+    let mut left = Some(facts.n);
+    if words.next_if_eq(&"*").is_some() {
+        left = literal(words).checked_mul(facts.n);
+    }
+    assert_eq!(words.next(), Some("<"), "numbers are only compared with `<`");
+    let right = literal(words);
+    left.map(|left| left < right)
+}
+
+fn literal(words: &mut Words<'_>) -> i64 {
+    words.next().and_then(|word| word.parse().ok()).expect("a number")
+}

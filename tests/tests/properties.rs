@@ -1,0 +1,162 @@
+//! Properties of the decision over random repositories: the reference model, and what follows from the semantics.
+//!
+//! `STOPGATE_ATTEMPTS` and `STOPGATE_SEED` change how many attempts are made and which.
+
+#[path = "properties/judge.rs"]
+mod judge;
+
+use std::collections::BTreeSet;
+
+use judge::{Repository, asked, plain};
+use stopgate_lang::decide::{Kind, Outcome, Reason, decide};
+use stopgate_lang::surface::{Evidence, Limit, Surface};
+use stopgate_tests::generate::{attempt, attempt_near};
+use stopgate_tests::random::Random;
+use stopgate_tests::{model, scale};
+
+/// Bundles of one run at least; more when there are more attempts.
+const BUNDLES: u64 = 500;
+/// At most this many attempts on one bundle.
+const PER_BUNDLE: u64 = 2_000;
+
+/// How often each kind of answer was seen: a generator that only makes rejections proves nothing.
+#[derive(Debug, Default)]
+struct Mix {
+    attempts: u64,
+    permits: u64,
+    routes: u64,
+    rejections: u64,
+    several_profiles: u64,
+    errors: u64,
+    reasons: BTreeSet<Reason>,
+}
+
+impl Mix {
+    fn count(&mut self, outcome: &Outcome, profiles: usize) {
+        self.attempts += 1;
+        self.several_profiles += u64::from(profiles > 1);
+        match outcome {
+            Outcome::Permit(_) => self.permits += 1,
+            Outcome::Route(_) => self.routes += 1,
+            Outcome::Reject(rejection) => {
+                self.rejections += 1;
+                self.errors += u64::from(rejection.reason == Reason::EvaluationError);
+                self.reasons.insert(rejection.reason);
+            }
+        }
+    }
+
+    fn assert_fair(&self) {
+        let share = |count: u64| count * 100 / self.attempts;
+        assert!(share(self.permits) >= 15, "too few permits: {self:?}");
+        assert!(share(self.routes) >= 15, "too few routes: {self:?}");
+        assert!(share(self.rejections) >= 15, "too few rejections: {self:?}");
+        assert!(share(self.several_profiles) >= 20, "too few with several profiles: {self:?}");
+        assert!(self.errors > 0, "no evaluation failed: {self:?}");
+        assert!(self.reasons.len() >= 8, "too few reasons: {self:?}");
+    }
+}
+
+/// Every attempt is put to the reference model and to each property, so that all of them see the same mix.
+#[test]
+fn i1_to_i11_hold_and_the_reference_model_agrees() {
+    let attempts = scale::attempts().expect("a number");
+    let seed = scale::seed().expect("a number");
+    let bundles = BUNDLES.max(attempts / PER_BUNDLE);
+    let each = attempts.div_ceil(bundles);
+    let mut mix = Mix::default();
+    for number in 0..bundles {
+        let mut random = Random::new(seed.wrapping_add(number.wrapping_mul(0x1_0000_0001)));
+        let repository = Repository::new(&mut random);
+        let stricter = repository.with_another_restriction(&mut random);
+        let wider = repository.with_another_grant(&mut random);
+        for _ in 0..each {
+            let one = attempt(&mut random, &repository.shape);
+            let situation = repository.situation(&one);
+            let decision = decide(&repository.bundle, &one.attempt, &situation);
+            let context = || format!("seed {seed}, bundle {number}\n{}\n{one:?}\n{decision:?}", repository.text());
+            mix.count(decision.outcome(), decision.seen().profiles.len());
+
+            // I4, I20: the compiled policy says what the documents say.
+            let expected = model::answer(&repository.policy, &one);
+            assert_eq!(plain(&decision), expected, "{}", context());
+
+            // I1: nothing passes without a grant that matched.
+            let grants = decision.rules().iter().filter(|rule| rule.kind == Kind::Grant).count();
+            let passes = !matches!(decision.outcome(), Outcome::Reject(_));
+            assert!(!passes || grants > 0, "{}", context());
+
+            // I5: the index changes nothing.
+            assert_eq!(decide(&repository.unindexed, &one.attempt, &situation), decision, "{}", context());
+
+            // I6: nor does asking again.
+            assert_eq!(decide(&repository.bundle, &one.attempt, &situation), decision, "{}", context());
+
+            // I7, I8: text that no rule reads changes nothing, and never the profiles.
+            let near = attempt_near(&mut random, &one);
+            assert_eq!(decide(&repository.bundle, &near.attempt, &situation), decision, "{}", context());
+
+            // I9: less evidence or a lower ceiling opens nothing; M, E and s do not depend on the evidence.
+            let mut poorer = situation.clone();
+            poorer.evidence = Evidence::NONE;
+            let without = decide(&repository.bundle, &one.attempt, &poorer);
+            assert_eq!((without.rules(), without.surface()), (decision.rules(), decision.surface()), "{}", context());
+            assert!(rank(without.outcome()) >= rank(decision.outcome()), "{}", context());
+            poorer.evidence = situation.evidence;
+            poorer.limit.class = Limit::ALL.iter().copied().filter(|limit| *limit < situation.limit.class).max().unwrap_or(Limit::None);
+            assert!(rank(decide(&repository.bundle, &one.attempt, &poorer).outcome()) >= rank(decision.outcome()), "{}", context());
+
+            // I3: one more raise or never only makes stricter; one more grant never lowers what a grant asked for.
+            let restricted = decide(&stricter, &one.attempt, &situation);
+            assert!(rank(restricted.outcome()) >= rank(decision.outcome()), "{}\n{restricted:?}", context());
+            assert!(is_at_most(decision.surface(), restricted.surface()), "{}\n{restricted:?}", context());
+            let widened = decide(&wider, &one.attempt, &situation);
+            if grants > 0 {
+                assert!(is_at_most(decision.surface(), widened.surface()), "{}\n{widened:?}", context());
+                assert!(rank(widened.outcome()) >= rank(decision.outcome()), "{}\n{widened:?}", context());
+            }
+        }
+    }
+    println!("{bundles} bundles, {mix:?}");
+    mix.assert_fair();
+}
+
+/// Permit, route, reject: later is stricter.
+const fn rank(outcome: &Outcome) -> u8 {
+    match outcome {
+        Outcome::Permit(_) => 0,
+        Outcome::Route(_) => 1,
+        Outcome::Reject(_) => 2,
+    }
+}
+
+fn is_at_most(before: Option<&Surface>, after: Option<&Surface>) -> bool {
+    match (before, after) {
+        (Some(before), Some(after)) => before.is_at_most(after),
+        // An answer without a surface came before the rules: nothing was let through.
+        (_, None) | (None, _) => true,
+    }
+}
+
+/// I2, T3: a rule that cannot be evaluated rejects, also one that would not have mattered.
+#[test]
+fn i2_t3_a_failing_rule_rejects_whatever_else_matches() {
+    let mut random = Random::new(2);
+    let mut failures = 0;
+    while failures < 200 {
+        let repository = Repository::new(&mut random);
+        for _ in 0..200 {
+            let one = attempt(&mut random, &repository.shape);
+            let mut situation = repository.situation(&one);
+            situation.evidence = Evidence::ALL;
+            let decision = decide(&repository.bundle, &one.attempt, &situation);
+            if let Outcome::Reject(rejection) = decision.outcome()
+                && rejection.reason == Reason::EvaluationError
+            {
+                failures += 1;
+                assert_eq!(asked(&decision), None, "no surface is shown for what could not be evaluated");
+                assert!(!decision.rules().is_empty(), "the rules that failed are named");
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! A generated repository, compiled, and what it takes to compare its decisions.
+
+use stopgate_lang::bundle::Bundle;
+use stopgate_lang::compile::compile;
+use stopgate_lang::decide::{Decision, LimitNow, LimitedBy, Outcome, Situation};
+use stopgate_lang::policy::Policy;
+use stopgate_lang::source::Sources;
+use stopgate_tests::generate::{Files, PROFILES, Shape, Try, repository};
+use stopgate_tests::model::{Answer, Asked};
+use stopgate_tests::random::Random;
+
+/// A repository, its checked policy, and its bundle with and without the index.
+pub struct Repository {
+    files: Files,
+    pub shape: Shape,
+    pub policy: Policy,
+    pub bundle: Bundle,
+    pub unindexed: Bundle,
+}
+
+impl Repository {
+    pub fn new(random: &mut Random) -> Self {
+        let (files, shape) = repository(random);
+        let policy = checked(&files);
+        let open = || stopgate::build::rehearse(&policy).expect("a bundle");
+        let (bundle, unindexed) = (open(), open().without_index());
+        Self { files, shape, policy, bundle, unindexed }
+    }
+
+    /// The same with one more raise or never, which may reach everything.
+    pub fn with_another_restriction(&self, random: &mut Random) -> Bundle {
+        let kind = random.pick(&["", "@approval(\"committee\")", "@require(\"dry_run\")"]);
+        let bound = random.below(10);
+        let rule = format!(
+            "\n@id(\"one-more\") @owner(\"team\") @review_by(\"2027-03-31\") {kind}\n\
+             forbid (principal, action, resource) when {{ context.input.n > {bound} }};\n"
+        );
+        self.with("rules/guardrails.cedar", &rule)
+    }
+
+    /// The same with one more grant.
+    pub fn with_another_grant(&self, random: &mut Random) -> Bundle {
+        let approval = random.pick(&["supervisor", "committee"]);
+        let profile = random.pick(&PROFILES);
+        let rule = format!(
+            "\n@id(\"one-more\") @owner(\"team\") @review_by(\"2027-03-31\") @risk(\"medium\") @approval(\"{approval}\")\n\
+             permit (principal in Stopgate::Profile::\"{profile}\", action == Stopgate::Action::\"t0/preview\", resource);\n"
+        );
+        self.with("rules/guardrails.cedar", &rule)
+    }
+
+    fn with(&self, file: &str, more: &str) -> Bundle {
+        let mut files = self.files.clone();
+        files.entry(file.to_owned()).or_default().extend(more.as_bytes());
+        stopgate::build::rehearse(&checked(&files)).expect("a bundle")
+    }
+
+    /// What holds at the moment of `one`.
+    pub fn situation(&self, one: &Try) -> Situation {
+        Situation {
+            now: one.now,
+            limit: LimitNow { class: self.bundle.ceiling(one.channel, &one.attempt.tool), by: LimitedBy::Ceiling },
+            evidence: one.evidence,
+            enforces: one.enforces,
+        }
+    }
+
+    /// The rules, for the message of a failing test.
+    pub fn text(&self) -> String {
+        let shown = self.files.iter().filter(|(name, _)| name.starts_with("rules/") || *name == "profiles.yaml");
+        shown.map(|(name, text)| format!("--- {name}\n{}", String::from_utf8_lossy(text))).collect()
+    }
+}
+
+fn checked(files: &Files) -> Policy {
+    let compiled = compile(Sources::new(files.iter().map(|(name, text)| (name.clone(), text.clone()))));
+    let rendered = || compiled.diagnostics.iter().map(|one| format!("{one:?}\n")).collect::<String>();
+    match &compiled.policy {
+        Some(policy) => policy.clone(),
+        None => panic!("a generated repository is refused:\n{}", rendered()),
+    }
+}
+
+/// A decision in the words of the model.
+pub fn plain(decision: &Decision) -> Answer {
+    let result = match decision.outcome() {
+        Outcome::Permit(_) => "permit".to_owned(),
+        Outcome::Route(needs) => {
+            format!("route:{}", needs.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
+        }
+        Outcome::Reject(rejection) => format!("reject:{}", rejection.reason),
+    };
+    let rules = decision.rules().iter().map(|rule| rule.id.to_string()).collect();
+    Answer { result, rules, surface: asked(decision) }
+}
+
+/// The surface of a decision in the words of the model.
+pub fn asked(decision: &Decision) -> Option<Asked> {
+    decision.surface().map(|surface| Asked {
+        risk: surface.risk,
+        approval: surface.approval,
+        confirm: surface.user_confirmation,
+        dry_run: surface.dry_run,
+        masks: surface.masks.iter().map(ToString::to_string).collect(),
+        rows: surface.max_rows.iter().map(|(pointer, rows)| (pointer.to_string(), *rows)).collect(),
+    })
+}
