@@ -2,12 +2,22 @@
 //!
 //! Every command takes `--format` and `-q`/`-v`, asks nothing, and ends with one of the codes in [`exit`].
 
+mod build;
+mod check;
 mod console;
 pub mod exit;
+mod explain;
 mod init;
 mod keygen;
+mod lock;
+mod log;
+mod matrix;
+mod output;
+mod repository;
+mod root;
+mod test;
+mod verify;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -41,7 +51,16 @@ Exit codes: 0 fine, 1 the tool failed, 2 usage, 3 policy invalid, 4 a policy tes
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Args),
+    Lock(lock::Args),
+    Check(check::Args),
+    Test(test::Args),
+    Explain(explain::Args),
+    Matrix(matrix::Args),
     Keygen(keygen::Args),
+    Root(root::Args),
+    Build(build::Args),
+    Verify(verify::Args),
+    Log(log::Args),
 }
 
 impl Command {
@@ -49,17 +68,18 @@ impl Command {
     fn run(&self, console: &Console) -> (&'static str, Format, Result<Answer, Failure>) {
         match self {
             Self::Init(args) => ("init", args.format, init::run(args)),
+            Self::Lock(args) => ("lock", args.format, lock::run(args, console)),
+            Self::Check(args) => ("check", args.format, check::run(args, console)),
+            Self::Test(args) => ("test", args.format(), test::run(args, console)),
+            Self::Explain(args) => ("explain", args.format, explain::run(args, console)),
+            Self::Matrix(args) => ("matrix", args.format(), matrix::run(args, console)),
             Self::Keygen(args) => ("keygen", args.format, keygen::run(args)),
+            Self::Root(args) => ("root", args.format, root::run(args)),
+            Self::Build(args) => ("build", args.format, build::run(args, console)),
+            Self::Verify(args) => ("verify", args.format, verify::run(args)),
+            Self::Log(args) => ("log verify", args.format(), log::run(args)),
         }
     }
-}
-
-/// The policy repository a command works on.
-#[derive(Debug, clap::Args)]
-struct Repository {
-    /// Folder with stopgate.yaml
-    #[arg(value_name = "DIR", default_value = ".")]
-    dir: PathBuf,
 }
 
 /// Runs the command line of this process.

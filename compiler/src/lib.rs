@@ -4,14 +4,17 @@
 //! turns them into text, JSON and exit codes. What is tested or explained is always a bundle opened as the sidecar
 //! opens it, never the documents themselves.
 
-pub mod cli;
 pub mod build;
+pub mod check;
+pub mod cli;
 pub mod explain;
 pub mod glob;
 pub mod init;
 pub mod key;
 pub mod lock;
+pub mod log;
 pub mod matrix;
+mod report;
 pub mod root;
 pub mod test;
 pub mod workspace;

@@ -117,8 +117,8 @@ pub enum Cause {
     Unlockable(#[source] LockError),
 }
 
-/// Asks the server of `spec` what it offers. Blocks for at most about `timeout`; the server and everything in its
-/// process group have ended when this returns.
+/// Asks the server of `spec` what it offers. Blocks for at most about `timeout`; when this returns the server
+/// has ended and was reaped, and whatever else was in its process group was killed.
 ///
 /// # Errors
 /// [`FetchError`] when the server does not start, does not answer in time, or answers nonsense.
@@ -197,20 +197,12 @@ fn ask(
     let server = started.map_err(|cause| fail(cause, String::new()))?;
     let answer = protocol::offer(&server, era);
     let end = server.stop();
+    let redact = |text: &str| environment.redact(text, &spec.env);
     answer.map_err(|trouble| {
-        let cause = match trouble.into_cause(end.status, timeout) {
-            Cause::Refused {
-                method,
-                code,
-                message,
-            } => Cause::Refused {
-                method,
-                code,
-                message: environment.redact(&message, &spec.env),
-            },
-            cause => cause,
-        };
-        fail(cause, environment.redact(&end.stderr, &spec.env))
+        fail(
+            trouble.into_cause(end.status, timeout, redact),
+            redact(&end.stderr),
+        )
     })
 }
 

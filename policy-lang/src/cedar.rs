@@ -19,9 +19,9 @@ use std::ops::Range;
 pub use condition::{Condition, Conjunct};
 pub use form::FormError;
 pub(crate) use form::{ANYWHERE, match_form, slices};
-pub(crate) use index::Index;
-pub(crate) use request::{PreparedSchema, RequestParts};
-pub(crate) use schema::runtime_schema;
+pub(crate) use index::{Index, Places, ProfileAt};
+pub(crate) use request::{Holder, PreparedSchema, RequestParts};
+pub(crate) use schema::{ReadsNow, runtime_schema};
 pub use validate::validate;
 
 /// A mistake in a Cedar text, with its place in the text that was handed in.

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 
 use crate::cedar;
 use crate::diagnostic::{Diagnostics, cedar as facts};
+use crate::document::condition::Place;
 use crate::name::ToolName;
 use crate::policy::{Ceiling, Policy, Rule};
 use crate::source::SourceMap;
@@ -120,7 +121,7 @@ fn assemble(
 ) -> Option<Policy> {
     let workspace = repository.workspace.as_ref()?;
     let mut channels = BTreeMap::new();
-    for (name, channel) in &workspace.channels {
+    for (name, channel) in &workspace.channels.entries {
         let Some(channel) = channel else { continue };
         let mut tools = BTreeMap::new();
         for (tool, limit) in &channel.tools {
@@ -130,7 +131,11 @@ fn assemble(
         }
         channels.insert(name.value.clone(), Ceiling { default: channel.ceiling, tools });
     }
-    let mut rules: Vec<Rule> = drafts.iter().map(|draft| draft.rule.clone()).collect();
+    // Cedar would say of an operation whose tool is broken that there is none.
+    let whole = repository.is_whole(&tools);
+    let in_cedar_file = |draft: &Draft| matches!(draft.place, Some(Place::File { .. }));
+    let usable = drafts.iter().filter(|draft| whole || !in_cedar_file(draft));
+    let mut rules: Vec<Rule> = usable.map(|draft| draft.rule.clone()).collect();
     rules.sort_by(|a, b| a.id.cmp(&b.id));
     Some(Policy {
         organisation: workspace.organisation.clone()?,

@@ -12,8 +12,8 @@ use jiff::Timestamp;
 pub use outcome::{Decision, Kind, MatchedRule, Outcome, Permit, Reason, Rejection, Seen};
 
 use crate::attempt::{Attempt, Input, MAX_PROFILES, Target};
-use crate::bundle::{Bundle, LoadedOperation, LoadedTool};
-use crate::cedar::{Condition, RequestParts, match_form};
+use crate::bundle::{Bundle, LoadedOperation, LoadedProfile, LoadedTool};
+use crate::cedar::{Condition, Holder, ProfileAt, RequestParts, match_form};
 use crate::name::{OperationName, ProfileName, ToolName};
 use crate::policy::{Policy, Rule};
 use crate::surface::{Enforces, Evidence, Limit, Surface};
@@ -79,10 +79,16 @@ fn answer(
     decision: &mut Decision,
 ) -> Result<Outcome, Rejection> {
     let request = known(bundle, attempt, situation, decision)?;
-    let prepared = bundle.schema().prepare(request.parts).ok_or_else(|| {
-        Rejection::new(Reason::InputInvalid, "the request does not fit the types of the operation")
-    })?;
-    let matches = bundle.index().matches(&prepared, &request.operation.action, &request.profiles);
+    let joined;
+    let holder = match request.direct.as_slice() {
+        [only] => &only.alone,
+        _ => {
+            joined = joint_holder(bundle, &request.closure)?;
+            &joined
+        }
+    };
+    let prepared = bundle.schema().prepare(request.parts, holder).ok_or_else(misfit)?;
+    let matches = bundle.index().matches(&prepared, request.at, &request.closure);
 
     if !matches.failed.is_empty() {
         decision.rules = matches.failed.iter().filter_map(|at| bundle.rule(*at)).map(|rule| rule.reference.clone()).collect();
@@ -132,8 +138,21 @@ fn answer(
 struct Known<'a> {
     operation: &'a LoadedOperation,
     at: u32,
-    profiles: Vec<cedar_policy::EntityUid>,
+    /// Profiles that the subject holds itself.
+    direct: Vec<&'a LoadedProfile>,
+    /// Places of these and of all they inherit, in order.
+    closure: Vec<ProfileAt>,
     parts: RequestParts<'a>,
+}
+
+/// The store for somebody who holds several profiles.
+fn joint_holder(bundle: &Bundle, closure: &[ProfileAt]) -> Result<Holder, Rejection> {
+    let entities = closure.iter().filter_map(|at| bundle.profile(*at)).map(|profile| profile.entity.clone());
+    bundle.schema().holder(entities).ok_or_else(misfit)
+}
+
+fn misfit() -> Rejection {
+    Rejection::new(Reason::InputInvalid, "the request does not fit the types of the operation")
 }
 
 /// A rule that would have matched but for one part of its condition.
@@ -151,7 +170,8 @@ pub struct NearMiss {
 pub fn near_misses(bundle: &Bundle, policy: &Policy, attempt: &Attempt, situation: &Situation) -> Vec<NearMiss> {
     let mut decision = Decision::undecided();
     let Ok(request) = known(bundle, attempt, situation, &mut decision) else { return Vec::new() };
-    let Some(prepared) = bundle.schema().prepare(request.parts) else { return Vec::new() };
+    let Ok(holder) = joint_holder(bundle, &request.closure) else { return Vec::new() };
+    let Some(prepared) = bundle.schema().prepare(request.parts, &holder) else { return Vec::new() };
     let Seen { tool: Some(tool), operation: Some(operation), profiles, .. } = decision.seen else { return Vec::new() };
     let reaches = |rule: &&Rule| {
         let scope = &rule.scope;
@@ -199,24 +219,21 @@ fn known<'a>(
         ));
     }
     let input = input(bundle, operation, attempt)?;
-    let closure = profiles(bundle, &attempt.profiles)?;
-    decision.see_profiles(&closure);
+    let (direct, closure) = profiles(bundle, &attempt.profiles)?;
+    decision.seen.profiles = closure.iter().filter_map(|at| bundle.profile(*at)).map(|one| one.name.clone()).collect();
     let business = bundle.calendar().is_business(situation.now);
-    decision.see_business(business);
-    let profiles: Vec<_> = closure.iter().filter_map(|name| bundle.profile_entity(name)).cloned().collect();
-    let user = format!("{}|{}", attempt.subject.issuer, attempt.subject.id);
+    decision.seen.business = Some(business);
     let parts = RequestParts {
-        user,
-        profiles: profiles.iter().cloned().collect(),
         action: &operation.action,
         tool: &tool.entity,
         input_type: &operation.input,
         input: input.json(),
         now: situation.now,
+        reads_now: operation.reads_now,
         business,
         agent: &attempt.agent,
     };
-    Ok(Known { operation, at, profiles, parts })
+    Ok(Known { operation, at, direct, closure, parts })
 }
 
 /// The operation that the target names or the function stands for.
@@ -246,8 +263,15 @@ fn input<'a>(bundle: &Bundle, operation: &LoadedOperation, attempt: &'a Attempt)
     Ok(input)
 }
 
-fn profiles(bundle: &Bundle, direct: &BTreeSet<ProfileName>) -> Result<BTreeSet<ProfileName>, Rejection> {
-    let closure = bundle.closure(direct);
+/// The profiles of `direct` that the policy knows, and the places of these and of all they inherit.
+fn profiles<'a>(
+    bundle: &'a Bundle,
+    direct: &BTreeSet<ProfileName>,
+) -> Result<(Vec<&'a LoadedProfile>, Vec<ProfileAt>), Rejection> {
+    let direct: Vec<&LoadedProfile> = direct.iter().filter_map(|name| bundle.profile_named(name)).collect();
+    let mut closure: Vec<ProfileAt> = direct.iter().flat_map(|profile| &profile.closure).copied().collect();
+    closure.sort_unstable();
+    closure.dedup();
     if closure.is_empty() {
         return Err(Rejection::new(Reason::UnknownProfile, "the subject holds no profile that the policy knows"));
     }
@@ -255,7 +279,7 @@ fn profiles(bundle: &Bundle, direct: &BTreeSet<ProfileName>) -> Result<BTreeSet<
         let message = format!("the subject holds {} profiles, more than the {MAX_PROFILES} accepted", closure.len());
         return Err(Rejection::new(Reason::UnknownProfile, message));
     }
-    Ok(closure)
+    Ok((direct, closure))
 }
 
 impl Decision {
@@ -263,13 +287,5 @@ impl Decision {
         self.seen.tool = Some(tool.clone());
         self.seen.operation = Some(name.clone());
         self.seen.definition = Some(operation.definition);
-    }
-
-    fn see_profiles(&mut self, closure: &BTreeSet<ProfileName>) {
-        self.seen.profiles = closure.iter().cloned().collect();
-    }
-
-    fn see_business(&mut self, business: bool) {
-        self.seen.business = Some(business);
     }
 }

@@ -3,6 +3,7 @@
 use stopgate_client::wire::attempt::{Subject, Target};
 use stopgate_client::wire::{AssertedSubject, Attempt, DecideRequest};
 use stopgate_client::{No, Verdict};
+use tonic::Code;
 
 /// The issuer that the reference policies name.
 pub const ISSUER: &str = "https://sso.acme.example/";
@@ -58,6 +59,11 @@ pub fn word(verdict: &Verdict) -> String {
             let name = name.strip_prefix("REJECT_REASON_").unwrap_or(name);
             format!("reject: {}", name.to_ascii_lowercase())
         }
+        // A client's deadline has two timers, the transport's and its own; which of them fires first says nothing.
+        Verdict::No(No::Status {
+            code: Code::Cancelled | Code::DeadlineExceeded,
+            ..
+        }) => No::Deadline.to_string(),
         Verdict::No(No::Status { code, .. }) => format!("{code:?}"),
         Verdict::No(no @ (No::Deadline | No::Unclear(_))) => no.to_string(),
     }

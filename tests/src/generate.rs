@@ -25,11 +25,11 @@ pub const CHANNELS: [&str; 3] = ["dev", "prod", "closed"];
 pub const WORDS: [&str; 3] = ["a", "b", "c"];
 /// The arguments of every operation.
 pub const INPUT_SCHEMA: &str = r#"{"type": "object", "properties": {
-    "n": {"type": "integer", "minimum": 0, "maximum": 9},
+    "size": {"type": "integer", "minimum": 0, "maximum": 9},
     "word": {"type": "string", "enum": ["a", "b", "c"]},
     "flag": {"type": "boolean"},
     "note": {"type": "string", "maxLength": 20}},
-    "required": ["n", "word"], "additionalProperties": false}"#;
+    "required": ["size", "word"], "additionalProperties": false}"#;
 
 /// A repository: files by path.
 pub type Files = BTreeMap<String, Vec<u8>>;
@@ -56,7 +56,7 @@ pub fn repository(random: &mut Random) -> (Files, Shape) {
     for tool in 0..=random.below(2) {
         let mut operations = BTreeMap::from([("preview".to_owned(), Effect::Read)]);
         for operation in 0..2 + random.below(3) {
-            operations.insert(format!("o{operation}"), *random.pick(Effect::ALL));
+            operations.insert(format!("o{operation}"), random.pick(Effect::ALL));
         }
         shape.tools.insert(format!("t{tool}"), operations);
     }
@@ -147,7 +147,7 @@ fn lock(tool: &str, operations: &BTreeMap<String, Effect>) -> String {
 fn samples(tool: &str, operations: &BTreeMap<String, Effect>) -> String {
     let mut text = format!("stopgate: 1\ntool: {tool}\nnow: 2026-11-24T10:00:00Z\nchannel: dev\nsamples:\n");
     for name in operations.keys() {
-        let _ = writeln!(text, "  {name}: {{n: 1, word: a}}");
+        let _ = writeln!(text, "  {name}: {{size: 1, word: a}}");
     }
     text.push_str("cases: []\n");
     text
@@ -167,7 +167,7 @@ fn rules(random: &mut Random, shape: &Shape, tool: &str, operations: &BTreeMap<S
         match random.below(10) {
             0 => text.push_str("    never: not here\n"),
             1 | 2 => {
-                let _ = writeln!(text, "    raise: {}", raise(random));
+                let _ = writeln!(text, "    raise: {}", raise(random, named.contains("preview")));
             }
             _ => grant(random, &effects.collect::<Vec<_>>(), &mut text),
         }
@@ -191,17 +191,19 @@ fn scope(random: &mut Random, shape: &Shape, text: &mut String) {
     }
 }
 
-fn raise(random: &mut Random) -> &'static str {
-    random.pick(&["{approval: supervisor}", "{approval: committee}", "{require: [dry_run]}", "{require: [user_confirmation]}"])
+/// A raise; the preview operation has no dry run of its own, so nothing may ask for one there.
+fn raise(random: &mut Random, of_preview: bool) -> &'static str {
+    let all = ["{approval: supervisor}", "{approval: committee}", "{require: [user_confirmation]}", "{require: [dry_run]}"];
+    random.pick(all.get(..all.len() - usize::from(of_preview)).unwrap_or_default())
 }
 
 /// A grant at or above its floors: stating less is refused.
 fn grant(random: &mut Random, effects: &[Effect], text: &mut String) {
-    let mut risk = *random.pick(&[Risk::Low, Risk::Low, Risk::Low, Risk::Medium, Risk::High]);
+    let mut risk = random.pick(&[Risk::Low, Risk::Low, Risk::Low, Risk::Medium, Risk::High]);
     let floor = |risk: Risk| effects.iter().map(move |effect| Floors::DEFAULT.at(risk, *effect));
     risk = floor(risk).map(|floor| floor.risk).max().unwrap_or(risk);
     let least = floor(risk).map(|floor| floor.approval).max().unwrap_or(Approval::Automatic);
-    let approval = if random.one_in(3) { *random.pick(Approval::ALL) } else { least }.max(least);
+    let approval = if random.one_in(3) { random.pick(Approval::ALL) } else { least }.max(least);
     let _ = writeln!(text, "    risk: {risk}\n    approval: {approval}");
     if random.one_in(6) {
         text.push_str("    require: [user_confirmation]\n");
@@ -216,11 +218,11 @@ fn grant(random: &mut Random, effects: &[Effect], text: &mut String) {
 fn condition(random: &mut Random, depth: u32) -> String {
     let choices = if depth == 0 { 3 } else { 6 };
     match random.below(choices) {
-        0 => format!("context.input.n < {}", 1 + random.below(9)),
+        0 => format!("context.input.size < {}", 1 + random.below(9)),
         1 => format!("context.input.word == \"{}\"", random.pick(&WORDS)),
         2 => "context.time.business".to_owned(),
         3 => format!("!({})", condition(random, depth.saturating_sub(1))),
-        _ if random.one_in(12) => "context.input.n * 4611686018427387904 < 5".to_owned(),
+        _ if random.one_in(12) => "context.input.size * 4611686018427387904 < 5".to_owned(),
         _ => format!("({} && {})", condition(random, depth.saturating_sub(1)), condition(random, depth.saturating_sub(1))),
     }
 }
@@ -230,11 +232,18 @@ fn guardrails(random: &mut Random, shape: &Shape) -> String {
     for at in 0..random.below(3) {
         let action = match random.below(4) {
             0 => "action".to_owned(),
-            1 => "action in [Stopgate::Action::\"@write\", Stopgate::Action::\"@irreversible\"]".to_owned(),
+            1 => {
+                // A group without operations is refused.
+                let effects: BTreeSet<Effect> = shape.tools.values().flat_map(BTreeMap::values).copied().collect();
+                let groups = effects.into_iter().map(|effect| format!("Stopgate::Action::\"@{effect}\""));
+                let groups: Vec<String> = groups.filter(|_| random.one_in(2)).collect();
+                if groups.is_empty() { "action".to_owned() } else { format!("action in [{}]", groups.join(", ")) }
+            }
             2 => "action in Stopgate::Action::\"@tool:t0\"".to_owned(),
             _ => {
                 let named = shape.tools.iter().flat_map(|(tool, all)| all.keys().map(move |name| format!("{tool}/{name}")));
                 let named: Vec<String> = named.collect();
+                let named: Vec<&String> = named.iter().collect();
                 format!("action == Stopgate::Action::\"{}\"", random.pick(&named))
             }
         };

@@ -188,13 +188,13 @@ fn arguments(text: &[u8]) -> Option<(i64, String)> {
     let members = value.as_object()?;
     let written = String::from_utf8_lossy(text).matches("\":").count();
     let known = members.iter().all(|(name, value)| match name.as_str() {
-        "n" => value.as_i64().is_some_and(|n| (0..=9).contains(&n)),
+        "size" => value.as_i64().is_some_and(|n| (0..=9).contains(&n)),
         "word" => value.as_str().is_some_and(|word| WORDS.contains(&word)),
         "flag" => value.is_boolean(),
         "note" => value.as_str().is_some_and(|note| note.chars().count() <= 20),
         _ => false,
     });
-    let both = Some((members.get("n")?.as_i64()?, members.get("word")?.as_str()?.to_owned()));
+    let both = Some((members.get("size")?.as_i64()?, members.get("word")?.as_str()?.to_owned()));
     both.filter(|_| known && written == members.len())
 }
 

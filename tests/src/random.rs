@@ -32,8 +32,8 @@ impl Random {
 
     /// One of `all`, which is not empty.
     #[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "the place is below the length")]
-    pub const fn pick<'a, T>(&mut self, all: &'a [T]) -> &'a T {
-        &all[self.below(all.len() as u64) as usize]
+    pub const fn pick<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.below(all.len() as u64) as usize]
     }
 
     /// Each of `all` with a chance of one in `times`.

@@ -10,14 +10,17 @@ use serde::Serialize;
 
 use super::exit::Exit;
 
+/// Where the help lists them.
+const GLOBAL: &str = "Options of every command";
+
 /// Flags of every command.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct Loudness {
     /// Say only results: no progress on stderr
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = GLOBAL)]
     quiet: bool,
-    /// Say more: each step, each passed case, each file
-    #[arg(short, long, global = true)]
+    /// Say more: also each step, on stderr
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
     verbose: bool,
 }
 
@@ -35,7 +38,6 @@ pub(crate) enum Format {
 pub(crate) struct Console {
     loudness: Loudness,
     colour: bool,
-    width: usize,
 }
 
 impl Console {
@@ -43,22 +45,12 @@ impl Console {
     pub(crate) fn new(loudness: Loudness) -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
             && std::env::var_os("TERM").is_none_or(|value| value != "dumb");
-        Self { loudness, colour: wanted && std::io::stdout().is_terminal(), width: 100 }
+        Self { loudness, colour: wanted && std::io::stdout().is_terminal() }
     }
 
     /// Whether text on stdout may be coloured.
     pub(crate) const fn colour(&self) -> bool {
         self.colour
-    }
-
-    /// Columns that text is wrapped to. Fixed, so that a log in CI reads like a terminal.
-    pub(crate) const fn width(&self) -> usize {
-        self.width
-    }
-
-    /// Whether `-v` was given.
-    pub(crate) const fn verbose(&self) -> bool {
-        self.loudness.verbose
     }
 
     /// One line of progress on stderr; silent with `-q`.

@@ -102,8 +102,13 @@ enum TroubleKind {
 }
 
 impl Trouble {
-    /// Adds how the server ended, and the time that the exchange had.
-    pub(super) fn into_cause(self, status: io::Result<ExitStatus>, after: Duration) -> Cause {
+    /// Adds how the server ended and the time that the exchange had, and takes values out of the server's words.
+    pub(super) fn into_cause(
+        self,
+        status: io::Result<ExitStatus>,
+        after: Duration,
+        redact: impl Fn(&str) -> String,
+    ) -> Cause {
         let Self { method, kind } = self;
         match kind {
             TroubleKind::Silence(Silence::TimedOut) => Cause::TimedOut { method, after },
@@ -120,7 +125,7 @@ impl Trouble {
             TroubleKind::Refused { code, message } => Cause::Refused {
                 method,
                 code,
-                message,
+                message: redact(&message),
             },
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use stopgate_lang::compile::Compiled;
-use stopgate_lang::decide::{MatchedRule, Outcome};
+use stopgate_lang::decide::{MatchedRule, NearMiss, Outcome};
 use stopgate_lang::surface::{Limit, Surface};
 
 use crate::explain::Explanation;
@@ -91,10 +91,9 @@ pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>) -> Value {
         Outcome::Reject(rejection) => json!({"reject": {"reason": rejection.reason.as_str(), "message": rejection.message}}),
     };
     let seen = decision.seen();
-    let near = near.iter().map(|miss| {
+    let near = near.iter().map(|NearMiss { rule: MatchedRule { id, location, kind }, conjunct }| {
         json!({
-            "rule": miss.id.to_string(), "kind": miss.kind, "file": &*miss.location.file, "line": miss.location.line,
-            "false": miss.conjunct,
+            "rule": id.to_string(), "kind": kind, "file": &*location.file, "line": location.line, "false": conjunct,
         })
     });
     json!({

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::cedar::{FormError, runtime_schema, slices};
+use crate::cedar::{FormError, ReadsNow, runtime_schema, slices};
 use crate::digest::Digest;
 use crate::json::Json;
 use crate::policy::{Operations, Policy, Rule, RuleKind};
@@ -92,8 +92,9 @@ fn statement(policy: &Policy, digest: Digest) -> Json {
 }
 
 fn catalog(policy: &Policy) -> Result<CatalogPart, serde_json::Error> {
+    let reads_now = ReadsNow::of(policy);
     let mut tools = BTreeMap::new();
-    for (name, tool) in &policy.tools {
+    for (tool_name, tool) in &policy.tools {
         let mut operations = BTreeMap::new();
         for (name, operation) in &tool.operations {
             let part = OperationPart {
@@ -102,11 +103,12 @@ fn catalog(policy: &Policy) -> Result<CatalogPart, serde_json::Error> {
                 effect: operation.effect,
                 input_schema: serde_json::value::RawValue::from_string(operation.input_schema.canonical())?,
                 input_mask: operation.input_mask.clone(),
+                reads_now: reads_now.contains(tool_name, name),
             };
             operations.insert(name.clone(), part);
         }
         let part = ToolPart { owner: tool.owner.clone(), contract: tool.contract.to_string(), operations };
-        tools.insert(name.clone(), part);
+        tools.insert(tool_name.clone(), part);
     }
     Ok(CatalogPart { stopgate_catalog: 1, tools })
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cedar_policy::EntityUid;
 
 use crate::calendar::Calendar;
-use crate::cedar::{ANYWHERE, Index, PreparedSchema};
+use crate::cedar::{ANYWHERE, Holder, Index, Places, PreparedSchema, ProfileAt};
 use crate::decide::{Kind, MatchedRule};
 use crate::digest::Digest;
 use crate::json::Json;
@@ -33,7 +33,8 @@ pub struct Bundle {
     input_bytes: usize,
     calendar: Calendar,
     groups: HashMap<String, BTreeSet<ProfileName>>,
-    profiles: BTreeMap<ProfileName, LoadedProfile>,
+    profiles: Vec<LoadedProfile>,
+    profile_places: BTreeMap<ProfileName, ProfileAt>,
     tools: BTreeMap<ToolName, LoadedTool>,
     operations: Vec<LoadedOperation>,
     rules: Vec<LoadedRule>,
@@ -43,9 +44,13 @@ pub struct Bundle {
 }
 
 #[derive(Debug)]
-struct LoadedProfile {
-    closure: BTreeSet<ProfileName>,
-    entity: EntityUid,
+pub(crate) struct LoadedProfile {
+    pub(crate) name: ProfileName,
+    /// Itself and all it inherits, in order.
+    pub(crate) closure: Vec<ProfileAt>,
+    pub(crate) entity: EntityUid,
+    /// The store for somebody who holds just this one: most people do.
+    pub(crate) alone: Holder,
 }
 
 /// A tool of the catalog.
@@ -66,6 +71,7 @@ pub(crate) struct LoadedOperation {
     pub(crate) effect: Effect,
     pub(crate) input: InputType,
     pub(crate) input_mask: BTreeSet<Pointer>,
+    pub(crate) reads_now: bool,
 }
 
 /// A rule, without what Cedar holds of it.
@@ -196,8 +202,6 @@ impl Loader<'_> {
         let PolicyPart { organisation, issuers, channels, input_bytes, calendar, profiles, surfaces, rules, .. } = policy;
         let (tools, operations) = load_catalog(catalog, &schema)?;
         let rules = load_rules(rules, sources.rules, &tools, surfaces.len())?;
-        let places = rules.iter().zip(0_u32..).map(|(rule, at)| (rule.reference.id.to_string(), at)).collect();
-        let index = Index::load(&self.slices()?, &places, &schema).map_err(|error| format(error.to_string()))?;
         let calendar = Calendar::new(&calendar.zone, calendar.days, (calendar.from, calendar.to), calendar.holidays)
             .map_err(|error| format(error.to_string()))?;
         let mut groups: HashMap<String, BTreeSet<ProfileName>> = HashMap::new();
@@ -207,6 +211,13 @@ impl Loader<'_> {
             }
         }
         let inherits = profiles.into_iter().map(|(name, profile)| (name, profile.inherits)).collect();
+        let (profiles, profile_places) = load_profiles(&inherits, &schema)?;
+        let places = Places {
+            rules: &rules.iter().zip(0_u32..).map(|(rule, at)| (rule.reference.id.to_string(), at)).collect(),
+            operations: &operation_places(&tools),
+            profiles: &profiles.iter().zip(0_u32..).map(|(profile, at)| (profile.entity.clone(), at)).collect(),
+        };
+        let index = Index::load(&self.slices()?, &places, &schema).map_err(|error| format(error.to_string()))?;
         let channels = channels.into_iter().map(|(name, ceiling)| {
             (name, Ceiling { default: ceiling.ceiling, tools: ceiling.tools })
         });
@@ -219,7 +230,8 @@ impl Loader<'_> {
             input_bytes,
             calendar,
             groups,
-            profiles: load_profiles(&inherits, &schema)?,
+            profiles,
+            profile_places,
             tools,
             operations,
             rules,
@@ -271,6 +283,7 @@ fn load_catalog(
                 effect: part.effect,
                 input,
                 input_mask: part.input_mask,
+                reads_now: part.reads_now,
             });
             loaded.operations.insert(name, at);
         }
@@ -316,22 +329,33 @@ fn load_rules(
     if unique && sources.is_empty() { Ok(rules) } else { Err(format("rules are not unique, sorted and all there")) }
 }
 
+fn operation_places(tools: &BTreeMap<ToolName, LoadedTool>) -> HashMap<String, u32> {
+    let each = |(tool, loaded): (&ToolName, &LoadedTool)| {
+        loaded.operations.iter().map(|(name, at)| (std::format!("{tool}/{name}"), *at)).collect::<Vec<_>>()
+    };
+    tools.iter().flat_map(each).collect()
+}
+
 fn load_profiles(
     inherits: &BTreeMap<ProfileName, BTreeSet<ProfileName>>,
     schema: &PreparedSchema,
-) -> Result<BTreeMap<ProfileName, LoadedProfile>, BundleError> {
-    let mut profiles = BTreeMap::new();
+) -> Result<(Vec<LoadedProfile>, BTreeMap<ProfileName, ProfileAt>), BundleError> {
+    let places: BTreeMap<ProfileName, ProfileAt> = inherits.keys().cloned().zip(0..).collect();
+    let mut profiles = Vec::with_capacity(inherits.len());
     for name in inherits.keys() {
+        let wrong = || format(std::format!("the profile `{name}`"));
         let (mut closure, mut open) = (BTreeSet::new(), vec![name]);
         while let Some(next) = open.pop() {
-            let parents = inherits.get(next).ok_or_else(|| format(std::format!("the profile `{next}`")))?;
-            if closure.insert(next.clone()) {
-                open.extend(parents);
+            if closure.insert(*places.get(next).ok_or_else(wrong)?) {
+                open.extend(inherits.get(next).ok_or_else(wrong)?);
             }
         }
-        profiles.insert(name.clone(), LoadedProfile { closure, entity: schema.profile(name.as_str()) });
+        let names = inherits.keys().zip(0..).filter(|(_, at)| closure.contains(at)).map(|(name, _)| name);
+        let alone = schema.holder(names.map(|name| schema.profile(name.as_str()))).ok_or_else(wrong)?;
+        let entity = schema.profile(name.as_str());
+        profiles.push(LoadedProfile { name: name.clone(), closure: closure.into_iter().collect(), entity, alone });
     }
-    Ok(profiles)
+    Ok((profiles, places))
 }
 
 impl Bundle {
@@ -427,12 +451,13 @@ impl Bundle {
         self.surfaces.get(place)
     }
 
-    pub(crate) fn closure(&self, direct: &BTreeSet<ProfileName>) -> BTreeSet<ProfileName> {
-        direct.iter().filter_map(|name| self.profiles.get(name)).flat_map(|profile| &profile.closure).cloned().collect()
+    /// The profile called `name`.
+    pub(crate) fn profile_named(&self, name: &ProfileName) -> Option<&LoadedProfile> {
+        self.profile(*self.profile_places.get(name)?)
     }
 
-    pub(crate) fn profile_entity(&self, name: &ProfileName) -> Option<&EntityUid> {
-        self.profiles.get(name).map(|profile| &profile.entity)
+    pub(crate) fn profile(&self, at: ProfileAt) -> Option<&LoadedProfile> {
+        self.profiles.get(usize::try_from(at).ok()?)
     }
 
     pub(crate) const fn calendar(&self) -> &Calendar {

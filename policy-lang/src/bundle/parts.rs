@@ -38,6 +38,8 @@ pub(super) struct OperationPart {
     /// As the lock has it: numbers keep their text.
     pub(super) input_schema: Box<RawValue>,
     pub(super) input_mask: BTreeSet<Pointer>,
+    /// Whether the schema part gives the operation's requests an instant.
+    pub(super) reads_now: bool,
 }
 
 /// `policy.json`

@@ -1,6 +1,7 @@
 //! Conditions: Cedar expressions over the request, kept as Cedar's own syntax tree so that no form is ever made by
 //! gluing text.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -76,6 +77,9 @@ impl Condition {
                 mistakes.push(self.bare_context());
             } else if node.get("in").is_some_and(|test| test.get("left") != Some(&json!({"Var": "principal"}))) {
                 mistakes.push(self.profile_test());
+            } else if entity_type(node) == Some("Stopgate::User") {
+                let mistake = CedarMistake::new("person-test", "rules name profiles, not people", self.find("User"));
+                mistakes.push(mistake.help("give the person a profile of their own and name that"));
             }
             open.extend(children(node));
         }
@@ -163,15 +167,20 @@ impl Condition {
         Self { source: self.source.clone(), clauses: clauses.into() }
     }
 
-    /// Paths below `context` that are read, such as `["input", "amount_cents"]`, longest first at each place.
+    /// Paths below `context` that are read, such as `["input", "amount_cents"]`.
     #[must_use]
-    pub fn reads(&self) -> Vec<Vec<String>> {
-        let mut reads = Vec::new();
-        for clause in self.clauses.iter() {
-            walk(clause, &mut |node| reads.extend(path(node).filter(|path| !path.is_empty())));
+    pub fn reads(&self) -> BTreeSet<Vec<String>> {
+        let mut reads = BTreeSet::new();
+        let mut open: Vec<&Value> = self.clauses.iter().collect();
+        while let Some(node) = open.pop() {
+            match path(node) {
+                // What is below a path is the path itself.
+                Some(path) => {
+                    reads.insert(path);
+                }
+                None => open.extend(children(node)),
+            }
         }
-        reads.sort();
-        reads.dedup();
         reads
     }
 
@@ -183,6 +192,15 @@ impl Condition {
             walk(clause, &mut |node| asks |= node.get("has").is_some());
         }
         asks
+    }
+
+    /// Whether it reads the instant of the decision, by itself or with all of `context.time`.
+    pub(super) fn reads_now(&self) -> bool {
+        self.reads().iter().any(|read| match read.as_slice() {
+            [time] => time == "time",
+            [time, part, ..] => time == "time" && part != "business",
+            [] => true,
+        })
     }
 
     /// Profiles tested in the condition itself.
@@ -198,6 +216,11 @@ impl Condition {
         }
         profiles
     }
+}
+
+/// The type of the entity that `node` is, if it is one.
+fn entity_type(node: &Value) -> Option<&str> {
+    node.get("__entity")?.get("type")?.as_str()
 }
 
 fn is_context(node: &Value) -> bool {

@@ -17,17 +17,30 @@ use super::request::{Prepared, PreparedSchema};
 /// Place of a rule in the bundle's list of rules.
 pub(crate) type RuleAt = u32;
 
+/// Place of an operation in the bundle's list of operations.
+pub(crate) type OperationAt = u32;
+
+/// Place of a profile in the bundle's list of profiles.
+pub(crate) type ProfileAt = u32;
+
+/// What the names in slices stand for: lookups at run time are by place.
+pub(crate) struct Places<'a> {
+    pub(crate) rules: &'a HashMap<String, RuleAt>,
+    pub(crate) operations: &'a HashMap<String, OperationAt>,
+    pub(crate) profiles: &'a HashMap<EntityUid, ProfileAt>,
+}
+
 /// Policies of one action, or of none.
 #[derive(Debug, Default)]
 struct Buckets {
     anybody: PolicySet,
-    by_profile: HashMap<EntityUid, PolicySet>,
+    by_profile: HashMap<ProfileAt, PolicySet>,
 }
 
 /// Every policy of a bundle, by action and profile.
 #[derive(Debug)]
 pub(crate) struct Index {
-    by_action: HashMap<EntityUid, Buckets>,
+    by_action: HashMap<OperationAt, Buckets>,
     anywhere: Buckets,
     authorizer: Authorizer,
 }
@@ -46,36 +59,38 @@ pub(crate) enum LoadError {
     Syntax(String),
     #[error("slice `{0}` holds a policy that is not in match form")]
     NotMatchForm(String),
-    #[error("slice `{0}` holds a policy of no known rule")]
-    UnknownRule(String),
+    #[error("slice `{0}` is of no operation, or holds a policy of no known rule or profile")]
+    Unknown(String),
     #[error("rule {0} stands in no slice")]
     MissingRule(RuleAt),
 }
 
 impl Buckets {
     /// Adds `policy` under its principal; whether it is in match form.
-    fn add(&mut self, policy: &Policy, rule: RuleAt) -> bool {
+    fn add(&mut self, policy: &Policy, rule: RuleAt, profiles: &HashMap<EntityUid, ProfileAt>) -> bool {
         let set = match policy.principal_constraint() {
             PrincipalConstraint::Any => &mut self.anybody,
-            PrincipalConstraint::In(profile) => self.by_profile.entry(profile).or_default(),
+            PrincipalConstraint::In(profile) => match profiles.get(&profile) {
+                Some(at) => self.by_profile.entry(*at).or_default(),
+                None => return false,
+            },
             PrincipalConstraint::Eq(_) | PrincipalConstraint::Is(_) | PrincipalConstraint::IsIn(..) => return false,
         };
         // One rule has one policy a profile, so its place is a fresh id within the bucket.
         set.add(policy.new_id(PolicyId::new(rule.to_string()))).is_ok()
     }
 
-    fn read<'a>(&'a self, profiles: &'a [EntityUid]) -> impl Iterator<Item = &'a PolicySet> {
+    fn read<'a>(&'a self, profiles: &'a [ProfileAt]) -> impl Iterator<Item = &'a PolicySet> {
         let anybody = (!self.anybody.is_empty()).then_some(&self.anybody);
         anybody.into_iter().chain(profiles.iter().filter_map(|profile| self.by_profile.get(profile)))
     }
 }
 
 impl Index {
-    /// Loads the slices: Cedar text by `tool/operation` or [`ANYWHERE`]. `rules` gives each rule id its place; every
-    /// rule has to be in some slice.
+    /// Loads the slices: Cedar text by `tool/operation` or [`ANYWHERE`]. Every rule has to be in some slice.
     pub(crate) fn load(
         slices: &BTreeMap<String, &str>,
-        rules: &HashMap<String, RuleAt>,
+        places: &Places<'_>,
         schema: &PreparedSchema,
     ) -> Result<Self, LoadError> {
         let mut index =
@@ -88,34 +103,37 @@ impl Index {
             }
             let action = (name != ANYWHERE).then(|| schema.action(name));
             let buckets = match &action {
-                Some(action) => index.by_action.entry(action.clone()).or_default(),
+                Some(_) => {
+                    let at = places.operations.get(name).ok_or_else(|| LoadError::Unknown(name.clone()))?;
+                    index.by_action.entry(*at).or_default()
+                }
                 None => &mut index.anywhere,
             };
             for policy in set.policies() {
-                let rule = policy.annotation("rule").and_then(|id| rules.get(id));
-                let rule = *rule.ok_or_else(|| LoadError::UnknownRule(name.clone()))?;
+                let rule = policy.annotation("rule").and_then(|id| places.rules.get(id));
+                let rule = *rule.ok_or_else(|| LoadError::Unknown(name.clone()))?;
                 let scoped = match (policy.action_constraint(), &action) {
                     (ActionConstraint::Any, None) => true,
                     (ActionConstraint::Eq(named), Some(action)) => named == *action,
                     (ActionConstraint::Any | ActionConstraint::Eq(_) | ActionConstraint::In(_), _) => false,
                 };
                 let permit = policy.effect() == Effect::Permit && policy.resource_constraint() == ResourceConstraint::Any;
-                if !(permit && scoped && buckets.add(policy, rule)) {
+                if !(permit && scoped && buckets.add(policy, rule, places.profiles)) {
                     return Err(LoadError::NotMatchForm(name.clone()));
                 }
                 seen.insert(rule);
             }
         }
-        match rules.values().find(|rule| !seen.contains(rule)) {
+        match places.rules.values().find(|rule| !seen.contains(rule)) {
             Some(missing) => Err(LoadError::MissingRule(*missing)),
             None => Ok(index),
         }
     }
 
-    /// The rules that match or fail for `request` on `action` by a user who holds `profiles`, the whole closure.
-    pub(crate) fn matches(&self, request: &Prepared, action: &EntityUid, profiles: &[EntityUid]) -> Matches {
+    /// The rules that match or fail for `request` on an operation by a user who holds `profiles`, the whole closure.
+    pub(crate) fn matches(&self, request: &Prepared<'_>, operation: OperationAt, profiles: &[ProfileAt]) -> Matches {
         let mut matches = Matches::default();
-        let own = self.by_action.get(action).into_iter().flat_map(|buckets| buckets.read(profiles));
+        let own = self.by_action.get(&operation).into_iter().flat_map(|buckets| buckets.read(profiles));
         for set in own.chain(self.anywhere.read(profiles)) {
             self.collect(set, request, &mut matches);
         }
@@ -138,14 +156,14 @@ impl Index {
     }
 
     /// Whether one of `policies` is satisfied; `None` when one fails.
-    pub(crate) fn is_satisfied(&self, request: &Prepared, policies: Vec<Policy>) -> Option<bool> {
+    pub(crate) fn is_satisfied(&self, request: &Prepared<'_>, policies: Vec<Policy>) -> Option<bool> {
         let set = PolicySet::from_policies(policies).ok()?;
-        let response = self.authorizer.is_authorized(&request.request, &set, &request.entities);
+        let response = self.authorizer.is_authorized(&request.request, &set, request.entities);
         response.diagnostics().errors().next().is_none().then(|| response.diagnostics().reason().next().is_some())
     }
 
-    fn collect(&self, set: &PolicySet, request: &Prepared, matches: &mut Matches) {
-        let response = self.authorizer.is_authorized(&request.request, set, &request.entities);
+    fn collect(&self, set: &PolicySet, request: &Prepared<'_>, matches: &mut Matches) {
+        let response = self.authorizer.is_authorized(&request.request, set, request.entities);
         let place = |id: &PolicyId| {
             let id: &str = id.as_ref();
             id.split('.').next().and_then(|place| place.parse::<RuleAt>().ok())

@@ -1,7 +1,6 @@
 //! From a checked input to a Cedar request: typed values straight into Cedar, validated against the schema, with one
 //! entity, the user, whose parents are the closure of its profiles.
 
-use std::collections::HashSet;
 use std::str::FromStr;
 
 use cedar_policy::{
@@ -17,18 +16,18 @@ use super::NAMESPACE;
 #[derive(Debug)]
 pub(crate) struct PreparedSchema {
     schema: Schema,
-    user: EntityTypeName,
+    user: EntityUid,
     profile: EntityTypeName,
     tool: EntityTypeName,
     action: EntityTypeName,
 }
 
+/// The store a request is evaluated with: the user, whose parents are the closure of its profiles.
+#[derive(Debug)]
+pub(crate) struct Holder(Entities);
+
 /// Everything a request is made of.
 pub(crate) struct RequestParts<'a> {
-    /// Id of the user entity.
-    pub(crate) user: String,
-    /// The closure of the user's profiles.
-    pub(crate) profiles: HashSet<EntityUid>,
     /// The operation's action.
     pub(crate) action: &'a EntityUid,
     /// The tool.
@@ -39,17 +38,19 @@ pub(crate) struct RequestParts<'a> {
     pub(crate) input: &'a Json,
     /// The instant of the decision.
     pub(crate) now: jiff::Timestamp,
+    /// Whether a rule on the operation reads the instant: it is costly to hand over.
+    pub(crate) reads_now: bool,
     /// Whether that is business time.
     pub(crate) business: bool,
     /// Id of the agent.
     pub(crate) agent: &'a str,
 }
 
-/// A request and the store it is evaluated with.
+/// A validated request and the store it is evaluated with.
 #[derive(Debug)]
-pub(crate) struct Prepared {
+pub(crate) struct Prepared<'a> {
     pub(super) request: Request,
-    pub(super) entities: Entities,
+    pub(super) entities: &'a Entities,
 }
 
 impl PreparedSchema {
@@ -58,7 +59,9 @@ impl PreparedSchema {
         let name = |kind| EntityTypeName::from_str(&format!("{NAMESPACE}::{kind}")).ok();
         Some(Self {
             schema: Schema::from_str(text).ok()?,
-            user: name("User")?,
+            // Rules name profiles and never people, so one id stands for every subject and no byte that a caller
+            // sends can be the principal.
+            user: EntityUid::from_type_name_and_id(name("User")?, EntityId::new("subject")),
             profile: name("Profile")?,
             tool: name("Tool")?,
             action: name("Action")?,
@@ -80,13 +83,18 @@ impl PreparedSchema {
         EntityUid::from_type_name_and_id(self.action.clone(), EntityId::new(id))
     }
 
+    /// The store for somebody who holds `profiles`, inherited ones included.
+    pub(crate) fn holder(&self, profiles: impl IntoIterator<Item = EntityUid>) -> Option<Holder> {
+        let user = Entity::new_no_attrs(self.user.clone(), profiles.into_iter().collect());
+        Entities::from_entities([user], None).ok().map(Holder)
+    }
+
     /// Builds and validates the request. `None` when Cedar refuses it, which rejects the attempt.
-    pub(crate) fn prepare(&self, parts: RequestParts<'_>) -> Option<Prepared> {
-        let RequestParts { user, profiles, action, tool, input_type, input, now, business, agent } = parts;
-        let time = RestrictedExpression::new_record([
-            ("now".to_owned(), RestrictedExpression::new_datetime(datetime(now))),
-            ("business".to_owned(), RestrictedExpression::new_bool(business)),
-        ]);
+    pub(crate) fn prepare<'a>(&self, parts: RequestParts<'_>, holder: &'a Holder) -> Option<Prepared<'a>> {
+        let RequestParts { action, tool, input_type, input, now, reads_now, business, agent } = parts;
+        let now = reads_now.then(|| ("now".to_owned(), RestrictedExpression::new_datetime(datetime(now))));
+        let business = ("business".to_owned(), RestrictedExpression::new_bool(business));
+        let time = RestrictedExpression::new_record(now.into_iter().chain([business]));
         let agent = RestrictedExpression::new_record([(
             "id".to_owned(),
             RestrictedExpression::new_string(agent.to_owned()),
@@ -96,10 +104,9 @@ impl PreparedSchema {
             ("time".to_owned(), time.ok()?),
             ("agent".to_owned(), agent.ok()?),
         ]);
-        let user = EntityUid::from_type_name_and_id(self.user.clone(), EntityId::new(user));
-        let request = Request::new(user.clone(), action.clone(), tool.clone(), context.ok()?, Some(&self.schema));
-        let entities = Entities::from_entities([Entity::new_no_attrs(user, profiles)], None);
-        Some(Prepared { request: request.ok()?, entities: entities.ok()? })
+        let user = self.user.clone();
+        let request = Request::new(user, action.clone(), tool.clone(), context.ok()?, Some(&self.schema));
+        Some(Prepared { request: request.ok()?, entities: &holder.0 })
     }
 }
 

@@ -4,17 +4,46 @@
 //! run time has none: groups are expanded when the match form is made, because an entity store that lacks them would
 //! silently skip the rules on them.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::name::{OperationName, ToolName};
-use crate::policy::{Operation, Policy};
+use crate::policy::{Operation, Operations, Policy};
 use crate::tool_schema::{InputType, Shape};
 
-use super::{NAMESPACE, action_id};
+use super::{Condition, NAMESPACE, action_id};
 
 /// The schema that bundles carry: every operation of `policy`, no groups.
 pub(crate) fn runtime_schema(policy: &Policy) -> String {
-    wrap(operations(policy).map(|(tool, name, operation)| action(tool, name, operation, false)).collect::<String>())
+    let reads_now = ReadsNow::of(policy);
+    let one = |(tool, name, operation)| action(tool, name, operation, false, reads_now.contains(tool, name));
+    wrap(operations(policy).map(one).collect())
+}
+
+/// Operations at which some rule reads the instant of the decision. Elsewhere requests leave it out: handing an
+/// instant to Cedar costs as much as evaluating three rules.
+pub(crate) struct ReadsNow<'p> {
+    everywhere: bool,
+    at: BTreeSet<&'p (ToolName, OperationName)>,
+}
+
+impl<'p> ReadsNow<'p> {
+    pub(crate) fn of(policy: &'p Policy) -> Self {
+        let mut reads = Self { everywhere: false, at: BTreeSet::new() };
+        for rule in &policy.rules {
+            if rule.condition.as_ref().is_some_and(Condition::reads_now) {
+                match &rule.scope.operations {
+                    Operations::Listed(listed) => reads.at.extend(listed),
+                    Operations::All => reads.everywhere = true,
+                }
+            }
+        }
+        reads
+    }
+
+    pub(crate) fn contains(&self, tool: &ToolName, name: &OperationName) -> bool {
+        self.everywhere || self.at.contains(&(tool.clone(), name.clone()))
+    }
 }
 
 /// The schema that a rule on any operation is checked against.
@@ -23,13 +52,13 @@ pub(super) fn author_schema(policy: &Policy) -> String {
     for group in groups(policy) {
         let _ = writeln!(body, "  action {group:?};");
     }
-    body.extend(operations(policy).map(|(tool, name, operation)| action(tool, name, operation, true)));
+    body.extend(operations(policy).map(|(tool, name, operation)| action(tool, name, operation, true, true)));
     wrap(body)
 }
 
 /// The schema of one operation alone.
 pub(super) fn operation_schema(tool: &ToolName, name: &OperationName, operation: &Operation) -> String {
-    wrap(action(tool, name, operation, false))
+    wrap(action(tool, name, operation, false, true))
 }
 
 /// Names of every action group.
@@ -48,14 +77,15 @@ fn wrap(body: String) -> String {
     format!("namespace {NAMESPACE} {{\n  entity Profile;\n  entity User in [Profile];\n  entity Tool;\n{body}}}\n")
 }
 
-fn action(tool: &ToolName, name: &OperationName, operation: &Operation, grouped: bool) -> String {
+fn action(tool: &ToolName, name: &OperationName, operation: &Operation, grouped: bool, with_now: bool) -> String {
     let id = action_id(tool, name);
     let groups = if grouped { format!(" in [\"@{}\", \"@tool:{tool}\"]", operation.effect) } else { String::new() };
     let mut text = format!("  action {id:?}{groups} appliesTo {{\n    principal: User, resource: Tool,\n");
     let _ = writeln!(
         text,
-        "    context: {{ input: {}, time: {{ now: datetime, business: Bool }}, agent: {{ id: String }} }},\n  }};",
-        record(&operation.input)
+        "    context: {{ input: {}, time: {{ {}business: Bool }}, agent: {{ id: String }} }},\n  }};",
+        record(&operation.input),
+        if with_now { "now: datetime, " } else { "" }
     );
     text
 }

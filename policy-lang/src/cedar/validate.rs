@@ -75,7 +75,7 @@ impl<'p> Cell<'p> {
     /// Reads of arguments that rules cannot see, with what to do about each.
     fn opaque_reads(&self, condition: &Condition) -> Vec<CedarMistake> {
         let mut mistakes = Vec::new();
-        for read in condition.reads() {
+        for read in &condition.reads() {
             let [input, path @ ..] = read.as_slice() else { continue };
             let opaque = (input == "input").then(|| opaque_at(&self.operation.input, path)).flatten();
             if let Some((name, why)) = opaque {

@@ -56,7 +56,7 @@ fn duplicates(repository: &Repository, dx: &mut Diagnostics) {
         None => drop(first.insert(id, span)),
     };
     for (home, (_, doc)) in &repository.rules {
-        for id in doc.iter().flat_map(|doc| &doc.ids) {
+        for id in doc.iter().flat_map(|doc| doc.ids.iter().flatten()) {
             seen(format!("{home}/{}", id.value), id.span);
         }
     }

@@ -40,17 +40,18 @@ impl Names {
                     DryRunDoc::Broken => None,
                 },
             };
-            let operations = doc.as_ref().map(|doc| {
-                doc.operations.iter().map(|(name, doc)| (name.value.clone(), doc.as_ref().map(known))).collect()
+            let operations = doc.as_ref().filter(|doc| doc.operations.complete).map(|doc| {
+                doc.operations.entries.iter().map(|(name, doc)| (name.value.clone(), doc.as_ref().map(known))).collect()
             });
             (tool.clone(), operations)
         });
-        let profiles = repository.profiles.as_ref();
+        let profiles = repository.profiles.as_ref().filter(|profiles| profiles.complete);
         let channels = repository.workspace.as_ref().map(|workspace| &workspace.channels);
+        let channels = channels.filter(|channels| channels.complete);
         Self {
             operations: operations.collect(),
-            profiles: profiles.map(|profiles| profiles.iter().map(|(name, _)| name.value.clone()).collect()),
-            channels: channels.map(|channels| channels.iter().map(|(name, _)| name.value.clone()).collect()),
+            profiles: profiles.map(|profiles| profiles.entries.iter().map(|(name, _)| name.value.clone()).collect()),
+            channels: channels.map(|channels| channels.entries.iter().map(|(name, _)| name.value.clone()).collect()),
             rules: rules(repository),
         }
     }
@@ -127,12 +128,13 @@ impl Names {
     }
 }
 
-/// Every rule's id, those of broken rules included; `None` if a whole file is broken.
+/// Every rule's id, those of broken rules included; `None` if an id or a whole file is broken.
 fn rules(repository: &Repository) -> Option<BTreeSet<RuleId>> {
     let mut ids = BTreeSet::new();
     for (home, (_, doc)) in &repository.rules {
-        let names = doc.as_ref()?.ids.iter().map(|id| &id.value);
-        ids.extend(names.map(|name| RuleId { home: home.clone(), name: name.clone() }));
+        for id in &doc.as_ref()?.ids {
+            ids.insert(RuleId { home: home.clone(), name: id.as_ref()?.value.clone() });
+        }
     }
     for (home, (_, rules)) in &repository.cedar_rules {
         let names = rules.as_ref()?.iter().map(|rule| &rule.id);

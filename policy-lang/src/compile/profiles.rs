@@ -17,17 +17,22 @@ pub(super) fn check(
 ) -> Option<BTreeMap<ProfileName, Profile>> {
     let docs = repository.profiles.as_ref()?;
     let mut profiles = BTreeMap::new();
-    for (name, doc) in docs {
+    // A parent or group that could not be read may be the one that makes a profile reachable.
+    let mut sound = repository.profiles_sound;
+    for (name, doc) in &docs.entries {
         let Some(ProfileDoc { description, inherits, groups }) = doc else { continue };
+        let stated = inherits.len();
         let inherits: BTreeSet<ProfileName> =
             inherits.iter().filter(|parent| names.profile(parent, dx)).map(|parent| parent.value.clone()).collect();
+        sound &= inherits.len() == stated;
         let groups = groups.iter().map(|group| group.value.clone()).collect();
         profiles.insert(name.value.clone(), Profile { description: description.clone(), inherits, groups });
     }
-    let places: BTreeMap<&ProfileName, Span> = docs.iter().map(|(name, _)| (&name.value, name.span)).collect();
+    let places: BTreeMap<&ProfileName, Span> = docs.entries.iter().map(|(name, _)| (&name.value, name.span)).collect();
     let inherited: BTreeSet<&ProfileName> = profiles.values().flat_map(|profile| &profile.inherits).collect();
     for (name, profile) in &profiles {
-        if profile.groups.is_empty()
+        if sound
+            && profile.groups.is_empty()
             && !inherited.contains(name)
             && let Some(span) = places.get(name)
         {

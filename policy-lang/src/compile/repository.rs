@@ -10,12 +10,14 @@ use crate::diagnostic::{Code, Diagnostics, catalog as facts, rules, shape as say
 use crate::document::catalog::CatalogDoc;
 use crate::document::condition::{self, Place, diagnose};
 use crate::document::profiles::ProfileDoc;
+use crate::document::read::Named;
 use crate::document::rules::RulesDoc;
 use crate::document::suites::SuiteDoc;
 use crate::document::workspace::Workspace;
 use crate::document;
 use crate::lock::Lock;
 use crate::name::{ProfileName, ToolName};
+use crate::policy::Tool;
 use crate::source::node::Node;
 use crate::source::scan::{Tabs, scan};
 use crate::source::{FileId, SourceMap, Span, Spanned, yaml};
@@ -24,7 +26,9 @@ use crate::source::{FileId, SourceMap, Span, Spanned, yaml};
 #[derive(Default)]
 pub(super) struct Repository {
     pub(super) workspace: Option<Workspace>,
-    pub(super) profiles: Option<Vec<(Spanned<ProfileName>, Option<ProfileDoc>)>>,
+    pub(super) profiles: Option<Named<ProfileName, ProfileDoc>>,
+    /// Whether profiles.yaml was read without a mistake.
+    pub(super) profiles_sound: bool,
     pub(super) calendar: Option<Calendar>,
     pub(super) catalogs: BTreeMap<ToolName, Option<CatalogDoc>>,
     pub(super) locks: BTreeMap<ToolName, (FileId, Option<Lock>)>,
@@ -61,7 +65,11 @@ impl Repository {
         let id = file.id;
         match kind {
             FileKind::Workspace => self.workspace = file.yaml(dx).and_then(|root| document::workspace::read(&root, dx)),
-            FileKind::Profiles => self.profiles = file.yaml(dx).and_then(|root| document::profiles::read(&root, dx)),
+            FileKind::Profiles => {
+                let before = dx.counts();
+                self.profiles = file.yaml(dx).and_then(|root| document::profiles::read(&root, dx));
+                self.profiles_sound = dx.counts() == before;
+            }
             FileKind::Approvals => self.calendar = file.yaml(dx).and_then(|root| document::approvals::read(&root, dx)),
             FileKind::Catalog(tool) => {
                 let doc = file.yaml(dx).and_then(|root| document::catalog::read(&root, dx));
@@ -89,6 +97,14 @@ impl Repository {
             FileKind::Misplaced(help) => dx.push(say::misplaced_file(Span::beginning(id), file.path, &help)),
             FileKind::Other => {}
         }
+    }
+
+    /// Whether `tools` holds every operation of every catalog.
+    pub(super) fn is_whole(&self, tools: &BTreeMap<ToolName, Tool>) -> bool {
+        self.catalogs.iter().all(|(name, doc)| match (doc, tools.get(name)) {
+            (Some(doc), Some(tool)) => doc.operations.complete && doc.operations.entries.len() == tool.operations.len(),
+            (Some(_) | None, _) => false,
+        })
     }
 
     /// How servers are started.

@@ -65,7 +65,7 @@ impl Catalog<'_> {
         }
         let mut taken: BTreeMap<String, Span> = BTreeMap::new();
         let mut functions: BTreeMap<&OperationName, (&OperationDoc, &LockedFunction)> = BTreeMap::new();
-        for (name, operation) in &doc.operations {
+        for (name, operation) in &doc.operations.entries {
             let Some(operation) = operation else { continue };
             let span = operation.function.as_ref().map_or(name.span, |function| function.span);
             let stated = operation.function.as_ref().map(|function| function.value.clone());
@@ -115,7 +115,8 @@ impl Catalog<'_> {
 
     fn unclassified(&self, taken: &BTreeMap<String, Span>, prefix: &str, dx: &mut Diagnostics) {
         // A broken operation may be the one that classifies a function.
-        if self.doc.operations.iter().any(|(_, operation)| operation.is_none()) {
+        let operations = &self.doc.operations;
+        if !operations.complete || operations.entries.iter().any(|(_, operation)| operation.is_none()) {
             return;
         }
         for function in self.lock.functions.keys().filter(|function| !taken.contains_key(*function)) {
@@ -173,7 +174,7 @@ impl Catalog<'_> {
             Ok(input) => Some(input),
             Err(InvalidSchema::UnknownMask(_)) => None,
             Err(why @ (InvalidSchema::NotAnObject | InvalidSchema::UndeclaredRequired(_))) => {
-                let names = self.doc.operations.iter().map(|(name, _)| name);
+                let names = self.doc.operations.entries.iter().map(|(name, _)| name);
                 let span = names.into_iter().find(|known| known.value == *name).map(|name| name.span);
                 dx.push(facts::unsupported_schema(span.unwrap_or(self.doc.operations_span), function, &why.to_string()));
                 None

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::read::{Record, list, named, set, unique};
+use super::read::{Named, Record, list, named, set, unique};
 use super::scalar::{max_rows, name, pointer, raw, text, word};
 use crate::diagnostic::{Diagnostics, catalog as facts, shape as say};
 use crate::name::{OperationName, OwnerName, ToolName};
@@ -16,7 +16,7 @@ pub(crate) struct CatalogDoc {
     pub(crate) tool: Spanned<ToolName>,
     pub(crate) owner: Option<OwnerName>,
     pub(crate) server: Option<ServerDoc>,
-    pub(crate) operations: Vec<(Spanned<OperationName>, Option<OperationDoc>)>,
+    pub(crate) operations: Named<OperationName, OperationDoc>,
     /// Where an operation could be added.
     pub(crate) operations_span: Span,
     pub(crate) unused: Vec<Spanned<String>>,

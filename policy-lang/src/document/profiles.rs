@@ -1,6 +1,6 @@
 //! `profiles.yaml`: the roles of users, their hierarchy, and the groups they come from.
 
-use super::read::{Record, named, set};
+use super::read::{Named, Record, named, set};
 use super::scalar::{name, text};
 use crate::diagnostic::Diagnostics;
 use crate::name::ProfileName;
@@ -13,7 +13,7 @@ pub(crate) struct ProfileDoc {
     pub(crate) groups: Vec<Spanned<String>>,
 }
 
-pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<Vec<(Spanned<ProfileName>, Option<ProfileDoc>)>> {
+pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<Named<ProfileName, ProfileDoc>> {
     let record = Record::document(root, "profiles.yaml", &["profiles"], dx)?;
     Some(named(record.need("profiles", dx)?, dx, |node, dx| {
         let record = Record::open(node, "a profile", &["description", "inherits", "groups"], dx)?;

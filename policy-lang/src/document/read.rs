@@ -89,19 +89,36 @@ pub(crate) fn mapping<'n>(node: &'n Node, dx: &mut Diagnostics) -> Option<&'n [(
     }
 }
 
-/// A mapping from names to values of one form. A value that cannot be read is `None`, so that its name stays known.
+/// A mapping from names to values of one form.
+pub(crate) struct Named<N, T> {
+    /// A value that could not be read is `None`, so that its name stays known.
+    pub(crate) entries: Vec<(Spanned<N>, Option<T>)>,
+    /// Whether every key is a name.
+    pub(crate) complete: bool,
+}
+
+impl<N, T> Default for Named<N, T> {
+    /// What could not be read at all declares nobody knows what.
+    fn default() -> Self {
+        Self { entries: Vec::new(), complete: false }
+    }
+}
+
+/// Reads a mapping from names.
 pub(crate) fn named<'n, N: FromStr<Err = InvalidName>, T>(
     node: &'n Node,
     dx: &mut Diagnostics,
     mut read: impl FnMut(&'n Node, &mut Diagnostics) -> Option<T>,
-) -> Vec<(Spanned<N>, Option<T>)> {
-    let mut made = Vec::new();
-    for (key, value) in mapping(node, dx).unwrap_or_default() {
+) -> Named<N, T> {
+    let Some(mapping) = mapping(node, dx) else { return Named::default() };
+    let mut named = Named { entries: Vec::new(), complete: true };
+    for (key, value) in mapping {
         let name = key.text.parse().map_err(|why| dx.push(say::invalid_name(key.span, &why)));
         let value = read(value, dx);
-        made.extend(name.ok().map(|name| (Spanned::new(name, key.span), value)));
+        named.complete &= name.is_ok();
+        named.entries.extend(name.ok().map(|name| (Spanned::new(name, key.span), value)));
     }
-    made
+    named
 }
 
 /// A list, possibly empty; entries that cannot be read are left out.

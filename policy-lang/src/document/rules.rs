@@ -17,8 +17,8 @@ use crate::surface::{Approval, Requirement, Risk};
 pub(crate) struct RulesDoc {
     pub(crate) tool: Spanned<ToolName>,
     pub(crate) rules: Vec<RuleDoc>,
-    /// Ids of all rules, broken ones included.
-    pub(crate) ids: Vec<Spanned<RuleName>>,
+    /// Ids of all rules, broken ones included; `None` for one that is no name.
+    pub(crate) ids: Vec<Option<Spanned<RuleName>>>,
 }
 
 pub(crate) struct RuleDoc {
@@ -91,12 +91,13 @@ fn rule(
     node: &Node,
     source: &str,
     stated: &Stated,
-    ids: &mut Vec<Spanned<RuleName>>,
+    ids: &mut Vec<Option<Spanned<RuleName>>>,
     dx: &mut Diagnostics,
 ) -> Option<RuleDoc> {
-    let record = Record::open(node, "a rule", &KEYS, dx)?;
-    let id = record.need("id", dx).and_then(|node| name(node, dx));
-    ids.extend(id.clone());
+    let record = Record::open(node, "a rule", &KEYS, dx);
+    let id = record.as_ref().and_then(|record| record.need("id", dx)).and_then(|node| name(node, dx));
+    ids.push(id.clone());
+    let record = record?;
     let operations = record.need("operations", dx).map(|node| set(node, dx, name));
     let profiles = record.need("profiles", dx).map(|node| set(node, dx, name));
     let except = record.get("except").map(|node| set(node, dx, name));

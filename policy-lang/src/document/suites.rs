@@ -47,7 +47,7 @@ pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<SuiteDoc> {
     let now = record.need("now", dx).and_then(|node| timestamp(node, dx));
     let channel = record.need("channel", dx).and_then(|node| name(node, dx));
     let samples = record.need("samples", dx).map(|node| {
-        named(node, dx, |node, dx| object(node, dx).map(|input| Spanned::new(Json::Object(input), node.span)))
+        named(node, dx, |node, dx| object(node, dx).map(|input| Spanned::new(Json::Object(input), node.span))).entries
     });
     let samples_span = record.entry("samples").map_or(record.place(), |(key, _)| key.span);
     let cases = record.get("cases").map(|node| list(node, dx, case)).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! `stopgate.yaml`: whose policy it is, who may name subjects, how high each channel goes, what every grant asks for
 //! at least.
 
-use super::read::{Record, list, named};
+use super::read::{Named, Record, list, named};
 use super::scalar::{integer, name, raw, word};
 use crate::attempt::INPUT_LIMITS;
 use crate::diagnostic::{Diagnostics, shape as say};
@@ -17,7 +17,7 @@ const INPUT_BYTES: usize = 64 * 1024;
 pub(crate) struct Workspace {
     pub(crate) organisation: Option<OwnerName>,
     pub(crate) identity: Vec<Issuer>,
-    pub(crate) channels: Vec<(Spanned<ChannelName>, Option<Channel>)>,
+    pub(crate) channels: Named<ChannelName, Channel>,
     pub(crate) floors: Floors,
     pub(crate) input_bytes: usize,
 }
@@ -75,13 +75,13 @@ fn empty(node: &Node, dx: &mut Diagnostics) {
     }
 }
 
-fn channels(node: &Node, dx: &mut Diagnostics) -> Vec<(Spanned<ChannelName>, Option<Channel>)> {
+fn channels(node: &Node, dx: &mut Diagnostics) -> Named<ChannelName, Channel> {
     empty(node, dx);
     named(node, dx, |entry, dx| {
         let record = Record::open(entry, "a channel", &["ceiling", "tools"], dx)?;
         let ceiling = record.need("ceiling", dx).and_then(|node| word(node, dx));
         let limit = |node: &_, dx: &mut Diagnostics| word::<Limit>(node, dx).map(|limit| limit.value);
-        let tools = record.get("tools").map(|node| named(node, dx, limit)).unwrap_or_default();
+        let tools = record.get("tools").map(|node| named(node, dx, limit).entries).unwrap_or_default();
         Some(Channel { ceiling: ceiling?.value, tools })
     })
 }

@@ -169,13 +169,18 @@ fn is_torn(file: &File, from: u64, to: u64) -> io::Result<bool> {
 
 /// One line without its end. A whole record and something after it is not that: there the newline was overwritten.
 fn is_cut_off(tail: &[u8]) -> bool {
-    let whole_and_more = || match Record::parse(tail) {
-        Err(InvalidRecord::Json(InvalidJson { problem, .. })) => {
-            matches!(problem, Problem::Trailing | Problem::TooLong)
+    let is_record = |bytes| Record::parse(bytes).is_ok();
+    if tail.contains(&b'\n') {
+        return false;
+    }
+    match Record::parse(tail) {
+        Ok(_) => true,
+        Err(InvalidRecord::Json(InvalidJson { problem, offset })) => {
+            let more = matches!(problem, Problem::Trailing | Problem::TooLong);
+            !more && !tail.get(..offset).is_some_and(is_record)
         }
-        _ => false,
-    };
-    !tail.contains(&b'\n') && !whole_and_more()
+        Err(_) => false,
+    }
 }
 
 /// Whether the first line holds zeros from one border of sectors to another. No single changed byte looks like that.

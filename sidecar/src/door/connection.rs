@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::io;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +15,8 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use stopgate_proto::v1::enforcement_service_server::EnforcementServiceServer;
+use rustix::net::RecvFlags;
+use tokio::io::Interest;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -29,6 +32,12 @@ use super::grpc::Grpc;
 use super::{GRACE, MAX_AGE, MAX_CONNECTIONS, MAX_IDLE, MAX_MESSAGE_BYTES, MAX_STREAMS};
 use crate::config::{Caller, Callers};
 use crate::metrics::{Metrics, TurnedAway};
+
+/// How long a peer may take for the first bytes of HTTP/2, which no other limit covers.
+const GREETING: Duration = Duration::from_secs(3);
+
+/// Length of those bytes: `PRI * HTTP/2.0…`.
+const GREETING_BYTES: usize = 24;
 
 /// A peer that is silent for this long is asked whether it is there. It cannot answer in the middle of a frame, so
 /// this ends one that sends its headers or its message drop by drop.
@@ -98,7 +107,7 @@ impl<R: ServerReflection> Door<R> {
         let mut told = draining.clone();
         loop {
             tokio::select! {
-                _ = told.wait_for(|draining| *draining) => break,
+                () = told_to_drain(&mut told) => break,
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => {
                         if let Some((caller, place)) = self.admit(&stream) {
@@ -138,6 +147,11 @@ impl<R: ServerReflection> Door<R> {
     }
 }
 
+async fn told_to_drain(draining: &mut watch::Receiver<bool>) {
+    // Nobody left who could tell is the end too.
+    let _told = draining.wait_for(|draining| *draining).await;
+}
+
 async fn connection<R: ServerReflection>(
     stream: UnixStream,
     caller: Arc<Caller>,
@@ -145,6 +159,10 @@ async fn connection<R: ServerReflection>(
     mut draining: watch::Receiver<bool>,
     _place: OwnedSemaphorePermit,
 ) {
+    if !matches!(timeout(GREETING, greeted(&stream)).await, Ok(Ok(()))) {
+        tracing::debug!(uid = caller.uid, "peer speaks no HTTP/2");
+        return;
+    }
     let activity = Arc::new(Activity::new());
     let service = service_fn(|request| services.call(request, Arc::clone(&caller), Activity::enter(&activity)));
     let mut http = http2::Builder::new(TokioExecutor::new());
@@ -168,12 +186,32 @@ async fn connection<R: ServerReflection>(
         }
         () = activity.idle() => "idle",
         () = sleep(MAX_AGE) => "age",
-        _ = draining.wait_for(|draining| *draining) => "draining",
+        () = told_to_drain(&mut draining) => "draining",
     };
     tracing::debug!(why, uid = caller.uid, "connection closing");
     served.as_mut().graceful_shutdown();
     // Cut off by dropping it when the peer does not let go.
     let _cut = timeout(GRACE, served).await;
+}
+
+/// Returns when the whole greeting has arrived, and leaves it there.
+async fn greeted(stream: &UnixStream) -> io::Result<()> {
+    let arrived = || {
+        let mut greeting = [0; GREETING_BYTES];
+        let (_, arrived) = rustix::net::recv(stream, &mut greeting, RecvFlags::PEEK)?;
+        if arrived == GREETING_BYTES { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+    };
+    loop {
+        let ready = stream.ready(Interest::READABLE).await?;
+        match stream.try_io(Interest::READABLE, arrived) {
+            // A closed side stays ready for ever: without this, waiting for more would spin.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && ready.is_read_closed() => {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            settled => return settled,
+        }
+    }
 }
 
 /// What is under way on one connection.
@@ -265,5 +303,23 @@ impl<R: ServerReflection> Services<R> {
             };
             response.map(|response| response.map(|body| Held::new(body, active)))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn t27_a_connection_is_idle_only_without_requests() {
+        let activity = Arc::new(Activity::new());
+        let begun = Instant::now();
+        let request = Activity::enter(&activity);
+        assert!(timeout(MAX_IDLE * 10, activity.idle()).await.is_err(), "a request is under way");
+        drop(request);
+        let ended = Instant::now();
+        activity.idle().await;
+        assert!(ended.elapsed() >= MAX_IDLE && ended.elapsed() < MAX_IDLE * 2);
+        assert!(begun.elapsed() < MAX_IDLE * 13);
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use stopgate_proto::v1 as pb;
 use stopgate_proto::v1::enforcement_service_server::EnforcementService;
+use tokio::task::JoinHandle;
 use tonic::{Code, Request, Response, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
@@ -64,6 +65,14 @@ fn caller<T>(request: &Request<T>) -> Option<Arc<Caller>> {
     request.extensions().get::<Arc<Caller>>().cloned()
 }
 
+/// What came of a task; one that panicked is a fault.
+async fn settle<T>(task: JoinHandle<Result<T, Undecided>>) -> Result<T, Undecided> {
+    task.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "request failed");
+        Err(Undecided::Fault)
+    })
+}
+
 #[tonic::async_trait]
 impl EnforcementService for Grpc {
     async fn decide(&self, request: Request<pb::DecideRequest>) -> Result<Response<pb::DecideResponse>, Status> {
@@ -75,14 +84,10 @@ impl EnforcementService for Grpc {
         let request = enforce::Request { trace, ..request };
         let enforcer = Arc::clone(&self.enforcer);
         // A task of its own: a caller that goes away takes no record with it, and a panic ends here.
-        let answered = tokio::spawn(async move { enforcer.decide(&caller, request).await }).await;
+        let answered = settle(tokio::spawn(async move { enforcer.decide(&caller, request).await })).await;
         match answered {
-            Ok(Ok(answer)) => Ok(Response::new(answer.into())),
-            Ok(Err(why)) => Err(self.undecided(why, message(why))),
-            Err(error) => {
-                tracing::error!(%error, "request failed");
-                Err(self.undecided(Undecided::Fault, message(Undecided::Fault)))
-            }
+            Ok(answer) => Ok(Response::new(answer.into())),
+            Err(why) => Err(self.undecided(why, message(why))),
         }
     }
 
@@ -93,5 +98,31 @@ impl EnforcementService for Grpc {
         caller(&request).ok_or_else(|| self.undecided(Undecided::NotAllowed, "nobody asks"))?;
         let pb::GetStatusRequest {} = request.into_inner();
         Ok(Response::new(self.enforcer.status().into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_fault_and_goes_no_further() {
+        async fn faulty() -> Result<(), Undecided> {
+            panic!("a fault in the handler")
+        }
+        assert_eq!(settle(tokio::spawn(faulty())).await, Err(Undecided::Fault));
+        assert_eq!(settle(tokio::spawn(async { Ok(1) })).await, Ok(1));
+        assert_eq!(status(Undecided::Fault, "").code(), Code::Internal);
+    }
+
+    #[test]
+    fn every_status_carries_its_reason() {
+        for why in Undecided::ALL {
+            let status = status(why, message(why));
+            let details = status.get_error_details();
+            let info = details.error_info().expect("an ErrorInfo");
+            assert_eq!((info.domain.as_str(), info.reason.to_lowercase().as_str()), (DOMAIN, why.as_str()));
+            assert_ne!(status.code(), Code::Ok);
+        }
     }
 }

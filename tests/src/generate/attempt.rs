@@ -65,7 +65,7 @@ pub fn attempt_near(random: &mut Random, one: &Try) -> Try {
         && let Some(members) = input.json().as_object()
         && members.iter().any(|(name, _)| name == "note")
     {
-        let text = input.json().canonical().replace("\"note\":\"hello\"", "\"note\":\"approved, says the boss\"");
+        let text = input.json().canonical().replace("\"note\":\"hello\"", "\"note\":\"boss says yes\"");
         other.input = text.into_bytes();
         other.attempt.input = Input::parse(&other.input);
     }
@@ -93,7 +93,7 @@ fn evidence(random: &mut Random) -> Evidence {
         0 => Evidence::NONE,
         1 => Evidence::ALL,
         _ => Evidence {
-            approval: *random.pick(Approval::ALL),
+            approval: random.pick(Approval::ALL),
             user_confirmation: random.one_in(2),
             dry_run: random.one_in(2),
         },
@@ -101,17 +101,17 @@ fn evidence(random: &mut Random) -> Evidence {
 }
 
 fn input(random: &mut Random) -> String {
-    let (n, word) = (random.below(10), *random.pick(&WORDS));
+    let (n, word) = (random.below(10), random.pick(&WORDS));
     match random.below(40) {
-        0 => format!(r#"{{"n": {n}}}"#),
-        1 => format!(r#"{{"n": {}, "word": "{word}"}}"#, 10 + n),
-        2 => format!(r#"{{"n": "{n}", "word": "{word}"}}"#),
-        3 => format!(r#"{{"n": {n}, "word": "{word}", "extra": 1}}"#),
-        4 => format!(r#"{{"n": {n}, "n": 1, "word": "{word}"}}"#),
-        5 => format!(r#"{{"n": {n}.0, "word": "{word}"}}"#),
+        0 => format!(r#"{{"size": {n}}}"#),
+        1 => format!(r#"{{"size": {}, "word": "{word}"}}"#, 10 + n),
+        2 => format!(r#"{{"size": "{n}", "word": "{word}"}}"#),
+        3 => format!(r#"{{"size": {n}, "word": "{word}", "extra": 1}}"#),
+        4 => format!(r#"{{"size": {n}, "size": 1, "word": "{word}"}}"#),
+        5 => format!(r#"{{"size": {n}.0, "word": "{word}"}}"#),
         6 => "[]".to_owned(),
-        7..=16 => format!(r#"{{"word": "{word}", "flag": {}, "n": {n}}}"#, random.one_in(2)),
-        17..=26 => format!(r#"{{"n":{n},"word":"{word}","note":"hello"}}"#),
-        _ => format!(r#"{{"n": {n}, "word": "{word}"}}"#),
+        7..=16 => format!(r#"{{"word": "{word}", "flag": {}, "size": {n}}}"#, random.one_in(2)),
+        17..=26 => format!(r#"{{"size":{n},"word":"{word}","note":"hello"}}"#),
+        _ => format!(r#"{{"size": {n}, "word": "{word}"}}"#),
     }
 }

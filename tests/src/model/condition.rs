@@ -1,6 +1,9 @@
 //! Conditions of five forms, read and evaluated without Cedar: a bound on `n` (or on a multiple of it), a test of
 //! `word`, business time, not, and.
 
+/// The one product there is: for numbers above 1 it does not fit.
+const PRODUCT: &str = "context.input.size * 4611686018427387904";
+
 /// What conditions read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Facts {
@@ -11,7 +14,9 @@ pub(super) struct Facts {
 
 /// Whether `text` holds; an empty one does. `None` when its evaluation fails.
 pub(super) fn holds(text: &str, facts: &Facts) -> Option<bool> {
-    let spaced = text.replace('(', " ( ").replace(')', " ) ").replace('!', " ! ");
+    // Cedar prints brackets around a product.
+    let bare = text.replace(&format!("({PRODUCT})"), PRODUCT);
+    let spaced = bare.replace('(', " ( ").replace(')', " ) ").replace('!', " ! ");
     let mut words = spaced.split_whitespace().peekable();
     if words.peek().is_none() {
         return Some(true);
@@ -48,7 +53,7 @@ fn one(words: &mut Words<'_>, facts: &Facts) -> Option<bool> {
             assert_eq!(words.next(), Some("=="), "a word is only compared");
             words.next().map(|word| word.trim_matches('"') == facts.word)
         }
-        Some("context.input.n") => number(words, facts),
+        Some("context.input.size") => number(words, facts),
         other => panic!("the model does not know {other:?}"),
     }
 }

@@ -1,10 +1,9 @@
 //! A generated repository, compiled, and what it takes to compare its decisions.
 
 use stopgate_lang::bundle::Bundle;
-use stopgate_lang::compile::compile;
+use stopgate_lang::compile::{Sources, compile};
 use stopgate_lang::decide::{Decision, LimitNow, LimitedBy, Outcome, Situation};
 use stopgate_lang::policy::Policy;
-use stopgate_lang::source::Sources;
 use stopgate_tests::generate::{Files, PROFILES, Shape, Try, repository};
 use stopgate_tests::model::{Answer, Asked};
 use stopgate_tests::random::Random;
@@ -29,11 +28,11 @@ impl Repository {
 
     /// The same with one more raise or never, which may reach everything.
     pub fn with_another_restriction(&self, random: &mut Random) -> Bundle {
-        let kind = random.pick(&["", "@approval(\"committee\")", "@require(\"dry_run\")"]);
+        let kind = random.pick(&["", "@approval(\"committee\")", "@require(\"user_confirmation\")"]);
         let bound = random.below(10);
         let rule = format!(
             "\n@id(\"one-more\") @owner(\"team\") @review_by(\"2027-03-31\") {kind}\n\
-             forbid (principal, action, resource) when {{ context.input.n > {bound} }};\n"
+             forbid (principal, action, resource) when {{ context.input.size > {bound} }};\n"
         );
         self.with("rules/guardrails.cedar", &rule)
     }

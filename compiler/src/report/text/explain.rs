@@ -1,7 +1,7 @@
 //! One explained decision as text: the answer first, then why, then what would change it.
 
-use stopgate_lang::decide::Outcome;
-use stopgate_lang::surface::{Limit, Need, Surface};
+use stopgate_lang::decide::{Kind, NearMiss, Outcome};
+use stopgate_lang::surface::{Limit, Surface};
 
 use super::line;
 use crate::explain::Explanation;
@@ -29,16 +29,21 @@ pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>, paint: Pain
         let place = rule.location.to_string();
         line(&mut out, format_args!("  {:<5}  {}  {}", rule.kind.as_str(), rule.id, paint.faint(&place)));
     }
-    if let Some(surface) = decision.surface() {
+    // Beside a never, and without a grant, it does not matter what else is asked for.
+    let has = |kind| decision.rules().iter().any(|rule| rule.kind == kind);
+    if let Some(surface) = decision.surface()
+        && has(Kind::Grant)
+        && !has(Kind::Never)
+    {
         line(&mut out, format_args!("\n{}  {}", paint.head("together they ask for"), surface_words(surface)));
     }
     if !near.is_empty() {
         line(&mut out, format_args!("\n{}", paint.head("rules that nearly matched")));
     }
-    for miss in near {
-        let place = miss.location.to_string();
-        line(&mut out, format_args!("  {:<5}  {}  {}", miss.kind.as_str(), miss.id, paint.faint(&place)));
-        line(&mut out, format_args!("         because this is false: {}", miss.conjunct));
+    for NearMiss { rule, conjunct } in near {
+        let place = rule.location.to_string();
+        line(&mut out, format_args!("  {:<5}  {}  {}", rule.kind.as_str(), rule.id, paint.faint(&place)));
+        line(&mut out, format_args!("         but this is false: {conjunct}"));
     }
     line(&mut out, format_args!("\n{}  {}", paint.head("what would change it"), change(decision.outcome())));
     if limit.is_none() {
@@ -50,20 +55,8 @@ pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>, paint: Pain
 fn change(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Permit(_) => "nothing more is needed".to_owned(),
-        Outcome::Route(needs) => {
-            let flags: Vec<String> = needs.iter().map(flag).collect();
-            format!("it runs with --evidence {}", flags.join(","))
-        }
+        Outcome::Route(needs) => format!("it runs once this is collected too: {}", list(needs)),
         Outcome::Reject(_) => "no evidence; another request or another policy".to_owned(),
-    }
-}
-
-/// How the evidence is written on the command line.
-fn flag(need: &Need) -> String {
-    match need {
-        Need::UserConfirmation => "user_confirmation".to_owned(),
-        Need::DryRun => "dry_run".to_owned(),
-        Need::Approval(level) => format!("approval={level}"),
     }
 }
 

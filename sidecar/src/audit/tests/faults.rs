@@ -67,15 +67,16 @@ async fn survive(troubles: &[(usize, Trouble)]) {
         assert_eq!(log.append(&decision("late")).await, Err(AuditError::Closed));
         return;
     }
-    stopped.expect("the log got well by itself");
-    // I34: every attempt has a record or is counted.
+    // I34: every attempt has a record or is counted; only a stop that is lost takes a count along.
     let rejected = answers.iter().filter(|(_, answer)| answer.is_err()).count();
     assert_eq!(durable.decisions.len() + rejected, ATTEMPTS, "{troubles:?}");
-    assert_eq!(
-        durable.gaps,
-        u64::try_from(rejected).expect("small"),
-        "{troubles:?}"
-    );
+    let rejected = u64::try_from(rejected).expect("small");
+    if stopped == Err(AuditError::Unavailable) {
+        assert!(durable.gaps <= rejected, "{troubles:?}");
+        return;
+    }
+    stopped.expect("the log got well by itself");
+    assert_eq!(durable.gaps, rejected, "{troubles:?}");
     assert_eq!(durable.overloaded, 0);
     assert_eq!(
         (durable.kinds.first(), durable.kinds.last()),
@@ -147,7 +148,7 @@ async fn a_file_system_without_reservation_is_fine() {
     live(&log)
         .await
         .into_iter()
-        .for_each(|(_, answer)| drop(answer.expect("recorded")));
+        .for_each(|(name, answer)| assert!(answer.is_ok(), "{name}"));
     log.close().await.expect("a stop");
     let asked = disk
         .calls()
@@ -223,7 +224,8 @@ async fn a_panic_of_the_thread_is_told_and_nothing_is_recorded_after() {
         let log = open(&disk, Options::new("erp-7f"));
         let answer = log.append(&decision("a")).await;
         let again = log.append(&decision("b")).await;
-        assert_eq!(again.or(answer), Err(AuditError::Closed), "call {call}");
+        assert_eq!(again, Err(AuditError::Closed), "call {call}");
+        assert_eq!(answer.is_ok(), call == 7, "call {call}");
         let fatal = tokio::time::timeout(Duration::from_secs(10), log.fatal())
             .await
             .expect("the death is told");

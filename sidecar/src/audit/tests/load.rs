@@ -15,8 +15,10 @@ async fn start(
             log.append(&decision(&at.to_string())).await
         }));
     }
-    // On one thread every task has run to its first wait when this one runs again.
-    tokio::task::yield_now().await;
+    // On one thread every task has run to its first wait when this one has let all others go first this often.
+    for _ in 0..count {
+        tokio::task::yield_now().await;
+    }
     tasks
 }
 

@@ -1,0 +1,178 @@
+//! `stopgate log verify`: is a decision log what the sidecar wrote, all of it, in its order?
+
+use std::collections::BTreeMap;
+use std::error::Error as _;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use stopgate_lang::record::{Break, Kind, Stamp, file_name};
+
+use super::console::{Answer, Failure, Format};
+use super::exit::Exit;
+use crate::log::{Checked, LogError, verify};
+
+/// Read the sidecar's decision log
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Verify(Verify),
+}
+
+/// Check that a decision log is whole and unchanged
+///
+/// Every line has to be the record that the next one was written after, from file to file. A line that was changed,
+/// left out, put in or moved is found, with its place. Lines cut off at the very end cannot be: compare the head with
+/// one noted before.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  stopgate log verify /var/lib/stopgate/log        every file of the log
+  stopgate log verify 0*.jsonl --format json       for programs
+
+Exit codes: 0 the log is whole, 7 it is broken.")]
+struct Verify {
+    /// Files of the log in any order, or its folder
+    #[arg(required = true, value_name = "FILES")]
+    files: Vec<PathBuf>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+impl Args {
+    /// How to print the result.
+    pub(super) const fn format(&self) -> Format {
+        let Command::Verify(Verify { format, .. }) = &self.command;
+        *format
+    }
+}
+
+pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
+    let Command::Verify(Verify { files, format }) = &args.command;
+    let checked = verify(files).map_err(unreadable)?;
+    let exit = if checked.broken.is_none() { Exit::Fine } else { Exit::Differs };
+    match format {
+        Format::Json => Answer::json("log verify", exit, Report::of(&checked)),
+        Format::Text => Ok(Answer::text(exit, text(&checked))),
+    }
+}
+
+fn unreadable(error: LogError) -> Failure {
+    match error {
+        LogError::Empty { .. } | LogError::Name { .. } => {
+            Failure::usage(error).with_help("the log is the folder `log` in the sidecar's state_dir")
+        }
+        LogError::Twice { .. } => Failure::usage(error).with_help("name the files of one log only"),
+        LogError::Read { .. } => Failure::failed(error),
+    }
+}
+
+#[derive(Serialize)]
+struct Report {
+    files: usize,
+    records: BTreeMap<&'static str, u64>,
+    first: Option<Place>,
+    last: Option<Place>,
+    head: Option<String>,
+    unrecorded_attempts: u64,
+    unclean_starts: u64,
+    broken: Option<Broken>,
+}
+
+#[derive(Serialize)]
+struct Place {
+    seq: u64,
+    time: String,
+}
+
+#[derive(Serialize)]
+struct Broken {
+    file: Option<String>,
+    line: u64,
+    seq: Option<u64>,
+    message: String,
+}
+
+impl Report {
+    fn of(checked: &Checked) -> Self {
+        let Checked { files, records, first, last, chain, unrecorded, unclean, broken } = checked;
+        let place = |stamp: &Stamp| Place { seq: stamp.seq.get(), time: format!("{:.6}", stamp.time) };
+        Self {
+            files: *files,
+            records: Kind::ALL.map(|kind| (kind.as_str(), records.get(&kind).copied().unwrap_or(0))).into(),
+            first: first.as_ref().map(place),
+            last: last.as_ref().map(place),
+            head: chain.head().map(|(_, digest)| digest.to_string()),
+            unrecorded_attempts: *unrecorded,
+            unclean_starts: *unclean,
+            broken: broken.as_ref().map(|broken| Broken {
+                file: broken.file.map(file_name),
+                line: broken.line,
+                seq: broken.seq.map(|seq| seq.get()),
+                message: chained(&broken.fault),
+            }),
+        }
+    }
+}
+
+/// For people: what stands there, then the verdict.
+fn text(checked: &Checked) -> String {
+    let Report { files, records, first, last, head, unrecorded_attempts, unclean_starts, .. } = Report::of(checked);
+    let total = records.values().fold(0_u64, |sum, count| sum.saturating_add(*count));
+    let mut text = format!("{} in {}\n", counted(total, "record"), counted(u64::try_from(files).unwrap_or(0), "file"));
+    // Writing to a string cannot fail.
+    let mut line = |line: std::fmt::Arguments<'_>| {
+        let _always_fits = writeln!(text, "{line}");
+    };
+    for kind in Kind::ALL {
+        line(format_args!("  {:<9}{}", kind.as_str(), records.get(kind.as_str()).copied().unwrap_or(0)));
+    }
+    for (name, place) in [("first", first), ("last", last)] {
+        if let Some(Place { seq, time }) = place {
+            line(format_args!("{name:<6}{seq} at {time}"));
+        }
+    }
+    if let Some(head) = head {
+        line(format_args!("head  {head}"));
+    }
+    if unrecorded_attempts > 0 {
+        let attempts = counted(unrecorded_attempts, "attempt");
+        line(format_args!("gaps: {attempts} rejected without a record, because the disk refused or too many waited"));
+    }
+    if unclean_starts > 0 {
+        line(format_args!("{} without a stop before", counted(unclean_starts, "start")));
+    }
+    match &checked.broken {
+        None => line(format_args!("whole")),
+        Some(broken) => line(format_args!("broken at {}", at(broken))),
+    }
+    text
+}
+
+fn at(broken: &Break) -> String {
+    let mut text = broken.to_string();
+    if let Some(source) = broken.source() {
+        let _always_fits = write!(text, ": {}", chained(source));
+    }
+    text
+}
+
+/// An error and everything under it.
+fn chained(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let _always_fits = write!(text, ": {error}");
+        source = error.source();
+    }
+    text
+}
+
+fn counted(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}

@@ -1,0 +1,55 @@
+//! `stopgate matrix`: who may do what, on one page.
+
+use super::console::{Answer, Console, Failure, Format};
+use super::exit::Exit;
+use super::repository::Repository;
+use crate::matrix::matrix;
+use crate::report::{Paint, json, markdown, text};
+
+/// Show who may do what: operations by profiles
+///
+/// A cell lists what the rules that reach the pair ask for, floors included, strictest first: risk/approval for what
+/// is granted, `?` where there is a condition, +approval where a rule raises what another grants, `never` where no
+/// evidence helps, – where no rule reaches the pair, which is then always rejected.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  stopgate matrix policies
+  stopgate matrix policies --format markdown > matrix.md")]
+pub(super) struct Args {
+    #[command(flatten)]
+    repository: Repository,
+    /// How to print the page
+    #[arg(long, value_enum, default_value_t = MatrixFormat::Text)]
+    format: MatrixFormat,
+}
+
+/// Formats of the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum MatrixFormat {
+    /// For a terminal
+    Text,
+    /// For a pull request
+    Markdown,
+    /// One JSON object
+    Json,
+}
+
+impl Args {
+    /// How everything but the page is said.
+    pub(super) const fn format(&self) -> Format {
+        match self.format {
+            MatrixFormat::Json => Format::Json,
+            MatrixFormat::Text | MatrixFormat::Markdown => Format::Text,
+        }
+    }
+}
+
+pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
+    let valid = args.repository.valid("matrix", args.format(), console)?;
+    let page = matrix(&valid.policy);
+    match args.format {
+        MatrixFormat::Json => Answer::json("matrix", Exit::Fine, json::matrix(&page)),
+        MatrixFormat::Markdown => Ok(Answer::text(Exit::Fine, markdown::matrix(&page))),
+        MatrixFormat::Text => Ok(Answer::text(Exit::Fine, text::matrix(&page, Paint::new(console.colour())))),
+    }
+}

@@ -1,0 +1,71 @@
+//! `stopgate verify`: whether a sidecar would load a bundle, and who signed it.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde_json::json;
+use stopgate_lang::bundle::{Bundle, MAX_BUNDLE_BYTES, TrustRoot};
+
+use super::console::{Answer, Failure, Format};
+use super::exit::Exit;
+use super::output::read_whole;
+
+/// Bytes of a trust root; a thousand keys fit.
+const MAX_ROOT_BYTES: usize = 1024 * 1024;
+
+/// Verify a bundle against a trust root
+///
+/// Opens the bundle exactly as the sidecar does: layout, digest of each part, every signature, the publisher's
+/// threshold, every rule.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  stopgate verify prod.stopgate --root policies/trust/root.dsse.json
+
+Exits 0 when a sidecar with this root would load it, 8 when it would not.")]
+pub(super) struct Args {
+    /// Bundle to verify
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Trust root to verify it against
+    #[arg(long, value_name = "FILE")]
+    root: PathBuf,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
+    let bytes = read_whole(&args.file, MAX_BUNDLE_BYTES)?;
+    let root = read_whole(&args.root, MAX_ROOT_BYTES)?;
+    let root = TrustRoot::open(&root, Timestamp::now()).map_err(Failure::untrusted)?;
+    let bundle = Bundle::open(&bytes, &root).map_err(Failure::untrusted)?;
+    let keys = &root.statement().keys;
+    let owner = |id: &String| keys.get(id).map(|key| key.owner.clone()).unwrap_or_default();
+    let version = root.statement().version;
+    match args.format {
+        Format::Json => {
+            let signer = |id: &String| json!({"id": id, "owner": owner(id), "role": "publisher"});
+            let body = json!({
+                "digest": bundle.digest(),
+                "organisation": bundle.organisation(),
+                "rules": bundle.rules_len(),
+                "tools": bundle.tool_names().collect::<Vec<_>>(),
+                "signers": bundle.signers().iter().map(signer).collect::<Vec<_>>(),
+                "root": {"version": version, "expires": root.statement().expires},
+            });
+            Answer::json("verify", Exit::Fine, body)
+        }
+        Format::Text => {
+            let signers: Vec<String> = bundle.signers().iter().map(|id| format!("{id} ({}), publisher", owner(id))).collect();
+            let text = format!(
+                "verified  {}\nof        {}, rules: {}\nsigned    by {}\nroot      version {version}, expires {}\n",
+                bundle.digest(),
+                bundle.organisation(),
+                bundle.rules_len(),
+                signers.join("; "),
+                root.statement().expires
+            );
+            Ok(Answer::text(Exit::Fine, text))
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Every code has a repository that triggers it, a snapshot of what is printed, and a line in the reference.
+//!
+//! `tests/diagnostics/CODE/` and `CODE--VARIANT/` lie over `tests/base/`; what cannot be a readable file is made here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use stopgate_lang::compile::Compiled;
+use stopgate_lang::diagnostic::{Code, Severity, reference};
+
+use crate::fixture::{Files, base, codes, compiled, edited, over_base, read, tests};
+
+/// Guards against a mistake of the compiler's own: no author can trigger it.
+const UNREACHABLE: [Code; 1] = [Code::CedarSchema];
+
+/// Repositories by the name of their fixture, which begins with the code it has to trigger.
+fn repositories() -> BTreeMap<String, Files> {
+    let mut all = made();
+    for entry in std::fs::read_dir(tests().join("diagnostics")).expect("the fixtures") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            let name = path.file_name().and_then(|name| name.to_str()).expect("a UTF-8 name").to_owned();
+            all.insert(name, over_base(read(&path)));
+        }
+    }
+    all
+}
+
+/// What would be unreadable, or needs a digest.
+fn made() -> BTreeMap<String, Files> {
+    let bytes = |path: &str, bytes: Vec<u8>| over_base(Files::from([(path.to_owned(), bytes)]));
+    let without = |path: &str| {
+        let mut files = base();
+        files.remove(path).expect("a file of the base");
+        files
+    };
+    let calendar = String::from_utf8(base()["approvals.yaml"].clone()).expect("text");
+    let rules = String::from_utf8(base()["rules/erp.yaml"].clone()).expect("text");
+    let mut many = rules.clone();
+    for at in 0..64 {
+        let _ = write!(many, "  - {{id: r{at}, operations: [get_order], profiles: [finance], raise: {{approval: supervisor}}}}\n");
+    }
+    let mut guardrails = String::from_utf8(base()["rules/guardrails.cedar"].clone()).expect("text");
+    for at in 0..17 {
+        let _ = writeln!(
+            guardrails,
+            "@id(\"g{at}\") @owner(\"security\") @review_by(\"2027-03-31\")\n\
+             forbid (principal, action == Stopgate::Action::\"erp/get_order\", resource) when {{ context.time.business }};"
+        );
+    }
+    BTreeMap::from([
+        ("file-too-large".to_owned(), bytes("approvals.yaml", vec![b'#'; 1024 * 1024 + 1])),
+        ("not-utf8".to_owned(), bytes("approvals.yaml", [calendar.as_bytes(), b"# caf\xe9\n"].concat())),
+        ("byte-order-mark".to_owned(), bytes("approvals.yaml", ["\u{feff}", &calendar].concat().into_bytes())),
+        ("tab".to_owned(), edited("approvals.yaml", "  zone", "\tzone")),
+        ("tab--inside".to_owned(), edited("approvals.yaml", "zone: ", "zone:\t")),
+        (
+            "invisible-character".to_owned(),
+            edited("rules/erp.yaml", "owner: finance-risk", "owner: finance-risk # reviewed \u{202e}ksir on\u{202c}"),
+        ),
+        ("missing-document".to_owned(), without("approvals.yaml")),
+        ("missing-document--lock".to_owned(), without("catalog/erp.lock.json")),
+        ("missing-document--tests".to_owned(), without("tests/erp.yaml")),
+        ("lock-invalid".to_owned(), edited("catalog/erp.lock.json", "Read one order.", "Read every order.")),
+        ("lock-invalid--json".to_owned(), edited("catalog/erp.lock.json", "{", "{,")),
+        ("unsupported-schema".to_owned(), with_odd_schema()),
+        ("too-many-rules".to_owned(), bytes("rules/erp.yaml", many.into_bytes())),
+        ("too-many-guardrails".to_owned(), bytes("rules/guardrails.cedar", guardrails.into_bytes())),
+    ])
+}
+
+/// The base with a function whose input is no object.
+fn with_odd_schema() -> Files {
+    use stopgate_lang::json::Json;
+    use stopgate_lang::lock::{Lock, LockedFunction};
+    let mut files = base();
+    let mut lock = Lock::parse(&files["catalog/erp.lock.json"]).expect("the base's lock");
+    let text = br#"{"name": "get_order", "inputSchema": {"type": "string"}}"#;
+    let definition = Json::parse(text, Lock::LIMITS).expect("JSON");
+    lock.functions.insert("get_order".to_owned(), LockedFunction::new(definition).expect("a definition"));
+    files.insert("catalog/erp.lock.json".to_owned(), lock.to_string().into_bytes());
+    files
+}
+
+fn code_of(fixture: &str) -> &str {
+    fixture.split("--").next().unwrap_or(fixture)
+}
+
+#[test]
+fn every_code_has_a_fixture_and_every_fixture_triggers_its_code_alone() {
+    let mut covered: BTreeSet<&str> = UNREACHABLE.iter().map(|code| code.as_str()).collect();
+    let repositories = repositories();
+    let mut wrong = String::new();
+    for (fixture, files) in &repositories {
+        let code = Code::from_name(code_of(fixture)).unwrap_or_else(|| panic!("{fixture} is named after no code"));
+        covered.insert(code.as_str());
+        let compiled = compiled(files.clone());
+        let found: BTreeSet<_> = codes(&compiled).into_iter().collect();
+        if found != BTreeSet::from([code.as_str()]) {
+            let _ = writeln!(wrong, "{fixture}: {found:?}\n{}", rendered(&compiled));
+            continue;
+        }
+        assert_eq!(compiled.policy.is_none(), code.severity() == Severity::Error, "{fixture}");
+        for diagnostic in compiled.diagnostics.iter() {
+            assert!(!diagnostic.labels.is_empty(), "{fixture}: no place");
+            assert!(diagnostic.help.is_some(), "{fixture}: no help");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    for code in Code::ALL {
+        assert!(covered.contains(code.as_str()), "no fixture triggers {}", code.as_str());
+    }
+}
+
+#[test]
+fn what_is_printed_for_every_fixture_is_reviewed() {
+    for (fixture, files) in repositories() {
+        let compiled = compiled(files);
+        insta::with_settings!({ snapshot_path => tests().join("diagnostics"), prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(fixture, rendered(&compiled));
+        });
+    }
+}
+
+fn rendered(compiled: &Compiled) -> String {
+    compiled.diagnostics.render(&compiled.sources, false)
+}
+
+#[test]
+fn colour_only_adds_escapes_and_json_says_the_same() {
+    let compiled = compiled(edited("rules/erp.yaml", "risk: medium", "risk: medum"));
+    let plain = rendered(&compiled);
+    let coloured = compiled.diagnostics.render(&compiled.sources, true);
+    assert!(coloured.contains('\u{1b}') && !plain.contains('\u{1b}'));
+    insta::assert_json_snapshot!(compiled.diagnostics.to_json(&compiled.sources), @"");
+}
+
+#[test]
+fn the_reference_page_is_current() {
+    let path = tests().join("../../docs/reference/diagnostics.md");
+    let made = reference();
+    if std::env::var_os("STOPGATE_BLESS").is_some() {
+        std::fs::write(&path, &made).expect("a writable page");
+    }
+    let page = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(page == made, "run the tests with STOPGATE_BLESS=1 to write docs/reference/diagnostics.md again");
+}
+
+#[test]
+fn codes_are_kebab_case_and_unique() {
+    let names: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(names.len(), Code::ALL.len());
+    for name in names {
+        assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'), "{name}");
+        assert_eq!(Code::from_name(name).map(Code::as_str), Some(name));
+    }
+}

@@ -1,0 +1,365 @@
+//! How each failure of `docs/reference/fail-closed.md` is brought about, and what a caller is answered then.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::process::Signal;
+use stopgate::key::SigningKey;
+use stopgate_client::{Client, Verdict};
+use stopgate_tests::ask::{order, refund, word};
+use stopgate_tests::sidecar::{PATIENCE, Sidecar};
+use stopgate_tests::stage::{CALLER, Hours, Stage};
+
+/// What is asked; also how long a caller waits who expects an answer.
+const LONG: Duration = Duration::from_secs(10);
+/// How long a caller waits who expects none.
+const SHORT: Duration = Duration::from_millis(300);
+
+type Answer = Pin<Box<dyn Future<Output = anyhow::Result<String>>>>;
+
+/// One row: what fails how, and how to make it so.
+pub(crate) struct Scenario {
+    pub(crate) part: &'static str,
+    pub(crate) state: &'static str,
+    bring_about: fn() -> Answer,
+}
+
+impl Scenario {
+    /// Brings it about and gives the answer of an attempt that is permitted when all is well.
+    pub(crate) async fn run(self) -> anyhow::Result<String> {
+        (self.bring_about)().await
+    }
+}
+
+macro_rules! scenarios {
+    ($($part:literal, $state:literal => $bring_about:path;)*) => {
+        vec![$(Scenario { part: $part, state: $state, bring_about: || Box::pin($bring_about()) },)*]
+    };
+}
+
+pub(crate) fn all() -> Vec<Scenario> {
+    scenarios! {
+        "sidecar", "down: its process was killed" => sidecar_killed;
+        "sidecar", "slow: its process is stopped" => sidecar_stopped;
+        "sidecar", "wrong: something else answers on the socket, without a result" => crate::wire::answers_nothing;
+        "sidecar", "wrong: something else answers with another request's permit" => crate::wire::answers_another;
+        "sidecar", "ending: it was told to drain" => sidecar_drains;
+        "bundle at the start", "down: there is no file" => bundle_missing;
+        "bundle at the start", "slow: reading it never ends" => bundle_endless;
+        "bundle at the start", "wrong: one bit is flipped" => bundle_flipped;
+        "bundle at the start", "wrong: signed by a key of no publisher" => bundle_of_a_stranger;
+        "bundle at the start", "wrong: it does not name the channel" => bundle_of_another_channel;
+        "bundle later", "down: the file is gone" => bundle_vanishes;
+        "bundle later", "slow: reading it never ends" => bundle_becomes_endless;
+        "bundle later", "wrong: one bit is flipped" => bundle_is_flipped;
+        "trust root", "down: there is no file" => root_missing;
+        "trust root", "wrong: one bit is flipped" => root_flipped;
+        "log", "down: the disk is full" => log_full;
+        "log", "slow: a flush takes long" => log_slow;
+        "log", "wrong: a flush fails" => log_fails;
+        "policy", "wrong: evaluating a rule fails" => rule_fails;
+        "caller", "wrong: its user is not configured" => caller_unknown;
+        "caller", "wrong: it may not assert subjects" => caller_asserts;
+        "caller", "wrong: it does not enforce what the policy obliges to" => caller_enforces_nothing;
+    }
+}
+
+fn stage() -> anyhow::Result<Stage> {
+    Stage::new("dev", Hours::Business)
+}
+
+/// A stage on which all is well: the attempt is permitted.
+async fn well(stage: &Stage) -> anyhow::Result<(Sidecar<'_>, Client)> {
+    let sidecar = Sidecar::start(stage).await?;
+    let client = sidecar.client().await?;
+    let answer = asked(&client, LONG).await;
+    ensure!(answer == "permit", "before the fault: {answer}");
+    Ok((sidecar, client))
+}
+
+async fn asked(client: &Client, patience: Duration) -> String {
+    word(&client.decide(order("asked"), patience).await)
+}
+
+async fn sidecar_killed() -> anyhow::Result<String> {
+    let stage = stage()?;
+    let (sidecar, client) = well(&stage).await?;
+    sidecar.kill().await?;
+    Ok(asked(&client, LONG).await)
+}
+
+async fn sidecar_stopped() -> anyhow::Result<String> {
+    let stage = stage()?;
+    let (sidecar, client) = well(&stage).await?;
+    sidecar.signal(Signal::STOP)?;
+    Ok(asked(&client, SHORT).await)
+}
+
+async fn sidecar_drains() -> anyhow::Result<String> {
+    let stage = stage()?;
+    let (sidecar, client) = well(&stage).await?;
+    let status = sidecar.terminate().await?;
+    ensure!(status.success(), "it ended with {status}");
+    Ok(asked(&client, LONG).await)
+}
+
+/// Starts a sidecar on a stage with a bad bundle and waits until it serves, which it does without being ready.
+async fn without_bundle(stage: &Stage) -> anyhow::Result<String> {
+    let mut sidecar = Sidecar::launch(stage, &[])?;
+    sidecar
+        .until("it serves", async |sidecar| sidecar.client().await.is_ok())
+        .await?;
+    let client = sidecar.client().await?;
+    // It has looked, or is looking for ever: either way nothing decides.
+    let status = client.status(LONG).await.context("no status")?;
+    ensure!(status.bundle_digest.is_empty(), "a bundle is in force");
+    Ok(asked(&client, LONG).await)
+}
+
+async fn bundle_missing() -> anyhow::Result<String> {
+    let stage = stage()?;
+    fs::remove_file(stage.bundle())?;
+    without_bundle(&stage).await
+}
+
+async fn bundle_endless() -> anyhow::Result<String> {
+    let stage = stage()?;
+    never_ends(&stage)?;
+    let mut sidecar = Sidecar::launch(&stage, &[])?;
+    let started = async |_: &Sidecar<'_>| {
+        fs::read_to_string(stage.events()).is_ok_and(|events| !events.is_empty())
+    };
+    sidecar.until("it looks for a bundle", started).await?;
+    ensure!(sidecar.client().await.is_err(), "it serves");
+    Ok("no connection: the sidecar does not serve yet".to_owned())
+}
+
+async fn bundle_flipped() -> anyhow::Result<String> {
+    let stage = stage()?;
+    stage.publish_bytes(&flipped(&fs::read(stage.bundle())?))?;
+    without_bundle(&stage).await
+}
+
+async fn bundle_of_a_stranger() -> anyhow::Result<String> {
+    let stage = stage()?;
+    let stranger = stage.path("ci.key");
+    fs::remove_file(&stranger)?;
+    SigningKey::generate()?.write_new(&stranger)?;
+    stage.publish()?;
+    without_bundle(&stage).await
+}
+
+async fn bundle_of_another_channel() -> anyhow::Result<String> {
+    let stage = stage()?;
+    stage.configure("staging", rustix::process::getuid().as_raw(), CALLER)?;
+    without_bundle(&stage).await
+}
+
+/// Puts something else where the bundle is and waits until the sidecar has seen it.
+async fn later(
+    replace: impl FnOnce(&Stage) -> anyhow::Result<()>,
+    seen: bool,
+) -> anyhow::Result<String> {
+    let stage = stage()?;
+    let (mut sidecar, client) = well(&stage).await?;
+    let before = client.status(LONG).await?.bundle_digest;
+    replace(&stage)?;
+    if seen {
+        let failed = async |_: &Sidecar<'_>| {
+            client
+                .status(LONG)
+                .await
+                .is_ok_and(|status| status.consecutive_failures > 0)
+        };
+        sidecar.until("the bundle was refused", failed).await?;
+    }
+    let verdict = client.decide(order("asked"), LONG).await;
+    let answer = word(&verdict);
+    let explained = verdict
+        .permit()
+        .is_some_and(|permit| permit.explanation().bundle_digest == before);
+    Ok(if explained {
+        format!("{answer}, by the bundle before")
+    } else {
+        answer
+    })
+}
+
+async fn bundle_vanishes() -> anyhow::Result<String> {
+    later(|stage| Ok(fs::remove_file(stage.bundle())?), true).await
+}
+
+async fn bundle_becomes_endless() -> anyhow::Result<String> {
+    // A look that never ends is never refused; the answer must not wait for it.
+    later(never_ends, false).await
+}
+
+async fn bundle_is_flipped() -> anyhow::Result<String> {
+    later(
+        |stage| stage.publish_bytes(&flipped(&fs::read(stage.bundle())?)),
+        true,
+    )
+    .await
+}
+
+/// A pipe that nobody writes to, where the bundle belongs.
+fn never_ends(stage: &Stage) -> anyhow::Result<()> {
+    fs::remove_file(stage.bundle())?;
+    Ok(mknodat(
+        CWD,
+        stage.bundle(),
+        FileType::Fifo,
+        Mode::from_raw_mode(0o600),
+        0,
+    )?)
+}
+
+/// `bytes` with one bit flipped in the middle.
+fn flipped(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    bytes
+}
+
+/// Starts a sidecar that should end by itself.
+async fn does_not_start(stage: &Stage) -> anyhow::Result<String> {
+    let mut sidecar = Sidecar::launch(stage, &[])?;
+    let status = sidecar.ended().await?;
+    ensure!(!status.success(), "it ended as if all were well");
+    ensure!(sidecar.client().await.is_err(), "something still listens");
+    Ok("no connection: the sidecar does not start".to_owned())
+}
+
+async fn root_missing() -> anyhow::Result<String> {
+    let stage = stage()?;
+    fs::remove_file(stage.root())?;
+    does_not_start(&stage).await
+}
+
+async fn root_flipped() -> anyhow::Result<String> {
+    let stage = stage()?;
+    fs::write(stage.root(), flipped(&fs::read(stage.root())?))?;
+    does_not_start(&stage).await
+}
+
+/// A sidecar whose system calls fail as `inject` says, once it is ready.
+async fn under_strace<'a>(
+    stage: &'a Stage,
+    calls: &str,
+    inject: &str,
+) -> anyhow::Result<Sidecar<'a>> {
+    let (trace, inject) = (format!("trace={calls}"), format!("inject={inject}"));
+    let output = stage.path("strace.txt");
+    let output = output.to_str().context("a path in UTF-8")?;
+    let wrapper = [
+        "strace", "-f", "-qq", "-o", output, "-e", &trace, "-e", &inject,
+    ];
+    Sidecar::start_under(stage, &wrapper).await
+}
+
+/// Asks until the answer is no permit any more, and gives that answer.
+async fn first_other(client: &Client, patience: Duration) -> anyhow::Result<String> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answer = asked(client, patience).await;
+        if answer != "permit" {
+            return Ok(answer);
+        }
+        ensure!(Instant::now() < deadline, "the fault has no effect");
+    }
+}
+
+/// Writes that succeed before the fault sets in: enough for the records of the start.
+const HEALTHY: &str = "8+";
+
+async fn log_full() -> anyhow::Result<String> {
+    let stage = stage()?;
+    let sidecar = under_strace(
+        &stage,
+        "pwrite64",
+        &format!("pwrite64:error=ENOSPC:when={HEALTHY}"),
+    )
+    .await?;
+    first_other(&sidecar.client().await?, LONG).await
+}
+
+async fn log_slow() -> anyhow::Result<String> {
+    let stage = stage()?;
+    let inject = format!("fdatasync:delay_enter=2000000:when={HEALTHY}");
+    let sidecar = under_strace(&stage, "fdatasync", &inject).await?;
+    first_other(&sidecar.client().await?, SHORT).await
+}
+
+async fn log_fails() -> anyhow::Result<String> {
+    let stage = stage()?;
+    let mut sidecar = under_strace(
+        &stage,
+        "fdatasync",
+        &format!("fdatasync:error=EIO:when={HEALTHY}"),
+    )
+    .await?;
+    let answer = first_other(&sidecar.client().await?, LONG).await?;
+    let status = sidecar.ended().await?;
+    ensure!(!status.success(), "it ended as if all were well");
+    // It ends at once, with or without the answers that were about to leave.
+    let no = ["reject: audit_unavailable", "Unavailable"].contains(&answer.as_str());
+    ensure!(no, "{answer}");
+    Ok("reject: audit_unavailable or no answer, and the sidecar ends".to_owned())
+}
+
+async fn rule_fails() -> anyhow::Result<String> {
+    let stage = stage()?;
+    let rules = stage.policies().join("rules/guardrails.cedar");
+    let mut text = fs::read_to_string(&rules)?;
+    // Valid by its types; overflows for every amount above one.
+    text.push_str(
+        r#"
+@id("overflow") @owner("tests") @review_by("2027-03-31")
+forbid (principal, action == Stopgate::Action::"erp/create_refund", resource)
+when { context.input.amount_cents * 9223372036854775807 < 0 };
+"#,
+    );
+    fs::write(rules, text)?;
+    stage.publish()?;
+    let (_sidecar, client) = well(&stage).await?;
+    Ok(word(&client.decide(refund("overflow", 100), LONG).await))
+}
+
+async fn caller_unknown() -> anyhow::Result<String> {
+    let stage = stage()?;
+    let nobody = rustix::process::getuid().as_raw() + 1;
+    stage.configure("dev", nobody, CALLER)?;
+    let mut sidecar = Sidecar::launch(&stage, &[])?;
+    sidecar
+        .until("it listens", async |_| fs::metadata(stage.socket()).is_ok())
+        .await?;
+    let mode = fs::metadata(stage.socket())?.permissions().mode() & 0o777;
+    ensure!(mode == 0o600, "the socket's mode is {mode:o}");
+    // Connecting is the kernel's business; the sidecar hangs up on whoever it does not know.
+    Ok(match sidecar.client().await {
+        Ok(client) => asked(&client, LONG).await,
+        Err(_) => "Unavailable".to_owned(),
+    })
+}
+
+async fn caller_asserts() -> anyhow::Result<String> {
+    with_caller(&CALLER.replace(r#""assert_subject", "#, "")).await
+}
+
+async fn caller_enforces_nothing() -> anyhow::Result<String> {
+    with_caller(&CALLER.replace(r#""mask", "max_rows""#, "")).await
+}
+
+async fn with_caller(caller: &str) -> anyhow::Result<String> {
+    ensure!(caller != CALLER, "nothing was taken away");
+    let stage = stage()?;
+    stage.configure("dev", rustix::process::getuid().as_raw(), caller)?;
+    let sidecar = Sidecar::start(&stage).await?;
+    let verdict: Verdict = sidecar.client().await?.decide(order("asked"), LONG).await;
+    Ok(word(&verdict))
+}
