@@ -53,11 +53,22 @@ pub enum BuildError {
 pub fn build(policy: &Policy, keys: &[SigningKey]) -> Result<Built, BuildError> {
     let unsigned = assemble(policy)?;
     let digest = unsigned.digest();
-    let parts = unsigned.parts().map(|(name, size)| (name.to_owned(), size)).collect();
+    let parts = unsigned
+        .parts()
+        .map(|(name, size)| (name.to_owned(), size))
+        .collect();
     let signatures = sign(&unsigned, keys)?;
-    let signers = signatures.iter().map(|signature| signature.key.clone()).collect();
+    let signers = signatures
+        .iter()
+        .map(|signature| signature.key.clone())
+        .collect();
     let bytes = unsigned.finish(signatures).map_err(BuildError::Pack)?;
-    Ok(Built { bytes, digest, parts, signers })
+    Ok(Built {
+        bytes,
+        digest,
+        parts,
+        signers,
+    })
 }
 
 /// One signature for each distinct key, in the order of their ids.
@@ -67,7 +78,10 @@ fn sign(unsigned: &Unsigned, keys: &[SigningKey]) -> Result<Vec<Signature>, KeyE
     for key in keys {
         signatures.insert(key.public()?.id(), key.sign(&message));
     }
-    Ok(signatures.into_iter().map(|(key, bytes)| Signature { key, bytes }).collect())
+    Ok(signatures
+        .into_iter()
+        .map(|(key, bytes)| Signature { key, bytes })
+        .collect())
 }
 
 /// Builds `policy`, signs it with a key that is made here and forgotten here, and opens it exactly as the sidecar

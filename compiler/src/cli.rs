@@ -88,8 +88,16 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(answer) => {
-            let exit = if answer.use_stderr() { Exit::Usage } else { Exit::Fine };
-            return if answer.print().is_ok() { exit.into() } else { Exit::Failed.into() };
+            let exit = if answer.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Fine
+            };
+            return if answer.print().is_ok() {
+                exit.into()
+            } else {
+                Exit::Failed.into()
+            };
         }
     };
     let console = Console::new(cli.loudness);

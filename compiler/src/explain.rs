@@ -19,7 +19,11 @@ pub struct Explanation {
 ///
 /// # Errors
 /// [`BuildError`] when the policy does not become a bundle; every decision is an explanation.
-pub fn explain(policy: &Policy, attempt: &Attempt, situation: &Situation) -> Result<Explanation, BuildError> {
+pub fn explain(
+    policy: &Policy,
+    attempt: &Attempt,
+    situation: &Situation,
+) -> Result<Explanation, BuildError> {
     let bundle = rehearse(policy)?;
     let decision = decide(&bundle, attempt, situation);
     let near = near_misses(&bundle, policy, attempt, situation);

@@ -45,7 +45,8 @@ impl Glob {
     /// A `*` may stand for nothing.
     fn skip_stars(&self, reached: &mut [bool]) {
         for (at, wanted) in self.0.iter().enumerate() {
-            if *wanted == '*' && reached.get(at).is_some_and(|reached| *reached)
+            if *wanted == '*'
+                && reached.get(at).is_some_and(|reached| *reached)
                 && let Some(after) = reached.get_mut(at.saturating_add(1))
             {
                 *after = true;
@@ -73,7 +74,11 @@ mod tests {
             ("*é*", "café au lait", true),
             ("**a", "ba", true),
         ] {
-            assert_eq!(Glob::new(pattern).matches(name), fits, "{pattern} on {name}");
+            assert_eq!(
+                Glob::new(pattern).matches(name),
+                fits,
+                "{pattern} on {name}"
+            );
         }
     }
 

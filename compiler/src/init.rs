@@ -46,13 +46,23 @@ pub enum InitError {
 /// # Errors
 /// [`InitError::Exists`] before anything is written; [`InitError::Io`] names the file that could not be.
 pub fn init(dir: &Path, template: &[(&str, &str)]) -> Result<Vec<PathBuf>, InitError> {
-    let files: Vec<_> = template.iter().map(|(path, text)| (dir.join(path), *text)).collect();
-    let paths: Vec<PathBuf> = files.iter().map(|(path, _)| path.clone()).filter(|path| path.symlink_metadata().is_ok()).collect();
+    let files: Vec<_> = template
+        .iter()
+        .map(|(path, text)| (dir.join(path), *text))
+        .collect();
+    let paths: Vec<PathBuf> = files
+        .iter()
+        .map(|(path, _)| path.clone())
+        .filter(|path| path.symlink_metadata().is_ok())
+        .collect();
     if !paths.is_empty() {
         return Err(InitError::Exists { paths });
     }
     for (path, text) in &files {
-        write_new(path, text).map_err(|source| InitError::Io { path: path.clone(), source })?;
+        write_new(path, text).map_err(|source| InitError::Io {
+            path: path.clone(),
+            source,
+        })?;
     }
     Ok(files.into_iter().map(|(path, _)| path).collect())
 }
@@ -61,7 +71,11 @@ fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes())
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)?
+        .write_all(text.as_bytes())
 }
 
 #[cfg(test)]
@@ -71,7 +85,10 @@ mod tests {
 
     #[test]
     fn the_template_lock_is_what_stopgate_lock_would_write() {
-        let (_, text) = MINIMAL.iter().find(|(path, _)| path.ends_with(".lock.json")).expect("a lock");
+        let (_, text) = MINIMAL
+            .iter()
+            .find(|(path, _)| path.ends_with(".lock.json"))
+            .expect("a lock");
         let lock = Lock::parse(text.as_bytes()).expect("a valid lock");
         assert_eq!(lock.to_string(), *text);
     }
@@ -83,7 +100,9 @@ mod tests {
         std::fs::create_dir_all(dir.join("rules")).expect("a folder");
         std::fs::write(dir.join("rules/tickets.yaml"), "mine").expect("written");
         let error = init(&dir, MINIMAL).expect_err("refused");
-        assert!(matches!(error, InitError::Exists { paths } if paths == [dir.join("rules/tickets.yaml")]));
+        assert!(
+            matches!(error, InitError::Exists { paths } if paths == [dir.join("rules/tickets.yaml")])
+        );
         assert!(!dir.join("stopgate.yaml").exists());
     }
 }

@@ -16,7 +16,9 @@ use stopgate_lang::digest::Digest;
 const PRIVATE: &str = "PRIVATE KEY";
 const PUBLIC: &str = "PUBLIC KEY";
 /// `SubjectPublicKeyInfo` of every Ed25519 key up to its 32 raw bytes (RFC 8410).
-const SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+const SPKI: [u8; 12] = [
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+];
 /// A PKCS#8 Ed25519 key is about 120 bytes of PEM; nothing near this limit is one.
 const MAX_FILE: u64 = 4096;
 
@@ -72,7 +74,9 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError::Crypto`] when there are none.
     pub fn generate() -> Result<Self, KeyError> {
-        Ed25519KeyPair::generate().map(Self).map_err(|_| KeyError::Crypto)
+        Ed25519KeyPair::generate()
+            .map(Self)
+            .map_err(|_| KeyError::Crypto)
     }
 
     /// Reads the key in `path`, which nobody but its owner may be able to read.
@@ -80,15 +84,23 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError`] when the file cannot be read, is exposed, or holds anything else than one key.
     pub fn read(path: &Path) -> Result<Self, KeyError> {
-        let io = |source| KeyError::Io { path: path.to_owned(), source };
+        let io = |source| KeyError::Io {
+            path: path.to_owned(),
+            source,
+        };
         let file = File::open(path).map_err(io)?;
         let mode = file.metadata().map_err(io)?.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
-            return Err(KeyError::Exposed { path: path.to_owned(), mode });
+            return Err(KeyError::Exposed {
+                path: path.to_owned(),
+                mode,
+            });
         }
         let der = read_pem(file, PRIVATE).map_err(io)?;
         let pair = der.and_then(|der| Ed25519KeyPair::from_pkcs8(&der).ok());
-        pair.map(Self).ok_or_else(|| KeyError::NotAKey { path: path.to_owned() })
+        pair.map(Self).ok_or_else(|| KeyError::NotAKey {
+            path: path.to_owned(),
+        })
     }
 
     /// Writes the key to a new file that only its owner can read, and waits until it is on disk.
@@ -105,7 +117,12 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError::Crypto`] when the library hands out anything else than 32 bytes.
     pub fn public(&self) -> Result<PublicKey, KeyError> {
-        self.0.public_key().as_ref().try_into().map(PublicKey).map_err(|_| KeyError::Crypto)
+        self.0
+            .public_key()
+            .as_ref()
+            .try_into()
+            .map(PublicKey)
+            .map_err(|_| KeyError::Crypto)
     }
 
     /// Signs `message`: 64 raw bytes.
@@ -125,10 +142,15 @@ impl PublicKey {
     /// # Errors
     /// [`KeyError`] when the file cannot be read or holds anything else.
     pub fn read(path: &Path) -> Result<Self, KeyError> {
-        let io = |source| KeyError::Io { path: path.to_owned(), source };
+        let io = |source| KeyError::Io {
+            path: path.to_owned(),
+            source,
+        };
         let der = read_pem(File::open(path).map_err(io)?, PUBLIC).map_err(io)?;
         let raw = der.and_then(|der| der.strip_prefix(&SPKI).and_then(|raw| raw.try_into().ok()));
-        raw.map(Self).ok_or_else(|| KeyError::NotPublic { path: path.to_owned() })
+        raw.map(Self).ok_or_else(|| KeyError::NotPublic {
+            path: path.to_owned(),
+        })
     }
 
     /// Writes the key to a new file that everybody can read.
@@ -136,7 +158,12 @@ impl PublicKey {
     /// # Errors
     /// [`KeyError::Io`] when the file exists or cannot be written.
     pub fn write_new(&self, path: &Path) -> Result<(), KeyError> {
-        write_pem(path, 0o644, PUBLIC, &[SPKI.as_slice(), self.0.as_slice()].concat())
+        write_pem(
+            path,
+            0o644,
+            PUBLIC,
+            &[SPKI.as_slice(), self.0.as_slice()].concat(),
+        )
     }
 
     /// The key's id in trust roots and signatures: the first 16 hexadecimal digits of the SHA-256 of its raw bytes.
@@ -158,20 +185,38 @@ impl std::fmt::Display for PublicKey {
 fn read_pem(file: File, label: &str) -> std::io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     file.take(MAX_FILE).read_to_end(&mut bytes)?;
-    let Ok(text) = String::from_utf8(bytes) else { return Ok(None) };
-    let body = text.trim().strip_prefix(&format!("-----BEGIN {label}-----"));
+    let Ok(text) = String::from_utf8(bytes) else {
+        return Ok(None);
+    };
+    let body = text
+        .trim()
+        .strip_prefix(&format!("-----BEGIN {label}-----"));
     let body = body.and_then(|body| body.strip_suffix(&format!("-----END {label}-----")));
-    Ok(body.and_then(|body| STANDARD.decode(body.split_ascii_whitespace().collect::<String>()).ok()))
+    Ok(body.and_then(|body| {
+        STANDARD
+            .decode(body.split_ascii_whitespace().collect::<String>())
+            .ok()
+    }))
 }
 
 fn write_pem(path: &Path, mode: u32, label: &str, der: &[u8]) -> Result<(), KeyError> {
-    let pem = format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der));
+    let pem = format!(
+        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+        STANDARD.encode(der)
+    );
     let write = || {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .open(path)?;
         file.write_all(pem.as_bytes())?;
         file.sync_all()
     };
-    write().map_err(|source| KeyError::Io { path: path.to_owned(), source })
+    write().map_err(|source| KeyError::Io {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 #[cfg(test)]
@@ -184,7 +229,10 @@ mod tests {
         let path = folder.path().join("ci.key");
         let key = SigningKey::generate().expect("a key");
         key.write_new(&path).expect("written");
-        assert!(matches!(key.write_new(&path), Err(KeyError::Io { .. })), "never overwritten");
+        assert!(
+            matches!(key.write_new(&path), Err(KeyError::Io { .. })),
+            "never overwritten"
+        );
         let again = SigningKey::read(&path).expect("read");
         let public = key.public().expect("a public key");
         assert_eq!(again.public().expect("a public key"), public);
@@ -199,14 +247,28 @@ mod tests {
     fn exposed_and_foreign_files_are_refused() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("ci.key");
-        SigningKey::generate().expect("a key").write_new(&path).expect("written");
+        SigningKey::generate()
+            .expect("a key")
+            .write_new(&path)
+            .expect("written");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).expect("mode");
-        assert!(matches!(SigningKey::read(&path), Err(KeyError::Exposed { mode: 0o640, .. })));
-        for text in ["", "nonsense", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "\u{fffd}"] {
+        assert!(matches!(
+            SigningKey::read(&path),
+            Err(KeyError::Exposed { mode: 0o640, .. })
+        ));
+        for text in [
+            "",
+            "nonsense",
+            "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+            "\u{fffd}",
+        ] {
             let other = folder.path().join("other.key");
             std::fs::write(&other, text).expect("written");
             std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o600)).expect("mode");
-            assert!(matches!(SigningKey::read(&other), Err(KeyError::NotAKey { .. })), "{text}");
+            assert!(
+                matches!(SigningKey::read(&other), Err(KeyError::NotAKey { .. })),
+                "{text}"
+            );
         }
     }
 }

@@ -7,7 +7,9 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
-use stopgate_lang::record::{Break, Chain, Kind, MAX_LINE_BYTES, Record, RecordBody, Seq, Stamp, first_seq_of};
+use stopgate_lang::record::{
+    Break, Chain, Kind, MAX_LINE_BYTES, Record, RecordBody, Seq, Stamp, first_seq_of,
+};
 
 /// Why there is nothing to check.
 #[derive(Debug, thiserror::Error)]
@@ -72,7 +74,10 @@ pub fn verify(paths: &[PathBuf]) -> Result<Checked, LogError> {
     let mut last_kind = None;
     for (first, path) in files(paths)? {
         checked.files = checked.files.saturating_add(1);
-        let read = |source| LogError::Read { path: path.clone(), source };
+        let read = |source| LogError::Read {
+            path: path.clone(),
+            source,
+        };
         let file = File::open(&path).map_err(read)?;
         let broken = match checked.chain.file(first) {
             Ok(()) => checked.read(file, &mut last_kind).map_err(read)?,
@@ -113,7 +118,10 @@ impl Checked {
             RecordBody::Start(_) if last_kind.is_some_and(|last| last != Kind::Stop) => {
                 self.unclean = self.unclean.saturating_add(1);
             }
-            RecordBody::Start(_) | RecordBody::Bundle(_) | RecordBody::Decision(_) | RecordBody::Stop(_) => {}
+            RecordBody::Start(_)
+            | RecordBody::Bundle(_)
+            | RecordBody::Decision(_)
+            | RecordBody::Stop(_) => {}
         }
         *last_kind = Some(kind);
         self.first.get_or_insert(*stamp);
@@ -126,7 +134,10 @@ fn files(paths: &[PathBuf]) -> Result<BTreeMap<Seq, PathBuf>, LogError> {
     let mut files = BTreeMap::new();
     for path in paths {
         if path.is_dir() {
-            let read = |source| LogError::Read { path: path.clone(), source };
+            let read = |source| LogError::Read {
+                path: path.clone(),
+                source,
+            };
             let mut found = Vec::new();
             for entry in path.read_dir().map_err(read)? {
                 let entry = entry.map_err(read)?.path();
@@ -135,7 +146,9 @@ fn files(paths: &[PathBuf]) -> Result<BTreeMap<Seq, PathBuf>, LogError> {
             if found.is_empty() {
                 return Err(LogError::Empty { path: path.clone() });
             }
-            found.into_iter().try_for_each(|(first, path)| insert(&mut files, first, path))?;
+            found
+                .into_iter()
+                .try_for_each(|(first, path)| insert(&mut files, first, path))?;
         } else {
             let first = first_of(path).ok_or_else(|| LogError::Name { path: path.clone() })?;
             insert(&mut files, first, path.clone())?;
@@ -145,12 +158,17 @@ fn files(paths: &[PathBuf]) -> Result<BTreeMap<Seq, PathBuf>, LogError> {
 }
 
 fn first_of(path: &Path) -> Option<Seq> {
-    path.file_name().and_then(|name| name.to_str()).and_then(first_seq_of)
+    path.file_name()
+        .and_then(|name| name.to_str())
+        .and_then(first_seq_of)
 }
 
 fn insert(files: &mut BTreeMap<Seq, PathBuf>, first: Seq, path: PathBuf) -> Result<(), LogError> {
     match files.get(&first) {
-        Some(one) if *one != path => Err(LogError::Twice { one: one.clone(), other: path }),
+        Some(one) if *one != path => Err(LogError::Twice {
+            one: one.clone(),
+            other: path,
+        }),
         Some(_) => Ok(()),
         None => {
             files.insert(first, path);

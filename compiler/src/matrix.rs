@@ -81,19 +81,31 @@ impl std::fmt::Display for Entry {
             Asks::Raise(approval) => write!(f, "+{approval}")?,
             Asks::Never => f.write_str("never")?,
         }
-        if self.conditional { f.write_str("?") } else { Ok(()) }
+        if self.conditional {
+            f.write_str("?")
+        } else {
+            Ok(())
+        }
     }
 }
 
 /// Makes the page of `policy`.
 #[must_use]
 pub fn matrix(policy: &Policy) -> Matrix {
-    let held = policy.profiles.iter().filter(|(_, profile)| !profile.groups.is_empty());
+    let held = policy
+        .profiles
+        .iter()
+        .filter(|(_, profile)| !profile.groups.is_empty());
     let profiles: Vec<ProfileName> = held.map(|(name, _)| name.clone()).collect();
     let mut rows = Vec::new();
     for (tool, described) in &policy.tools {
         for (name, operation) in &described.operations {
-            let rules = || policy.rules.iter().filter(|rule| rule.scope.operations.contains(tool, name));
+            let rules = || {
+                policy
+                    .rules
+                    .iter()
+                    .filter(|rule| rule.scope.operations.contains(tool, name))
+            };
             let everybody = rules().filter(|rule| rule.scope.profiles.is_none());
             rows.push(Row {
                 tool: tool.clone(),
@@ -106,7 +118,13 @@ pub fn matrix(policy: &Policy) -> Matrix {
                 everybody: cell(policy, operation, everybody),
                 cells: profiles
                     .iter()
-                    .map(|profile| cell(policy, operation, rules().filter(|rule| reaches(policy, rule, profile))))
+                    .map(|profile| {
+                        cell(
+                            policy,
+                            operation,
+                            rules().filter(|rule| reaches(policy, rule, profile)),
+                        )
+                    })
                     .collect(),
             });
         }
@@ -117,7 +135,11 @@ pub fn matrix(policy: &Policy) -> Matrix {
 /// Whether `rule` names a profile that a holder of `profile` alone has, and excepts none.
 fn reaches(policy: &Policy, rule: &Rule, profile: &ProfileName) -> bool {
     let closure = policy.closure([profile]);
-    let named = rule.scope.profiles.as_ref().is_some_and(|named| named.iter().any(|name| closure.contains(name)));
+    let named = rule
+        .scope
+        .profiles
+        .as_ref()
+        .is_some_and(|named| named.iter().any(|name| closure.contains(name)));
     named && !rule.scope.except.iter().any(|name| closure.contains(name))
 }
 
@@ -130,8 +152,15 @@ fn cell<'a>(policy: &Policy, operation: &Operation, rules: impl Iterator<Item = 
             (Kind::Raise, Some(surface)) => Asks::Raise(surface.approval),
             (Kind::Never, _) | (Kind::Grant | Kind::Raise, None) => Asks::Never,
         };
-        entries.entry((asks, rule.condition.is_some())).or_default().push(rule.id.clone());
+        entries
+            .entry((asks, rule.condition.is_some()))
+            .or_default()
+            .push(rule.id.clone());
     }
-    let entry = |((asks, conditional), rules)| Entry { asks, conditional, rules };
+    let entry = |((asks, conditional), rules)| Entry {
+        asks,
+        conditional,
+        rules,
+    };
     entries.into_iter().rev().map(entry).collect()
 }

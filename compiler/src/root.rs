@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use stopgate_lang::bundle::TrustRoot;
 use stopgate_lang::bundle::dsse::{self, Envelope, Signature};
-use stopgate_lang::bundle::root::{KeyKind, RootKey, RootRole, RootRoles, RootStatement, TrustError};
+use stopgate_lang::bundle::root::{
+    KeyKind, RootKey, RootRole, RootRoles, RootStatement, TrustError,
+};
 
 use crate::key::{KeyError, PublicKey, SigningKey};
 
@@ -36,24 +38,50 @@ pub fn first(
 ) -> Result<Vec<u8>, RootError> {
     let own = key.public()?;
     let listed = |public: &PublicKey, owner: &str| {
-        let key = RootKey { kind: KeyKind::Ed25519, public: public.to_string(), owner: owner.to_owned() };
+        let key = RootKey {
+            kind: KeyKind::Ed25519,
+            public: public.to_string(),
+            owner: owner.to_owned(),
+        };
         (public.id(), key)
     };
     let mut keys = BTreeMap::from([listed(&own, owner)]);
-    keys.extend(publishers.iter().map(|(owner, public)| listed(public, owner)));
+    keys.extend(
+        publishers
+            .iter()
+            .map(|(owner, public)| listed(public, owner)),
+    );
     let role = |keys: BTreeSet<String>| RootRole { keys, threshold: 1 };
-    let publisher_keys = publishers.values().map(PublicKey::id).collect::<BTreeSet<_>>();
-    let publisher_keys = if publisher_keys.is_empty() { BTreeSet::from([own.id()]) } else { publisher_keys };
+    let publisher_keys = publishers
+        .values()
+        .map(PublicKey::id)
+        .collect::<BTreeSet<_>>();
+    let publisher_keys = if publisher_keys.is_empty() {
+        BTreeSet::from([own.id()])
+    } else {
+        publisher_keys
+    };
     let statement = RootStatement {
         stopgate_root: 1,
         version: 1,
         expires,
         keys,
-        roles: RootRoles { root: role(BTreeSet::from([own.id()])), publisher: role(publisher_keys) },
+        roles: RootRoles {
+            root: role(BTreeSet::from([own.id()])),
+            publisher: role(publisher_keys),
+        },
     };
     let payload = serde_json::to_vec_pretty(&statement)?;
-    let signature = Signature { key: own.id(), bytes: key.sign(&dsse::signed_bytes(dsse::ROOT, &payload)) };
-    let root = Envelope { payload_type: dsse::ROOT.to_owned(), payload, signatures: vec![signature] }.to_bytes();
+    let signature = Signature {
+        key: own.id(),
+        bytes: key.sign(&dsse::signed_bytes(dsse::ROOT, &payload)),
+    };
+    let root = Envelope {
+        payload_type: dsse::ROOT.to_owned(),
+        payload,
+        signatures: vec![signature],
+    }
+    .to_bytes();
     // Everything but the date is checked now, by the code that will check it for ever.
     TrustRoot::open(&root, Timestamp::MIN)?;
     Ok(root)
@@ -65,15 +93,27 @@ mod tests {
 
     #[test]
     fn the_root_key_publishes_only_when_no_publisher_is_named() {
-        let (root, ci) = (SigningKey::generate().expect("a key"), SigningKey::generate().expect("a key"));
+        let (root, ci) = (
+            SigningKey::generate().expect("a key"),
+            SigningKey::generate().expect("a key"),
+        );
         let ci = ci.public().expect("a public key");
         let alone = first(&root, "security", &BTreeMap::new(), Timestamp::MAX).expect("a root");
-        let both = first(&root, "security", &BTreeMap::from([("ci".to_owned(), ci)]), Timestamp::MAX).expect("a root");
+        let both = first(
+            &root,
+            "security",
+            &BTreeMap::from([("ci".to_owned(), ci)]),
+            Timestamp::MAX,
+        )
+        .expect("a root");
         let publishers = |bytes: &[u8]| {
             let root = TrustRoot::open(bytes, Timestamp::UNIX_EPOCH).expect("opens");
             root.statement().roles.publisher.keys.clone()
         };
-        assert_eq!(publishers(&alone), BTreeSet::from([root.public().expect("a public key").id()]));
+        assert_eq!(
+            publishers(&alone),
+            BTreeSet::from([root.public().expect("a public key").id()])
+        );
         assert_eq!(publishers(&both), BTreeSet::from([ci.id()]));
     }
 }

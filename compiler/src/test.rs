@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
 use stopgate_lang::bundle::Bundle;
-use stopgate_lang::decide::{Decision, LimitNow, LimitedBy, MatchedRule, Outcome, Situation, decide};
+use stopgate_lang::decide::{
+    Decision, LimitNow, LimitedBy, MatchedRule, Outcome, Situation, decide,
+};
 use stopgate_lang::json::Json;
 use stopgate_lang::name::{OperationName, ProfileName, RuleId, ToolName};
 use stopgate_lang::policy::{Location, Policy};
@@ -26,8 +28,6 @@ pub const UNLISTED: &str = "unlisted";
 pub struct TestReport {
     /// By tool.
     pub suites: Vec<SuiteReport>,
-    /// Tools that have rules and no suite: nothing is known about them, so each counts as a failure.
-    pub untested: Vec<ToolName>,
     /// What the cases never touched.
     pub coverage: Coverage,
 }
@@ -98,25 +98,39 @@ pub struct Coverage {
 impl TestReport {
     /// Every attempt that was made.
     pub fn tries(&self) -> impl Iterator<Item = &Try> {
-        self.suites.iter().flat_map(|suite| suite.cases.iter().flat_map(|case| &case.tries).chain(&suite.unlisted))
+        self.suites.iter().flat_map(|suite| {
+            suite
+                .cases
+                .iter()
+                .flat_map(|case| &case.tries)
+                .chain(&suite.unlisted)
+        })
     }
 
     /// Number of attempts that came out as expected.
     #[must_use]
     pub fn passed(&self) -> usize {
-        self.tries().filter(|tried| tried.mismatch.is_none()).count()
+        self.tries()
+            .filter(|tried| tried.mismatch.is_none())
+            .count()
     }
 
-    /// Number of attempts that did not, and of tools without a suite.
+    /// Number of attempts that did not.
     #[must_use]
     pub fn failed(&self) -> usize {
-        self.tries().filter(|tried| tried.mismatch.is_some()).count().saturating_add(self.untested.len())
+        self.tries()
+            .filter(|tried| tried.mismatch.is_some())
+            .count()
     }
 
     /// Number of cases that were not run.
     #[must_use]
     pub fn skipped(&self) -> usize {
-        self.suites.iter().flat_map(|suite| &suite.cases).filter(|case| case.skipped.is_some()).count()
+        self.suites
+            .iter()
+            .flat_map(|suite| &suite.cases)
+            .filter(|case| case.skipped.is_some())
+            .count()
     }
 }
 
@@ -124,54 +138,91 @@ impl TestReport {
 ///
 /// # Errors
 /// [`BuildError`] when the policy does not become a bundle.
-pub fn test(policy: &Policy, suites: &[TestSuite], filter: Option<&Glob>) -> Result<TestReport, BuildError> {
+pub fn test(
+    policy: &Policy,
+    suites: &[TestSuite],
+    filter: Option<&Glob>,
+) -> Result<TestReport, BuildError> {
     let bundle = rehearse(policy)?;
     let mut matched = BTreeSet::new();
-    let reports = suites.iter().map(|suite| Runner { policy, bundle: &bundle, suite }.suite(filter, &mut matched));
+    let reports = suites.iter().map(|suite| {
+        Runner {
+            policy,
+            bundle: &bundle,
+            suite,
+        }
+        .suite(filter, &mut matched)
+    });
     let reports: Vec<SuiteReport> = reports.collect();
-    let tested: BTreeSet<&ToolName> = suites.iter().map(|suite| &suite.tool).collect();
-    let untested = policy.tools.keys().filter(|tool| !tested.contains(tool) && has_rules(policy, tool));
-    Ok(TestReport { suites: reports, untested: untested.cloned().collect(), coverage: coverage(policy, suites, &matched) })
-}
-
-fn has_rules(policy: &Policy, tool: &ToolName) -> bool {
-    let operations = policy.tools.get(tool).map(|tool| &tool.operations);
-    let named = |operation| policy.rules.iter().any(|rule| rule.scope.operations.contains(tool, operation));
-    operations.is_some_and(|operations| operations.keys().any(named))
+    Ok(TestReport {
+        suites: reports,
+        coverage: coverage(policy, suites, &matched),
+    })
 }
 
 /// Profiles that somebody can hold.
 fn held(policy: &Policy) -> impl Iterator<Item = &ProfileName> {
-    policy.profiles.iter().filter(|(_, profile)| !profile.groups.is_empty()).map(|(name, _)| name)
+    policy
+        .profiles
+        .iter()
+        .filter(|(_, profile)| !profile.groups.is_empty())
+        .map(|(name, _)| name)
 }
 
 /// The pairs a suite names: only somebody who holds one profile says something about that profile.
 fn named(suite: &TestSuite) -> BTreeSet<(&OperationName, &ProfileName)> {
     let pairs = suite.cases.iter().flat_map(|case| {
-        let alone = case.people.iter().filter(|person| person.len() == 1).flatten();
-        alone.flat_map(|profile| case.operations.iter().map(move |operation| (operation, profile)))
+        let alone = case
+            .people
+            .iter()
+            .filter(|person| person.len() == 1)
+            .flatten();
+        alone.flat_map(|profile| {
+            case.operations
+                .iter()
+                .map(move |operation| (operation, profile))
+        })
     });
     pairs.collect()
 }
 
 /// Pairs of `suite`'s tool that no case names.
-fn unnamed<'a>(policy: &'a Policy, suite: &'a TestSuite) -> Vec<(&'a OperationName, &'a ProfileName)> {
+fn unnamed<'a>(
+    policy: &'a Policy,
+    suite: &'a TestSuite,
+) -> Vec<(&'a OperationName, &'a ProfileName)> {
     let named = named(suite);
-    let operations = policy.tools.get(&suite.tool).into_iter().flat_map(|tool| tool.operations.keys());
-    let pairs = operations.flat_map(|operation| held(policy).map(move |profile| (operation, profile)));
+    let operations = policy
+        .tools
+        .get(&suite.tool)
+        .into_iter()
+        .flat_map(|tool| tool.operations.keys());
+    let pairs =
+        operations.flat_map(|operation| held(policy).map(move |profile| (operation, profile)));
     pairs.filter(|pair| !named.contains(pair)).collect()
 }
 
 fn coverage(policy: &Policy, suites: &[TestSuite], matched: &BTreeSet<RuleId>) -> Coverage {
-    let operations: usize = policy.tools.values().map(|tool| tool.operations.len()).sum();
-    let unmatched = policy.rules.iter().filter(|rule| !matched.contains(&rule.id));
+    let operations: usize = policy
+        .tools
+        .values()
+        .map(|tool| tool.operations.len())
+        .sum();
+    let unmatched = policy
+        .rules
+        .iter()
+        .filter(|rule| !matched.contains(&rule.id));
     let of_suite = |suite: &TestSuite| -> Vec<_> {
         let pairs = unnamed(policy, suite).into_iter();
-        pairs.map(|(operation, profile)| (suite.tool.clone(), operation.clone(), profile.clone())).collect()
+        pairs
+            .map(|(operation, profile)| (suite.tool.clone(), operation.clone(), profile.clone()))
+            .collect()
     };
     Coverage {
         rules: policy.rules.len(),
-        unmatched: unmatched.map(|rule| (rule.id.clone(), rule.location.clone())).collect(),
+        unmatched: unmatched
+            .map(|rule| (rule.id.clone(), rule.location.clone()))
+            .collect(),
         pairs: operations.saturating_mul(held(policy).count()),
         unnamed: suites.iter().flat_map(of_suite).collect(),
     }
@@ -188,22 +239,39 @@ impl Runner<'_> {
         let chosen = |name: &str| filter.is_none_or(|filter| filter.matches(name));
         let cases = self.suite.cases.iter().filter(|case| chosen(&case.name));
         let cases = cases.map(|case| self.case(case, matched)).collect();
-        let unlisted = if chosen(UNLISTED) { unnamed(self.policy, self.suite) } else { Vec::new() };
+        let unlisted = if chosen(UNLISTED) {
+            unnamed(self.policy, self.suite)
+        } else {
+            Vec::new()
+        };
         SuiteReport {
             tool: self.suite.tool.clone(),
             file: self.suite.file.to_string(),
             cases,
-            unlisted: unlisted.into_iter().map(|(operation, profile)| self.unlisted(operation, profile)).collect(),
+            unlisted: unlisted
+                .into_iter()
+                .map(|(operation, profile)| self.unlisted(operation, profile))
+                .collect(),
         }
     }
 
     fn case(&self, case: &Case, matched: &mut BTreeSet<RuleId>) -> CaseReport {
-        let pairs = case.people.iter().flat_map(|person| case.operations.iter().map(move |operation| (person, operation)));
-        let tries = pairs.filter(|_| case.skip.is_none()).map(|(person, operation)| {
-            let decision = self.decide(Some(case), person, operation);
-            matched.extend(decision.rules().iter().map(|rule| rule.id.clone()));
-            Try { profiles: person.clone(), operation: operation.clone(), mismatch: mismatch(&case.expect, &decision) }
+        let pairs = case.people.iter().flat_map(|person| {
+            case.operations
+                .iter()
+                .map(move |operation| (person, operation))
         });
+        let tries = pairs
+            .filter(|_| case.skip.is_none())
+            .map(|(person, operation)| {
+                let decision = self.decide(Some(case), person, operation);
+                matched.extend(decision.rules().iter().map(|rule| rule.id.clone()));
+                Try {
+                    profiles: person.clone(),
+                    operation: operation.clone(),
+                    mismatch: mismatch(&case.expect, &decision),
+                }
+            });
         CaseReport {
             name: case.name.clone(),
             location: case.location.clone(),
@@ -224,21 +292,45 @@ impl Runner<'_> {
                 rules: decision.rules().to_vec(),
             }),
         };
-        Try { profiles, operation: operation.clone(), mismatch }
+        Try {
+            profiles,
+            operation: operation.clone(),
+            mismatch,
+        }
     }
 
     /// Decides one attempt: of a case, or of an unlisted pair with all evidence.
-    fn decide(&self, case: Option<&Case>, profiles: &BTreeSet<ProfileName>, operation: &OperationName) -> Decision {
-        let Self { policy, bundle, suite } = self;
-        let input = merged(suite.samples.get(operation), case.and_then(|case| case.input.as_ref()));
-        let channel = case.and_then(|case| case.channel.as_ref()).unwrap_or(&suite.channel);
+    fn decide(
+        &self,
+        case: Option<&Case>,
+        profiles: &BTreeSet<ProfileName>,
+        operation: &OperationName,
+    ) -> Decision {
+        let Self {
+            policy,
+            bundle,
+            suite,
+        } = self;
+        let input = merged(
+            suite.samples.get(operation),
+            case.and_then(|case| case.input.as_ref()),
+        );
+        let channel = case
+            .and_then(|case| case.channel.as_ref())
+            .unwrap_or(&suite.channel);
         let attempt = Attempt {
             subject: Subject {
-                issuer: policy.identity.first().map(|issuer| issuer.issuer.clone()).unwrap_or_default(),
+                issuer: policy
+                    .identity
+                    .first()
+                    .map(|issuer| issuer.issuer.clone())
+                    .unwrap_or_default(),
                 id: "test".to_owned(),
             },
             profiles: profiles.clone(),
-            agent: case.and_then(|case| case.agent.clone()).unwrap_or_else(|| "test".to_owned()),
+            agent: case
+                .and_then(|case| case.agent.clone())
+                .unwrap_or_else(|| "test".to_owned()),
             tool: suite.tool.to_string(),
             target: Target::Operation(operation.to_string()),
             input: Input::parse(input.canonical().as_bytes()),
@@ -246,7 +338,10 @@ impl Runner<'_> {
         };
         let situation = Situation {
             now: case.and_then(|case| case.now).unwrap_or(suite.now),
-            limit: LimitNow { class: bundle.ceiling(channel.as_str(), suite.tool.as_str()), by: LimitedBy::Ceiling },
+            limit: LimitNow {
+                class: bundle.ceiling(channel.as_str(), suite.tool.as_str()),
+                by: LimitedBy::Ceiling,
+            },
             evidence: case.map_or(Evidence::ALL, |case| case.evidence),
             enforces: case.map_or(Enforces::ALL, |case| case.enforces),
         };
@@ -256,7 +351,11 @@ impl Runner<'_> {
 
 /// The sample with the members of `over` put in place of its own.
 fn merged(sample: Option<&Json>, over: Option<&Json>) -> Json {
-    let members = |json: Option<&Json>| json.and_then(Json::as_object).map(<[_]>::to_vec).unwrap_or_default();
+    let members = |json: Option<&Json>| {
+        json.and_then(Json::as_object)
+            .map(<[_]>::to_vec)
+            .unwrap_or_default()
+    };
     let over = members(over);
     let mut merged = members(sample);
     merged.retain(|(name, _)| !over.iter().any(|(other, _)| other == name));
@@ -266,19 +365,36 @@ fn merged(sample: Option<&Json>, over: Option<&Json>) -> Json {
 
 /// Compares in every part that the case states; `None` when all are equal.
 fn mismatch(expect: &Expect, decision: &Decision) -> Option<Mismatch> {
-    let Expect { result, rules, obligations } = expect;
-    let got_rules: BTreeSet<RuleId> = decision.rules().iter().map(|rule| rule.id.clone()).collect();
+    let Expect {
+        result,
+        rules,
+        obligations,
+    } = expect;
+    let got_rules: BTreeSet<RuleId> = decision
+        .rules()
+        .iter()
+        .map(|rule| rule.id.clone())
+        .collect();
     let got_obligations = decision.surface().map(obligations_of).unwrap_or_default();
     let same = is_result(result, decision.outcome())
         && rules.as_ref().is_none_or(|rules| *rules == got_rules)
-        && obligations.as_ref().is_none_or(|obligations| *obligations == got_obligations);
+        && obligations
+            .as_ref()
+            .is_none_or(|obligations| *obligations == got_obligations);
     if same {
         return None;
     }
     let words = |result: String, with: &BTreeSet<RuleId>, obliges: &Obligations| {
-        let with = rules.as_ref().map(|_| format!(", by {}", list(with, "no rule")));
-        let obliges = obligations.as_ref().map(|_| format!(", obliging to {}", obligation_words(obliges)));
-        [Some(result), with, obliges].into_iter().flatten().collect::<String>()
+        let with = rules
+            .as_ref()
+            .map(|_| format!(", by {}", list(with, "no rule")));
+        let obliges = obligations
+            .as_ref()
+            .map(|_| format!(", obliging to {}", obligation_words(obliges)));
+        [Some(result), with, obliges]
+            .into_iter()
+            .flatten()
+            .collect::<String>()
     };
     let none = (BTreeSet::new(), Obligations::default());
     Some(Mismatch {
@@ -287,7 +403,11 @@ fn mismatch(expect: &Expect, decision: &Decision) -> Option<Mismatch> {
             rules.as_ref().unwrap_or(&none.0),
             obligations.as_ref().unwrap_or(&none.1),
         ),
-        got: words(result_words(decision.outcome()), &got_rules, &got_obligations),
+        got: words(
+            result_words(decision.outcome()),
+            &got_rules,
+            &got_obligations,
+        ),
         message: match decision.outcome() {
             Outcome::Reject(rejection) => Some(rejection.message.clone()),
             Outcome::Permit(_) | Outcome::Route(_) => None,
@@ -308,7 +428,10 @@ fn is_result(expected: &ExpectedResult, got: &Outcome) -> bool {
 }
 
 fn obligations_of(surface: &Surface) -> Obligations {
-    Obligations { mask: surface.masks.clone(), max_rows: surface.max_rows.clone() }
+    Obligations {
+        mask: surface.masks.clone(),
+        max_rows: surface.max_rows.clone(),
+    }
 }
 
 fn expected_words(result: &ExpectedResult) -> String {
@@ -324,7 +447,13 @@ fn expected_words(result: &ExpectedResult) -> String {
 pub fn result_words(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Permit(_) => "permit".to_owned(),
-        Outcome::Route(needs) => format!("route {}", list(needs.iter().copied().collect::<BTreeSet<Need>>().iter(), "nothing")),
+        Outcome::Route(needs) => format!(
+            "route {}",
+            list(
+                needs.iter().copied().collect::<BTreeSet<Need>>().iter(),
+                "nothing"
+            )
+        ),
         Outcome::Reject(rejection) => format!("reject {}", rejection.reason),
     }
 }
@@ -332,12 +461,22 @@ pub fn result_words(outcome: &Outcome) -> String {
 fn obligation_words(obligations: &Obligations) -> String {
     let Obligations { mask, max_rows } = obligations;
     let rows: BTreeMap<_, _> = max_rows.iter().collect();
-    let rows = rows.into_iter().map(|(pointer, rows)| format!("at most {rows} of {pointer}"));
-    let words: Vec<String> = mask.iter().map(|pointer| format!("mask {pointer}")).chain(rows).collect();
+    let rows = rows
+        .into_iter()
+        .map(|(pointer, rows)| format!("at most {rows} of {pointer}"));
+    let words: Vec<String> = mask
+        .iter()
+        .map(|pointer| format!("mask {pointer}"))
+        .chain(rows)
+        .collect();
     list(&words, "nothing")
 }
 
 fn list<T: ToString>(items: impl IntoIterator<Item = T>, none: &str) -> String {
     let words: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
-    if words.is_empty() { none.to_owned() } else { words.join(", ") }
+    if words.is_empty() {
+        none.to_owned()
+    } else {
+        words.join(", ")
+    }
 }

@@ -7,7 +7,11 @@ use crate::json::{InvalidJson, Json, Limits};
 use crate::name::ProfileName;
 
 /// Hard limits of any input; `limits.input_bytes` of the policy may be lower.
-pub const INPUT_LIMITS: Limits = Limits { bytes: 256 * 1024, depth: 32, members: 4096 };
+pub const INPUT_LIMITS: Limits = Limits {
+    bytes: 256 * 1024,
+    depth: 32,
+    members: 4096,
+};
 
 /// Most profiles a subject may hold, inherited ones included.
 pub const MAX_PROFILES: usize = 16;
@@ -68,7 +72,11 @@ impl Input {
     pub fn parse(text: &[u8]) -> Result<Self, InvalidJson> {
         let json = Json::parse(text, INPUT_LIMITS)?;
         let digest = json.digest(Self::DOMAIN);
-        Ok(Self { json, digest, bytes: text.len() })
+        Ok(Self {
+            json,
+            digest,
+            bytes: text.len(),
+        })
     }
 
     /// The arguments.

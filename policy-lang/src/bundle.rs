@@ -19,7 +19,11 @@ pub use root::TrustRoot;
 use crate::json::Limits;
 
 /// Bounds of every JSON document inside and beside a bundle.
-const DOCUMENT_LIMITS: Limits = Limits { bytes: 16 * 1024 * 1024, depth: 40, members: 1 << 20 };
+const DOCUMENT_LIMITS: Limits = Limits {
+    bytes: 16 * 1024 * 1024,
+    depth: 40,
+    members: 1 << 20,
+};
 
 /// Largest bundle, in bytes.
 pub const MAX_BUNDLE_BYTES: usize = 256 * 1024 * 1024;

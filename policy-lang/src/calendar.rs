@@ -17,7 +17,9 @@ pub struct Calendar {
 }
 
 /// A day of the week, Monday first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Day {
@@ -32,7 +34,15 @@ pub enum Day {
 
 impl Day {
     /// Every day, Monday first.
-    pub const ALL: [Self; 7] = [Self::Mon, Self::Tue, Self::Wed, Self::Thu, Self::Fri, Self::Sat, Self::Sun];
+    pub const ALL: [Self; 7] = [
+        Self::Mon,
+        Self::Tue,
+        Self::Wed,
+        Self::Thu,
+        Self::Fri,
+        Self::Sat,
+        Self::Sun,
+    ];
 
     /// The word for it in documents.
     #[must_use]
@@ -94,7 +104,13 @@ impl Calendar {
         if from >= to {
             return Err(InvalidCalendar::Hours);
         }
-        Ok(Self { zone, days, from, to, holidays })
+        Ok(Self {
+            zone,
+            days,
+            from,
+            to,
+            holidays,
+        })
     }
 
     /// Whether `now` is business time.
@@ -140,7 +156,12 @@ mod tests {
     fn business_time_follows_the_zone_the_holidays_and_the_clock_change() {
         let days = BTreeSet::from([Day::Mon, Day::Tue, Day::Wed, Day::Thu, Day::Fri, Day::Sun]);
         let holidays = BTreeSet::from([date(2026, 12, 25)]);
-        let calendar = Calendar::new("Europe/Lisbon", days, (time(9, 0, 0, 0), time(18, 0, 0, 0)), holidays);
+        let calendar = Calendar::new(
+            "Europe/Lisbon",
+            days,
+            (time(9, 0, 0, 0), time(18, 0, 0, 0)),
+            holidays,
+        );
         let calendar = calendar.expect("a calendar");
         for (now, business) in [
             ("2026-11-24T08:59:59.999Z", false),
@@ -153,7 +174,11 @@ mod tests {
             ("2026-03-29T08:00:00Z", true),
             ("2026-10-25T08:30:00Z", false),
         ] {
-            assert_eq!(calendar.is_business(now.parse().expect("a time")), business, "{now}");
+            assert_eq!(
+                calendar.is_business(now.parse().expect("a time")),
+                business,
+                "{now}"
+            );
         }
     }
 }

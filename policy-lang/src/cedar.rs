@@ -39,7 +39,12 @@ pub struct CedarMistake {
 
 impl CedarMistake {
     fn new(code: &'static str, message: impl Into<String>, range: Range<usize>) -> Self {
-        Self { code, message: message.into(), help: None, range }
+        Self {
+            code,
+            message: message.into(),
+            help: None,
+            range,
+        }
     }
 
     fn help(mut self, help: impl Into<String>) -> Self {

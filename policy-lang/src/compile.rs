@@ -37,7 +37,9 @@ pub struct Sources {
 impl Sources {
     /// Files by path: relative to the repository's root, with `/`. Of two files of one path the last counts.
     pub fn new(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
-        Self { files: files.into_iter().collect() }
+        Self {
+            files: files.into_iter().collect(),
+        }
     }
 }
 
@@ -88,7 +90,10 @@ pub fn compile(sources: Sources) -> Compiled {
     let tools = tools::check(&repository, &names, &map, &mut dx);
     let profiles = profiles::check(&repository, &names, &mut dx);
     let drafts = drafts::drafts(&repository, &names, &map, &mut dx);
-    let floors = repository.workspace.as_ref().map(|workspace| workspace.floors);
+    let floors = repository
+        .workspace
+        .as_ref()
+        .map(|workspace| workspace.floors);
     surfaces::check(&drafts, floors, &names, profiles.as_ref(), &mut dx);
     let suites = suites::check(&repository, &names, &tools, &drafts, &map, &mut dx);
 
@@ -97,7 +102,10 @@ pub fn compile(sources: Sources) -> Compiled {
         inheritance::check(policy, &drafts, &mut dx);
         validate(policy, &drafts, &mut dx);
     }
-    let summary = Summary { files: map.files().count(), rules: drafts.len() };
+    let summary = Summary {
+        files: map.files().count(),
+        rules: drafts.len(),
+    };
     let servers = repository.servers();
     dx.sort(&map);
     Compiled {
@@ -129,7 +137,13 @@ fn assemble(
                 tools.extend(limit.map(|limit| (tool.value.clone(), limit)));
             }
         }
-        channels.insert(name.value.clone(), Ceiling { default: channel.ceiling, tools });
+        channels.insert(
+            name.value.clone(),
+            Ceiling {
+                default: channel.ceiling,
+                tools,
+            },
+        );
     }
     // Cedar would say of an operation whose tool is broken that there is none.
     let whole = repository.is_whole(&tools);
@@ -154,7 +168,9 @@ fn assemble(
 fn validate(policy: &Policy, drafts: &[Draft], dx: &mut Diagnostics) {
     let by_id: BTreeMap<_, _> = drafts.iter().map(|draft| (&draft.rule.id, draft)).collect();
     for (id, mistake) in cedar::validate(policy) {
-        let Some(draft) = by_id.get(&id) else { continue };
+        let Some(draft) = by_id.get(&id) else {
+            continue;
+        };
         let span = match &draft.place {
             Some(place) if !mistake.range.is_empty() => place.of(&mistake.range),
             _ => draft.id_span,

@@ -87,17 +87,35 @@ fn answer(
             &joined
         }
     };
-    let prepared = bundle.schema().prepare(request.parts, holder).ok_or_else(misfit)?;
-    let matches = bundle.index().matches(&prepared, request.at, &request.closure);
+    let prepared = bundle
+        .schema()
+        .prepare(request.parts, holder)
+        .ok_or_else(misfit)?;
+    let matches = bundle
+        .index()
+        .matches(&prepared, request.at, &request.closure);
 
     if !matches.failed.is_empty() {
-        decision.rules = matches.failed.iter().filter_map(|at| bundle.rule(*at)).map(|rule| rule.reference.clone()).collect();
-        return Err(Rejection::new(Reason::EvaluationError, "a rule could not be evaluated"));
+        decision.rules = matches
+            .failed
+            .iter()
+            .filter_map(|at| bundle.rule(*at))
+            .map(|rule| rule.reference.clone())
+            .collect();
+        return Err(Rejection::new(
+            Reason::EvaluationError,
+            "a rule could not be evaluated",
+        ));
     }
     let mut surface = Surface::BOTTOM;
     let (mut granted, mut never) = (false, None);
     for at in &matches.matched {
-        let unknown = || Rejection::new(Reason::EvaluationError, "a rule that matched is not in the bundle");
+        let unknown = || {
+            Rejection::new(
+                Reason::EvaluationError,
+                "a rule that matched is not in the bundle",
+            )
+        };
         let rule = bundle.rule(*at).ok_or_else(unknown)?;
         decision.rules.push(rule.reference.clone());
         match rule.reference.kind {
@@ -117,21 +135,37 @@ fn answer(
         return Err(Rejection::new(Reason::Forbidden, reason));
     }
     if !granted {
-        return Err(Rejection::new(Reason::NoRule, "no rule grants this operation to these profiles with this input"));
+        return Err(Rejection::new(
+            Reason::NoRule,
+            "no rule grants this to the subject's profiles",
+        ));
     }
     let LimitNow { class: limit, by } = situation.limit;
     if class > limit {
         let (reason, what) = match by {
             LimitedBy::Ceiling => (Reason::Ceiling, "the channel's ceiling"),
-            LimitedBy::Freshness => (Reason::PolicyStale, "what the age of the policy still allows"),
+            LimitedBy::Freshness => (
+                Reason::PolicyStale,
+                "what the age of the policy still allows",
+            ),
         };
-        return Err(Rejection::new(reason, format!("class {class} is above {what}, {limit}")));
+        return Err(Rejection::new(
+            reason,
+            format!("class {class} is above {what}, {limit}"),
+        ));
     }
     if !surface.is_enforceable_by(situation.enforces) {
-        return Err(Rejection::new(Reason::Obligation, "the caller does not enforce the masks or row limits of this result"));
+        return Err(Rejection::new(
+            Reason::Obligation,
+            "the caller does not enforce the masks or row limits of this result",
+        ));
     }
     let needs = surface.missing(&situation.evidence);
-    if needs.is_empty() { Ok(Outcome::Permit(Permit::new(surface))) } else { Ok(Outcome::Route(needs)) }
+    if needs.is_empty() {
+        Ok(Outcome::Permit(Permit::new(surface)))
+    } else {
+        Ok(Outcome::Route(needs))
+    }
 }
 
 /// An attempt of which everything is known.
@@ -147,12 +181,18 @@ struct Known<'a> {
 
 /// The store for somebody who holds several profiles.
 fn joint_holder(bundle: &Bundle, closure: &[ProfileAt]) -> Result<Holder, Rejection> {
-    let entities = closure.iter().filter_map(|at| bundle.profile(*at)).map(|profile| profile.entity.clone());
+    let entities = closure
+        .iter()
+        .filter_map(|at| bundle.profile(*at))
+        .map(|profile| profile.entity.clone());
     bundle.schema().holder(entities).ok_or_else(misfit)
 }
 
 fn misfit() -> Rejection {
-    Rejection::new(Reason::InputInvalid, "the request does not fit the types of the operation")
+    Rejection::new(
+        Reason::InputInvalid,
+        "the request does not fit the types of the operation",
+    )
 }
 
 /// A rule that would have matched but for one part of its condition.
@@ -167,17 +207,41 @@ pub struct NearMiss {
 /// Rules on the attempt's operation and for one of its profiles of which exactly one top-level part of the condition
 /// is false. `policy` is what `bundle` was assembled from. Empty when the attempt is not known well enough to ask.
 #[must_use]
-pub fn near_misses(bundle: &Bundle, policy: &Policy, attempt: &Attempt, situation: &Situation) -> Vec<NearMiss> {
+pub fn near_misses(
+    bundle: &Bundle,
+    policy: &Policy,
+    attempt: &Attempt,
+    situation: &Situation,
+) -> Vec<NearMiss> {
     let mut decision = Decision::undecided();
-    let Ok(request) = known(bundle, attempt, situation, &mut decision) else { return Vec::new() };
-    let Ok(holder) = joint_holder(bundle, &request.closure) else { return Vec::new() };
-    let Some(prepared) = bundle.schema().prepare(request.parts, &holder) else { return Vec::new() };
-    let Seen { tool: Some(tool), operation: Some(operation), profiles, .. } = decision.seen else { return Vec::new() };
+    let Ok(request) = known(bundle, attempt, situation, &mut decision) else {
+        return Vec::new();
+    };
+    let Ok(holder) = joint_holder(bundle, &request.closure) else {
+        return Vec::new();
+    };
+    let Some(prepared) = bundle.schema().prepare(request.parts, &holder) else {
+        return Vec::new();
+    };
+    let Seen {
+        tool: Some(tool),
+        operation: Some(operation),
+        profiles,
+        ..
+    } = decision.seen
+    else {
+        return Vec::new();
+    };
     let reaches = |rule: &&Rule| {
         let scope = &rule.scope;
         scope.operations.contains(&tool, &operation)
-            && scope.profiles.as_ref().is_none_or(|named| profiles.iter().any(|profile| named.contains(profile)))
-            && !profiles.iter().any(|profile| scope.except.contains(profile))
+            && scope
+                .profiles
+                .as_ref()
+                .is_none_or(|named| profiles.iter().any(|profile| named.contains(profile)))
+            && !profiles
+                .iter()
+                .any(|profile| scope.except.contains(profile))
     };
     let holds = |rule: &Rule, condition: &Condition| {
         let policies = match_form(rule, Some((&tool, &operation)), Some(condition)).ok()?;
@@ -192,12 +256,25 @@ pub fn near_misses(bundle: &Bundle, policy: &Policy, attempt: &Attempt, situatio
                 failed.push(conjunct);
             }
         }
-        let [only] = failed.as_slice() else { return None };
-        let reference =
-            MatchedRule { id: rule.id.clone(), location: rule.location.clone(), kind: rule.kind.kind() };
-        Some(NearMiss { rule: reference, conjunct: only.text.clone() })
+        let [only] = failed.as_slice() else {
+            return None;
+        };
+        let reference = MatchedRule {
+            id: rule.id.clone(),
+            location: rule.location.clone(),
+            kind: rule.kind.kind(),
+        };
+        Some(NearMiss {
+            rule: reference,
+            conjunct: only.text.clone(),
+        })
     };
-    policy.rules.iter().filter(reaches).filter_map(miss).collect()
+    policy
+        .rules
+        .iter()
+        .filter(reaches)
+        .filter_map(miss)
+        .collect()
 }
 
 /// The first line of the table: input refused; tool, operation or definition unknown; no known profile.
@@ -208,19 +285,29 @@ fn known<'a>(
     decision: &mut Decision,
 ) -> Result<Known<'a>, Rejection> {
     let Some((tool_name, tool)) = bundle.tool(&attempt.tool) else {
-        return Err(Rejection::new(Reason::UnknownTool, "the catalog has no such tool"));
+        return Err(Rejection::new(
+            Reason::UnknownTool,
+            "the catalog has no such tool",
+        ));
     };
     let (name, at, operation) = operation(bundle, tool, &attempt.target)?;
     decision.see_operation(tool_name, name, operation);
-    if attempt.definition.is_some_and(|seen| seen != operation.definition) {
+    if attempt
+        .definition
+        .is_some_and(|seen| seen != operation.definition)
+    {
         return Err(Rejection::new(
             Reason::DefinitionMismatch,
-            "the tool definition that the caller sees is not the one that was reviewed",
+            "the tool's definition is not the reviewed one",
         ));
     }
     let input = input(bundle, operation, attempt)?;
     let (direct, closure) = profiles(bundle, &attempt.profiles)?;
-    decision.seen.profiles = closure.iter().filter_map(|at| bundle.profile(*at)).map(|one| one.name.clone()).collect();
+    decision.seen.profiles = closure
+        .iter()
+        .filter_map(|at| bundle.profile(*at))
+        .map(|one| one.name.clone())
+        .collect();
     let business = bundle.calendar().is_business(situation.now);
     decision.seen.business = Some(business);
     let parts = RequestParts {
@@ -233,7 +320,13 @@ fn known<'a>(
         business,
         agent: &attempt.agent,
     };
-    Ok(Known { operation, at, direct, closure, parts })
+    Ok(Known {
+        operation,
+        at,
+        direct,
+        closure,
+        parts,
+    })
 }
 
 /// The operation that the target names or the function stands for.
@@ -250,16 +343,29 @@ fn operation<'a>(
         }
     };
     let found = found.and_then(|(name, at)| Some((name, *at, bundle.operation(*at)?)));
-    found.ok_or_else(|| Rejection::new(Reason::UnknownOperation, "the catalog has no such operation of this tool"))
+    found.ok_or_else(|| Rejection::new(Reason::UnknownOperation, "the tool has no such operation"))
 }
 
-fn input<'a>(bundle: &Bundle, operation: &LoadedOperation, attempt: &'a Attempt) -> Result<&'a Input, Rejection> {
+fn input<'a>(
+    bundle: &Bundle,
+    operation: &LoadedOperation,
+    attempt: &'a Attempt,
+) -> Result<&'a Input, Rejection> {
     let refuse = |message: String| Rejection::new(Reason::InputInvalid, message);
-    let input = attempt.input.as_ref().map_err(|error| refuse(error.to_string()))?;
+    let input = attempt
+        .input
+        .as_ref()
+        .map_err(|error| refuse(error.to_string()))?;
     if input.bytes() > bundle.input_bytes() {
-        return Err(refuse(format!("the input is longer than {} bytes", bundle.input_bytes())));
+        return Err(refuse(format!(
+            "the input is longer than {} bytes",
+            bundle.input_bytes()
+        )));
     }
-    operation.input.check(input.json()).map_err(|mismatch| refuse(mismatch.to_string()))?;
+    operation
+        .input
+        .check(input.json())
+        .map_err(|mismatch| refuse(mismatch.to_string()))?;
     Ok(input)
 }
 
@@ -268,22 +374,40 @@ fn profiles<'a>(
     bundle: &'a Bundle,
     direct: &BTreeSet<ProfileName>,
 ) -> Result<(Vec<&'a LoadedProfile>, Vec<ProfileAt>), Rejection> {
-    let direct: Vec<&LoadedProfile> = direct.iter().filter_map(|name| bundle.profile_named(name)).collect();
-    let mut closure: Vec<ProfileAt> = direct.iter().flat_map(|profile| &profile.closure).copied().collect();
+    let direct: Vec<&LoadedProfile> = direct
+        .iter()
+        .filter_map(|name| bundle.profile_named(name))
+        .collect();
+    let mut closure: Vec<ProfileAt> = direct
+        .iter()
+        .flat_map(|profile| &profile.closure)
+        .copied()
+        .collect();
     closure.sort_unstable();
     closure.dedup();
     if closure.is_empty() {
-        return Err(Rejection::new(Reason::UnknownProfile, "the subject holds no profile that the policy knows"));
+        return Err(Rejection::new(
+            Reason::UnknownProfile,
+            "the subject holds no profile that the policy knows",
+        ));
     }
     if closure.len() > MAX_PROFILES {
-        let message = format!("the subject holds {} profiles, more than the {MAX_PROFILES} accepted", closure.len());
+        let message = format!(
+            "the subject holds {} profiles, more than the {MAX_PROFILES} accepted",
+            closure.len()
+        );
         return Err(Rejection::new(Reason::UnknownProfile, message));
     }
     Ok((direct, closure))
 }
 
 impl Decision {
-    fn see_operation(&mut self, tool: &ToolName, name: &OperationName, operation: &LoadedOperation) {
+    fn see_operation(
+        &mut self,
+        tool: &ToolName,
+        name: &OperationName,
+        operation: &LoadedOperation,
+    ) {
         self.seen.tool = Some(tool.clone());
         self.seen.operation = Some(name.clone());
         self.seen.definition = Some(operation.definition);

@@ -43,14 +43,28 @@ pub struct Label {
 impl Diagnostic {
     /// A mistake at `span`; `label` stands under the caret.
     #[must_use]
-    pub fn new(code: Code, span: Span, message: impl Into<String>, label: impl Into<String>) -> Self {
-        Self { code, message: message.into(), help: None, labels: Vec::new() }.also(span, label)
+    pub fn new(
+        code: Code,
+        span: Span,
+        message: impl Into<String>,
+        label: impl Into<String>,
+    ) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            help: None,
+            labels: Vec::new(),
+        }
+        .also(span, label)
     }
 
     /// Adds a place.
     #[must_use]
     pub fn also(mut self, span: Span, label: impl Into<String>) -> Self {
-        self.labels.push(Label { span, text: label.into() });
+        self.labels.push(Label {
+            span,
+            text: label.into(),
+        });
         self
     }
 
@@ -68,32 +82,52 @@ impl Diagnostic {
     }
 }
 
-/// Everything found so far.
+/// Everything found so far. A hostile file could hold a mistake at every byte, so only the first
+/// [`Diagnostics::MOST`] are kept; the others are counted.
 #[derive(Debug, Clone, Default)]
 pub struct Diagnostics {
     found: Vec<Diagnostic>,
+    errors: usize,
+    warnings: usize,
 }
 
 impl Diagnostics {
+    /// How many are kept.
+    pub const MOST: usize = 500;
+
     /// Adds one.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        self.found.push(diagnostic);
+        let count = match diagnostic.severity() {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        *count = count.saturating_add(1);
+        if self.found.len() < Self::MOST {
+            self.found.push(diagnostic);
+        }
     }
 
     /// Whether any of them makes the policy invalid.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.found.iter().any(|found| found.severity() == Severity::Error)
+        self.errors > 0
     }
 
     /// Number of errors and of warnings.
     #[must_use]
-    pub fn counts(&self) -> (usize, usize) {
-        let errors = self.found.iter().filter(|found| found.severity() == Severity::Error).count();
-        (errors, self.found.len().saturating_sub(errors))
+    pub const fn counts(&self) -> (usize, usize) {
+        (self.errors, self.warnings)
     }
 
-    /// Every one of them.
+    /// How many were counted and not kept.
+    #[must_use]
+    pub const fn dropped(&self) -> usize {
+        self.errors
+            .saturating_add(self.warnings)
+            .saturating_sub(self.found.len())
+    }
+
+    /// Every one that was kept.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.found.iter()
     }
@@ -104,14 +138,20 @@ impl Diagnostics {
         self.found.is_empty()
     }
 
-    /// Puts them in the order of the files' paths and the places in them, and drops repetitions.
+    /// Puts them in the order of the files' paths and the places in them.
     pub fn sort(&mut self, sources: &SourceMap) {
         let key = |diagnostic: &Diagnostic| {
             let span = diagnostic.labels.first().map(|label| label.span);
-            let path = span.and_then(|span| sources.file(span.file)).map(|file| file.path().clone());
-            (path, span.map(|span| span.start), diagnostic.code.as_str(), diagnostic.message.clone())
+            let path = span
+                .and_then(|span| sources.file(span.file))
+                .map(|file| file.path().clone());
+            (
+                path,
+                span.map(|span| span.start),
+                diagnostic.code.as_str(),
+                diagnostic.message.clone(),
+            )
         };
         self.found.sort_by_cached_key(key);
-        self.found.dedup();
     }
 }

@@ -78,7 +78,9 @@ pub struct InvalidDigest(());
 impl std::str::FromStr for Digest {
     type Err = InvalidDigest;
     fn from_str(text: &str) -> Result<Self, InvalidDigest> {
-        text.strip_prefix("sha256:").and_then(Self::from_hex).ok_or(InvalidDigest(()))
+        text.strip_prefix("sha256:")
+            .and_then(Self::from_hex)
+            .ok_or(InvalidDigest(()))
     }
 }
 

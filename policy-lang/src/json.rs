@@ -106,14 +106,27 @@ impl Json {
     /// [`InvalidJson`] names the problem and its place, never a value of the text.
     pub fn parse(text: &[u8], limits: Limits) -> Result<Self, InvalidJson> {
         if text.len() > limits.bytes {
-            return Err(InvalidJson { problem: Problem::TooLong, offset: limits.bytes });
+            return Err(InvalidJson {
+                problem: Problem::TooLong,
+                offset: limits.bytes,
+            });
         }
-        let text = std::str::from_utf8(text)
-            .map_err(|error| InvalidJson { problem: Problem::NotUtf8, offset: error.valid_up_to() })?;
-        let mut parser = Parser { text, at: 0, members: limits.members };
+        let text = std::str::from_utf8(text).map_err(|error| InvalidJson {
+            problem: Problem::NotUtf8,
+            offset: error.valid_up_to(),
+        })?;
+        let mut parser = Parser {
+            text,
+            at: 0,
+            members: limits.members,
+        };
         let value = parser.value(limits.depth)?;
         parser.space();
-        if parser.at == text.len() { Ok(value) } else { Err(parser.error(Problem::Trailing)) }
+        if parser.at == text.len() {
+            Ok(value)
+        } else {
+            Err(parser.error(Problem::Trailing))
+        }
     }
 
     /// The canonical form: equal bytes exactly for equal values.
@@ -138,37 +151,60 @@ impl Json {
     /// The member `name`, if this is an object that has it.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Self> {
-        self.as_object()?.iter().find(|(member, _)| member == name).map(|(_, value)| value)
+        self.as_object()?
+            .iter()
+            .find(|(member, _)| member == name)
+            .map(|(_, value)| value)
     }
 
     /// The members, if this is an object.
     #[must_use]
     pub fn as_object(&self) -> Option<&[(String, Self)]> {
-        if let Self::Object(members) = self { Some(members) } else { None }
+        if let Self::Object(members) = self {
+            Some(members)
+        } else {
+            None
+        }
     }
 
     /// The elements, if this is an array.
     #[must_use]
     pub fn as_array(&self) -> Option<&[Self]> {
-        if let Self::Array(elements) = self { Some(elements) } else { None }
+        if let Self::Array(elements) = self {
+            Some(elements)
+        } else {
+            None
+        }
     }
 
     /// The text, if this is a string.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
-        if let Self::String(text) = self { Some(text) } else { None }
+        if let Self::String(text) = self {
+            Some(text)
+        } else {
+            None
+        }
     }
 
     /// The number, if this is an integer.
     #[must_use]
     pub const fn as_integer(&self) -> Option<i64> {
-        if let Self::Integer(number) = self { Some(*number) } else { None }
+        if let Self::Integer(number) = self {
+            Some(*number)
+        } else {
+            None
+        }
     }
 
     /// The truth value, if this is one.
     #[must_use]
     pub const fn as_bool(&self) -> Option<bool> {
-        if let Self::Bool(truth) = self { Some(*truth) } else { None }
+        if let Self::Bool(truth) = self {
+            Some(*truth)
+        } else {
+            None
+        }
     }
 
     fn write(&self, out: &mut String) {
@@ -237,7 +273,10 @@ struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     const fn error(&self, problem: Problem) -> InvalidJson {
-        InvalidJson { problem, offset: self.at }
+        InvalidJson {
+            problem,
+            offset: self.at,
+        }
     }
 
     fn peek(&self) -> Option<u8> {
@@ -264,7 +303,11 @@ impl<'a> Parser<'a> {
     }
 
     fn unexpected(&self) -> InvalidJson {
-        self.error(if self.peek().is_none() { Problem::Ended } else { Problem::Syntax })
+        self.error(if self.peek().is_none() {
+            Problem::Ended
+        } else {
+            Problem::Syntax
+        })
     }
 
     fn value(&mut self, depth: usize) -> Result<Json, InvalidJson> {
@@ -284,9 +327,17 @@ impl<'a> Parser<'a> {
     }
 
     fn word(&mut self) -> Result<Json, InvalidJson> {
-        let words = [("null", Json::Null), ("true", Json::Bool(true)), ("false", Json::Bool(false))];
+        let words = [
+            ("null", Json::Null),
+            ("true", Json::Bool(true)),
+            ("false", Json::Bool(false)),
+        ];
         for (word, value) in words {
-            if self.text.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
+            if self
+                .text
+                .get(self.at..)
+                .is_some_and(|rest| rest.starts_with(word))
+            {
                 self.skip(word.len());
                 return Ok(value);
             }
@@ -295,7 +346,10 @@ impl<'a> Parser<'a> {
     }
 
     fn count(&mut self) -> Result<(), InvalidJson> {
-        self.members = self.members.checked_sub(1).ok_or(self.error(Problem::TooMany))?;
+        self.members = self
+            .members
+            .checked_sub(1)
+            .ok_or(self.error(Problem::TooMany))?;
         Ok(())
     }
 
@@ -337,7 +391,10 @@ impl<'a> Parser<'a> {
             }
             let name = self.string()?;
             if !seen.insert(name.clone()) {
-                return Err(InvalidJson { problem: Problem::Duplicate, offset: start });
+                return Err(InvalidJson {
+                    problem: Problem::Duplicate,
+                    offset: start,
+                });
             }
             self.space();
             if !self.take(b':') {
@@ -359,7 +416,9 @@ impl<'a> Parser<'a> {
         let mut out = String::new();
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
-            let plain = rest.find(|c: char| c == '"' || c == '\\' || c < ' ').unwrap_or(rest.len());
+            let plain = rest
+                .find(|c: char| c == '"' || c == '\\' || c < ' ')
+                .unwrap_or(rest.len());
             out.push_str(rest.get(..plain).unwrap_or_default());
             self.skip(plain);
             match self.peek() {
@@ -377,7 +436,9 @@ impl<'a> Parser<'a> {
     fn escape(&mut self) -> Result<char, InvalidJson> {
         let start = self.at;
         self.skip(1);
-        let Some(kind) = self.peek() else { return Err(self.error(Problem::Ended)) };
+        let Some(kind) = self.peek() else {
+            return Err(self.error(Problem::Ended));
+        };
         self.skip(1);
         let plain = match kind {
             b'"' => '"',
@@ -389,13 +450,21 @@ impl<'a> Parser<'a> {
             b'r' => '\r',
             b't' => '\t',
             b'u' => return self.unicode(start),
-            _ => return Err(InvalidJson { problem: Problem::Escape, offset: start }),
+            _ => {
+                return Err(InvalidJson {
+                    problem: Problem::Escape,
+                    offset: start,
+                });
+            }
         };
         Ok(plain)
     }
 
     fn unicode(&mut self, start: usize) -> Result<char, InvalidJson> {
-        let surrogate = InvalidJson { problem: Problem::Surrogate, offset: start };
+        let surrogate = InvalidJson {
+            problem: Problem::Surrogate,
+            offset: start,
+        };
         let high = self.hex4()?;
         if let Some(c) = char::from_u32(high) {
             return Ok(c);
@@ -404,7 +473,10 @@ impl<'a> Parser<'a> {
             return Err(surrogate);
         }
         let low = self.hex4()?;
-        let pair = [u16::try_from(high).unwrap_or(0), u16::try_from(low).unwrap_or(0)];
+        let pair = [
+            u16::try_from(high).unwrap_or(0),
+            u16::try_from(low).unwrap_or(0),
+        ];
         match char::decode_utf16(pair).next() {
             Some(Ok(c)) if c > '\u{ffff}' => Ok(c),
             _ => Err(surrogate),
@@ -412,9 +484,10 @@ impl<'a> Parser<'a> {
     }
 
     fn hex4(&mut self) -> Result<u32, InvalidJson> {
-        let digits = self.text.get(self.at..self.at.saturating_add(4)).filter(|digits| {
-            digits.bytes().all(|digit| digit.is_ascii_hexdigit())
-        });
+        let digits = self
+            .text
+            .get(self.at..self.at.saturating_add(4))
+            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
         let value = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
         let value = value.ok_or(self.error(Problem::Escape))?;
         self.skip(4);
@@ -450,13 +523,20 @@ impl<'a> Parser<'a> {
             self.digits()?;
         }
         let text: &'a str = self.text.get(start..self.at).unwrap_or_default();
-        let refuse = |problem| Err(InvalidJson { problem, offset: start });
+        let refuse = |problem| {
+            Err(InvalidJson {
+                problem,
+                offset: start,
+            })
+        };
         if text == "-0" {
             return refuse(Problem::MinusZero);
         }
         if integer {
             return match text.parse() {
-                Ok(number) if (-MAX_SAFE_INTEGER..=MAX_SAFE_INTEGER).contains(&number) => Ok(Json::Integer(number)),
+                Ok(number) if (-MAX_SAFE_INTEGER..=MAX_SAFE_INTEGER).contains(&number) => {
+                    Ok(Json::Integer(number))
+                }
                 _ => refuse(Problem::UnsafeInteger),
             };
         }

@@ -34,12 +34,21 @@ fn check(text: &str) -> Result<(), InvalidName> {
         return Err(InvalidName::Empty);
     }
     for (at, found) in text.chars().enumerate() {
-        let fine = found.is_ascii_lowercase() || found.is_ascii_digit() || (at > 0 && matches!(found, '_' | '.' | '-'));
+        let fine = found.is_ascii_lowercase()
+            || found.is_ascii_digit()
+            || (at > 0 && matches!(found, '_' | '.' | '-'));
         if !fine {
-            return Err(InvalidName::Character { found, position: at.saturating_add(1) });
+            return Err(InvalidName::Character {
+                found,
+                position: at.saturating_add(1),
+            });
         }
     }
-    if text.len() > MAX_NAME { Err(InvalidName::TooLong(text.len())) } else { Ok(()) }
+    if text.len() > MAX_NAME {
+        Err(InvalidName::TooLong(text.len()))
+    } else {
+        Ok(())
+    }
 }
 
 macro_rules! names {
@@ -144,7 +153,10 @@ impl std::str::FromStr for RuleId {
     type Err = InvalidName;
     fn from_str(text: &str) -> Result<Self, InvalidName> {
         let (home, name) = text.split_once('/').ok_or(InvalidName::Empty)?;
-        Ok(Self { home: ToolName::new(home)?, name: RuleName::new(name)? })
+        Ok(Self {
+            home: ToolName::new(home)?,
+            name: RuleName::new(name)?,
+        })
     }
 }
 
@@ -158,15 +170,28 @@ mod tests {
             let lower = c.is_ascii_lowercase() || c.is_ascii_digit();
             let inner = lower || matches!(c, '_' | '.' | '-');
             assert_eq!(ToolName::new(&c.to_string()).is_ok(), lower, "{c:?} alone");
-            assert_eq!(ToolName::new(&format!("a{c}b")).is_ok(), inner, "{c:?} inside");
+            assert_eq!(
+                ToolName::new(&format!("a{c}b")).is_ok(),
+                inner,
+                "{c:?} inside"
+            );
         }
     }
 
     #[test]
     fn length_is_bounded_and_the_mistake_is_named() {
         assert!(RuleName::new(&"a".repeat(MAX_NAME)).is_ok());
-        assert_eq!(RuleName::new(&"a".repeat(MAX_NAME + 1)), Err(InvalidName::TooLong(65)));
+        assert_eq!(
+            RuleName::new(&"a".repeat(MAX_NAME + 1)),
+            Err(InvalidName::TooLong(65))
+        );
         assert_eq!(RuleName::new(""), Err(InvalidName::Empty));
-        assert_eq!(RuleName::new("a b"), Err(InvalidName::Character { found: ' ', position: 2 }));
+        assert_eq!(
+            RuleName::new("a b"),
+            Err(InvalidName::Character {
+                found: ' ',
+                position: 2
+            })
+        );
     }
 }

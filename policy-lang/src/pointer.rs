@@ -36,7 +36,9 @@ impl Pointer {
     /// # Errors
     /// [`InvalidPointer`] says what is wrong.
     pub fn new(text: &str) -> Result<Self, InvalidPointer> {
-        let Some(rest) = text.strip_prefix('/') else { return Err(InvalidPointer::NoSlash) };
+        let Some(rest) = text.strip_prefix('/') else {
+            return Err(InvalidPointer::NoSlash);
+        };
         if text.len() > 256 || rest.split('/').count() > 32 {
             return Err(InvalidPointer::TooLong);
         }
@@ -97,10 +99,17 @@ mod tests {
     fn steps_are_unescaped_in_the_right_order() {
         let pointer = Pointer::new("/a~1b/~01/*").expect("a valid pointer");
         let steps: Vec<_> = pointer.steps().collect();
-        assert_eq!(steps, [Step::Key("a/b".into()), Step::Key("~1".into()), Step::Every]);
-        for (text, why) in [("", InvalidPointer::NoSlash), ("a", InvalidPointer::NoSlash), ("/~2", InvalidPointer::Escape), ("/~", InvalidPointer::Escape)] {
+        assert_eq!(
+            steps,
+            [Step::Key("a/b".into()), Step::Key("~1".into()), Step::Every]
+        );
+        for (text, why) in [
+            ("", InvalidPointer::NoSlash),
+            ("a", InvalidPointer::NoSlash),
+            ("/~2", InvalidPointer::Escape),
+            ("/~", InvalidPointer::Escape),
+        ] {
             assert_eq!(Pointer::new(text), Err(why), "{text}");
         }
     }
-
 }

@@ -78,8 +78,12 @@ pub struct Floor {
 
 impl Floor {
     /// Asks for nothing.
-    pub const NOTHING: Self =
-        Self { risk: Risk::Low, approval: Approval::Automatic, user_confirmation: false, dry_run: false };
+    pub const NOTHING: Self = Self {
+        risk: Risk::Low,
+        approval: Approval::Automatic,
+        user_confirmation: false,
+        dry_run: false,
+    };
 }
 
 /// Floors by risk and by effect (`floors:` of `stopgate.yaml`). Floors only ever add.
@@ -105,12 +109,26 @@ impl Floors {
     /// What holds when `stopgate.yaml` states no floors.
     pub const DEFAULT: Self = Self {
         low: Floor::NOTHING,
-        medium: Floor { approval: Approval::Supervisor, user_confirmation: true, ..Floor::NOTHING },
-        high: Floor { approval: Approval::Committee, user_confirmation: true, ..Floor::NOTHING },
+        medium: Floor {
+            approval: Approval::Supervisor,
+            user_confirmation: true,
+            ..Floor::NOTHING
+        },
+        high: Floor {
+            approval: Approval::Committee,
+            user_confirmation: true,
+            ..Floor::NOTHING
+        },
         read: Floor::NOTHING,
         write: Floor::NOTHING,
-        irreversible: Floor { risk: Risk::Medium, ..Floor::NOTHING },
-        critical: Floor { dry_run: true, ..Floor::NOTHING },
+        irreversible: Floor {
+            risk: Risk::Medium,
+            ..Floor::NOTHING
+        },
+        critical: Floor {
+            dry_run: true,
+            ..Floor::NOTHING
+        },
     };
 
     /// The least surface a grant of `risk` on an operation of `effect` can have. Floors of every risk up to the
@@ -127,7 +145,11 @@ impl Floors {
         let mut floor = by_effect;
         for _ in Risk::ALL {
             floor = by_effect;
-            for (level, by_risk) in [(Risk::Low, self.low), (Risk::Medium, self.medium), (Risk::High, self.high)] {
+            for (level, by_risk) in [
+                (Risk::Low, self.low),
+                (Risk::Medium, self.medium),
+                (Risk::High, self.high),
+            ] {
                 if level <= risk {
                     floor = floor.join(by_risk);
                 }
@@ -303,7 +325,10 @@ impl std::fmt::Display for Location {
 impl Policy {
     /// `direct` and everything it inherits.
     #[must_use]
-    pub fn closure<'a>(&'a self, direct: impl IntoIterator<Item = &'a ProfileName>) -> BTreeSet<&'a ProfileName> {
+    pub fn closure<'a>(
+        &'a self,
+        direct: impl IntoIterator<Item = &'a ProfileName>,
+    ) -> BTreeSet<&'a ProfileName> {
         let mut closure = BTreeSet::new();
         let mut open: Vec<&ProfileName> = direct.into_iter().collect();
         while let Some(name) = open.pop() {

@@ -34,13 +34,21 @@ impl Span {
     #[must_use]
     pub fn new(file: FileId, range: Range<usize>) -> Self {
         let clamp = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
-        Self { file, start: clamp(range.start), end: clamp(range.end.max(range.start)) }
+        Self {
+            file,
+            start: clamp(range.start),
+            end: clamp(range.end.max(range.start)),
+        }
     }
 
     /// The empty span at the beginning of `file`, for what concerns the file as a whole.
     #[must_use]
     pub const fn beginning(file: FileId) -> Self {
-        Self { file, start: 0, end: 0 }
+        Self {
+            file,
+            start: 0,
+            end: 0,
+        }
     }
 
     /// The bytes as a range.
@@ -52,7 +60,11 @@ impl Span {
     /// The smallest span that holds both, which are in one file.
     #[must_use]
     pub fn to(self, other: Self) -> Self {
-        Self { file: self.file, start: self.start.min(other.start), end: self.end.max(other.end) }
+        Self {
+            file: self.file,
+            start: self.start.min(other.start),
+            end: self.end.max(other.end),
+        }
     }
 }
 
@@ -97,9 +109,15 @@ impl SourceFile {
     /// Line and column of a byte, both counted from 1, columns in characters.
     #[must_use]
     pub fn line_column(&self, offset: usize) -> (u32, u32) {
-        let line = self.lines.partition_point(|start| *start <= offset).saturating_sub(1);
+        let line = self
+            .lines
+            .partition_point(|start| *start <= offset)
+            .saturating_sub(1);
         let start = self.lines.get(line).copied().unwrap_or(0);
-        let before = self.text.get(start..offset).map_or(0, |text| text.chars().count());
+        let before = self
+            .text
+            .get(start..offset)
+            .map_or(0, |text| text.chars().count());
         let count = |at: usize| u32::try_from(at.saturating_add(1)).unwrap_or(u32::MAX);
         (count(line), count(before))
     }
@@ -107,7 +125,10 @@ impl SourceFile {
     /// The line that holds a byte, without its line break, and the offset where it begins.
     #[must_use]
     pub fn line_at(&self, offset: usize) -> (usize, &str) {
-        let line = self.lines.partition_point(|start| *start <= offset).saturating_sub(1);
+        let line = self
+            .lines
+            .partition_point(|start| *start <= offset)
+            .saturating_sub(1);
         let start = self.lines.get(line).copied().unwrap_or(0);
         let rest = self.text.get(start..).unwrap_or_default();
         (start, rest.lines().next().unwrap_or_default())
@@ -126,8 +147,14 @@ impl SourceMap {
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
         let text: Arc<str> = String::from_utf8_lossy(bytes).into();
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        let lines = std::iter::once(0).chain(breaks.map(|(at, _)| at.saturating_add(1))).collect();
-        self.files.push(SourceFile { path: path.into(), text, lines });
+        let lines = std::iter::once(0)
+            .chain(breaks.map(|(at, _)| at.saturating_add(1)))
+            .collect();
+        self.files.push(SourceFile {
+            path: path.into(),
+            text,
+            lines,
+        });
         id
     }
 
@@ -146,8 +173,14 @@ impl SourceMap {
     #[must_use]
     pub fn location(&self, span: Span) -> Location {
         match self.file(span.file) {
-            Some(file) => Location { file: file.path.clone(), line: file.line_column(span.start as usize).0 },
-            None => Location { file: "?".into(), line: 1 },
+            Some(file) => Location {
+                file: file.path.clone(),
+                line: file.line_column(span.start as usize).0,
+            },
+            None => Location {
+                file: "?".into(),
+                line: 1,
+            },
         }
     }
 }

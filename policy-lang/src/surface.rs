@@ -79,9 +79,17 @@ pub struct Evidence {
 
 impl Evidence {
     /// Nothing collected yet.
-    pub const NONE: Self = Self { approval: Approval::Automatic, user_confirmation: false, dry_run: false };
+    pub const NONE: Self = Self {
+        approval: Approval::Automatic,
+        user_confirmation: false,
+        dry_run: false,
+    };
     /// Everything there is to collect.
-    pub const ALL: Self = Self { approval: Approval::Committee, user_confirmation: true, dry_run: true };
+    pub const ALL: Self = Self {
+        approval: Approval::Committee,
+        user_confirmation: true,
+        dry_run: true,
+    };
 }
 
 /// One thing that is missing from the evidence.
@@ -136,14 +144,24 @@ impl Surface {
 
     /// Makes `self` at least as strict as `other` in every part. The result may be stricter than both.
     pub fn join(&mut self, other: &Self) {
-        let Self { risk, approval, user_confirmation, dry_run, masks, max_rows } = other;
+        let Self {
+            risk,
+            approval,
+            user_confirmation,
+            dry_run,
+            masks,
+            max_rows,
+        } = other;
         self.risk = self.risk.max(*risk);
         self.approval = self.approval.max(*approval);
         self.user_confirmation |= *user_confirmation;
         self.dry_run |= *dry_run;
         self.masks.extend(masks.iter().cloned());
         for (pointer, rows) in max_rows {
-            self.max_rows.entry(pointer.clone()).and_modify(|now| *now = (*now).min(*rows)).or_insert(*rows);
+            self.max_rows
+                .entry(pointer.clone())
+                .and_modify(|now| *now = (*now).min(*rows))
+                .or_insert(*rows);
         }
     }
 
@@ -200,7 +218,13 @@ pub struct Enforces {
 
 impl Enforces {
     /// A door that passes results on as they are.
-    pub const NOTHING: Self = Self { mask: false, max_rows: false };
+    pub const NOTHING: Self = Self {
+        mask: false,
+        max_rows: false,
+    };
     /// A door that does every obligation there is.
-    pub const ALL: Self = Self { mask: true, max_rows: true };
+    pub const ALL: Self = Self {
+        mask: true,
+        max_rows: true,
+    };
 }

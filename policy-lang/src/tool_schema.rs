@@ -176,19 +176,36 @@ impl InputType {
     }
 
     fn members_of(schema: &Json) -> Result<Self, InvalidSchema> {
-        let declared = schema.get("properties").and_then(Json::as_object).unwrap_or_default();
-        let required: Vec<&str> =
-            schema.get("required").and_then(Json::as_array).unwrap_or_default().iter().filter_map(Json::as_str).collect();
-        if let Some(name) = required.iter().find(|name| declared.iter().all(|(declared, _)| declared != *name)) {
+        let declared = schema
+            .get("properties")
+            .and_then(Json::as_object)
+            .unwrap_or_default();
+        let required: Vec<&str> = schema
+            .get("required")
+            .and_then(Json::as_array)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(Json::as_str)
+            .collect();
+        if let Some(name) = required
+            .iter()
+            .find(|name| declared.iter().all(|(declared, _)| declared != *name))
+        {
             return Err(InvalidSchema::UndeclaredRequired((*name).to_owned()));
         }
-        let members = declared.iter().map(|(name, schema)| Member::of(name, schema, required.contains(&name.as_str())));
-        Ok(Self { members: members.collect::<Result<_, _>>()? })
+        let members = declared
+            .iter()
+            .map(|(name, schema)| Member::of(name, schema, required.contains(&name.as_str())));
+        Ok(Self {
+            members: members.collect::<Result<_, _>>()?,
+        })
     }
 
     /// Marks what `steps` lead to as masked; whether there is such an argument.
     fn mask(&mut self, steps: &[Step]) -> bool {
-        let Some((first, rest)) = steps.split_first() else { return false };
+        let Some((first, rest)) = steps.split_first() else {
+            return false;
+        };
         let mut found = false;
         for member in &mut self.members {
             let named = match first {
@@ -219,15 +236,28 @@ impl InputType {
     /// # Errors
     /// The first [`InputMismatch`], in the order of the definition.
     pub fn check(&self, input: &Json) -> Result<(), InputMismatch> {
-        let mismatch = |problem| InputMismatch { path: String::new(), problem };
+        let mismatch = |problem| InputMismatch {
+            path: String::new(),
+            problem,
+        };
         let members = input.as_object().ok_or(mismatch(Mismatch::NotAnObject))?;
-        self.check_members(members).map_err(|(path, problem)| InputMismatch { path: path.join("/"), problem })
+        self.check_members(members)
+            .map_err(|(path, problem)| InputMismatch {
+                path: path.join("/"),
+                problem,
+            })
     }
 
-    fn check_members<'a>(&'a self, given: &[(String, Json)]) -> Result<(), (Vec<&'a str>, Mismatch)> {
+    fn check_members<'a>(
+        &'a self,
+        given: &[(String, Json)],
+    ) -> Result<(), (Vec<&'a str>, Mismatch)> {
         let mut seen = 0_usize;
         for member in &self.members {
-            let value = given.iter().find(|(name, _)| *name == member.name).map(|(_, value)| value);
+            let value = given
+                .iter()
+                .find(|(name, _)| *name == member.name)
+                .map(|(_, value)| value);
             seen = seen.saturating_add(usize::from(value.is_some()));
             let checked = match value {
                 None if member.required => Err((Vec::new(), Mismatch::Missing)),
@@ -241,7 +271,11 @@ impl InputType {
             })?;
         }
         // Member names are unique in `given`, so a surplus means an undeclared one.
-        if seen == given.len() { Ok(()) } else { Err((Vec::new(), Mismatch::Undeclared)) }
+        if seen == given.len() {
+            Ok(())
+        } else {
+            Err((Vec::new(), Mismatch::Undeclared))
+        }
     }
 }
 
@@ -252,10 +286,18 @@ impl Member {
             Some(schema) => Shape::of(&schema)?,
             None => (Shape::Anything, Some(Opaque::Untyped)),
         };
-        let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.$@/:".contains(&byte));
+        let plain = name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.$@/:".contains(&byte));
         let writable = plain && (1..=64).contains(&name.len()) && !name.starts_with("__");
         let opaque = if writable { opaque } else { Some(Opaque::Name) };
-        Ok(Self { name: name.to_owned(), required, nullable, shape, opaque })
+        Ok(Self {
+            name: name.to_owned(),
+            required,
+            nullable,
+            shape,
+            opaque,
+        })
     }
 
     fn mask(&mut self, steps: &[Step]) -> bool {
@@ -294,19 +336,33 @@ const SILENT: [&str; 12] = [
 
 /// Takes `null` out of a schema's alternatives. `None` when what is left is not one schema.
 fn without_null(schema: &Json) -> (Option<Json>, bool) {
-    let Some(members) = schema.as_object() else { return (None, true) };
+    let Some(members) = schema.as_object() else {
+        return (None, true);
+    };
     if let Some(types) = schema.get("type").and_then(Json::as_array) {
-        let (nulls, others): (Vec<&Json>, Vec<&Json>) = types.iter().partition(|one| one.as_str() == Some("null"));
-        let [only] = others.as_slice() else { return (None, !nulls.is_empty()) };
+        let (nulls, others): (Vec<&Json>, Vec<&Json>) =
+            types.iter().partition(|one| one.as_str() == Some("null"));
+        let [only] = others.as_slice() else {
+            return (None, !nulls.is_empty());
+        };
         let renamed = members.iter().map(|(name, value)| {
-            (name.clone(), if name == "type" { (*only).clone() } else { value.clone() })
+            (
+                name.clone(),
+                if name == "type" {
+                    (*only).clone()
+                } else {
+                    value.clone()
+                },
+            )
         });
         return (Some(Json::Object(renamed.collect())), !nulls.is_empty());
     }
     if let Some(alternatives) = schema.get("anyOf").and_then(Json::as_array) {
         let is_null = |one: &&Json| one.get("type").and_then(Json::as_str) == Some("null");
         let (nulls, others): (Vec<&Json>, Vec<&Json>) = alternatives.iter().partition(is_null);
-        let alone = members.iter().all(|(name, _)| name == "anyOf" || SILENT.contains(&name.as_str()));
+        let alone = members
+            .iter()
+            .all(|(name, _)| name == "anyOf" || SILENT.contains(&name.as_str()));
         return match others.as_slice() {
             [only] if alone => (Some((*only).clone()), !nulls.is_empty()),
             _ => (None, true),
@@ -321,18 +377,34 @@ type Typed = (Shape, Option<Opaque>);
 impl Shape {
     fn of(schema: &Json) -> Result<Typed, InvalidSchema> {
         const ANYTHING: Typed = (Shape::Anything, Some(Opaque::Untyped));
-        let Some(members) = schema.as_object() else { return Ok(ANYTHING) };
+        let Some(members) = schema.as_object() else {
+            return Ok(ANYTHING);
+        };
         let only = |known: &[&str]| {
-            members.iter().all(|(name, _)| name == "type" || known.contains(&name.as_str()) || SILENT.contains(&name.as_str()))
+            members.iter().all(|(name, _)| {
+                name == "type" || known.contains(&name.as_str()) || SILENT.contains(&name.as_str())
+            })
         };
         let size = |name: &str, absent: usize| match schema.get(name) {
             None => Some(absent),
-            Some(value) => value.as_integer().and_then(|number| usize::try_from(number).ok()),
+            Some(value) => value
+                .as_integer()
+                .and_then(|number| usize::try_from(number).ok()),
         };
         let kind = schema.get("type").and_then(Json::as_str);
         let shape = match kind {
-            Some("string") if only(&["enum", "minLength", "maxLength"]) => Self::string(schema, size),
-            Some("integer") if only(&["enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"]) => {
+            Some("string") if only(&["enum", "minLength", "maxLength"]) => {
+                Self::string(schema, size)
+            }
+            Some("integer")
+                if only(&[
+                    "enum",
+                    "minimum",
+                    "maximum",
+                    "exclusiveMinimum",
+                    "exclusiveMaximum",
+                ]) =>
+            {
                 Self::integer(schema)
             }
             Some("number") if only(&["minimum", "maximum"]) => Self::number(schema),
@@ -349,11 +421,22 @@ impl Shape {
     fn string(schema: &Json, size: impl Fn(&str, usize) -> Option<usize>) -> Option<Typed> {
         let one_of = match schema.get("enum") {
             None => None,
-            Some(values) => {
-                Some(values.as_array()?.iter().map(|value| value.as_str().map(str::to_owned)).collect::<Option<_>>()?)
-            }
+            Some(values) => Some(
+                values
+                    .as_array()?
+                    .iter()
+                    .map(|value| value.as_str().map(str::to_owned))
+                    .collect::<Option<_>>()?,
+            ),
         };
-        Some((Self::String { one_of, min: size("minLength", 0)?, max: size("maxLength", usize::MAX)? }, None))
+        Some((
+            Self::String {
+                one_of,
+                min: size("minLength", 0)?,
+                max: size("maxLength", usize::MAX)?,
+            },
+            None,
+        ))
     }
 
     fn integer(schema: &Json) -> Option<Typed> {
@@ -363,11 +446,20 @@ impl Shape {
         };
         let one_of = match schema.get("enum") {
             None => None,
-            Some(values) => Some(values.as_array()?.iter().map(Json::as_integer).collect::<Option<_>>()?),
+            Some(values) => Some(
+                values
+                    .as_array()?
+                    .iter()
+                    .map(Json::as_integer)
+                    .collect::<Option<_>>()?,
+            ),
         };
         let above = bound("exclusiveMinimum", i64::MIN)?.saturating_add(1);
         let below = bound("exclusiveMaximum", i64::MAX)?.saturating_sub(1);
-        let (min, max) = (bound("minimum", i64::MIN)?.max(above), bound("maximum", i64::MAX)?.min(below));
+        let (min, max) = (
+            bound("minimum", i64::MIN)?.max(above),
+            bound("maximum", i64::MAX)?.min(below),
+        );
         Some((Self::Integer { one_of, min, max }, None))
     }
 
@@ -376,18 +468,30 @@ impl Shape {
             None => Some(absent),
             Some(value) => as_double(value),
         };
-        let (min, max) = (bound("minimum", f64::NEG_INFINITY)?, bound("maximum", f64::INFINITY)?);
+        let (min, max) = (
+            bound("minimum", f64::NEG_INFINITY)?,
+            bound("maximum", f64::INFINITY)?,
+        );
         Some((Self::Number { min, max }, Some(Opaque::Number)))
     }
 
-    fn array(schema: &Json, size: impl Fn(&str, usize) -> Option<usize>) -> Result<Option<Typed>, InvalidSchema> {
-        let Some(items) = schema.get("items") else { return Ok(None) };
+    fn array(
+        schema: &Json,
+        size: impl Fn(&str, usize) -> Option<usize>,
+    ) -> Result<Option<Typed>, InvalidSchema> {
+        let Some(items) = schema.get("items") else {
+            return Ok(None);
+        };
         let element = match Self::of(items)? {
-            (element @ (Self::String { .. } | Self::Integer { .. } | Self::Boolean), None) => Box::new(element),
+            (element @ (Self::String { .. } | Self::Integer { .. } | Self::Boolean), None) => {
+                Box::new(element)
+            }
             _ => return Ok(None),
         };
         let sizes = (size("minItems", 0), size("maxItems", usize::MAX));
-        let (Some(min), Some(max)) = sizes else { return Ok(None) };
+        let (Some(min), Some(max)) = sizes else {
+            return Ok(None);
+        };
         Ok(Some((Self::Array { element, min, max }, None)))
     }
 
@@ -406,11 +510,17 @@ impl Shape {
             (Self::String { one_of, min, max }, Json::String(text)) => {
                 let length = text.chars().count();
                 let listed = one_of.as_ref().is_none_or(|all| all.contains(text));
-                first([(!listed, Mismatch::Enum), (!(*min..=*max).contains(&length), Mismatch::Length)])
+                first([
+                    (!listed, Mismatch::Enum),
+                    (!(*min..=*max).contains(&length), Mismatch::Length),
+                ])
             }
             (Self::Integer { one_of, min, max }, Json::Integer(number)) => {
                 let listed = one_of.as_ref().is_none_or(|all| all.contains(number));
-                first([(!listed, Mismatch::Enum), (!(*min..=*max).contains(number), Mismatch::Bounds)])
+                first([
+                    (!listed, Mismatch::Enum),
+                    (!(*min..=*max).contains(number), Mismatch::Bounds),
+                ])
             }
             (Self::Number { min, max }, number) => match as_double(number) {
                 Some(number) => first([(!(*min..=*max).contains(&number), Mismatch::Bounds)]),
@@ -424,7 +534,11 @@ impl Shape {
             }
             (Self::Object(members), Json::Object(given)) => return members.check_members(given),
             (
-                Self::Boolean | Self::String { .. } | Self::Integer { .. } | Self::Array { .. } | Self::Object(_),
+                Self::Boolean
+                | Self::String { .. }
+                | Self::Integer { .. }
+                | Self::Array { .. }
+                | Self::Object(_),
                 Json::Null
                 | Json::Bool(_)
                 | Json::Integer(_)
@@ -439,10 +553,15 @@ impl Shape {
 }
 
 fn first<const N: usize>(problems: [(bool, Mismatch); N]) -> Option<Mismatch> {
-    problems.into_iter().find_map(|(wrong, problem)| wrong.then_some(problem))
+    problems
+        .into_iter()
+        .find_map(|(wrong, problem)| wrong.then_some(problem))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "integers are within ±(2^53−1), which a double keeps exactly")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "integers are within ±(2^53−1), which a double keeps exactly"
+)]
 fn as_double(value: &Json) -> Option<f64> {
     match value {
         Json::Integer(number) => Some(*number as f64),

@@ -1,5 +1,7 @@
 //! The committed code under `src/gen/` is exactly what the `.proto` files generate; with `BLESS=1` it is rewritten.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

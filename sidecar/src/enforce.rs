@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
 use stopgate_lang::bundle::Bundle;
-use stopgate_lang::decide::{Decision, LimitNow, LimitedBy, Reason, Rejection, Situation, decide};
+use stopgate_lang::decide::{
+    Decision, LimitNow, LimitedBy, Outcome, Reason, Rejection, Situation, decide,
+};
 use stopgate_lang::digest::Digest;
 use stopgate_lang::name::ChannelName;
 use stopgate_lang::record::RecordBody;
@@ -86,13 +88,23 @@ impl Enforcer {
         audit: AuditLog,
         metrics: Arc<Metrics>,
     ) -> Result<Self, aws_lc_rs::error::Unspecified> {
-        Ok(Self { sidecar, channel, state, audit, metrics, names: naming::Names::new()? })
+        Ok(Self {
+            sidecar,
+            channel,
+            state,
+            audit,
+            metrics,
+            names: naming::Names::new()?,
+        })
     }
 
     /// What is in force right now.
     #[must_use]
     pub fn status(&self) -> Status {
-        Status { channel: self.channel.clone(), supply: self.state.supply.borrow().clone() }
+        Status {
+            channel: self.channel.clone(),
+            supply: self.state.supply.borrow().clone(),
+        }
     }
 
     /// Decides `request` of `caller` and records the decision.
@@ -107,7 +119,13 @@ impl Enforcer {
         if *self.state.draining.borrow() {
             return Err(Undecided::Draining);
         }
-        let active = self.state.supply.borrow().active.clone().ok_or(Undecided::NoBundle)?;
+        let active = self
+            .state
+            .supply
+            .borrow()
+            .active
+            .clone()
+            .ok_or(Undecided::NoBundle)?;
         let time = milliseconds(Timestamp::now());
         let name = self.names.next(time);
 
@@ -121,21 +139,48 @@ impl Enforcer {
         };
         let body = RecordBody::Decision(Box::new(considered.record(&told, self.audit.mask_key())));
         let decision = match self.audit.append(&body).await {
-            Ok(seq) => {
-                tracing::debug!(decision = %name, %seq, "decided");
-                considered.decision
-            }
+            Ok(_) => considered.decision,
             Err(error) => unrecorded(error),
         };
-        self.metrics.answered(request.tool.as_str(), decision.outcome(), arrived.elapsed());
-        Ok(Answer { name, request: request.id, bundle: active.bundle.digest(), time, decision })
+        tracing::debug!(
+            decision = %name,
+            bundle = %active.bundle.digest(),
+            tool = request.tool.as_str(),
+            operation = decision.seen().operation.as_ref().map(|operation| operation.as_str()),
+            answer = word(decision.outcome()),
+            rules = ?decision.rules().iter().map(|rule| &rule.id).collect::<Vec<_>>(),
+            "decided"
+        );
+        self.metrics
+            .answered(request.tool.as_str(), decision.outcome(), arrived.elapsed());
+        Ok(Answer {
+            name,
+            request: request.id,
+            bundle: active.bundle.digest(),
+            time,
+            decision,
+        })
     }
 
     /// The decision, before anybody may hear of it.
-    fn consider(&self, caller: &Caller, bundle: &Bundle, request: &Request, now: Timestamp) -> Considered {
+    fn consider(
+        &self,
+        caller: &Caller,
+        bundle: &Bundle,
+        request: &Request,
+        now: Timestamp,
+    ) -> Considered {
         let tool = request.tool.as_str();
-        let limit = LimitNow { class: bundle.ceiling(self.channel.as_str(), tool), by: LimitedBy::Ceiling };
-        let situation = Situation { now, limit, evidence: Evidence::NONE, enforces: caller.enforces };
+        let limit = LimitNow {
+            class: bundle.ceiling(self.channel.as_str(), tool),
+            by: LimitedBy::Ceiling,
+        };
+        let situation = Situation {
+            now,
+            limit,
+            evidence: Evidence::NONE,
+            enforces: caller.enforces,
+        };
         let vouched = vouch(caller, bundle, request);
         let attempt = attempt(caller, bundle, request, vouched.is_ok());
         let before = processor_time();
@@ -147,11 +192,18 @@ impl Enforcer {
         self.metrics.decided(took);
         let decision = if took > DECIDE_BUDGET {
             tracing::warn!(?took, tool, "decision over budget");
-            Decision::rejected(Rejection::new(Reason::Overloaded, "the decision took too long"))
+            Decision::rejected(Rejection::new(
+                Reason::Overloaded,
+                "the decision took too long",
+            ))
         } else {
             decision
         };
-        Considered { attempt, situation, decision }
+        Considered {
+            attempt,
+            situation,
+            decision,
+        }
     }
 }
 
@@ -170,7 +222,10 @@ fn vouch(caller: &Caller, bundle: &Bundle, request: &Request) -> Result<(), Reje
     if groups.len() > MAX_GROUPS {
         return unverified("the subject is in too many groups");
     }
-    let other_agent = request.agent.as_ref().is_some_and(|agent| agent.as_str() != caller.agent);
+    let other_agent = request
+        .agent
+        .as_ref()
+        .is_some_and(|agent| agent.as_str() != caller.agent);
     if other_agent && !caller.may.assert_agent {
         return unverified("this caller may not name another agent than its own");
     }
@@ -181,14 +236,23 @@ fn may_ask(caller: &Caller, tool: &str) -> Result<(), Rejection> {
     if caller.tools.contains(tool) {
         Ok(())
     } else {
-        Err(Rejection::new(Reason::UnknownTool, "this caller may not ask about such a tool"))
+        Err(Rejection::new(
+            Reason::UnknownTool,
+            "this caller may not ask about such a tool",
+        ))
     }
 }
 
 fn attempt(caller: &Caller, bundle: &Bundle, request: &Request, vouched: bool) -> Attempt {
-    let nobody = || Subject { issuer: String::new(), id: String::new() };
+    let nobody = || Subject {
+        issuer: String::new(),
+        id: String::new(),
+    };
     let asserted = request.subject.as_ref().filter(|_| vouched);
-    let groups = asserted.into_iter().flat_map(|asserted| &asserted.groups).map(String::as_str);
+    let groups = asserted
+        .into_iter()
+        .flat_map(|asserted| &asserted.groups)
+        .map(String::as_str);
     let agent = request.agent.as_ref().filter(|_| caller.may.assert_agent);
     Attempt {
         subject: asserted.map_or_else(nobody, |asserted| asserted.subject.clone()),
@@ -196,7 +260,10 @@ fn attempt(caller: &Caller, bundle: &Bundle, request: &Request, vouched: bool) -
         agent: agent.map_or_else(|| caller.agent.clone(), |agent| agent.as_str().to_owned()),
         tool: request.tool.as_str().to_owned(),
         // No operation has an empty name: nobody said what to do, so nothing known is to be done.
-        target: request.target.clone().unwrap_or_else(|| Target::Operation(String::new())),
+        target: request
+            .target
+            .clone()
+            .unwrap_or_else(|| Target::Operation(String::new())),
         input: Input::parse(&request.input),
         definition: request.definition,
     }
@@ -204,16 +271,30 @@ fn attempt(caller: &Caller, bundle: &Bundle, request: &Request, vouched: bool) -
 
 /// Processor time of this thread: what the policy costs, however busy the machine is.
 fn processor_time() -> Duration {
-    Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime)).unwrap_or_default()
+    Duration::try_from(rustix::time::clock_gettime(
+        rustix::time::ClockId::ThreadCPUTime,
+    ))
+    .unwrap_or_default()
 }
 
 /// What is answered when the record is not in the log.
 fn unrecorded(error: AuditError) -> Decision {
     let reason = match error {
         AuditError::Overloaded => Reason::Overloaded,
-        AuditError::Unavailable | AuditError::TooLong | AuditError::Closed => Reason::AuditUnavailable,
+        AuditError::Unavailable | AuditError::TooLong | AuditError::Closed => {
+            Reason::AuditUnavailable
+        }
     };
     Decision::rejected(Rejection::new(reason, error.to_string()))
+}
+
+/// An answer in one word of a closed list.
+const fn word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Permit(_) => "permit",
+        Outcome::Route(_) => "route",
+        Outcome::Reject(rejection) => rejection.reason.as_str(),
+    }
 }
 
 /// The instant without what is finer than a millisecond: rules, records and callers see the same one.

@@ -144,7 +144,19 @@ impl Follower {
     ) -> (Self, watch::Receiver<Supply>) {
         let (supply, watched) = watch::channel(Supply::default());
         let root = Arc::new(root);
-        (Self { file, root, channel, sidecar, audit, metrics, supply, verified: None }, watched)
+        (
+            Self {
+                file,
+                root,
+                channel,
+                sidecar,
+                audit,
+                metrics,
+                supply,
+                verified: None,
+            },
+            watched,
+        )
     }
 
     /// Looks again and again, with `poll` in between. The first look is the caller's.
@@ -162,7 +174,12 @@ impl Follower {
         match read.and_then(|read| read.map_err(|error| error.to_string())) {
             Err(message) => {
                 self.verified = None;
-                self.refuse(Refused { why: Refusal::SourceUnavailable, message, bundle: None }).await;
+                self.refuse(Refused {
+                    why: Refusal::SourceUnavailable,
+                    message,
+                    bundle: None,
+                })
+                .await;
             }
             Ok((_, sum)) if self.verified == Some(sum) => self.unchanged(),
             Ok((bytes, sum)) => {
@@ -175,7 +192,11 @@ impl Follower {
     }
 
     async fn activate(&mut self, bytes: Vec<u8>) -> Result<(), Refused> {
-        let refused = |why, message: String, bundle| Refused { why, message, bundle };
+        let refused = |why, message: String, bundle| Refused {
+            why,
+            message,
+            bundle,
+        };
         let root = Arc::clone(&self.root);
         let now = Timestamp::now();
         if now >= root.statement().expires {
@@ -185,7 +206,8 @@ impl Follower {
         let opened = blocking(move || Bundle::open(&bytes, &root)).await;
         let opened = opened.map_err(|message| refused(Refusal::Format, message, None))?;
         let bundle = opened.map_err(|error| {
-            let chain = std::error::Error::source(&error).map_or_else(String::new, |source| format!(": {source}"));
+            let chain = std::error::Error::source(&error)
+                .map_or_else(String::new, |source| format!(": {source}"));
             refused(Refusal::from(&error), format!("{error}{chain}"), None)
         })?;
         let digest = bundle.digest();
@@ -194,17 +216,32 @@ impl Follower {
             return Err(refused(Refusal::Channel, message, Some(digest)));
         }
         if bundle.rules_len() == 0 {
-            return Err(refused(Refusal::Empty, "the bundle holds no rule".to_owned(), Some(digest)));
+            return Err(refused(
+                Refusal::Empty,
+                "the bundle holds no rule".to_owned(),
+                Some(digest),
+            ));
         }
         if let Err(error) = self.record(Some(digest), BundleChange::Active).await {
             // Nothing is wrong with the bundle: the next look tries it again.
             self.verified = None;
-            return Err(refused(Refusal::AuditUnavailable, error.to_string(), Some(digest)));
+            return Err(refused(
+                Refusal::AuditUnavailable,
+                error.to_string(),
+                Some(digest),
+            ));
         }
         self.metrics.learn(bundle.tool_names());
         tracing::info!(%digest, rules = bundle.rules_len(), signers = ?bundle.signers(), "bundle active");
-        let active = Some(Active { bundle: Arc::new(bundle), since: now });
-        self.supply.send_replace(Supply { active, refusal: None, failures: 0 });
+        let active = Some(Active {
+            bundle: Arc::new(bundle),
+            since: now,
+        });
+        self.supply.send_replace(Supply {
+            active,
+            refusal: None,
+            failures: 0,
+        });
         Ok(())
     }
 
@@ -216,14 +253,24 @@ impl Follower {
         }
     }
 
-    async fn refuse(&self, Refused { why, message, bundle }: Refused) {
+    async fn refuse(
+        &self,
+        Refused {
+            why,
+            message,
+            bundle,
+        }: Refused,
+    ) {
         let again = why == Refusal::SourceUnavailable && self.supply.borrow().refusal == Some(why);
         self.count(why);
         if again {
             return;
         }
         tracing::error!(reason = why.as_str(), %message, "bundle refused, the one before stays in force");
-        let change = BundleChange::Refused { reason: why.as_str().to_owned(), message };
+        let change = BundleChange::Refused {
+            reason: why.as_str().to_owned(),
+            message,
+        };
         if let Err(error) = self.record(bundle, change).await {
             tracing::error!(%error, "refusal not recorded");
         }
@@ -237,23 +284,41 @@ impl Follower {
         });
     }
 
-    async fn record(&self, bundle: Option<Digest>, change: BundleChange) -> Result<(), crate::audit::AuditError> {
+    async fn record(
+        &self,
+        bundle: Option<Digest>,
+        change: BundleChange,
+    ) -> Result<(), crate::audit::AuditError> {
         let (sidecar, channel) = (self.sidecar.clone(), self.channel.to_string());
-        let record = BundleRecord { sidecar, channel, bundle, change };
-        self.audit.append(&RecordBody::Bundle(record)).await.map(|_| ())
+        let record = BundleRecord {
+            sidecar,
+            channel,
+            bundle,
+            change,
+        };
+        self.audit
+            .append(&RecordBody::Bundle(record))
+            .await
+            .map(|_| ())
     }
 }
 
 /// Runs `work` off the threads that answer callers; a panic in it is a message.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| format!("verification ended early: {error}"))
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| format!("verification ended early: {error}"))
 }
 
 /// The whole file and its SHA-256, if it is not longer than any bundle.
 fn read(file: &Path) -> std::io::Result<(Vec<u8>, Digest)> {
     let most = u64::try_from(MAX_BUNDLE_BYTES).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
-    File::open(file)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    File::open(file)?
+        .take(most.saturating_add(1))
+        .read_to_end(&mut bytes)?;
     if bytes.len() > MAX_BUNDLE_BYTES {
         return Err(std::io::Error::other("the file is longer than any bundle"));
     }

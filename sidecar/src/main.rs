@@ -10,6 +10,9 @@ use stopgate_sidecar::config::{Config, Events, Key, LogFormat, Overrides, Presen
 use stopgate_sidecar::exit;
 use stopgate_sidecar::run::{Failed, Sidecar};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 fn main() -> ExitCode {
     // Whatever this process creates is its own.
@@ -26,7 +29,9 @@ fn main() -> ExitCode {
     match serve(config) {
         Ok(ended) => {
             if let Err(failed) = &ended {
-                let causes: Vec<_> = anyhow::Chain::new(failed).map(ToString::to_string).collect();
+                let causes: Vec<_> = anyhow::Chain::new(failed)
+                    .map(ToString::to_string)
+                    .collect();
                 tracing::error!(error = causes.join(": "), "failed");
             }
             exit::code(&ended)
@@ -54,7 +59,12 @@ fn command_line() -> (PathBuf, Overrides) {
         Arg::new(key.path())
             .long(key.flag())
             .value_name("TEXT")
-            .help(format!("{} ({}){default} [env: {}]", key.about, key.form, key.variable()))
+            .help(format!(
+                "{} ({}){default} [env: {}]",
+                key.about,
+                key.form,
+                key.variable()
+            ))
     });
     let matches = Command::new("stopgate-sidecar")
         .version(env!("CARGO_PKG_VERSION"))
@@ -67,21 +77,40 @@ fn command_line() -> (PathBuf, Overrides) {
         Some((key, value.clone()))
     });
     let flags = flags.collect();
-    let file = matches.get_one::<PathBuf>("config").cloned().unwrap_or_default();
-    (file, Overrides { environment: std::env::vars_os().collect(), flags })
+    let file = matches
+        .get_one::<PathBuf>("config")
+        .cloned()
+        .unwrap_or_default();
+    (
+        file,
+        Overrides {
+            environment: std::env::vars_os().collect(),
+            flags,
+        },
+    )
 }
 
+/// Events go to standard error: ours from `level` on, those of libraries only as warnings.
 fn events(Events { format, level }: Events) {
-    let events = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
+    let ours = Targets::new()
+        .with_default(tracing::Level::WARN)
+        .with_target("stopgate_sidecar", level);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::registry().with(ours);
     match format {
-        LogFormat::Text => events.with_ansi(std::io::stderr().is_terminal()).init(),
-        LogFormat::Json => events.json().init(),
+        LogFormat::Text => subscriber
+            .with(lines.with_ansi(std::io::stderr().is_terminal()))
+            .init(),
+        LogFormat::Json => subscriber.with(lines.json()).init(),
     }
 }
 
 /// Serves until SIGTERM or SIGINT.
 fn serve(config: Config) -> anyhow::Result<Result<(), Failed>> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("no threads")?;
     let ended = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).context("no signals")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("no signals")?;

@@ -17,8 +17,9 @@ use crate::undecided::Undecided;
 const MAX_TOOLS: usize = 64;
 
 /// Upper bounds of the histograms' buckets, in microseconds.
-const BUCKETS_US: [u64; 14] =
-    [5, 10, 20, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 250_000];
+const BUCKETS_US: [u64; 14] = [
+    5, 10, 20, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 250_000,
+];
 
 /// What an attempt got, as a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,7 +79,12 @@ struct Histogram {
 
 impl<L: Ord> Counters<L> {
     fn of(labels: impl IntoIterator<Item = L>) -> Self {
-        Self(labels.into_iter().map(|label| (label, AtomicU64::new(0))).collect())
+        Self(
+            labels
+                .into_iter()
+                .map(|label| (label, AtomicU64::new(0)))
+                .collect(),
+        )
     }
 
     fn count(&self, label: L) {
@@ -88,14 +94,20 @@ impl<L: Ord> Counters<L> {
     }
 
     fn values(&self) -> impl Iterator<Item = (&L, u64)> {
-        self.0.iter().map(|(label, counter)| (label, counter.load(Ordering::Relaxed)))
+        self.0
+            .iter()
+            .map(|(label, counter)| (label, counter.load(Ordering::Relaxed)))
     }
 }
 
 impl Counters<Answer> {
     fn of_answers() -> Arc<Self> {
         let rejections = Reason::ALL.map(Answer::Reject);
-        Arc::new(Self::of([Answer::Permit, Answer::Route].into_iter().chain(rejections)))
+        Arc::new(Self::of(
+            [Answer::Permit, Answer::Route]
+                .into_iter()
+                .chain(rejections),
+        ))
     }
 }
 
@@ -110,7 +122,11 @@ impl Histogram {
 
     fn observe(&self, took: Duration) {
         let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        if let Some((_, bucket)) = BUCKETS_US.iter().zip(&self.buckets).find(|(bound, _)| took <= **bound) {
+        if let Some((_, bucket)) = BUCKETS_US
+            .iter()
+            .zip(&self.buckets)
+            .find(|(bound, _)| took <= **bound)
+        {
             bucket.fetch_add(1, Ordering::Relaxed);
         }
         self.count.fetch_add(1, Ordering::Relaxed);
@@ -150,7 +166,12 @@ impl Metrics {
             Outcome::Route(_) => Answer::Route,
             Outcome::Reject(rejection) => Answer::Reject(rejection.reason),
         };
-        let known = self.tools.read().unwrap_or_else(PoisonError::into_inner).get(tool).cloned();
+        let known = self
+            .tools
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(tool)
+            .cloned();
         known.as_ref().unwrap_or(&self.other).count(answer);
         self.answer.observe(took);
     }
@@ -179,7 +200,8 @@ impl Metrics {
     #[must_use]
     pub fn render(&self, gauges: &Gauges) -> String {
         let mut page = Page(String::with_capacity(8 * 1024));
-        page.write(self, gauges).map_or_else(|fmt::Error| String::new(), |()| page.0)
+        page.write(self, gauges)
+            .map_or_else(|fmt::Error| String::new(), |()| page.0)
     }
 }
 
@@ -188,30 +210,65 @@ struct Page(String);
 
 impl Page {
     fn write(&mut self, metrics: &Metrics, gauges: &Gauges) -> fmt::Result {
-        self.head("stopgate_answers_total", "counter", "Attempts by tool and answer.")?;
+        self.head(
+            "stopgate_answers_total",
+            "counter",
+            "Attempts by tool and answer.",
+        )?;
         let tools = metrics.tools.read().unwrap_or_else(PoisonError::into_inner);
         for (tool, counters) in tools.iter() {
             self.answers(tool.as_str(), counters)?;
         }
         self.answers("other", &metrics.other)?;
-        self.head("stopgate_undecided_total", "counter", "Requests without a decision, by reason.")?;
+        self.head(
+            "stopgate_undecided_total",
+            "counter",
+            "Requests without a decision, by reason.",
+        )?;
         for (why, value) in metrics.undecided.values() {
-            writeln!(self.0, "stopgate_undecided_total{{reason=\"{}\"}} {value}", why.as_str())?;
+            writeln!(
+                self.0,
+                "stopgate_undecided_total{{reason=\"{}\"}} {value}",
+                why.as_str()
+            )?;
         }
-        self.head("stopgate_connections_turned_away_total", "counter", "Connections turned away, by reason.")?;
+        self.head(
+            "stopgate_connections_turned_away_total",
+            "counter",
+            "Connections turned away, by reason.",
+        )?;
         for (why, value) in metrics.turned_away.values() {
             let why = match why {
                 TurnedAway::Peer => "peer",
                 TurnedAway::Limit => "limit",
             };
-            writeln!(self.0, "stopgate_connections_turned_away_total{{reason=\"{why}\"}} {value}")?;
+            writeln!(
+                self.0,
+                "stopgate_connections_turned_away_total{{reason=\"{why}\"}} {value}"
+            )?;
         }
-        self.head("stopgate_bundle_refusals_total", "counter", "Updates that were refused, by reason.")?;
+        self.head(
+            "stopgate_bundle_refusals_total",
+            "counter",
+            "Updates that were refused, by reason.",
+        )?;
         for (why, value) in metrics.refusals.values() {
-            writeln!(self.0, "stopgate_bundle_refusals_total{{reason=\"{}\"}} {value}", why.as_str())?;
+            writeln!(
+                self.0,
+                "stopgate_bundle_refusals_total{{reason=\"{}\"}} {value}",
+                why.as_str()
+            )?;
         }
-        self.histogram("stopgate_decide_seconds", "Time the policy took.", &metrics.decide)?;
-        self.histogram("stopgate_answer_seconds", "Time from the request to its durable record.", &metrics.answer)?;
+        self.histogram(
+            "stopgate_decide_seconds",
+            "Time the policy took.",
+            &metrics.decide,
+        )?;
+        self.histogram(
+            "stopgate_answer_seconds",
+            "Time from the request to its durable record.",
+            &metrics.answer,
+        )?;
         self.gauges(gauges)
     }
 
@@ -242,18 +299,52 @@ impl Page {
         }
         let count = histogram.count.load(Ordering::Relaxed).max(below);
         let sum = Duration::from_micros(histogram.sum_us.load(Ordering::Relaxed)).as_secs_f64();
-        writeln!(self.0, "{name}_bucket{{le=\"+Inf\"}} {count}\n{name}_sum {sum}\n{name}_count {count}")
+        writeln!(
+            self.0,
+            "{name}_bucket{{le=\"+Inf\"}} {count}\n{name}_sum {sum}\n{name}_count {count}"
+        )
     }
 
     fn gauges(&mut self, gauges: &Gauges) -> fmt::Result {
-        let Gauges { bundle, rules, failures, log_writable, ready, connections } = *gauges;
+        let Gauges {
+            bundle,
+            rules,
+            failures,
+            log_writable,
+            ready,
+            connections,
+        } = *gauges;
         for (name, help, value) in [
-            ("stopgate_ready", "1 while attempts are decided.", u64::from(ready)),
-            ("stopgate_bundle_active", "1 while a verified bundle is in force.", u64::from(bundle)),
-            ("stopgate_bundle_rules", "Rules in force.", u64::try_from(rules).unwrap_or(u64::MAX)),
-            ("stopgate_bundle_failures", "Updates that failed in a row.", u64::from(failures)),
-            ("stopgate_log_writable", "1 while the decision log takes records.", u64::from(log_writable)),
-            ("stopgate_connections", "Open connections.", u64::try_from(connections).unwrap_or(u64::MAX)),
+            (
+                "stopgate_ready",
+                "1 while attempts are decided.",
+                u64::from(ready),
+            ),
+            (
+                "stopgate_bundle_active",
+                "1 while a verified bundle is in force.",
+                u64::from(bundle),
+            ),
+            (
+                "stopgate_bundle_rules",
+                "Rules in force.",
+                u64::try_from(rules).unwrap_or(u64::MAX),
+            ),
+            (
+                "stopgate_bundle_failures",
+                "Updates that failed in a row.",
+                u64::from(failures),
+            ),
+            (
+                "stopgate_log_writable",
+                "1 while the decision log takes records.",
+                u64::from(log_writable),
+            ),
+            (
+                "stopgate_connections",
+                "Open connections.",
+                u64::try_from(connections).unwrap_or(u64::MAX),
+            ),
         ] {
             self.head(name, "gauge", help)?;
             writeln!(self.0, "{name} {value}")?;
@@ -291,7 +382,11 @@ mod tests {
         metrics.answered("x", &unknown_tool(), Duration::ZERO);
         let series = page(&metrics).lines().count();
         for number in 0..100_000_u32 {
-            metrics.answered(&format!("tool-{number}"), &unknown_tool(), Duration::from_micros(u64::from(number)));
+            metrics.answered(
+                &format!("tool-{number}"),
+                &unknown_tool(),
+                Duration::from_micros(u64::from(number)),
+            );
         }
         let after = page(&metrics);
         assert_eq!(after.lines().count(), series);
@@ -302,7 +397,9 @@ mod tests {
     #[test]
     fn t41_tools_of_the_policy_are_bounded_too() {
         let metrics = Metrics::default();
-        let tools: Vec<_> = (0..10_000).map(|n| ToolName::new(&format!("tool-{n}")).expect("a name")).collect();
+        let tools: Vec<_> = (0..10_000)
+            .map(|n| ToolName::new(&format!("tool-{n}")).expect("a name"))
+            .collect();
         metrics.learn(&tools);
         for tool in &tools {
             for reason in Reason::ALL {

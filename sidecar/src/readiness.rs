@@ -65,7 +65,11 @@ impl State {
 
     /// Waits until something may have changed; `false` when nothing can change any more.
     pub async fn changed(&mut self) -> bool {
-        let Self { supply, log, draining } = self;
+        let Self {
+            supply,
+            log,
+            draining,
+        } = self;
         tokio::select! {
             changed = supply.changed() => changed.is_ok(),
             changed = log.changed() => changed.is_ok(),

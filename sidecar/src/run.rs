@@ -111,7 +111,9 @@ impl Sidecar {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let (state_dir, options) = (config.state_dir.clone(), Options::new(config.name.clone()));
         let opened = tokio::task::spawn_blocking(move || AuditLog::open(&state_dir, options)).await;
-        let (audit, found) = opened.map_err(|_| StartError::Interrupted)?.map_err(StartError::Log)?;
+        let (audit, found) = opened
+            .map_err(|_| StartError::Interrupted)?
+            .map_err(StartError::Log)?;
         tracing::info!(last = ?found.last.map(|(seq, _)| seq.get()), dropped_bytes = found.dropped_bytes, "log open");
         Self::start_with(config, audit).await
     }
@@ -121,7 +123,15 @@ impl Sidecar {
     /// # Errors
     /// [`StartError`] says what is in the way.
     pub async fn start_with(config: Config, audit: AuditLog) -> Result<Self, StartError> {
-        let Config { name, channel, state_dir: _, listen, policy, events: _, callers } = config;
+        let Config {
+            name,
+            channel,
+            state_dir: _,
+            listen,
+            policy,
+            events: _,
+            callers,
+        } = config;
         let root = trust_root(&policy.root)?;
         let metrics = Arc::new(Metrics::default());
         let (mut follower, supply) = Follower::new(
@@ -135,8 +145,18 @@ impl Sidecar {
         follower.look().await;
 
         let (draining, told) = watch::channel(false);
-        let state = State { supply, log: audit.health(), draining: told.clone() };
-        let enforcer = Enforcer::new(name, channel, state.clone(), audit.clone(), Arc::clone(&metrics));
+        let state = State {
+            supply,
+            log: audit.health(),
+            draining: told.clone(),
+        };
+        let enforcer = Enforcer::new(
+            name,
+            channel,
+            state.clone(),
+            audit.clone(),
+            Arc::clone(&metrics),
+        );
         let enforcer = Arc::new(enforcer.map_err(|_| StartError::Random)?);
         let reporter = HealthReporter::new();
         report(&reporter, state.readiness()).await;
@@ -153,8 +173,13 @@ impl Sidecar {
         let probing = |source| StartError::Probes { address, source };
         let listener = TcpListener::bind(address).await.map_err(probing)?;
         let address = listener.local_addr().map_err(probing)?;
-        let callers = socket::listen(&listen.socket, listen.socket_group.as_deref()).map_err(StartError::Socket)?;
-        let probes = Arc::new(Probes { metrics, state: state.clone(), places: door.places() });
+        let callers = socket::listen(&listen.socket, listen.socket_group.as_deref())
+            .map_err(StartError::Socket)?;
+        let probes = Arc::new(Probes {
+            metrics,
+            state: state.clone(),
+            places: door.places(),
+        });
 
         let mut tasks = JoinSet::new();
         tasks.spawn(follower.run(policy.poll.duration()));
@@ -162,7 +187,14 @@ impl Sidecar {
         tasks.spawn(keep_reporting(reporter, state.clone()));
         let door = tokio::spawn(door.serve(callers, told));
         tracing::info!(socket = %listen.socket.display(), probes = %address, readiness = state.readiness().as_str(), "serving");
-        Ok(Self { audit, door, tasks, draining, probes: address, socket: listen.socket })
+        Ok(Self {
+            audit,
+            door,
+            tasks,
+            draining,
+            probes: address,
+            socket: listen.socket,
+        })
     }
 
     /// Where probes are answered.
@@ -203,24 +235,44 @@ impl Sidecar {
 fn trust_root(path: &std::path::Path) -> Result<TrustRoot, StartError> {
     let read = || -> io::Result<Vec<u8>> {
         if fs::metadata(path)?.len() > MAX_ROOT_BYTES {
-            return Err(io::Error::other(format!("it is longer than {MAX_ROOT_BYTES} bytes")));
+            return Err(io::Error::other(format!(
+                "it is longer than {MAX_ROOT_BYTES} bytes"
+            )));
         }
         fs::read(path)
     };
-    let bytes = read().map_err(|source| StartError::RootFile { path: path.to_owned(), source })?;
-    TrustRoot::open(&bytes, Timestamp::now()).map_err(|source| StartError::Root { path: path.to_owned(), source })
+    let bytes = read().map_err(|source| StartError::RootFile {
+        path: path.to_owned(),
+        source,
+    })?;
+    TrustRoot::open(&bytes, Timestamp::now()).map_err(|source| StartError::Root {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 async fn keep_reporting(reporter: HealthReporter, mut state: State) {
+    let mut before = state.readiness();
     while state.changed().await {
-        report(&reporter, state.readiness()).await;
+        let now = state.readiness();
+        if now != before {
+            tracing::warn!(
+                before = before.as_str(),
+                now = now.as_str(),
+                "readiness changed"
+            );
+            report(&reporter, now).await;
+            before = now;
+        }
     }
 }
 
 async fn report(reporter: &HealthReporter, readiness: Readiness) {
     let status = match readiness {
         Readiness::Ready => ServingStatus::Serving,
-        Readiness::NoBundle | Readiness::LogUnwritable | Readiness::Draining => ServingStatus::NotServing,
+        Readiness::NoBundle | Readiness::LogUnwritable | Readiness::Draining => {
+            ServingStatus::NotServing
+        }
     };
     reporter.set_service_status("", status).await;
     reporter.set_service_status(SERVICE, status).await;

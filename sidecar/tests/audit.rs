@@ -1,6 +1,9 @@
 //! The log on a real disk: one process at a time, found again after any end, also that of SIGKILL. T34, T36, I33, I37.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking, in its helpers too")]
+#![expect(
+    clippy::expect_used,
+    reason = "a test fails by panicking, in its helpers too"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -216,10 +219,10 @@ fn t34_i33_every_acknowledged_record_survives_sigkill() {
     let rounds = 8;
     for round in 0..rounds {
         let mut child = spawn(dir.path(), round);
-        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         // Killed in the middle of its work: more lines come until the pipe is empty.
         let mut seen = 0;
-        while let Some(line) = lines.next() {
+        for line in lines {
             let line = line.expect("a line");
             if let Some((name, seq)) = line
                 .strip_prefix("ack ")

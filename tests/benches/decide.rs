@@ -27,10 +27,15 @@ fn sizes(criterion: &mut Criterion) {
             group.bench_function(BenchmarkId::new("three profiles", size), |bencher| {
                 bencher.iter(|| decide(&bundle, black_box(&three), &situation));
             });
-            group.bench_function("parse the input", |bencher| bencher.iter(|| Input::parse(black_box(bulk::INPUT))));
+            group.bench_function("parse the input", |bencher| {
+                bencher.iter(|| Input::parse(black_box(bulk::INPUT)))
+            });
             group.bench_function(BenchmarkId::new("from text", size), |bencher| {
                 bencher.iter(|| {
-                    let attempt = stopgate_lang::attempt::Attempt { input: Input::parse(black_box(bulk::INPUT)), ..attempt.clone() };
+                    let attempt = stopgate_lang::attempt::Attempt {
+                        input: Input::parse(black_box(bulk::INPUT)),
+                        ..attempt.clone()
+                    };
                     decide(&bundle, &attempt, &situation)
                 });
             });
@@ -54,15 +59,24 @@ fn open(size: usize) -> Bundle {
     let bundle = Bundle::open(&bytes, &root).expect("a bundle");
     let took = start.elapsed();
     let grown = resident().saturating_sub(before) / 1024;
-    println!("open {size} rules: {took:?}, file {} KiB, resident memory +{grown} MiB", bytes.len() / 1024);
+    println!(
+        "open {size} rules: {took:?}, file {} KiB, resident memory +{grown} MiB",
+        bytes.len() / 1024
+    );
     bundle
 }
 
 /// Resident memory of this process in KiB.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0)
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap_or_default();
+    line.split_whitespace()
+        .next()
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(0)
 }
 
 /// Percentiles of single calls, which criterion does not give.
@@ -75,8 +89,18 @@ fn percentiles(size: usize, mut call: impl FnMut()) {
         })
         .collect();
     times.sort();
-    let at = |share: usize| times.get(times.len() * share / 1000).copied().unwrap_or_default();
-    println!("decide/{size} rules, single calls: p50 {:?}, p99 {:?}, p99.9 {:?}", at(500), at(990), at(999));
+    let at = |share: usize| {
+        times
+            .get(times.len() * share / 1000)
+            .copied()
+            .unwrap_or_default()
+    };
+    println!(
+        "decide/{size} rules, single calls: p50 {:?}, p99 {:?}, p99.9 {:?}",
+        at(500),
+        at(990),
+        at(999)
+    );
 }
 
 criterion_group!(benches, sizes);

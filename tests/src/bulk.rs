@@ -14,7 +14,8 @@ use stopgate_lang::json::{Json, Limits};
 use stopgate_lang::lock::LockedFunction;
 use stopgate_lang::name::ProfileName;
 use stopgate_lang::policy::{
-    Ceiling, DryRun, Floors, Issuer, Location, Operation, Operations, Policy, Profile, Rule, RuleKind, Scope, Tool,
+    Ceiling, DryRun, Floors, Issuer, Location, Operation, Operations, Policy, Profile, Rule,
+    RuleKind, Scope, Tool,
 };
 use stopgate_lang::surface::{Approval, Effect, Enforces, Evidence, Limit, Risk, Surface};
 use stopgate_lang::tool_schema::InputType;
@@ -45,9 +46,16 @@ pub fn policy(rules: usize) -> Policy {
     let cells = rules.div_ceil(PER_CELL).max(1);
     let profiles = cells.isqrt().clamp(1, 100);
     let operations = cells.div_ceil(profiles);
-    let names = |prefix: &str, count: usize| (0..count).map(|at| format!("{prefix}{at}")).collect::<Vec<_>>();
+    let names = |prefix: &str, count: usize| {
+        (0..count)
+            .map(|at| format!("{prefix}{at}"))
+            .collect::<Vec<_>>()
+    };
     let (profiles, operations) = (names("p", profiles), names("o", operations));
-    let described = operations.iter().map(|name| (parse(name), operation(name))).collect();
+    let described = operations
+        .iter()
+        .map(|name| (parse(name), operation(name)))
+        .collect();
     let tool = Tool {
         owner: parse("team"),
         contract: parse("1.0.0"),
@@ -55,7 +63,11 @@ pub fn policy(rules: usize) -> Policy {
         operations: described,
         unused: BTreeSet::new(),
     };
-    let mut all = vec![guardrail("currency", "!([\"EUR\", \"GBP\"].contains(context.input.currency))", true)];
+    let mut all = vec![guardrail(
+        "currency",
+        "!([\"EUR\", \"GBP\"].contains(context.input.currency))",
+        true,
+    )];
     all.push(guardrail("night", "!(context.time.business)", false));
     for operation in &operations {
         for profile in &profiles {
@@ -65,12 +77,27 @@ pub fn policy(rules: usize) -> Policy {
     all.sort_by(|a, b| a.id.cmp(&b.id));
     let held = |name: &String| {
         let groups = BTreeSet::from([format!("g-{name}")]);
-        (parse(name), Profile { description: None, inherits: BTreeSet::new(), groups })
+        (
+            parse(name),
+            Profile {
+                description: None,
+                inherits: BTreeSet::new(),
+                groups,
+            },
+        )
     };
     Policy {
         organisation: parse("acme"),
-        identity: vec![Issuer { issuer: "https://sso.example/".to_owned() }],
-        channels: BTreeMap::from([(parse("dev"), Ceiling { default: Limit::High, tools: BTreeMap::new() })]),
+        identity: vec![Issuer {
+            issuer: "https://sso.example/".to_owned(),
+        }],
+        channels: BTreeMap::from([(
+            parse("dev"),
+            Ceiling {
+                default: Limit::High,
+                tools: BTreeMap::new(),
+            },
+        )]),
         floors: Floors::DEFAULT,
         input_bytes: 65_536,
         profiles: profiles.iter().map(held).collect(),
@@ -91,10 +118,18 @@ fn calendar() -> Calendar {
 }
 
 fn operation(name: &str) -> Operation {
-    let limits = Limits { bytes: 8192, depth: 8, members: 100 };
-    let definition = Json::parse(DEFINITION.replace("NAME", name).as_bytes(), limits).expect("JSON");
+    let limits = Limits {
+        bytes: 8192,
+        depth: 8,
+        members: 100,
+    };
+    let definition =
+        Json::parse(DEFINITION.replace("NAME", name).as_bytes(), limits).expect("JSON");
     let function = LockedFunction::new(definition).expect("a definition");
-    let input_mask = BTreeSet::from(["/bank_account"].map(|text| stopgate_lang::pointer::Pointer::new(text).expect("a pointer")));
+    let input_mask = BTreeSet::from(
+        ["/bank_account"]
+            .map(|text| stopgate_lang::pointer::Pointer::new(text).expect("a pointer")),
+    );
     Operation {
         function: name.to_owned(),
         definition: function.digest,
@@ -117,10 +152,21 @@ fn rule(operation: &str, profile: &str, at: usize) -> Rule {
         format!("context.input.amount_cents > {}", 50_000 + at),
     ];
     let condition = conditions.get(at).map_or("true", String::as_str);
-    let surface = Surface { risk: Risk::Low, ..Surface::BOTTOM };
+    let surface = Surface {
+        risk: Risk::Low,
+        ..Surface::BOTTOM
+    };
     let kind = match at {
-        2 => RuleKind::Raise(Surface { user_confirmation: true, ..Surface::BOTTOM }),
-        3 => RuleKind::Grant(Surface { risk: Risk::High, approval: Approval::Committee, user_confirmation: true, ..surface }),
+        2 => RuleKind::Raise(Surface {
+            user_confirmation: true,
+            ..Surface::BOTTOM
+        }),
+        3 => RuleKind::Grant(Surface {
+            risk: Risk::High,
+            approval: Approval::Committee,
+            user_confirmation: true,
+            ..surface
+        }),
         _ => RuleKind::Grant(surface),
     };
     Rule {
@@ -135,21 +181,38 @@ fn rule(operation: &str, profile: &str, at: usize) -> Rule {
         description: None,
         owner: parse("team"),
         review_by: jiff::civil::date(2027, 3, 31),
-        location: Location { file: "rules/erp.yaml".into(), line: 1 },
+        location: Location {
+            file: "rules/erp.yaml".into(),
+            line: 1,
+        },
     }
 }
 
 fn guardrail(name: &str, condition: &str, never: bool) -> Rule {
-    let raise = Surface { approval: Approval::Supervisor, ..Surface::BOTTOM };
+    let raise = Surface {
+        approval: Approval::Supervisor,
+        ..Surface::BOTTOM
+    };
     Rule {
         id: parse(&format!("guardrails/{name}")),
-        kind: if never { RuleKind::Never("not in this currency".to_owned()) } else { RuleKind::Raise(raise) },
-        scope: Scope { operations: Operations::All, profiles: None, except: BTreeSet::new() },
+        kind: if never {
+            RuleKind::Never("not in this currency".to_owned())
+        } else {
+            RuleKind::Raise(raise)
+        },
+        scope: Scope {
+            operations: Operations::All,
+            profiles: None,
+            except: BTreeSet::new(),
+        },
         condition: Some(Condition::parse(condition).expect("a condition")),
         description: None,
         owner: parse("security"),
         review_by: jiff::civil::date(2027, 3, 31),
-        location: Location { file: "rules/guardrails.cedar".into(), line: 1 },
+        location: Location {
+            file: "rules/guardrails.cedar".into(),
+            line: 1,
+        },
     }
 }
 
@@ -160,8 +223,13 @@ fn guardrail(name: &str, condition: &str, never: bool) -> Rule {
 #[must_use]
 pub fn attempt(profiles: usize) -> Attempt {
     Attempt {
-        subject: Subject { issuer: "https://sso.example/".to_owned(), id: "00u1ab".to_owned() },
-        profiles: (0..profiles).map(|at| parse::<ProfileName>(&format!("p{at}"))).collect(),
+        subject: Subject {
+            issuer: "https://sso.example/".to_owned(),
+            id: "00u1ab".to_owned(),
+        },
+        profiles: (0..profiles)
+            .map(|at| parse::<ProfileName>(&format!("p{at}")))
+            .collect(),
         agent: "orchestrator".to_owned(),
         tool: "erp".to_owned(),
         target: Target::Operation("o0".to_owned()),
@@ -178,7 +246,10 @@ pub fn attempt(profiles: usize) -> Attempt {
 pub fn situation() -> Situation {
     Situation {
         now: parse("2026-11-24T10:00:00Z"),
-        limit: LimitNow { class: Limit::High, by: LimitedBy::Ceiling },
+        limit: LimitNow {
+            class: Limit::High,
+            by: LimitedBy::Ceiling,
+        },
         evidence: Evidence::NONE,
         enforces: Enforces::ALL,
     }

@@ -45,14 +45,23 @@ pub struct Shape {
 
 impl Shape {
     fn inherits(&self, profile: &str, from: &str) -> bool {
-        let parents = self.parents.get(profile).map(Vec::as_slice).unwrap_or_default();
-        parents.iter().any(|parent| *parent == from || self.inherits(parent, from))
+        let parents = self
+            .parents
+            .get(profile)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        parents
+            .iter()
+            .any(|parent| *parent == from || self.inherits(parent, from))
     }
 }
 
 /// One repository.
 pub fn repository(random: &mut Random) -> (Files, Shape) {
-    let mut shape = Shape { tools: BTreeMap::new(), parents: parents(random) };
+    let mut shape = Shape {
+        tools: BTreeMap::new(),
+        parents: parents(random),
+    };
     for tool in 0..=random.below(2) {
         let mut operations = BTreeMap::from([("preview".to_owned(), Effect::Read)]);
         for operation in 0..2 + random.below(3) {
@@ -65,12 +74,27 @@ pub fn repository(random: &mut Random) -> (Files, Shape) {
     files.insert("profiles.yaml".to_owned(), profiles(&shape).into_bytes());
     files.insert("approvals.yaml".to_owned(), APPROVALS.as_bytes().to_vec());
     for (tool, operations) in &shape.tools {
-        files.insert(format!("catalog/{tool}.yaml"), catalog(random, tool, operations).into_bytes());
-        files.insert(format!("catalog/{tool}.lock.json"), lock(tool, operations).into_bytes());
-        files.insert(format!("rules/{tool}.yaml"), rules(random, &shape, tool, operations).into_bytes());
-        files.insert(format!("tests/{tool}.yaml"), samples(tool, operations).into_bytes());
+        files.insert(
+            format!("catalog/{tool}.yaml"),
+            catalog(random, tool, operations).into_bytes(),
+        );
+        files.insert(
+            format!("catalog/{tool}.lock.json"),
+            lock(tool, operations).into_bytes(),
+        );
+        files.insert(
+            format!("rules/{tool}.yaml"),
+            rules(random, &shape, tool, operations).into_bytes(),
+        );
+        files.insert(
+            format!("tests/{tool}.yaml"),
+            samples(tool, operations).into_bytes(),
+        );
     }
-    files.insert("rules/guardrails.cedar".to_owned(), guardrails(random, &shape).into_bytes());
+    files.insert(
+        "rules/guardrails.cedar".to_owned(),
+        guardrails(random, &shape).into_bytes(),
+    );
     (files, shape)
 }
 
@@ -95,7 +119,12 @@ fn workspace(random: &mut Random) -> String {
 fn parents(random: &mut Random) -> BTreeMap<&'static str, Vec<&'static str>> {
     // Only earlier profiles, so that there is no cycle.
     let earlier = |at: usize| PROFILES.get(..at).unwrap_or_default();
-    let chosen = |(at, name): (usize, &&'static str)| (*name, random.some(earlier(at), 3).into_iter().copied().collect());
+    let chosen = |(at, name): (usize, &&'static str)| {
+        (
+            *name,
+            random.some(earlier(at), 3).into_iter().copied().collect(),
+        )
+    };
     PROFILES.iter().enumerate().map(chosen).collect()
 }
 
@@ -127,16 +156,27 @@ fn catalog(random: &mut Random, tool: &str, operations: &BTreeMap<String, Effect
 }
 
 fn lock(tool: &str, operations: &BTreeMap<String, Effect>) -> String {
-    let limits = Limits { bytes: 4096, depth: 8, members: 100 };
+    let limits = Limits {
+        bytes: 4096,
+        depth: 8,
+        members: 100,
+    };
     let function = |name: &String| {
-        let text = format!(r#"{{"name": {name:?}, "description": "", "inputSchema": {INPUT_SCHEMA}}}"#);
+        let text =
+            format!(r#"{{"name": {name:?}, "description": "", "inputSchema": {INPUT_SCHEMA}}}"#);
         let definition = Json::parse(text.as_bytes(), limits).expect("a definition");
-        (name.clone(), LockedFunction::new(definition).expect("a function"))
+        (
+            name.clone(),
+            LockedFunction::new(definition).expect("a function"),
+        )
     };
     let lock = Lock {
         tool: tool.parse().expect("a name"),
         contract: "1.0.0".parse().expect("a version"),
-        server: ServerIdentity { name: tool.to_owned(), version: "1.0.0".to_owned() },
+        server: ServerIdentity {
+            name: tool.to_owned(),
+            version: "1.0.0".to_owned(),
+        },
         protocol: "2025-11-25".to_owned(),
         instructions: None,
         functions: operations.keys().map(function).collect(),
@@ -145,7 +185,8 @@ fn lock(tool: &str, operations: &BTreeMap<String, Effect>) -> String {
 }
 
 fn samples(tool: &str, operations: &BTreeMap<String, Effect>) -> String {
-    let mut text = format!("stopgate: 1\ntool: {tool}\nnow: 2026-11-24T10:00:00Z\nchannel: dev\nsamples:\n");
+    let mut text =
+        format!("stopgate: 1\ntool: {tool}\nnow: 2026-11-24T10:00:00Z\nchannel: dev\nsamples:\n");
     for name in operations.keys() {
         let _ = writeln!(text, "  {name}: {{size: 1, word: a}}");
     }
@@ -153,25 +194,46 @@ fn samples(tool: &str, operations: &BTreeMap<String, Effect>) -> String {
     text
 }
 
-fn rules(random: &mut Random, shape: &Shape, tool: &str, operations: &BTreeMap<String, Effect>) -> String {
-    let mut text = format!("stopgate: 1\ntool: {tool}\nowner: team\nreview_by: 2027-03-31\nrules:\n");
+fn rules(
+    random: &mut Random,
+    shape: &Shape,
+    tool: &str,
+    operations: &BTreeMap<String, Effect>,
+) -> String {
+    let mut text =
+        format!("stopgate: 1\ntool: {tool}\nowner: team\nreview_by: 2027-03-31\nrules:\n");
     let all: Vec<&String> = operations.keys().collect();
-    for at in 0..4 + random.below(9) {
-        let mut named: BTreeSet<&str> = random.some(&all, 3).into_iter().map(|name| name.as_str()).collect();
+    for at in 0..8 + random.below(9) {
+        let mut named: BTreeSet<&str> = random
+            .some(&all, 3)
+            .into_iter()
+            .map(|name| name.as_str())
+            .collect();
         if named.is_empty() {
             named.insert(random.pick(&all).as_str());
         }
-        let _ = writeln!(text, "  - id: r{at}\n    operations: [{}]", named.iter().copied().collect::<Vec<_>>().join(", "));
+        let _ = writeln!(
+            text,
+            "  - id: r{at}\n    operations: [{}]",
+            named.iter().copied().collect::<Vec<_>>().join(", ")
+        );
         scope(random, shape, &mut text);
-        let effects = named.iter().filter_map(|name| operations.get(*name)).copied();
-        match random.below(10) {
+        let effects = named
+            .iter()
+            .filter_map(|name| operations.get(*name))
+            .copied();
+        match random.below(16) {
             0 => text.push_str("    never: not here\n"),
-            1 | 2 => {
-                let _ = writeln!(text, "    raise: {}", raise(random, named.contains("preview")));
+            1..4 => {
+                let _ = writeln!(
+                    text,
+                    "    raise: {}",
+                    raise(random, named.contains("preview"))
+                );
             }
             _ => grant(random, &effects.collect::<Vec<_>>(), &mut text),
         }
-        if !random.one_in(3) {
+        if random.one_in(2) {
             let _ = writeln!(text, "    when: |-\n      {}", condition(random, 2));
         }
     }
@@ -179,12 +241,18 @@ fn rules(random: &mut Random, shape: &Shape, tool: &str, operations: &BTreeMap<S
 }
 
 fn scope(random: &mut Random, shape: &Shape, text: &mut String) {
-    let mut reached: BTreeSet<&str> = random.some(&PROFILES, 3).into_iter().copied().collect();
+    let mut reached: BTreeSet<&str> = random.some(&PROFILES, 2).into_iter().copied().collect();
     if reached.is_empty() {
         reached.insert(random.pick(&PROFILES));
     }
-    let _ = writeln!(text, "    profiles: [{}]", reached.iter().copied().collect::<Vec<_>>().join(", "));
-    let heir = |name: &&&str| !reached.contains(**name) && reached.iter().any(|from| shape.inherits(name, from));
+    let _ = writeln!(
+        text,
+        "    profiles: [{}]",
+        reached.iter().copied().collect::<Vec<_>>().join(", ")
+    );
+    let heir = |name: &&&str| {
+        !reached.contains(**name) && reached.iter().any(|from| shape.inherits(name, from))
+    };
     let heirs: Vec<&&str> = PROFILES.iter().filter(heir).collect();
     if !heirs.is_empty() && random.one_in(3) {
         let _ = writeln!(text, "    except: [{}]", random.pick(&heirs));
@@ -193,17 +261,44 @@ fn scope(random: &mut Random, shape: &Shape, text: &mut String) {
 
 /// A raise; the preview operation has no dry run of its own, so nothing may ask for one there.
 fn raise(random: &mut Random, of_preview: bool) -> &'static str {
-    let all = ["{approval: supervisor}", "{approval: committee}", "{require: [user_confirmation]}", "{require: [dry_run]}"];
-    random.pick(all.get(..all.len() - usize::from(of_preview)).unwrap_or_default())
+    let all = [
+        "{approval: supervisor}",
+        "{approval: committee}",
+        "{require: [user_confirmation]}",
+        "{require: [dry_run]}",
+    ];
+    random.pick(
+        all.get(..all.len() - usize::from(of_preview))
+            .unwrap_or_default(),
+    )
 }
 
 /// A grant at or above its floors: stating less is refused.
 fn grant(random: &mut Random, effects: &[Effect], text: &mut String) {
-    let mut risk = random.pick(&[Risk::Low, Risk::Low, Risk::Low, Risk::Medium, Risk::High]);
-    let floor = |risk: Risk| effects.iter().map(move |effect| Floors::DEFAULT.at(risk, *effect));
+    let mut risk = random.pick(&[
+        Risk::Low,
+        Risk::Low,
+        Risk::Low,
+        Risk::Low,
+        Risk::Medium,
+        Risk::High,
+    ]);
+    let floor = |risk: Risk| {
+        effects
+            .iter()
+            .map(move |effect| Floors::DEFAULT.at(risk, *effect))
+    };
     risk = floor(risk).map(|floor| floor.risk).max().unwrap_or(risk);
-    let least = floor(risk).map(|floor| floor.approval).max().unwrap_or(Approval::Automatic);
-    let approval = if random.one_in(3) { random.pick(Approval::ALL) } else { least }.max(least);
+    let least = floor(risk)
+        .map(|floor| floor.approval)
+        .max()
+        .unwrap_or(Approval::Automatic);
+    let approval = if random.one_in(5) {
+        random.pick(Approval::ALL)
+    } else {
+        least
+    }
+    .max(least);
     let _ = writeln!(text, "    risk: {risk}\n    approval: {approval}");
     if random.one_in(6) {
         text.push_str("    require: [user_confirmation]\n");
@@ -222,8 +317,12 @@ fn condition(random: &mut Random, depth: u32) -> String {
         1 => format!("context.input.word == \"{}\"", random.pick(&WORDS)),
         2 => "context.time.business".to_owned(),
         3 => format!("!({})", condition(random, depth.saturating_sub(1))),
-        _ if random.one_in(12) => "context.input.size * 4611686018427387904 < 5".to_owned(),
-        _ => format!("({} && {})", condition(random, depth.saturating_sub(1)), condition(random, depth.saturating_sub(1))),
+        _ if random.one_in(20) => "context.input.size * 4611686018427387904 < 5".to_owned(),
+        _ => format!(
+            "({} && {})",
+            condition(random, depth.saturating_sub(1)),
+            condition(random, depth.saturating_sub(1))
+        ),
     }
 }
 
@@ -234,24 +333,46 @@ fn guardrails(random: &mut Random, shape: &Shape) -> String {
             0 => "action".to_owned(),
             1 => {
                 // A group without operations is refused.
-                let effects: BTreeSet<Effect> = shape.tools.values().flat_map(BTreeMap::values).copied().collect();
-                let groups = effects.into_iter().map(|effect| format!("Stopgate::Action::\"@{effect}\""));
+                let effects: BTreeSet<Effect> = shape
+                    .tools
+                    .values()
+                    .flat_map(BTreeMap::values)
+                    .copied()
+                    .collect();
+                let groups = effects
+                    .into_iter()
+                    .map(|effect| format!("Stopgate::Action::\"@{effect}\""));
                 let groups: Vec<String> = groups.filter(|_| random.one_in(2)).collect();
-                if groups.is_empty() { "action".to_owned() } else { format!("action in [{}]", groups.join(", ")) }
+                if groups.is_empty() {
+                    "action".to_owned()
+                } else {
+                    format!("action in [{}]", groups.join(", "))
+                }
             }
             2 => "action in Stopgate::Action::\"@tool:t0\"".to_owned(),
             _ => {
-                let named = shape.tools.iter().flat_map(|(tool, all)| all.keys().map(move |name| format!("{tool}/{name}")));
+                let named = shape
+                    .tools
+                    .iter()
+                    .flat_map(|(tool, all)| all.keys().map(move |name| format!("{tool}/{name}")));
                 let named: Vec<String> = named.collect();
                 let named: Vec<&String> = named.iter().collect();
                 format!("action == Stopgate::Action::\"{}\"", random.pick(&named))
             }
         };
         let principal = match random.below(3) {
-            0 => format!("principal in Stopgate::Profile::\"{}\"", random.pick(&PROFILES)),
+            0 => format!(
+                "principal in Stopgate::Profile::\"{}\"",
+                random.pick(&PROFILES)
+            ),
             _ => "principal".to_owned(),
         };
-        let kind = random.pick(&["", "@approval(\"supervisor\")", "@require(\"user_confirmation\")"]);
+        let kind = random.pick(&[
+            "",
+            "@approval(\"supervisor\")",
+            "@approval(\"committee\")",
+            "@require(\"user_confirmation\")",
+        ]);
         let clause = random.pick(&["when", "unless"]);
         let condition = condition(random, 1);
         let _ = writeln!(

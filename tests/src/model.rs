@@ -44,30 +44,56 @@ pub struct Asked {
 
 /// What the documents say of `one`.
 pub fn answer(policy: &Policy, one: &Try) -> Answer {
-    let reject = |reason: &str| Answer { result: format!("reject:{reason}"), rules: BTreeSet::new(), surface: None };
-    let Some((tool_name, tool)) = policy.tools.iter().find(|(name, _)| name.as_str() == one.attempt.tool) else {
+    let reject = |reason: &str| Answer {
+        result: format!("reject:{reason}"),
+        rules: BTreeSet::new(),
+        surface: None,
+    };
+    let Some((tool_name, tool)) = policy
+        .tools
+        .iter()
+        .find(|(name, _)| name.as_str() == one.attempt.tool)
+    else {
         return reject("unknown_tool");
     };
-    let Some((operation_name, operation)) = find(tool, &one.attempt.target) else { return reject("unknown_operation") };
-    let Some(input) = arguments(&one.input) else { return reject("input_invalid") };
+    let Some((operation_name, operation)) = find(tool, &one.attempt.target) else {
+        return reject("unknown_operation");
+    };
+    let Some(input) = arguments(&one.input) else {
+        return reject("input_invalid");
+    };
     let held = inherited(policy, &one.attempt.profiles);
     if held.is_empty() {
         return reject("unknown_profile");
     }
     let business = policy.calendar.is_business(one.now);
-    let facts = condition::Facts { n: input.0, word: input.1, business };
+    let facts = condition::Facts {
+        n: input.0,
+        word: input.1,
+        business,
+    };
     let (mut matched, mut failed) = (Vec::new(), BTreeSet::new());
     for rule in &policy.rules {
         let here = match &rule.scope.operations {
-            Operations::Listed(all) => all.iter().any(|(tool, name)| tool == tool_name && name == operation_name),
+            Operations::Listed(all) => all
+                .iter()
+                .any(|(tool, name)| tool == tool_name && name == operation_name),
             Operations::All => true,
         };
-        let reached = rule.scope.profiles.as_ref().is_none_or(|all| all.iter().any(|name| held.contains(name)));
+        let reached = rule
+            .scope
+            .profiles
+            .as_ref()
+            .is_none_or(|all| all.iter().any(|name| held.contains(name)));
         let excepted = rule.scope.except.iter().any(|name| held.contains(name));
         if !here || !reached || excepted {
             continue;
         }
-        let text = rule.condition.as_ref().map(|condition| condition.text()).unwrap_or_default();
+        let text = rule
+            .condition
+            .as_ref()
+            .map(|condition| condition.text())
+            .unwrap_or_default();
         match condition::holds(&text, &facts) {
             Some(true) => matched.push(rule),
             Some(false) => {}
@@ -77,25 +103,52 @@ pub fn answer(policy: &Policy, one: &Try) -> Answer {
         }
     }
     if !failed.is_empty() {
-        return Answer { rules: failed, ..reject("evaluation_error") };
+        return Answer {
+            rules: failed,
+            ..reject("evaluation_error")
+        };
     }
     conclude(policy, tool_name.as_str(), operation, &matched, one)
 }
 
-fn conclude(policy: &Policy, tool: &str, operation: &Operation, matched: &[&Rule], one: &Try) -> Answer {
+fn conclude(
+    policy: &Policy,
+    tool: &str,
+    operation: &Operation,
+    matched: &[&Rule],
+    one: &Try,
+) -> Answer {
     let rules = matched.iter().map(|rule| rule.id.to_string()).collect();
     let asked = together(operation, matched);
     let surface = (!matched.is_empty()).then(|| asked.clone());
-    let say = |result: String| Answer { result, rules, surface };
-    if matched.iter().any(|rule| matches!(rule.kind, RuleKind::Never(_))) {
+    let say = |result: String| Answer {
+        result,
+        rules,
+        surface,
+    };
+    if matched
+        .iter()
+        .any(|rule| matches!(rule.kind, RuleKind::Never(_)))
+    {
         return say("reject:forbidden".to_owned());
     }
-    if !matched.iter().any(|rule| matches!(rule.kind, RuleKind::Grant(_))) {
+    if !matched
+        .iter()
+        .any(|rule| matches!(rule.kind, RuleKind::Grant(_)))
+    {
         return say("reject:no_rule".to_owned());
     }
-    let channel = policy.channels.iter().find(|(name, _)| name.as_str() == one.channel).map(|(_, ceiling)| ceiling);
+    let channel = policy
+        .channels
+        .iter()
+        .find(|(name, _)| name.as_str() == one.channel)
+        .map(|(_, ceiling)| ceiling);
     let ceiling = channel.map_or(Limit::None, |ceiling| {
-        ceiling.tools.iter().find(|(name, _)| name.as_str() == tool).map_or(ceiling.default, |(_, limit)| *limit)
+        ceiling
+            .tools
+            .iter()
+            .find(|(name, _)| name.as_str() == tool)
+            .map_or(ceiling.default, |(_, limit)| *limit)
     });
     let class = match (asked.risk, operation.effect) {
         (Risk::Low, Effect::Read) => 1,
@@ -113,7 +166,9 @@ fn conclude(policy: &Policy, tool: &str, operation: &Operation, matched: &[&Rule
     if class > allowed {
         return say("reject:ceiling".to_owned());
     }
-    if (!asked.masks.is_empty() && !one.enforces.mask) || (!asked.rows.is_empty() && !one.enforces.max_rows) {
+    if (!asked.masks.is_empty() && !one.enforces.mask)
+        || (!asked.rows.is_empty() && !one.enforces.max_rows)
+    {
         return say("reject:obligation".to_owned());
     }
     let mut needs = Vec::new();
@@ -126,7 +181,11 @@ fn conclude(policy: &Policy, tool: &str, operation: &Operation, matched: &[&Rule
     if asked.approval > one.evidence.approval {
         needs.push(format!("approval:{}", asked.approval));
     }
-    say(if needs.is_empty() { "permit".to_owned() } else { format!("route:{}", needs.join(",")) })
+    say(if needs.is_empty() {
+        "permit".to_owned()
+    } else {
+        format!("route:{}", needs.join(","))
+    })
 }
 
 /// Strictest of everything, with the default floors: medium is confirmed and supervised, high is confirmed and
@@ -154,11 +213,23 @@ fn together(operation: &Operation, matched: &[&Rule]) -> Asked {
         asked.approval = asked.approval.max(surface.approval);
         asked.confirm |= surface.user_confirmation;
         asked.dry_run |= surface.dry_run;
-        asked.masks.extend(surface.masks.iter().map(|pointer| pointer.to_string()));
-        asked.rows.extend(surface.max_rows.iter().map(|(pointer, rows)| (pointer.to_string(), *rows)));
+        asked
+            .masks
+            .extend(surface.masks.iter().map(|pointer| pointer.to_string()));
+        asked.rows.extend(
+            surface
+                .max_rows
+                .iter()
+                .map(|(pointer, rows)| (pointer.to_string(), *rows)),
+        );
     }
     if granted {
-        asked.masks.extend(operation.result_mask.iter().map(|pointer| pointer.to_string()));
+        asked.masks.extend(
+            operation
+                .result_mask
+                .iter()
+                .map(|pointer| pointer.to_string()),
+        );
         if operation.effect == Effect::Irreversible {
             asked.risk = asked.risk.max(Risk::Medium);
         }
@@ -174,11 +245,16 @@ fn together(operation: &Operation, matched: &[&Rule]) -> Asked {
     asked
 }
 
-fn find<'a>(tool: &'a Tool, target: &Target) -> Option<(&'a stopgate_lang::name::OperationName, &'a Operation)> {
-    tool.operations.iter().find(|(name, operation)| match target {
-        Target::Operation(wanted) => name.as_str() == wanted,
-        Target::Function(wanted) => operation.function == *wanted,
-    })
+fn find<'a>(
+    tool: &'a Tool,
+    target: &Target,
+) -> Option<(&'a stopgate_lang::name::OperationName, &'a Operation)> {
+    tool.operations
+        .iter()
+        .find(|(name, operation)| match target {
+            Target::Operation(wanted) => name.as_str() == wanted,
+            Target::Function(wanted) => operation.function == *wanted,
+        })
 }
 
 /// `n` and `word` of a valid input, read by another JSON parser; `None` for an invalid one.
@@ -191,19 +267,30 @@ fn arguments(text: &[u8]) -> Option<(i64, String)> {
         "size" => value.as_i64().is_some_and(|n| (0..=9).contains(&n)),
         "word" => value.as_str().is_some_and(|word| WORDS.contains(&word)),
         "flag" => value.is_boolean(),
-        "note" => value.as_str().is_some_and(|note| note.chars().count() <= 20),
+        "note" => value
+            .as_str()
+            .is_some_and(|note| note.chars().count() <= 20),
         _ => false,
     });
-    let both = Some((members.get("size")?.as_i64()?, members.get("word")?.as_str()?.to_owned()));
+    let both = Some((
+        members.get("size")?.as_i64()?,
+        members.get("word")?.as_str()?.to_owned(),
+    ));
     both.filter(|_| known && written == members.len())
 }
 
 fn inherited(policy: &Policy, direct: &BTreeSet<ProfileName>) -> BTreeSet<ProfileName> {
-    let mut held: BTreeSet<ProfileName> =
-        direct.iter().filter(|name| policy.profiles.contains_key(*name)).cloned().collect();
+    let mut held: BTreeSet<ProfileName> = direct
+        .iter()
+        .filter(|name| policy.profiles.contains_key(*name))
+        .cloned()
+        .collect();
     loop {
-        let parents: Vec<ProfileName> =
-            held.iter().filter_map(|name| policy.profiles.get(name)).flat_map(|profile| profile.inherits.clone()).collect();
+        let parents: Vec<ProfileName> = held
+            .iter()
+            .filter_map(|name| policy.profiles.get(name))
+            .flat_map(|profile| profile.inherits.clone())
+            .collect();
         let before = held.len();
         held.extend(parents);
         if held.len() == before {
@@ -211,4 +298,3 @@ fn inherited(policy: &Policy, direct: &BTreeSet<ProfileName>) -> BTreeSet<Profil
         }
     }
 }
-

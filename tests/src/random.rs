@@ -31,7 +31,11 @@ impl Random {
     }
 
     /// One of `all`, which is not empty.
-    #[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "the place is below the length")]
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::cast_possible_truncation,
+        reason = "the place is below the length"
+    )]
     pub const fn pick<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.below(all.len() as u64) as usize]
     }

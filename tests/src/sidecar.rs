@@ -16,7 +16,7 @@ use crate::stage::Stage;
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Time between two looks at something that is waited for.
-const GLANCE: Duration = Duration::from_millis(5);
+pub const GLANCE: Duration = Duration::from_millis(5);
 
 /// A sidecar on a stage. Dropped: killed.
 #[derive(Debug)]
@@ -156,10 +156,14 @@ impl<'a> Sidecar<'a> {
     /// # Errors
     /// It is gone already.
     pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
-        Ok(kill_process_group(self.group()?, signal)?)
+        Ok(kill_process_group(self.pid()?, signal)?)
     }
 
-    fn group(&self) -> anyhow::Result<Pid> {
+    /// Its process id, which is also the id of its process group.
+    ///
+    /// # Errors
+    /// It never started.
+    pub fn pid(&self) -> anyhow::Result<Pid> {
         let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         id.context("the process has no id")
     }

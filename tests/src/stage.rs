@@ -21,7 +21,7 @@ use stopgate::key::SigningKey;
 use crate::programs::Programs;
 
 /// The reference policies of the repository.
-const REFERENCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../policies");
+pub const REFERENCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../policies");
 
 /// An orchestrator that may do everything on the ERP.
 pub const CALLER: &str = r#"agent = "orchestrator"

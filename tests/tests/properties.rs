@@ -51,7 +51,10 @@ impl Mix {
         assert!(share(self.permits) >= 15, "too few permits: {self:?}");
         assert!(share(self.routes) >= 15, "too few routes: {self:?}");
         assert!(share(self.rejections) >= 15, "too few rejections: {self:?}");
-        assert!(share(self.several_profiles) >= 20, "too few with several profiles: {self:?}");
+        assert!(
+            share(self.several_profiles) >= 20,
+            "too few with several profiles: {self:?}"
+        );
         assert!(self.errors > 0, "no evaluation failed: {self:?}");
         assert!(self.reasons.len() >= 8, "too few reasons: {self:?}");
     }
@@ -74,7 +77,12 @@ fn i1_to_i11_hold_and_the_reference_model_agrees() {
             let one = attempt(&mut random, &repository.shape);
             let situation = repository.situation(&one);
             let decision = decide(&repository.bundle, &one.attempt, &situation);
-            let context = || format!("seed {seed}, bundle {number}\n{}\n{one:?}\n{decision:?}", repository.text());
+            let context = || {
+                format!(
+                    "seed {seed}, bundle {number}\n{}\n{one:?}\n{decision:?}",
+                    repository.text()
+                )
+            };
             mix.count(decision.outcome(), decision.seen().profiles.len());
 
             // I4, I20: the compiled policy says what the documents say.
@@ -82,38 +90,92 @@ fn i1_to_i11_hold_and_the_reference_model_agrees() {
             assert_eq!(plain(&decision), expected, "{}", context());
 
             // I1: nothing passes without a grant that matched.
-            let grants = decision.rules().iter().filter(|rule| rule.kind == Kind::Grant).count();
+            let grants = decision
+                .rules()
+                .iter()
+                .filter(|rule| rule.kind == Kind::Grant)
+                .count();
             let passes = !matches!(decision.outcome(), Outcome::Reject(_));
             assert!(!passes || grants > 0, "{}", context());
 
             // I5: the index changes nothing.
-            assert_eq!(decide(&repository.unindexed, &one.attempt, &situation), decision, "{}", context());
+            assert_eq!(
+                decide(&repository.unindexed, &one.attempt, &situation),
+                decision,
+                "{}",
+                context()
+            );
 
             // I6: nor does asking again.
-            assert_eq!(decide(&repository.bundle, &one.attempt, &situation), decision, "{}", context());
+            assert_eq!(
+                decide(&repository.bundle, &one.attempt, &situation),
+                decision,
+                "{}",
+                context()
+            );
 
             // I7, I8: text that no rule reads changes nothing, and never the profiles.
             let near = attempt_near(&mut random, &one);
-            assert_eq!(decide(&repository.bundle, &near.attempt, &situation), decision, "{}", context());
+            assert_eq!(
+                decide(&repository.bundle, &near.attempt, &situation),
+                decision,
+                "{}",
+                context()
+            );
 
             // I9: less evidence or a lower ceiling opens nothing; M, E and s do not depend on the evidence.
             let mut poorer = situation.clone();
             poorer.evidence = Evidence::NONE;
             let without = decide(&repository.bundle, &one.attempt, &poorer);
-            assert_eq!((without.rules(), without.surface()), (decision.rules(), decision.surface()), "{}", context());
-            assert!(rank(without.outcome()) >= rank(decision.outcome()), "{}", context());
+            assert_eq!(
+                (without.rules(), without.surface()),
+                (decision.rules(), decision.surface()),
+                "{}",
+                context()
+            );
+            assert!(
+                rank(without.outcome()) >= rank(decision.outcome()),
+                "{}",
+                context()
+            );
             poorer.evidence = situation.evidence;
-            poorer.limit.class = Limit::ALL.iter().copied().filter(|limit| *limit < situation.limit.class).max().unwrap_or(Limit::None);
-            assert!(rank(decide(&repository.bundle, &one.attempt, &poorer).outcome()) >= rank(decision.outcome()), "{}", context());
+            poorer.limit.class = Limit::ALL
+                .iter()
+                .copied()
+                .filter(|limit| *limit < situation.limit.class)
+                .max()
+                .unwrap_or(Limit::None);
+            assert!(
+                rank(decide(&repository.bundle, &one.attempt, &poorer).outcome())
+                    >= rank(decision.outcome()),
+                "{}",
+                context()
+            );
 
             // I3: one more raise or never only makes stricter; one more grant never lowers what a grant asked for.
             let restricted = decide(&stricter, &one.attempt, &situation);
-            assert!(rank(restricted.outcome()) >= rank(decision.outcome()), "{}\n{restricted:?}", context());
-            assert!(is_at_most(decision.surface(), restricted.surface()), "{}\n{restricted:?}", context());
+            assert!(
+                rank(restricted.outcome()) >= rank(decision.outcome()),
+                "{}\n{restricted:?}",
+                context()
+            );
+            assert!(
+                is_at_most(decision.surface(), restricted.surface()),
+                "{}\n{restricted:?}",
+                context()
+            );
             let widened = decide(&wider, &one.attempt, &situation);
             if grants > 0 {
-                assert!(is_at_most(decision.surface(), widened.surface()), "{}\n{widened:?}", context());
-                assert!(rank(widened.outcome()) >= rank(decision.outcome()), "{}\n{widened:?}", context());
+                assert!(
+                    is_at_most(decision.surface(), widened.surface()),
+                    "{}\n{widened:?}",
+                    context()
+                );
+                assert!(
+                    rank(widened.outcome()) >= rank(decision.outcome()),
+                    "{}\n{widened:?}",
+                    context()
+                );
             }
         }
     }
@@ -154,8 +216,15 @@ fn i2_t3_a_failing_rule_rejects_whatever_else_matches() {
                 && rejection.reason == Reason::EvaluationError
             {
                 failures += 1;
-                assert_eq!(asked(&decision), None, "no surface is shown for what could not be evaluated");
-                assert!(!decision.rules().is_empty(), "the rules that failed are named");
+                assert_eq!(
+                    asked(&decision),
+                    None,
+                    "no surface is shown for what could not be evaluated"
+                );
+                assert!(
+                    !decision.rules().is_empty(),
+                    "the rules that failed are named"
+                );
             }
         }
     }

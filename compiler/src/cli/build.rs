@@ -37,13 +37,19 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
-    let keys = args.keys.iter().map(|path| SigningKey::read(path)).collect::<Result<Vec<_>, _>>();
+    let keys = args
+        .keys
+        .iter()
+        .map(|path| SigningKey::read(path))
+        .collect::<Result<Vec<_>, _>>();
     let keys = keys.map_err(Failure::untrusted)?;
     let valid = args.repository.valid("build", args.format, console)?;
     let built = build(&valid.policy, &keys)?;
     write_whole(&args.output, &built.bytes)?;
     if built.signers.is_empty() {
-        console.progress(format_args!("not signed: no sidecar will load it; sign with --key"));
+        console.progress(format_args!(
+            "not signed: no sidecar will load it; sign with --key"
+        ));
     }
     match args.format {
         Format::Json => Answer::json("build", Exit::Fine, body(&built, &args.output)),
@@ -52,7 +58,10 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
 }
 
 fn body(built: &Built, output: &Path) -> serde_json::Value {
-    let parts = built.parts.iter().map(|(name, size)| json!({"name": name, "size": size}));
+    let parts = built
+        .parts
+        .iter()
+        .map(|(name, size)| json!({"name": name, "size": size}));
     json!({
         "file": output.display().to_string(),
         "digest": built.digest,
@@ -63,7 +72,11 @@ fn body(built: &Built, output: &Path) -> serde_json::Value {
 }
 
 fn words(built: &Built, output: &Path) -> String {
-    let signers = if built.signers.is_empty() { "nobody".to_owned() } else { built.signers.join(", ") };
+    let signers = if built.signers.is_empty() {
+        "nobody".to_owned()
+    } else {
+        built.signers.join(", ")
+    };
     let mut out = format!(
         "digest  {}\nfile    {}, {} bytes\nsigned  by {signers}\nparts\n",
         built.digest,

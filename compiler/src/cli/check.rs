@@ -21,5 +21,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
-    diagnostics("check", &args.repository.compile(console)?, args.format, console)
+    diagnostics(
+        "check",
+        &args.repository.compile(console)?,
+        args.format,
+        console,
+    )
 }

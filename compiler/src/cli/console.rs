@@ -45,7 +45,10 @@ impl Console {
     pub(crate) fn new(loudness: Loudness) -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
             && std::env::var_os("TERM").is_none_or(|value| value != "dumb");
-        Self { loudness, colour: wanted && std::io::stdout().is_terminal() }
+        Self {
+            loudness,
+            colour: wanted && std::io::stdout().is_terminal(),
+        }
     }
 
     /// Whether text on stdout may be coloured.
@@ -85,7 +88,12 @@ pub(crate) struct Answer {
 impl Answer {
     /// The JSON object of `command`: `stopgate`, `command` and `exit`, then the members of `body`.
     pub(crate) fn json(command: &str, exit: Exit, body: impl Serialize) -> Result<Self, Failure> {
-        let document = Document { stopgate: 1, command, exit: exit.code(), body };
+        let document = Document {
+            stopgate: 1,
+            command,
+            exit: exit.code(),
+            body,
+        };
         let mut stdout = serde_json::to_string_pretty(&document).map_err(Failure::failed)?;
         stdout.push('\n');
         Ok(Self { exit, stdout })
@@ -99,7 +107,10 @@ impl Answer {
     /// Writes the answer. A reader that has gone away is not an error of ours; a full disk is.
     pub(crate) fn deliver(&self) -> Exit {
         let mut out = std::io::stdout().lock();
-        match out.write_all(self.stdout.as_bytes()).and_then(|()| out.flush()) {
+        match out
+            .write_all(self.stdout.as_bytes())
+            .and_then(|()| out.flush())
+        {
             Ok(()) => self.exit,
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => self.exit,
             Err(error) => {
@@ -138,7 +149,11 @@ pub(crate) enum Failure {
 impl Failure {
     /// A failure that ends with `exit`.
     pub(crate) fn new(exit: Exit, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Error { exit, error: error.into(), help: None }
+        Self::Error {
+            exit,
+            error: error.into(),
+            help: None,
+        }
     }
 
     /// The world failed: exit 1.

@@ -75,7 +75,11 @@ impl Exit {
     /// order is 8, 3, 6, 5, 7, 4.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        if self.rank() <= other.rank() { self } else { other }
+        if self.rank() <= other.rank() {
+            self
+        } else {
+            other
+        }
     }
 
     const fn rank(self) -> u8 {

@@ -35,7 +35,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "TOOL")]
     tool: String,
     /// What is done there, by the catalog's name
-    #[arg(long, value_name = "OPERATION", required_unless_present = "function", conflicts_with = "function")]
+    #[arg(
+        long,
+        value_name = "OPERATION",
+        required_unless_present = "function",
+        conflicts_with = "function"
+    )]
     operation: Option<String>,
     /// What is done there, by the server's name
     #[arg(long, value_name = "FUNCTION")]
@@ -76,7 +81,8 @@ fn evidence(text: &str) -> Result<Evidence, String> {
             None if part == "dry_run" => evidence.dry_run = true,
             Some(("approval", level)) => {
                 let level = Approval::from_word(level);
-                evidence.approval = level.ok_or("approval is automatic, supervisor or committee")?;
+                evidence.approval =
+                    level.ok_or("approval is automatic, supervisor or committee")?;
             }
             None | Some(_) => {
                 return Err(format!(
@@ -89,14 +95,20 @@ fn evidence(text: &str) -> Result<Evidence, String> {
 }
 
 pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
-    let policy = args.repository.valid("explain", args.format, console)?.policy;
+    let policy = args
+        .repository
+        .valid("explain", args.format, console)?
+        .policy;
     known_profiles(args, &policy)?;
     let attempt = attempt(args, &policy)?;
     let limit = limit(args, &policy)?;
     let situation = Situation {
         now: args.now.unwrap_or_else(Timestamp::now),
         // Without a channel there is no ceiling to be under, and the report says so.
-        limit: LimitNow { class: limit.unwrap_or(Limit::High), by: LimitedBy::Ceiling },
+        limit: LimitNow {
+            class: limit.unwrap_or(Limit::High),
+            by: LimitedBy::Ceiling,
+        },
         evidence: args.evidence,
         enforces: Enforces::ALL,
     };
@@ -109,7 +121,10 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
         Format::Json => Answer::json("explain", Exit::Fine, json::explain(&explained, limit)),
         Format::Text => {
             let paint = Paint::new(console.colour());
-            Ok(Answer::text(Exit::Fine, text::explain(&explained, limit, paint)))
+            Ok(Answer::text(
+                Exit::Fine,
+                text::explain(&explained, limit, paint),
+            ))
         }
     }
 }
@@ -122,7 +137,11 @@ fn attempt(args: &Args, policy: &Policy) -> Result<Attempt, Failure> {
     };
     Ok(Attempt {
         subject: Subject {
-            issuer: policy.identity.first().map(|issuer| issuer.issuer.clone()).unwrap_or_default(),
+            issuer: policy
+                .identity
+                .first()
+                .map(|issuer| issuer.issuer.clone())
+                .unwrap_or_default(),
             id: "explain".to_owned(),
         },
         profiles: args.profiles.iter().cloned().collect(),
@@ -136,8 +155,12 @@ fn attempt(args: &Args, policy: &Policy) -> Result<Attempt, Failure> {
 
 /// The bytes of the input: given, or in a file, of which one byte more is read than an input may have.
 fn input(given: &str) -> Result<Vec<u8>, Failure> {
-    let Some(path) = given.strip_prefix('@') else { return Ok(given.as_bytes().to_vec()) };
-    let limit = u64::try_from(INPUT_LIMITS.bytes).unwrap_or(u64::MAX).saturating_add(1);
+    let Some(path) = given.strip_prefix('@') else {
+        return Ok(given.as_bytes().to_vec());
+    };
+    let limit = u64::try_from(INPUT_LIMITS.bytes)
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
     read.map_err(|error| Failure::usage(format!("the input file {path} cannot be read: {error}")))?;
@@ -146,7 +169,11 @@ fn input(given: &str) -> Result<Vec<u8>, Failure> {
 
 /// A misspelt profile would be ignored like a group that nobody maps, and the answer would be about somebody else.
 fn known_profiles(args: &Args, policy: &Policy) -> Result<(), Failure> {
-    match args.profiles.iter().find(|profile| !policy.profiles.contains_key(*profile)) {
+    match args
+        .profiles
+        .iter()
+        .find(|profile| !policy.profiles.contains_key(*profile))
+    {
         None => Ok(()),
         Some(unknown) => {
             let known: Vec<&str> = policy.profiles.keys().map(ProfileName::as_str).collect();
@@ -158,12 +185,18 @@ fn known_profiles(args: &Args, policy: &Policy) -> Result<(), Failure> {
 
 /// For a tool or an operation that nobody knows, those there are.
 fn names_there_are(explained: &Explanation, attempt: &Attempt, policy: &Policy) -> Option<String> {
-    let Outcome::Reject(rejection) = explained.decision.outcome() else { return None };
+    let Outcome::Reject(rejection) = explained.decision.outcome() else {
+        return None;
+    };
     let names: Vec<&str> = match (rejection.reason, policy.tools.get(attempt.tool.as_str())) {
         (Reason::UnknownTool, _) => policy.tools.keys().map(ToolName::as_str).collect(),
         (Reason::UnknownOperation, Some(tool)) => match &attempt.target {
             Target::Operation(_) => tool.operations.keys().map(OperationName::as_str).collect(),
-            Target::Function(_) => tool.operations.values().map(|operation| operation.function.as_str()).collect(),
+            Target::Function(_) => tool
+                .operations
+                .values()
+                .map(|operation| operation.function.as_str())
+                .collect(),
         },
         _ => return None,
     };
@@ -172,7 +205,9 @@ fn names_there_are(explained: &Explanation, attempt: &Attempt, policy: &Policy) 
 
 /// The ceiling of the channel that was named, if one was.
 fn limit(args: &Args, policy: &Policy) -> Result<Option<Limit>, Failure> {
-    let Some(channel) = &args.channel else { return Ok(None) };
+    let Some(channel) = &args.channel else {
+        return Ok(None);
+    };
     let ceiling = policy.channels.get(channel).ok_or_else(|| {
         let known: Vec<&str> = policy.channels.keys().map(ChannelName::as_str).collect();
         let message = format!("stopgate.yaml has no channel `{channel}`");
@@ -189,9 +224,20 @@ mod tests {
     fn evidence_is_what_is_named_and_nothing_else() {
         assert_eq!(evidence("none"), Ok(Evidence::NONE));
         assert_eq!(evidence("all"), Ok(Evidence::ALL));
-        let some = Evidence { approval: Approval::Supervisor, user_confirmation: true, dry_run: false };
+        let some = Evidence {
+            approval: Approval::Supervisor,
+            user_confirmation: true,
+            dry_run: false,
+        };
         assert_eq!(evidence("approval=supervisor,user_confirmation"), Ok(some));
-        for wrong in ["", "approval", "approval=boss", "user_confirmation=false", "all,dry_run", "dry_run,"] {
+        for wrong in [
+            "",
+            "approval",
+            "approval=boss",
+            "user_confirmation=false",
+            "all,dry_run",
+            "dry_run,",
+        ] {
             assert!(evidence(wrong).is_err(), "{wrong}");
         }
     }

@@ -24,7 +24,10 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
     let written = init(&args.dir, MINIMAL)?;
-    let written: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
+    let written: Vec<String> = written
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
     let dir = args.dir.display();
     let next = [
         format!("stopgate check {dir}"),
@@ -32,7 +35,11 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
         format!("stopgate matrix {dir}"),
     ];
     match args.format {
-        Format::Json => Answer::json("init", Exit::Fine, serde_json::json!({"written": written, "next": next})),
+        Format::Json => Answer::json(
+            "init",
+            Exit::Fine,
+            serde_json::json!({"written": written, "next": next}),
+        ),
         Format::Text => {
             let text = format!(
                 "wrote {}\n\nnext:\n  {}\n\nThen put your own MCP server into catalog/, run `stopgate lock`, and write rules for it.\n",
@@ -47,7 +54,9 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
 impl From<InitError> for Failure {
     fn from(error: InitError) -> Self {
         match error {
-            InitError::Exists { .. } => Self::usage(error).with_help("name a folder without a policy repository"),
+            InitError::Exists { .. } => {
+                Self::usage(error).with_help("name a folder without a policy repository")
+            }
             InitError::Io { .. } => Self::failed(error),
         }
     }

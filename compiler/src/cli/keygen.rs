@@ -43,12 +43,20 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
     let name = args.name.as_str();
     let private_key = args.output.join(format!("{name}.key"));
     let public_key = args.output.join(format!("{name}.pub"));
-    if let Some(there) = [&private_key, &public_key].into_iter().find(|path| path.exists()) {
-        return Err(Failure::usage(format!("{} exists and is not overwritten", there.display())));
+    if let Some(there) = [&private_key, &public_key]
+        .into_iter()
+        .find(|path| path.exists())
+    {
+        return Err(Failure::usage(format!(
+            "{} exists and is not overwritten",
+            there.display()
+        )));
     }
     let key = SigningKey::generate().map_err(Failure::failed)?;
     let public = key.public().map_err(Failure::failed)?;
-    key.write_new(&private_key).and_then(|()| public.write_new(&public_key)).map_err(Failure::failed)?;
+    key.write_new(&private_key)
+        .and_then(|()| public.write_new(&public_key))
+        .map_err(Failure::failed)?;
     let made = Made {
         name,
         id: public.id(),

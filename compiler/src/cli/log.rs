@@ -55,7 +55,11 @@ impl Args {
 pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
     let Command::Verify(Verify { files, format }) = &args.command;
     let checked = verify(files).map_err(unreadable)?;
-    let exit = if checked.broken.is_none() { Exit::Fine } else { Exit::Differs };
+    let exit = if checked.broken.is_none() {
+        Exit::Fine
+    } else {
+        Exit::Differs
+    };
     match format {
         Format::Json => Answer::json("log verify", exit, Report::of(&checked)),
         Format::Text => Ok(Answer::text(exit, text(&checked))),
@@ -64,9 +68,8 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
 
 fn unreadable(error: LogError) -> Failure {
     match error {
-        LogError::Empty { .. } | LogError::Name { .. } => {
-            Failure::usage(error).with_help("the log is the folder `log` in the sidecar's state_dir")
-        }
+        LogError::Empty { .. } | LogError::Name { .. } => Failure::usage(error)
+            .with_help("the log is the folder `log` in the sidecar's state_dir"),
         LogError::Twice { .. } => Failure::usage(error).with_help("name the files of one log only"),
         LogError::Read { .. } => Failure::failed(error),
     }
@@ -100,11 +103,25 @@ struct Broken {
 
 impl Report {
     fn of(checked: &Checked) -> Self {
-        let Checked { files, records, first, last, chain, unrecorded, unclean, broken } = checked;
-        let place = |stamp: &Stamp| Place { seq: stamp.seq.get(), time: format!("{:.6}", stamp.time) };
+        let Checked {
+            files,
+            records,
+            first,
+            last,
+            chain,
+            unrecorded,
+            unclean,
+            broken,
+        } = checked;
+        let place = |stamp: &Stamp| Place {
+            seq: stamp.seq.get(),
+            time: format!("{:.6}", stamp.time),
+        };
         Self {
             files: *files,
-            records: Kind::ALL.map(|kind| (kind.as_str(), records.get(&kind).copied().unwrap_or(0))).into(),
+            records: Kind::ALL
+                .map(|kind| (kind.as_str(), records.get(&kind).copied().unwrap_or(0)))
+                .into(),
             first: first.as_ref().map(place),
             last: last.as_ref().map(place),
             head: chain.head().map(|(_, digest)| digest.to_string()),
@@ -122,30 +139,63 @@ impl Report {
 
 /// For people: what stands there, then the verdict.
 fn text(checked: &Checked) -> String {
-    let Report { files, records, first, last, head, unrecorded_attempts, unclean_starts, .. } = Report::of(checked);
-    let total = records.values().fold(0_u64, |sum, count| sum.saturating_add(*count));
-    let mut text = format!("{} in {}\n", counted(total, "record"), counted(u64::try_from(files).unwrap_or(0), "file"));
+    let Report {
+        files,
+        records,
+        first,
+        last,
+        head,
+        unrecorded_attempts,
+        unclean_starts,
+        ..
+    } = Report::of(checked);
+    let total = records
+        .values()
+        .fold(0_u64, |sum, count| sum.saturating_add(*count));
+    let mut text = format!(
+        "{} in {}\n",
+        counted(total, "record"),
+        counted(u64::try_from(files).unwrap_or(0), "file")
+    );
     // Writing to a string cannot fail.
     let mut line = |line: std::fmt::Arguments<'_>| {
         let _always_fits = writeln!(text, "{line}");
     };
     for kind in Kind::ALL {
-        line(format_args!("  {:<9}{}", kind.as_str(), records.get(kind.as_str()).copied().unwrap_or(0)));
+        line(format_args!(
+            "  {:<9}{}",
+            kind.as_str(),
+            records.get(kind.as_str()).copied().unwrap_or(0)
+        ));
     }
     for (name, place) in [("first", first), ("last", last)] {
         if let Some(Place { seq, time }) = place {
             line(format_args!("{name:<6}{seq} at {time}"));
         }
     }
+    if let Some(missing) = checked
+        .first
+        .and_then(|stamp| stamp.seq.get().checked_sub(1))
+        .filter(|missing| *missing > 0)
+    {
+        line(format_args!(
+            "records 1 to {missing} are not among the files, so nothing is said about them"
+        ));
+    }
     if let Some(head) = head {
         line(format_args!("head  {head}"));
     }
     if unrecorded_attempts > 0 {
         let attempts = counted(unrecorded_attempts, "attempt");
-        line(format_args!("gaps: {attempts} rejected without a record, because the disk refused or too many waited"));
+        line(format_args!(
+            "gaps: {attempts} rejected without a record, because the disk refused or too many waited"
+        ));
     }
     if unclean_starts > 0 {
-        line(format_args!("{} without a stop before", counted(unclean_starts, "start")));
+        line(format_args!(
+            "{} without a stop before",
+            counted(unclean_starts, "start")
+        ));
     }
     match &checked.broken {
         None => line(format_args!("whole")),

@@ -50,6 +50,9 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     match args.format {
         MatrixFormat::Json => Answer::json("matrix", Exit::Fine, json::matrix(&page)),
         MatrixFormat::Markdown => Ok(Answer::text(Exit::Fine, markdown::matrix(&page))),
-        MatrixFormat::Text => Ok(Answer::text(Exit::Fine, text::matrix(&page, Paint::new(console.colour())))),
+        MatrixFormat::Text => Ok(Answer::text(
+            Exit::Fine,
+            text::matrix(&page, Paint::new(console.colour())),
+        )),
     }
 }

@@ -9,7 +9,9 @@ use super::console::Failure;
 /// Writes `bytes` beside `path` and moves them there, so that nobody ever reads half of them.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let write = || {
-        let name = path.file_name().ok_or(io::Error::from(io::ErrorKind::InvalidFilename))?;
+        let name = path
+            .file_name()
+            .ok_or(io::Error::from(io::ErrorKind::InvalidFilename))?;
         let mut beside = name.to_owned();
         beside.push(format!(".{}.new", std::process::id()));
         let beside = path.with_file_name(beside);
@@ -24,12 +26,22 @@ pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         }
         written
     };
-    write().map_err(|source| Failure::failed(FileError { what: "written", path: path.display().to_string(), source }))
+    write().map_err(|source| {
+        Failure::failed(FileError {
+            what: "written",
+            path: path.display().to_string(),
+            source,
+        })
+    })
 }
 
 /// Reads at most `limit` bytes of `path`; a longer file is refused.
 pub(super) fn read_whole(path: &Path, limit: usize) -> Result<Vec<u8>, Failure> {
-    let error = |source| FileError { what: "read", path: path.display().to_string(), source };
+    let error = |source| FileError {
+        what: "read",
+        path: path.display().to_string(),
+        source,
+    };
     let mut bytes = Vec::new();
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     let read = File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));

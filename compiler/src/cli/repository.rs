@@ -37,16 +37,28 @@ impl Repository {
     }
 
     /// The policy, or its diagnostics as the answer of `command`.
-    pub(super) fn valid(&self, command: &str, format: Format, console: &Console) -> Result<Valid, Failure> {
+    pub(super) fn valid(
+        &self,
+        command: &str,
+        format: Format,
+        console: &Console,
+    ) -> Result<Valid, Failure> {
         let mut compiled = self.compile(console)?;
         let Some(policy) = compiled.policy.take() else {
-            return Err(Failure::Answered(diagnostics(command, &compiled, format, console)?));
+            return Err(Failure::Answered(diagnostics(
+                command, &compiled, format, console,
+            )?));
         };
         let (_, warnings) = compiled.diagnostics.counts();
         if warnings > 0 {
-            console.progress(format_args!("warnings: {warnings}; `stopgate check` shows them"));
+            console.progress(format_args!(
+                "warnings: {warnings}; `stopgate check` shows them"
+            ));
         }
-        Ok(Valid { policy, suites: compiled.suites })
+        Ok(Valid {
+            policy,
+            suites: compiled.suites,
+        })
     }
 }
 
@@ -57,7 +69,11 @@ pub(super) fn diagnostics(
     format: Format,
     console: &Console,
 ) -> Result<Answer, Failure> {
-    let exit = if compiled.diagnostics.has_errors() { Exit::Invalid } else { Exit::Fine };
+    let exit = if compiled.diagnostics.has_errors() {
+        Exit::Invalid
+    } else {
+        Exit::Fine
+    };
     match format {
         Format::Json => Answer::json(command, exit, json::check(compiled)),
         Format::Text => Ok(Answer::text(exit, text::check(compiled, console.colour()))),
@@ -67,9 +83,9 @@ pub(super) fn diagnostics(
 impl From<WorkspaceError> for Failure {
     fn from(error: WorkspaceError) -> Self {
         match error {
-            WorkspaceError::NotARepository { .. } => {
-                Self::usage(error).with_help("name the folder with stopgate.yaml, or make one with `stopgate init DIR`")
-            }
+            WorkspaceError::NotARepository { .. } => Self::usage(error).with_help(
+                "name the folder with stopgate.yaml, or make one with `stopgate init DIR`",
+            ),
             WorkspaceError::Refused { .. } => Self::new(Exit::Invalid, error),
             WorkspaceError::Io { .. } => Self::failed(error),
         }

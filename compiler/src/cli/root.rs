@@ -46,12 +46,19 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
     if args.output.symlink_metadata().is_ok() {
         let message = format!("{} exists and is not overwritten", args.output.display());
-        return Err(Failure::usage(message).with_help("a changed root is a new version, signed by the one before"));
+        return Err(Failure::usage(message)
+            .with_help("a changed root is a new version, signed by the one before"));
     }
     let now = Timestamp::now();
     let year = SignedDuration::from_hours(DAYS.saturating_mul(24));
-    let in_a_year = || now.checked_add(year).and_then(|then| then.round(Unit::Second));
-    let expires = args.expires.map_or_else(in_a_year, Ok).map_err(Failure::failed)?;
+    let in_a_year = || {
+        now.checked_add(year)
+            .and_then(|then| then.round(Unit::Second))
+    };
+    let expires = args
+        .expires
+        .map_or_else(in_a_year, Ok)
+        .map_err(Failure::failed)?;
     if expires <= now {
         return Err(Failure::usage(format!("--expires {expires} has passed")));
     }
@@ -59,7 +66,10 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
     let owner = owner(&args.key);
     let mut publishers = BTreeMap::new();
     for path in &args.publishers {
-        publishers.insert(self::owner(path), PublicKey::read(path).map_err(Failure::untrusted)?);
+        publishers.insert(
+            self::owner(path),
+            PublicKey::read(path).map_err(Failure::untrusted)?,
+        );
     }
     let root = first(&key, &owner, &publishers, expires)?;
     if let Some(folder) = args.output.parent() {
@@ -70,7 +80,10 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
     let publishers: Vec<(String, String)> = if publishers.is_empty() {
         vec![(own.clone(), owner.clone())]
     } else {
-        publishers.iter().map(|(owner, key)| (key.id(), owner.clone())).collect()
+        publishers
+            .iter()
+            .map(|(owner, key)| (key.id(), owner.clone()))
+            .collect()
     };
     let file = args.output.display().to_string();
     match args.format {
@@ -81,7 +94,10 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
             Answer::json("root", Exit::Fine, body)
         }
         Format::Text => {
-            let publishers: Vec<String> = publishers.iter().map(|(id, owner)| format!("{id} ({owner})")).collect();
+            let publishers: Vec<String> = publishers
+                .iter()
+                .map(|(id, owner)| format!("{id} ({owner})"))
+                .collect();
             let text = format!(
                 "root       {file}, version 1, expires {expires}\nroot key   {own} ({owner})\npublisher  {}\n",
                 publishers.join(", ")
@@ -93,7 +109,9 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
 
 /// Whose key it is, as far as the file's name says.
 fn owner(path: &Path) -> String {
-    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+    path.file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default()
 }
 
 impl From<RootError> for Failure {

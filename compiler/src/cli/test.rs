@@ -68,13 +68,20 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     {
         return Err(Failure::usage(format!("no case matches `{pattern}`")));
     }
-    let exit = if report.failed() == 0 { Exit::Fine } else { Exit::TestFailed };
+    let exit = if report.failed() == 0 {
+        Exit::Fine
+    } else {
+        Exit::TestFailed
+    };
     match args.format {
         TestFormat::Json => Answer::json("test", exit, json::test(&report, args.coverage)),
         TestFormat::Junit => Ok(Answer::text(exit, junit::test(&report))),
         TestFormat::Text => {
             let paint = Paint::new(console.colour());
-            Ok(Answer::text(exit, text::test(&report, args.coverage, paint)))
+            Ok(Answer::text(
+                exit,
+                text::test(&report, args.coverage, paint),
+            ))
         }
     }
 }
@@ -83,9 +90,10 @@ impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
         match error {
             BuildError::Key(_) => Self::untrusted(error),
-            BuildError::Assemble(_) | BuildError::Pack(_) | BuildError::Open(_) | BuildError::Root(_) => {
-                Self::failed(error)
-            }
+            BuildError::Assemble(_)
+            | BuildError::Pack(_)
+            | BuildError::Open(_)
+            | BuildError::Root(_) => Self::failed(error),
         }
     }
 }

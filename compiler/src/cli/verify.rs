@@ -40,7 +40,11 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
     let root = TrustRoot::open(&root, Timestamp::now()).map_err(Failure::untrusted)?;
     let bundle = Bundle::open(&bytes, &root).map_err(Failure::untrusted)?;
     let keys = &root.statement().keys;
-    let owner = |id: &String| keys.get(id).map(|key| key.owner.clone()).unwrap_or_default();
+    let owner = |id: &String| {
+        keys.get(id)
+            .map(|key| key.owner.clone())
+            .unwrap_or_default()
+    };
     let version = root.statement().version;
     match args.format {
         Format::Json => {
@@ -56,7 +60,11 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
             Answer::json("verify", Exit::Fine, body)
         }
         Format::Text => {
-            let signers: Vec<String> = bundle.signers().iter().map(|id| format!("{id} ({}), publisher", owner(id))).collect();
+            let signers: Vec<String> = bundle
+                .signers()
+                .iter()
+                .map(|id| format!("{id} ({}), publisher", owner(id)))
+                .collect();
             let text = format!(
                 "verified  {}\nof        {}, rules: {}\nsigned    by {}\nroot      version {version}, expires {}\n",
                 bundle.digest(),

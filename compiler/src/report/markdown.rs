@@ -14,7 +14,11 @@ pub(crate) fn matrix(matrix: &Matrix) -> String {
     let tools: BTreeSet<&ToolName> = matrix.rows.iter().map(|row| &row.tool).collect();
     for tool in tools {
         let rows: Vec<&Row> = matrix.rows.iter().filter(|row| row.tool == *tool).collect();
-        let _always_fits = writeln!(out, "## {tool}\n\n| operation | effect | everybody | {} |", profiles(matrix));
+        let _always_fits = writeln!(
+            out,
+            "## {tool}\n\n| operation | effect | everybody | {} |",
+            profiles(matrix)
+        );
         out.push_str(&"|---".repeat(matrix.profiles.len().saturating_add(3)));
         out.push_str("|\n");
         for row in &rows {
@@ -31,7 +35,12 @@ pub(crate) fn matrix(matrix: &Matrix) -> String {
         out.push('\n');
         for row in &rows {
             if let Some(because) = &row.no_dry_run {
-                let _always_fits = writeln!(out, "`{}` has no dry run: {}\n", row.operation, escaped(because));
+                let _always_fits = writeln!(
+                    out,
+                    "`{}` has no dry run: {}\n",
+                    row.operation,
+                    escaped(because)
+                );
             }
         }
     }
@@ -50,7 +59,10 @@ fn cell(cell: &Cell) -> String {
     if cell.is_empty() {
         return "–".to_owned();
     }
-    cell.iter().map(|entry| format!("`{entry}`")).collect::<Vec<_>>().join("<br>")
+    cell.iter()
+        .map(|entry| format!("`{entry}`"))
+        .collect::<Vec<_>>()
+        .join("<br>")
 }
 
 /// Prose of a document, which must not become markup.

@@ -41,7 +41,10 @@ pub(super) fn unpack(bytes: &[u8]) -> Option<Parts> {
         let name = std::str::from_utf8(&entry.path_bytes()).ok()?.to_owned();
         let mut content = Vec::new();
         // A header may claim any size; no part is longer than the file it is in.
-        entry.take(bytes.len() as u64).read_to_end(&mut content).ok()?;
+        entry
+            .take(bytes.len() as u64)
+            .read_to_end(&mut content)
+            .ok()?;
         parts.push((name, content));
         if parts.len() > MAX_PARTS {
             return None;

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use crate::cedar::{FormError, ReadsNow, runtime_schema, slices};
+use crate::decide::Kind;
 use crate::digest::Digest;
 use crate::json::Json;
 use crate::policy::{Operations, Policy, Rule, RuleKind};
-use crate::decide::Kind;
 
 use super::archive::{Parts, pack};
 use super::dsse::{self, Envelope, Signature};
 use super::parts::{
-    CalendarPart, CatalogPart, CeilingPart, OperationPart, PolicyPart, ProfilePart, RulePart, SourcePart, SourcesPart,
-    SurfacePart, ToolPart,
+    CalendarPart, CatalogPart, CeilingPart, OperationPart, PolicyPart, ProfilePart, RulePart,
+    SourcePart, SourcesPart, SurfacePart, ToolPart,
 };
 use super::{CATALOG, DECIDE, ENVELOPE, MANIFEST, POLICY, SCHEMA, SLICE_END, SLICES, SOURCES};
 
@@ -46,18 +46,31 @@ pub fn assemble(policy: &Policy) -> Result<Unsigned, AssembleError> {
         (SCHEMA.to_owned(), runtime_schema(policy).into_bytes()),
         (SOURCES.to_owned(), serde_json::to_vec(&sources(policy))?),
     ];
-    let slices = slices(policy)?.into_iter().filter(|(_, text)| !text.is_empty());
-    parts.extend(slices.map(|(name, text)| (format!("{SLICES}{name}{SLICE_END}"), text.into_bytes())));
+    let slices = slices(policy)?
+        .into_iter()
+        .filter(|(_, text)| !text.is_empty());
+    parts.extend(
+        slices.map(|(name, text)| (format!("{SLICES}{name}{SLICE_END}"), text.into_bytes())),
+    );
     parts.sort();
     let manifest = manifest(policy, &parts).canonical().into_bytes();
     let digest = Digest::of(&manifest);
     parts.insert(0, (MANIFEST.to_owned(), manifest));
     let statement = statement(policy, digest).canonical().into_bytes();
-    Ok(Unsigned { parts, digest, statement })
+    Ok(Unsigned {
+        parts,
+        digest,
+        statement,
+    })
 }
 
 fn object<const N: usize>(members: [(&str, Json); N]) -> Json {
-    Json::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    Json::Object(
+        members
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+    )
 }
 
 fn text(text: impl Into<String>) -> Json {
@@ -67,7 +80,11 @@ fn text(text: impl Into<String>) -> Json {
 fn manifest(policy: &Policy, parts: &[(String, Vec<u8>)]) -> Json {
     let part = |(name, bytes): &(String, Vec<u8>)| {
         let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
-        object([("name", text(name)), ("sha256", text(Digest::of(bytes).hex())), ("size", Json::Integer(size))])
+        object([
+            ("name", text(name)),
+            ("sha256", text(Digest::of(bytes).hex())),
+            ("size", Json::Integer(size)),
+        ])
     };
     object([
         ("stopgate_bundle", Json::Integer(1)),
@@ -87,7 +104,13 @@ fn statement(policy: &Policy, digest: Digest) -> Json {
         ("_type", text("https://in-toto.io/Statement/v1")),
         ("subject", Json::Array(vec![subject])),
         ("predicateType", text("urn:stopgate:bundle:1")),
-        ("predicate", object([("compiler", text(concat!("stopgate ", env!("CARGO_PKG_VERSION"))))])),
+        (
+            "predicate",
+            object([(
+                "compiler",
+                text(concat!("stopgate ", env!("CARGO_PKG_VERSION"))),
+            )]),
+        ),
     ])
 }
 
@@ -101,32 +124,61 @@ fn catalog(policy: &Policy) -> Result<CatalogPart, serde_json::Error> {
                 function: operation.function.clone(),
                 definition: operation.definition,
                 effect: operation.effect,
-                input_schema: serde_json::value::RawValue::from_string(operation.input_schema.canonical())?,
+                input_schema: serde_json::value::RawValue::from_string(
+                    operation.input_schema.canonical(),
+                )?,
                 input_mask: operation.input_mask.clone(),
                 reads_now: reads_now.contains(tool_name, name),
             };
             operations.insert(name.clone(), part);
         }
-        let part = ToolPart { owner: tool.owner.clone(), contract: tool.contract.to_string(), operations };
+        let part = ToolPart {
+            owner: tool.owner.clone(),
+            contract: tool.contract.to_string(),
+            operations,
+        };
         tools.insert(tool_name.clone(), part);
     }
-    Ok(CatalogPart { stopgate_catalog: 1, tools })
+    Ok(CatalogPart {
+        stopgate_catalog: 1,
+        tools,
+    })
 }
 
 fn policy_part(policy: &Policy) -> PolicyPart {
     let channels = policy.channels.iter().map(|(name, ceiling)| {
-        (name.clone(), CeilingPart { ceiling: ceiling.default, tools: ceiling.tools.clone() })
+        (
+            name.clone(),
+            CeilingPart {
+                ceiling: ceiling.default,
+                tools: ceiling.tools.clone(),
+            },
+        )
     });
     let profiles = policy.profiles.iter().map(|(name, profile)| {
-        (name.clone(), ProfilePart { inherits: profile.inherits.clone(), groups: profile.groups.clone() })
+        (
+            name.clone(),
+            ProfilePart {
+                inherits: profile.inherits.clone(),
+                groups: profile.groups.clone(),
+            },
+        )
     });
     let (from, to) = policy.calendar.hours();
     let mut surfaces = Surfaces::default();
-    let rules = policy.rules.iter().map(|rule| rule_part(policy, rule, &mut surfaces)).collect();
+    let rules = policy
+        .rules
+        .iter()
+        .map(|rule| rule_part(policy, rule, &mut surfaces))
+        .collect();
     PolicyPart {
         stopgate_policy: 1,
         organisation: policy.organisation.clone(),
-        issuers: policy.identity.iter().map(|issuer| issuer.issuer.clone()).collect(),
+        issuers: policy
+            .identity
+            .iter()
+            .map(|issuer| issuer.issuer.clone())
+            .collect(),
         channels: channels.collect(),
         input_bytes: policy.input_bytes,
         calendar: CalendarPart {
@@ -177,7 +229,9 @@ fn rule_part(policy: &Policy, rule: &Rule, surfaces: &mut Surfaces) -> RulePart 
                 for (tool, name) in listed {
                     let operation = policy.operation(tool, name);
                     let surface = operation.and_then(|operation| policy.surface(rule, operation));
-                    part.at.extend(surface.map(|surface| (format!("{tool}/{name}"), surfaces.place((&surface).into()))));
+                    part.at.extend(surface.map(|surface| {
+                        (format!("{tool}/{name}"), surfaces.place((&surface).into()))
+                    }));
                 }
             }
         }
@@ -192,8 +246,14 @@ fn sources(policy: &Policy) -> SourcesPart {
         owner: rule.owner.clone(),
         review_by: rule.review_by,
     };
-    let rules = policy.rules.iter().map(|rule| (rule.id.to_string(), source(rule)));
-    SourcesPart { stopgate_sources: 1, rules: rules.collect() }
+    let rules = policy
+        .rules
+        .iter()
+        .map(|rule| (rule.id.to_string(), source(rule)));
+    SourcesPart {
+        stopgate_sources: 1,
+        rules: rules.collect(),
+    }
 }
 
 impl RuleKind {
@@ -217,7 +277,9 @@ impl Unsigned {
 
     /// Name and size in bytes of every part, in the order of the file.
     pub fn parts(&self) -> impl Iterator<Item = (&str, usize)> {
-        self.parts.iter().map(|(name, bytes)| (name.as_str(), bytes.len()))
+        self.parts
+            .iter()
+            .map(|(name, bytes)| (name.as_str(), bytes.len()))
     }
 
     /// The bytes that a publisher signs.
@@ -231,8 +293,16 @@ impl Unsigned {
     /// # Errors
     /// When a part's name is too long for the archive.
     pub fn finish(self, signatures: Vec<Signature>) -> std::io::Result<Vec<u8>> {
-        let Self { mut parts, statement, .. } = self;
-        let envelope = Envelope { payload_type: dsse::STATEMENT.to_owned(), payload: statement, signatures };
+        let Self {
+            mut parts,
+            statement,
+            ..
+        } = self;
+        let envelope = Envelope {
+            payload_type: dsse::STATEMENT.to_owned(),
+            payload: statement,
+            signatures,
+        };
         parts.push((ENVELOPE.to_owned(), envelope.to_bytes()));
         pack(&parts)
     }

@@ -37,7 +37,11 @@ pub struct Envelope {
 /// The bytes that a signature covers: DSSE's pre-authentication encoding.
 #[must_use]
 pub fn signed_bytes(payload_type: &str, payload: &[u8]) -> Vec<u8> {
-    let head = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len());
+    let head = format!(
+        "DSSEv1 {} {payload_type} {} ",
+        payload_type.len(),
+        payload.len()
+    );
     [head.as_bytes(), payload].concat()
 }
 
@@ -49,11 +53,17 @@ impl Envelope {
         let signatures = self.signatures.iter().map(|signature| {
             Json::Object(vec![
                 ("keyid".to_owned(), text(&signature.key)),
-                ("sig".to_owned(), Json::String(STANDARD.encode(&signature.bytes))),
+                (
+                    "sig".to_owned(),
+                    Json::String(STANDARD.encode(&signature.bytes)),
+                ),
             ])
         });
         let envelope = Json::Object(vec![
-            ("payload".to_owned(), Json::String(STANDARD.encode(&self.payload))),
+            (
+                "payload".to_owned(),
+                Json::String(STANDARD.encode(&self.payload)),
+            ),
             ("payloadType".to_owned(), text(&self.payload_type)),
             ("signatures".to_owned(), Json::Array(signatures.collect())),
         ]);
@@ -76,7 +86,12 @@ impl Envelope {
         let envelope = Self {
             payload_type: text("payloadType")?.to_owned(),
             payload: STANDARD.decode(text("payload")?).ok()?,
-            signatures: json.get("signatures")?.as_array()?.iter().map(signature).collect::<Option<_>>()?,
+            signatures: json
+                .get("signatures")?
+                .as_array()?
+                .iter()
+                .map(signature)
+                .collect::<Option<_>>()?,
         };
         (envelope.to_bytes() == bytes).then_some(envelope)
     }

@@ -20,7 +20,10 @@ use super::archive::unpack;
 use super::dsse::{self, Envelope};
 use super::parts::{CatalogPart, PolicyPart, RulePart, SourcePart, SourcesPart};
 use super::root::{Role, TrustError, TrustRoot};
-use super::{CATALOG, DECIDE, DOCUMENT_LIMITS, ENVELOPE, MANIFEST, POLICY, SCHEMA, SLICE_END, SLICES, SOURCES};
+use super::{
+    CATALOG, DECIDE, DOCUMENT_LIMITS, ENVELOPE, MANIFEST, POLICY, SCHEMA, SLICE_END, SLICES,
+    SOURCES,
+};
 
 /// A verified policy, ready to decide. Immutable; share it behind an `Arc`.
 #[derive(Debug)]
@@ -99,7 +102,9 @@ pub enum BundleError {
     #[error("the bundle is not signed as the trust root asks")]
     Trust(#[from] TrustError),
     /// It was compiled for a later `decide`.
-    #[error("the bundle needs version {0} of the decision table; this program has version {DECIDE}")]
+    #[error(
+        "the bundle needs version {0} of the decision table; this program has version {DECIDE}"
+    )]
     Requires(i64),
 }
 
@@ -118,54 +123,84 @@ impl Bundle {
             return Err(format("parts are missing"));
         };
         if first != MANIFEST || last != ENVELOPE {
-            return Err(format("the manifest is not the first part or the envelope not the last"));
+            return Err(format(
+                "the manifest is not the first part or the envelope not the last",
+            ));
         }
         let digest = Digest::of(manifest);
         let signers = verify(envelope, digest, root)?;
         check_manifest(manifest, content)?;
-        let content: BTreeMap<&str, &[u8]> =
-            content.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+        let content: BTreeMap<&str, &[u8]> = content
+            .iter()
+            .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+            .collect();
         Loader { content: &content }.load(digest, signers)
     }
 }
 
 /// The envelope must be signed by publishers and its statement must name this very manifest.
 fn verify(envelope: &[u8], digest: Digest, root: &TrustRoot) -> Result<Vec<String>, BundleError> {
-    let envelope = Envelope::from_bytes(envelope).ok_or_else(|| format("the envelope is not DSSE"))?;
+    let envelope =
+        Envelope::from_bytes(envelope).ok_or_else(|| format("the envelope is not DSSE"))?;
     if envelope.payload_type != dsse::STATEMENT {
         return Err(format("the envelope holds no statement"));
     }
     let signers = root.verify(Role::Publisher, &envelope)?;
-    let statement = Json::parse(&envelope.payload, DOCUMENT_LIMITS).map_err(|error| format(error.to_string()))?;
-    let subject = statement.get("subject").and_then(Json::as_array).unwrap_or_default();
-    let [subject] = subject else { return Err(format("the statement names not exactly one subject")) };
-    let named = subject.get("digest").and_then(|digest| digest.get("sha256")).and_then(Json::as_str);
-    let known = statement.get("predicateType").and_then(Json::as_str) == Some("urn:stopgate:bundle:1");
+    let statement = Json::parse(&envelope.payload, DOCUMENT_LIMITS)
+        .map_err(|error| format(error.to_string()))?;
+    let subject = statement
+        .get("subject")
+        .and_then(Json::as_array)
+        .unwrap_or_default();
+    let [subject] = subject else {
+        return Err(format("the statement names not exactly one subject"));
+    };
+    let named = subject
+        .get("digest")
+        .and_then(|digest| digest.get("sha256"))
+        .and_then(Json::as_str);
+    let known =
+        statement.get("predicateType").and_then(Json::as_str) == Some("urn:stopgate:bundle:1");
     if !known {
         return Err(format("the statement is not about a bundle"));
     }
-    if named.and_then(Digest::from_hex) == Some(digest) { Ok(signers) } else { Err(BundleError::Digest(MANIFEST.to_owned())) }
+    if named.and_then(Digest::from_hex) == Some(digest) {
+        Ok(signers)
+    } else {
+        Err(BundleError::Digest(MANIFEST.to_owned()))
+    }
 }
 
 /// The manifest must be canonical and list exactly the parts of the file, in their order.
 fn check_manifest(manifest: &[u8], content: &[(String, Vec<u8>)]) -> Result<(), BundleError> {
     let json = Json::parse(manifest, DOCUMENT_LIMITS).map_err(|error| format(error.to_string()))?;
-    if json.canonical().as_bytes() != manifest || json.get("stopgate_bundle").and_then(Json::as_integer) != Some(1) {
+    if json.canonical().as_bytes() != manifest
+        || json.get("stopgate_bundle").and_then(Json::as_integer) != Some(1)
+    {
         return Err(format("the manifest is of an unknown version"));
     }
-    let requires = json.get("requires").and_then(|requires| requires.get("decide")).and_then(Json::as_integer);
+    let requires = json
+        .get("requires")
+        .and_then(|requires| requires.get("decide"))
+        .and_then(Json::as_integer);
     match requires {
         Some(DECIDE) => {}
         Some(other) => return Err(BundleError::Requires(other)),
         None => return Err(format("the manifest does not say what it requires")),
     }
-    let listed = json.get("parts").and_then(Json::as_array).unwrap_or_default();
+    let listed = json
+        .get("parts")
+        .and_then(Json::as_array)
+        .unwrap_or_default();
     if listed.len() != content.len() || !content.is_sorted_by(|(a, _), (b, _)| a < b) {
         return Err(format("the parts are not those of the manifest"));
     }
     for (entry, (name, bytes)) in listed.iter().zip(content) {
         let same_name = entry.get("name").and_then(Json::as_str) == Some(name);
-        let sum = entry.get("sha256").and_then(Json::as_str).and_then(Digest::from_hex);
+        let sum = entry
+            .get("sha256")
+            .and_then(Json::as_str)
+            .and_then(Digest::from_hex);
         if !same_name || sum != Some(Digest::of(bytes)) {
             return Err(BundleError::Digest(name.clone()));
         }
@@ -180,46 +215,93 @@ struct Loader<'a> {
 
 impl Loader<'_> {
     fn part(&self, name: &str) -> Result<&[u8], BundleError> {
-        self.content.get(name).copied().ok_or_else(|| format(std::format!("`{name}` is missing")))
+        self.content
+            .get(name)
+            .copied()
+            .ok_or_else(|| format(std::format!("`{name}` is missing")))
     }
 
     fn json<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, BundleError> {
-        serde_json::from_slice(self.part(name)?).map_err(|error| format(std::format!("`{name}`: {error}")))
+        serde_json::from_slice(self.part(name)?)
+            .map_err(|error| format(std::format!("`{name}`: {error}")))
     }
 
     fn text(&self, name: &str) -> Result<&str, BundleError> {
-        std::str::from_utf8(self.part(name)?).map_err(|_| format(std::format!("`{name}` is not text")))
+        std::str::from_utf8(self.part(name)?)
+            .map_err(|_| format(std::format!("`{name}` is not text")))
     }
 
     fn load(&self, digest: Digest, signers: Vec<String>) -> Result<Bundle, BundleError> {
-        let schema = PreparedSchema::new(self.text(SCHEMA)?).ok_or_else(|| format("`schema.cedarschema`"))?;
+        let schema = PreparedSchema::new(self.text(SCHEMA)?)
+            .ok_or_else(|| format("`schema.cedarschema`"))?;
         let catalog: CatalogPart = self.json(CATALOG)?;
         let policy: PolicyPart = self.json(POLICY)?;
         let sources: SourcesPart = self.json(SOURCES)?;
-        if (catalog.stopgate_catalog, policy.stopgate_policy, sources.stopgate_sources) != (1, 1, 1) {
+        if (
+            catalog.stopgate_catalog,
+            policy.stopgate_policy,
+            sources.stopgate_sources,
+        ) != (1, 1, 1)
+        {
             return Err(format("a part is of an unknown version"));
         }
-        let PolicyPart { organisation, issuers, channels, input_bytes, calendar, profiles, surfaces, rules, .. } = policy;
+        let PolicyPart {
+            organisation,
+            issuers,
+            channels,
+            input_bytes,
+            calendar,
+            profiles,
+            surfaces,
+            rules,
+            ..
+        } = policy;
         let (tools, operations) = load_catalog(catalog, &schema)?;
         let rules = load_rules(rules, sources.rules, &tools, surfaces.len())?;
-        let calendar = Calendar::new(&calendar.zone, calendar.days, (calendar.from, calendar.to), calendar.holidays)
-            .map_err(|error| format(error.to_string()))?;
+        let calendar = Calendar::new(
+            &calendar.zone,
+            calendar.days,
+            (calendar.from, calendar.to),
+            calendar.holidays,
+        )
+        .map_err(|error| format(error.to_string()))?;
         let mut groups: HashMap<String, BTreeSet<ProfileName>> = HashMap::new();
         for (name, profile) in &profiles {
             for group in &profile.groups {
-                groups.entry(group.clone()).or_default().insert(name.clone());
+                groups
+                    .entry(group.clone())
+                    .or_default()
+                    .insert(name.clone());
             }
         }
-        let inherits = profiles.into_iter().map(|(name, profile)| (name, profile.inherits)).collect();
+        let inherits = profiles
+            .into_iter()
+            .map(|(name, profile)| (name, profile.inherits))
+            .collect();
         let (profiles, profile_places) = load_profiles(&inherits, &schema)?;
         let places = Places {
-            rules: &rules.iter().zip(0_u32..).map(|(rule, at)| (rule.reference.id.to_string(), at)).collect(),
+            rules: &rules
+                .iter()
+                .zip(0_u32..)
+                .map(|(rule, at)| (rule.reference.id.to_string(), at))
+                .collect(),
             operations: &operation_places(&tools),
-            profiles: &profiles.iter().zip(0_u32..).map(|(profile, at)| (profile.entity.clone(), at)).collect(),
+            profiles: &profiles
+                .iter()
+                .zip(0_u32..)
+                .map(|(profile, at)| (profile.entity.clone(), at))
+                .collect(),
         };
-        let index = Index::load(&self.slices()?, &places, &schema).map_err(|error| format(error.to_string()))?;
+        let index = Index::load(&self.slices()?, &places, &schema)
+            .map_err(|error| format(error.to_string()))?;
         let channels = channels.into_iter().map(|(name, ceiling)| {
-            (name, Ceiling { default: ceiling.ceiling, tools: ceiling.tools })
+            (
+                name,
+                Ceiling {
+                    default: ceiling.ceiling,
+                    tools: ceiling.tools,
+                },
+            )
         });
         Ok(Bundle {
             digest,
@@ -248,9 +330,12 @@ impl Loader<'_> {
             if [CATALOG, POLICY, SCHEMA, SOURCES].contains(name) {
                 continue;
             }
-            let slice = name.strip_prefix(SLICES).and_then(|name| name.strip_suffix(SLICE_END));
+            let slice = name
+                .strip_prefix(SLICES)
+                .and_then(|name| name.strip_suffix(SLICE_END));
             let slice = slice.filter(|slice| *slice == ANYWHERE || slice.contains('/'));
-            let slice = slice.ok_or_else(|| format(std::format!("`{name}` is no part of a bundle")))?;
+            let slice =
+                slice.ok_or_else(|| format(std::format!("`{name}` is no part of a bundle")))?;
             slices.insert(slice.to_owned(), self.text(name)?);
         }
         Ok(slices)
@@ -269,12 +354,21 @@ fn load_catalog(
             functions: BTreeMap::new(),
         };
         for (name, part) in part.operations {
-            let wrong = |why: String| format(std::format!("the input schema of {tool}/{name}: {why}"));
+            let wrong =
+                |why: String| format(std::format!("the input schema of {tool}/{name}: {why}"));
             let input_schema = Json::parse(part.input_schema.get().as_bytes(), DOCUMENT_LIMITS);
             let input_schema = input_schema.map_err(|error| wrong(error.to_string()))?;
-            let input = InputType::of(&input_schema, &part.input_mask).map_err(|error| wrong(error.to_string()))?;
-            if loaded.functions.insert(part.function.clone(), name.clone()).is_some() {
-                return Err(format(std::format!("two operations of {tool} are the function `{}`", part.function)));
+            let input = InputType::of(&input_schema, &part.input_mask)
+                .map_err(|error| wrong(error.to_string()))?;
+            if loaded
+                .functions
+                .insert(part.function.clone(), name.clone())
+                .is_some()
+            {
+                return Err(format(std::format!(
+                    "two operations of {tool} are the function `{}`",
+                    part.function
+                )));
             }
             let at = u32::try_from(operations.len()).map_err(|_| format("too many operations"))?;
             operations.push(LoadedOperation {
@@ -306,7 +400,10 @@ fn load_rules(
         let mut at = HashMap::new();
         for (operation, surface) in &part.at {
             let (tool, name) = operation.split_once('/').ok_or_else(wrong)?;
-            let place = tools.get(tool).and_then(|tool| tool.operations.get(name)).ok_or_else(wrong)?;
+            let place = tools
+                .get(tool)
+                .and_then(|tool| tool.operations.get(name))
+                .ok_or_else(wrong)?;
             at.insert(*place, *surface);
         }
         let whole = match part.kind {
@@ -314,24 +411,48 @@ fn load_rules(
             Kind::Raise => at.is_empty() && part.everywhere.is_some(),
             Kind::Never => at.is_empty() && part.everywhere.is_none() && !part.reason.is_empty(),
         };
-        if !whole || at.values().chain(&part.everywhere).any(|place| *place >= surfaces) {
+        if !whole
+            || at
+                .values()
+                .chain(&part.everywhere)
+                .any(|place| *place >= surfaces)
+        {
             return Err(wrong());
         }
-        let file = files.entry(source.file.clone()).or_insert_with(|| source.file.as_str().into()).clone();
+        let file = files
+            .entry(source.file.clone())
+            .or_insert_with(|| source.file.as_str().into())
+            .clone();
         let reference = MatchedRule {
             id: part.id.parse().map_err(|_| wrong())?,
-            location: Location { file, line: source.line },
+            location: Location {
+                file,
+                line: source.line,
+            },
             kind: part.kind,
         };
-        rules.push(LoadedRule { reference, reason: part.reason, at, everywhere: part.everywhere });
+        rules.push(LoadedRule {
+            reference,
+            reason: part.reason,
+            at,
+            everywhere: part.everywhere,
+        });
     }
     let unique = rules.is_sorted_by(|a, b| a.reference.id < b.reference.id);
-    if unique && sources.is_empty() { Ok(rules) } else { Err(format("rules are not unique, sorted and all there")) }
+    if unique && sources.is_empty() {
+        Ok(rules)
+    } else {
+        Err(format("rules are not unique, sorted and all there"))
+    }
 }
 
 fn operation_places(tools: &BTreeMap<ToolName, LoadedTool>) -> HashMap<String, u32> {
     let each = |(tool, loaded): (&ToolName, &LoadedTool)| {
-        loaded.operations.iter().map(|(name, at)| (std::format!("{tool}/{name}"), *at)).collect::<Vec<_>>()
+        loaded
+            .operations
+            .iter()
+            .map(|(name, at)| (std::format!("{tool}/{name}"), *at))
+            .collect::<Vec<_>>()
     };
     tools.iter().flat_map(each).collect()
 }
@@ -350,10 +471,21 @@ fn load_profiles(
                 open.extend(inherits.get(next).ok_or_else(wrong)?);
             }
         }
-        let names = inherits.keys().zip(0..).filter(|(_, at)| closure.contains(at)).map(|(name, _)| name);
-        let alone = schema.holder(names.map(|name| schema.profile(name.as_str()))).ok_or_else(wrong)?;
+        let names = inherits
+            .keys()
+            .zip(0..)
+            .filter(|(_, at)| closure.contains(at))
+            .map(|(name, _)| name);
+        let alone = schema
+            .holder(names.map(|name| schema.profile(name.as_str())))
+            .ok_or_else(wrong)?;
         let entity = schema.profile(name.as_str());
-        profiles.push(LoadedProfile { name: name.clone(), closure: closure.into_iter().collect(), entity, alone });
+        profiles.push(LoadedProfile {
+            name: name.clone(),
+            closure: closure.into_iter().collect(),
+            entity,
+            alone,
+        });
     }
     Ok((profiles, places))
 }
@@ -363,7 +495,10 @@ impl Bundle {
     /// against.
     #[must_use]
     pub fn without_index(self) -> Self {
-        Self { index: self.index.without_buckets(), ..self }
+        Self {
+            index: self.index.without_buckets(),
+            ..self
+        }
     }
 
     /// Digest of the manifest: the bundle's name.
@@ -393,13 +528,17 @@ impl Bundle {
     /// The ceiling of `channel` for `tool`; a channel that the policy does not name lets nothing through.
     #[must_use]
     pub fn ceiling(&self, channel: &str, tool: &str) -> Limit {
-        self.channels.get(channel).map_or(Limit::None, |ceiling| ceiling.of(tool))
+        self.channels
+            .get(channel)
+            .map_or(Limit::None, |ceiling| ceiling.of(tool))
     }
 
     /// The ceiling of `channel` for tools it does not name.
     #[must_use]
     pub fn default_ceiling(&self, channel: &str) -> Limit {
-        self.channels.get(channel).map_or(Limit::None, |ceiling| ceiling.default)
+        self.channels
+            .get(channel)
+            .map_or(Limit::None, |ceiling| ceiling.default)
     }
 
     /// Whether the policy lets `issuer` name subjects.
@@ -421,8 +560,16 @@ impl Bundle {
 
     /// The profiles that `groups` stand for, without what they inherit. Groups that nobody mapped are ignored.
     #[must_use]
-    pub fn profiles_of_groups<'a>(&self, groups: impl IntoIterator<Item = &'a str>) -> BTreeSet<ProfileName> {
-        groups.into_iter().filter_map(|group| self.groups.get(group)).flatten().cloned().collect()
+    pub fn profiles_of_groups<'a>(
+        &self,
+        groups: impl IntoIterator<Item = &'a str>,
+    ) -> BTreeSet<ProfileName> {
+        groups
+            .into_iter()
+            .filter_map(|group| self.groups.get(group))
+            .flatten()
+            .cloned()
+            .collect()
     }
 
     /// Arguments of an operation that records keep only as keyed digests.

@@ -124,12 +124,25 @@ pub(super) struct SourcePart {
 
 impl From<&Surface> for SurfacePart {
     fn from(surface: &Surface) -> Self {
-        let Surface { risk, approval, user_confirmation, dry_run, masks, max_rows } = surface;
-        let require = [(*user_confirmation, Requirement::UserConfirmation), (*dry_run, Requirement::DryRun)];
+        let Surface {
+            risk,
+            approval,
+            user_confirmation,
+            dry_run,
+            masks,
+            max_rows,
+        } = surface;
+        let require = [
+            (*user_confirmation, Requirement::UserConfirmation),
+            (*dry_run, Requirement::DryRun),
+        ];
         Self {
             risk: *risk,
             approval: *approval,
-            require: require.into_iter().filter_map(|(asked, what)| asked.then_some(what)).collect(),
+            require: require
+                .into_iter()
+                .filter_map(|(asked, what)| asked.then_some(what))
+                .collect(),
             mask: masks.clone(),
             max_rows: max_rows.clone(),
         }
@@ -138,7 +151,13 @@ impl From<&Surface> for SurfacePart {
 
 impl From<SurfacePart> for Surface {
     fn from(part: SurfacePart) -> Self {
-        let SurfacePart { risk, approval, require, mask, max_rows } = part;
+        let SurfacePart {
+            risk,
+            approval,
+            require,
+            mask,
+            max_rows,
+        } = part;
         Self {
             risk,
             approval,

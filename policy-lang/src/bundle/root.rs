@@ -117,12 +117,16 @@ impl TrustRoot {
     /// # Errors
     /// [`TrustError`] when the format, a role, a signature, the threshold or the date is wrong.
     pub fn open(bytes: &[u8], now: Timestamp) -> Result<Self, TrustError> {
-        let envelope = Envelope::from_bytes(bytes).ok_or(TrustError::Format("not a DSSE envelope".to_owned()))?;
+        let envelope = Envelope::from_bytes(bytes)
+            .ok_or(TrustError::Format("not a DSSE envelope".to_owned()))?;
         if envelope.payload_type != dsse::ROOT {
-            return Err(TrustError::Format(format!("payload type `{}`", envelope.payload_type)));
+            return Err(TrustError::Format(format!(
+                "payload type `{}`",
+                envelope.payload_type
+            )));
         }
-        let statement: RootStatement =
-            serde_json::from_slice(&envelope.payload).map_err(|error| TrustError::Format(error.to_string()))?;
+        let statement: RootStatement = serde_json::from_slice(&envelope.payload)
+            .map_err(|error| TrustError::Format(error.to_string()))?;
         let root = Self::checked(statement)?;
         root.verify(Role::Root, &envelope)?;
         if now >= root.statement.expires {
@@ -138,16 +142,24 @@ impl TrustRoot {
         let mut keys = BTreeMap::new();
         for (id, key) in &statement.keys {
             let KeyKind::Ed25519 = key.kind;
-            let public = STANDARD.decode(&key.public).ok().filter(|public| public.len() == 32);
-            let public = public.ok_or_else(|| TrustError::Roles(format!("key `{id}` is not a public key")))?;
+            let public = STANDARD
+                .decode(&key.public)
+                .ok()
+                .filter(|public| public.len() == 32);
+            let public = public
+                .ok_or_else(|| TrustError::Roles(format!("key `{id}` is not a public key")))?;
             if keys.values().any(|other| *other == public) {
                 return Err(TrustError::Roles(format!("key `{id}` stands there twice")));
             }
             keys.insert(id.clone(), public);
         }
-        for (name, role) in [("root", &statement.roles.root), ("publisher", &statement.roles.publisher)] {
+        for (name, role) in [
+            ("root", &statement.roles.root),
+            ("publisher", &statement.roles.publisher),
+        ] {
             let known = role.keys.iter().all(|key| keys.contains_key(key));
-            let reachable = usize::try_from(role.threshold).is_ok_and(|needed| (1..=role.keys.len()).contains(&needed));
+            let reachable = usize::try_from(role.threshold)
+                .is_ok_and(|needed| (1..=role.keys.len()).contains(&needed));
             if !(known && reachable) {
                 return Err(TrustError::Roles(format!("the role `{name}`")));
             }
@@ -167,18 +179,28 @@ impl TrustRoot {
         let message = dsse::signed_bytes(&envelope.payload_type, &envelope.payload);
         let mut signers = BTreeSet::new();
         for signature in &envelope.signatures {
-            let public = self.keys.get(&signature.key).filter(|_| role.keys.contains(&signature.key));
+            let public = self
+                .keys
+                .get(&signature.key)
+                .filter(|_| role.keys.contains(&signature.key));
             let verified = public.is_some_and(|public| {
-                UnparsedPublicKey::new(&ED25519, public).verify(&message, &signature.bytes).is_ok()
+                UnparsedPublicKey::new(&ED25519, public)
+                    .verify(&message, &signature.bytes)
+                    .is_ok()
             });
             if !(verified && signers.insert(signature.key.clone())) {
-                return Err(TrustError::Signature(signature.key.chars().take(64).collect()));
+                return Err(TrustError::Signature(
+                    signature.key.chars().take(64).collect(),
+                ));
             }
         }
         if usize::try_from(role.threshold).is_ok_and(|needed| signers.len() >= needed) {
             Ok(signers.into_iter().collect())
         } else {
-            Err(TrustError::Threshold { found: signers.len(), needed: role.threshold })
+            Err(TrustError::Threshold {
+                found: signers.len(),
+                needed: role.threshold,
+            })
         }
     }
 

@@ -43,15 +43,22 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, CedarMistake> {
                 }
             }
             if !closed {
-                return Err(CedarMistake::new("cedar-syntax", "this text is not closed", start..text.len())
-                    .help("end the text with `\"`"));
+                return Err(CedarMistake::new(
+                    "cedar-syntax",
+                    "this text is not closed",
+                    start..text.len(),
+                )
+                .help("end the text with `\"`"));
             }
         } else if is_word(c) {
             while let Some((at, next)) = rest.next_if(|(_, next)| is_word(*next)) {
                 end = at.saturating_add(next.len_utf8());
             }
         }
-        tokens.push(Token { text: text.get(start..end).unwrap_or_default(), range: start..end });
+        tokens.push(Token {
+            text: text.get(start..end).unwrap_or_default(),
+            range: start..end,
+        });
     }
     Ok(tokens)
 }
@@ -63,8 +70,12 @@ fn is_word(c: char) -> bool {
 /// Refuses a policy or condition that Cedar's parser might not survive.
 pub(super) fn check(text: &str) -> Result<(), CedarMistake> {
     if text.len() > LENGTH {
-        let message = format!("this is {} bytes long, more than the {LENGTH} that are accepted", text.len());
-        return Err(CedarMistake::new("cedar-too-large", message, 0..text.len()).help("split it into several rules"));
+        let message = format!(
+            "this is {} bytes long, more than the {LENGTH} that are accepted",
+            text.len()
+        );
+        return Err(CedarMistake::new("cedar-too-large", message, 0..text.len())
+            .help("split it into several rules"));
     }
     check_tokens(&tokens(text)?)
 }
@@ -76,7 +87,8 @@ pub(super) fn check_tokens(tokens: &[Token<'_>]) -> Result<(), CedarMistake> {
         match token.text {
             "(" | "[" | "{" => depth = depth.saturating_add(1),
             ")" | "]" | "}" => depth = depth.saturating_sub(1),
-            "&" | "|" | "." | "!" | "-" | "+" | "*" | "<" | ">" | "=" | "if" | "has" | "like" | "in" | "is" | "," => {
+            "&" | "|" | "." | "!" | "-" | "+" | "*" | "<" | ">" | "=" | "if" | "has" | "like"
+            | "in" | "is" | "," => {
                 operators = operators.saturating_add(1);
             }
             _ => {}

@@ -56,12 +56,20 @@ impl Condition {
                     .help("write one expression; join several with `&&`"),
             ]);
         }
-        Self { source: Source::Expression(text.into()), clauses: clauses.into() }.shaped()
+        Self {
+            source: Source::Expression(text.into()),
+            clauses: clauses.into(),
+        }
+        .shaped()
     }
 
     /// Takes the clauses of a policy of a `.cedar` file; `text` is that policy.
     pub(super) fn of_policy(text: &str, policy: &Policy) -> Result<Self, Vec<CedarMistake>> {
-        Self { source: Source::Policy(text.into()), clauses: clauses(policy).into() }.shaped()
+        Self {
+            source: Source::Policy(text.into()),
+            clauses: clauses(policy).into(),
+        }
+        .shaped()
     }
 
     /// Refuses what no rule may do, wherever it stands.
@@ -70,38 +78,66 @@ impl Condition {
         let mut open: Vec<&Value> = self.clauses.iter().collect();
         while let Some(node) = open.pop() {
             // `context.x` is how the context is read: nothing below it is the context as a whole.
-            if node.get(".").and_then(|access| access.get("left")).is_some_and(is_context) {
+            if node
+                .get(".")
+                .and_then(|access| access.get("left"))
+                .is_some_and(is_context)
+            {
                 continue;
             }
             if is_context(node) {
                 mistakes.push(self.bare_context());
-            } else if node.get("in").is_some_and(|test| test.get("left") != Some(&json!({"Var": "principal"}))) {
+            } else if node
+                .get("in")
+                .is_some_and(|test| test.get("left") != Some(&json!({"Var": "principal"})))
+            {
                 mistakes.push(self.profile_test());
             } else if entity_type(node) == Some("Stopgate::User") {
-                let mistake = CedarMistake::new("person-test", "rules name profiles, not people", self.find("User"));
+                let mistake = CedarMistake::new(
+                    "person-test",
+                    "rules name profiles, not people",
+                    self.find("User"),
+                );
                 mistakes.push(mistake.help("give the person a profile of their own and name that"));
             }
             open.extend(children(node));
         }
         mistakes.dedup();
-        if mistakes.is_empty() { Ok(self) } else { Err(mistakes) }
+        if mistakes.is_empty() {
+            Ok(self)
+        } else {
+            Err(mistakes)
+        }
     }
 
     fn profile_test(&self) -> CedarMistake {
-        CedarMistake::new("profile-test", "`in` tests something other than the principal", self.find("in"))
-            .help(format!("write `principal in {NAMESPACE}::Profile::\"name\"`; for sets use `.contains(…)`"))
+        CedarMistake::new(
+            "profile-test",
+            "`in` tests something other than the principal",
+            self.find("in"),
+        )
+        .help(format!(
+            "write `principal in {NAMESPACE}::Profile::\"name\"`; for sets use `.contains(…)`"
+        ))
     }
 
     fn bare_context(&self) -> CedarMistake {
-        CedarMistake::new("bare-context", "the context is used as a whole", self.find("context"))
-            .help("name what you need of it, such as `context.input.amount_cents`")
+        CedarMistake::new(
+            "bare-context",
+            "the context is used as a whole",
+            self.find("context"),
+        )
+        .help("name what you need of it, such as `context.input.amount_cents`")
     }
 
     /// The first place of `word` in the author's text, or all of it.
     pub(super) fn find(&self, word: &str) -> Range<usize> {
         let text = self.author_text();
         let found = bounds::tokens(text).ok().and_then(|tokens| {
-            tokens.iter().find(|token| token.text == word).map(|token| token.range.clone())
+            tokens
+                .iter()
+                .find(|token| token.text == word)
+                .map(|token| token.range.clone())
         });
         found.unwrap_or(0..text.len())
     }
@@ -115,8 +151,12 @@ impl Condition {
     /// The policy that validates this condition for `action`, and how many bytes stand before the author's text in
     /// it. `None` for a rule of a `.cedar` file, whose own text is validated.
     pub(super) fn wrapped(&self, action: &str) -> Option<(String, usize)> {
-        let Source::Expression(text) = &self.source else { return None };
-        let head = format!("permit(principal, action == {NAMESPACE}::Action::{action:?}, resource) when {{\n");
+        let Source::Expression(text) = &self.source else {
+            return None;
+        };
+        let head = format!(
+            "permit(principal, action == {NAMESPACE}::Action::{action:?}, resource) when {{\n"
+        );
         Some((format!("{head}{text}\n}};"), head.len()))
     }
 
@@ -130,7 +170,11 @@ impl Condition {
         match &self.source {
             Source::Expression(text) => text.to_string(),
             Source::Policy(_) => {
-                let parts: Vec<String> = self.conjuncts().into_iter().map(|conjunct| conjunct.text).collect();
+                let parts: Vec<String> = self
+                    .conjuncts()
+                    .into_iter()
+                    .map(|conjunct| conjunct.text)
+                    .collect();
                 parts.join(" && ")
             }
         }
@@ -144,16 +188,25 @@ impl Condition {
             let body = clause.get("body").cloned().unwrap_or_default();
             if clause.get("kind").and_then(Value::as_str) == Some("unless") {
                 let text = format!("!({})", print_expression(&body));
-                conjuncts.push(Conjunct { text, clause: clause.clone() });
+                conjuncts.push(Conjunct {
+                    text,
+                    clause: clause.clone(),
+                });
                 continue;
             }
             let mut open = vec![body];
             while let Some(body) = open.pop() {
-                match body.get("&&").and_then(|and| Some((and.get("left")?.clone(), and.get("right")?.clone()))) {
+                match body
+                    .get("&&")
+                    .and_then(|and| Some((and.get("left")?.clone(), and.get("right")?.clone())))
+                {
                     Some((left, right)) => open.extend([right, left]),
                     None => {
                         let text = print_expression(&body);
-                        conjuncts.push(Conjunct { text, clause: json!({"kind": "when", "body": body}) });
+                        conjuncts.push(Conjunct {
+                            text,
+                            clause: json!({"kind": "when", "body": body}),
+                        });
                     }
                 }
             }
@@ -163,8 +216,14 @@ impl Condition {
 
     /// A condition of some of this one's conjuncts.
     pub fn of_conjuncts<'a>(&self, conjuncts: impl IntoIterator<Item = &'a Conjunct>) -> Self {
-        let clauses: Vec<Value> = conjuncts.into_iter().map(|conjunct| conjunct.clause.clone()).collect();
-        Self { source: self.source.clone(), clauses: clauses.into() }
+        let clauses: Vec<Value> = conjuncts
+            .into_iter()
+            .map(|conjunct| conjunct.clause.clone())
+            .collect();
+        Self {
+            source: self.source.clone(),
+            clauses: clauses.into(),
+        }
     }
 
     /// Paths below `context` that are read, such as `["input", "amount_cents"]`.
@@ -188,7 +247,11 @@ impl Condition {
     #[must_use]
     pub fn asks_for_presence(&self) -> bool {
         let mut asks = false;
-        for clause in self.clauses.iter().filter(|clause| clause.get("kind").and_then(Value::as_str) == Some("when")) {
+        for clause in self
+            .clauses
+            .iter()
+            .filter(|clause| clause.get("kind").and_then(Value::as_str) == Some("when"))
+        {
             walk(clause, &mut |node| asks |= node.get("has").is_some());
         }
         asks
@@ -209,9 +272,19 @@ impl Condition {
         let mut profiles = Vec::new();
         for clause in self.clauses.iter() {
             walk(clause, &mut |node| {
-                let entity = node.get("Value").and_then(|value| value.get("__entity")).unwrap_or(&Value::Null);
-                let is_profile = entity.get("type").and_then(Value::as_str) == Some("Stopgate::Profile");
-                profiles.extend(entity.get("id").and_then(Value::as_str).filter(|_| is_profile).map(str::to_owned));
+                let entity = node
+                    .get("Value")
+                    .and_then(|value| value.get("__entity"))
+                    .unwrap_or(&Value::Null);
+                let is_profile =
+                    entity.get("type").and_then(Value::as_str) == Some("Stopgate::Profile");
+                profiles.extend(
+                    entity
+                        .get("id")
+                        .and_then(Value::as_str)
+                        .filter(|_| is_profile)
+                        .map(str::to_owned),
+                );
             });
         }
         profiles
@@ -237,7 +310,9 @@ fn path(node: &Value) -> Option<Vec<String>> {
     // `has` of several steps is written as an array of names.
     match access.get("attr")? {
         Value::String(name) => path.push(name.clone()),
-        Value::Array(names) => path.extend(names.iter().filter_map(Value::as_str).map(str::to_owned)),
+        Value::Array(names) => {
+            path.extend(names.iter().filter_map(Value::as_str).map(str::to_owned))
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => return None,
     }
     Some(path)
@@ -247,7 +322,9 @@ fn children(node: &Value) -> Box<dyn Iterator<Item = &Value> + '_> {
     match node {
         Value::Array(all) => Box::new(all.iter()),
         Value::Object(members) => Box::new(members.values()),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Box::new(std::iter::empty()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            Box::new(std::iter::empty())
+        }
     }
 }
 
@@ -262,7 +339,10 @@ fn walk(node: &Value, visit: &mut impl FnMut(&Value)) {
 
 fn clauses(policy: &Policy) -> Vec<Value> {
     let tree = policy.to_json().unwrap_or_default();
-    tree.get("conditions").and_then(Value::as_array).cloned().unwrap_or_default()
+    tree.get("conditions")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default()
 }
 
 /// Prints one expression of Cedar's syntax tree.
@@ -271,22 +351,40 @@ fn print_expression(body: &Value) -> String {
         "effect": "permit", "principal": {"op": "All"}, "action": {"op": "All"}, "resource": {"op": "All"},
         "conditions": [{"kind": "when", "body": body}],
     });
-    let printed = Policy::from_json(None, policy).map(|policy| policy.to_string()).unwrap_or_default();
-    let inner = printed.split_once('{').and_then(|(_, rest)| rest.rsplit_once('}')).map_or("", |(inner, _)| inner);
+    let printed = Policy::from_json(None, policy)
+        .map(|policy| policy.to_string())
+        .unwrap_or_default();
+    let inner = printed
+        .split_once('{')
+        .and_then(|(_, rest)| rest.rsplit_once('}'))
+        .map_or("", |(inner, _)| inner);
     inner.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Parses one policy; places of mistakes are moved back by `offset` into an author's text of `length` bytes.
-pub(super) fn parse_policy(text: &str, offset: usize, length: usize) -> Result<Policy, Vec<CedarMistake>> {
-    Policy::parse(Some(PolicyId::new("rule")), text).map_err(|errors| syntax_mistakes(&errors, offset, length))
+pub(super) fn parse_policy(
+    text: &str,
+    offset: usize,
+    length: usize,
+) -> Result<Policy, Vec<CedarMistake>> {
+    Policy::parse(Some(PolicyId::new("rule")), text)
+        .map_err(|errors| syntax_mistakes(&errors, offset, length))
 }
 
 /// One mistake for every error of Cedar's parser.
-fn syntax_mistakes(errors: &cedar_policy::ParseErrors, offset: usize, length: usize) -> Vec<CedarMistake> {
+fn syntax_mistakes(
+    errors: &cedar_policy::ParseErrors,
+    offset: usize,
+    length: usize,
+) -> Vec<CedarMistake> {
     errors
         .iter()
         .map(|error| {
-            let mut mistake = CedarMistake::new("cedar-syntax", error.to_string(), range_of(error, offset, length));
+            let mut mistake = CedarMistake::new(
+                "cedar-syntax",
+                error.to_string(),
+                range_of(error, offset, length),
+            );
             mistake.help = error.help().map(|help| help.to_string());
             mistake
         })
@@ -294,7 +392,11 @@ fn syntax_mistakes(errors: &cedar_policy::ParseErrors, offset: usize, length: us
 }
 
 /// Where a Cedar error points, in the author's text.
-pub(super) fn range_of(error: &dyn miette::Diagnostic, offset: usize, length: usize) -> Range<usize> {
+pub(super) fn range_of(
+    error: &dyn miette::Diagnostic,
+    offset: usize,
+    length: usize,
+) -> Range<usize> {
     let label = error.labels().and_then(|mut labels| labels.next());
     label.map_or(0..length, |label| {
         let start = label.offset().saturating_sub(offset).min(length);

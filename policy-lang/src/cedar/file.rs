@@ -61,7 +61,11 @@ pub fn parse(text: &str) -> Result<Vec<CedarRule>, Vec<CedarMistake>> {
             Err(found) => mistakes.extend(found),
         }
     }
-    if mistakes.is_empty() { Ok(rules) } else { Err(mistakes) }
+    if mistakes.is_empty() {
+        Ok(rules)
+    } else {
+        Err(mistakes)
+    }
 }
 
 /// Tokens of each policy: they end with a `;` outside brackets.
@@ -78,31 +82,61 @@ fn split<'t, 'a>(tokens: &'t [Token<'a>]) -> impl Iterator<Item = &'t [Token<'a>
 }
 
 fn one(text: &str, tokens: &[Token<'_>]) -> Result<CedarRule, Vec<CedarMistake>> {
-    let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else { return Err(Vec::new()) };
+    let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else {
+        return Err(Vec::new());
+    };
     let range = first.range.start..last.range.end;
     let source = text.get(range.clone()).unwrap_or_default();
     let shift = |mut mistake: CedarMistake| {
-        mistake.range = mistake.range.start.saturating_add(range.start)..mistake.range.end.saturating_add(range.start);
+        mistake.range = mistake.range.start.saturating_add(range.start)
+            ..mistake.range.end.saturating_add(range.start);
         mistake
     };
     let shifted = |mistakes: Vec<CedarMistake>| mistakes.into_iter().map(shift).collect::<Vec<_>>();
     bounds::check_tokens(tokens).map_err(|mistake| vec![mistake])?;
     if let Some(slot) = tokens.iter().position(|token| token.text == "?") {
-        let place = tokens.get(slot).map_or(range.clone(), |token| token.range.clone());
+        let place = tokens
+            .get(slot)
+            .map_or(range.clone(), |token| token.range.clone());
         let mistake = CedarMistake::new("cedar-template", "templates are not rules", place);
-        return Err(vec![mistake.help("name the profile: `principal in Stopgate::Profile::\"name\"`")]);
+        return Err(vec![mistake.help(
+            "name the profile: `principal in Stopgate::Profile::\"name\"`",
+        )]);
     }
     let policy = parse_policy(source, 0, source.len()).map_err(shifted)?;
-    let cx = Piece { tokens, range: range.clone() };
+    let cx = Piece {
+        tokens,
+        range: range.clone(),
+    };
     let mut mistakes = Vec::new();
     let annotations = cx.annotations(&policy, &mut mistakes);
     let profile = cx.principal(&policy, &mut mistakes);
     let operations = cx.operations(&policy, &mut mistakes);
-    let condition = Condition::of_policy(source, &policy).map_err(|found| mistakes.extend(shifted(found))).ok();
+    let condition = Condition::of_policy(source, &policy)
+        .map_err(|found| mistakes.extend(shifted(found)))
+        .ok();
     match (annotations, profile, operations, condition) {
-        (Some(annotations), Some(profile), Some(operations), Some(condition)) if mistakes.is_empty() => {
-            let Annotations { id, owner, review_by, description, kind } = annotations;
-            Ok(CedarRule { id, owner, review_by, description, kind, operations, profile, condition, range })
+        (Some(annotations), Some(profile), Some(operations), Some(condition))
+            if mistakes.is_empty() =>
+        {
+            let Annotations {
+                id,
+                owner,
+                review_by,
+                description,
+                kind,
+            } = annotations;
+            Ok(CedarRule {
+                id,
+                owner,
+                review_by,
+                description,
+                kind,
+                operations,
+                profile,
+                condition,
+                range,
+            })
         }
         _ => Err(mistakes),
     }
@@ -116,7 +150,15 @@ struct Annotations {
     kind: RuleKind,
 }
 
-const KNOWN: [&str; 7] = ["id", "owner", "review_by", "description", "risk", "approval", "require"];
+const KNOWN: [&str; 7] = [
+    "id",
+    "owner",
+    "review_by",
+    "description",
+    "risk",
+    "approval",
+    "require",
+];
 
 /// One policy's tokens, for the places of mistakes.
 struct Piece<'t, 'a> {
@@ -128,7 +170,9 @@ impl Piece<'_, '_> {
     /// Where `@name` stands, or the whole rule.
     fn annotation(&self, name: &str) -> Range<usize> {
         let found = self.tokens.windows(2).find_map(|pair| match pair {
-            [at, word] if at.text == "@" && word.text == name => Some(at.range.start..word.range.end),
+            [at, word] if at.text == "@" && word.text == name => {
+                Some(at.range.start..word.range.end)
+            }
             _ => None,
         });
         found.unwrap_or(self.head())
@@ -136,7 +180,10 @@ impl Piece<'_, '_> {
 
     /// The word `permit` or `forbid`, or the whole rule.
     fn head(&self) -> Range<usize> {
-        let head = self.tokens.iter().find(|token| matches!(token.text, "permit" | "forbid"));
+        let head = self
+            .tokens
+            .iter()
+            .find(|token| matches!(token.text, "permit" | "forbid"));
         head.map_or(self.range.clone(), |token| token.range.clone())
     }
 
@@ -147,16 +194,31 @@ impl Piece<'_, '_> {
         found.map_or(self.range.clone(), |token| token.range.clone())
     }
 
-    fn annotations(&self, policy: &Policy, mistakes: &mut Vec<CedarMistake>) -> Option<Annotations> {
+    fn annotations(
+        &self,
+        policy: &Policy,
+        mistakes: &mut Vec<CedarMistake>,
+    ) -> Option<Annotations> {
         let problem = |name: &str, message: String, help: &str| {
             CedarMistake::new("cedar-annotation", message, self.annotation(name)).help(help)
         };
         for (name, value) in policy.annotations() {
             if !KNOWN.contains(&name) {
-                let help = format!("the annotations are {}", KNOWN.map(|known| format!("@{known}")).join(", "));
-                mistakes.push(problem(name, format!("`@{name}` is not an annotation of rules"), &help));
+                let help = format!(
+                    "the annotations are {}",
+                    KNOWN.map(|known| format!("@{known}")).join(", ")
+                );
+                mistakes.push(problem(
+                    name,
+                    format!("`@{name}` is not an annotation of rules"),
+                    &help,
+                ));
             } else if value.is_empty() {
-                mistakes.push(problem(name, format!("`@{name}` is empty"), "write its value in `(\"…\")`"));
+                mistakes.push(problem(
+                    name,
+                    format!("`@{name}` is empty"),
+                    "write its value in `(\"…\")`",
+                ));
             }
         }
         let mut required = |name: &'static str, help: &str| {
@@ -167,31 +229,59 @@ impl Piece<'_, '_> {
             value
         };
         let id = required("id", "every rule has an id, such as @id(\"currency\")");
-        let owner = required("owner", "every rule has an owner, such as @owner(\"finance-risk\")");
-        let review_by = required("review_by", "every rule has a date, such as @review_by(\"2027-03-31\")");
-        let mut parsed = Parsed { mistakes, problem: &problem };
-        let id = parsed.value("id", id, |text| RuleName::new(text).map_err(|error| error.to_string()));
-        let owner = parsed.value("owner", owner, |text| OwnerName::new(text).map_err(|error| error.to_string()));
+        let owner = required(
+            "owner",
+            "every rule has an owner, such as @owner(\"finance-risk\")",
+        );
+        let review_by = required(
+            "review_by",
+            "every rule has a date, such as @review_by(\"2027-03-31\")",
+        );
+        let mut parsed = Parsed {
+            mistakes,
+            problem: &problem,
+        };
+        let id = parsed.value("id", id, |text| {
+            RuleName::new(text).map_err(|error| error.to_string())
+        });
+        let owner = parsed.value("owner", owner, |text| {
+            OwnerName::new(text).map_err(|error| error.to_string())
+        });
         let review_by = parsed.value("review_by", review_by, |text| {
-            text.parse().map_err(|_| "a date is written 2027-03-31".to_owned())
+            text.parse()
+                .map_err(|_| "a date is written 2027-03-31".to_owned())
         });
         let words = |all: Vec<&str>| format!("write one of {}", all.join(", "));
         let present = |name: &str| policy.annotation(name).filter(|value| !value.is_empty());
         let risk = parsed.value("risk", present("risk"), |text| {
-            Risk::from_word(text).ok_or_else(|| words(Risk::ALL.iter().map(|risk| risk.as_str()).collect()))
+            Risk::from_word(text)
+                .ok_or_else(|| words(Risk::ALL.iter().map(|risk| risk.as_str()).collect()))
         });
         let approval = parsed.value("approval", present("approval"), |text| {
-            Approval::from_word(text).ok_or_else(|| words(Approval::ALL.iter().map(|level| level.as_str()).collect()))
+            Approval::from_word(text)
+                .ok_or_else(|| words(Approval::ALL.iter().map(|level| level.as_str()).collect()))
         });
         let require = parsed.value("require", present("require"), |text| {
-            let each = text.split(',').map(|word| Requirement::from_word(word.trim()));
+            let each = text
+                .split(',')
+                .map(|word| Requirement::from_word(word.trim()));
             each.collect::<Option<BTreeSet<_>>>()
                 .ok_or_else(|| "write user_confirmation, dry_run, or both with a comma".to_owned())
         });
-        let stated = Stated { risk, approval, require };
+        let stated = Stated {
+            risk,
+            approval,
+            require,
+        };
         let description = present("description").map(str::to_owned);
         let kind = self.kind(policy, &stated, description.as_deref(), mistakes);
-        Some(Annotations { id: id?, owner: owner?, review_by: review_by?, description, kind: kind? })
+        Some(Annotations {
+            id: id?,
+            owner: owner?,
+            review_by: review_by?,
+            description,
+            kind: kind?,
+        })
     }
 
     fn kind(
@@ -201,7 +291,9 @@ impl Piece<'_, '_> {
         description: Option<&str>,
         mistakes: &mut Vec<CedarMistake>,
     ) -> Option<RuleKind> {
-        let shape = |message: &str, place, help: &str| CedarMistake::new("cedar-shape", message, place).help(help);
+        let shape = |message: &str, place, help: &str| {
+            CedarMistake::new("cedar-shape", message, place).help(help)
+        };
         let given = |name| policy.annotation(name).is_some();
         let mut surface = Surface::BOTTOM;
         surface.approval = stated.approval.unwrap_or(Approval::Automatic);
@@ -216,7 +308,11 @@ impl Piece<'_, '_> {
                 for name in ["risk", "approval"] {
                     if !given(name) {
                         let message = format!("this permit has no `@{name}`");
-                        mistakes.push(shape(&message, self.head(), "a permit needs @risk and @approval"));
+                        mistakes.push(shape(
+                            &message,
+                            self.head(),
+                            "a permit needs @risk and @approval",
+                        ));
                     }
                 }
                 surface.risk = stated.risk?;
@@ -228,41 +324,70 @@ impl Piece<'_, '_> {
                 None
             }
             Effect::Forbid if given("approval") || given("require") => {
-                if surface == Surface::BOTTOM && (stated.approval.is_some() || stated.require.is_some()) {
+                if surface == Surface::BOTTOM
+                    && (stated.approval.is_some() || stated.require.is_some())
+                {
                     let help = "ask for supervisor or committee, or @require something";
-                    mistakes.push(shape("this raise asks for nothing", self.annotation("approval"), help));
+                    mistakes.push(shape(
+                        "this raise asks for nothing",
+                        self.annotation("approval"),
+                        help,
+                    ));
                     return None;
                 }
                 Some(RuleKind::Raise(surface))
             }
-            Effect::Forbid => Some(RuleKind::Never(description.unwrap_or("a guardrail forbids this").to_owned())),
+            Effect::Forbid => Some(RuleKind::Never(
+                description.unwrap_or("a guardrail forbids this").to_owned(),
+            )),
         }
     }
 
-    fn principal(&self, policy: &Policy, mistakes: &mut Vec<CedarMistake>) -> Option<Option<(String, Range<usize>)>> {
+    fn principal(
+        &self,
+        policy: &Policy,
+        mistakes: &mut Vec<CedarMistake>,
+    ) -> Option<Option<(String, Range<usize>)>> {
         let profile = |uid: &EntityUid| {
             let id = uid.id().unescaped().to_owned();
-            (uid.type_name().to_string() == format!("{NAMESPACE}::Profile")).then(|| (id.clone(), self.entity(&id)))
+            (uid.type_name().to_string() == format!("{NAMESPACE}::Profile"))
+                .then(|| (id.clone(), self.entity(&id)))
         };
         let user = format!("{NAMESPACE}::User");
         let found = match policy.principal_constraint() {
             PrincipalConstraint::Any => Some(None),
             PrincipalConstraint::Is(kind) if kind.to_string() == user => Some(None),
             PrincipalConstraint::In(uid) => profile(&uid).map(Some),
-            PrincipalConstraint::IsIn(kind, uid) if kind.to_string() == user => profile(&uid).map(Some),
-            PrincipalConstraint::Is(_) | PrincipalConstraint::IsIn(..) | PrincipalConstraint::Eq(_) => None,
+            PrincipalConstraint::IsIn(kind, uid) if kind.to_string() == user => {
+                profile(&uid).map(Some)
+            }
+            PrincipalConstraint::Is(_)
+            | PrincipalConstraint::IsIn(..)
+            | PrincipalConstraint::Eq(_) => None,
         };
         if found.is_none() {
-            let mistake = CedarMistake::new("profile-test", "the principal of a rule is a profile", self.head());
-            mistakes.push(mistake.help("write `principal` or `principal in Stopgate::Profile::\"name\"`"));
+            let mistake = CedarMistake::new(
+                "profile-test",
+                "the principal of a rule is a profile",
+                self.head(),
+            );
+            mistakes.push(
+                mistake.help("write `principal` or `principal in Stopgate::Profile::\"name\"`"),
+            );
         }
         found
     }
 
-    fn operations(&self, policy: &Policy, mistakes: &mut Vec<CedarMistake>) -> Option<CedarOperations> {
+    fn operations(
+        &self,
+        policy: &Policy,
+        mistakes: &mut Vec<CedarMistake>,
+    ) -> Option<CedarOperations> {
         let listed = |uids: Vec<EntityUid>| {
             let id = |uid: &EntityUid| uid.id().unescaped().to_owned();
-            uids.iter().map(|uid| (id(uid), self.entity(&id(uid)))).collect::<Vec<_>>()
+            uids.iter()
+                .map(|uid| (id(uid), self.entity(&id(uid))))
+                .collect::<Vec<_>>()
         };
         let named = match policy.action_constraint() {
             ActionConstraint::Any => None,
@@ -271,29 +396,45 @@ impl Piece<'_, '_> {
         };
         let tool = match policy.resource_constraint() {
             ResourceConstraint::Any => None,
-            ResourceConstraint::Is(kind) if kind.to_string() == format!("{NAMESPACE}::Tool") => None,
-            ResourceConstraint::Eq(uid) if uid.type_name().to_string() == format!("{NAMESPACE}::Tool") => {
+            ResourceConstraint::Is(kind) if kind.to_string() == format!("{NAMESPACE}::Tool") => {
+                None
+            }
+            ResourceConstraint::Eq(uid)
+                if uid.type_name().to_string() == format!("{NAMESPACE}::Tool") =>
+            {
                 Some(uid.id().unescaped().to_owned())
             }
             ResourceConstraint::Is(_)
             | ResourceConstraint::Eq(_)
             | ResourceConstraint::In(_)
             | ResourceConstraint::IsIn(..) => {
-                let mistake = CedarMistake::new("cedar-shape", "the resource of a rule is a tool", self.head());
-                mistakes.push(mistake.help("write `resource` or `resource == Stopgate::Tool::\"name\"`"));
+                let mistake = CedarMistake::new(
+                    "cedar-shape",
+                    "the resource of a rule is a tool",
+                    self.head(),
+                );
+                mistakes.push(
+                    mistake.help("write `resource` or `resource == Stopgate::Tool::\"name\"`"),
+                );
                 return None;
             }
         };
         let operations = match (named, tool) {
             (None, None) => CedarOperations::All,
-            (None, Some(tool)) => CedarOperations::Listed(vec![(format!("@tool:{tool}"), self.entity(&tool))]),
+            (None, Some(tool)) => {
+                CedarOperations::Listed(vec![(format!("@tool:{tool}"), self.entity(&tool))])
+            }
             (Some(named), None) => CedarOperations::Listed(named),
             (Some(named), Some(tool)) => {
                 let prefix = format!("{tool}/");
-                if let Some((other, place)) = named.iter().find(|(action, _)| !action.starts_with(&prefix)) {
+                if let Some((other, place)) = named
+                    .iter()
+                    .find(|(action, _)| !action.starts_with(&prefix))
+                {
                     let message = format!("`{other}` is not an operation of the resource `{tool}`");
                     let help = "leave the resource bare, or name actions of that tool only";
-                    mistakes.push(CedarMistake::new("cedar-shape", message, place.clone()).help(help));
+                    mistakes
+                        .push(CedarMistake::new("cedar-shape", message, place.clone()).help(help));
                     return None;
                 }
                 CedarOperations::Listed(named)
@@ -301,8 +442,11 @@ impl Piece<'_, '_> {
         };
         let grants = policy.effect() == Effect::Permit;
         if grants && operations == CedarOperations::All {
-            let mistake = CedarMistake::new("cedar-shape", "this permit names no action", self.head());
-            mistakes.push(mistake.help("a grant names its operations: `action == Stopgate::Action::\"tool/operation\"`"));
+            let mistake =
+                CedarMistake::new("cedar-shape", "this permit names no action", self.head());
+            mistakes.push(mistake.help(
+                "a grant names its operations: `action == Stopgate::Action::\"tool/operation\"`",
+            ));
             return None;
         }
         Some(operations)
@@ -323,11 +467,20 @@ struct Parsed<'m, P> {
 }
 
 impl<P: Fn(&str, String, &str) -> CedarMistake> Parsed<'_, P> {
-    fn value<T>(&mut self, name: &str, text: Option<&str>, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+    fn value<T>(
+        &mut self,
+        name: &str,
+        text: Option<&str>,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
         match parse(text?) {
             Ok(value) => Some(value),
             Err(help) => {
-                self.mistakes.push((self.problem)(name, format!("`@{name}` has no such value"), &help));
+                self.mistakes.push((self.problem)(
+                    name,
+                    format!("`@{name}` has no such value"),
+                    &help,
+                ));
                 None
             }
         }

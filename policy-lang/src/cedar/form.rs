@@ -73,23 +73,38 @@ pub(crate) fn match_form(
     });
     let mut conditions = Vec::new();
     if !rule.scope.except.is_empty() {
-        let set: Vec<Value> =
-            rule.scope.except.iter().map(|name| json!({"Value": {"__entity": entity("Profile", name.as_str())}})).collect();
+        let set: Vec<Value> = rule
+            .scope
+            .except
+            .iter()
+            .map(|name| json!({"Value": {"__entity": entity("Profile", name.as_str())}}))
+            .collect();
         let body = json!({"in": {"left": {"Var": "principal"}, "right": {"Set": set}}});
         // First, so that a person the rule does not reach cannot make its condition fail.
         conditions.push(json!({"kind": "unless", "body": body}));
     }
-    conditions.extend(condition.map(Condition::clauses).unwrap_or_default().iter().cloned());
+    conditions.extend(
+        condition
+            .map(Condition::clauses)
+            .unwrap_or_default()
+            .iter()
+            .cloned(),
+    );
     let policies = named.into_iter().enumerate().map(|(at, profile)| {
-        let principal = profile.map_or(json!({"op": "All"}), |profile| {
-            json!({"op": "in", "entity": entity("Profile", profile.as_str())})
-        });
+        let principal = profile.map_or(
+            json!({"op": "All"}),
+            |profile| json!({"op": "in", "entity": entity("Profile", profile.as_str())}),
+        );
         let tree = json!({
             "effect": "permit", "principal": principal, "action": action, "resource": {"op": "All"},
             "annotations": {"rule": rule.id.to_string()}, "conditions": conditions,
         });
-        CedarPolicy::from_json(Some(PolicyId::new(at.to_string())), tree)
-            .map_err(|source| FormError { rule: rule.id.clone(), source: Box::new(source) })
+        CedarPolicy::from_json(Some(PolicyId::new(at.to_string())), tree).map_err(|source| {
+            FormError {
+                rule: rule.id.clone(),
+                source: Box::new(source),
+            }
+        })
     });
     policies.collect()
 }

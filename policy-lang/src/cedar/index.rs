@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr;
 
 use cedar_policy::{
-    ActionConstraint, Authorizer, Effect, EntityUid, Policy, PolicyId, PolicySet, PrincipalConstraint,
-    ResourceConstraint,
+    ActionConstraint, Authorizer, Effect, EntityUid, Policy, PolicyId, PolicySet,
+    PrincipalConstraint, ResourceConstraint,
 };
 
 use super::form::ANYWHERE;
@@ -67,22 +67,34 @@ pub(crate) enum LoadError {
 
 impl Buckets {
     /// Adds `policy` under its principal; whether it is in match form.
-    fn add(&mut self, policy: &Policy, rule: RuleAt, profiles: &HashMap<EntityUid, ProfileAt>) -> bool {
+    fn add(
+        &mut self,
+        policy: &Policy,
+        rule: RuleAt,
+        profiles: &HashMap<EntityUid, ProfileAt>,
+    ) -> bool {
         let set = match policy.principal_constraint() {
             PrincipalConstraint::Any => &mut self.anybody,
             PrincipalConstraint::In(profile) => match profiles.get(&profile) {
                 Some(at) => self.by_profile.entry(*at).or_default(),
                 None => return false,
             },
-            PrincipalConstraint::Eq(_) | PrincipalConstraint::Is(_) | PrincipalConstraint::IsIn(..) => return false,
+            PrincipalConstraint::Eq(_)
+            | PrincipalConstraint::Is(_)
+            | PrincipalConstraint::IsIn(..) => return false,
         };
         // One rule has one policy a profile, so its place is a fresh id within the bucket.
-        set.add(policy.new_id(PolicyId::new(rule.to_string()))).is_ok()
+        set.add(policy.new_id(PolicyId::new(rule.to_string())))
+            .is_ok()
     }
 
     fn read<'a>(&'a self, profiles: &'a [ProfileAt]) -> impl Iterator<Item = &'a PolicySet> {
         let anybody = (!self.anybody.is_empty()).then_some(&self.anybody);
-        anybody.into_iter().chain(profiles.iter().filter_map(|profile| self.by_profile.get(profile)))
+        anybody.into_iter().chain(
+            profiles
+                .iter()
+                .filter_map(|profile| self.by_profile.get(profile)),
+        )
     }
 }
 
@@ -93,8 +105,11 @@ impl Index {
         places: &Places<'_>,
         schema: &PreparedSchema,
     ) -> Result<Self, LoadError> {
-        let mut index =
-            Self { by_action: HashMap::new(), anywhere: Buckets::default(), authorizer: Authorizer::new() };
+        let mut index = Self {
+            by_action: HashMap::new(),
+            anywhere: Buckets::default(),
+            authorizer: Authorizer::new(),
+        };
         let mut seen = BTreeSet::new();
         for (name, text) in slices {
             let set = PolicySet::from_str(text).map_err(|_| LoadError::Syntax(name.clone()))?;
@@ -104,20 +119,29 @@ impl Index {
             let action = (name != ANYWHERE).then(|| schema.action(name));
             let buckets = match &action {
                 Some(_) => {
-                    let at = places.operations.get(name).ok_or_else(|| LoadError::Unknown(name.clone()))?;
+                    let at = places
+                        .operations
+                        .get(name)
+                        .ok_or_else(|| LoadError::Unknown(name.clone()))?;
                     index.by_action.entry(*at).or_default()
                 }
                 None => &mut index.anywhere,
             };
             for policy in set.policies() {
-                let rule = policy.annotation("rule").and_then(|id| places.rules.get(id));
+                let rule = policy
+                    .annotation("rule")
+                    .and_then(|id| places.rules.get(id));
                 let rule = *rule.ok_or_else(|| LoadError::Unknown(name.clone()))?;
                 let scoped = match (policy.action_constraint(), &action) {
                     (ActionConstraint::Any, None) => true,
                     (ActionConstraint::Eq(named), Some(action)) => named == *action,
-                    (ActionConstraint::Any | ActionConstraint::Eq(_) | ActionConstraint::In(_), _) => false,
+                    (
+                        ActionConstraint::Any | ActionConstraint::Eq(_) | ActionConstraint::In(_),
+                        _,
+                    ) => false,
                 };
-                let permit = policy.effect() == Effect::Permit && policy.resource_constraint() == ResourceConstraint::Any;
+                let permit = policy.effect() == Effect::Permit
+                    && policy.resource_constraint() == ResourceConstraint::Any;
                 if !(permit && scoped && buckets.add(policy, rule, places.profiles)) {
                     return Err(LoadError::NotMatchForm(name.clone()));
                 }
@@ -131,9 +155,18 @@ impl Index {
     }
 
     /// The rules that match or fail for `request` on an operation by a user who holds `profiles`, the whole closure.
-    pub(crate) fn matches(&self, request: &Prepared<'_>, operation: OperationAt, profiles: &[ProfileAt]) -> Matches {
+    pub(crate) fn matches(
+        &self,
+        request: &Prepared<'_>,
+        operation: OperationAt,
+        profiles: &[ProfileAt],
+    ) -> Matches {
         let mut matches = Matches::default();
-        let own = self.by_action.get(&operation).into_iter().flat_map(|buckets| buckets.read(profiles));
+        let own = self
+            .by_action
+            .get(&operation)
+            .into_iter()
+            .flat_map(|buckets| buckets.read(profiles));
         for set in own.chain(self.anywhere.read(profiles)) {
             self.collect(set, request, &mut matches);
         }
@@ -144,29 +177,48 @@ impl Index {
     pub(crate) fn without_buckets(mut self) -> Self {
         let mut whole = PolicySet::new();
         let buckets = self.by_action.values().chain([&self.anywhere]);
-        let sets = buckets.flat_map(|buckets| buckets.by_profile.values().chain([&buckets.anybody]));
+        let sets =
+            buckets.flat_map(|buckets| buckets.by_profile.values().chain([&buckets.anybody]));
         for (at, policy) in sets.flat_map(PolicySet::policies).enumerate() {
             // The rule's place, a dot, and a number that makes the id unique in the whole set.
             let added = whole.add(policy.new_id(PolicyId::new(format!("{}.{at}", policy.id()))));
             debug_assert!(added.is_ok(), "ids are numbered");
         }
         self.by_action.clear();
-        self.anywhere = Buckets { anybody: whole, by_profile: HashMap::new() };
+        self.anywhere = Buckets {
+            anybody: whole,
+            by_profile: HashMap::new(),
+        };
         self
     }
 
     /// Whether one of `policies` is satisfied; `None` when one fails.
-    pub(crate) fn is_satisfied(&self, request: &Prepared<'_>, policies: Vec<Policy>) -> Option<bool> {
+    pub(crate) fn is_satisfied(
+        &self,
+        request: &Prepared<'_>,
+        policies: Vec<Policy>,
+    ) -> Option<bool> {
         let set = PolicySet::from_policies(policies).ok()?;
-        let response = self.authorizer.is_authorized(&request.request, &set, request.entities);
-        response.diagnostics().errors().next().is_none().then(|| response.diagnostics().reason().next().is_some())
+        let response = self
+            .authorizer
+            .is_authorized(&request.request, &set, request.entities);
+        response
+            .diagnostics()
+            .errors()
+            .next()
+            .is_none()
+            .then(|| response.diagnostics().reason().next().is_some())
     }
 
     fn collect(&self, set: &PolicySet, request: &Prepared<'_>, matches: &mut Matches) {
-        let response = self.authorizer.is_authorized(&request.request, set, request.entities);
+        let response = self
+            .authorizer
+            .is_authorized(&request.request, set, request.entities);
         let place = |id: &PolicyId| {
             let id: &str = id.as_ref();
-            id.split('.').next().and_then(|place| place.parse::<RuleAt>().ok())
+            id.split('.')
+                .next()
+                .and_then(|place| place.parse::<RuleAt>().ok())
         };
         for id in response.diagnostics().reason() {
             match place(id) {
@@ -177,7 +229,9 @@ impl Index {
         }
         for error in response.diagnostics().errors() {
             let cedar_policy::AuthorizationError::PolicyEvaluationError(error) = error;
-            matches.failed.insert(place(error.policy_id()).unwrap_or(RuleAt::MAX));
+            matches
+                .failed
+                .insert(place(error.policy_id()).unwrap_or(RuleAt::MAX));
         }
     }
 }

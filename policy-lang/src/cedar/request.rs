@@ -4,7 +4,8 @@
 use std::str::FromStr;
 
 use cedar_policy::{
-    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema,
+    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
+    Schema,
 };
 
 use crate::json::Json;
@@ -90,10 +91,31 @@ impl PreparedSchema {
     }
 
     /// Builds and validates the request. `None` when Cedar refuses it, which rejects the attempt.
-    pub(crate) fn prepare<'a>(&self, parts: RequestParts<'_>, holder: &'a Holder) -> Option<Prepared<'a>> {
-        let RequestParts { action, tool, input_type, input, now, reads_now, business, agent } = parts;
-        let now = reads_now.then(|| ("now".to_owned(), RestrictedExpression::new_datetime(datetime(now))));
-        let business = ("business".to_owned(), RestrictedExpression::new_bool(business));
+    pub(crate) fn prepare<'a>(
+        &self,
+        parts: RequestParts<'_>,
+        holder: &'a Holder,
+    ) -> Option<Prepared<'a>> {
+        let RequestParts {
+            action,
+            tool,
+            input_type,
+            input,
+            now,
+            reads_now,
+            business,
+            agent,
+        } = parts;
+        let now = reads_now.then(|| {
+            (
+                "now".to_owned(),
+                RestrictedExpression::new_datetime(datetime(now)),
+            )
+        });
+        let business = (
+            "business".to_owned(),
+            RestrictedExpression::new_bool(business),
+        );
         let time = RestrictedExpression::new_record(now.into_iter().chain([business]));
         let agent = RestrictedExpression::new_record([(
             "id".to_owned(),
@@ -105,8 +127,17 @@ impl PreparedSchema {
             ("agent".to_owned(), agent.ok()?),
         ]);
         let user = self.user.clone();
-        let request = Request::new(user, action.clone(), tool.clone(), context.ok()?, Some(&self.schema));
-        Some(Prepared { request: request.ok()?, entities: &holder.0 })
+        let request = Request::new(
+            user,
+            action.clone(),
+            tool.clone(),
+            context.ok()?,
+            Some(&self.schema),
+        );
+        Some(Prepared {
+            request: request.ok()?,
+            entities: &holder.0,
+        })
     }
 }
 
@@ -118,7 +149,10 @@ fn datetime(now: jiff::Timestamp) -> String {
 fn record(of: &InputType, given: &[(String, Json)]) -> Option<RestrictedExpression> {
     let mut pairs = Vec::with_capacity(given.len());
     for member in of.members().iter().filter(|member| member.opaque.is_none()) {
-        let value = given.iter().find(|(name, _)| *name == member.name).map(|(_, value)| value);
+        let value = given
+            .iter()
+            .find(|(name, _)| *name == member.name)
+            .map(|(_, value)| value);
         match value {
             None => {}
             // Accepted only where the definition allows it, and then the same as absent.
@@ -136,9 +170,13 @@ fn of_member(member: &Member, value: &Json) -> Option<RestrictedExpression> {
             let elements = elements.iter().map(scalar).collect::<Option<Vec<_>>>()?;
             Some(RestrictedExpression::new_set(elements))
         }
-        (Shape::String { .. } | Shape::Integer { .. } | Shape::Boolean, scalar_value) => scalar(scalar_value),
+        (Shape::String { .. } | Shape::Integer { .. } | Shape::Boolean, scalar_value) => {
+            scalar(scalar_value)
+        }
         // The input passed its type and opaque members are left out: no other pair is left.
-        (Shape::Object(_) | Shape::Array { .. } | Shape::Number { .. } | Shape::Anything, _) => None,
+        (Shape::Object(_) | Shape::Array { .. } | Shape::Number { .. } | Shape::Anything, _) => {
+            None
+        }
     }
 }
 

@@ -16,7 +16,9 @@ use super::{Condition, NAMESPACE, action_id};
 /// The schema that bundles carry: every operation of `policy`, no groups.
 pub(crate) fn runtime_schema(policy: &Policy) -> String {
     let reads_now = ReadsNow::of(policy);
-    let one = |(tool, name, operation)| action(tool, name, operation, false, reads_now.contains(tool, name));
+    let one = |(tool, name, operation)| {
+        action(tool, name, operation, false, reads_now.contains(tool, name))
+    };
     wrap(operations(policy).map(one).collect())
 }
 
@@ -29,7 +31,10 @@ pub(crate) struct ReadsNow<'p> {
 
 impl<'p> ReadsNow<'p> {
     pub(crate) fn of(policy: &'p Policy) -> Self {
-        let mut reads = Self { everywhere: false, at: BTreeSet::new() };
+        let mut reads = Self {
+            everywhere: false,
+            at: BTreeSet::new(),
+        };
         for rule in &policy.rules {
             if rule.condition.as_ref().is_some_and(Condition::reads_now) {
                 match &rule.scope.operations {
@@ -52,35 +57,61 @@ pub(super) fn author_schema(policy: &Policy) -> String {
     for group in groups(policy) {
         let _ = writeln!(body, "  action {group:?};");
     }
-    body.extend(operations(policy).map(|(tool, name, operation)| action(tool, name, operation, true, true)));
+    body.extend(
+        operations(policy).map(|(tool, name, operation)| action(tool, name, operation, true, true)),
+    );
     wrap(body)
 }
 
 /// The schema of one operation alone.
-pub(super) fn operation_schema(tool: &ToolName, name: &OperationName, operation: &Operation) -> String {
+pub(super) fn operation_schema(
+    tool: &ToolName,
+    name: &OperationName,
+    operation: &Operation,
+) -> String {
     wrap(action(tool, name, operation, false, true))
 }
 
 /// Names of every action group.
 pub(super) fn groups(policy: &Policy) -> Vec<String> {
     let tools = policy.tools.keys().map(|tool| format!("@tool:{tool}"));
-    crate::surface::Effect::ALL.iter().map(|effect| format!("@{effect}")).chain(tools).collect()
+    crate::surface::Effect::ALL
+        .iter()
+        .map(|effect| format!("@{effect}"))
+        .chain(tools)
+        .collect()
 }
 
 fn operations(policy: &Policy) -> impl Iterator<Item = (&ToolName, &OperationName, &Operation)> {
     policy.tools.iter().flat_map(|(tool, described)| {
-        described.operations.iter().map(move |(name, operation)| (tool, name, operation))
+        described
+            .operations
+            .iter()
+            .map(move |(name, operation)| (tool, name, operation))
     })
 }
 
 fn wrap(body: String) -> String {
-    format!("namespace {NAMESPACE} {{\n  entity Profile;\n  entity User in [Profile];\n  entity Tool;\n{body}}}\n")
+    format!(
+        "namespace {NAMESPACE} {{\n  entity Profile;\n  entity User in [Profile];\n  entity Tool;\n{body}}}\n"
+    )
 }
 
-fn action(tool: &ToolName, name: &OperationName, operation: &Operation, grouped: bool, with_now: bool) -> String {
+fn action(
+    tool: &ToolName,
+    name: &OperationName,
+    operation: &Operation,
+    grouped: bool,
+    with_now: bool,
+) -> String {
     let id = action_id(tool, name);
-    let groups = if grouped { format!(" in [\"@{}\", \"@tool:{tool}\"]", operation.effect) } else { String::new() };
-    let mut text = format!("  action {id:?}{groups} appliesTo {{\n    principal: User, resource: Tool,\n");
+    let groups = if grouped {
+        format!(" in [\"@{}\", \"@tool:{tool}\"]", operation.effect)
+    } else {
+        String::new()
+    };
+    let mut text =
+        format!("  action {id:?}{groups} appliesTo {{\n    principal: User, resource: Tool,\n");
     let _ = writeln!(
         text,
         "    context: {{ input: {}, time: {{ {}business: Bool }}, agent: {{ id: String }} }},\n  }};",
@@ -92,9 +123,19 @@ fn action(tool: &ToolName, name: &OperationName, operation: &Operation, grouped:
 
 fn record(input: &InputType) -> String {
     let mut text = String::from("{");
-    for member in input.members().iter().filter(|member| member.opaque.is_none()) {
-        let Some(kind) = kind(&member.shape) else { continue };
-        let optional = if member.required && !member.nullable { "" } else { "?" };
+    for member in input
+        .members()
+        .iter()
+        .filter(|member| member.opaque.is_none())
+    {
+        let Some(kind) = kind(&member.shape) else {
+            continue;
+        };
+        let optional = if member.required && !member.nullable {
+            ""
+        } else {
+            "?"
+        };
         let separator = if text.len() > 1 { "," } else { "" };
         // Names are printable ASCII without quotes or backslashes, or the member is opaque.
         let _ = write!(text, "{separator} \"{}\"{optional}: {kind}", member.name);

@@ -1,7 +1,9 @@
 use super::*;
 
 fn code(text: &str) -> Option<&'static str> {
-    Condition::parse(text).err().and_then(|mistakes| mistakes.first().map(|mistake| mistake.code))
+    Condition::parse(text)
+        .err()
+        .and_then(|mistakes| mistakes.first().map(|mistake| mistake.code))
 }
 
 #[test]
@@ -20,7 +22,10 @@ fn conditions_are_one_expression_over_named_parts_of_the_request() {
     for (text, expected) in [
         ("", "cedar-syntax"),
         ("true } unless { false", "cedar-syntax"),
-        ("true }; permit (principal, action, resource) when { true", "cedar-syntax"),
+        (
+            "true }; permit (principal, action, resource) when { true",
+            "cedar-syntax",
+        ),
         ("true; ", "cedar-syntax"),
         ("context == context", "bare-context"),
         ("context has input", "bare-context"),
@@ -38,7 +43,9 @@ fn conditions_are_one_expression_over_named_parts_of_the_request() {
 #[test]
 fn t4_nesting_bombs_are_refused_on_a_small_stack() {
     let small = std::thread::Builder::new().stack_size(2 << 20).spawn(|| {
-        let nested = |open: &str, close: &str, depth: usize| format!("{}true{}", open.repeat(depth), close.repeat(depth));
+        let nested = |open: &str, close: &str, depth: usize| {
+            format!("{}true{}", open.repeat(depth), close.repeat(depth))
+        };
         for depth in [33, 150, 700, 5000] {
             assert_eq!(code(&nested("(", ")", depth)), Some("cedar-too-large"));
             assert_eq!(code(&nested("[", "]", depth)), Some("cedar-too-large"));
@@ -70,25 +77,48 @@ fn what_a_condition_reads_is_known_by_path() {
         "context.input.a == 1 && (context.input has b && context.input.b.c) || !context.time.business && [context.agent.id].contains(\"x\")",
     );
     let reads = condition.expect("a condition").reads();
-    for path in [&["input", "a"][..], &["input", "b"], &["input", "b", "c"], &["time", "business"], &["agent", "id"]] {
-        assert!(reads.iter().any(|read| read == path), "{path:?} in {reads:?}");
+    for path in [
+        &["input", "a"][..],
+        &["input", "b"],
+        &["input", "b", "c"],
+        &["time", "business"],
+        &["agent", "id"],
+    ] {
+        assert!(
+            reads.iter().any(|read| read == path),
+            "{path:?} in {reads:?}"
+        );
     }
 }
 
 #[test]
 fn conjuncts_are_the_operands_of_the_top_level_and() {
-    let condition = Condition::parse("context.input.a == 1 && (context.time.business || context.input.b) && context.input.c > 2");
-    let texts: Vec<_> = condition.expect("a condition").conjuncts().into_iter().map(|conjunct| conjunct.text).collect();
+    let condition = Condition::parse(
+        "context.input.a == 1 && (context.time.business || context.input.b) && context.input.c > 2",
+    );
+    let texts: Vec<_> = condition
+        .expect("a condition")
+        .conjuncts()
+        .into_iter()
+        .map(|conjunct| conjunct.text)
+        .collect();
     assert_eq!(texts.len(), 3, "{texts:?}");
     assert!(texts[1].contains("||"), "{texts:?}");
 }
 
 #[test]
 fn cedar_files_hold_three_shapes_and_no_other() {
-    let file = |rule: &str| file::parse(&format!("@id(\"x\") @owner(\"o\") @review_by(\"2027-03-31\") {rule}"));
+    let file = |rule: &str| {
+        file::parse(&format!(
+            "@id(\"x\") @owner(\"o\") @review_by(\"2027-03-31\") {rule}"
+        ))
+    };
     let codes = |rule: &str| match file(rule) {
         Ok(_) => Vec::new(),
-        Err(mistakes) => mistakes.into_iter().map(|mistake| mistake.code).collect::<Vec<_>>(),
+        Err(mistakes) => mistakes
+            .into_iter()
+            .map(|mistake| mistake.code)
+            .collect::<Vec<_>>(),
     };
     for fine in [
         "forbid (principal, action, resource);",
@@ -99,23 +129,74 @@ fn cedar_files_hold_three_shapes_and_no_other() {
         assert_eq!(codes(fine), Vec::<&str>::new(), "{fine}");
     }
     for (rule, expected) in [
-        ("permit (principal, action == Stopgate::Action::\"erp/x\", resource);", "cedar-shape"),
-        ("@risk(\"low\") permit (principal, action == Stopgate::Action::\"erp/x\", resource);", "cedar-shape"),
-        ("@risk(\"low\") @approval(\"automatic\") permit (principal, action, resource);", "cedar-shape"),
-        ("@risk(\"low\") forbid (principal, action, resource);", "cedar-shape"),
-        ("@approval(\"automatic\") forbid (principal, action, resource);", "cedar-shape"),
-        ("@approval(\"\") forbid (principal, action, resource);", "cedar-annotation"),
-        ("@approval forbid (principal, action, resource);", "cedar-annotation"),
-        ("@approval(\"boss\") forbid (principal, action, resource);", "cedar-annotation"),
-        ("@aproval(\"committee\") forbid (principal, action, resource);", "cedar-annotation"),
-        ("forbid (principal == ?principal, action, resource);", "cedar-template"),
-        ("forbid (principal == Stopgate::User::\"me\", action, resource);", "profile-test"),
-        ("forbid (principal in Stopgate::Tool::\"erp\", action, resource);", "profile-test"),
-        ("forbid (principal, action, resource in Stopgate::Tool::\"erp\");", "cedar-shape"),
-        ("forbid (principal, action == Stopgate::Action::\"hr/x\", resource == Stopgate::Tool::\"erp\");", "cedar-shape"),
-        ("forbid (principal, action, resource) when { context == context };", "bare-context"),
-        ("forbid (principal, action, resource) when { context.input.n > };", "cedar-syntax"),
-        ("@approval(\"supervisor\") @approval(\"supervisor\") forbid (principal, action, resource);", "cedar-syntax"),
+        (
+            "permit (principal, action == Stopgate::Action::\"erp/x\", resource);",
+            "cedar-shape",
+        ),
+        (
+            "@risk(\"low\") permit (principal, action == Stopgate::Action::\"erp/x\", resource);",
+            "cedar-shape",
+        ),
+        (
+            "@risk(\"low\") @approval(\"automatic\") permit (principal, action, resource);",
+            "cedar-shape",
+        ),
+        (
+            "@risk(\"low\") forbid (principal, action, resource);",
+            "cedar-shape",
+        ),
+        (
+            "@approval(\"automatic\") forbid (principal, action, resource);",
+            "cedar-shape",
+        ),
+        (
+            "@approval(\"\") forbid (principal, action, resource);",
+            "cedar-annotation",
+        ),
+        (
+            "@approval forbid (principal, action, resource);",
+            "cedar-annotation",
+        ),
+        (
+            "@approval(\"boss\") forbid (principal, action, resource);",
+            "cedar-annotation",
+        ),
+        (
+            "@aproval(\"committee\") forbid (principal, action, resource);",
+            "cedar-annotation",
+        ),
+        (
+            "forbid (principal == ?principal, action, resource);",
+            "cedar-template",
+        ),
+        (
+            "forbid (principal == Stopgate::User::\"me\", action, resource);",
+            "profile-test",
+        ),
+        (
+            "forbid (principal in Stopgate::Tool::\"erp\", action, resource);",
+            "profile-test",
+        ),
+        (
+            "forbid (principal, action, resource in Stopgate::Tool::\"erp\");",
+            "cedar-shape",
+        ),
+        (
+            "forbid (principal, action == Stopgate::Action::\"hr/x\", resource == Stopgate::Tool::\"erp\");",
+            "cedar-shape",
+        ),
+        (
+            "forbid (principal, action, resource) when { context == context };",
+            "bare-context",
+        ),
+        (
+            "forbid (principal, action, resource) when { context.input.n > };",
+            "cedar-syntax",
+        ),
+        (
+            "@approval(\"supervisor\") @approval(\"supervisor\") forbid (principal, action, resource);",
+            "cedar-syntax",
+        ),
     ] {
         assert_eq!(codes(rule).first(), Some(&expected), "{rule}");
     }
@@ -125,7 +206,10 @@ fn cedar_files_hold_three_shapes_and_no_other() {
 fn every_mistake_of_a_file_is_reported_in_its_place() {
     let text = "@id(\"a\") @owner(\"o\") @review_by(\"never\")\nforbid (principal, action, resource);\n\n// fine\n@id(\"b\") @owner(\"o\") @review_by(\"2027-03-31\")\nforbid (principal, action, resource);\n\n@id(\"c\") @ownr(\"o\")\nforbid (principal, action, resource);\n";
     let mistakes = file::parse(text).expect_err("three mistakes at least");
-    let places: Vec<_> = mistakes.iter().map(|mistake| &text[mistake.range.clone()]).collect();
+    let places: Vec<_> = mistakes
+        .iter()
+        .map(|mistake| &text[mistake.range.clone()])
+        .collect();
     assert!(places.contains(&"@review_by"), "{places:?}");
     assert!(places.contains(&"@ownr"), "{places:?}");
     assert!(mistakes.len() >= 4, "{mistakes:?}");

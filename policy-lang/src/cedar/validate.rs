@@ -26,7 +26,12 @@ pub fn validate(policy: &Policy) -> Vec<(RuleId, CedarMistake)> {
     let mut mistakes: Vec<(RuleId, CedarMistake)> = Vec::new();
     for (tool, described) in &policy.tools {
         for (name, operation) in &described.operations {
-            let cell = Cell { policy, tool, name, operation };
+            let cell = Cell {
+                policy,
+                tool,
+                name,
+                operation,
+            };
             cell.conditions(&mut mistakes);
             cell.caps(&mut mistakes);
         }
@@ -34,7 +39,14 @@ pub fn validate(policy: &Policy) -> Vec<(RuleId, CedarMistake)> {
     whole_rules(policy, &mut mistakes);
     // A rule on several operations makes the same mistake at each.
     let mut seen = BTreeSet::new();
-    mistakes.retain(|(rule, mistake)| seen.insert((rule.clone(), mistake.code, mistake.range.start, mistake.range.end)));
+    mistakes.retain(|(rule, mistake)| {
+        seen.insert((
+            rule.clone(),
+            mistake.code,
+            mistake.range.start,
+            mistake.range.end,
+        ))
+    });
     mistakes
 }
 
@@ -49,26 +61,40 @@ struct Cell<'p> {
 impl<'p> Cell<'p> {
     fn rules(&self) -> impl Iterator<Item = &'p Rule> {
         let (tool, name) = (self.tool, self.name);
-        self.policy.rules.iter().filter(move |rule| rule.scope.operations.contains(tool, name))
+        self.policy
+            .rules
+            .iter()
+            .filter(move |rule| rule.scope.operations.contains(tool, name))
     }
 
     fn conditions(&self, mistakes: &mut Vec<(RuleId, CedarMistake)>) {
         let mut set = PolicySet::new();
         let mut wrapped = BTreeMap::new();
         for rule in self.rules() {
-            let Some(condition) = &rule.condition else { continue };
+            let Some(condition) = &rule.condition else {
+                continue;
+            };
             let opaque = self.opaque_reads(condition);
             let readable = opaque.is_empty();
             mistakes.extend(opaque.into_iter().map(|mistake| (rule.id.clone(), mistake)));
-            let Some((text, offset)) = condition.wrapped(&action_id(self.tool, self.name)) else { continue };
+            let Some((text, offset)) = condition.wrapped(&action_id(self.tool, self.name)) else {
+                continue;
+            };
             let id = PolicyId::new(rule.id.to_string());
             // What the validator would say of an opaque argument is that it is not there: said better already.
-            if readable && CedarPolicy::parse(Some(id.clone()), &text).is_ok_and(|policy| set.add(policy).is_ok()) {
+            if readable
+                && CedarPolicy::parse(Some(id.clone()), &text)
+                    .is_ok_and(|policy| set.add(policy).is_ok())
+            {
                 wrapped.insert(id, (rule, offset, condition.author_text().len()));
             }
         }
         let schema = operation_schema(self.tool, self.name, self.operation);
-        let place = |id: &PolicyId| wrapped.get(id).map(|(rule, offset, length)| (*rule, *offset, *length));
+        let place = |id: &PolicyId| {
+            wrapped
+                .get(id)
+                .map(|(rule, offset, length)| (*rule, *offset, *length))
+        };
         run(&schema, set, place, mistakes);
     }
 
@@ -76,12 +102,21 @@ impl<'p> Cell<'p> {
     fn opaque_reads(&self, condition: &Condition) -> Vec<CedarMistake> {
         let mut mistakes = Vec::new();
         for read in &condition.reads() {
-            let [input, path @ ..] = read.as_slice() else { continue };
-            let opaque = (input == "input").then(|| opaque_at(&self.operation.input, path)).flatten();
+            let [input, path @ ..] = read.as_slice() else {
+                continue;
+            };
+            let opaque = (input == "input")
+                .then(|| opaque_at(&self.operation.input, path))
+                .flatten();
             if let Some((name, why)) = opaque {
-                let message = format!("rules cannot read the argument `{name}` of {}/{}", self.tool, self.name);
+                let message = format!(
+                    "rules cannot read the argument `{name}` of {}/{}",
+                    self.tool, self.name
+                );
                 let help = format!("{}; leave it out of the condition", why.because());
-                mistakes.push(CedarMistake::new("opaque-argument", message, condition.find(name)).help(help));
+                mistakes.push(
+                    CedarMistake::new("opaque-argument", message, condition.find(name)).help(help),
+                );
             }
         }
         mistakes
@@ -89,9 +124,15 @@ impl<'p> Cell<'p> {
 
     fn caps(&self, mistakes: &mut Vec<(RuleId, CedarMistake)>) {
         let too_many = |rule: &Rule, code, message: String, help: &str| {
-            (rule.id.clone(), CedarMistake::new(code, message, 0..0).help(help))
+            (
+                rule.id.clone(),
+                CedarMistake::new(code, message, 0..0).help(help),
+            )
         };
-        let unscoped: Vec<&Rule> = self.rules().filter(|rule| rule.scope.profiles.is_none()).collect();
+        let unscoped: Vec<&Rule> = self
+            .rules()
+            .filter(|rule| rule.scope.profiles.is_none())
+            .collect();
         if let Some(rule) = unscoped.get(MAX_UNSCOPED) {
             let message = format!(
                 "{} rules without a profile reach {}/{}, more than the {MAX_UNSCOPED} that are accepted",
@@ -99,13 +140,23 @@ impl<'p> Cell<'p> {
                 self.tool,
                 self.name
             );
-            mistakes.push(too_many(rule, "too-many-guardrails", message, "join their conditions, or name the profiles"));
+            mistakes.push(too_many(
+                rule,
+                "too-many-guardrails",
+                message,
+                "join their conditions, or name the profiles",
+            ));
         }
         for profile in self.policy.profiles.keys() {
             let closure = self.policy.closure([profile]);
             let met: Vec<&Rule> = self
                 .rules()
-                .filter(|rule| rule.scope.profiles.as_ref().is_none_or(|all| all.iter().any(|one| closure.contains(one))))
+                .filter(|rule| {
+                    rule.scope
+                        .profiles
+                        .as_ref()
+                        .is_none_or(|all| all.iter().any(|one| closure.contains(one)))
+                })
                 .collect();
             if let Some(rule) = met.get(MAX_RULES) {
                 let message = format!(
@@ -114,7 +165,12 @@ impl<'p> Cell<'p> {
                     self.tool,
                     self.name
                 );
-                mistakes.push(too_many(rule, "too-many-rules", message, "join rules that ask for the same"));
+                mistakes.push(too_many(
+                    rule,
+                    "too-many-rules",
+                    message,
+                    "join rules that ask for the same",
+                ));
                 return;
             }
         }
@@ -122,13 +178,20 @@ impl<'p> Cell<'p> {
 }
 
 /// The first opaque member on `path`, and why it is opaque.
-fn opaque_at<'p>(input: &InputType, path: &'p [String]) -> Option<(&'p str, crate::tool_schema::Opaque)> {
+fn opaque_at<'p>(
+    input: &InputType,
+    path: &'p [String],
+) -> Option<(&'p str, crate::tool_schema::Opaque)> {
     let (first, rest) = path.split_first()?;
     let member = input.member(first)?;
     if let Some(why) = member.opaque {
         return Some((first, why));
     }
-    if let Shape::Object(members) = &member.shape { opaque_at(members, rest) } else { None }
+    if let Shape::Object(members) = &member.shape {
+        opaque_at(members, rest)
+    } else {
+        None
+    }
 }
 
 /// Checks that look at a rule as a whole. Rules of `.cedar` files are typed here as they were written, groups and all.
@@ -136,25 +199,36 @@ fn whole_rules(policy: &Policy, mistakes: &mut Vec<(RuleId, CedarMistake)>) {
     let mut set = PolicySet::new();
     let mut by_id = BTreeMap::new();
     for rule in &policy.rules {
-        let Some(condition) = &rule.condition else { continue };
+        let Some(condition) = &rule.condition else {
+            continue;
+        };
         let restricts = !matches!(rule.kind, RuleKind::Grant(_));
         if restricts && condition.asks_for_presence() {
             let message = "this rule does not apply when the argument is left out";
             let mistake = CedarMistake::new("absence-switches-off", message, condition.find("has"));
-            mistakes.push((rule.id.clone(), mistake.help("ask in `unless` what must hold, so that absence is stricter")));
+            mistakes.push((
+                rule.id.clone(),
+                mistake.help("ask in `unless` what must hold, so that absence is stricter"),
+            ));
         }
         if condition.wrapped("").is_some() {
             continue;
         }
         let id = PolicyId::new(rule.id.to_string());
-        if CedarPolicy::parse(Some(id.clone()), condition.author_text()).is_ok_and(|policy| set.add(policy).is_ok()) {
+        if CedarPolicy::parse(Some(id.clone()), condition.author_text())
+            .is_ok_and(|policy| set.add(policy).is_ok())
+        {
             by_id.insert(id, (rule, 0, condition.author_text().len()));
         }
     }
     if by_id.is_empty() {
         return;
     }
-    let place = |id: &PolicyId| by_id.get(id).map(|(rule, offset, length)| (*rule, *offset, *length));
+    let place = |id: &PolicyId| {
+        by_id
+            .get(id)
+            .map(|(rule, offset, length)| (*rule, *offset, *length))
+    };
     run(&author_schema(policy), set, place, mistakes);
 }
 
@@ -169,14 +243,24 @@ fn run<'p>(
         // Our own text: a schema that Cedar refuses must not validate anything.
         let message = "the types of this operation cannot be written for Cedar";
         let rules = set.policies().filter_map(|policy| place(policy.id()));
-        mistakes.extend(rules.map(|(rule, _, length)| (rule.id.clone(), CedarMistake::new("cedar-schema", message, 0..length))));
+        mistakes.extend(rules.map(|(rule, _, length)| {
+            (
+                rule.id.clone(),
+                CedarMistake::new("cedar-schema", message, 0..length),
+            )
+        }));
         return;
     };
     let result = Validator::new(schema).validate(&set, ValidationMode::Strict);
     let mut say = |id: &PolicyId, problem: &dyn Diagnostic, code| {
-        let Some((rule, offset, length)) = place(id) else { return };
+        let Some((rule, offset, length)) = place(id) else {
+            return;
+        };
         let text = problem.to_string();
-        let message = text.strip_prefix(&format!("for policy `{id}`, ")).unwrap_or(&text).to_owned();
+        let message = text
+            .strip_prefix(&format!("for policy `{id}`, "))
+            .unwrap_or(&text)
+            .to_owned();
         let mut mistake = CedarMistake::new(code, message, range_of(problem, offset, length));
         mistake.help = problem.help().map(|help| help.to_string());
         mistakes.push((rule.id.clone(), mistake));

@@ -31,7 +31,12 @@ pub(super) struct Draft {
 }
 
 /// Every rule that could be read and names only what exists.
-pub(super) fn drafts(repository: &Repository, names: &Names, map: &SourceMap, dx: &mut Diagnostics) -> Vec<Draft> {
+pub(super) fn drafts(
+    repository: &Repository,
+    names: &Names,
+    map: &SourceMap,
+    dx: &mut Diagnostics,
+) -> Vec<Draft> {
     let cx = Context { names, map };
     let mut drafts = Vec::new();
     for (tool, (_, doc)) in &repository.rules {
@@ -42,7 +47,12 @@ pub(super) fn drafts(repository: &Repository, names: &Names, map: &SourceMap, dx
         drafts.extend(doc.rules.iter().filter_map(|rule| cx.yaml(tool, rule, dx)));
     }
     for (home, (file, rules)) in &repository.cedar_rules {
-        drafts.extend(rules.iter().flatten().filter_map(|rule| cx.cedar(home, *file, rule, dx)));
+        drafts.extend(
+            rules
+                .iter()
+                .flatten()
+                .filter_map(|rule| cx.cedar(home, *file, rule, dx)),
+        );
     }
     duplicates(repository, dx);
     drafts
@@ -62,7 +72,10 @@ fn duplicates(repository: &Repository, dx: &mut Diagnostics) {
     }
     for (home, (file, rules)) in &repository.cedar_rules {
         for rule in rules.iter().flatten() {
-            seen(format!("{home}/{}", rule.id), Span::new(*file, rule.range.clone()));
+            seen(
+                format!("{home}/{}", rule.id),
+                Span::new(*file, rule.range.clone()),
+            );
         }
     }
 }
@@ -74,7 +87,9 @@ struct Context<'a> {
 
 impl Context<'_> {
     fn yaml(&self, tool: &ToolName, doc: &RuleDoc, dx: &mut Diagnostics) -> Option<Draft> {
-        let known = |name: &&Spanned<OperationName>, dx: &mut Diagnostics| self.names.operation(tool, name, dx);
+        let known = |name: &&Spanned<OperationName>, dx: &mut Diagnostics| {
+            self.names.operation(tool, name, dx)
+        };
         let operations: Vec<_> = doc
             .operations
             .iter()
@@ -82,7 +97,11 @@ impl Context<'_> {
             .map(|name| ((tool.clone(), name.value.clone()), name.span))
             .collect();
         let mut profiles = |stated: &[Spanned<ProfileName>]| -> Vec<Spanned<ProfileName>> {
-            stated.iter().filter(|profile| self.names.profile(profile, dx)).cloned().collect()
+            stated
+                .iter()
+                .filter(|profile| self.names.profile(profile, dx))
+                .cloned()
+                .collect()
         };
         let reached = profiles(&doc.profiles);
         let except = profiles(&doc.except);
@@ -92,34 +111,67 @@ impl Context<'_> {
             && !(operations.is_empty() || reached.is_empty());
         let id_span = doc.id.span;
         let (kind, risk, approval, dry_run) = match &doc.kind {
-            KindDoc::Grant { risk, approval, asks } => {
+            KindDoc::Grant {
+                risk,
+                approval,
+                asks,
+            } => {
                 let kind = RuleKind::Grant(surface(risk.value, approval.value, asks));
                 (kind, risk.span, approval.span, asks.dry_run())
             }
-            KindDoc::Raise { approval, asks } => {
-                (RuleKind::Raise(surface(Risk::Low, *approval, asks)), id_span, id_span, asks.dry_run())
-            }
+            KindDoc::Raise { approval, asks } => (
+                RuleKind::Raise(surface(Risk::Low, *approval, asks)),
+                id_span,
+                id_span,
+                asks.dry_run(),
+            ),
             KindDoc::Never(reason) => (RuleKind::Never(reason.clone()), id_span, id_span, None),
         };
         let rule = Rule {
-            id: RuleId { home: tool.clone(), name: doc.id.value.clone() },
+            id: RuleId {
+                home: tool.clone(),
+                name: doc.id.value.clone(),
+            },
             kind,
             scope: Scope {
-                operations: Operations::Listed(operations.iter().map(|(name, _)| name.clone()).collect()),
+                operations: Operations::Listed(
+                    operations.iter().map(|(name, _)| name.clone()).collect(),
+                ),
                 profiles: Some(reached.into_iter().map(|profile| profile.value).collect()),
                 except: except.iter().map(|profile| profile.value.clone()).collect(),
             },
-            condition: doc.condition.as_ref().map(|condition| condition.condition.clone()),
+            condition: doc
+                .condition
+                .as_ref()
+                .map(|condition| condition.condition.clone()),
             description: doc.description.clone(),
             owner: doc.owner.clone(),
             review_by: doc.review_by,
             location: self.map.location(id_span),
         };
-        let place = doc.condition.as_ref().map(|condition| condition.place.clone());
-        complete.then_some(Draft { rule, id_span, risk, approval, dry_run, except, operations, place })
+        let place = doc
+            .condition
+            .as_ref()
+            .map(|condition| condition.place.clone());
+        complete.then_some(Draft {
+            rule,
+            id_span,
+            risk,
+            approval,
+            dry_run,
+            except,
+            operations,
+            place,
+        })
     }
 
-    fn cedar(&self, home: &ToolName, file: FileId, doc: &CedarRule, dx: &mut Diagnostics) -> Option<Draft> {
+    fn cedar(
+        &self,
+        home: &ToolName,
+        file: FileId,
+        doc: &CedarRule,
+        dx: &mut Diagnostics,
+    ) -> Option<Draft> {
         let span = |range: &Range<usize>| Span::new(file, range.clone());
         let whole = self.first_line(span(&doc.range));
         let profiles = match &doc.profile {
@@ -132,8 +184,10 @@ impl Context<'_> {
         let operations = match &doc.operations {
             CedarOperations::All => None,
             CedarOperations::Listed(stated) => {
-                let found: Vec<Option<Vec<_>>> =
-                    stated.iter().map(|(name, range)| self.listed(name, span(range), dx)).collect();
+                let found: Vec<Option<Vec<_>>> = stated
+                    .iter()
+                    .map(|(name, range)| self.listed(name, span(range), dx))
+                    .collect();
                 Some(found.into_iter().collect::<Option<Vec<_>>>()?.concat())
             }
         };
@@ -141,14 +195,22 @@ impl Context<'_> {
             RuleKind::Grant(surface) | RuleKind::Raise(surface) => surface.dry_run,
             RuleKind::Never(_) => false,
         };
-        let everything = self.names.operations().map(|(tool, name, _)| ((tool.clone(), name.clone()), whole));
+        let everything = self
+            .names
+            .operations()
+            .map(|(tool, name, _)| ((tool.clone(), name.clone()), whole));
         let rule = Rule {
-            id: RuleId { home: home.clone(), name: doc.id.clone() },
+            id: RuleId {
+                home: home.clone(),
+                name: doc.id.clone(),
+            },
             kind: doc.kind.clone(),
             scope: Scope {
                 operations: match &operations {
                     None => Operations::All,
-                    Some(listed) => Operations::Listed(listed.iter().map(|(name, _)| name.clone()).collect()),
+                    Some(listed) => {
+                        Operations::Listed(listed.iter().map(|(name, _)| name.clone()).collect())
+                    }
                 },
                 profiles,
                 except: BTreeSet::new(),
@@ -167,25 +229,41 @@ impl Context<'_> {
             dry_run: asks_dry_run.then_some(whole),
             except: Vec::new(),
             operations: operations.unwrap_or_else(|| everything.collect()),
-            place: Some(Place::File { file, offset: doc.range.start }),
+            place: Some(Place::File {
+                file,
+                offset: doc.range.start,
+            }),
         })
     }
 
     /// `span` cut to its first line: a rule is named by where it begins.
     fn first_line(&self, span: Span) -> Span {
-        let Some(file) = self.map.file(span.file) else { return span };
+        let Some(file) = self.map.file(span.file) else {
+            return span;
+        };
         let (start, line) = file.line_at(span.range().start);
-        let end = start.saturating_add(line.trim_end().len()).min(span.range().end);
+        let end = start
+            .saturating_add(line.trim_end().len())
+            .min(span.range().end);
         Span::new(span.file, span.range().start..end)
     }
 
     fn profile(&self, name: &str, span: Span, dx: &mut Diagnostics) -> Option<ProfileName> {
-        let name = ProfileName::new(name).map_err(|why| dx.push(shape::invalid_name(span, &why))).ok()?;
-        self.names.profile(&Spanned::new(name.clone(), span), dx).then_some(name)
+        let name = ProfileName::new(name)
+            .map_err(|why| dx.push(shape::invalid_name(span, &why)))
+            .ok()?;
+        self.names
+            .profile(&Spanned::new(name.clone(), span), dx)
+            .then_some(name)
     }
 
     /// `tool/operation`, or an action group expanded.
-    fn listed(&self, name: &str, span: Span, dx: &mut Diagnostics) -> Option<Vec<((ToolName, OperationName), Span)>> {
+    fn listed(
+        &self,
+        name: &str,
+        span: Span,
+        dx: &mut Diagnostics,
+    ) -> Option<Vec<((ToolName, OperationName), Span)>> {
         let group = |keep: &dyn Fn(&ToolName, Effect) -> bool, dx: &mut Diagnostics| {
             let found: Vec<_> = self
                 .names
@@ -203,16 +281,25 @@ impl Context<'_> {
             Some("write") => group(&|_, effect| effect == Effect::Write, dx),
             Some("irreversible") => group(&|_, effect| effect == Effect::Irreversible, dx),
             Some(other) => {
-                let Some(tool) = other.strip_prefix("tool:").and_then(|tool| ToolName::new(tool).ok()) else {
+                let Some(tool) = other
+                    .strip_prefix("tool:")
+                    .and_then(|tool| ToolName::new(tool).ok())
+                else {
                     dx.push(rules::unknown_group(span, name));
                     return None;
                 };
                 let known = self.names.tool(&Spanned::new(tool.clone(), span), dx);
-                if known { group(&|home, _| *home == tool, dx) } else { None }
+                if known {
+                    group(&|home, _| *home == tool, dx)
+                } else {
+                    None
+                }
             }
             None => {
                 let parts = name.split_once('/');
-                let parsed = parts.and_then(|(tool, name)| Some((ToolName::new(tool).ok()?, OperationName::new(name).ok()?)));
+                let parsed = parts.and_then(|(tool, name)| {
+                    Some((ToolName::new(tool).ok()?, OperationName::new(name).ok()?))
+                });
                 let Some((tool, operation)) = parsed else {
                     dx.push(rules::unknown_action(span, name));
                     return None;

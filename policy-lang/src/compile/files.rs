@@ -27,8 +27,13 @@ const DIRECTORIES: [&str; 3] = ["catalog", "rules", "tests"];
 const ROOT: [&str; 3] = ["stopgate.yaml", "profiles.yaml", "approvals.yaml"];
 
 /// The endings of documents in each directory.
-const ENDINGS: [(&str, &str); 5] =
-    [("catalog", ".yaml"), ("catalog", ".lock.json"), ("rules", ".yaml"), ("rules", ".cedar"), ("tests", ".yaml")];
+const ENDINGS: [(&str, &str); 5] = [
+    ("catalog", ".yaml"),
+    ("catalog", ".lock.json"),
+    ("rules", ".yaml"),
+    ("rules", ".cedar"),
+    ("tests", ".yaml"),
+];
 
 impl FileKind {
     pub(super) fn of(path: &str) -> Self {
@@ -46,11 +51,17 @@ impl FileKind {
     }
 
     fn in_directory(directory: &str, file: &str) -> Self {
-        let ending = ENDINGS.iter().find(|(home, ending)| *home == directory && file.ends_with(ending));
-        let Some((_, ending)) = ending else { return Self::elsewhere(file, &[directory, file]) };
+        let ending = ENDINGS
+            .iter()
+            .find(|(home, ending)| *home == directory && file.ends_with(ending));
+        let Some((_, ending)) = ending else {
+            return Self::elsewhere(file, &[directory, file]);
+        };
         let stem = file.strip_suffix(ending).unwrap_or_default();
         let Ok(stem) = ToolName::new(stem) else {
-            return Self::Misplaced(format!("name it after its tool: {directory}/TOOL{ending}, in small letters"));
+            return Self::Misplaced(format!(
+                "name it after its tool: {directory}/TOOL{ending}, in small letters"
+            ));
         };
         match (directory, *ending) {
             ("catalog", ".yaml") => Self::Catalog(stem),
@@ -63,7 +74,9 @@ impl FileKind {
 
     fn elsewhere(path: &str, parts: &[&str]) -> Self {
         let lower = path.to_ascii_lowercase();
-        let looks = [".yaml", ".yml", ".cedar"].iter().any(|ending| lower.ends_with(ending))
+        let looks = [".yaml", ".yml", ".cedar"]
+            .iter()
+            .any(|ending| lower.ends_with(ending))
             || (parts.first() == Some(&"catalog") && lower.ends_with(".json"));
         if !looks {
             return Self::Other;
@@ -72,9 +85,24 @@ impl FileKind {
                        catalog/TOOL.lock.json, rules/TOOL.yaml, rules/NAME.cedar and tests/TOOL.yaml";
         Self::Misplaced(match parts {
             [file] => nearest(&file.to_ascii_lowercase().replace(".yml", ".yaml"), ROOT)
-                .map_or_else(|| general.to_owned(), |near| format!("did you mean {near}? {general}")),
-            [directory, ..] => nearest(&directory.to_ascii_lowercase(), DIRECTORIES)
-                .map_or_else(|| general.to_owned(), |near| format!("did you mean {near}/, with that ending? {general}")),
+                .map_or_else(
+                    || general.to_owned(),
+                    |near| format!("did you mean {near}? {general}"),
+                ),
+            [directory, _] if DIRECTORIES.contains(directory) => {
+                let endings = ENDINGS
+                    .iter()
+                    .filter(|(home, _)| home == directory)
+                    .map(|(_, ending)| *ending);
+                format!(
+                    "documents of {directory}/ end with {}",
+                    endings.collect::<Vec<_>>().join(" or ")
+                )
+            }
+            [directory, ..] => nearest(&directory.to_ascii_lowercase(), DIRECTORIES).map_or_else(
+                || general.to_owned(),
+                |near| format!("did you mean {near}/? {general}"),
+            ),
             [] => general.to_owned(),
         })
     }
@@ -102,8 +130,17 @@ mod tests {
             assert_eq!(FileKind::of(path), kind, "{path}");
         }
         for path in [
-            "rules/erp.yml", "rule/erp.yaml", "Rules/erp.yaml", "rules/old/erp.yaml", "erp.cedar", "stopgate.yml",
-            "rules/ERP.yaml", "catalog/erp.json", "policies/stopgate.yaml", "rules/erp.YAML", "waivers/1.yaml",
+            "rules/erp.yml",
+            "rule/erp.yaml",
+            "Rules/erp.yaml",
+            "rules/old/erp.yaml",
+            "erp.cedar",
+            "stopgate.yml",
+            "rules/ERP.yaml",
+            "catalog/erp.json",
+            "policies/stopgate.yaml",
+            "rules/erp.YAML",
+            "waivers/1.yaml",
         ] {
             let kind = FileKind::of(path);
             assert!(matches!(kind, FileKind::Misplaced(_)), "{path}: {kind:?}");

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::repository::Repository;
 use crate::diagnostic::Diagnostics;
 use crate::diagnostic::names::{Kind, unknown};
+use crate::document::catalog::DryRunDoc;
 use crate::name::{ChannelName, OperationName, ProfileName, RuleId, ToolName};
 use crate::policy::DryRun;
-use crate::document::catalog::DryRunDoc;
 use crate::source::Spanned;
 use crate::surface::Effect;
 
@@ -36,22 +36,49 @@ impl Names {
                 dry_run: match &doc.dry_run {
                     DryRunDoc::Unstated => Some(DryRun::Unstated),
                     DryRunDoc::By(preview) => Some(DryRun::By(preview.value.clone())),
-                    DryRunDoc::None { because } => Some(DryRun::None { because: because.clone() }),
+                    DryRunDoc::None { because } => Some(DryRun::None {
+                        because: because.clone(),
+                    }),
                     DryRunDoc::Broken => None,
                 },
             };
-            let operations = doc.as_ref().filter(|doc| doc.operations.complete).map(|doc| {
-                doc.operations.entries.iter().map(|(name, doc)| (name.value.clone(), doc.as_ref().map(known))).collect()
-            });
+            let operations = doc
+                .as_ref()
+                .filter(|doc| doc.operations.complete)
+                .map(|doc| {
+                    doc.operations
+                        .entries
+                        .iter()
+                        .map(|(name, doc)| (name.value.clone(), doc.as_ref().map(known)))
+                        .collect()
+                });
             (tool.clone(), operations)
         });
-        let profiles = repository.profiles.as_ref().filter(|profiles| profiles.complete);
-        let channels = repository.workspace.as_ref().map(|workspace| &workspace.channels);
+        let profiles = repository
+            .profiles
+            .as_ref()
+            .filter(|profiles| profiles.complete);
+        let channels = repository
+            .workspace
+            .as_ref()
+            .map(|workspace| &workspace.channels);
         let channels = channels.filter(|channels| channels.complete);
         Self {
             operations: operations.collect(),
-            profiles: profiles.map(|profiles| profiles.entries.iter().map(|(name, _)| name.value.clone()).collect()),
-            channels: channels.map(|channels| channels.entries.iter().map(|(name, _)| name.value.clone()).collect()),
+            profiles: profiles.map(|profiles| {
+                profiles
+                    .entries
+                    .iter()
+                    .map(|(name, _)| name.value.clone())
+                    .collect()
+            }),
+            channels: channels.map(|channels| {
+                channels
+                    .entries
+                    .iter()
+                    .map(|(name, _)| name.value.clone())
+                    .collect()
+            }),
             rules: rules(repository),
         }
     }
@@ -61,50 +88,95 @@ impl Names {
         let known = self.operations.contains_key(&tool.value);
         if !known {
             let tools = self.operations.keys().map(ToolName::as_str);
-            dx.push(unknown(tool.span, &Kind::tool(), tool.value.as_str(), tools));
+            dx.push(unknown(
+                tool.span,
+                &Kind::tool(),
+                tool.value.as_str(),
+                tools,
+            ));
         }
         known
     }
 
-    pub(super) fn operation(&self, tool: &ToolName, name: &Spanned<OperationName>, dx: &mut Diagnostics) -> bool {
-        let Some(Some(known)) = self.operations.get(tool) else { return true };
+    pub(super) fn operation(
+        &self,
+        tool: &ToolName,
+        name: &Spanned<OperationName>,
+        dx: &mut Diagnostics,
+    ) -> bool {
+        let Some(Some(known)) = self.operations.get(tool) else {
+            return true;
+        };
         let found = known.contains_key(&name.value);
         if !found {
             let operations = known.keys().map(OperationName::as_str);
-            dx.push(unknown(name.span, &Kind::operation(tool.as_str()), name.value.as_str(), operations));
+            dx.push(unknown(
+                name.span,
+                &Kind::operation(tool.as_str()),
+                name.value.as_str(),
+                operations,
+            ));
         }
         found
     }
 
     pub(super) fn profile(&self, name: &Spanned<ProfileName>, dx: &mut Diagnostics) -> bool {
-        let Some(known) = &self.profiles else { return true };
+        let Some(known) = &self.profiles else {
+            return true;
+        };
         let found = known.contains(&name.value);
         if !found {
             let profiles = known.iter().map(ProfileName::as_str);
-            dx.push(unknown(name.span, &Kind::profile(), name.value.as_str(), profiles));
+            dx.push(unknown(
+                name.span,
+                &Kind::profile(),
+                name.value.as_str(),
+                profiles,
+            ));
         }
         found
     }
 
     pub(super) fn channel(&self, name: &Spanned<ChannelName>, dx: &mut Diagnostics) -> bool {
-        let Some(known) = &self.channels else { return true };
+        let Some(known) = &self.channels else {
+            return true;
+        };
         let found = known.contains(&name.value);
         if !found {
             let channels = known.iter().map(ChannelName::as_str);
-            dx.push(unknown(name.span, &Kind::channel(), name.value.as_str(), channels));
+            dx.push(unknown(
+                name.span,
+                &Kind::channel(),
+                name.value.as_str(),
+                channels,
+            ));
         }
         found
     }
 
     /// The id written as `home/rule`, or as `rule` where `home` is meant.
-    pub(super) fn rule(&self, home: &ToolName, written: &Spanned<String>, dx: &mut Diagnostics) -> Option<RuleId> {
-        let full = if written.value.contains('/') { written.value.clone() } else { format!("{home}/{}", written.value) };
+    pub(super) fn rule(
+        &self,
+        home: &ToolName,
+        written: &Spanned<String>,
+        dx: &mut Diagnostics,
+    ) -> Option<RuleId> {
+        let full = if written.value.contains('/') {
+            written.value.clone()
+        } else {
+            format!("{home}/{}", written.value)
+        };
         let id = full.parse::<RuleId>().ok();
         let Some(known) = &self.rules else { return id };
         let found = id.filter(|id| known.contains(id));
         if found.is_none() {
             let ids: Vec<String> = known.iter().map(RuleId::to_string).collect();
-            dx.push(unknown(written.span, &Kind::rule(), &full, ids.iter().map(String::as_str)));
+            dx.push(unknown(
+                written.span,
+                &Kind::rule(),
+                &full,
+                ids.iter().map(String::as_str),
+            ));
         }
         found
     }
@@ -124,7 +196,11 @@ impl Names {
 
     /// Whether every catalog could be read.
     pub(super) fn knows_all_operations(&self) -> bool {
-        self.operations.values().all(|known| known.as_ref().is_some_and(|known| known.values().all(Option::is_some)))
+        self.operations.values().all(|known| {
+            known
+                .as_ref()
+                .is_some_and(|known| known.values().all(Option::is_some))
+        })
     }
 }
 
@@ -133,12 +209,18 @@ fn rules(repository: &Repository) -> Option<BTreeSet<RuleId>> {
     let mut ids = BTreeSet::new();
     for (home, (_, doc)) in &repository.rules {
         for id in &doc.as_ref()?.ids {
-            ids.insert(RuleId { home: home.clone(), name: id.as_ref()?.value.clone() });
+            ids.insert(RuleId {
+                home: home.clone(),
+                name: id.as_ref()?.value.clone(),
+            });
         }
     }
     for (home, (_, rules)) in &repository.cedar_rules {
         let names = rules.as_ref()?.iter().map(|rule| &rule.id);
-        ids.extend(names.map(|name| RuleId { home: home.clone(), name: name.clone() }));
+        ids.extend(names.map(|name| RuleId {
+            home: home.clone(),
+            name: name.clone(),
+        }));
     }
     Some(ids)
 }

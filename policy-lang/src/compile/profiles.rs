@@ -20,16 +20,40 @@ pub(super) fn check(
     // A parent or group that could not be read may be the one that makes a profile reachable.
     let mut sound = repository.profiles_sound;
     for (name, doc) in &docs.entries {
-        let Some(ProfileDoc { description, inherits, groups }) = doc else { continue };
+        let Some(ProfileDoc {
+            description,
+            inherits,
+            groups,
+        }) = doc
+        else {
+            continue;
+        };
         let stated = inherits.len();
-        let inherits: BTreeSet<ProfileName> =
-            inherits.iter().filter(|parent| names.profile(parent, dx)).map(|parent| parent.value.clone()).collect();
+        let inherits: BTreeSet<ProfileName> = inherits
+            .iter()
+            .filter(|parent| names.profile(parent, dx))
+            .map(|parent| parent.value.clone())
+            .collect();
         sound &= inherits.len() == stated;
         let groups = groups.iter().map(|group| group.value.clone()).collect();
-        profiles.insert(name.value.clone(), Profile { description: description.clone(), inherits, groups });
+        profiles.insert(
+            name.value.clone(),
+            Profile {
+                description: description.clone(),
+                inherits,
+                groups,
+            },
+        );
     }
-    let places: BTreeMap<&ProfileName, Span> = docs.entries.iter().map(|(name, _)| (&name.value, name.span)).collect();
-    let inherited: BTreeSet<&ProfileName> = profiles.values().flat_map(|profile| &profile.inherits).collect();
+    let places: BTreeMap<&ProfileName, Span> = docs
+        .entries
+        .iter()
+        .map(|(name, _)| (&name.value, name.span))
+        .collect();
+    let inherited: BTreeSet<&ProfileName> = profiles
+        .values()
+        .flat_map(|profile| &profile.inherits)
+        .collect();
     for (name, profile) in &profiles {
         if sound
             && profile.groups.is_empty()
@@ -40,7 +64,11 @@ pub(super) fn check(
         }
     }
     for circle in circles(&profiles) {
-        let shown: Vec<&str> = circle.iter().chain(circle.first()).map(|name| name.as_str()).collect();
+        let shown: Vec<&str> = circle
+            .iter()
+            .chain(circle.first())
+            .map(|name| name.as_str())
+            .collect();
         if let Some(span) = circle.first().and_then(|name| places.get(name)) {
             dx.push(facts::profile_cycle(*span, &shown.join(" → ")));
         }
@@ -59,7 +87,11 @@ fn circles(profiles: &BTreeMap<ProfileName, Profile>) -> Vec<Vec<&ProfileName>> 
         let mut came_from: BTreeMap<&ProfileName, &ProfileName> = BTreeMap::new();
         let mut open = std::collections::VecDeque::from([start]);
         'search: while let Some(name) = open.pop_front() {
-            for parent in profiles.get(name).iter().flat_map(|profile| &profile.inherits) {
+            for parent in profiles
+                .get(name)
+                .iter()
+                .flat_map(|profile| &profile.inherits)
+            {
                 if parent == start {
                     let mut circle = vec![name];
                     while let Some(child) = circle.last().and_then(|name| came_from.get(*name)) {

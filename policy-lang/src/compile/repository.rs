@@ -7,6 +7,7 @@ use super::{Server, Sources};
 use crate::calendar::Calendar;
 use crate::cedar::file::CedarRule;
 use crate::diagnostic::{Code, Diagnostics, catalog as facts, rules, shape as say};
+use crate::document;
 use crate::document::catalog::CatalogDoc;
 use crate::document::condition::{self, Place, diagnose};
 use crate::document::profiles::ProfileDoc;
@@ -14,7 +15,6 @@ use crate::document::read::Named;
 use crate::document::rules::RulesDoc;
 use crate::document::suites::SuiteDoc;
 use crate::document::workspace::Workspace;
-use crate::document;
 use crate::lock::Lock;
 use crate::name::{ProfileName, ToolName};
 use crate::policy::Tool;
@@ -41,16 +41,37 @@ impl Repository {
     pub(super) fn read(sources: &Sources, map: &mut SourceMap, dx: &mut Diagnostics) -> Self {
         let mut repository = Self::default();
         let mut missing = vec![
-            (FileKind::Workspace, "stopgate.yaml", "it names channels and who may assert subjects"),
-            (FileKind::Profiles, "profiles.yaml", "rules are written for profiles"),
-            (FileKind::Approvals, "approvals.yaml", "it holds the business calendar"),
+            (
+                FileKind::Workspace,
+                "stopgate.yaml",
+                "it names channels and who may assert subjects",
+            ),
+            (
+                FileKind::Profiles,
+                "profiles.yaml",
+                "rules are written for profiles",
+            ),
+            (
+                FileKind::Approvals,
+                "approvals.yaml",
+                "it holds the business calendar",
+            ),
         ];
         for (path, bytes) in &sources.files {
             let kind = FileKind::of(path);
             missing.retain(|(wanted, ..)| *wanted != kind);
             if kind != FileKind::Other {
                 let id = map.add(path, bytes);
-                repository.file(kind, &File { id, path, bytes, map }, dx);
+                repository.file(
+                    kind,
+                    &File {
+                        id,
+                        path,
+                        bytes,
+                        map,
+                    },
+                    dx,
+                );
             }
         }
         for (_, path, why) in missing {
@@ -64,15 +85,27 @@ impl Repository {
     fn file(&mut self, kind: FileKind, file: &File<'_>, dx: &mut Diagnostics) {
         let id = file.id;
         match kind {
-            FileKind::Workspace => self.workspace = file.yaml(dx).and_then(|root| document::workspace::read(&root, dx)),
+            FileKind::Workspace => {
+                self.workspace = file
+                    .yaml(dx)
+                    .and_then(|root| document::workspace::read(&root, dx))
+            }
             FileKind::Profiles => {
                 let before = dx.counts();
-                self.profiles = file.yaml(dx).and_then(|root| document::profiles::read(&root, dx));
+                self.profiles = file
+                    .yaml(dx)
+                    .and_then(|root| document::profiles::read(&root, dx));
                 self.profiles_sound = dx.counts() == before;
             }
-            FileKind::Approvals => self.calendar = file.yaml(dx).and_then(|root| document::approvals::read(&root, dx)),
+            FileKind::Approvals => {
+                self.calendar = file
+                    .yaml(dx)
+                    .and_then(|root| document::approvals::read(&root, dx))
+            }
             FileKind::Catalog(tool) => {
-                let doc = file.yaml(dx).and_then(|root| document::catalog::read(&root, dx));
+                let doc = file
+                    .yaml(dx)
+                    .and_then(|root| document::catalog::read(&root, dx));
                 let doc = doc.filter(|doc| file.is_about(&doc.tool, &tool, dx));
                 self.catalogs.insert(tool, doc);
             }
@@ -81,7 +114,9 @@ impl Repository {
                 self.locks.insert(tool, (id, lock));
             }
             FileKind::Rules(tool) => {
-                let doc = file.yaml_with_conditions(dx).and_then(|root| document::rules::read(&root, file.text(), dx));
+                let doc = file
+                    .yaml_with_conditions(dx)
+                    .and_then(|root| document::rules::read(&root, file.text(), dx));
                 let doc = doc.filter(|doc| file.is_about(&doc.tool, &tool, dx));
                 self.rules.insert(tool, (id, doc));
             }
@@ -90,21 +125,29 @@ impl Repository {
                 self.cedar_rules.insert(stem, (id, rules));
             }
             FileKind::Tests(tool) => {
-                let doc = file.yaml(dx).and_then(|root| document::suites::read(&root, dx));
+                let doc = file
+                    .yaml(dx)
+                    .and_then(|root| document::suites::read(&root, dx));
                 let doc = doc.filter(|doc| file.is_about(&doc.tool, &tool, dx));
                 self.suites.insert(tool, (id, doc));
             }
-            FileKind::Misplaced(help) => dx.push(say::misplaced_file(Span::beginning(id), file.path, &help)),
+            FileKind::Misplaced(help) => {
+                dx.push(say::misplaced_file(Span::beginning(id), file.path, &help))
+            }
             FileKind::Other => {}
         }
     }
 
     /// Whether `tools` holds every operation of every catalog.
     pub(super) fn is_whole(&self, tools: &BTreeMap<ToolName, Tool>) -> bool {
-        self.catalogs.iter().all(|(name, doc)| match (doc, tools.get(name)) {
-            (Some(doc), Some(tool)) => doc.operations.complete && doc.operations.entries.len() == tool.operations.len(),
-            (Some(_) | None, _) => false,
-        })
+        self.catalogs
+            .iter()
+            .all(|(name, doc)| match (doc, tools.get(name)) {
+                (Some(doc), Some(tool)) => {
+                    doc.operations.complete && doc.operations.entries.len() == tool.operations.len()
+                }
+                (Some(_) | None, _) => false,
+            })
     }
 
     /// How servers are started.
@@ -112,10 +155,16 @@ impl Repository {
         let server = |doc: &CatalogDoc| {
             let server = doc.server.as_ref()?;
             let contract = server.contract.as_ref()?.value;
-            Some(Server { command: server.command.clone(), env: server.env.clone(), contract })
+            Some(Server {
+                command: server.command.clone(),
+                env: server.env.clone(),
+                contract,
+            })
         };
         let catalogs = self.catalogs.iter();
-        catalogs.filter_map(|(tool, doc)| Some((tool.clone(), server(doc.as_ref()?)?))).collect()
+        catalogs
+            .filter_map(|(tool, doc)| Some((tool.clone(), server(doc.as_ref()?)?)))
+            .collect()
     }
 }
 
@@ -141,7 +190,12 @@ impl File<'_> {
     fn yaml_with_conditions(&self, dx: &mut Diagnostics) -> Option<Node> {
         let mut found = Diagnostics::default();
         let root = self.yaml(&mut found);
-        let is_yaml = |code| matches!(code, Code::YamlSyntax | Code::YamlTag | Code::YamlAnchor | Code::YamlAlias);
+        let is_yaml = |code| {
+            matches!(
+                code,
+                Code::YamlSyntax | Code::YamlTag | Code::YamlAnchor | Code::YamlAlias
+            )
+        };
         let file = self.map.file(self.id);
         let conditions = match file.filter(|_| found.iter().any(|found| is_yaml(found.code))) {
             Some(file) => condition::unquoted(self.id, file),
@@ -166,7 +220,10 @@ impl File<'_> {
         match crate::cedar::file::parse(&text) {
             Ok(rules) => Some(rules),
             Err(mistakes) => {
-                let place = Place::File { file: self.id, offset: 0 };
+                let place = Place::File {
+                    file: self.id,
+                    offset: 0,
+                };
                 for mistake in &mistakes {
                     dx.push(diagnose(mistake, &place));
                 }
@@ -179,13 +236,21 @@ impl File<'_> {
         match Lock::parse(self.bytes) {
             Ok(lock) if lock.tool == *tool => Some(lock),
             Ok(lock) => {
-                dx.push(say::file_name_mismatch(Span::beginning(self.id), lock.tool.as_str(), self.path));
+                dx.push(say::file_name_mismatch(
+                    Span::beginning(self.id),
+                    lock.tool.as_str(),
+                    self.path,
+                ));
                 None
             }
             Err(error) => {
                 for mistake in &error.mistakes {
                     let why = mistake.to_string();
-                    dx.push(facts::lock_invalid(Span::beginning(self.id), tool.as_str(), &why));
+                    dx.push(facts::lock_invalid(
+                        Span::beginning(self.id),
+                        tool.as_str(),
+                        &why,
+                    ));
                 }
                 None
             }
@@ -195,7 +260,11 @@ impl File<'_> {
     fn is_about(&self, stated: &Spanned<ToolName>, stem: &ToolName, dx: &mut Diagnostics) -> bool {
         let fits = stated.value == *stem;
         if !fits {
-            dx.push(say::file_name_mismatch(stated.span, stated.value.as_str(), self.path));
+            dx.push(say::file_name_mismatch(
+                stated.span,
+                stated.value.as_str(),
+                self.path,
+            ));
         }
         fits
     }

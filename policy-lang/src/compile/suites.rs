@@ -28,21 +28,39 @@ pub(super) fn check(
             continue;
         }
         let path = map.file(*file).map(|file| file.path().clone());
-        let suite = Suite { tool, doc, names, map };
+        let suite = Suite {
+            tool,
+            doc,
+            names,
+            map,
+        };
         suites.extend(suite.check(tools.get(tool), path, dx));
     }
     for (tool, granted) in granted(drafts) {
         match repository.suites.get(tool) {
             Some((_, None)) => {}
             Some((_, Some(doc))) => {
-                let has = |operation: &OperationName| doc.samples.iter().any(|(name, _)| name.value == *operation);
-                for (operation, rule) in granted.into_iter().filter(|(operation, _)| !has(operation)) {
-                    dx.push(facts::no_sample(doc.samples_span, tool.as_str(), operation.as_str(), rule));
+                let has = |operation: &OperationName| {
+                    doc.samples.iter().any(|(name, _)| name.value == *operation)
+                };
+                for (operation, rule) in
+                    granted.into_iter().filter(|(operation, _)| !has(operation))
+                {
+                    dx.push(facts::no_sample(
+                        doc.samples_span,
+                        tool.as_str(),
+                        operation.as_str(),
+                        rule,
+                    ));
                 }
             }
             None => {
                 if let Some(rule) = granted.into_values().next() {
-                    dx.push(shape::missing_document(rule, &format!("tests/{tool}.yaml"), "what is granted is tested"));
+                    dx.push(shape::missing_document(
+                        rule,
+                        &format!("tests/{tool}.yaml"),
+                        "what is granted is tested",
+                    ));
                 }
             }
         }
@@ -53,9 +71,16 @@ pub(super) fn check(
 /// Every operation that some grant names, and the place of one that does.
 fn granted(drafts: &[Draft]) -> BTreeMap<&ToolName, BTreeMap<&OperationName, Span>> {
     let mut granted: BTreeMap<&ToolName, BTreeMap<&OperationName, Span>> = BTreeMap::new();
-    for draft in drafts.iter().filter(|draft| matches!(draft.rule.kind, RuleKind::Grant(_))) {
+    for draft in drafts
+        .iter()
+        .filter(|draft| matches!(draft.rule.kind, RuleKind::Grant(_)))
+    {
         for ((tool, operation), span) in &draft.operations {
-            granted.entry(tool).or_default().entry(operation).or_insert(*span);
+            granted
+                .entry(tool)
+                .or_default()
+                .entry(operation)
+                .or_insert(*span);
         }
     }
     granted
@@ -69,20 +94,39 @@ struct Suite<'a> {
 }
 
 impl Suite<'_> {
-    fn check(&self, tool: Option<&Tool>, file: Option<Arc<str>>, dx: &mut Diagnostics) -> Option<TestSuite> {
+    fn check(
+        &self,
+        tool: Option<&Tool>,
+        file: Option<Arc<str>>,
+        dx: &mut Diagnostics,
+    ) -> Option<TestSuite> {
         let Self { doc, names, .. } = self;
         let mut samples = BTreeMap::new();
         for (name, sample) in &doc.samples {
             let known = names.operation(self.tool, name, dx);
-            let Some(sample) = sample.as_ref().filter(|_| known) else { continue };
+            let Some(sample) = sample.as_ref().filter(|_| known) else {
+                continue;
+            };
             let operation = tool.and_then(|tool| tool.operations.get(&name.value));
-            if let Some(Err(why)) = operation.map(|operation| operation.input.check(&sample.value)) {
-                dx.push(facts::invalid_sample(sample.span, name.value.as_str(), &why.to_string()));
+            if let Some(Err(why)) = operation.map(|operation| operation.input.check(&sample.value))
+            {
+                dx.push(facts::invalid_sample(
+                    sample.span,
+                    name.value.as_str(),
+                    &why.to_string(),
+                ));
             }
             samples.insert(name.value.clone(), sample.value.clone());
         }
-        let channel = doc.channel.as_ref().filter(|channel| names.channel(channel, dx));
-        let cases = doc.cases.iter().filter_map(|case| self.case(case, dx)).collect();
+        let channel = doc
+            .channel
+            .as_ref()
+            .filter(|channel| names.channel(channel, dx));
+        let cases = doc
+            .cases
+            .iter()
+            .filter_map(|case| self.case(case, dx))
+            .collect();
         Some(TestSuite {
             tool: self.tool.clone(),
             now: doc.now?,
@@ -97,13 +141,30 @@ impl Suite<'_> {
         let mut known = true;
         let mut people: Vec<BTreeSet<ProfileName>> = Vec::new();
         for person in &doc.people {
-            known &= person.iter().filter(|profile| !self.names.profile(profile, dx)).count() == 0;
+            known &= person
+                .iter()
+                .filter(|profile| !self.names.profile(profile, dx))
+                .count()
+                == 0;
             people.push(person.iter().map(|profile| profile.value.clone()).collect());
         }
-        known &= doc.operations.iter().filter(|name| !self.names.operation(self.tool, name, dx)).count() == 0;
-        let channel = doc.channel.as_ref().map(|channel| self.names.channel(channel, dx).then(|| channel.value.clone()));
-        let rules: Option<Vec<Option<RuleId>>> =
-            doc.rules.as_ref().map(|rules| rules.iter().map(|id| self.names.rule(self.tool, id, dx)).collect());
+        known &= doc
+            .operations
+            .iter()
+            .filter(|name| !self.names.operation(self.tool, name, dx))
+            .count()
+            == 0;
+        let channel = doc.channel.as_ref().map(|channel| {
+            self.names
+                .channel(channel, dx)
+                .then(|| channel.value.clone())
+        });
+        let rules: Option<Vec<Option<RuleId>>> = doc.rules.as_ref().map(|rules| {
+            rules
+                .iter()
+                .map(|id| self.names.rule(self.tool, id, dx))
+                .collect()
+        });
         let rules = match rules {
             Some(rules) => Some(rules.into_iter().collect::<Option<BTreeSet<_>>>()?),
             None => None,
@@ -112,14 +173,22 @@ impl Suite<'_> {
         known.then(|| Case {
             name: doc.name.value.clone(),
             people,
-            operations: doc.operations.iter().map(|name| name.value.clone()).collect(),
+            operations: doc
+                .operations
+                .iter()
+                .map(|name| name.value.clone())
+                .collect(),
             input: doc.input.clone(),
             evidence: doc.evidence,
             enforces: doc.enforces,
             now: doc.now,
             channel: channel.flatten(),
             agent: doc.agent.clone(),
-            expect: Expect { result: doc.result.clone(), rules, obligations: doc.obligations.clone() },
+            expect: Expect {
+                result: doc.result.clone(),
+                rules,
+                obligations: doc.obligations.clone(),
+            },
             skip: doc.skip.clone(),
             location: self.map.location(doc.name.span),
         })

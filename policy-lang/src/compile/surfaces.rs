@@ -37,12 +37,16 @@ fn grant(draft: &Draft, stated: &Surface, floors: &Floors, names: &Names, dx: &m
     let mut least_risk: Option<(Risk, &OperationName)> = None;
     let mut least_approval: Option<(Approval, &OperationName)> = None;
     for ((tool, operation), span) in &draft.operations {
-        let Some(known) = names.known(tool, operation) else { continue };
+        let Some(known) = names.known(tool, operation) else {
+            continue;
+        };
         let floor = floors.at(stated.risk, known.effect);
         if floor.risk > stated.risk && least_risk.is_none_or(|(risk, _)| floor.risk > risk) {
             least_risk = Some((floor.risk, operation));
         }
-        if floor.approval > stated.approval && least_approval.is_none_or(|(approval, _)| floor.approval > approval) {
+        if floor.approval > stated.approval
+            && least_approval.is_none_or(|(approval, _)| floor.approval > approval)
+        {
             least_approval = Some((floor.approval, operation));
         }
         // What the rule asks for itself is looked at below, with a better place.
@@ -51,11 +55,23 @@ fn grant(draft: &Draft, stated: &Surface, floors: &Floors, names: &Names, dx: &m
         }
     }
     if let Some((floor, operation)) = least_risk {
-        dx.push(facts::below_floor(draft.risk, "risk", stated.risk.as_str(), floor.as_str(), operation.as_str()));
+        dx.push(facts::below_floor(
+            draft.risk,
+            "risk",
+            stated.risk.as_str(),
+            floor.as_str(),
+            operation.as_str(),
+        ));
     }
     if let Some((floor, operation)) = least_approval {
         let stated = stated.approval.as_str();
-        dx.push(facts::below_floor(draft.approval, "approval", stated, floor.as_str(), operation.as_str()));
+        dx.push(facts::below_floor(
+            draft.approval,
+            "approval",
+            stated,
+            floor.as_str(),
+            operation.as_str(),
+        ));
     }
 }
 
@@ -64,34 +80,56 @@ fn explicit_dry_run(draft: &Draft, span: Span, names: &Names, dx: &mut Diagnosti
         match names.known(tool, operation).map(|known| &known.dry_run) {
             Some(Some(DryRun::Unstated)) => dx.push(missing(span, tool, operation, "this rule")),
             Some(Some(DryRun::None { .. })) => {
-                dx.push(facts::dry_run_waived(span, tool.as_str(), operation.as_str()));
+                dx.push(facts::dry_run_waived(
+                    span,
+                    tool.as_str(),
+                    operation.as_str(),
+                ));
             }
             Some(Some(DryRun::By(_)) | None) | None => {}
         }
     }
 }
 
-fn missing(span: Span, tool: &ToolName, operation: &OperationName, asker: &str) -> crate::diagnostic::Diagnostic {
+fn missing(
+    span: Span,
+    tool: &ToolName,
+    operation: &OperationName,
+    asker: &str,
+) -> crate::diagnostic::Diagnostic {
     facts::dry_run_missing(span, tool.as_str(), operation.as_str(), asker)
 }
 
 /// A profile that is excepted has to be one that the rule reaches: by name, or by what it inherits.
 fn exceptions(draft: &Draft, profiles: &BTreeMap<ProfileName, Profile>, dx: &mut Diagnostics) {
-    let Some(reached) = &draft.rule.scope.profiles else { return };
+    let Some(reached) = &draft.rule.scope.profiles else {
+        return;
+    };
     for excepted in &draft.except {
         if closure(&excepted.value, profiles).is_disjoint(&reached.iter().collect()) {
-            dx.push(facts::except_unreached(excepted.span, excepted.value.as_str()));
+            dx.push(facts::except_unreached(
+                excepted.span,
+                excepted.value.as_str(),
+            ));
         }
     }
 }
 
 /// A profile and all that it inherits.
-fn closure<'a>(profile: &'a ProfileName, profiles: &'a BTreeMap<ProfileName, Profile>) -> BTreeSet<&'a ProfileName> {
+fn closure<'a>(
+    profile: &'a ProfileName,
+    profiles: &'a BTreeMap<ProfileName, Profile>,
+) -> BTreeSet<&'a ProfileName> {
     let mut closure = BTreeSet::new();
     let mut open = vec![profile];
     while let Some(name) = open.pop() {
         if closure.insert(name) {
-            open.extend(profiles.get(name).iter().flat_map(|profile| &profile.inherits));
+            open.extend(
+                profiles
+                    .get(name)
+                    .iter()
+                    .flat_map(|profile| &profile.inherits),
+            );
         }
     }
     closure

@@ -58,7 +58,10 @@ impl Rejection {
     /// A rejection that the policy had no say in, such as a log that cannot be written.
     #[must_use]
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into() }
+        Self {
+            reason,
+            message: message.into(),
+        }
     }
 }
 
@@ -160,7 +163,9 @@ pub struct MatchedRule {
 }
 
 /// The three kinds of rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Lets through.
@@ -200,8 +205,16 @@ pub struct Seen {
 
 impl Decision {
     pub(super) fn undecided() -> Self {
-        let outcome = Outcome::Reject(Rejection::new(Reason::EvaluationError, "no answer was reached"));
-        Self { outcome, rules: Vec::new(), surface: None, seen: Seen::default() }
+        let outcome = Outcome::Reject(Rejection::new(
+            Reason::EvaluationError,
+            "no answer was reached",
+        ));
+        Self {
+            outcome,
+            rules: Vec::new(),
+            surface: None,
+            seen: Seen::default(),
+        }
     }
 
     pub(super) fn conclude(self, outcome: Outcome) -> Self {

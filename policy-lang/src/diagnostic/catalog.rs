@@ -6,21 +6,59 @@ use crate::source::Span;
 use crate::version::Version;
 
 pub(crate) fn lock_invalid(span: Span, tool: &str, why: &str) -> Diagnostic {
-    Diagnostic::new(Code::LockInvalid, span, format!("this lock cannot be used: {why}"), "")
-        .help(format!("run `stopgate lock {tool}` again; a lock is never written by hand"))
+    Diagnostic::new(
+        Code::LockInvalid,
+        span,
+        format!("this lock cannot be used: {why}"),
+        "",
+    )
+    .help(format!(
+        "run `stopgate lock {tool}` again; a lock is never written by hand"
+    ))
 }
 
-pub(crate) fn contract_mismatch(span: Span, tool: &str, stated: Version, locked: Version) -> Diagnostic {
-    let message = format!("the lock of `{tool}` was reviewed for contract {locked}, and the catalog says {stated}");
-    Diagnostic::new(Code::ContractMismatch, span, message, "not the lock's version")
-        .help(format!("run `stopgate lock {tool}` again, or write {locked}"))
+pub(crate) fn contract_mismatch(
+    span: Span,
+    tool: &str,
+    stated: Version,
+    locked: Version,
+) -> Diagnostic {
+    let message = format!(
+        "the lock of `{tool}` was reviewed for contract {locked}, and the catalog says {stated}"
+    );
+    Diagnostic::new(
+        Code::ContractMismatch,
+        span,
+        message,
+        "not the lock's version",
+    )
+    .help(format!(
+        "run `stopgate lock {tool}` again, or write {locked}"
+    ))
 }
 
-pub(crate) fn unclassified_function(operations: Span, tool: &str, function: &str, name: Option<&str>) -> Diagnostic {
-    let message = format!("the server of `{tool}` has a function `{function}` that is neither an operation nor unused");
-    let operation = name.map_or_else(|| format!("NAME: {{mcp: {function}, effect: …}}"), |name| format!("{name}: {{effect: …}}"));
-    Diagnostic::new(Code::UnclassifiedFunction, operations, message, format!("`{function}` is not here"))
-        .help(format!("add `{operation}` with what it does, or list it: `unused: [{function}]`"))
+pub(crate) fn unclassified_function(
+    operations: Span,
+    tool: &str,
+    function: &str,
+    name: Option<&str>,
+) -> Diagnostic {
+    let message = format!(
+        "the server of `{tool}` has a function `{function}` that is neither an operation nor unused"
+    );
+    let operation = name.map_or_else(
+        || format!("NAME: {{mcp: {function}, effect: …}}"),
+        |name| format!("{name}: {{effect: …}}"),
+    );
+    Diagnostic::new(
+        Code::UnclassifiedFunction,
+        operations,
+        message,
+        format!("`{function}` is not here"),
+    )
+    .help(format!(
+        "add `{operation}` with what it does, or list it: `unused: [{function}]`"
+    ))
 }
 
 pub(crate) fn duplicate_function(span: Span, function: &str, first: Span) -> Diagnostic {
@@ -43,18 +81,37 @@ pub(crate) fn unknown_mask(span: Span, pointer: &Pointer, function: &str) -> Dia
 }
 
 pub(crate) fn dry_run_reason(span: Span) -> Diagnostic {
-    Diagnostic::new(Code::DryRunReason, span, "`dry_run: none` needs a reason", "")
-        .help("add `because:` and say why the system offers none; reviewers and approvers read it")
+    Diagnostic::new(
+        Code::DryRunReason,
+        span,
+        "`dry_run: none` needs a reason",
+        "",
+    )
+    .help("add `because:` and say why the system offers none; reviewers and approvers read it")
 }
 
 pub(crate) fn dry_run_not_read(span: Span, preview: &str, effect: &str) -> Diagnostic {
     let message = format!("a dry run changes nothing, and `{preview}` has effect {effect}");
-    Diagnostic::new(Code::DryRunNotRead, span, message, "no dry run").help("name an operation with `effect: read`")
+    Diagnostic::new(Code::DryRunNotRead, span, message, "no dry run")
+        .help("name an operation with `effect: read`")
 }
 
-pub(crate) fn dry_run_arguments(span: Span, operation: &str, preview: &str, differing: &[&str]) -> Diagnostic {
+pub(crate) fn dry_run_arguments(
+    span: Span,
+    operation: &str,
+    preview: &str,
+    differing: &[&str],
+) -> Diagnostic {
     let named: Vec<String> = differing.iter().map(|name| format!("`{name}`")).collect();
-    let message = format!("`{preview}` does not take the same arguments as `{operation}`: {} differs", named.join(", "));
-    Diagnostic::new(Code::DryRunArguments, span, message, "not the same arguments")
-        .help("name an operation with the same arguments, or say `dry_run: none` with `because:`")
+    let message = format!(
+        "`{preview}` takes other arguments than `{operation}`: they differ in {}",
+        named.join(", ")
+    );
+    Diagnostic::new(
+        Code::DryRunArguments,
+        span,
+        message,
+        "not the same arguments",
+    )
+    .help("name an operation with the same arguments, or say `dry_run: none` with `because:`")
 }

@@ -6,7 +6,12 @@ use crate::source::Span;
 
 /// `mistake`, whose range is `span` in its file. An unregistered code stays an error.
 pub(crate) fn mistake(mistake: &CedarMistake, span: Span) -> Diagnostic {
-    let CedarMistake { code, message, help, range: _ } = mistake;
+    let CedarMistake {
+        code,
+        message,
+        help,
+        range: _,
+    } = mistake;
     let code = Code::from_name(code).unwrap_or(Code::CedarSyntax);
     let diagnostic = Diagnostic::new(code, span, message.clone(), "");
     diagnostic.help(help.clone().unwrap_or_else(|| code.advice().to_owned()))

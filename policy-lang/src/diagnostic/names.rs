@@ -4,7 +4,10 @@ use super::{Code, Diagnostic};
 use crate::source::Span;
 
 /// The candidate closest to `text`, if one is close enough to be a slip of the hand.
-pub(crate) fn nearest<'a>(text: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(
+    text: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let enough = text.chars().count().div_ceil(3).clamp(1, 4);
     candidates
         .into_iter()
@@ -25,27 +28,51 @@ pub(crate) struct Kind {
 
 impl Kind {
     pub(crate) fn tool() -> Self {
-        Self { code: Code::UnknownTool, noun: "tool", home: "catalog/".to_owned() }
+        Self {
+            code: Code::UnknownTool,
+            noun: "tool",
+            home: "catalog/".to_owned(),
+        }
     }
 
     pub(crate) fn operation(tool: &str) -> Self {
-        Self { code: Code::UnknownOperation, noun: "operation", home: format!("catalog/{tool}.yaml") }
+        Self {
+            code: Code::UnknownOperation,
+            noun: "operation",
+            home: format!("catalog/{tool}.yaml"),
+        }
     }
 
     pub(crate) fn profile() -> Self {
-        Self { code: Code::UnknownProfile, noun: "profile", home: "profiles.yaml".to_owned() }
+        Self {
+            code: Code::UnknownProfile,
+            noun: "profile",
+            home: "profiles.yaml".to_owned(),
+        }
     }
 
     pub(crate) fn channel() -> Self {
-        Self { code: Code::UnknownChannel, noun: "channel", home: "stopgate.yaml".to_owned() }
+        Self {
+            code: Code::UnknownChannel,
+            noun: "channel",
+            home: "stopgate.yaml".to_owned(),
+        }
     }
 
     pub(crate) fn rule() -> Self {
-        Self { code: Code::UnknownRule, noun: "rule", home: "rules/".to_owned() }
+        Self {
+            code: Code::UnknownRule,
+            noun: "rule",
+            home: "rules/".to_owned(),
+        }
     }
 
     pub(crate) fn function(tool: &str) -> Self {
-        Self { code: Code::UnknownFunction, noun: "function", home: format!("catalog/{tool}.lock.json") }
+        Self {
+            code: Code::UnknownFunction,
+            noun: "function",
+            home: format!("catalog/{tool}.lock.json"),
+        }
     }
 }
 
@@ -60,29 +87,52 @@ pub(crate) fn unknown<'a>(
         Some(near) => format!("did you mean `{near}`? It is declared in {home}"),
         None => format!("every {noun} is declared in {home}"),
     };
-    Diagnostic::new(*code, span, format!("there is no {noun} `{name}`"), format!("no such {noun}")).help(help)
+    Diagnostic::new(
+        *code,
+        span,
+        format!("there is no {noun} `{name}`"),
+        format!("no such {noun}"),
+    )
+    .help(help)
 }
 
 pub(crate) fn duplicate_entry(span: Span, name: &str, first: Span) -> Diagnostic {
-    Diagnostic::new(Code::DuplicateEntry, span, format!("`{name}` stands twice in this list"), "again here")
-        .also(first, "first here")
-        .help("delete the repetition")
+    Diagnostic::new(
+        Code::DuplicateEntry,
+        span,
+        format!("`{name}` stands twice in this list"),
+        "again here",
+    )
+    .also(first, "first here")
+    .help("delete the repetition")
 }
 
 pub(crate) fn duplicate_rule(span: Span, id: &str, first: Span) -> Diagnostic {
-    Diagnostic::new(Code::DuplicateRule, span, format!("two rules have the id `{id}`"), "again here")
-        .also(first, format!("`{id}` is this rule already"))
-        .help("give one of them another id; records name rules by their ids")
+    Diagnostic::new(
+        Code::DuplicateRule,
+        span,
+        format!("two rules have the id `{id}`"),
+        "again here",
+    )
+    .also(first, format!("`{id}` is this rule already"))
+    .help("give one of them another id; records name rules by their ids")
 }
 
 pub(crate) fn profile_cycle(span: Span, circle: &str) -> Diagnostic {
-    Diagnostic::new(Code::ProfileCycle, span, format!("profiles inherit each other in a circle: {circle}"), "part of it")
-        .help("take out one of the edges; what is common goes into a profile that both inherit")
+    Diagnostic::new(
+        Code::ProfileCycle,
+        span,
+        format!("profiles inherit each other in a circle: {circle}"),
+        "part of it",
+    )
+    .help("take out one of the edges; what is common goes into a profile that both inherit")
 }
 
 pub(crate) fn profile_unreachable(span: Span, profile: &str) -> Diagnostic {
-    let message = format!("nobody can hold `{profile}`: it has no groups, and no profile inherits it");
-    Diagnostic::new(Code::ProfileUnreachable, span, message, "").help("add `groups: [GROUP]`, or delete the profile")
+    let message =
+        format!("nobody can hold `{profile}`: it has no groups, and no profile inherits it");
+    Diagnostic::new(Code::ProfileUnreachable, span, message, "")
+        .help("add `groups: [GROUP]`, or delete the profile")
 }
 
 #[cfg(test)]

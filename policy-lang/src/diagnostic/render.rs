@@ -1,12 +1,20 @@
 //! The one renderer of diagnostics: for people with carets, as JSON for programs, and the reference page of all codes.
+//!
+//! What a source holds is hostile until checked: nothing invisible and no terminal escape is passed on, and a line too
+//! long to read is named but not shown.
 
 use std::fmt;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 
 use super::{Code, Diagnostic, Diagnostics, Label, Severity};
-use crate::source::{SourceMap, Span};
+use crate::source::scan::visible;
+use crate::source::{SourceFile, SourceMap, Span};
+
+/// Bytes of the longest line that is shown.
+const LONGEST_LINE: usize = 400;
 
 /// Columns of a rendered report; fixed, so that the text does not depend on the terminal.
 const WIDTH: usize = 110;
@@ -15,7 +23,9 @@ const WIDTH: usize = 110;
 #[derive(Debug)]
 struct Report<'a> {
     diagnostic: &'a Diagnostic,
-    source: Option<NamedSource<std::sync::Arc<str>>>,
+    message: String,
+    help: Option<String>,
+    source: Option<NamedSource<Arc<str>>>,
     labels: Vec<LabeledSpan>,
     others: Vec<Elsewhere>,
 }
@@ -24,41 +34,96 @@ struct Report<'a> {
 #[derive(Debug)]
 struct Elsewhere {
     text: String,
-    source: Option<NamedSource<std::sync::Arc<str>>>,
+    source: Option<NamedSource<Arc<str>>>,
     label: LabeledSpan,
 }
 
-fn source_of(span: Span, sources: &SourceMap) -> Option<NamedSource<std::sync::Arc<str>>> {
-    sources.file(span.file).map(|file| NamedSource::new(file.path(), file.text().clone()))
+/// The text of a file around `spans`, if its lines there can be shown.
+fn source_of(spans: &[Span], sources: &SourceMap) -> Option<NamedSource<Arc<str>>> {
+    let file = sources.file(spans.first()?.file)?;
+    let short = |offset: usize| {
+        let (start, line) = file.line_at(offset);
+        let (_, following) = file.line_at(start.saturating_add(line.len()).saturating_add(1));
+        let (_, previous) = file.line_at(start.saturating_sub(1));
+        [line, following, previous]
+            .iter()
+            .all(|line| line.len() <= LONGEST_LINE)
+    };
+    let fits = spans
+        .iter()
+        .all(|span| short(span.range().start) && short(span.range().end));
+    fits.then(|| NamedSource::new(file.path(), visible(file.text()).into()))
+}
+
+/// Where a diagnostic stands, for when it cannot be shown.
+fn place(file: &SourceFile, span: Span) -> String {
+    let (line, column) = file.line_column(span.range().start);
+    format!("{}:{line}:{column}", file.path())
 }
 
 /// miette counts bytes; a span must not leave the text, whose bad bytes may have been replaced.
-fn labelled(label: &Label, sources: &SourceMap) -> LabeledSpan {
-    let text = sources.file(label.span.file).map(|file| file.text().clone()).unwrap_or_default();
-    let inside = |offset: usize| (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+fn labelled(label: &Label, primary: bool, sources: &SourceMap) -> LabeledSpan {
+    let text = sources
+        .file(label.span.file)
+        .map(|file| file.text().clone())
+        .unwrap_or_default();
+    let inside = |offset: usize| {
+        (0..=offset.min(text.len()))
+            .rev()
+            .find(|at| text.is_char_boundary(*at))
+            .unwrap_or(0)
+    };
     let range = label.span.range();
     let (start, end) = (inside(range.start), inside(range.end));
-    let words = Some(label.text.clone()).filter(|text| !text.is_empty());
-    LabeledSpan::new(words, start, end.saturating_sub(start))
+    let words = Some(visible(&label.text)).filter(|text| !text.is_empty());
+    let range = (start, end.saturating_sub(start));
+    if primary {
+        LabeledSpan::new_primary_with_span(words, range)
+    } else {
+        LabeledSpan::new_with_span(words, range)
+    }
 }
 
 impl<'a> Report<'a> {
     fn new(diagnostic: &'a Diagnostic, sources: &SourceMap) -> Self {
         let first = diagnostic.labels.first().map(|label| label.span);
-        let (here, there): (Vec<&Label>, Vec<&Label>) =
-            diagnostic.labels.iter().partition(|label| Some(label.span.file) == first.map(|span| span.file));
+        let (here, there): (Vec<&Label>, Vec<&Label>) = diagnostic
+            .labels
+            .iter()
+            .partition(|label| Some(label.span.file) == first.map(|span| span.file));
         let others = there
             .into_iter()
             .map(|label| Elsewhere {
-                text: label.text.clone(),
-                source: source_of(label.span, sources),
-                label: labelled(&Label { text: String::new(), ..label.clone() }, sources),
+                text: visible(&label.text),
+                source: source_of(&[label.span], sources),
+                label: labelled(
+                    &Label {
+                        text: String::new(),
+                        ..label.clone()
+                    },
+                    true,
+                    sources,
+                ),
             })
             .collect();
+        let spans: Vec<Span> = here.iter().map(|label| label.span).collect();
+        let source = source_of(&spans, sources);
+        let mut message = visible(&diagnostic.message);
+        if let (None, Some(span)) = (&source, first)
+            && let Some(file) = sources.file(span.file)
+        {
+            let _ = write!(message, " ({})", place(file, span));
+        }
+        let labels = here
+            .into_iter()
+            .enumerate()
+            .map(|(at, label)| labelled(label, at == 0, sources));
         Self {
             diagnostic,
-            source: first.and_then(|span| source_of(span, sources)),
-            labels: here.into_iter().map(|label| labelled(label, sources)).collect(),
+            message,
+            help: diagnostic.help.as_deref().map(visible),
+            labels: labels.filter(|_| source.is_some()).collect(),
+            source,
             others,
         }
     }
@@ -66,7 +131,7 @@ impl<'a> Report<'a> {
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.diagnostic.message)
+        f.write_str(&self.message)
     }
 }
 
@@ -85,7 +150,9 @@ impl miette::Diagnostic for Report<'_> {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.diagnostic.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.help
+            .as_ref()
+            .map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -97,8 +164,15 @@ impl miette::Diagnostic for Report<'_> {
     }
 
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn miette::Diagnostic> + 'a>> {
-        let others = self.others.iter().map(|other| other as &dyn miette::Diagnostic);
-        if self.others.is_empty() { None } else { Some(Box::new(others)) }
+        let others = self
+            .others
+            .iter()
+            .map(|other| other as &dyn miette::Diagnostic);
+        if self.others.is_empty() {
+            None
+        } else {
+            Some(Box::new(others))
+        }
     }
 }
 
@@ -128,13 +202,23 @@ impl Diagnostics {
     /// Everything for people, with carets; `colour` adds terminal colours.
     #[must_use]
     pub fn render(&self, sources: &SourceMap, colour: bool) -> String {
-        let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-        let handler = GraphicalReportHandler::new_themed(theme).with_width(WIDTH).with_links(false).with_context_lines(1);
+        let theme = if colour {
+            GraphicalTheme::unicode()
+        } else {
+            GraphicalTheme::unicode_nocolor()
+        };
+        let handler = GraphicalReportHandler::new_themed(theme)
+            .with_width(WIDTH)
+            .with_links(false)
+            .with_context_lines(1);
         let mut out = String::new();
         for diagnostic in self.iter() {
             // A formatter only fails when the String does, which it does not.
             let _ = handler.render_report(&mut out, &Report::new(diagnostic, sources));
             out.push('\n');
+        }
+        if self.dropped() > 0 {
+            let _ = writeln!(out, "and {} more", self.dropped());
         }
         out
     }
@@ -146,10 +230,11 @@ impl Diagnostics {
         let place = |label: &Label| {
             let file = sources.file(label.span.file)?;
             let range = label.span.range();
-            let ((line, column), (end_line, end_column)) = (file.line_column(range.start), file.line_column(range.end));
+            let ((line, column), (end_line, end_column)) =
+                (file.line_column(range.start), file.line_column(range.end));
             Some(serde_json::json!({
                 "file": &**file.path(), "line": line, "column": column,
-                "end_line": end_line, "end_column": end_column, "text": label.text,
+                "end_line": end_line, "end_column": end_column, "text": visible(&label.text),
             }))
         };
         self.iter()
@@ -157,8 +242,8 @@ impl Diagnostics {
                 serde_json::json!({
                     "code": found.code.as_str(),
                     "severity": found.severity().as_str(),
-                    "message": found.message,
-                    "help": found.help,
+                    "message": visible(&found.message),
+                    "help": found.help.as_deref().map(visible),
                     "labels": found.labels.iter().filter_map(place).collect::<Vec<_>>(),
                 })
             })

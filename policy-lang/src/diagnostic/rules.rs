@@ -6,8 +6,13 @@ use crate::source::Span;
 pub(crate) fn rule_kind(rule: Span, stated: &[(Span, &str)]) -> Diagnostic {
     let help = "write `risk` with `approval` (a grant), or `raise: {…}`, or `never: reason`";
     match stated.split_first() {
-        None => Diagnostic::new(Code::RuleKind, rule, "this rule grants nothing, raises nothing and forbids nothing", "")
-            .help(help),
+        None => Diagnostic::new(
+            Code::RuleKind,
+            rule,
+            "this rule grants nothing, raises nothing and forbids nothing",
+            "",
+        )
+        .help(help),
         Some(((span, key), rest)) => {
             let first = Diagnostic::new(
                 Code::RuleKind,
@@ -15,7 +20,9 @@ pub(crate) fn rule_kind(rule: Span, stated: &[(Span, &str)]) -> Diagnostic {
                 "this rule is several kinds of rule at once",
                 format!("`{key}` makes it one"),
             );
-            let all = rest.iter().fold(first, |made, (span, key)| made.also(*span, format!("`{key}` makes it another")));
+            let all = rest.iter().fold(first, |made, (span, key)| {
+                made.also(*span, format!("`{key}` makes it another"))
+            });
             all.help(format!("keep one kind: {help}"))
         }
     }
@@ -27,14 +34,22 @@ pub(crate) fn raise_nothing(span: Span) -> Diagnostic {
 }
 
 /// A grant that states `stated` where `floor` is the least; `operation` is one for which that holds.
-pub(crate) fn below_floor(span: Span, part: &str, stated: &str, floor: &str, operation: &str) -> Diagnostic {
+pub(crate) fn below_floor(
+    span: Span,
+    part: &str,
+    stated: &str,
+    floor: &str,
+    operation: &str,
+) -> Diagnostic {
     let message = format!("{part} {stated} is below the floor: {operation} needs at least {floor}");
-    Diagnostic::new(Code::BelowFloor, span, message, "below the floor")
-        .help(format!("write `{part}: {floor}`; floors are in stopgate.yaml"))
+    Diagnostic::new(Code::BelowFloor, span, message, "below the floor").help(format!(
+        "write `{part}: {floor}`; floors are in stopgate.yaml"
+    ))
 }
 
 pub(crate) fn dry_run_missing(span: Span, tool: &str, operation: &str, asker: &str) -> Diagnostic {
-    let message = format!("{asker} asks for a dry run of `{operation}`, and catalog/{tool}.yaml names none");
+    let message =
+        format!("{asker} asks for a dry run of `{operation}`, and catalog/{tool}.yaml names none");
     Diagnostic::new(Code::DryRunMissing, span, message, "needs a dry run").help(format!(
         "give `{operation}` in catalog/{tool}.yaml a `dry_run: PREVIEW` with effect read and the same arguments, \
          or `dry_run: none` with `because:`"
@@ -42,30 +57,58 @@ pub(crate) fn dry_run_missing(span: Span, tool: &str, operation: &str, asker: &s
 }
 
 pub(crate) fn dry_run_waived(span: Span, tool: &str, operation: &str) -> Diagnostic {
-    let message = format!("a dry run is asked for, and catalog/{tool}.yaml says that `{operation}` has none");
-    Diagnostic::new(Code::DryRunWaived, span, message, "cannot be had")
-        .help(format!("take `dry_run` out, or `{operation}` out of this rule"))
+    let message =
+        format!("a dry run is asked for, and catalog/{tool}.yaml says that `{operation}` has none");
+    Diagnostic::new(Code::DryRunWaived, span, message, "cannot be had").help(format!(
+        "take `dry_run` out, or `{operation}` out of this rule"
+    ))
 }
 
 pub(crate) fn except_unreached(span: Span, profile: &str) -> Diagnostic {
     let message = format!("this rule does not reach `{profile}` anyway");
-    Diagnostic::new(Code::ExceptUnreached, span, message, "excepted from nothing")
-        .help("delete it from `except`; a rule reaches the profiles it names and those that inherit them")
+    Diagnostic::new(
+        Code::ExceptUnreached,
+        span,
+        message,
+        "excepted from nothing",
+    )
+    .help(
+        "delete it from `except`; a rule reaches the profiles it names and those that inherit them",
+    )
 }
 
 pub(crate) fn unscoped_grant(span: Span, id: &str) -> Diagnostic {
-    Diagnostic::new(Code::UnscopedGrant, span, format!("the grant `{id}` names no profile"), "everybody would get it")
-        .help("name the profile: `principal in Stopgate::Profile::\"name\"`")
+    Diagnostic::new(
+        Code::UnscopedGrant,
+        span,
+        format!("the grant `{id}` names no profile"),
+        "everybody would get it",
+    )
+    .help("name the profile: `principal in Stopgate::Profile::\"name\"`")
 }
 
 /// `written` is what stands behind `when:`.
 pub(crate) fn condition_needs_block(span: Span, written: &str) -> Diagnostic {
-    Diagnostic::new(Code::ConditionNeedsBlock, span, "YAML does not read this condition as one text", "not a plain scalar")
-        .help(format!("write it as a block:\n\n    when: |-\n      {written}\n"))
+    Diagnostic::new(
+        Code::ConditionNeedsBlock,
+        span,
+        "YAML does not read this condition as one text",
+        "not a plain scalar",
+    )
+    .help(format!(
+        "write it as a block:\n\n    when: |-\n      {written}\n"
+    ))
 }
 
 /// `light` is a grant of `profile`, `strict` one that it inherits.
-pub(crate) fn pointless(light: Span, light_id: &str, strict: Span, strict_id: &str, profile: &str, operation: &str) -> Diagnostic {
+pub(crate) fn pointless(
+    light: Span,
+    light_id: &str,
+    strict: Span,
+    strict_id: &str,
+    profile: &str,
+    operation: &str,
+) -> Diagnostic {
     let message = format!(
         "`{light_id}` has no effect for `{profile}` at {operation}: `{strict_id}`, which it inherits, asks for as much or more"
     );
@@ -75,17 +118,32 @@ pub(crate) fn pointless(light: Span, light_id: &str, strict: Span, strict_id: &s
 }
 
 pub(crate) fn empty_group(span: Span, group: &str) -> Diagnostic {
-    Diagnostic::new(Code::EmptyList, span, format!("no operation is in `{group}`, so this rule reaches nothing"), "")
-        .help("delete the rule, or name operations that exist")
+    Diagnostic::new(
+        Code::EmptyList,
+        span,
+        format!("no operation is in `{group}`, so this rule reaches nothing"),
+        "",
+    )
+    .help("delete the rule, or name operations that exist")
 }
 
 pub(crate) fn unknown_group(span: Span, group: &str) -> Diagnostic {
-    Diagnostic::new(Code::UnknownOperation, span, format!("there is no action group `{group}`"), "no such group")
-        .help("the groups are `@read`, `@write`, `@irreversible` and `@tool:NAME`")
+    Diagnostic::new(
+        Code::UnknownOperation,
+        span,
+        format!("there is no action group `{group}`"),
+        "no such group",
+    )
+    .help("the groups are `@read`, `@write`, `@irreversible` and `@tool:NAME`")
 }
 
 pub(crate) fn unknown_action(span: Span, action: &str) -> Diagnostic {
     let message = format!("`{}` is no action", action.escape_debug());
-    Diagnostic::new(Code::UnknownOperation, span, message, "not `tool/operation`")
-        .help("write `Stopgate::Action::\"tool/operation\"`, or a group such as `@write`")
+    Diagnostic::new(
+        Code::UnknownOperation,
+        span,
+        message,
+        "not `tool/operation`",
+    )
+    .help("write `Stopgate::Action::\"tool/operation\"`, or a group such as `@write`")
 }

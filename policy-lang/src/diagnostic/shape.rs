@@ -17,21 +17,46 @@ pub(crate) fn alternatives<'a>(words: impl IntoIterator<Item = &'a str>) -> Stri
 
 pub(crate) fn unknown_key(span: Span, key: &str, what: &str, known: &[&str]) -> Diagnostic {
     let near = nearest(key, known.iter().copied()).map(|near| format!("did you mean `{near}`? "));
-    let help = format!("{}{what} has the keys {}", near.unwrap_or_default(), alternatives(known.iter().copied()));
-    Diagnostic::new(Code::UnknownKey, span, format!("{what} has no key `{}`", key.escape_debug()), "nothing enforces this")
-        .help(help)
+    let help = format!(
+        "{}{what} has the keys {}",
+        near.unwrap_or_default(),
+        alternatives(known.iter().copied())
+    );
+    Diagnostic::new(
+        Code::UnknownKey,
+        span,
+        format!("{what} has no key `{}`", key.escape_debug()),
+        "nothing enforces this",
+    )
+    .help(help)
 }
 
 pub(crate) fn missing_key(span: Span, key: &str, what: &str, help: Option<&str>) -> Diagnostic {
-    Diagnostic::new(Code::MissingKey, span, format!("{what} needs the key `{key}`"), format!("no `{key}` here"))
-        .help(help.map_or_else(|| format!("add `{key}:`"), str::to_owned))
+    Diagnostic::new(
+        Code::MissingKey,
+        span,
+        format!("{what} needs the key `{key}`"),
+        format!("no `{key}` here"),
+    )
+    .help(help.map_or_else(|| format!("add `{key}:`"), str::to_owned))
 }
 
 pub(crate) fn misplaced_key(span: Span, key: &str, why: &str, help: &str) -> Diagnostic {
-    Diagnostic::new(Code::MisplacedKey, span, format!("`{key}` has no meaning here: {why}"), "").help(help)
+    Diagnostic::new(
+        Code::MisplacedKey,
+        span,
+        format!("`{key}` has no meaning here: {why}"),
+        "",
+    )
+    .help(help)
 }
 
-pub(crate) fn wrong_type(span: Span, expected: &str, found: &str, help: Option<String>) -> Diagnostic {
+pub(crate) fn wrong_type(
+    span: Span,
+    expected: &str,
+    found: &str,
+    help: Option<String>,
+) -> Diagnostic {
     let diagnostic = Diagnostic::new(
         Code::WrongType,
         span,
@@ -52,8 +77,13 @@ pub(crate) fn empty_list(span: Span) -> Diagnostic {
 pub(crate) fn unknown_word(span: Span, word: &str, known: &[&str]) -> Diagnostic {
     let near = nearest(word, known.iter().copied()).map(|near| format!("did you mean `{near}`? "));
     let words = alternatives(known.iter().copied());
-    Diagnostic::new(Code::UnknownWord, span, format!("`{}` means nothing here", word.escape_debug()), "not a known word")
-        .help(format!("{}write {words}", near.unwrap_or_default()))
+    Diagnostic::new(
+        Code::UnknownWord,
+        span,
+        format!("`{}` means nothing here", word.escape_debug()),
+        "not a known word",
+    )
+    .help(format!("{}write {words}", near.unwrap_or_default()))
 }
 
 pub(crate) fn invalid_name(span: Span, why: &InvalidName) -> Diagnostic {
@@ -74,17 +104,24 @@ pub(crate) fn invalid_text(span: Span, why: &str, help: &str) -> Diagnostic {
 }
 
 pub(crate) fn invalid_number(span: Span, least: i64, most: i64) -> Diagnostic {
-    Diagnostic::new(Code::InvalidNumber, span, "this number is outside its range", "out of range")
-        .help(format!("write a number from {least} to {most}"))
+    Diagnostic::new(
+        Code::InvalidNumber,
+        span,
+        "this number is outside its range",
+        "out of range",
+    )
+    .help(format!("write a number from {least} to {most}"))
 }
 
 pub(crate) fn invalid_pointer(span: Span, why: &str) -> Diagnostic {
-    Diagnostic::new(Code::InvalidPointer, span, why, "not a pointer")
-        .help("write a JSON Pointer such as `/customer/tax_id`; `*` stands for every element or member")
+    Diagnostic::new(Code::InvalidPointer, span, why, "not a pointer").help(
+        "write a JSON Pointer such as `/customer/tax_id`; `*` stands for every element or member",
+    )
 }
 
 pub(crate) fn invalid_date(span: Span, wanted: &str, example: &str) -> Diagnostic {
-    Diagnostic::new(Code::InvalidDate, span, format!("this is not {wanted}"), "").help(format!("write {wanted} as `{example}`"))
+    Diagnostic::new(Code::InvalidDate, span, format!("this is not {wanted}"), "")
+        .help(format!("write {wanted} as `{example}`"))
 }
 
 pub(crate) fn invalid_calendar(span: Span, why: &str, help: &str) -> Diagnostic {
@@ -92,22 +129,47 @@ pub(crate) fn invalid_calendar(span: Span, why: &str, help: &str) -> Diagnostic 
 }
 
 pub(crate) fn unknown_format(span: Span) -> Diagnostic {
-    Diagnostic::new(Code::UnknownFormat, span, "this format version is not known", "only 1 is")
-        .help("write `stopgate: 1`, or use the version of the program that knows it")
+    Diagnostic::new(
+        Code::UnknownFormat,
+        span,
+        "this format version is not known",
+        "only 1 is",
+    )
+    .help("write `stopgate: 1`, or use the version of the program that knows it")
 }
 
 pub(crate) fn missing_document(span: Span, path: &str, why: &str) -> Diagnostic {
-    Diagnostic::new(Code::MissingDocument, span, format!("there is no {path}: {why}"), "")
-        .help(format!("add {path}; `stopgate init` writes one of each kind"))
+    Diagnostic::new(
+        Code::MissingDocument,
+        span,
+        format!("there is no {path}: {why}"),
+        "",
+    )
+    .help(format!(
+        "add {path}; `stopgate init` writes one of each kind"
+    ))
 }
 
 pub(crate) fn missing_lock(span: Span, path: &str, tool: &str) -> Diagnostic {
-    Diagnostic::new(Code::MissingDocument, span, format!("there is no {path}: the server's functions are not pinned"), "")
-        .help(format!("run `stopgate lock {tool}`, which starts the server and writes it"))
+    Diagnostic::new(
+        Code::MissingDocument,
+        span,
+        format!("there is no {path}: the server's functions are not pinned"),
+        "",
+    )
+    .help(format!(
+        "run `stopgate lock {tool}`, which starts the server and writes it"
+    ))
 }
 
 pub(crate) fn misplaced_file(span: Span, path: &str, help: &str) -> Diagnostic {
-    Diagnostic::new(Code::MisplacedFile, span, format!("nobody reads {path}, and it looks like policy"), "").help(help)
+    Diagnostic::new(
+        Code::MisplacedFile,
+        span,
+        format!("nobody reads {path}, and it looks like policy"),
+        "",
+    )
+    .help(help)
 }
 
 pub(crate) fn file_name_mismatch(span: Span, tool: &str, path: &str) -> Diagnostic {

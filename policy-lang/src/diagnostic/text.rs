@@ -5,36 +5,58 @@ use crate::source::Span;
 use crate::source::scan::{MAX_BYTES, MAX_DEPTH};
 
 pub(crate) fn too_large(span: Span, bytes: usize) -> Diagnostic {
-    Diagnostic::new(Code::FileTooLarge, span, format!("this file has {bytes} bytes, and at most {MAX_BYTES} are read"), "")
-        .help("split it, or move what is not policy elsewhere")
+    Diagnostic::new(
+        Code::FileTooLarge,
+        span,
+        format!("this file has {bytes} bytes, and at most {MAX_BYTES} are read"),
+        "",
+    )
+    .help("split it, or move what is not policy elsewhere")
 }
 
 pub(crate) fn not_utf8(span: Span, at: usize) -> Diagnostic {
     let message = format!("this file is not UTF-8: byte {at} does not belong to a character");
-    Diagnostic::new(Code::NotUtf8, span, message, "the first bad byte").help("save the file as UTF-8")
+    Diagnostic::new(Code::NotUtf8, span, message, "the first bad byte")
+        .help("save the file as UTF-8")
 }
 
 pub(crate) fn byte_order_mark(span: Span) -> Diagnostic {
-    Diagnostic::new(Code::ByteOrderMark, span, "this file begins with a byte-order mark", "")
-        .help("save it as UTF-8 without one")
+    Diagnostic::new(
+        Code::ByteOrderMark,
+        span,
+        "this file begins with a byte-order mark",
+        "",
+    )
+    .help("save it as UTF-8 without one")
 }
 
 pub(crate) fn tab(span: Span, in_indentation: bool) -> Diagnostic {
     let (message, label) = if in_indentation {
-        ("a line is indented with a tab", "a tab, however wide it is shown")
+        (
+            "a line is indented with a tab",
+            "a tab, however wide it is shown",
+        )
     } else {
         ("a YAML document holds a tab", "a tab")
     };
-    Diagnostic::new(Code::Tab, span, message, label).help("write spaces; inside text write `\\t` in double quotes")
+    Diagnostic::new(Code::Tab, span, message, label)
+        .help("write spaces; inside text write `\\t` in double quotes")
 }
 
 pub(crate) fn invisible(span: Span, c: char) -> Diagnostic {
-    let message = format!("U+{:04X} cannot be seen, or changes how its neighbours are seen", u32::from(c));
-    Diagnostic::new(Code::InvisibleCharacter, span, message, "here").help("delete it; comments are checked too")
+    let message = format!(
+        "U+{:04X} cannot be seen, or changes how its neighbours are seen",
+        u32::from(c)
+    );
+    Diagnostic::new(Code::InvisibleCharacter, span, message, "here")
+        .help("delete it; comments are checked too")
 }
 
 pub(crate) fn invisible_escape(span: Span, c: char) -> Diagnostic {
-    let message = format!("this text holds an escape for U+{:04X}, which cannot be seen where it is shown", u32::from(c));
+    let message = format!(
+        "this text holds an escape for U+{:04X}, which cannot be seen where it is shown",
+        u32::from(c)
+    );
     Diagnostic::new(Code::InvisibleCharacter, span, message, "here").help("leave it out")
 }
 
@@ -44,24 +66,44 @@ pub(crate) fn syntax(span: Span, problem: &str) -> Diagnostic {
 }
 
 pub(crate) fn too_deep(span: Span) -> Diagnostic {
-    Diagnostic::new(Code::YamlTooDeep, span, format!("this is nested deeper than {MAX_DEPTH} levels"), "one too many")
-        .help("no key needs that; write it flatter")
+    Diagnostic::new(
+        Code::YamlTooDeep,
+        span,
+        format!("this is nested deeper than {MAX_DEPTH} levels"),
+        "one too many",
+    )
+    .help("no key needs that; write it flatter")
 }
 
 pub(crate) fn duplicate_key(span: Span, key: &str, first: Span) -> Diagnostic {
-    Diagnostic::new(Code::YamlDuplicateKey, span, format!("`{key}` stands twice in one mapping"), "again here")
-        .also(first, "first here")
-        .help("keep one of the two; readers differ about which one counts")
+    Diagnostic::new(
+        Code::YamlDuplicateKey,
+        span,
+        format!("`{key}` stands twice in one mapping"),
+        "again here",
+    )
+    .also(first, "first here")
+    .help("keep one of the two; readers differ about which one counts")
 }
 
 pub(crate) fn anchor(span: Span) -> Diagnostic {
-    Diagnostic::new(Code::YamlAnchor, span, "anchors are not allowed", "defined here")
-        .help("write the value out where it is used; text that begins with `&` needs quotes")
+    Diagnostic::new(
+        Code::YamlAnchor,
+        span,
+        "anchors are not allowed",
+        "defined here",
+    )
+    .help("write the value out where it is used; text that begins with `&` needs quotes")
 }
 
 pub(crate) fn alias(span: Span) -> Diagnostic {
-    Diagnostic::new(Code::YamlAlias, span, "aliases are not allowed", "used here")
-        .help("write the value out; text that begins with `*` needs quotes")
+    Diagnostic::new(
+        Code::YamlAlias,
+        span,
+        "aliases are not allowed",
+        "used here",
+    )
+    .help("write the value out; text that begins with `*` needs quotes")
 }
 
 pub(crate) fn merge_key(span: Span) -> Diagnostic {
@@ -75,30 +117,53 @@ pub(crate) fn tag(span: Span) -> Diagnostic {
 }
 
 pub(crate) fn directive(span: Span) -> Diagnostic {
-    Diagnostic::new(Code::YamlDirective, span, "directives are not allowed", "").help("delete the line")
+    Diagnostic::new(Code::YamlDirective, span, "directives are not allowed", "")
+        .help("delete the line")
 }
 
 pub(crate) fn multi_document(span: Span) -> Diagnostic {
-    Diagnostic::new(Code::YamlMultiDocument, span, "a second document begins in this file", "here")
-        .help("keep one document in one file")
+    Diagnostic::new(
+        Code::YamlMultiDocument,
+        span,
+        "a marker of documents stands in this file",
+        "here",
+    )
+    .help("keep one document in one file; only a first line `---` may stand before it")
 }
 
 pub(crate) fn complex_key(span: Span, what: &str) -> Diagnostic {
-    Diagnostic::new(Code::YamlKey, span, format!("{what} cannot be a key"), "").help("write the key as text, on one line")
+    Diagnostic::new(Code::YamlKey, span, format!("{what} cannot be a key"), "")
+        .help("write the key as text, on one line")
 }
 
-pub(crate) fn ambiguous(span: Span, text: &str, taken_for: &str, spelling: Option<&str>) -> Diagnostic {
+pub(crate) fn ambiguous(
+    span: Span,
+    text: &str,
+    taken_for: &str,
+    spelling: Option<&str>,
+) -> Diagnostic {
     let message = format!("some YAML readers take `{text}` for {taken_for}, others do not");
     let quoted = format!("if text is meant, write \"{text}\"");
-    Diagnostic::new(Code::AmbiguousScalar, span, message, "ambiguous without quotes").help(match spelling {
+    Diagnostic::new(
+        Code::AmbiguousScalar,
+        span,
+        message,
+        "ambiguous without quotes",
+    )
+    .help(match spelling {
         Some(spelling) => format!("{quoted}; if not, write {spelling}"),
         None => quoted,
     })
 }
 
 pub(crate) fn empty_value(span: Span) -> Diagnostic {
-    Diagnostic::new(Code::EmptyValue, span, "there is no value here", "nothing behind it")
-        .help("write the value, or leave the key out")
+    Diagnostic::new(
+        Code::EmptyValue,
+        span,
+        "there is no value here",
+        "nothing behind it",
+    )
+    .help("write the value, or leave the key out")
 }
 
 pub(crate) fn empty_document(span: Span) -> Diagnostic {

@@ -12,11 +12,18 @@ pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<Calendar> {
     let record = Record::document(root, "approvals.yaml", &["calendar"], dx)?;
     let keys = ["zone", "days", "hours", "holidays"];
     let record = Record::open(record.need("calendar", dx)?, "a calendar", &keys, dx)?;
-    let zone = record.need("zone", dx).and_then(|node| Some((raw(node, dx)?, node.span)));
-    let days = record.need("days", dx).map(|node| (set(node, dx, word::<Day>), node.span));
+    let zone = record
+        .need("zone", dx)
+        .and_then(|node| Some((raw(node, dx)?, node.span)));
+    let days = record
+        .need("days", dx)
+        .map(|node| (set(node, dx, word::<Day>), node.span));
     let span = record.get("hours").map(|node| node.span);
     let hours = record.need("hours", dx).and_then(|node| hours(node, dx));
-    let holidays = record.get("holidays").map(|node| list(node, dx, date)).unwrap_or_default();
+    let holidays = record
+        .get("holidays")
+        .map(|node| list(node, dx, date))
+        .unwrap_or_default();
 
     let ((zone, zone_span), (days, days_span)) = (zone?, days?);
     let days: BTreeSet<Day> = days.into_iter().map(|day| day.value).collect();

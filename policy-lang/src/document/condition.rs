@@ -31,9 +31,10 @@ impl Place {
     pub(crate) fn of(&self, range: &Range<usize>) -> Span {
         match self {
             Self::Scalar { origin, whole } => origin.place(range, *whole),
-            Self::File { file, offset } => {
-                Span::new(*file, offset.saturating_add(range.start)..offset.saturating_add(range.end))
-            }
+            Self::File { file, offset } => Span::new(
+                *file,
+                offset.saturating_add(range.start)..offset.saturating_add(range.end),
+            ),
         }
     }
 }
@@ -41,15 +42,24 @@ impl Place {
 /// Reads the value of a `when:` key; `source` is the text of its file.
 pub(crate) fn read(node: &Node, source: &str, dx: &mut Diagnostics) -> Option<ConditionDoc> {
     if let Value::Sequence(_) | Value::Mapping(_) = &node.value {
-        dx.push(rules::condition_needs_block(node.span, &written(node.span, source)));
+        dx.push(rules::condition_needs_block(
+            node.span,
+            &written(node.span, source),
+        ));
         return None;
     }
     let scalar = raw(node, dx)?;
     if cut_by_comment(scalar, node.span, source) {
-        dx.push(rules::condition_needs_block(node.span, &written(node.span, source)));
+        dx.push(rules::condition_needs_block(
+            node.span,
+            &written(node.span, source),
+        ));
         return None;
     }
-    let place = Place::Scalar { origin: scalar.origin.clone(), whole: node.span };
+    let place = Place::Scalar {
+        origin: scalar.origin.clone(),
+        whole: node.span,
+    };
     match Condition::parse(&scalar.text) {
         Ok(condition) => Some(ConditionDoc { condition, place }),
         Err(mistakes) => {
@@ -69,14 +79,24 @@ pub(crate) fn diagnose(mistake: &CedarMistake, place: &Place) -> crate::diagnost
 /// Whether ` #` inside a text literal ended a plain scalar: then a quote stands open at its end.
 fn cut_by_comment(scalar: &Scalar, span: Span, source: &str) -> bool {
     let after = source.get(span.range().end..).unwrap_or_default();
-    let open = scalar.text.matches('"').count().saturating_sub(scalar.text.matches("\\\"").count()) % 2 == 1;
+    let open = scalar
+        .text
+        .matches('"')
+        .count()
+        .saturating_sub(scalar.text.matches("\\\"").count())
+        % 2
+        == 1;
     open && after.trim_start_matches(' ').starts_with('#')
 }
 
 /// What stands from the beginning of `span` to the end of its line.
 fn written(span: Span, source: &str) -> String {
     let rest = source.get(span.range().start..).unwrap_or_default();
-    rest.lines().next().unwrap_or_default().trim_end().to_owned()
+    rest.lines()
+        .next()
+        .unwrap_or_default()
+        .trim_end()
+        .to_owned()
 }
 
 /// What YAML's mistakes in `file` come from, if they come from conditions that are no plain scalars: each such line
@@ -87,21 +107,33 @@ pub(crate) fn unquoted(id: FileId, file: &SourceFile) -> Vec<(Span, String)> {
     for line in file.text().split_inclusive('\n') {
         let at = start;
         start = start.saturating_add(line.len());
-        let Some((head, rest)) = line.split_once("when:") else { continue };
+        let Some((head, rest)) = line.split_once("when:") else {
+            continue;
+        };
         let text = rest.trim();
-        if !head.trim_start_matches([' ', '-']).is_empty() || !rest.starts_with(' ') || !is_no_scalar(text) {
+        if !head.trim_start_matches([' ', '-']).is_empty()
+            || !rest.starts_with(' ')
+            || !is_no_scalar(text)
+        {
             continue;
         }
         let indentation = rest.len().saturating_sub(rest.trim_start().len());
-        let from = at.saturating_add(head.len()).saturating_add("when:".len()).saturating_add(indentation);
-        found.push((Span::new(id, from..from.saturating_add(text.len())), text.to_owned()));
+        let from = at
+            .saturating_add(head.len())
+            .saturating_add("when:".len())
+            .saturating_add(indentation);
+        found.push((
+            Span::new(id, from..from.saturating_add(text.len())),
+            text.to_owned(),
+        ));
     }
     found
 }
 
 /// Whether YAML reads something else than one plain text here.
 fn is_no_scalar(text: &str) -> bool {
-    let closes = |quote: char| text.len() > 1 && text.ends_with(quote) && text.matches(quote).count() == 2;
+    let closes =
+        |quote: char| text.len() > 1 && text.ends_with(quote) && text.matches(quote).count() == 2;
     match text.chars().next() {
         Some('!' | '[' | '{' | '&' | '*' | '%' | '@' | '`') => true,
         Some(quote @ ('"' | '\'')) => !closes(quote),

@@ -16,10 +16,28 @@ pub(crate) struct ProfileDoc {
 pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<Named<ProfileName, ProfileDoc>> {
     let record = Record::document(root, "profiles.yaml", &["profiles"], dx)?;
     Some(named(record.need("profiles", dx)?, dx, |node, dx| {
-        let record = Record::open(node, "a profile", &["description", "inherits", "groups"], dx)?;
-        let description = record.get("description").and_then(|node| text(node, dx)).map(|text| text.value);
-        let inherits = record.get("inherits").map(|node| set(node, dx, name)).unwrap_or_default();
-        let groups = record.get("groups").map(|node| set(node, dx, text)).unwrap_or_default();
-        Some(ProfileDoc { description, inherits, groups })
+        let record = Record::open(
+            node,
+            "a profile",
+            &["description", "inherits", "groups"],
+            dx,
+        )?;
+        let description = record
+            .get("description")
+            .and_then(|node| text(node, dx))
+            .map(|text| text.value);
+        let inherits = record
+            .get("inherits")
+            .map(|node| set(node, dx, name))
+            .unwrap_or_default();
+        let groups = record
+            .get("groups")
+            .map(|node| set(node, dx, text))
+            .unwrap_or_default();
+        Some(ProfileDoc {
+            description,
+            inherits,
+            groups,
+        })
     }))
 }

@@ -24,14 +24,23 @@ pub(crate) struct Record<'n> {
 
 impl<'n> Record<'n> {
     /// `node` as a mapping with no other keys than `keys`; `what` names it in messages.
-    pub(crate) fn open(node: &'n Node, what: &'static str, keys: &[&str], dx: &mut Diagnostics) -> Option<Self> {
+    pub(crate) fn open(
+        node: &'n Node,
+        what: &'static str,
+        keys: &[&str],
+        dx: &mut Diagnostics,
+    ) -> Option<Self> {
         let entries = mapping(node, dx)?;
         for (key, _) in entries {
             if !keys.contains(&key.text.as_str()) {
                 dx.push(say::unknown_key(key.span, &key.text, what, keys));
             }
         }
-        Some(Self { what, entries, span: node.span })
+        Some(Self {
+            what,
+            entries,
+            span: node.span,
+        })
     }
 
     /// The root of a document: also has `stopgate`, the format version.
@@ -41,7 +50,9 @@ impl<'n> Record<'n> {
         keys: &[&str],
         dx: &mut Diagnostics,
     ) -> Option<Self> {
-        let keys: Vec<&str> = std::iter::once("stopgate").chain(keys.iter().copied()).collect();
+        let keys: Vec<&str> = std::iter::once("stopgate")
+            .chain(keys.iter().copied())
+            .collect();
         let record = Self::open(node, what, &keys, dx)?;
         let version = record.need("stopgate", dx);
         if let Some(version) = version
@@ -59,7 +70,10 @@ impl<'n> Record<'n> {
 
     /// An optional key with its value.
     pub(crate) fn entry(&self, key: &str) -> Option<(&'n Key, &'n Node)> {
-        self.entries.iter().find(|(found, _)| found.text == key).map(|(key, node)| (key, node))
+        self.entries
+            .iter()
+            .find(|(found, _)| found.text == key)
+            .map(|(key, node)| (key, node))
     }
 
     /// The value of a required key.
@@ -74,7 +88,13 @@ impl<'n> Record<'n> {
     /// Where to point for what is not there: the first entry if it is short, else its key.
     pub(crate) fn place(&self) -> Span {
         match self.entries.first() {
-            Some((key, Node { span, value: Value::Scalar(_) })) => key.span.to(*span),
+            Some((
+                key,
+                Node {
+                    span,
+                    value: Value::Scalar(_),
+                },
+            )) => key.span.to(*span),
             Some((key, _)) => key.span,
             None => self.span,
         }
@@ -85,7 +105,9 @@ impl<'n> Record<'n> {
 pub(crate) fn mapping<'n>(node: &'n Node, dx: &mut Diagnostics) -> Option<&'n [(Key, Node)]> {
     match &node.value {
         Value::Mapping(entries) => Some(entries),
-        Value::Scalar(_) | Value::Sequence(_) | Value::Broken => unexpected(node, "a mapping", None, dx),
+        Value::Scalar(_) | Value::Sequence(_) | Value::Broken => {
+            unexpected(node, "a mapping", None, dx)
+        }
     }
 }
 
@@ -100,7 +122,10 @@ pub(crate) struct Named<N, T> {
 impl<N, T> Default for Named<N, T> {
     /// What could not be read at all declares nobody knows what.
     fn default() -> Self {
-        Self { entries: Vec::new(), complete: false }
+        Self {
+            entries: Vec::new(),
+            complete: false,
+        }
     }
 }
 
@@ -110,13 +135,23 @@ pub(crate) fn named<'n, N: FromStr<Err = InvalidName>, T>(
     dx: &mut Diagnostics,
     mut read: impl FnMut(&'n Node, &mut Diagnostics) -> Option<T>,
 ) -> Named<N, T> {
-    let Some(mapping) = mapping(node, dx) else { return Named::default() };
-    let mut named = Named { entries: Vec::new(), complete: true };
+    let Some(mapping) = mapping(node, dx) else {
+        return Named::default();
+    };
+    let mut named = Named {
+        entries: Vec::new(),
+        complete: true,
+    };
     for (key, value) in mapping {
-        let name = key.text.parse().map_err(|why| dx.push(say::invalid_name(key.span, &why)));
+        let name = key
+            .text
+            .parse()
+            .map_err(|why| dx.push(say::invalid_name(key.span, &why)));
         let value = read(value, dx);
         named.complete &= name.is_ok();
-        named.entries.extend(name.ok().map(|name| (Spanned::new(name, key.span), value)));
+        named
+            .entries
+            .extend(name.ok().map(|name| (Spanned::new(name, key.span), value)));
     }
     named
 }
@@ -130,7 +165,13 @@ pub(crate) fn list<'n, T>(
     match &node.value {
         Value::Sequence(entries) => entries.iter().filter_map(|entry| read(entry, dx)).collect(),
         Value::Scalar(_) | Value::Mapping(_) | Value::Broken => {
-            unexpected::<()>(node, "a list", Some("write it as `[a, b]`".to_owned()), dx);
+            let help = match &node.value {
+                Value::Scalar(scalar) => format!("write it as `[{}]`", scalar.text.trim()),
+                Value::Sequence(_) | Value::Mapping(_) | Value::Broken => {
+                    "write it as `[a, b]`".to_owned()
+                }
+            };
+            unexpected::<()>(node, "a list", Some(help), dx);
             Vec::new()
         }
     }
@@ -186,10 +227,22 @@ macro_rules! keyed {
     )*};
 }
 
-keyed!(Pointer, OperationName, ProfileName, RuleName, Requirement, Day);
+keyed!(
+    Pointer,
+    OperationName,
+    ProfileName,
+    RuleName,
+    Requirement,
+    Day
+);
 
 /// Reports that `node` is not `expected`, unless it was reported already.
-pub(crate) fn unexpected<T>(node: &Node, expected: &str, help: Option<String>, dx: &mut Diagnostics) -> Option<T> {
+pub(crate) fn unexpected<T>(
+    node: &Node,
+    expected: &str,
+    help: Option<String>,
+    dx: &mut Diagnostics,
+) -> Option<T> {
     if !matches!(node.value, Value::Broken) {
         dx.push(say::wrong_type(node.span, expected, node.what(), help));
     }

@@ -34,8 +34,15 @@ pub(crate) struct RuleDoc {
 }
 
 pub(crate) enum KindDoc {
-    Grant { risk: Spanned<Risk>, approval: Spanned<Approval>, asks: Asks },
-    Raise { approval: Approval, asks: Asks },
+    Grant {
+        risk: Spanned<Risk>,
+        approval: Spanned<Approval>,
+        asks: Asks,
+    },
+    Raise {
+        approval: Approval,
+        asks: Asks,
+    },
     Never(String),
 }
 
@@ -52,33 +59,73 @@ impl Asks {
 
     fn read(record: &Record<'_>, dx: &mut Diagnostics) -> Self {
         Self {
-            require: record.get("require").map(|node| set(node, dx, word)).unwrap_or_default(),
-            mask: record.get("mask").map(|node| set(node, dx, pointer)).unwrap_or_default(),
-            max_rows: record.get("max_rows").map(|node| max_rows(node, dx)).unwrap_or_default(),
+            require: record
+                .get("require")
+                .map(|node| set(node, dx, word))
+                .unwrap_or_default(),
+            mask: record
+                .get("mask")
+                .map(|node| set(node, dx, pointer))
+                .unwrap_or_default(),
+            max_rows: record
+                .get("max_rows")
+                .map(|node| max_rows(node, dx))
+                .unwrap_or_default(),
         }
     }
 
     /// Where a dry run is asked for.
     pub(crate) fn dry_run(&self) -> Option<Span> {
-        self.require.iter().find(|asked| asked.value == Requirement::DryRun).map(|asked| asked.span)
+        self.require
+            .iter()
+            .find(|asked| asked.value == Requirement::DryRun)
+            .map(|asked| asked.span)
     }
 }
 
 const KEYS: [&str; 15] = [
-    "id", "operations", "profiles", "risk", "approval", "require", "raise", "never", "except", "when", "description",
-    "owner", "review_by", "mask", "max_rows",
+    "id",
+    "operations",
+    "profiles",
+    "risk",
+    "approval",
+    "require",
+    "raise",
+    "never",
+    "except",
+    "when",
+    "description",
+    "owner",
+    "review_by",
+    "mask",
+    "max_rows",
 ];
 
 pub(crate) fn read(root: &Node, source: &str, dx: &mut Diagnostics) -> Option<RulesDoc> {
-    let record = Record::document(root, "a rules document", &["tool", "owner", "review_by", "rules"], dx)?;
+    let record = Record::document(
+        root,
+        "a rules document",
+        &["tool", "owner", "review_by", "rules"],
+        dx,
+    )?;
     let tool = record.need("tool", dx).and_then(|node| name(node, dx));
     let stated = Stated {
-        owner: record.get("owner").map(|node| name(node, dx).map(|owner| owner.value)),
+        owner: record
+            .get("owner")
+            .map(|node| name(node, dx).map(|owner| owner.value)),
         review_by: record.get("review_by").map(|node| date(node, dx)),
     };
     let mut ids = Vec::new();
-    let rules = record.need("rules", dx).map(|node| list(node, dx, |node, dx| rule(node, source, &stated, &mut ids, dx)));
-    Some(RulesDoc { tool: tool?, rules: rules.unwrap_or_default(), ids })
+    let rules = record.need("rules", dx).map(|node| {
+        list(node, dx, |node, dx| {
+            rule(node, source, &stated, &mut ids, dx)
+        })
+    });
+    Some(RulesDoc {
+        tool: tool?,
+        rules: rules.unwrap_or_default(),
+        ids,
+    })
 }
 
 /// What the file says for all its rules; `Some(None)` is stated and broken.
@@ -95,22 +142,34 @@ fn rule(
     dx: &mut Diagnostics,
 ) -> Option<RuleDoc> {
     let record = Record::open(node, "a rule", &KEYS, dx);
-    let id = record.as_ref().and_then(|record| record.need("id", dx)).and_then(|node| name(node, dx));
+    let id = record
+        .as_ref()
+        .and_then(|record| record.need("id", dx))
+        .and_then(|node| name(node, dx));
     ids.push(id.clone());
     let record = record?;
-    let operations = record.need("operations", dx).map(|node| set(node, dx, name));
+    let operations = record
+        .need("operations", dx)
+        .map(|node| set(node, dx, name));
     let profiles = record.need("profiles", dx).map(|node| set(node, dx, name));
     let except = record.get("except").map(|node| set(node, dx, name));
     let kind = kind(&record, dx);
-    let condition = record.get("when").map(|node| condition::read(node, source, dx));
+    let condition = record
+        .get("when")
+        .map(|node| condition::read(node, source, dx));
     let description = record.get("description").map(|node| text(node, dx));
     let owner = match record.get("owner") {
         Some(node) => name(node, dx).map(|owner| owner.value),
-        None => stated.owner.clone().unwrap_or_else(|| in_neither(&record, "owner", dx)),
+        None => stated
+            .owner
+            .clone()
+            .unwrap_or_else(|| in_neither(&record, "owner", dx)),
     };
     let review_by = match record.get("review_by") {
         Some(node) => date(node, dx),
-        None => stated.review_by.unwrap_or_else(|| in_neither(&record, "review_by", dx)),
+        None => stated
+            .review_by
+            .unwrap_or_else(|| in_neither(&record, "review_by", dx)),
     };
     Some(RuleDoc {
         id: id?,
@@ -137,27 +196,46 @@ fn in_neither<T>(record: &Record<'_>, key: &str, dx: &mut Diagnostics) -> Option
 /// Which of the three kinds it is: exactly one.
 fn kind(record: &Record<'_>, dx: &mut Diagnostics) -> Option<KindDoc> {
     let grant = record.entry("risk").or_else(|| record.entry("approval"));
-    let stated: Vec<(&Key, &Node)> =
-        [grant, record.entry("raise"), record.entry("never")].into_iter().flatten().collect();
+    let stated: Vec<(&Key, &Node)> = [grant, record.entry("raise"), record.entry("never")]
+        .into_iter()
+        .flatten()
+        .collect();
     let [(key, node)] = stated.as_slice() else {
-        let places: Vec<(Span, &str)> = stated.iter().map(|(key, _)| (key.span, key.text.as_str())).collect();
+        let places: Vec<(Span, &str)> = stated
+            .iter()
+            .map(|(key, _)| (key.span, key.text.as_str()))
+            .collect();
         dx.push(facts::rule_kind(record.place(), &places));
         return None;
     };
     match key.text.as_str() {
         "raise" => {
-            misplaced(record, "this rule is a raise", "write it inside `raise:`", dx);
+            misplaced(
+                record,
+                "this rule is a raise",
+                "write it inside `raise:`",
+                dx,
+            );
             raise(key, node, dx)
         }
         "never" => {
-            misplaced(record, "nothing is granted, so nothing is asked for", "delete it", dx);
+            misplaced(
+                record,
+                "nothing is granted, so nothing is asked for",
+                "delete it",
+                dx,
+            );
             text(node, dx).map(|reason| KindDoc::Never(reason.value))
         }
         _ => {
             let risk = record.need("risk", dx).and_then(|node| word(node, dx));
             let approval = record.need("approval", dx).and_then(|node| word(node, dx));
             let asks = Asks::read(record, dx);
-            Some(KindDoc::Grant { risk: risk?, approval: approval?, asks })
+            Some(KindDoc::Grant {
+                risk: risk?,
+                approval: approval?,
+                asks,
+            })
         }
     }
 }
@@ -169,8 +247,15 @@ fn misplaced(record: &Record<'_>, why: &str, help: &str, dx: &mut Diagnostics) {
 }
 
 fn raise(key: &Key, node: &Node, dx: &mut Diagnostics) -> Option<KindDoc> {
-    let record = Record::open(node, "a raise", &["approval", "require", "mask", "max_rows"], dx)?;
-    let approval = record.get("approval").map(|node| word::<Approval>(node, dx));
+    let record = Record::open(
+        node,
+        "a raise",
+        &["approval", "require", "mask", "max_rows"],
+        dx,
+    )?;
+    let approval = record
+        .get("approval")
+        .map(|node| word::<Approval>(node, dx));
     let asks = Asks::read(&record, dx);
     let approval = match approval {
         Some(level) => level?.value,

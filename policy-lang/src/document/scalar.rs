@@ -51,17 +51,26 @@ words! {
 }
 
 /// A scalar that is text: quoted, or plain and text to every reader. Dates pass where `dates` says so.
-fn text_of<'n>(node: &'n Node, expected: &str, dates: bool, dx: &mut Diagnostics) -> Option<&'n Scalar> {
+fn text_of<'n>(
+    node: &'n Node,
+    expected: &str,
+    dates: bool,
+    dx: &mut Diagnostics,
+) -> Option<&'n Scalar> {
     match &node.value {
         Value::Scalar(scalar) => match scalar.kind {
             Kind::Quoted | Kind::Plain(Plain::Text) => Some(scalar),
             Kind::Plain(Plain::Date) if dates => Some(scalar),
-            Kind::Plain(Plain::Date | Plain::Integer(_) | Plain::Decimal | Plain::Bool(_) | Plain::Null) => {
+            Kind::Plain(
+                Plain::Date | Plain::Integer(_) | Plain::Decimal | Plain::Bool(_) | Plain::Null,
+            ) => {
                 let help = format!("if text is meant, write \"{}\"", scalar.text);
                 unexpected(node, expected, Some(help), dx)
             }
         },
-        Value::Sequence(_) | Value::Mapping(_) | Value::Broken => unexpected(node, expected, None, dx),
+        Value::Sequence(_) | Value::Mapping(_) | Value::Broken => {
+            unexpected(node, expected, None, dx)
+        }
     }
 }
 
@@ -69,7 +78,11 @@ fn text_of<'n>(node: &'n Node, expected: &str, dates: bool, dx: &mut Diagnostics
 pub(crate) fn raw<'n>(node: &'n Node, dx: &mut Diagnostics) -> Option<&'n Scalar> {
     let scalar = text_of(node, "a text", false, dx)?;
     if scalar.text.trim().is_empty() {
-        dx.push(say::invalid_text(node.span, "this text is empty", "write something, or leave the key out"));
+        dx.push(say::invalid_text(
+            node.span,
+            "this text is empty",
+            "write something, or leave the key out",
+        ));
         return None;
     }
     Some(scalar)
@@ -80,14 +93,21 @@ pub(crate) fn text(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<String>>
     let text = raw(node, dx)?.text.trim();
     if text.chars().count() > MAX_TEXT {
         let why = format!("this text has more than {MAX_TEXT} characters");
-        dx.push(say::invalid_text(node.span, &why, "say it shorter, and link to the rest"));
+        dx.push(say::invalid_text(
+            node.span,
+            &why,
+            "say it shorter, and link to the rest",
+        ));
         return None;
     }
     Some(Spanned::new(text.to_owned(), node.span))
 }
 
 /// A name.
-pub(crate) fn name<N: FromStr<Err = InvalidName>>(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<N>> {
+pub(crate) fn name<N: FromStr<Err = InvalidName>>(
+    node: &Node,
+    dx: &mut Diagnostics,
+) -> Option<Spanned<N>> {
     let scalar = text_of(node, "a name", false, dx)?;
     match scalar.text.parse() {
         Ok(name) => Some(Spanned::new(name, node.span)),
@@ -103,7 +123,10 @@ pub(crate) fn word<W: Word>(node: &Node, dx: &mut Diagnostics) -> Option<Spanned
     let words: Vec<&str> = W::WORDS.iter().map(|known| known.word()).collect();
     let expected = say::alternatives(words.iter().copied());
     let scalar = text_of(node, &expected, false, dx)?;
-    let found = W::WORDS.iter().copied().find(|known| known.word() == scalar.text);
+    let found = W::WORDS
+        .iter()
+        .copied()
+        .find(|known| known.word() == scalar.text);
     if found.is_none() {
         dx.push(say::unknown_word(node.span, &scalar.text, &words));
     }
@@ -113,23 +136,32 @@ pub(crate) fn word<W: Word>(node: &Node, dx: &mut Diagnostics) -> Option<Spanned
 /// A whole number from `least` to `most`.
 pub(crate) fn integer(node: &Node, least: i64, most: i64, dx: &mut Diagnostics) -> Option<i64> {
     match &node.value {
-        Value::Scalar(Scalar { kind: Kind::Plain(Plain::Integer(number)), .. }) => {
+        Value::Scalar(Scalar {
+            kind: Kind::Plain(Plain::Integer(number)),
+            ..
+        }) => {
             let inside = (least..=most).contains(number);
             if !inside {
                 dx.push(say::invalid_number(node.span, least, most));
             }
             inside.then_some(*number)
         }
-        Value::Scalar(_) | Value::Sequence(_) | Value::Mapping(_) | Value::Broken => {
-            unexpected(node, "a whole number", Some("write digits, without quotes".to_owned()), dx)
-        }
+        Value::Scalar(_) | Value::Sequence(_) | Value::Mapping(_) | Value::Broken => unexpected(
+            node,
+            "a whole number",
+            Some("write digits, without quotes".to_owned()),
+            dx,
+        ),
     }
 }
 
 /// `true` or `false`.
 pub(crate) fn truth(node: &Node, dx: &mut Diagnostics) -> Option<bool> {
     match &node.value {
-        Value::Scalar(Scalar { kind: Kind::Plain(Plain::Bool(truth)), .. }) => Some(*truth),
+        Value::Scalar(Scalar {
+            kind: Kind::Plain(Plain::Bool(truth)),
+            ..
+        }) => Some(*truth),
         Value::Scalar(_) | Value::Sequence(_) | Value::Mapping(_) | Value::Broken => {
             unexpected(node, "`true` or `false`", None, dx)
         }
@@ -151,7 +183,11 @@ pub(crate) fn pointer(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<Point
 /// A day of the calendar, `2027-03-31`, in this one form.
 pub(crate) fn date(node: &Node, dx: &mut Diagnostics) -> Option<Date> {
     let scalar = text_of(node, "a date", true, dx)?;
-    let date = scalar.text.parse().ok().filter(|date: &Date| date.to_string() == scalar.text);
+    let date = scalar
+        .text
+        .parse()
+        .ok()
+        .filter(|date: &Date| date.to_string() == scalar.text);
     if date.is_none() {
         dx.push(say::invalid_date(node.span, "a date", "2027-03-31"));
     }
@@ -161,10 +197,16 @@ pub(crate) fn date(node: &Node, dx: &mut Diagnostics) -> Option<Date> {
 /// An instant in UTC, `2026-11-24T10:00:00Z`, with milliseconds at most.
 pub(crate) fn timestamp(node: &Node, dx: &mut Diagnostics) -> Option<Timestamp> {
     let scalar = text_of(node, "a time", true, dx)?;
-    let form = |now: &Timestamp| now.to_string() == scalar.text && now.subsec_nanosecond() % 1_000_000 == 0;
+    let form = |now: &Timestamp| {
+        now.to_string() == scalar.text && now.subsec_nanosecond() % 1_000_000 == 0
+    };
     let now = scalar.text.parse().ok().filter(form);
     if now.is_none() {
-        dx.push(say::invalid_date(node.span, "a time in UTC", "2026-11-24T10:00:00Z"));
+        dx.push(say::invalid_date(
+            node.span,
+            "a time in UTC",
+            "2026-11-24T10:00:00Z",
+        ));
     }
     now
 }
@@ -172,9 +214,16 @@ pub(crate) fn timestamp(node: &Node, dx: &mut Diagnostics) -> Option<Timestamp> 
 /// Hours of a day, `09:00-18:00`.
 pub(crate) fn hours(node: &Node, dx: &mut Diagnostics) -> Option<(Time, Time)> {
     let scalar = text_of(node, "hours", false, dx)?;
-    let hours = scalar.text.split_once('-').and_then(|(from, to)| Some((minute(from)?, minute(to)?)));
+    let hours = scalar
+        .text
+        .split_once('-')
+        .and_then(|(from, to)| Some((minute(from)?, minute(to)?)));
     if hours.is_none() {
-        dx.push(say::invalid_date(node.span, "hours of a day", "09:00-18:00"));
+        dx.push(say::invalid_date(
+            node.span,
+            "hours of a day",
+            "09:00-18:00",
+        ));
     }
     hours
 }
@@ -197,10 +246,18 @@ pub(crate) fn max_rows(node: &Node, dx: &mut Diagnostics) -> BTreeMap<Pointer, u
     };
     let mut limits: BTreeMap<Pointer, u32> = BTreeMap::new();
     for entry in entries {
-        let Some(record) = Record::open(entry, "a row limit", &["pointer", "rows"], dx) else { continue };
-        let pointer = record.need("pointer", dx).and_then(|node| pointer(node, dx));
-        let rows = record.need("rows", dx).and_then(|node| integer(node, 0, i64::from(u32::MAX), dx));
-        if let (Some(pointer), Some(rows)) = (pointer, rows.and_then(|rows| u32::try_from(rows).ok())) {
+        let Some(record) = Record::open(entry, "a row limit", &["pointer", "rows"], dx) else {
+            continue;
+        };
+        let pointer = record
+            .need("pointer", dx)
+            .and_then(|node| pointer(node, dx));
+        let rows = record
+            .need("rows", dx)
+            .and_then(|node| integer(node, 0, i64::from(u32::MAX), dx));
+        if let (Some(pointer), Some(rows)) =
+            (pointer, rows.and_then(|rows| u32::try_from(rows).ok()))
+        {
             let least = limits.entry(pointer.value).or_insert(rows);
             *least = (*least).min(rows);
         }
@@ -234,7 +291,9 @@ pub(crate) fn json(node: &Node, dx: &mut Diagnostics) -> Option<Json> {
 /// A mapping that stands for a JSON object.
 pub(crate) fn object(node: &Node, dx: &mut Diagnostics) -> Option<Vec<(String, Json)>> {
     let entries = mapping(node, dx)?;
-    let made: Vec<Option<(String, Json)>> =
-        entries.iter().map(|(key, value)| Some((key.text.clone(), json(value, dx)?))).collect();
+    let made: Vec<Option<(String, Json)>> = entries
+        .iter()
+        .map(|(key, value)| Some((key.text.clone(), json(value, dx)?)))
+        .collect();
     made.into_iter().collect()
 }

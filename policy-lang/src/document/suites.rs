@@ -47,26 +47,47 @@ pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<SuiteDoc> {
     let now = record.need("now", dx).and_then(|node| timestamp(node, dx));
     let channel = record.need("channel", dx).and_then(|node| name(node, dx));
     let samples = record.need("samples", dx).map(|node| {
-        named(node, dx, |node, dx| object(node, dx).map(|input| Spanned::new(Json::Object(input), node.span))).entries
+        named(node, dx, |node, dx| {
+            object(node, dx).map(|input| Spanned::new(Json::Object(input), node.span))
+        })
+        .entries
     });
-    let samples_span = record.entry("samples").map_or(record.place(), |(key, _)| key.span);
-    let cases = record.get("cases").map(|node| list(node, dx, case)).unwrap_or_default();
+    let samples_span = record
+        .entry("samples")
+        .map_or(record.place(), |(key, _)| key.span);
+    let cases = record
+        .get("cases")
+        .map(|node| list(node, dx, case))
+        .unwrap_or_default();
     let cases = unique_names(cases, dx);
-    Some(SuiteDoc { tool: tool?, now, channel, samples: samples.unwrap_or_default(), samples_span, cases })
+    Some(SuiteDoc {
+        tool: tool?,
+        now,
+        channel,
+        samples: samples.unwrap_or_default(),
+        samples_span,
+        cases,
+    })
 }
 
 fn unique_names(cases: Vec<CaseDoc>, dx: &mut Diagnostics) -> Vec<CaseDoc> {
     let mut seen = std::collections::HashMap::new();
     for case in &cases {
         if let Some(first) = seen.insert(case.name.value.clone(), case.name.span) {
-            dx.push(facts::duplicate_case(case.name.span, &case.name.value, first));
+            dx.push(facts::duplicate_case(
+                case.name.span,
+                &case.name.value,
+                first,
+            ));
         }
     }
     cases
 }
 
-const KEYS: [&str; 12] =
-    ["name", "as", "each", "do", "input", "evidence", "enforces", "now", "channel", "agent", "expect", "skip"];
+const KEYS: [&str; 12] = [
+    "name", "as", "each", "do", "input", "evidence", "enforces", "now", "channel", "agent",
+    "expect", "skip",
+];
 
 fn case(node: &Node, dx: &mut Diagnostics) -> Option<CaseDoc> {
     let record = Record::open(node, "a case", &KEYS, dx)?;
@@ -76,7 +97,9 @@ fn case(node: &Node, dx: &mut Diagnostics) -> Option<CaseDoc> {
         Value::Scalar(_) => name(node, dx).into_iter().collect(),
         Value::Sequence(_) | Value::Mapping(_) | Value::Broken => set(node, dx, name),
     });
-    let input = record.get("input").map(|node| object(node, dx).map(Json::Object));
+    let input = record
+        .get("input")
+        .map(|node| object(node, dx).map(Json::Object));
     let evidence = record.get("evidence").map(|node| evidence(node, dx));
     let enforces = record.get("enforces").map(|node| enforces(node, dx));
     let now = record.get("now").map(|node| timestamp(node, dx));
@@ -104,15 +127,26 @@ fn case(node: &Node, dx: &mut Diagnostics) -> Option<CaseDoc> {
 
 /// `as`: one person who holds all; `each`: one person for each.
 fn people(record: &Record<'_>, dx: &mut Diagnostics) -> Option<Vec<Vec<Spanned<ProfileName>>>> {
-    let entries: Vec<_> = ["as", "each"].into_iter().filter_map(|key| record.entry(key)).collect();
+    let entries: Vec<_> = ["as", "each"]
+        .into_iter()
+        .filter_map(|key| record.entry(key))
+        .collect();
     let [(key, node)] = entries.as_slice() else {
-        dx.push(facts::case_people(entries.first().map_or(record.place(), |(key, _)| key.span), !entries.is_empty()));
+        dx.push(facts::case_people(
+            entries.first().map_or(record.place(), |(key, _)| key.span),
+            !entries.is_empty(),
+        ));
         return None;
     };
     if key.text == "as" {
         Some(vec![super::read::unique(list(node, dx, name), dx)])
     } else {
-        Some(set(node, dx, name).into_iter().map(|profile| vec![profile]).collect())
+        Some(
+            set(node, dx, name)
+                .into_iter()
+                .map(|profile| vec![profile])
+                .collect(),
+        )
     }
 }
 
@@ -129,9 +163,18 @@ fn evidence(node: &Node, dx: &mut Diagnostics) -> Evidence {
         };
     }
     let keys = ["approval", "user_confirmation", "dry_run"];
-    let Some(record) = Record::open(node, "evidence", &keys, dx) else { return Evidence::NONE };
-    let approval = record.get("approval").and_then(|node| word::<Approval>(node, dx));
-    let mut stated = |key| record.get(key).and_then(|node| truth(node, dx)).unwrap_or(false);
+    let Some(record) = Record::open(node, "evidence", &keys, dx) else {
+        return Evidence::NONE;
+    };
+    let approval = record
+        .get("approval")
+        .and_then(|node| word::<Approval>(node, dx));
+    let mut stated = |key| {
+        record
+            .get(key)
+            .and_then(|node| truth(node, dx))
+            .unwrap_or(false)
+    };
     Evidence {
         user_confirmation: stated("user_confirmation"),
         dry_run: stated("dry_run"),
@@ -140,7 +183,9 @@ fn evidence(node: &Node, dx: &mut Diagnostics) -> Evidence {
 }
 
 fn enforces(node: &Node, dx: &mut Diagnostics) -> Enforces {
-    let words: Vec<Spanned<String>> = list(node, dx, |node, dx| raw(node, dx).map(|word| Spanned::new(word.text.clone(), node.span)));
+    let words: Vec<Spanned<String>> = list(node, dx, |node, dx| {
+        raw(node, dx).map(|word| Spanned::new(word.text.clone(), node.span))
+    });
     let mut enforces = Enforces::NOTHING;
     for word in super::read::unique(words, dx) {
         match word.value.as_str() {
@@ -152,14 +197,23 @@ fn enforces(node: &Node, dx: &mut Diagnostics) -> Enforces {
     enforces
 }
 
-type Expected = (ExpectedResult, Option<Vec<Spanned<String>>>, Option<Obligations>);
+type Expected = (
+    ExpectedResult,
+    Option<Vec<Spanned<String>>>,
+    Option<Obligations>,
+);
 
 fn expect(node: &Node, dx: &mut Diagnostics) -> Option<Expected> {
     let keys = ["permit", "route", "reject", "rules", "obligations"];
     let record = Record::open(node, "an expectation", &keys, dx)?;
     let obligations = record.get("obligations").map(|node| obligations(node, dx));
-    let rules = record.entry("rules").map(|(key, node)| (key.span, rules(node, dx)));
-    let outcomes: Vec<_> = ["permit", "route", "reject"].into_iter().filter_map(|key| record.entry(key)).collect();
+    let rules = record
+        .entry("rules")
+        .map(|(key, node)| (key.span, rules(node, dx)));
+    let outcomes: Vec<_> = ["permit", "route", "reject"]
+        .into_iter()
+        .filter_map(|key| record.entry(key))
+        .collect();
     let [(key, node)] = outcomes.as_slice() else {
         let place = outcomes.first().map_or(record.place(), |(key, _)| key.span);
         dx.push(facts::case_expectation(place, outcomes.len()));
@@ -170,18 +224,28 @@ fn expect(node: &Node, dx: &mut Diagnostics) -> Option<Expected> {
         "permit" => {
             if let Some((span, _)) = rules {
                 let help = "put the list into `permit: [rules]`";
-                dx.push(say::misplaced_key(span, "rules", "a permit names its rules itself", help));
+                dx.push(say::misplaced_key(
+                    span,
+                    "rules",
+                    "a permit names its rules itself",
+                    help,
+                ));
             }
             (ExpectedResult::Permit, Some(self::rules(node, dx)))
         }
         "route" => {
             let needs = list(node, dx, need);
-            if needs.is_empty() && matches!(&node.value, Value::Sequence(entries) if entries.is_empty()) {
+            if needs.is_empty()
+                && matches!(&node.value, Value::Sequence(entries) if entries.is_empty())
+            {
                 dx.push(say::empty_list(node.span));
             }
             (ExpectedResult::Route(needs.into_iter().collect()), stated)
         }
-        _ => (ExpectedResult::Reject(word::<Reason>(node, dx)?.value), stated),
+        _ => (
+            ExpectedResult::Reject(word::<Reason>(node, dx)?.value),
+            stated,
+        ),
     };
     Some((result, rules, obligations))
 }
@@ -201,14 +265,29 @@ fn need(node: &Node, dx: &mut Diagnostics) -> Option<Need> {
     let found = NEEDS.into_iter().find(|need| need.to_string() == word.text);
     if found.is_none() {
         let known = NEEDS.map(|need| need.to_string());
-        dx.push(say::unknown_word(node.span, &word.text, &known.each_ref().map(String::as_str)));
+        dx.push(say::unknown_word(
+            node.span,
+            &word.text,
+            &known.each_ref().map(String::as_str),
+        ));
     }
     found
 }
 
 fn obligations(node: &Node, dx: &mut Diagnostics) -> Obligations {
-    let Some(record) = Record::open(node, "obligations", &["mask", "max_rows"], dx) else { return Obligations::default() };
-    let mask = record.get("mask").map(|node| set(node, dx, pointer)).unwrap_or_default();
-    let max_rows = record.get("max_rows").map(|node| max_rows(node, dx)).unwrap_or_default();
-    Obligations { mask: mask.into_iter().map(|pointer| pointer.value).collect(), max_rows }
+    let Some(record) = Record::open(node, "obligations", &["mask", "max_rows"], dx) else {
+        return Obligations::default();
+    };
+    let mask = record
+        .get("mask")
+        .map(|node| set(node, dx, pointer))
+        .unwrap_or_default();
+    let max_rows = record
+        .get("max_rows")
+        .map(|node| max_rows(node, dx))
+        .unwrap_or_default();
+    Obligations {
+        mask: mask.into_iter().map(|pointer| pointer.value).collect(),
+        max_rows,
+    }
 }

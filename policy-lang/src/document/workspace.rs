@@ -30,12 +30,31 @@ pub(crate) struct Channel {
 pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<Workspace> {
     let keys = ["organisation", "identity", "channels", "floors", "limits"];
     let record = Record::document(root, "stopgate.yaml", &keys, dx)?;
-    let organisation = record.need("organisation", dx).and_then(|node| name(node, dx));
-    let identity = record.need("identity", dx).map(|node| issuers(node, dx)).unwrap_or_default();
-    let channels = record.need("channels", dx).map(|node| channels(node, dx)).unwrap_or_default();
-    let floors = record.get("floors").map_or(Floors::DEFAULT, |node| floors(node, dx));
-    let input_bytes = record.get("limits").and_then(|node| input_bytes(node, dx)).unwrap_or(INPUT_BYTES);
-    Some(Workspace { organisation: organisation.map(|name| name.value), identity, channels, floors, input_bytes })
+    let organisation = record
+        .need("organisation", dx)
+        .and_then(|node| name(node, dx));
+    let identity = record
+        .need("identity", dx)
+        .map(|node| issuers(node, dx))
+        .unwrap_or_default();
+    let channels = record
+        .need("channels", dx)
+        .map(|node| channels(node, dx))
+        .unwrap_or_default();
+    let floors = record
+        .get("floors")
+        .map_or(Floors::DEFAULT, |node| floors(node, dx));
+    let input_bytes = record
+        .get("limits")
+        .and_then(|node| input_bytes(node, dx))
+        .unwrap_or(INPUT_BYTES);
+    Some(Workspace {
+        organisation: organisation.map(|name| name.value),
+        identity,
+        channels,
+        floors,
+        input_bytes,
+    })
 }
 
 fn issuers(node: &Node, dx: &mut Diagnostics) -> Vec<Issuer> {
@@ -46,17 +65,30 @@ fn issuers(node: &Node, dx: &mut Diagnostics) -> Vec<Issuer> {
         let text = &raw(issuer, dx)?.text;
         if !text.starts_with("https://") || text.chars().any(|c| c.is_whitespace() || c == '"') {
             let help = "write the issuer's URL exactly as its tokens name it, such as https://sso.example.com/";
-            dx.push(say::invalid_text(issuer.span, "an issuer is an https URL", help));
+            dx.push(say::invalid_text(
+                issuer.span,
+                "an issuer is an https URL",
+                help,
+            ));
             return None;
         }
-        Some((Issuer { issuer: text.clone() }, issuer.span))
+        Some((
+            Issuer {
+                issuer: text.clone(),
+            },
+            issuer.span,
+        ))
     });
     if found.is_empty() {
         empty(node, dx);
     }
     for (issuer, span) in found {
         match made.iter().find(|(known, _)| *known == issuer) {
-            Some((_, first)) => dx.push(crate::diagnostic::names::duplicate_entry(span, &issuer.issuer, *first)),
+            Some((_, first)) => dx.push(crate::diagnostic::names::duplicate_entry(
+                span,
+                &issuer.issuer,
+                *first,
+            )),
             None => made.push((issuer, span)),
         }
     }
@@ -80,17 +112,34 @@ fn channels(node: &Node, dx: &mut Diagnostics) -> Named<ChannelName, Channel> {
     named(node, dx, |entry, dx| {
         let record = Record::open(entry, "a channel", &["ceiling", "tools"], dx)?;
         let ceiling = record.need("ceiling", dx).and_then(|node| word(node, dx));
-        let limit = |node: &_, dx: &mut Diagnostics| word::<Limit>(node, dx).map(|limit| limit.value);
-        let tools = record.get("tools").map(|node| named(node, dx, limit).entries).unwrap_or_default();
-        Some(Channel { ceiling: ceiling?.value, tools })
+        let limit =
+            |node: &_, dx: &mut Diagnostics| word::<Limit>(node, dx).map(|limit| limit.value);
+        let tools = record
+            .get("tools")
+            .map(|node| named(node, dx, limit).entries)
+            .unwrap_or_default();
+        Some(Channel {
+            ceiling: ceiling?.value,
+            tools,
+        })
     })
 }
 
 /// A floor that is stated replaces the default one of its key; the others stay.
 fn floors(node: &Node, dx: &mut Diagnostics) -> Floors {
-    const KEYS: [&str; 7] = ["low", "medium", "high", "read", "write", "irreversible", "critical"];
+    const KEYS: [&str; 7] = [
+        "low",
+        "medium",
+        "high",
+        "read",
+        "write",
+        "irreversible",
+        "critical",
+    ];
     let mut floors = Floors::DEFAULT;
-    let Some(record) = Record::open(node, "floors", &KEYS, dx) else { return floors };
+    let Some(record) = Record::open(node, "floors", &KEYS, dx) else {
+        return floors;
+    };
     let slots = [
         (&mut floors.low, false),
         (&mut floors.medium, false),
@@ -110,15 +159,31 @@ fn floors(node: &Node, dx: &mut Diagnostics) -> Floors {
 
 /// Only the floors of effects set a risk: the others hold for a risk already.
 fn floor(node: &Node, by_effect: bool, dx: &mut Diagnostics) -> Option<Floor> {
-    let keys: &[&str] = if by_effect { &["risk", "approval", "require"] } else { &["approval", "require"] };
+    let keys: &[&str] = if by_effect {
+        &["risk", "approval", "require"]
+    } else {
+        &["approval", "require"]
+    };
     let record = Record::open(node, "a floor", keys, dx)?;
-    let risk = record.get("risk").filter(|_| by_effect).map(|node| word::<Risk>(node, dx));
-    let approval = record.get("approval").map(|node| word::<Approval>(node, dx));
-    let require = record.get("require").map(|node| super::read::set(node, dx, word::<Requirement>)).unwrap_or_default();
+    let risk = record
+        .get("risk")
+        .filter(|_| by_effect)
+        .map(|node| word::<Risk>(node, dx));
+    let approval = record
+        .get("approval")
+        .map(|node| word::<Approval>(node, dx));
+    let require = record
+        .get("require")
+        .map(|node| super::read::set(node, dx, word::<Requirement>))
+        .unwrap_or_default();
     let asks = |what| require.iter().any(|asked| asked.value == what);
     Some(Floor {
-        risk: risk.map_or(Some(Floor::NOTHING.risk), |risk| risk.map(|risk| risk.value))?,
-        approval: approval.map_or(Some(Floor::NOTHING.approval), |level| level.map(|level| level.value))?,
+        risk: risk.map_or(Some(Floor::NOTHING.risk), |risk| {
+            risk.map(|risk| risk.value)
+        })?,
+        approval: approval.map_or(Some(Floor::NOTHING.approval), |level| {
+            level.map(|level| level.value)
+        })?,
         user_confirmation: asks(Requirement::UserConfirmation),
         dry_run: asks(Requirement::DryRun),
     })
@@ -127,6 +192,8 @@ fn floor(node: &Node, by_effect: bool, dx: &mut Diagnostics) -> Option<Floor> {
 fn input_bytes(node: &Node, dx: &mut Diagnostics) -> Option<usize> {
     let record = Record::open(node, "limits", &["input_bytes"], dx)?;
     let most = i64::try_from(INPUT_LIMITS.bytes).unwrap_or(i64::MAX);
-    let bytes = record.get("input_bytes").and_then(|node| integer(node, 1, most, dx))?;
+    let bytes = record
+        .get("input_bytes")
+        .and_then(|node| integer(node, 1, most, dx))?;
     usize::try_from(bytes).ok()
 }

@@ -1,7 +1,11 @@
 use super::*;
 use proptest::prelude::*;
 
-const LIMITS: Limits = Limits { bytes: 4096, depth: 8, members: 64 };
+const LIMITS: Limits = Limits {
+    bytes: 4096,
+    depth: 8,
+    members: 64,
+};
 
 fn problem(text: &[u8]) -> Option<Problem> {
     Json::parse(text, LIMITS).err().map(|error| error.problem)
@@ -48,14 +52,40 @@ fn hostile_texts_are_refused_by_name() {
 
 #[test]
 fn i13_spellings_that_a_reader_could_tell_apart_have_different_digests() {
-    let texts = ["1", "1.0", "1.00", "1e0", "10e-1", "\"1\"", "[1]", "{\"1\":1}", "true", "null", "\"\"", "0", "0.0", "-0.0"];
-    let digests: std::collections::BTreeSet<_> =
-        texts.iter().map(|text| Json::parse(text.as_bytes(), LIMITS).expect("strict").digest("t")).collect();
+    let texts = [
+        "1",
+        "1.0",
+        "1.00",
+        "1e0",
+        "10e-1",
+        "\"1\"",
+        "[1]",
+        "{\"1\":1}",
+        "true",
+        "null",
+        "\"\"",
+        "0",
+        "0.0",
+        "-0.0",
+    ];
+    let digests: std::collections::BTreeSet<_> = texts
+        .iter()
+        .map(|text| {
+            Json::parse(text.as_bytes(), LIMITS)
+                .expect("strict")
+                .digest("t")
+        })
+        .collect();
     assert_eq!(digests.len(), texts.len());
     let same = [r#"{"b":1,"a":"\u00e9\/"}"#, "{ \"a\" : \"é/\",\n\"b\":1}"];
-    let same = same.map(|text| Json::parse(text.as_bytes(), LIMITS).expect("strict").digest("t"));
+    let same = same.map(|text| {
+        Json::parse(text.as_bytes(), LIMITS)
+            .expect("strict")
+            .digest("t")
+    });
     assert_eq!(same[0], same[1]);
-    let composed = [r#""\u00e9""#, r#""e\u0301""#].map(|text| Json::parse(text.as_bytes(), LIMITS).expect("strict"));
+    let composed = [r#""\u00e9""#, r#""e\u0301""#]
+        .map(|text| Json::parse(text.as_bytes(), LIMITS).expect("strict"));
     assert_ne!(composed[0].digest("t"), composed[1].digest("t"));
     assert_ne!(composed[0].digest("t"), composed[0].digest("u"));
 }
@@ -81,7 +111,10 @@ fn sorted(value: &Json) -> Json {
     match value {
         Json::Array(elements) => Json::Array(elements.iter().map(sorted).collect()),
         Json::Object(members) => {
-            let mut members: Vec<_> = members.iter().map(|(name, value)| (name.clone(), sorted(value))).collect();
+            let mut members: Vec<_> = members
+                .iter()
+                .map(|(name, value)| (name.clone(), sorted(value)))
+                .collect();
             members.sort_by(|(a, _), (b, _)| a.cmp(b));
             Json::Object(members)
         }

@@ -133,7 +133,7 @@ impl BundleRecord {
 /// Attempts that were rejected and left no record of their own. It is the first record after them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GapRecord {
-    /// How many.
+    /// How many; at least one.
     pub count: u64,
     /// How many of them were turned away because too many were waiting; for the others the disk refused.
     pub overloaded: u64,
@@ -167,6 +167,9 @@ impl GapRecord {
             last: members.parsed("last")?,
         };
         members.finish()?;
+        if record.count == 0 || record.overloaded > record.count {
+            return Err(InvalidRecord::Value("count"));
+        }
         Ok(record)
     }
 }

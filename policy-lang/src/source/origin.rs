@@ -31,30 +31,43 @@ impl Origin {
             Style::Single | Style::Double => quoted(value, source, start, style),
             Style::Literal => literal(value, source, start),
             Style::Folded => match source.split_once('\n') {
-                Some((header, rest)) => {
-                    folded(value, rest, start.saturating_add(header.len()).saturating_add(1))
-                }
+                Some((header, rest)) => folded(
+                    value,
+                    rest,
+                    start.saturating_add(header.len()).saturating_add(1),
+                ),
                 None => Vec::new(),
             },
         };
         let narrow = |offset: usize| u32::try_from(offset).ok();
-        let segments: Option<Box<[_]>> =
-            segments.into_iter().map(|(value, file)| Some((narrow(value)?, narrow(file)?))).collect();
-        Self { segments: segments.unwrap_or_default() }
+        let segments: Option<Box<[_]>> = segments
+            .into_iter()
+            .map(|(value, file)| Some((narrow(value)?, narrow(file)?)))
+            .collect();
+        Self {
+            segments: segments.unwrap_or_default(),
+        }
     }
 
     /// The place in the file of the bytes `range` of the value; `whole` when it cannot be told.
     pub(crate) fn place(&self, range: &Range<usize>, whole: Span) -> Span {
         let at = |offset: usize| {
             let offset = u32::try_from(offset).ok()?;
-            let index = self.segments.partition_point(|(value, _)| *value <= offset).checked_sub(1)?;
+            let index = self
+                .segments
+                .partition_point(|(value, _)| *value <= offset)
+                .checked_sub(1)?;
             let (value, file) = *self.segments.get(index)?;
             usize::try_from(file.checked_add(offset.checked_sub(value)?)?).ok()
         };
         let last = range.end.saturating_sub(1).max(range.start);
         match (at(range.start), at(last)) {
             (Some(start), Some(last)) if start <= last => {
-                let end = if range.is_empty() { last } else { last.saturating_add(1) };
+                let end = if range.is_empty() {
+                    last
+                } else {
+                    last.saturating_add(1)
+                };
                 let end = end.min((whole.end as usize).max(start));
                 Span::new(whole.file, start..end)
             }
@@ -81,7 +94,10 @@ fn literal(value: &str, source: &str, start: usize) -> Vec<(usize, usize)> {
         let text = line.trim_end_matches('\n');
         match from.next() {
             Some((at, written)) if written.ends_with(text) => {
-                segments.push((offset, at.saturating_add(written.len()).saturating_sub(text.len())));
+                segments.push((
+                    offset,
+                    at.saturating_add(written.len()).saturating_sub(text.len()),
+                ));
             }
             _ => return Vec::new(),
         }
@@ -96,12 +112,23 @@ fn folded(value: &str, source: &str, start: usize) -> Vec<(usize, usize)> {
     let mut rest = value;
     for (at, line) in lines(source, start) {
         let text = line.trim_matches(' ');
-        let indentation = line.len().saturating_sub(line.trim_start_matches(' ').len());
-        let Some(after) = rest.strip_prefix(text).filter(|_| !text.is_empty()) else { break };
-        segments.push((value.len().saturating_sub(rest.len()), at.saturating_add(indentation)));
+        let indentation = line
+            .len()
+            .saturating_sub(line.trim_start_matches(' ').len());
+        let Some(after) = rest.strip_prefix(text).filter(|_| !text.is_empty()) else {
+            break;
+        };
+        segments.push((
+            value.len().saturating_sub(rest.len()),
+            at.saturating_add(indentation),
+        ));
         rest = after.strip_prefix([' ', '\n']).unwrap_or(after);
     }
-    if rest.is_empty() { segments } else { Vec::new() }
+    if rest.is_empty() {
+        segments
+    } else {
+        Vec::new()
+    }
 }
 
 /// A quoted scalar on one line: in step between escapes.
@@ -110,23 +137,37 @@ fn quoted(value: &str, source: &str, start: usize, style: Style) -> Vec<(usize, 
         return Vec::new();
     }
     let quote = if style == Style::Single { '\'' } else { '"' };
-    let Some(inner) = source.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote)) else { return Vec::new() };
+    let Some(inner) = source
+        .strip_prefix(quote)
+        .and_then(|rest| rest.strip_suffix(quote))
+    else {
+        return Vec::new();
+    };
     let start = start.saturating_add(1);
     let mut segments = vec![(0, start)];
     let (mut made, mut at) = (0_usize, 0_usize);
     while let Some(rest) = inner.get(at..).filter(|rest| !rest.is_empty()) {
         let written = match (style, rest.as_bytes()) {
-            (Style::Single, [b'\'', b'\'', ..]) | (Style::Double, [b'\\', b'"' | b'\\' | b'/', ..]) => 2,
+            (Style::Single, [b'\'', b'\'', ..])
+            | (Style::Double, [b'\\', b'"' | b'\\' | b'/', ..]) => 2,
             // Escapes whose value has another length are rare in conditions; the whole scalar is a fine place.
             (Style::Double, [b'\\', ..]) => return Vec::new(),
             _ => 1,
         };
-        let width = if written == 2 { 1 } else { rest.chars().next().map_or(1, char::len_utf8) };
+        let width = if written == 2 {
+            1
+        } else {
+            rest.chars().next().map_or(1, char::len_utf8)
+        };
         at = at.saturating_add(if written == 2 { 2 } else { width });
         made = made.saturating_add(width);
         if written == 2 {
             segments.push((made, start.saturating_add(at)));
         }
     }
-    if made == value.len() { segments } else { Vec::new() }
+    if made == value.len() {
+        segments
+    } else {
+        Vec::new()
+    }
 }

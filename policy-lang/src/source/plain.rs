@@ -29,7 +29,12 @@ pub(crate) struct Ambiguous {
 
 /// Reads a plain scalar.
 pub(crate) fn read(text: &str) -> Result<Plain, Ambiguous> {
-    let ambiguous = |taken_for, spelling| Err(Ambiguous { taken_for, spelling });
+    let ambiguous = |taken_for, spelling| {
+        Err(Ambiguous {
+            taken_for,
+            spelling,
+        })
+    };
     match text {
         "true" => return Ok(Plain::Bool(true)),
         "false" => return Ok(Plain::Bool(false)),
@@ -38,6 +43,10 @@ pub(crate) fn read(text: &str) -> Result<Plain, Ambiguous> {
         "=" => return ambiguous("a default value", None),
         "<<" => return ambiguous("a merge key", None),
         _ => {}
+    }
+    // In a flow list older readers take these for signs.
+    if text.starts_with(['?', ':']) {
+        return ambiguous("a sign of YAML", None);
     }
     match text.to_ascii_lowercase().as_str() {
         "null" => return ambiguous("null", Some("null")),
@@ -58,7 +67,9 @@ pub(crate) fn read(text: &str) -> Result<Plain, Ambiguous> {
 /// `-?(0|[1-9][0-9]*)` within ±(2^53−1), or the same with a point and digits behind it.
 fn canonical_number(text: &str) -> Option<Plain> {
     let digits = text.strip_prefix('-').unwrap_or(text);
-    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(whole, rest)| (whole, Some(rest)));
+    let (whole, fraction) = digits
+        .split_once('.')
+        .map_or((digits, None), |(whole, rest)| (whole, Some(rest)));
     let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     if !is_digits(whole) || (whole.len() > 1 && whole.starts_with('0')) {
         return None;
@@ -68,23 +79,38 @@ fn canonical_number(text: &str) -> Option<Plain> {
         None if text == "-0" => None,
         None => {
             let number: i64 = text.parse().ok()?;
-            (-MAX_SAFE_INTEGER..=MAX_SAFE_INTEGER).contains(&number).then_some(Plain::Integer(number))
+            (-MAX_SAFE_INTEGER..=MAX_SAFE_INTEGER)
+                .contains(&number)
+                .then_some(Plain::Integer(number))
         }
     }
 }
 
 /// Whether any reader could take it for a number: radix prefixes, `_`, exponents, base 60, `.inf`. Generous on purpose.
 fn is_number_to_somebody(text: &str) -> bool {
-    let body = text.strip_prefix(['+', '-']).unwrap_or(text).to_ascii_lowercase();
+    let body = text
+        .strip_prefix(['+', '-'])
+        .unwrap_or(text)
+        .to_ascii_lowercase();
     if body == ".inf" || body == ".nan" {
         return true;
     }
-    if let Some(rest) = ["0x", "0o", "0b"].iter().find_map(|prefix| body.strip_prefix(prefix)) {
-        return rest.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'_');
+    if let Some(rest) = ["0x", "0o", "0b"]
+        .iter()
+        .find_map(|prefix| body.strip_prefix(prefix))
+    {
+        return rest
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit() || byte == b'_');
     }
-    let (mantissa, exponent) = body.split_once('e').map_or((body.as_str(), ""), |(mantissa, rest)| (mantissa, rest));
+    let (mantissa, exponent) = body
+        .split_once('e')
+        .map_or((body.as_str(), ""), |(mantissa, rest)| (mantissa, rest));
     let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-    let numeric = |part: &str, extra: &[u8]| part.bytes().all(|byte| byte.is_ascii_digit() || extra.contains(&byte));
+    let numeric = |part: &str, extra: &[u8]| {
+        part.bytes()
+            .all(|byte| byte.is_ascii_digit() || extra.contains(&byte))
+    };
     mantissa.starts_with(|first: char| first.is_ascii_digit() || first == '.')
         && mantissa.bytes().any(|byte| byte.is_ascii_digit())
         && mantissa.bytes().filter(|byte| *byte == b'.').count() <= 1
@@ -94,13 +120,17 @@ fn is_number_to_somebody(text: &str) -> bool {
 
 /// `YYYY-MM-DD`, possibly with a time behind it: a timestamp to YAML 1.1.
 fn is_date(text: &str) -> bool {
-    let (date, rest) = text.split_once(['T', 't', ' ']).map_or((text, None), |(date, rest)| (date, Some(rest)));
+    let (date, rest) = text
+        .split_once(['T', 't', ' '])
+        .map_or((text, None), |(date, rest)| (date, Some(rest)));
     let parts: Vec<&str> = date.split('-').collect();
     let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     let shape: Vec<usize> = parts.iter().map(|part| part.len()).collect();
     matches!(shape.as_slice(), [4, 1 | 2, 1 | 2])
         && parts.iter().all(|part| is_digits(part))
-        && rest.is_none_or(|rest| rest.starts_with(|first: char| first.is_ascii_digit() || first == ' '))
+        && rest.is_none_or(|rest| {
+            rest.starts_with(|first: char| first.is_ascii_digit() || first == ' ')
+        })
 }
 
 #[cfg(test)]
@@ -132,9 +162,42 @@ mod tests {
     #[test]
     fn what_readers_disagree_about_is_refused() {
         for text in [
-            "no", "NO", "yes", "On", "off", "y", "N", "True", "FALSE", "~", "", "Null", "NULL", "=", "<<", "012", "0o7", "0x1F",
-            "0b1", "1_000", "+1", "-0", "1e3", "1.5e3", "1.", ".5", ".inf", "-.INF", ".NaN", "12:30", "190:20:30.15",
-            "9007199254740992", "99999999999999999999", "1.000000000000000000001",
+            "no",
+            "NO",
+            "yes",
+            "On",
+            "off",
+            "y",
+            "N",
+            "True",
+            "FALSE",
+            "~",
+            "",
+            "Null",
+            "NULL",
+            "=",
+            "<<",
+            "012",
+            "0o7",
+            "0x1F",
+            "0b1",
+            "1_000",
+            "+1",
+            "-0",
+            "1e3",
+            "1.5e3",
+            "1.",
+            ".5",
+            ".inf",
+            "-.INF",
+            ".NaN",
+            "12:30",
+            "190:20:30.15",
+            "9007199254740992",
+            "?x",
+            ":x",
+            "99999999999999999999",
+            "1.000000000000000000001",
         ] {
             assert!(read(text).is_err(), "{text}");
         }

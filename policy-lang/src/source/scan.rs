@@ -27,8 +27,14 @@ pub(crate) enum Tabs {
     Allowed,
 }
 
-/// Checks `bytes`. `None`: not worth parsing. Otherwise text of the same length, in which refused tabs are spaces.
-pub(crate) fn scan<'a>(file: FileId, bytes: &'a [u8], tabs: Tabs, dx: &mut Diagnostics) -> Option<Cow<'a, str>> {
+/// Checks `bytes`. `None`: not worth parsing. Otherwise text of the same length, in which what was refused is replaced
+/// by something harmless, so that a parser finds the mistakes that are left.
+pub(crate) fn scan<'a>(
+    file: FileId,
+    bytes: &'a [u8],
+    tabs: Tabs,
+    dx: &mut Diagnostics,
+) -> Option<Cow<'a, str>> {
     if bytes.len() > MAX_BYTES {
         dx.push(say::too_large(Span::beginning(file), bytes.len()));
         return None;
@@ -42,17 +48,22 @@ pub(crate) fn scan<'a>(file: FileId, bytes: &'a [u8], tabs: Tabs, dx: &mut Diagn
         }
     };
     if text.starts_with('\u{feff}') {
-        dx.push(say::byte_order_mark(Span::new(file, 0..'\u{feff}'.len_utf8())));
+        dx.push(say::byte_order_mark(Span::new(
+            file,
+            0..'\u{feff}'.len_utf8(),
+        )));
         return None;
     }
-    let mut found = Findings { indented_by_tab: false, tabs: false, left: MAX_FINDINGS };
+    let mut found = Findings {
+        indented_by_tab: false,
+        left: MAX_FINDINGS,
+    };
     let mut in_indentation = true;
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
         let span = Span::new(file, at..at.saturating_add(c.len_utf8()));
         match c {
             '\t' if tabs == Tabs::Refused => {
-                found.tabs = true;
                 found.indented_by_tab |= in_indentation;
                 found.report(dx, || say::tab(span, in_indentation));
             }
@@ -66,23 +77,46 @@ pub(crate) fn scan<'a>(file: FileId, bytes: &'a [u8], tabs: Tabs, dx: &mut Diagn
             return None;
         }
     }
-    match (found.indented_by_tab, found.tabs) {
+    match (found.indented_by_tab, found.left) {
         (true, _) => None,
-        (false, true) => Some(Cow::Owned(text.replace('\t', " "))),
-        (false, false) => Some(Cow::Borrowed(text)),
+        (false, MAX_FINDINGS) => Some(Cow::Borrowed(text)),
+        (false, _) => Some(Cow::Owned(visible(text).replace('\t', " "))),
     }
 }
 
 struct Findings {
     indented_by_tab: bool,
-    tabs: bool,
     left: usize,
 }
 
 impl Findings {
-    fn report(&mut self, dx: &mut Diagnostics, make: impl FnOnce() -> crate::diagnostic::Diagnostic) {
+    fn report(
+        &mut self,
+        dx: &mut Diagnostics,
+        make: impl FnOnce() -> crate::diagnostic::Diagnostic,
+    ) {
         dx.push(make());
         self.left = self.left.saturating_sub(1);
+    }
+}
+
+/// `text` with visible characters of the same length in bytes instead of hidden ones.
+pub(crate) fn visible(text: &str) -> String {
+    let shown = |c: char| match c {
+        '\n' | '\t' => c.to_string(),
+        '\r' => " ".to_owned(),
+        c if is_hidden(c) => match c.len_utf8() {
+            1 => "?".to_owned(),
+            2 => "¿".to_owned(),
+            3 => "\u{fffd}".to_owned(),
+            _ => "¿¿".to_owned(),
+        },
+        c => c.to_string(),
+    };
+    if text.chars().any(|c| c == '\r' || is_hidden(c)) {
+        text.chars().map(shown).collect()
+    } else {
+        text.to_owned()
     }
 }
 

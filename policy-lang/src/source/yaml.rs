@@ -12,7 +12,7 @@ use super::node::{Key, Kind, Node, Scalar, Value};
 use super::origin::{Origin, Style};
 use super::scan::{self, MAX_DEPTH};
 use super::{FileId, Span, plain};
-use crate::diagnostic::{Diagnostics, text as say};
+use crate::diagnostic::{Diagnostics, shape, text as say};
 
 /// Reads `text`, which [`scan::scan`] has let through. `None` if there is no tree; what was refused inside one is
 /// [`Value::Broken`] in it.
@@ -27,7 +27,14 @@ pub(crate) fn parse(file: FileId, text: &str, dx: &mut Diagnostics) -> Option<No
         flow_nesting_limit: MAX_DEPTH,
         block_nesting_limit: MAX_DEPTH,
     };
-    let mut builder = Builder { file, text, open: Vec::new(), root: None, documents: 0, dx };
+    markers(file, text, dx);
+    let mut builder = Builder {
+        file,
+        text,
+        open: Vec::new(),
+        root: None,
+        dx,
+    };
     for event in Parser::new_from_str_with_options(text, options) {
         match event {
             Ok((event, span)) => builder.event(event, span),
@@ -38,10 +45,42 @@ pub(crate) fn parse(file: FileId, text: &str, dx: &mut Diagnostics) -> Option<No
         }
     }
     let Builder { root, dx, .. } = builder;
-    if root.is_none() {
-        dx.push(say::empty_document(Span::beginning(file)));
+    match &root {
+        None => dx.push(say::empty_document(Span::beginning(file))),
+        Some(Node {
+            value: Value::Mapping(_) | Value::Broken,
+            ..
+        }) => {}
+        Some(other) => {
+            dx.push(shape::wrong_type(
+                other.span,
+                "a mapping of keys to values",
+                other.what(),
+                None,
+            ));
+            return None;
+        }
     }
     root
+}
+
+/// Refuses every document marker but one `---` of its own line before everything else. The events do not tell them
+/// apart, and readers differ about what may stand behind them. Nothing else begins a line with one in a mapping.
+fn markers(file: FileId, text: &str, dx: &mut Diagnostics) {
+    let mut start = 0_usize;
+    let mut begun = false;
+    for line in text.split_inclusive('\n') {
+        let written = line.trim_end();
+        let marks = written.starts_with("---") || written.starts_with("...");
+        if marks && (begun || written != "---") {
+            dx.push(say::multi_document(Span::new(
+                file,
+                start..start.saturating_add(3),
+            )));
+        }
+        begun |= !(written.is_empty() || written.trim_start().starts_with('#'));
+        start = start.saturating_add(line.len());
+    }
 }
 
 struct Builder<'a> {
@@ -49,7 +88,6 @@ struct Builder<'a> {
     text: &'a str,
     open: Vec<Open>,
     root: Option<Node>,
-    documents: usize,
     dx: &'a mut Diagnostics,
 }
 
@@ -61,7 +99,11 @@ struct Open {
 
 enum OpenKind {
     Sequence(Vec<Node>),
-    Mapping { entries: Vec<(Key, Node)>, seen: HashMap<String, Span>, key: Waiting },
+    Mapping {
+        entries: Vec<(Key, Node)>,
+        seen: HashMap<String, Span>,
+        key: Waiting,
+    },
 }
 
 /// What a mapping waits for.
@@ -80,23 +122,31 @@ impl Builder<'_> {
 
     fn event(&mut self, event: Event<'_>, at: granit_parser::Span) {
         let span = self.span(at);
-        if let Some(tag) = at.tag_span().map(|tag| self.span(tag)).filter(|_| event.tag().is_some()) {
+        if let Some(tag) = at
+            .tag_span()
+            .map(|tag| self.span(tag))
+            .filter(|_| event.tag().is_some())
+        {
             self.dx.push(say::tag(tag));
             if let Event::Scalar(..) = event {
-                return self.node(Node { span, value: Value::Broken });
+                return self.node(Node {
+                    span,
+                    value: Value::Broken,
+                });
             }
         }
         match event {
-            Event::DocumentStart(..) => {
-                self.documents = self.documents.saturating_add(1);
-                if self.documents > 1 {
-                    self.dx.push(say::multi_document(span));
-                }
-            }
             Event::Scalar(value, style, ..) => self.scalar(&value, style, span),
-            Event::SequenceStart(..) => self.open.push(Open { start: span, kind: OpenKind::Sequence(Vec::new()) }),
+            Event::SequenceStart(..) => self.open.push(Open {
+                start: span,
+                kind: OpenKind::Sequence(Vec::new()),
+            }),
             Event::MappingStart(..) => {
-                let kind = OpenKind::Mapping { entries: Vec::new(), seen: HashMap::new(), key: Waiting::Key };
+                let kind = OpenKind::Mapping {
+                    entries: Vec::new(),
+                    seen: HashMap::new(),
+                    key: Waiting::Key,
+                };
                 self.open.push(Open { start: span, kind });
             }
             Event::SequenceEnd | Event::MappingEnd => {
@@ -112,11 +162,19 @@ impl Builder<'_> {
             Event::Anchor(..) => self.dx.push(say::anchor(span)),
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
                 self.dx.push(say::alias(span));
-                self.node(Node { span, value: Value::Broken });
+                self.node(Node {
+                    span,
+                    value: Value::Broken,
+                });
             }
-            Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
+            Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(..)
+            | Event::DocumentEnd => {}
             // The enum may grow; what is new is no part of a policy.
-            other => self.dx.push(say::syntax(span, &format!("unexpected {other:?}"))),
+            other => self
+                .dx
+                .push(say::syntax(span, &format!("unexpected {other:?}"))),
         }
     }
 
@@ -124,7 +182,10 @@ impl Builder<'_> {
     fn trimmed(&self, span: Span) -> Span {
         let text = self.text.get(span.range()).unwrap_or_default();
         let range = span.range();
-        Span::new(self.file, range.start..range.start.saturating_add(text.trim_end().len()))
+        Span::new(
+            self.file,
+            range.start..range.start.saturating_add(text.trim_end().len()),
+        )
     }
 
     fn scalar(&mut self, value: &str, style: ScalarStyle, span: Span) {
@@ -135,7 +196,10 @@ impl Builder<'_> {
             ScalarStyle::Literal => Style::Literal,
             ScalarStyle::Folded => Style::Folded,
         };
-        let broken = Node { span, value: Value::Broken };
+        let broken = Node {
+            span,
+            value: Value::Broken,
+        };
         let kind = match style {
             // The reader stands for "nothing written" by `~` without a place.
             Style::Plain if span.range().is_empty() => {
@@ -149,25 +213,40 @@ impl Builder<'_> {
                     return self.node(broken);
                 }
                 Err(why) => {
-                    self.dx.push(say::ambiguous(span, value, why.taken_for, why.spelling));
+                    self.dx
+                        .push(say::ambiguous(span, value, why.taken_for, why.spelling));
                     return self.node(broken);
                 }
             },
             Style::Single | Style::Double | Style::Literal | Style::Folded => Kind::Quoted,
         };
-        let hidden = value.chars().find(|c| !matches!(c, '\n' | '\t') && scan::is_hidden(*c));
+        let hidden = value
+            .chars()
+            .find(|c| !matches!(c, '\n' | '\t') && scan::is_hidden(*c));
         if let Some(hidden) = hidden.filter(|_| style == Style::Double) {
             self.dx.push(say::invisible_escape(span, hidden));
             return self.node(broken);
         }
         let source = self.text.get(span.range()).unwrap_or_default();
         let origin = Origin::of(value, source, span.range().start, style);
-        self.node(Node { span, value: Value::Scalar(Scalar { text: value.to_owned(), kind, origin }) });
+        self.node(Node {
+            span,
+            value: Value::Scalar(Scalar {
+                text: value.to_owned(),
+                kind,
+                origin,
+            }),
+        });
     }
 
     /// The visible character before an empty place.
     fn before(&self, span: Span) -> Span {
-        let end = self.text.get(..span.range().start).unwrap_or_default().trim_end().len();
+        let end = self
+            .text
+            .get(..span.range().start)
+            .unwrap_or_default()
+            .trim_end()
+            .len();
         Span::new(self.file, end.saturating_sub(1)..end)
     }
 
@@ -180,31 +259,42 @@ impl Builder<'_> {
         };
         match &mut open.kind {
             OpenKind::Sequence(entries) => entries.push(node),
-            OpenKind::Mapping { entries, seen, key } => match std::mem::replace(key, Waiting::Key) {
-                Waiting::Key => {
-                    *key = match key_of(node, self.dx) {
-                        Some(made) => match seen.get(&made.text) {
-                            Some(first) => {
-                                self.dx.push(say::duplicate_key(made.span, &made.text, *first));
-                                Waiting::Nobody
-                            }
-                            None => {
-                                seen.insert(made.text.clone(), made.span);
-                                Waiting::Value(made)
-                            }
-                        },
-                        None => Waiting::Nobody,
-                    };
+            OpenKind::Mapping { entries, seen, key } => {
+                match std::mem::replace(key, Waiting::Key) {
+                    Waiting::Key => {
+                        *key = match key_of(node, self.dx) {
+                            Some(made) => match seen.get(&made.text) {
+                                Some(first) => {
+                                    self.dx
+                                        .push(say::duplicate_key(made.span, &made.text, *first));
+                                    Waiting::Nobody
+                                }
+                                None => {
+                                    seen.insert(made.text.clone(), made.span);
+                                    Waiting::Value(made)
+                                }
+                            },
+                            None => Waiting::Nobody,
+                        };
+                    }
+                    Waiting::Value(made) => entries.push((made, node)),
+                    Waiting::Nobody => {}
                 }
-                Waiting::Value(made) => entries.push((made, node)),
-                Waiting::Nobody => {}
-            },
+            }
         }
     }
 
     fn stopped(&mut self, error: &ScanError) {
-        let at = error.marker().byte_offset().unwrap_or(0).min(self.text.len());
-        let width = self.text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+        let at = error
+            .marker()
+            .byte_offset()
+            .unwrap_or(0)
+            .min(self.text.len());
+        let width = self
+            .text
+            .get(at..)
+            .and_then(|rest| rest.chars().next())
+            .map_or(0, char::len_utf8);
         let span = Span::new(self.file, at..at.saturating_add(width));
         let kind = error.kind();
         self.dx.push(if *kind == ErrorKind::RecursionLimitExceeded {
@@ -223,9 +313,14 @@ impl Builder<'_> {
 fn key_of(node: Node, dx: &mut Diagnostics) -> Option<Key> {
     let what = node.what();
     match node.value {
-        Value::Scalar(Scalar { text, kind: Kind::Quoted | Kind::Plain(plain::Plain::Text), .. }) if !text.contains('\n') => {
-            Some(Key { text, span: node.span })
-        }
+        Value::Scalar(Scalar {
+            text,
+            kind: Kind::Quoted | Kind::Plain(plain::Plain::Text),
+            ..
+        }) if !text.contains('\n') => Some(Key {
+            text,
+            span: node.span,
+        }),
         Value::Broken => None,
         Value::Scalar(_) | Value::Sequence(_) | Value::Mapping(_) => {
             dx.push(say::complex_key(node.span, what));
@@ -233,3 +328,6 @@ fn key_of(node: Node, dx: &mut Diagnostics) -> Option<Key> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

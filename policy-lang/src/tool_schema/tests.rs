@@ -62,7 +62,14 @@ fn each_bound_is_checked_on_both_sides() {
         (r#"{"o":{"x":"","y":1}}"#, "o", Mismatch::Undeclared),
         (r#"{"u":1}"#, "u", Mismatch::Type),
     ] {
-        assert_eq!(input.check(&json(text)), Err(InputMismatch { path: path.into(), problem }), "{text}");
+        assert_eq!(
+            input.check(&json(text)),
+            Err(InputMismatch {
+                path: path.into(),
+                problem
+            }),
+            "{text}"
+        );
     }
 }
 
@@ -73,7 +80,11 @@ fn what_has_no_exact_type_is_opaque_and_says_why() {
         "odd name":{"type":"string"},"__e":{"type":"string"},"list":{"type":"array","items":{"type":"number"}},
         "mult":{"type":"integer","multipleOf":5}}"#;
     let input = input_type(text, "[]");
-    let opaque: Vec<_> = input.members().iter().map(|member| (member.name.as_str(), member.opaque)).collect();
+    let opaque: Vec<_> = input
+        .members()
+        .iter()
+        .map(|member| (member.name.as_str(), member.opaque))
+        .collect();
     let expected = [
         ("plain", None),
         ("n", Some(Opaque::Number)),
@@ -96,14 +107,29 @@ fn a_mask_hides_its_argument_and_must_name_one() {
         r#"{"type":"object","properties":{"iban":{"type":"string"},"who":{"type":"object",
         "properties":{"tax":{"type":"string"},"name":{"type":"string"}},"additionalProperties":false}}}"#,
     );
-    let masks = |all: &[&str]| all.iter().map(|text| Pointer::new(text).expect("a pointer")).collect::<BTreeSet<_>>();
+    let masks = |all: &[&str]| {
+        all.iter()
+            .map(|text| Pointer::new(text).expect("a pointer"))
+            .collect::<BTreeSet<_>>()
+    };
     let input = InputType::of(&schema, &masks(&["/iban", "/who/tax"])).expect("a schema");
-    assert_eq!(input.member("iban").and_then(|member| member.opaque), Some(Opaque::Masked));
-    let Some(Shape::Object(who)) = input.member("who").map(|member| &member.shape) else { panic!("a record") };
-    assert_eq!(who.member("tax").and_then(|member| member.opaque), Some(Opaque::Masked));
+    assert_eq!(
+        input.member("iban").and_then(|member| member.opaque),
+        Some(Opaque::Masked)
+    );
+    let Some(Shape::Object(who)) = input.member("who").map(|member| &member.shape) else {
+        panic!("a record")
+    };
+    assert_eq!(
+        who.member("tax").and_then(|member| member.opaque),
+        Some(Opaque::Masked)
+    );
     assert_eq!(who.member("name").and_then(|member| member.opaque), None);
     for unknown in ["/ibam", "/who/nobody"] {
         let pointer = Pointer::new(unknown).expect("a pointer");
-        assert_eq!(InputType::of(&schema, &masks(&[unknown])), Err(InvalidSchema::UnknownMask(pointer)));
+        assert_eq!(
+            InputType::of(&schema, &masks(&[unknown])),
+            Err(InvalidSchema::UnknownMask(pointer))
+        );
     }
 }

@@ -19,7 +19,11 @@ fn repositories() -> BTreeMap<String, Files> {
     for entry in std::fs::read_dir(tests().join("diagnostics")).expect("the fixtures") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
-            let name = path.file_name().and_then(|name| name.to_str()).expect("a UTF-8 name").to_owned();
+            let name = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .expect("a UTF-8 name")
+                .to_owned();
             all.insert(name, over_base(read(&path)));
         }
     }
@@ -38,7 +42,10 @@ fn made() -> BTreeMap<String, Files> {
     let rules = String::from_utf8(base()["rules/erp.yaml"].clone()).expect("text");
     let mut many = rules.clone();
     for at in 0..64 {
-        let _ = write!(many, "  - {{id: r{at}, operations: [get_order], profiles: [finance], raise: {{approval: supervisor}}}}\n");
+        let _ = write!(
+            many,
+            "  - {{id: r{at}, operations: [get_order], profiles: [finance], raise: {{approval: supervisor}}}}\n"
+        );
     }
     let mut guardrails = String::from_utf8(base()["rules/guardrails.cedar"].clone()).expect("text");
     for at in 0..17 {
@@ -49,23 +56,70 @@ fn made() -> BTreeMap<String, Files> {
         );
     }
     BTreeMap::from([
-        ("file-too-large".to_owned(), bytes("approvals.yaml", vec![b'#'; 1024 * 1024 + 1])),
-        ("not-utf8".to_owned(), bytes("approvals.yaml", [calendar.as_bytes(), b"# caf\xe9\n"].concat())),
-        ("byte-order-mark".to_owned(), bytes("approvals.yaml", ["\u{feff}", &calendar].concat().into_bytes())),
-        ("tab".to_owned(), edited("approvals.yaml", "  zone", "\tzone")),
-        ("tab--inside".to_owned(), edited("approvals.yaml", "zone: ", "zone:\t")),
+        (
+            "file-too-large".to_owned(),
+            bytes("approvals.yaml", vec![b'#'; 1024 * 1024 + 1]),
+        ),
+        (
+            "not-utf8".to_owned(),
+            bytes(
+                "approvals.yaml",
+                [calendar.as_bytes(), b"# caf\xe9\n"].concat(),
+            ),
+        ),
+        (
+            "byte-order-mark".to_owned(),
+            bytes(
+                "approvals.yaml",
+                ["\u{feff}", &calendar].concat().into_bytes(),
+            ),
+        ),
+        (
+            "tab".to_owned(),
+            edited("approvals.yaml", "  zone", "\tzone"),
+        ),
+        (
+            "tab--inside".to_owned(),
+            edited("approvals.yaml", "zone: ", "zone:\t"),
+        ),
         (
             "invisible-character".to_owned(),
-            edited("rules/erp.yaml", "owner: finance-risk", "owner: finance-risk # reviewed \u{202e}ksir on\u{202c}"),
+            edited(
+                "rules/erp.yaml",
+                "owner: finance-risk",
+                "owner: finance-risk # reviewed \u{202e}ksir on\u{202c}",
+            ),
         ),
         ("missing-document".to_owned(), without("approvals.yaml")),
-        ("missing-document--lock".to_owned(), without("catalog/erp.lock.json")),
-        ("missing-document--tests".to_owned(), without("tests/erp.yaml")),
-        ("lock-invalid".to_owned(), edited("catalog/erp.lock.json", "Read one order.", "Read every order.")),
-        ("lock-invalid--json".to_owned(), edited("catalog/erp.lock.json", "{", "{,")),
+        (
+            "missing-document--lock".to_owned(),
+            without("catalog/erp.lock.json"),
+        ),
+        (
+            "missing-document--tests".to_owned(),
+            without("tests/erp.yaml"),
+        ),
+        (
+            "lock-invalid".to_owned(),
+            edited(
+                "catalog/erp.lock.json",
+                "Read one order.",
+                "Read every order.",
+            ),
+        ),
+        (
+            "lock-invalid--json".to_owned(),
+            edited("catalog/erp.lock.json", "{", "{,"),
+        ),
         ("unsupported-schema".to_owned(), with_odd_schema()),
-        ("too-many-rules".to_owned(), bytes("rules/erp.yaml", many.into_bytes())),
-        ("too-many-guardrails".to_owned(), bytes("rules/guardrails.cedar", guardrails.into_bytes())),
+        (
+            "too-many-rules".to_owned(),
+            bytes("rules/erp.yaml", many.into_bytes()),
+        ),
+        (
+            "too-many-guardrails".to_owned(),
+            bytes("rules/guardrails.cedar", guardrails.into_bytes()),
+        ),
     ])
 }
 
@@ -77,8 +131,14 @@ fn with_odd_schema() -> Files {
     let mut lock = Lock::parse(&files["catalog/erp.lock.json"]).expect("the base's lock");
     let text = br#"{"name": "get_order", "inputSchema": {"type": "string"}}"#;
     let definition = Json::parse(text, Lock::LIMITS).expect("JSON");
-    lock.functions.insert("get_order".to_owned(), LockedFunction::new(definition).expect("a definition"));
-    files.insert("catalog/erp.lock.json".to_owned(), lock.to_string().into_bytes());
+    lock.functions.insert(
+        "get_order".to_owned(),
+        LockedFunction::new(definition).expect("a definition"),
+    );
+    files.insert(
+        "catalog/erp.lock.json".to_owned(),
+        lock.to_string().into_bytes(),
+    );
     files
 }
 
@@ -92,7 +152,8 @@ fn every_code_has_a_fixture_and_every_fixture_triggers_its_code_alone() {
     let repositories = repositories();
     let mut wrong = String::new();
     for (fixture, files) in &repositories {
-        let code = Code::from_name(code_of(fixture)).unwrap_or_else(|| panic!("{fixture} is named after no code"));
+        let code = Code::from_name(code_of(fixture))
+            .unwrap_or_else(|| panic!("{fixture} is named after no code"));
         covered.insert(code.as_str());
         let compiled = compiled(files.clone());
         let found: BTreeSet<_> = codes(&compiled).into_iter().collect();
@@ -100,7 +161,11 @@ fn every_code_has_a_fixture_and_every_fixture_triggers_its_code_alone() {
             let _ = writeln!(wrong, "{fixture}: {found:?}\n{}", rendered(&compiled));
             continue;
         }
-        assert_eq!(compiled.policy.is_none(), code.severity() == Severity::Error, "{fixture}");
+        assert_eq!(
+            compiled.policy.is_none(),
+            code.severity() == Severity::Error,
+            "{fixture}"
+        );
         for diagnostic in compiled.diagnostics.iter() {
             assert!(!diagnostic.labels.is_empty(), "{fixture}: no place");
             assert!(diagnostic.help.is_some(), "{fixture}: no help");
@@ -108,7 +173,11 @@ fn every_code_has_a_fixture_and_every_fixture_triggers_its_code_alone() {
     }
     assert!(wrong.is_empty(), "{wrong}");
     for code in Code::ALL {
-        assert!(covered.contains(code.as_str()), "no fixture triggers {}", code.as_str());
+        assert!(
+            covered.contains(code.as_str()),
+            "no fixture triggers {}",
+            code.as_str()
+        );
     }
 }
 
@@ -132,7 +201,29 @@ fn colour_only_adds_escapes_and_json_says_the_same() {
     let plain = rendered(&compiled);
     let coloured = compiled.diagnostics.render(&compiled.sources, true);
     assert!(coloured.contains('\u{1b}') && !plain.contains('\u{1b}'));
-    insta::assert_json_snapshot!(compiled.diagnostics.to_json(&compiled.sources), @"");
+    let expected = serde_json::json!([{
+        "code": "unknown-word",
+        "severity": "error",
+        "message": "`medum` means nothing here",
+        "help": "did you mean `medium`? write `low`, `medium` or `high`",
+        "labels": [{
+            "file": "rules/erp.yaml", "line": 14, "column": 11, "end_line": 14, "end_column": 16,
+            "text": "not a known word",
+        }],
+    }]);
+    assert_eq!(compiled.diagnostics.to_json(&compiled.sources), expected);
+}
+
+#[test]
+fn nothing_hidden_is_printed() {
+    let hidden = "owner: finance-risk # \u{1b}[2J \u{202e} \u{ad} \u{e0041} \u{7f}";
+    let compiled = compiled(edited("rules/erp.yaml", "owner: finance-risk", hidden));
+    let printed =
+        rendered(&compiled) + &compiled.diagnostics.to_json(&compiled.sources).to_string();
+    for c in ['\u{1b}', '\u{202e}', '\u{ad}', '\u{e0041}', '\u{7f}'] {
+        assert!(!printed.contains(c), "U+{:04X}", u32::from(c));
+    }
+    assert_eq!(codes(&compiled), ["invisible-character"; 5]);
 }
 
 #[test]
@@ -143,7 +234,10 @@ fn the_reference_page_is_current() {
         std::fs::write(&path, &made).expect("a writable page");
     }
     let page = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(page == made, "run the tests with STOPGATE_BLESS=1 to write docs/reference/diagnostics.md again");
+    assert!(
+        page == made,
+        "run the tests with STOPGATE_BLESS=1 to write docs/reference/diagnostics.md again"
+    );
 }
 
 #[test]
@@ -151,7 +245,11 @@ fn codes_are_kebab_case_and_unique() {
     let names: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(names.len(), Code::ALL.len());
     for name in names {
-        assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'), "{name}");
+        assert!(
+            name.bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'),
+            "{name}"
+        );
         assert_eq!(Code::from_name(name).map(Code::as_str), Some(name));
     }
 }

@@ -21,8 +21,15 @@ pub(crate) fn read(root: &Path) -> Files {
             if path.is_dir() {
                 open.push(path);
             } else {
-                let name = path.strip_prefix(root).expect("a path below").to_str().expect("a UTF-8 path");
-                files.insert(name.replace('\\', "/"), std::fs::read(&path).expect("a readable file"));
+                let name = path
+                    .strip_prefix(root)
+                    .expect("a path below")
+                    .to_str()
+                    .expect("a UTF-8 path");
+                files.insert(
+                    name.replace('\\', "/"),
+                    std::fs::read(&path).expect("a readable file"),
+                );
             }
         }
     }
@@ -55,5 +62,9 @@ pub(crate) fn compiled(files: Files) -> Compiled {
 
 /// Codes of everything found.
 pub(crate) fn codes(compiled: &Compiled) -> Vec<&'static str> {
-    compiled.diagnostics.iter().map(|found| found.code.as_str()).collect()
+    compiled
+        .diagnostics
+        .iter()
+        .map(|found| found.code.as_str())
+        .collect()
 }

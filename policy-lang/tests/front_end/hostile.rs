@@ -7,15 +7,48 @@ struct Numbers(u64);
 
 impl Numbers {
     fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).expect("31 bits") % bound.max(1)
     }
 }
 
 /// Pieces that mean something to YAML, Cedar or JSON.
 const PIECES: [&str; 32] = [
-    "[", "]", "{", "}", ": ", "- ", "\n", "\n  ", "#", " #", "\"", "'", "&a ", "*a", "!!str ", "<<: ", "|-\n", ">\n", "? ",
-    "---\n", "...\n", "%YAML 1.1\n", "~", "no", "0x1F", "\t", "\u{202e}", "\u{feff}", "ä", "null", "\\", "@",
+    "[",
+    "]",
+    "{",
+    "}",
+    ": ",
+    "- ",
+    "\n",
+    "\n  ",
+    "#",
+    " #",
+    "\"",
+    "'",
+    "&a ",
+    "*a",
+    "!!str ",
+    "<<: ",
+    "|-\n",
+    ">\n",
+    "? ",
+    "---\n",
+    "...\n",
+    "%YAML 1.1\n",
+    "~",
+    "no",
+    "0x1F",
+    "\t",
+    "\u{202e}",
+    "\u{feff}",
+    "ä",
+    "null",
+    "\\",
+    "@",
 ];
 
 fn mutated(bytes: &[u8], numbers: &mut Numbers) -> Vec<u8> {
@@ -52,7 +85,10 @@ fn ten_thousand_spoilt_repositories_are_answered() {
         assert_eq!(compiled.policy.is_none(), compiled.diagnostics.has_errors());
         refused += usize::from(compiled.policy.is_none());
         for diagnostic in compiled.diagnostics.iter() {
-            assert!(!diagnostic.labels.is_empty() && diagnostic.help.is_some(), "{diagnostic:?}");
+            assert!(
+                !diagnostic.labels.is_empty() && diagnostic.help.is_some(),
+                "{diagnostic:?}"
+            );
         }
         // Rendering must hold for whatever was found.
         let _ = compiled.diagnostics.render(&compiled.sources, false);
@@ -69,13 +105,38 @@ fn over_base_quickly(base: &Files, path: &str, bytes: Vec<u8>) -> Files {
 
 #[test]
 fn t4_bombs_are_refused_before_they_go_off() {
-    let deep = |open: &str, close: &str| format!("stopgate: 1\nprofiles: {}{}\n", open.repeat(100_000), close.repeat(100_000));
+    let deep = |open: &str, close: &str| {
+        format!(
+            "stopgate: 1\nprofiles: {}{}\n",
+            open.repeat(100_000),
+            close.repeat(100_000)
+        )
+    };
     let laughs = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n".repeat(10_000);
-    let wide = format!("stopgate: 1\nprofiles: {{{}}}\n", (0..100_000).map(|at| format!("p{at}: 1,")).collect::<String>());
-    let block: String = (0..2_000).map(|at| format!("{}k:\n", " ".repeat(at))).collect();
+    let wide = format!(
+        "stopgate: 1\nprofiles: {{{}}}\n",
+        (0..100_000)
+            .map(|at| format!("p{at}: 1,"))
+            .collect::<String>()
+    );
+    let block: String = (0..2_000)
+        .map(|at| format!("{}k:\n", " ".repeat(at)))
+        .collect();
     let dashes = format!("{}x\n", "- ".repeat(400_000));
-    for text in [deep("[", "]"), deep("{a: ", "}"), deep("[", ""), laughs, wide, block, dashes, "? ".repeat(400_000)] {
-        let compiled = compiled(over_base(Files::from([("profiles.yaml".to_owned(), text.into_bytes())])));
+    for text in [
+        deep("[", "]"),
+        deep("{a: ", "}"),
+        deep("[", ""),
+        laughs,
+        wide,
+        block,
+        dashes,
+        "? ".repeat(400_000),
+    ] {
+        let compiled = compiled(over_base(Files::from([(
+            "profiles.yaml".to_owned(),
+            text.into_bytes(),
+        )])));
         assert!(compiled.policy.is_none());
         assert!(compiled.diagnostics.render(&compiled.sources, false).len() < 4 * 1024 * 1024);
     }

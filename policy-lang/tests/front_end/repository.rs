@@ -18,32 +18,75 @@ fn the_base_means_what_it_says() {
     let erp = &policy.tools["erp"];
     assert_eq!(erp.operations.len(), 5);
     assert_eq!(erp.operations["create_refund"].effect, Effect::Irreversible);
-    assert!(matches!(&erp.operations["create_refund"].dry_run, DryRun::By(preview) if preview.as_str() == "preview_refund"));
-    assert!(matches!(erp.operations["purge_archive"].dry_run, DryRun::None { .. }));
+    assert!(
+        matches!(&erp.operations["create_refund"].dry_run, DryRun::By(preview) if preview.as_str() == "preview_refund")
+    );
+    assert!(matches!(
+        erp.operations["purge_archive"].dry_run,
+        DryRun::None { .. }
+    ));
     let masked = &erp.operations["preview_refund"].input_mask;
-    assert_eq!(masked.iter().map(|mask| mask.as_str()).collect::<Vec<_>>(), ["/bank_account"], "inherited by the preview");
+    assert_eq!(
+        masked.iter().map(|mask| mask.as_str()).collect::<Vec<_>>(),
+        ["/bank_account"],
+        "inherited by the preview"
+    );
 
-    let ids: Vec<String> = policy.rules.iter().map(|rule| rule.id.to_string()).collect();
+    let ids: Vec<String> = policy
+        .rules
+        .iter()
+        .map(|rule| rule.id.to_string())
+        .collect();
     assert_eq!(
         ids,
-        ["erp/read-orders", "erp/refund-small", "erp/refund-too-large", "erp/refunds-after-hours", "guardrails/currency"]
+        [
+            "erp/read-orders",
+            "erp/refund-small",
+            "erp/refund-too-large",
+            "erp/refunds-after-hours",
+            "guardrails/currency"
+        ]
     );
     let small = &policy.rules[1];
-    let RuleKind::Grant(stated) = &small.kind else { panic!("a grant") };
-    assert_eq!((stated.risk, stated.approval, stated.user_confirmation), (Risk::Medium, Approval::Supervisor, true));
+    let RuleKind::Grant(stated) = &small.kind else {
+        panic!("a grant")
+    };
+    assert_eq!(
+        (stated.risk, stated.approval, stated.user_confirmation),
+        (Risk::Medium, Approval::Supervisor, true)
+    );
     assert_eq!(small.location.to_string(), "rules/erp.yaml:11");
-    assert!(matches!(&policy.rules[2].kind, RuleKind::Never(why) if why == "treasury pays these by hand"));
-    assert!(matches!(&policy.rules[3].kind, RuleKind::Raise(surface) if surface.approval == Approval::Committee));
-    assert!(matches!(&policy.rules[4].scope.operations, Operations::Listed(listed) if listed.len() == 1));
+    assert!(
+        matches!(&policy.rules[2].kind, RuleKind::Never(why) if why == "treasury pays these by hand")
+    );
+    assert!(
+        matches!(&policy.rules[3].kind, RuleKind::Raise(surface) if surface.approval == Approval::Committee)
+    );
+    assert!(
+        matches!(&policy.rules[4].scope.operations, Operations::Listed(listed) if listed.len() == 1)
+    );
 
-    let [suite] = compiled.suites.as_slice() else { panic!("one suite") };
-    let [route, read, never] = suite.cases.as_slice() else { panic!("three cases") };
+    let [suite] = compiled.suites.as_slice() else {
+        panic!("one suite")
+    };
+    let [route, read, never] = suite.cases.as_slice() else {
+        panic!("three cases")
+    };
     let needs = [Need::UserConfirmation, Need::Approval(Approval::Supervisor)].into();
     assert_eq!(route.expect.result, ExpectedResult::Route(needs));
     assert_eq!((read.people.len(), read.operations.len()), (2, 2));
     assert_eq!(never.evidence, Evidence::ALL);
-    assert_eq!(never.expect.result, ExpectedResult::Reject(Reason::Forbidden));
-    let rules: Vec<String> = never.expect.rules.iter().flatten().map(ToString::to_string).collect();
+    assert_eq!(
+        never.expect.result,
+        ExpectedResult::Reject(Reason::Forbidden)
+    );
+    let rules: Vec<String> = never
+        .expect
+        .rules
+        .iter()
+        .flatten()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(rules, ["erp/refund-small", "guardrails/currency"]);
     assert_eq!(compiled.servers["erp"].command, ["acme-erp-mcp"]);
 }
@@ -61,7 +104,11 @@ fn mistakes_of_all_documents_are_reported_at_once() {
     for (path, from, to) in [
         ("stopgate.yaml", "ceiling: high", "ceiling: hihg"),
         ("profiles.yaml", "inherits: [support]", "inherits: [suport]"),
-        ("catalog/erp.yaml", "dry_run: preview_refund", "dry_run: preview_refnud"),
+        (
+            "catalog/erp.yaml",
+            "dry_run: preview_refund",
+            "dry_run: preview_refnud",
+        ),
         ("tests/erp.yaml", "channel: dev", "channel: staging"),
         ("approvals.yaml", "Europe/Lisbon", "Europe/Lisboa"),
         ("rules/guardrails.cedar", "@owner(\"finance-risk\") ", ""),
@@ -72,23 +119,46 @@ fn mistakes_of_all_documents_are_reported_at_once() {
     let mut found = codes(&compiled);
     found.sort_unstable();
     let expected = [
-        "cedar-annotation", "invalid-calendar", "unknown-channel", "unknown-operation", "unknown-profile", "unknown-word",
+        "cedar-annotation",
+        "invalid-calendar",
+        "unknown-channel",
+        "unknown-operation",
+        "unknown-profile",
+        "unknown-word",
         "unknown-word",
     ];
-    assert_eq!(found, expected, "{}", compiled.diagnostics.render(&compiled.sources, false));
+    assert_eq!(
+        found,
+        expected,
+        "{}",
+        compiled.diagnostics.render(&compiled.sources, false)
+    );
 }
 
 #[test]
 fn a_mistake_in_a_condition_points_into_the_yaml_file() {
     for (written, place) in [
-        ("when: context.input.amount_cents <= currency", (16, 42)),
-        ("when: \"context.input.amount_cents <= currency\"", (16, 43)),
-        ("when: 'context.input.amount_cents <= currency'", (16, 43)),
-        ("when: |-\n      context.input.amount_cents\n        <= currency", (18, 12)),
-        ("when: >-\n      context.input.amount_cents\n      <= currency", (18, 10)),
-        ("when: context.input.amount_cents\n      <= currency", (17, 10)),
+        ("when: context.input.amount_cents <= currency", (17, 41)),
+        ("when: \"context.input.amount_cents <= currency\"", (17, 42)),
+        ("when: 'context.input.amount_cents <= currency'", (17, 42)),
+        (
+            "when: |-\n      context.input.amount_cents\n        <= currency",
+            (19, 12),
+        ),
+        (
+            "when: >-\n      context.input.amount_cents\n      <= currency",
+            (19, 10),
+        ),
+        (
+            "when: context.input.amount_cents\n      <= currency",
+            (18, 10),
+        ),
     ] {
-        let compiled = compiled(edited("rules/erp.yaml", "when: context.input.amount_cents <= 50000", written));
+        let compiled = compiled(edited(
+            "rules/erp.yaml",
+            "when: context.input.amount_cents <= 50000",
+            written,
+        ));
         let json = compiled.diagnostics.to_json(&compiled.sources);
         let label = &json[0]["labels"][0];
         let found = (label["line"].as_u64(), label["column"].as_u64());

@@ -33,7 +33,14 @@ pub(super) struct Received {
 impl Received {
     pub(super) fn new(body: Incoming, metrics: Arc<Metrics>) -> Self {
         let deadline = Instant::now() + RECEIVE_DEADLINE;
-        Self { body, metrics, deadline, timer: None, prefix: Vec::with_capacity(PREFIX), bytes: 0 }
+        Self {
+            body,
+            metrics,
+            deadline,
+            timer: None,
+            prefix: Vec::with_capacity(PREFIX),
+            bytes: 0,
+        }
     }
 
     fn refuse(&self, why: Undecided, message: &str) -> Status {
@@ -62,15 +69,22 @@ impl Body for Received {
     type Data = Bytes;
     type Error = Status;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = self.get_mut();
         let frame = match Pin::new(&mut this.body).poll_frame(cx) {
             Poll::Ready(frame) => frame,
             Poll::Pending => {
                 let deadline = this.deadline;
-                let timer = this.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+                let timer = this
+                    .timer
+                    .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
                 ready!(timer.as_mut().poll(cx));
-                return Poll::Ready(Some(Err(this.refuse(Undecided::TooSlow, "the message did not arrive in time"))));
+                return Poll::Ready(Some(Err(
+                    this.refuse(Undecided::TooSlow, "the message did not arrive in time")
+                )));
             }
         };
         Poll::Ready(match frame {
@@ -108,7 +122,10 @@ impl<T: Unpin> Body for Held<T> {
     type Data = Bytes;
     type Error = Status;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         Pin::new(&mut self.get_mut().body).poll_frame(cx)
     }
 

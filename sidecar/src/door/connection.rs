@@ -14,8 +14,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use stopgate_proto::v1::enforcement_service_server::EnforcementServiceServer;
 use rustix::net::RecvFlags;
+use stopgate_proto::v1::enforcement_service_server::EnforcementServiceServer;
 use tokio::io::Interest;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -28,10 +28,11 @@ use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 use tower_service::Service as _;
 
 use super::body::{Held, Received};
-use super::grpc::Grpc;
+use super::grpc::{Grpc, status};
 use super::{GRACE, MAX_AGE, MAX_CONNECTIONS, MAX_IDLE, MAX_MESSAGE_BYTES, MAX_STREAMS};
 use crate::config::{Caller, Callers};
 use crate::metrics::{Metrics, TurnedAway};
+use crate::undecided::Undecided;
 
 /// How long a peer may take for the first bytes of HTTP/2, which no other limit covers.
 const GREETING: Duration = Duration::from_secs(3);
@@ -92,7 +93,12 @@ impl<R: ServerReflection> Door<R> {
             reflection: reflection.max_decoding_message_size(MAX_MESSAGE_BYTES),
             metrics: Arc::clone(&metrics),
         };
-        Self { callers, services, metrics, places: Arc::new(Semaphore::new(MAX_CONNECTIONS)) }
+        Self {
+            callers,
+            services,
+            metrics,
+            places: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+        }
     }
 
     /// Where open connections are counted: `MAX_CONNECTIONS` minus the places left.
@@ -164,7 +170,9 @@ async fn connection<R: ServerReflection>(
         return;
     }
     let activity = Arc::new(Activity::new());
-    let service = service_fn(|request| services.call(request, Arc::clone(&caller), Activity::enter(&activity)));
+    let service = service_fn(|request| {
+        services.call(request, Arc::clone(&caller), Activity::enter(&activity))
+    });
     let mut http = http2::Builder::new(TokioExecutor::new());
     http.timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
@@ -199,7 +207,11 @@ async fn greeted(stream: &UnixStream) -> io::Result<()> {
     let arrived = || {
         let mut greeting = [0; GREETING_BYTES];
         let (_, arrived) = rustix::net::recv(stream, &mut greeting, RecvFlags::PEEK)?;
-        if arrived == GREETING_BYTES { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+        if arrived == GREETING_BYTES {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
     };
     loop {
         let ready = stream.ready(Interest::READABLE).await?;
@@ -225,7 +237,10 @@ struct Active(Arc<Activity>);
 
 impl Activity {
     fn new() -> Self {
-        Self { requests: AtomicUsize::new(0), last: Mutex::new(Instant::now()) }
+        Self {
+            requests: AtomicUsize::new(0),
+            last: Mutex::new(Instant::now()),
+        }
     }
 
     fn enter(activity: &Arc<Self>) -> Active {
@@ -289,21 +304,54 @@ impl<R: ServerReflection> Services<R> {
         let mut services = self.clone();
         request.extensions_mut().insert(caller);
         async move {
-            let path = request.uri().path().strip_prefix('/').and_then(|path| path.split_once('/'));
-            let bounded = |request: Request<Incoming>, metrics| request.map(|body| Received::new(body, metrics));
+            let path = request
+                .uri()
+                .path()
+                .strip_prefix('/')
+                .and_then(|path| path.split_once('/'));
+            let bounded = |request: Request<Incoming>, metrics| {
+                request.map(|body| Received::new(body, metrics))
+            };
             let response = match path.map(|(service, _)| service) {
                 Some(name) if name == EnforcementServiceServer::<Grpc>::NAME => {
-                    services.enforcement.call(bounded(request, services.metrics)).await
+                    let metrics = Arc::clone(&services.metrics);
+                    let answered = services.enforcement.call(bounded(request, metrics)).await;
+                    answered.map(|response| decoded(response, &services.metrics))
                 }
                 Some(name) if name == HealthServer::<HealthService>::NAME => {
-                    services.health.call(bounded(request, services.metrics)).await
+                    services
+                        .health
+                        .call(bounded(request, services.metrics))
+                        .await
                 }
-                Some(name) if name == ServerReflectionServer::<R>::NAME => services.reflection.call(request).await,
+                Some(name) if name == ServerReflectionServer::<R>::NAME => {
+                    services.reflection.call(request).await
+                }
                 Some(_) | None => Ok(tonic::Status::unimplemented("no such service").into_http()),
             };
             response.map(|response| response.map(|body| Held::new(body, active)))
         }
     }
+}
+
+/// tonic calls a message that it cannot decode an internal error, the one such that carries no details of ours.
+fn decoded(
+    response: Response<tonic::body::Body>,
+    metrics: &Metrics,
+) -> Response<tonic::body::Body> {
+    let headers = response.headers();
+    let internal = headers
+        .get(tonic::Status::GRPC_STATUS)
+        .is_some_and(|code| code == "13");
+    if internal && !headers.contains_key("grpc-status-details-bin") {
+        metrics.undecided(Undecided::Malformed);
+        return status(
+            Undecided::Malformed,
+            "the message is not what the method takes",
+        )
+        .into_http();
+    }
+    response
 }
 
 #[cfg(test)]
@@ -315,7 +363,10 @@ mod tests {
         let activity = Arc::new(Activity::new());
         let begun = Instant::now();
         let request = Activity::enter(&activity);
-        assert!(timeout(MAX_IDLE * 10, activity.idle()).await.is_err(), "a request is under way");
+        assert!(
+            timeout(MAX_IDLE * 10, activity.idle()).await.is_err(),
+            "a request is under way"
+        );
         drop(request);
         let ended = Instant::now();
         activity.idle().await;

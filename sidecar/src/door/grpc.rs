@@ -75,16 +75,27 @@ async fn settle<T>(task: JoinHandle<Result<T, Undecided>>) -> Result<T, Undecide
 
 #[tonic::async_trait]
 impl EnforcementService for Grpc {
-    async fn decide(&self, request: Request<pb::DecideRequest>) -> Result<Response<pb::DecideResponse>, Status> {
-        let caller = caller(&request).ok_or_else(|| self.undecided(Undecided::NotAllowed, "nobody asks"))?;
-        let trace = request.metadata().get("traceparent").and_then(|header| header.to_str().ok());
+    async fn decide(
+        &self,
+        request: Request<pb::DecideRequest>,
+    ) -> Result<Response<pb::DecideResponse>, Status> {
+        let caller =
+            caller(&request).ok_or_else(|| self.undecided(Undecided::NotAllowed, "nobody asks"))?;
+        let trace = request
+            .metadata()
+            .get("traceparent")
+            .and_then(|header| header.to_str().ok());
         let trace = trace.and_then(TraceId::of_traceparent);
         let request = enforce::Request::try_from(request.into_inner());
-        let request = request.map_err(|invalid| self.undecided(Undecided::Malformed, &invalid.to_string()))?;
+        let request = request
+            .map_err(|invalid| self.undecided(Undecided::Malformed, &invalid.to_string()))?;
         let request = enforce::Request { trace, ..request };
         let enforcer = Arc::clone(&self.enforcer);
         // A task of its own: a caller that goes away takes no record with it, and a panic ends here.
-        let answered = settle(tokio::spawn(async move { enforcer.decide(&caller, request).await })).await;
+        let answered = settle(tokio::spawn(async move {
+            enforcer.decide(&caller, request).await
+        }))
+        .await;
         match answered {
             Ok(answer) => Ok(Response::new(answer.into())),
             Err(why) => Err(self.undecided(why, message(why))),
@@ -121,7 +132,10 @@ mod tests {
             let status = status(why, message(why));
             let details = status.get_error_details();
             let info = details.error_info().expect("an ErrorInfo");
-            assert_eq!((info.domain.as_str(), info.reason.to_lowercase().as_str()), (DOMAIN, why.as_str()));
+            assert_eq!(
+                (info.domain.as_str(), info.reason.to_lowercase().as_str()),
+                (DOMAIN, why.as_str())
+            );
             assert_ne!(status.code(), Code::Ok);
         }
     }

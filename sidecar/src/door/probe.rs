@@ -71,7 +71,8 @@ pub async fn serve(listener: TcpListener, probes: Arc<Probes>) {
 }
 
 async fn answer(stream: TcpStream, probes: &Probes) -> Result<(), hyper::Error> {
-    let service = service_fn(|request| async move { Ok::<_, Infallible>(probes.respond(&request)) });
+    let service =
+        service_fn(|request| async move { Ok::<_, Infallible>(probes.respond(&request)) });
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_DEADLINE)
@@ -96,8 +97,13 @@ impl Probes {
                 (status, format!("{}\n", readiness.as_str()))
             }
             (&Method::GET, "/metrics") => (StatusCode::OK, self.metrics.render(&self.gauges())),
-            (_, "/livez" | "/readyz" | "/metrics") => (StatusCode::METHOD_NOT_ALLOWED, "only GET\n".to_owned()),
-            (_, _) => (StatusCode::NOT_FOUND, "only /metrics, /livez and /readyz\n".to_owned()),
+            (_, "/livez" | "/readyz" | "/metrics") => {
+                (StatusCode::METHOD_NOT_ALLOWED, "only GET\n".to_owned())
+            }
+            (_, _) => (
+                StatusCode::NOT_FOUND,
+                "only /metrics, /livez and /readyz\n".to_owned(),
+            ),
         };
         let mut response = Response::new(Full::from(text));
         *response.status_mut() = status;
@@ -110,7 +116,10 @@ impl Probes {
         let supply = self.state.supply.borrow();
         Gauges {
             bundle: supply.active.is_some(),
-            rules: supply.active.as_ref().map_or(0, |active| active.bundle.rules_len()),
+            rules: supply
+                .active
+                .as_ref()
+                .map_or(0, |active| active.bundle.rules_len()),
             failures: supply.failures,
             log_writable: self.state.log_writable(),
             ready: self.state.readiness() == Readiness::Ready,

@@ -42,7 +42,11 @@ pub enum SocketError {
 
 fn failed<E: Into<io::Error>>(action: &'static str, path: &Path) -> impl FnOnce(E) -> SocketError {
     let path = path.to_owned();
-    move |error| SocketError::Io { action, path, source: error.into() }
+    move |error| SocketError::Io {
+        action,
+        path,
+        source: error.into(),
+    }
 }
 
 /// Listens on `path`, for the own user alone or for `group` too. A socket that nobody listens on any more is replaced.
@@ -50,8 +54,13 @@ fn failed<E: Into<io::Error>>(action: &'static str, path: &Path) -> impl FnOnce(
 /// # Errors
 /// [`SocketError`] says what is in the way.
 pub fn listen(path: &Path, group: Option<&str>) -> Result<UnixListener, SocketError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mode = fs::metadata(folder).map_err(failed("look at", folder))?.mode();
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mode = fs::metadata(folder)
+        .map_err(failed("look at", folder))?
+        .mode();
     // In a sticky folder others can add, but not replace.
     if mode & 0o022 != 0 && mode & 0o1000 == 0 {
         return Err(SocketError::Exposed(folder.to_owned()));
@@ -64,10 +73,12 @@ pub fn listen(path: &Path, group: Option<&str>) -> Result<UnixListener, SocketEr
     rustix::net::bind(&socket, &address).map_err(failed("bind", path))?;
     // Bound but not listening: whatever the umask made of its mode, connecting is refused until here.
     if let Some(group) = group {
-        std::os::unix::fs::chown(path, None, Some(group)).map_err(failed("change the group of", path))?;
+        std::os::unix::fs::chown(path, None, Some(group))
+            .map_err(failed("change the group of", path))?;
     }
     let mode = if group.is_some() { 0o660 } else { 0o600 };
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed("change the mode of", path))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+        .map_err(failed("change the mode of", path))?;
     rustix::net::listen(&socket, BACKLOG).map_err(failed("listen on", path))?;
     UnixListener::from_std(socket.into()).map_err(failed("listen on", path))
 }
@@ -82,14 +93,18 @@ fn clear(path: &Path, address: &SocketAddrUnix) -> Result<(), SocketError> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(failed("look at", path)(error)),
-        Ok(found) if !found.file_type().is_socket() => return Err(SocketError::NotASocket(path.to_owned())),
+        Ok(found) if !found.file_type().is_socket() => {
+            return Err(SocketError::NotASocket(path.to_owned()));
+        }
         Ok(_) => {}
     }
     let probe = socket().map_err(failed("make", path))?;
     match rustix::net::connect(&probe, address) {
         Err(Errno::CONNREFUSED) => fs::remove_file(path).map_err(failed("remove", path)),
         // Whoever answers, is busy or lets nobody in is there.
-        Ok(()) | Err(Errno::AGAIN | Errno::ACCESS | Errno::PERM) => Err(SocketError::InUse(path.to_owned())),
+        Ok(()) | Err(Errno::AGAIN | Errno::ACCESS | Errno::PERM) => {
+            Err(SocketError::InUse(path.to_owned()))
+        }
         Err(error) => Err(failed("try", path)(error)),
     }
 }
@@ -101,8 +116,12 @@ fn group_id(group: &str) -> Result<u32, SocketError> {
     }
     let path = Path::new("/etc/group");
     let table = fs::read_to_string(path).map_err(failed("read", path))?;
-    let line = table.lines().find_map(|line| line.strip_prefix(group)?.strip_prefix(':'));
-    let number = line.and_then(|line| line.split(':').nth(1)).and_then(|number| number.parse().ok());
+    let line = table
+        .lines()
+        .find_map(|line| line.strip_prefix(group)?.strip_prefix(':'));
+    let number = line
+        .and_then(|line| line.split(':').nth(1))
+        .and_then(|number| number.parse().ok());
     number.ok_or_else(|| SocketError::Group(group.to_owned()))
 }
 
@@ -124,7 +143,10 @@ mod tests {
         let path = folder.path().join("sidecar.sock");
         let listener = listen(&path, None).expect("a socket");
         assert_eq!(mode(&path), 0o600);
-        assert!(matches!(listen(&path, None), Err(SocketError::InUse(_))), "one that works is not taken away");
+        assert!(
+            matches!(listen(&path, None), Err(SocketError::InUse(_))),
+            "one that works is not taken away"
+        );
         drop(listener);
         let own = rustix::process::getgid().as_raw();
         let _listener = listen(&path, Some(&own.to_string())).expect("a stale socket is replaced");
@@ -136,7 +158,10 @@ mod tests {
         let folder = folder();
         let path = folder.path().join("file");
         fs::write(&path, "").expect("a file");
-        assert!(matches!(listen(&path, None), Err(SocketError::NotASocket(_))));
+        assert!(matches!(
+            listen(&path, None),
+            Err(SocketError::NotASocket(_))
+        ));
         let path = folder.path().join("sidecar.sock");
         let wrong = listen(&path, Some("no such group"));
         assert!(matches!(wrong, Err(SocketError::Group(_))), "{wrong:?}");

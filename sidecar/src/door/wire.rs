@@ -35,7 +35,9 @@ impl std::fmt::Display for InvalidDecideRequest {
             Self::Tool(why) => write!(f, "`attempt.tool` {why}"),
             Self::Operation(why) => write!(f, "`attempt.operation` {why}"),
             Self::McpTool(why) => write!(f, "`attempt.mcp_tool` {why}"),
-            Self::ToolDefinitionDigest => f.write_str("`attempt.tool_definition_digest` is not 32 bytes"),
+            Self::ToolDefinitionDigest => {
+                f.write_str("`attempt.tool_definition_digest` is not 32 bytes")
+            }
         }
     }
 }
@@ -44,9 +46,18 @@ impl TryFrom<pb::DecideRequest> for Request {
     type Error = InvalidDecideRequest;
 
     fn try_from(request: pb::DecideRequest) -> Result<Self, InvalidDecideRequest> {
-        let pb::DecideRequest { request_id, attempt } = request;
-        let pb::Attempt { agent, tool, input, tool_definition_digest, subject, target } =
-            attempt.ok_or(InvalidDecideRequest::NoAttempt)?;
+        let pb::DecideRequest {
+            request_id,
+            attempt,
+        } = request;
+        let pb::Attempt {
+            agent,
+            tool,
+            input,
+            tool_definition_digest,
+            subject,
+            target,
+        } = attempt.ok_or(InvalidDecideRequest::NoAttempt)?;
         Ok(Self {
             id: RequestId::new(request_id).map_err(InvalidDecideRequest::RequestId)?,
             trace: None,
@@ -61,7 +72,9 @@ impl TryFrom<pb::DecideRequest> for Request {
             input,
             definition: match tool_definition_digest.as_slice() {
                 [] => None,
-                bytes => Some(Digest::from_bytes(bytes).ok_or(InvalidDecideRequest::ToolDefinitionDigest)?),
+                bytes => Some(
+                    Digest::from_bytes(bytes).ok_or(InvalidDecideRequest::ToolDefinitionDigest)?,
+                ),
             },
         })
     }
@@ -71,7 +84,8 @@ impl TryFrom<pb::attempt::Subject> for AssertedSubject {
     type Error = InvalidDecideRequest;
 
     fn try_from(subject: pb::attempt::Subject) -> Result<Self, InvalidDecideRequest> {
-        let pb::attempt::Subject::AssertedSubject(pb::AssertedSubject { id, issuer, groups }) = subject;
+        let pb::attempt::Subject::AssertedSubject(pb::AssertedSubject { id, issuer, groups }) =
+            subject;
         Self::new(issuer, id, groups).map_err(InvalidDecideRequest::Subject)
     }
 }
@@ -91,7 +105,13 @@ fn read_target(target: pb::attempt::Target) -> Result<Target, InvalidDecideReque
 
 impl From<Answer> for pb::DecideResponse {
     fn from(answer: Answer) -> Self {
-        let Answer { name, request, bundle, time, decision } = answer;
+        let Answer {
+            name,
+            request,
+            bundle,
+            time,
+            decision,
+        } = answer;
         Self {
             decision: name,
             bundle_digest: bundle.to_string(),
@@ -105,7 +125,10 @@ impl From<Answer> for pb::DecideResponse {
 }
 
 fn timestamp(time: Timestamp) -> prost_types::Timestamp {
-    prost_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() }
+    prost_types::Timestamp {
+        seconds: time.as_second(),
+        nanos: time.subsec_nanosecond(),
+    }
 }
 
 fn rule(rule: &MatchedRule) -> pb::RuleReference {
@@ -125,20 +148,31 @@ fn rule(rule: &MatchedRule) -> pb::RuleReference {
 
 fn result(outcome: &Outcome) -> pb::decide_response::Result {
     match outcome {
-        Outcome::Permit(permit) => {
-            pb::decide_response::Result::Permit(pb::Permit { obligations: obligations(permit.surface()) })
-        }
-        Outcome::Route(needs) => {
-            pb::decide_response::Result::Route(pb::Route { needs: needs.iter().map(need).collect() })
-        }
-        Outcome::Reject(Rejection { reason: why, message }) => {
-            pb::decide_response::Result::Reject(pb::Reject { reason: reason(*why).into(), message: message.clone() })
-        }
+        Outcome::Permit(permit) => pb::decide_response::Result::Permit(pb::Permit {
+            obligations: obligations(permit.surface()),
+        }),
+        Outcome::Route(needs) => pb::decide_response::Result::Route(pb::Route {
+            needs: needs.iter().map(need).collect(),
+        }),
+        Outcome::Reject(Rejection {
+            reason: why,
+            message,
+        }) => pb::decide_response::Result::Reject(pb::Reject {
+            reason: reason(*why).into(),
+            message: message.clone(),
+        }),
     }
 }
 
 fn surface(surface: &Surface) -> pb::Surface {
-    let Surface { risk, approval, user_confirmation, dry_run, masks: _, max_rows: _ } = surface;
+    let Surface {
+        risk,
+        approval,
+        user_confirmation,
+        dry_run,
+        masks: _,
+        max_rows: _,
+    } = surface;
     let risk = match risk {
         Risk::Low => pb::Risk::Low,
         Risk::Medium => pb::Risk::Medium,
@@ -163,7 +197,10 @@ fn obligations(surface: &Surface) -> Vec<pb::Obligation> {
     obligations.extend(surface.max_rows.iter().map(|(pointer, rows)| {
         // The wire's greatest number is stricter than a greater one.
         let max_rows = i32::try_from(*rows).unwrap_or(i32::MAX);
-        let kind = pb::obligation::Kind::LimitRows(pb::LimitRows { pointer: pointer.to_string(), max_rows });
+        let kind = pb::obligation::Kind::LimitRows(pb::LimitRows {
+            pointer: pointer.to_string(),
+            max_rows,
+        });
         pb::Obligation { kind: Some(kind) }
     }));
     obligations
@@ -179,11 +216,17 @@ const fn level(approval: Approval) -> pb::ApprovalLevel {
 
 fn need(need: &Need) -> pb::Need {
     let (kind, level) = match need {
-        Need::UserConfirmation => (pb::NeedKind::UserConfirmation, pb::ApprovalLevel::Unspecified),
+        Need::UserConfirmation => (
+            pb::NeedKind::UserConfirmation,
+            pb::ApprovalLevel::Unspecified,
+        ),
         Need::DryRun => (pb::NeedKind::DryRun, pb::ApprovalLevel::Unspecified),
         Need::Approval(approval) => (pb::NeedKind::Approval, level(*approval)),
     };
-    pb::Need { kind: kind.into(), level: level.into() }
+    pb::Need {
+        kind: kind.into(),
+        level: level.into(),
+    }
 }
 
 const fn reason(reason: Reason) -> pb::RejectReason {
@@ -207,15 +250,25 @@ const fn reason(reason: Reason) -> pb::RejectReason {
 
 impl From<Status> for pb::GetStatusResponse {
     fn from(Status { channel, supply }: Status) -> Self {
-        let crate::follow::Supply { active, refusal: refused, failures } = supply;
-        let ceiling = active.as_ref().map_or(Limit::None, |active| active.bundle.default_ceiling(channel.as_str()));
+        let crate::follow::Supply {
+            active,
+            refusal: refused,
+            failures,
+        } = supply;
+        let ceiling = active.as_ref().map_or(Limit::None, |active| {
+            active.bundle.default_ceiling(channel.as_str())
+        });
         Self {
             channel: channel.to_string(),
-            bundle_digest: active.as_ref().map_or_else(String::new, |active| active.bundle.digest().to_string()),
+            bundle_digest: active
+                .as_ref()
+                .map_or_else(String::new, |active| active.bundle.digest().to_string()),
             activate_time: active.as_ref().map(|active| timestamp(active.since)),
             risk_limit: limit(ceiling).into(),
             consecutive_failures: i32::try_from(failures).unwrap_or(i32::MAX),
-            bundle_refusal: refused.map_or(pb::BundleRefusal::Unspecified, refusal).into(),
+            bundle_refusal: refused
+                .map_or(pb::BundleRefusal::Unspecified, refusal)
+                .into(),
         }
     }
 }
@@ -252,35 +305,95 @@ mod tests {
     fn every_reason_has_its_own_name_on_the_wire() {
         for known in Reason::ALL {
             let wire = reason(known).as_str_name();
-            assert_eq!(wire, format!("REJECT_REASON_{}", known.as_str().to_uppercase()));
+            assert_eq!(
+                wire,
+                format!("REJECT_REASON_{}", known.as_str().to_uppercase())
+            );
         }
         for known in Refusal::ALL {
             let wire = refusal(known).as_str_name();
-            assert_eq!(wire, format!("BUNDLE_REFUSAL_{}", known.as_str().to_uppercase()));
+            assert_eq!(
+                wire,
+                format!("BUNDLE_REFUSAL_{}", known.as_str().to_uppercase())
+            );
         }
     }
 
     #[test]
     fn a_malformed_request_is_told_which_field() {
-        let attempt = || pb::Attempt { tool: "erp".into(), ..Default::default() };
-        let request = |attempt| pb::DecideRequest { request_id: "r".into(), attempt: Some(attempt) };
+        let attempt = || pb::Attempt {
+            tool: "erp".into(),
+            ..Default::default()
+        };
+        let request = |attempt| pb::DecideRequest {
+            request_id: "r".into(),
+            attempt: Some(attempt),
+        };
         let subject = |id: String| {
-            let subject = pb::AssertedSubject { id, issuer: "i".into(), groups: vec![] };
+            let subject = pb::AssertedSubject {
+                id,
+                issuer: "i".into(),
+                groups: vec![],
+            };
             Some(pb::attempt::Subject::AssertedSubject(subject))
         };
         let operation = |name: String| Some(pb::attempt::Target::Operation(name));
         let long = "x".repeat(1000);
         for (request, field) in [
-            (pb::DecideRequest { request_id: String::new(), attempt: Some(attempt()) }, "`request_id`"),
-            (pb::DecideRequest { request_id: "r".into(), attempt: None }, "`attempt`"),
+            (
+                pb::DecideRequest {
+                    request_id: String::new(),
+                    attempt: Some(attempt()),
+                },
+                "`request_id`",
+            ),
+            (
+                pb::DecideRequest {
+                    request_id: "r".into(),
+                    attempt: None,
+                },
+                "`attempt`",
+            ),
             (request(pb::Attempt::default()), "`attempt.tool`"),
-            (request(pb::Attempt { tool: long.clone(), ..attempt() }), "`attempt.tool`"),
-            (request(pb::Attempt { agent: long.clone(), ..attempt() }), "`attempt.agent`"),
-            (request(pb::Attempt { target: operation(String::new()), ..attempt() }), "`attempt.operation`"),
-            (request(pb::Attempt { subject: subject(long), ..attempt() }), "`id` or `issuer`"),
-            (request(pb::Attempt { tool_definition_digest: vec![0; 31], ..attempt() }), "`attempt.tool_definition"),
+            (
+                request(pb::Attempt {
+                    tool: long.clone(),
+                    ..attempt()
+                }),
+                "`attempt.tool`",
+            ),
+            (
+                request(pb::Attempt {
+                    agent: long.clone(),
+                    ..attempt()
+                }),
+                "`attempt.agent`",
+            ),
+            (
+                request(pb::Attempt {
+                    target: operation(String::new()),
+                    ..attempt()
+                }),
+                "`attempt.operation`",
+            ),
+            (
+                request(pb::Attempt {
+                    subject: subject(long),
+                    ..attempt()
+                }),
+                "`id` or `issuer`",
+            ),
+            (
+                request(pb::Attempt {
+                    tool_definition_digest: vec![0; 31],
+                    ..attempt()
+                }),
+                "`attempt.tool_definition",
+            ),
         ] {
-            let invalid = Request::try_from(request).expect_err("a malformed request").to_string();
+            let invalid = Request::try_from(request)
+                .expect_err("a malformed request")
+                .to_string();
             assert!(invalid.starts_with(field), "{invalid}");
         }
         assert!(Request::try_from(request(attempt())).is_ok());

@@ -19,7 +19,10 @@ impl Names {
     pub(super) fn new() -> Result<Self, Unspecified> {
         let mut random = [0; 8];
         aws_lc_rs::rand::fill(&mut random)?;
-        Ok(Self { process: u64::from_le_bytes(random), next: AtomicU64::new(0) })
+        Ok(Self {
+            process: u64::from_le_bytes(random),
+            next: AtomicU64::new(0),
+        })
     }
 
     pub(super) fn next(&self, now: Timestamp) -> String {
@@ -37,7 +40,9 @@ impl Names {
 fn write(name: &mut String, number: u64, characters: u32) {
     for at in (0..characters).rev() {
         let five = number.checked_shr(at.saturating_mul(5)).unwrap_or(0) & 31;
-        let letter = usize::try_from(five).ok().and_then(|five| ALPHABET.get(five));
+        let letter = usize::try_from(five)
+            .ok()
+            .and_then(|five| ALPHABET.get(five));
         name.push(char::from(*letter.unwrap_or(&b'0')));
     }
 }
@@ -54,6 +59,12 @@ mod tests {
         let same = names.next("2026-11-24T10:00:00.001Z".parse().expect("a time"));
         assert!(early < late && late < same);
         assert_eq!(early.len(), 36);
-        assert_ne!(early.get(20..28), Names::new().expect("random bytes").next(Timestamp::UNIX_EPOCH).get(20..28));
+        assert_ne!(
+            early.get(20..28),
+            Names::new()
+                .expect("random bytes")
+                .next(Timestamp::UNIX_EPOCH)
+                .get(20..28)
+        );
     }
 }

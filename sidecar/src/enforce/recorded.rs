@@ -22,12 +22,25 @@ pub(super) struct Told<'a> {
 
 impl Considered {
     pub(super) fn record(&self, told: &Told<'_>, mask_key: &MaskKey) -> DecisionRecord {
-        let Self { situation, decision, attempt } = self;
-        let Told { name, sidecar, bundle, request, latency_us } = *told;
+        let Self {
+            situation,
+            decision,
+            attempt,
+        } = self;
+        let Told {
+            name,
+            sidecar,
+            bundle,
+            request,
+            latency_us,
+        } = *told;
         DecisionRecord {
             decision: name.to_owned(),
             request_id: request.id.as_str().to_owned(),
-            trace: request.trace.as_ref().map(|trace| trace.as_str().to_owned()),
+            trace: request
+                .trace
+                .as_ref()
+                .map(|trace| trace.as_str().to_owned()),
             sidecar: sidecar.to_owned(),
             bundle: bundle.digest(),
             attempt: self.attempt(bundle, request, mask_key),
@@ -42,20 +55,30 @@ impl Considered {
             enforces: situation.enforces,
             surface: decision.surface().cloned(),
             result: result(decision.outcome()),
-            rules: decision.rules().iter().map(|rule| rule.id.clone()).collect(),
+            rules: decision
+                .rules()
+                .iter()
+                .map(|rule| rule.id.clone())
+                .collect(),
             latency_us,
         }
     }
 
     fn attempt(&self, bundle: &Bundle, request: &Request, mask_key: &MaskKey) -> RecordedAttempt {
-        let Self { attempt, decision, situation: _ } = self;
+        let Self {
+            attempt,
+            decision,
+            situation: _,
+        } = self;
         let seen = decision.seen();
         let (named, function) = match &attempt.target {
             Target::Operation(name) => (Some(name.clone()).filter(|name| !name.is_empty()), None),
             Target::Function(function) => (None, Some(function.clone())),
         };
         let operation = seen.operation.as_ref().map(ToString::to_string).or(named);
-        let masks = operation.as_ref().and_then(|operation| bundle.input_mask(&attempt.tool, operation));
+        let masks = operation
+            .as_ref()
+            .and_then(|operation| bundle.input_mask(&attempt.tool, operation));
         RecordedAttempt {
             subject: Some(attempt.subject.clone()).filter(|subject| !subject.id.is_empty()),
             profiles: attempt.profiles.clone(),

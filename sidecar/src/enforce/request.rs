@@ -85,7 +85,11 @@ impl RequestId {
     /// [`OutOfBounds`] says what is wrong.
     pub fn new(text: String) -> Result<Self, OutOfBounds> {
         bounded(&text, 128)?;
-        if text.bytes().all(|byte| byte.is_ascii_graphic()) { Ok(Self(text)) } else { Err(OutOfBounds::Unprintable) }
+        if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Ok(Self(text))
+        } else {
+            Err(OutOfBounds::Unprintable)
+        }
     }
 
     /// The id as text.
@@ -100,11 +104,23 @@ impl TraceId {
     #[must_use]
     pub fn of_traceparent(header: &str) -> Option<Self> {
         let mut fields = header.split('-');
-        let (version, trace, span, flags) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+        let (version, trace, span, flags) = (
+            fields.next()?,
+            fields.next()?,
+            fields.next()?,
+            fields.next()?,
+        );
         let hex = |text: &str, length| {
-            text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+            text.len() == length
+                && text
+                    .bytes()
+                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
         };
-        let whole = version == "00" && hex(trace, 32) && hex(span, 16) && hex(flags, 2) && fields.next().is_none();
+        let whole = version == "00"
+            && hex(trace, 32)
+            && hex(span, 16)
+            && hex(flags, 2)
+            && fields.next().is_none();
         let real = trace.bytes().any(|byte| byte != b'0');
         (whole && real).then(|| Self(trace.to_owned()))
     }
@@ -146,7 +162,10 @@ impl AssertedSubject {
     pub fn new(issuer: String, id: String, groups: Vec<String>) -> Result<Self, OutOfBounds> {
         bounded(&issuer, MAX_SUBJECT)?;
         bounded(&id, MAX_SUBJECT)?;
-        Ok(Self { subject: Subject { issuer, id }, groups })
+        Ok(Self {
+            subject: Subject { issuer, id },
+            groups,
+        })
     }
 }
 
@@ -158,7 +177,10 @@ mod tests {
     fn only_a_whole_traceparent_counts() {
         let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
         let good = format!("00-{trace}-00f067aa0ba902b7-01");
-        assert_eq!(TraceId::of_traceparent(&good).expect("a trace").as_str(), trace);
+        assert_eq!(
+            TraceId::of_traceparent(&good).expect("a trace").as_str(),
+            trace
+        );
         for bad in [
             "",
             trace,
@@ -178,6 +200,9 @@ mod tests {
         assert_eq!(RequestId::new(String::new()), Err(OutOfBounds::Empty));
         assert_eq!(RequestId::new("a b".into()), Err(OutOfBounds::Unprintable));
         assert_eq!(RequestId::new("a\nb".into()), Err(OutOfBounds::Unprintable));
-        assert_eq!(RequestId::new("a".repeat(129)), Err(OutOfBounds::TooLong(128)));
+        assert_eq!(
+            RequestId::new("a".repeat(129)),
+            Err(OutOfBounds::TooLong(128))
+        );
     }
 }

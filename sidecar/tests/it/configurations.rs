@@ -22,10 +22,20 @@ struct Configured {
 }
 
 fn configured() -> impl Strategy<Value = Configured> {
-    let words = |words: &'static [&'static str]| proptest::sample::subsequence(words, 0..=words.len());
+    let words =
+        |words: &'static [&'static str]| proptest::sample::subsequence(words, 0..=words.len());
     let setting = proptest::sample::select(Setting::ALL.to_vec()).prop_map(|key| key.variable());
     // Values that open something in other programs.
-    let value = proptest::sample::select(vec!["", "*", "true", "off", "none", "allow", "0.0.0.0:0", "file:/dev/null"]);
+    let value = proptest::sample::select(vec![
+        "",
+        "*",
+        "true",
+        "off",
+        "none",
+        "allow",
+        "0.0.0.0:0",
+        "file:/dev/null",
+    ]);
     let extra = proptest::option::weighted(0.3, (setting, value.prop_map(str::to_owned)));
     let callers = (
         words(&["decide", "assert_subject", "assert_agent"]),
@@ -34,11 +44,24 @@ fn configured() -> impl Strategy<Value = Configured> {
     );
     let own_uid = proptest::bool::weighted(0.8);
     let channel = proptest::sample::select(vec!["dev", "prod", "closed", "nowhere"]);
-    (callers, own_uid, proptest::bool::weighted(0.7), channel, extra).prop_map(
-        |((may, tools, enforces), own_uid, trusted, channel, extra)| {
-            Configured { may, tools, enforces, own_uid, trusted, channel, extra }
-        },
+    (
+        callers,
+        own_uid,
+        proptest::bool::weighted(0.7),
+        channel,
+        extra,
     )
+        .prop_map(
+            |((may, tools, enforces), own_uid, trusted, channel, extra)| Configured {
+                may,
+                tools,
+                enforces,
+                own_uid,
+                trusted,
+                channel,
+                extra,
+            },
+        )
 }
 
 fn text(configured: &Configured, place: &Place) -> String {
@@ -47,8 +70,17 @@ fn text(configured: &Configured, place: &Place) -> String {
     let base = place.config();
     let (settings, _) = base.split_once("[[callers]]").expect("callers");
     let uid = if configured.own_uid { uid } else { uid + 1 };
-    let root = if configured.trusted { "root.dsse.json" } else { "stranger.dsse.json" };
-    settings.replace("channel = \"dev\"", &format!("channel = {:?}", configured.channel)).replace("root.dsse.json", root)
+    let root = if configured.trusted {
+        "root.dsse.json"
+    } else {
+        "stranger.dsse.json"
+    };
+    settings
+        .replace(
+            "channel = \"dev\"",
+            &format!("channel = {:?}", configured.channel),
+        )
+        .replace("root.dsse.json", root)
         + &format!(
             "[[callers]]\nuid = {uid}\nagent = \"a\"\ntools = {}\nmay = {}\nenforces = {}\n",
             list(&configured.tools),
@@ -66,21 +98,37 @@ fn t47_no_configuration_permits_without_a_verified_rule() {
         .with("catalog/erp.yaml", "get_order: {effect: read}", masked)
         .with("stopgate.yaml", "  dev: {ceiling: high}", closed);
     place.publish(&policy.build(&place.key));
-    std::fs::write(place.path("stranger.dsse.json"), Key::new("k1").root("2999-01-01T00:00:00Z")).expect("a root");
+    std::fs::write(
+        place.path("stranger.dsse.json"),
+        Key::new("k1").root("2999-01-01T00:00:00Z"),
+    )
+    .expect("a root");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let permits = std::cell::Cell::new(0_u32);
 
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 256, ..ProptestConfig::default() });
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        cases: 256,
+        ..ProptestConfig::default()
+    });
     let checked = runner.run(&configured(), |configured| {
-        let environment = configured.extra.clone().map(|(name, value)| (name.into(), value.into()));
-        let overrides = Overrides { environment: environment.into_iter().collect(), flags: vec![] };
-        let Ok(config) = Config::parse("sidecar.toml", &text(&configured, &place), &overrides) else {
+        let environment = configured
+            .extra
+            .clone()
+            .map(|(name, value)| (name.into(), value.into()));
+        let overrides = Overrides {
+            environment: environment.into_iter().collect(),
+            flags: vec![],
+        };
+        let Ok(config) = Config::parse("sidecar.toml", &text(&configured, &place), &overrides)
+        else {
             return Ok(());
         };
         let permit = runtime.block_on(async {
             let audit = AuditLog::discarding(Options::new("fuzz")).expect("a log");
             let socket = config.listen.socket.clone();
-            let Ok(sidecar) = Sidecar::start_with(config, audit).await else { return None };
+            let Ok(sidecar) = Sidecar::start_with(config, audit).await else {
+                return None;
+            };
             let answered = async {
                 match Client::connect(&socket).await {
                     Ok(client) => client.decide(get_order(), PATIENCE).await.permit(),
@@ -91,7 +139,15 @@ fn t47_no_configuration_permits_without_a_verified_rule() {
             sidecar.run(std::future::ready(())).await.expect("drained");
             permit
         });
-        let Configured { may, tools, enforces, own_uid, trusted, channel, extra: _ } = &configured;
+        let Configured {
+            may,
+            tools,
+            enforces,
+            own_uid,
+            trusted,
+            channel,
+            extra: _,
+        } = &configured;
         let earned = *own_uid
             && *trusted
             && may.contains(&"decide")
@@ -100,7 +156,9 @@ fn t47_no_configuration_permits_without_a_verified_rule() {
             && enforces.contains(&"mask");
         if let Some(permit) = permit {
             prop_assert!(earned, "not earned");
-            let [rule] = permit.explanation().rules.as_slice() else { panic!("one rule") };
+            let [rule] = permit.explanation().rules.as_slice() else {
+                panic!("one rule")
+            };
             prop_assert_eq!(rule.rule.as_str(), "erp/read-orders");
             permits.set(permits.get() + 1);
         } else {

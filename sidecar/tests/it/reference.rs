@@ -11,13 +11,18 @@ use stopgate_sidecar::follow::Refusal;
 use stopgate_sidecar::undecided::Undecided;
 
 fn check(name: &str, made: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../docs/reference")
+        .join(name);
     if std::env::var_os("BLESS").is_some() {
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         std::fs::write(&path, made).expect("written");
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(kept == made, "docs/reference/{name} is stale: run this test with BLESS=1");
+    assert!(
+        kept == made,
+        "docs/reference/{name} is stale: run this test with BLESS=1"
+    );
 }
 
 #[test]
@@ -53,7 +58,10 @@ fn the_configuration_reference_is_current() {
             Presence::Default(default) => format!("`{default}`"),
         };
         let (path, variable, flag) = (key.path(), key.variable(), key.flag());
-        let line = format!("| `{path}` | {} | {default} | {} | `{variable}` | `--{flag}` |", key.form, key.about);
+        let line = format!(
+            "| `{path}` | {} | {default} | {} | `{variable}` | `--{flag}` |",
+            key.form, key.about
+        );
         writeln!(page, "{line}").expect("written");
     }
     page.push_str(
@@ -65,14 +73,31 @@ fn the_configuration_reference_is_current() {
     );
     for key in &CALLER_KEYS {
         let required = if key.required { "yes" } else { "no" };
-        writeln!(page, "| `{}` | {} | {required} | {} |", key.name, key.form, key.about).expect("written");
+        writeln!(
+            page,
+            "| `{}` | {} | {required} | {} |",
+            key.name, key.form, key.about
+        )
+        .expect("written");
     }
     page.push_str("\n## Exit codes\n\n| code | meaning |\n|---|---|\n");
     for (code, meaning) in [
-        (exit::DRAINED, "told to stop; what was under way was answered and the `stop` is on record"),
-        (exit::FAILED, "it could not start, or could not go on for a reason that is not its log's"),
-        (exit::USAGE, "the command line or the configuration is wrong"),
-        (exit::LOG_FAILED, "the decision log failed: nothing could be recorded, so nothing was answered any more"),
+        (
+            exit::DRAINED,
+            "told to stop; what was under way was answered and the `stop` is on record",
+        ),
+        (
+            exit::FAILED,
+            "it could not start, or could not go on for a reason that is not its log's",
+        ),
+        (
+            exit::USAGE,
+            "the command line or the configuration is wrong",
+        ),
+        (
+            exit::LOG_FAILED,
+            "the decision log failed: nothing could be recorded, so nothing was answered any more",
+        ),
     ] {
         writeln!(page, "| {code} | {meaning} |").expect("written");
     }
@@ -158,21 +183,41 @@ const fn reason(reason: Reason) -> (&'static str, &'static str, &'static str) {
 
 const fn undecided(why: Undecided) -> (&'static str, &'static str, &'static str) {
     match why {
-        Undecided::NotAllowed => ("UNAUTHENTICATED", "The caller may not ask for decisions.", "Add `decide` to its `may`."),
+        Undecided::NotAllowed => (
+            "UNAUTHENTICATED",
+            "The caller may not ask for decisions.",
+            "Add `decide` to its `may`.",
+        ),
         Undecided::Malformed => (
             "INVALID_ARGUMENT",
             "A field is missing, too long or not what it has to be.",
             "The message names the field.",
         ),
-        Undecided::TooLarge => ("INVALID_ARGUMENT", "The message is longer than 320 KiB.", "Send less."),
-        Undecided::TooSlow => ("DEADLINE_EXCEEDED", "The message did not arrive within 100 ms.", "Send it whole."),
+        Undecided::TooLarge => (
+            "INVALID_ARGUMENT",
+            "The message is longer than 320 KiB.",
+            "Send less.",
+        ),
+        Undecided::TooSlow => (
+            "DEADLINE_EXCEEDED",
+            "The message did not arrive within 100 ms.",
+            "Send it whole.",
+        ),
         Undecided::NoBundle => (
             "UNAVAILABLE",
             "No verified bundle is in force.",
             "`GetStatus` says why the newest one was refused.",
         ),
-        Undecided::Draining => ("UNAVAILABLE", "The sidecar is going away.", "Ask the next one."),
-        Undecided::Fault => ("INTERNAL", "The sidecar failed while it worked on this request.", "Report it."),
+        Undecided::Draining => (
+            "UNAVAILABLE",
+            "The sidecar is going away.",
+            "Ask the next one.",
+        ),
+        Undecided::Fault => (
+            "INTERNAL",
+            "The sidecar failed while it worked on this request.",
+            "Report it.",
+        ),
     }
 }
 
@@ -183,13 +228,31 @@ const fn refusal(why: Refusal) -> (&'static str, &'static str) {
             "Sign it with a publisher's key of the root, or put the right root in place.",
         ),
         Refusal::Threshold => ("Too few keys signed.", "Collect the missing signatures."),
-        Refusal::Digest => ("A part is not what was signed.", "Fetch it again; if it stays, somebody changed it."),
-        Refusal::Expired => ("The trust root is past its date.", "Put a new root in place and start again."),
-        Refusal::Format => ("It is no bundle, or needs a newer sidecar.", "Build it again, or update the sidecar."),
-        Refusal::Channel => ("It does not name the configured channel.", "Correct `channel`, or add it to the policy."),
-        Refusal::SourceUnavailable => ("There is nothing at the source, or it cannot be read.", "Publish a bundle there."),
+        Refusal::Digest => (
+            "A part is not what was signed.",
+            "Fetch it again; if it stays, somebody changed it.",
+        ),
+        Refusal::Expired => (
+            "The trust root is past its date.",
+            "Put a new root in place and start again.",
+        ),
+        Refusal::Format => (
+            "It is no bundle, or needs a newer sidecar.",
+            "Build it again, or update the sidecar.",
+        ),
+        Refusal::Channel => (
+            "It does not name the configured channel.",
+            "Correct `channel`, or add it to the policy.",
+        ),
+        Refusal::SourceUnavailable => (
+            "There is nothing at the source, or it cannot be read.",
+            "Publish a bundle there.",
+        ),
         Refusal::Empty => ("It holds no rule.", "Build a policy with rules."),
-        Refusal::AuditUnavailable => ("Its activation could not be recorded.", "Free the disk or repair it."),
+        Refusal::AuditUnavailable => (
+            "Its activation could not be recorded.",
+            "Free the disk or repair it.",
+        ),
     }
 }
 
@@ -218,7 +281,12 @@ fn the_reference_of_reasons_is_current() {
     );
     for why in Undecided::ALL {
         let (status, what, act) = undecided(why);
-        writeln!(page, "| `{}` | {status} | {what} | {act} |", why.as_str().to_uppercase()).expect("written");
+        writeln!(
+            page,
+            "| `{}` | {status} | {what} | {act} |",
+            why.as_str().to_uppercase()
+        )
+        .expect("written");
     }
     page.push_str(
         "\n## Refusals of bundles\n\n\

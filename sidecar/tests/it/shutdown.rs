@@ -40,8 +40,14 @@ async fn sigterm_drains_and_loses_nothing_that_was_answered() {
         acknowledged += permits;
     }
     let records = running.records();
-    let recorded = records.iter().filter(|record| record["result"]["permit"].is_object()).count();
-    assert!(recorded >= acknowledged, "{recorded} recorded, {acknowledged} acknowledged");
+    let recorded = records
+        .iter()
+        .filter(|record| record["result"]["permit"].is_object())
+        .count();
+    assert!(
+        recorded >= acknowledged,
+        "{recorded} recorded, {acknowledged} acknowledged"
+    );
     assert_eq!(records.last().expect("a record")["kind"], "stop");
     assert!(!running.socket.exists());
 }
@@ -52,10 +58,18 @@ async fn one_process_at_a_time_and_a_crash_is_recovered_from() {
     let running = place.start();
     assert_eq!(ask(&running.client().await, get_order()).await, "permit");
     let mut second = place.spawn(&place.config());
-    assert_eq!(wait(&mut second).code(), Some(1), "the log belongs to the first");
+    assert_eq!(
+        wait(&mut second).code(),
+        Some(1),
+        "the log belongs to the first"
+    );
     let elsewhere = place.config().replace("/state\"", "/other\"");
     let mut second = place.spawn(&elsewhere);
-    assert_eq!(wait(&mut second).code(), Some(1), "the socket belongs to the first");
+    assert_eq!(
+        wait(&mut second).code(),
+        Some(1),
+        "the socket belongs to the first"
+    );
     assert_eq!(ask(&running.client().await, get_order()).await, "permit");
 
     // Killed, not told: its socket stays behind and is replaced.
@@ -63,7 +77,19 @@ async fn one_process_at_a_time_and_a_crash_is_recovered_from() {
     assert!(place.path("sidecar.sock").exists());
     let running = place.start();
     assert_eq!(ask(&running.client().await, get_order()).await, "permit");
-    let kinds: Vec<_> = running.records().iter().map(|record| record["kind"].as_str().expect("a kind").to_owned()).collect();
-    assert_eq!(kinds, ["start", "bundle", "decision", "decision", "start", "bundle", "decision"]);
-    assert_eq!(records(&place.path("other")).last().expect("a record")["kind"], "bundle");
+    let kinds: Vec<_> = running
+        .records()
+        .iter()
+        .map(|record| record["kind"].as_str().expect("a kind").to_owned())
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "start", "bundle", "decision", "decision", "start", "bundle", "decision"
+        ]
+    );
+    assert_eq!(
+        records(&place.path("other")).last().expect("a record")["kind"],
+        "bundle"
+    );
 }

@@ -25,14 +25,26 @@ async fn refused(client: &Client, refusal: wire::BundleRefusal) -> wire::GetStat
 
 /// The last record of a bundle: what became of it, and which it was.
 fn last_change(running: &Running) -> (String, serde_json::Value) {
-    let record = running.records().into_iter().rfind(|record| record["kind"] == "bundle").expect("a record");
+    let record = running
+        .records()
+        .into_iter()
+        .rfind(|record| record["kind"] == "bundle")
+        .expect("a record");
     let result = &record["result"];
-    let word = if result["active"].is_object() { "active" } else { result["refused"]["reason"].as_str().expect("a reason") };
+    let word = if result["active"].is_object() {
+        "active"
+    } else {
+        result["refused"]["reason"].as_str().expect("a reason")
+    };
     (word.to_owned(), record["bundle"].clone())
 }
 
 fn changed() -> Policy {
-    Policy::base().with("rules/erp.yaml", "profiles: [support, finance]", "profiles: [finance]")
+    Policy::base().with(
+        "rules/erp.yaml",
+        "profiles: [support, finance]",
+        "profiles: [finance]",
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,10 +64,16 @@ async fn a_good_update_is_swapped_in_whole_and_on_record_first() {
             active = record["bundle"].clone();
         }
         if record["kind"] == "decision" {
-            assert_eq!(record["bundle"], active, "I17: the bundle before it in the log explains it");
+            assert_eq!(
+                record["bundle"], active,
+                "I17: the bundle before it in the log explains it"
+            );
         }
     }
-    assert_eq!(last_change(&running), ("active".into(), status(&client).await.bundle_digest.into()));
+    assert_eq!(
+        last_change(&running),
+        ("active".into(), status(&client).await.bundle_digest.into())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,7 +90,10 @@ async fn i18_a_bad_update_changes_nothing_and_says_why() {
     let whole = changed().build(&place.key);
     let flipped = |what: &[u8]| {
         let mut bytes = whole.clone();
-        let at = bytes.windows(what.len()).position(|window| window == what).expect("it is there");
+        let at = bytes
+            .windows(what.len())
+            .position(|window| window == what)
+            .expect("it is there");
         bytes[at] ^= 1;
         bytes
     };
@@ -82,9 +103,17 @@ async fn i18_a_bad_update_changes_nothing_and_says_why() {
         // In the manifest, in a part, in the signature.
         (flipped(b"acme-bank"), wire::BundleRefusal::Digest, "digest"),
         (flipped(b"treasury"), wire::BundleRefusal::Digest, "digest"),
-        (flipped(br#""sig":""#), wire::BundleRefusal::Format, "format"),
+        (
+            flipped(br#""sig":""#),
+            wire::BundleRefusal::Format,
+            "format",
+        ),
         (other_channel, wire::BundleRefusal::Channel, "channel"),
-        (good[..good.len() / 2].to_vec(), wire::BundleRefusal::Format, "format"),
+        (
+            good[..good.len() / 2].to_vec(),
+            wire::BundleRefusal::Format,
+            "format",
+        ),
         (vec![], wire::BundleRefusal::Format, "format"),
     ] {
         place.publish(&bundle);
@@ -94,7 +123,11 @@ async fn i18_a_bad_update_changes_nothing_and_says_why() {
         assert_eq!(ask(&client, get_order()).await, "permit");
         eventually("it is on record", || last_change(&running).0 == word);
         assert_eq!(running.get("/readyz").0, 200);
-        assert!(running.metric(&format!("stopgate_bundle_refusals_total{{reason=\"{word}\"}}")) >= 1.0);
+        assert!(
+            running.metric(&format!(
+                "stopgate_bundle_refusals_total{{reason=\"{word}\"}}"
+            )) >= 1.0
+        );
         // Between two bad ones a good one, so that each is refused for its own reason.
         place.publish(&good);
         refused(&client, wire::BundleRefusal::Unspecified).await;
@@ -115,7 +148,10 @@ async fn without_a_verified_bundle_nothing_is_decided() {
     assert_eq!(running.get("/readyz"), (503, "no_bundle\n".into()));
     assert_eq!(running.get("/livez").0, 200);
     let now = status(&client).await;
-    assert_eq!((now.bundle_digest.as_str(), now.risk_limit()), ("", wire::RiskLimit::None));
+    assert_eq!(
+        (now.bundle_digest.as_str(), now.risk_limit()),
+        ("", wire::RiskLimit::None)
+    );
     assert_eq!(now.bundle_refusal(), wire::BundleRefusal::SourceUnavailable);
 
     place.publish(&changed().for_another_channel().build(&place.key));
@@ -133,9 +169,17 @@ fn a_root_that_cannot_be_trusted_is_no_start() {
     let place = Place::new();
     let root = fs::read(place.path("root.dsse.json")).expect("a root");
     let mut flipped = root.clone();
-    let at = flipped.windows(5).position(|window| window == b"\"sig\"").expect("a signature");
+    let at = flipped
+        .windows(5)
+        .position(|window| window == b"\"sig\"")
+        .expect("a signature");
     flipped[at + 10] ^= 1;
-    for bad in [flipped, place.key.root("2020-01-01T00:00:00Z"), b"{}".to_vec(), vec![]] {
+    for bad in [
+        flipped,
+        place.key.root("2020-01-01T00:00:00Z"),
+        b"{}".to_vec(),
+        vec![],
+    ] {
         fs::write(place.path("root.dsse.json"), bad).expect("a root");
         let mut child = place.spawn(&place.config());
         assert_eq!(crate::support::wait(&mut child).code(), Some(1));

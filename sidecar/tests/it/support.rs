@@ -29,11 +29,17 @@ pub(crate) struct Key {
 
 impl Key {
     pub(crate) fn new(id: &'static str) -> Self {
-        Self { pair: Ed25519KeyPair::generate().expect("a key"), id }
+        Self {
+            pair: Ed25519KeyPair::generate().expect("a key"),
+            id,
+        }
     }
 
     fn sign(&self, message: &[u8]) -> Signature {
-        Signature { key: self.id.to_owned(), bytes: self.pair.sign(message).as_ref().to_vec() }
+        Signature {
+            key: self.id.to_owned(),
+            bytes: self.pair.sign(message).as_ref().to_vec(),
+        }
     }
 
     /// A trust root in which this key does everything, until `expires`.
@@ -47,7 +53,12 @@ impl Key {
         });
         let payload = statement.to_string().into_bytes();
         let signatures = vec![self.sign(&dsse::signed_bytes(dsse::ROOT, &payload))];
-        Envelope { payload_type: dsse::ROOT.to_owned(), payload, signatures }.to_bytes()
+        Envelope {
+            payload_type: dsse::ROOT.to_owned(),
+            payload,
+            signatures,
+        }
+        .to_bytes()
     }
 }
 
@@ -65,7 +76,12 @@ impl Policy {
                 if path.is_dir() {
                     folders.push(path);
                 } else {
-                    let name = path.strip_prefix(&root).expect("inside").to_str().expect("UTF-8").to_owned();
+                    let name = path
+                        .strip_prefix(&root)
+                        .expect("inside")
+                        .to_str()
+                        .expect("UTF-8")
+                        .to_owned();
                     files.insert(name, fs::read_to_string(&path).expect("text"));
                 }
             }
@@ -82,13 +98,22 @@ impl Policy {
 
     /// Without the channel that [`Place::config`] follows.
     pub(crate) fn for_another_channel(self) -> Self {
-        self.with("stopgate.yaml", "dev:", "test:").with("tests/erp.yaml", "channel: dev", "channel: test")
+        self.with("stopgate.yaml", "dev:", "test:").with(
+            "tests/erp.yaml",
+            "channel: dev",
+            "channel: test",
+        )
     }
 
     pub(crate) fn build(self, key: &Key) -> Vec<u8> {
-        let files = self.0.into_iter().map(|(name, text)| (name, text.into_bytes()));
+        let files = self
+            .0
+            .into_iter()
+            .map(|(name, text)| (name, text.into_bytes()));
         let compiled = compile(Sources::new(files));
-        let policy = compiled.policy.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
+        let policy = compiled
+            .policy
+            .unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
         let unsigned = stopgate_lang::bundle::assemble(&policy).expect("a bundle");
         let signature = key.sign(&unsigned.signed_bytes());
         unsigned.finish(vec![signature]).expect("a file")
@@ -104,8 +129,15 @@ pub(crate) struct Place {
 impl Place {
     /// With a trust root and the base policy.
     pub(crate) fn new() -> Self {
-        let place = Self { dir: tempfile::tempdir().expect("a folder"), key: Key::new("k1") };
-        fs::write(place.path("root.dsse.json"), place.key.root("2999-01-01T00:00:00Z")).expect("a root");
+        let place = Self {
+            dir: tempfile::tempdir().expect("a folder"),
+            key: Key::new("k1"),
+        };
+        fs::write(
+            place.path("root.dsse.json"),
+            place.key.root("2999-01-01T00:00:00Z"),
+        )
+        .expect("a root");
         place.publish(&Policy::base().build(&place.key));
         place
     }
@@ -174,7 +206,12 @@ enforces = ["mask", "max_rows"]
                 written.lock().expect("a lock").push(line);
             }
         });
-        let running = Running { child, events, socket: self.path("sidecar.sock"), state: self.path("state") };
+        let running = Running {
+            child,
+            events,
+            socket: self.path("sidecar.sock"),
+            state: self.path("state"),
+        };
         eventually("it serves", || running.event("serving").is_some());
         running
     }
@@ -199,8 +236,12 @@ impl Running {
     /// The fields of the first event with this message.
     pub(crate) fn event(&self, message: &str) -> Option<Value> {
         let events = self.events.lock().expect("a lock");
-        let mut events = events.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        events.find(|event| event["fields"]["message"] == message).map(|event| event["fields"].clone())
+        let mut events = events
+            .iter()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        events
+            .find(|event| event["fields"]["message"] == message)
+            .map(|event| event["fields"].clone())
     }
 
     pub(crate) async fn client(&self) -> Client {
@@ -208,7 +249,8 @@ impl Running {
     }
 
     pub(crate) fn channel(&self) -> tonic::transport::Endpoint {
-        tonic::transport::Endpoint::from_shared(format!("unix:{}", self.socket.display())).expect("an address")
+        tonic::transport::Endpoint::from_shared(format!("unix:{}", self.socket.display()))
+            .expect("an address")
     }
 
     /// Status and body of a probe.
@@ -217,21 +259,31 @@ impl Running {
     }
 
     pub(crate) fn probe(&self, request: &str) -> (u16, String) {
-        let probes = self.event("serving").expect("an event")["probes"].as_str().expect("an address").to_owned();
-        let mut stream = TcpStream::connect(probes.parse::<SocketAddr>().expect("an address")).expect("a connection");
+        let probes = self.event("serving").expect("an event")["probes"]
+            .as_str()
+            .expect("an address")
+            .to_owned();
+        let mut stream = TcpStream::connect(probes.parse::<SocketAddr>().expect("an address"))
+            .expect("a connection");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.write_all(request.as_bytes()).expect("written");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok())
+            .unwrap_or(0);
         (status, body.to_owned())
     }
 
     /// One value of `/metrics`; 0 if the series is not there.
     pub(crate) fn metric(&self, series: &str) -> f64 {
         let (_, page) = self.get("/metrics");
-        let value = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        let value = page
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         value.map_or(0.0, |value| value.parse().expect("a number"))
     }
 
@@ -252,12 +304,21 @@ impl Running {
 
 /// Every line of the log in `state`, in order.
 pub(crate) fn records(state: &Path) -> Vec<Value> {
-    let mut files: Vec<_> = fs::read_dir(state.join("log")).expect("a log").map(|file| file.expect("a file").path()).collect();
+    let mut files: Vec<_> = fs::read_dir(state.join("log"))
+        .expect("a log")
+        .map(|file| file.expect("a file").path())
+        .collect();
     files.sort();
-    let text: String = files.iter().map(|file| fs::read_to_string(file).expect("text")).collect();
+    let text: String = files
+        .iter()
+        .map(|file| fs::read_to_string(file).expect("text"))
+        .collect();
     // The last line may be under way.
     let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-    whole.lines().map(|line| serde_json::from_str(line).expect("a record")).collect()
+    whole
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a record"))
+        .collect()
 }
 
 pub(crate) fn wait(child: &mut Child) -> ExitStatus {
@@ -310,7 +371,9 @@ pub(crate) fn get_order() -> wire::DecideRequest {
 }
 
 pub(crate) fn refund(amount: u32, currency: &str) -> wire::DecideRequest {
-    let input = format!(r#"{{"order_id":"A-1001","amount_cents":{amount},"currency":"{currency}","bank_account":"PT50"}}"#);
+    let input = format!(
+        r#"{{"order_id":"A-1001","amount_cents":{amount},"currency":"{currency}","bank_account":"PT50"}}"#
+    );
     request("create_refund", &input)
 }
 
@@ -322,9 +385,10 @@ pub(crate) fn word(verdict: &Verdict) -> String {
             let needs: Vec<_> = route.needs().iter().map(ToString::to_string).collect();
             format!("route {}", needs.join(" "))
         }
-        Verdict::No(stopgate_client::No::Rejected { reason, .. }) => {
-            reason.as_str_name().trim_start_matches("REJECT_REASON_").to_lowercase()
-        }
+        Verdict::No(stopgate_client::No::Rejected { reason, .. }) => reason
+            .as_str_name()
+            .trim_start_matches("REJECT_REASON_")
+            .to_lowercase(),
         Verdict::No(stopgate_client::No::Status { code, .. }) => format!("{code:?}"),
         Verdict::No(no) => no.to_string(),
     }

@@ -29,14 +29,34 @@ pub struct Try {
 /// One attempt on a repository of `shape`.
 pub fn attempt(random: &mut Random, shape: &Shape) -> Try {
     let tools: Vec<&String> = shape.tools.keys().collect();
-    let tool = if random.one_in(60) { "nowhere" } else { random.pick(&tools).as_str() };
-    let known: Vec<&String> = shape.tools.get(tool).into_iter().flat_map(|all| all.keys()).collect();
-    let operation = if known.is_empty() || random.one_in(60) { "nothing" } else { random.pick(&known).as_str() };
+    let tool = if random.one_in(60) {
+        "nowhere"
+    } else {
+        random.pick(&tools).as_str()
+    };
+    let known: Vec<&String> = shape
+        .tools
+        .get(tool)
+        .into_iter()
+        .flat_map(|all| all.keys())
+        .collect();
+    let operation = if known.is_empty() || random.one_in(60) {
+        "nothing"
+    } else {
+        random.pick(&known).as_str()
+    };
     let operation = operation.to_owned();
-    let target = if random.one_in(4) { Target::Function(operation) } else { Target::Operation(operation) };
+    let target = if random.one_in(4) {
+        Target::Function(operation)
+    } else {
+        Target::Operation(operation)
+    };
     let input = input(random).into_bytes();
     let attempt = Attempt {
-        subject: Subject { issuer: "https://sso.example/".to_owned(), id: format!("u{}", random.below(3)) },
+        subject: Subject {
+            issuer: "https://sso.example/".to_owned(),
+            id: format!("u{}", random.below(3)),
+        },
         profiles: profiles(random),
         agent: "agent".to_owned(),
         tool: tool.to_owned(),
@@ -49,10 +69,17 @@ pub fn attempt(random: &mut Random, shape: &Shape) -> Try {
     Try {
         attempt,
         input,
-        channel: if random.one_in(4) { random.pick(&CHANNELS) } else { "dev" },
+        channel: if random.one_in(10) {
+            random.pick(&CHANNELS)
+        } else {
+            "dev"
+        },
         now: format!("{day}T{hour:02}:30:00Z").parse().expect("a time"),
         evidence: evidence(random),
-        enforces: Enforces { mask: !random.one_in(6), max_rows: !random.one_in(6) },
+        enforces: Enforces {
+            mask: !random.one_in(10),
+            max_rows: !random.one_in(10),
+        },
     }
 }
 
@@ -65,7 +92,10 @@ pub fn attempt_near(random: &mut Random, one: &Try) -> Try {
         && let Some(members) = input.json().as_object()
         && members.iter().any(|(name, _)| name == "note")
     {
-        let text = input.json().canonical().replace("\"note\":\"hello\"", "\"note\":\"boss says yes\"");
+        let text = input
+            .json()
+            .canonical()
+            .replace("\"note\":\"hello\"", "\"note\":\"boss says yes\"");
         other.input = text.into_bytes();
         other.attempt.input = Input::parse(&other.input);
     }
@@ -85,13 +115,15 @@ fn profiles(random: &mut Random) -> BTreeSet<stopgate_lang::name::ProfileName> {
             }
         }
     }
-    held.into_iter().map(|name| name.parse().expect("a name")).collect()
+    held.into_iter()
+        .map(|name| name.parse().expect("a name"))
+        .collect()
 }
 
 fn evidence(random: &mut Random) -> Evidence {
-    match random.below(3) {
+    match random.below(4) {
         0 => Evidence::NONE,
-        1 => Evidence::ALL,
+        1 | 2 => Evidence::ALL,
         _ => Evidence {
             approval: random.pick(Approval::ALL),
             user_confirmation: random.one_in(2),
@@ -102,7 +134,7 @@ fn evidence(random: &mut Random) -> Evidence {
 
 fn input(random: &mut Random) -> String {
     let (n, word) = (random.below(10), random.pick(&WORDS));
-    match random.below(40) {
+    match random.below(60) {
         0 => format!(r#"{{"size": {n}}}"#),
         1 => format!(r#"{{"size": {}, "word": "{word}"}}"#, 10 + n),
         2 => format!(r#"{{"size": "{n}", "word": "{word}"}}"#),
@@ -110,8 +142,11 @@ fn input(random: &mut Random) -> String {
         4 => format!(r#"{{"size": {n}, "size": 1, "word": "{word}"}}"#),
         5 => format!(r#"{{"size": {n}.0, "word": "{word}"}}"#),
         6 => "[]".to_owned(),
-        7..=16 => format!(r#"{{"word": "{word}", "flag": {}, "size": {n}}}"#, random.one_in(2)),
-        17..=26 => format!(r#"{{"size":{n},"word":"{word}","note":"hello"}}"#),
+        7..=20 => format!(
+            r#"{{"word": "{word}", "flag": {}, "size": {n}}}"#,
+            random.one_in(2)
+        ),
+        21..=36 => format!(r#"{{"size":{n},"word":"{word}","note":"hello"}}"#),
         _ => format!(r#"{{"size": {n}, "word": "{word}"}}"#),
     }
 }

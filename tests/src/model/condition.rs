@@ -16,13 +16,20 @@ pub(super) struct Facts {
 pub(super) fn holds(text: &str, facts: &Facts) -> Option<bool> {
     // Cedar prints brackets around a product.
     let bare = text.replace(&format!("({PRODUCT})"), PRODUCT);
-    let spaced = bare.replace('(', " ( ").replace(')', " ) ").replace('!', " ! ");
+    let spaced = bare
+        .replace('(', " ( ")
+        .replace(')', " ) ")
+        .replace('!', " ! ");
     let mut words = spaced.split_whitespace().peekable();
     if words.peek().is_none() {
         return Some(true);
     }
     let truth = all(&mut words, facts);
-    assert_eq!(words.next(), None, "the model does not know this condition: {text}");
+    assert_eq!(
+        words.next(),
+        None,
+        "the model does not know this condition: {text}"
+    );
     truth
 }
 
@@ -51,7 +58,9 @@ fn one(words: &mut Words<'_>, facts: &Facts) -> Option<bool> {
         Some("context.time.business") => Some(facts.business),
         Some("context.input.word") => {
             assert_eq!(words.next(), Some("=="), "a word is only compared");
-            words.next().map(|word| word.trim_matches('"') == facts.word)
+            words
+                .next()
+                .map(|word| word.trim_matches('"') == facts.word)
         }
         Some("context.input.size") => number(words, facts),
         other => panic!("the model does not know {other:?}"),
@@ -64,11 +73,18 @@ fn number(words: &mut Words<'_>, facts: &Facts) -> Option<bool> {
     if words.next_if_eq(&"*").is_some() {
         left = literal(words).checked_mul(facts.n);
     }
-    assert_eq!(words.next(), Some("<"), "numbers are only compared with `<`");
+    assert_eq!(
+        words.next(),
+        Some("<"),
+        "numbers are only compared with `<`"
+    );
     let right = literal(words);
     left.map(|left| left < right)
 }
 
 fn literal(words: &mut Words<'_>) -> i64 {
-    words.next().and_then(|word| word.parse().ok()).expect("a number")
+    words
+        .next()
+        .and_then(|word| word.parse().ok())
+        .expect("a number")
 }

@@ -23,12 +23,22 @@ impl Repository {
         let policy = checked(&files);
         let open = || stopgate::build::rehearse(&policy).expect("a bundle");
         let (bundle, unindexed) = (open(), open().without_index());
-        Self { files, shape, policy, bundle, unindexed }
+        Self {
+            files,
+            shape,
+            policy,
+            bundle,
+            unindexed,
+        }
     }
 
     /// The same with one more raise or never, which may reach everything.
     pub fn with_another_restriction(&self, random: &mut Random) -> Bundle {
-        let kind = random.pick(&["", "@approval(\"committee\")", "@require(\"user_confirmation\")"]);
+        let kind = random.pick(&[
+            "",
+            "@approval(\"committee\")",
+            "@require(\"user_confirmation\")",
+        ]);
         let bound = random.below(10);
         let rule = format!(
             "\n@id(\"one-more\") @owner(\"team\") @review_by(\"2027-03-31\") {kind}\n\
@@ -50,7 +60,10 @@ impl Repository {
 
     fn with(&self, file: &str, more: &str) -> Bundle {
         let mut files = self.files.clone();
-        files.entry(file.to_owned()).or_default().extend(more.as_bytes());
+        files
+            .entry(file.to_owned())
+            .or_default()
+            .extend(more.as_bytes());
         stopgate::build::rehearse(&checked(&files)).expect("a bundle")
     }
 
@@ -58,7 +71,10 @@ impl Repository {
     pub fn situation(&self, one: &Try) -> Situation {
         Situation {
             now: one.now,
-            limit: LimitNow { class: self.bundle.ceiling(one.channel, &one.attempt.tool), by: LimitedBy::Ceiling },
+            limit: LimitNow {
+                class: self.bundle.ceiling(one.channel, &one.attempt.tool),
+                by: LimitedBy::Ceiling,
+            },
             evidence: one.evidence,
             enforces: one.enforces,
         }
@@ -66,14 +82,29 @@ impl Repository {
 
     /// The rules, for the message of a failing test.
     pub fn text(&self) -> String {
-        let shown = self.files.iter().filter(|(name, _)| name.starts_with("rules/") || *name == "profiles.yaml");
-        shown.map(|(name, text)| format!("--- {name}\n{}", String::from_utf8_lossy(text))).collect()
+        let shown = self
+            .files
+            .iter()
+            .filter(|(name, _)| name.starts_with("rules/") || *name == "profiles.yaml");
+        shown
+            .map(|(name, text)| format!("--- {name}\n{}", String::from_utf8_lossy(text)))
+            .collect()
     }
 }
 
 fn checked(files: &Files) -> Policy {
-    let compiled = compile(Sources::new(files.iter().map(|(name, text)| (name.clone(), text.clone()))));
-    let rendered = || compiled.diagnostics.iter().map(|one| format!("{one:?}\n")).collect::<String>();
+    let compiled = compile(Sources::new(
+        files
+            .iter()
+            .map(|(name, text)| (name.clone(), text.clone())),
+    ));
+    let rendered = || {
+        compiled
+            .diagnostics
+            .iter()
+            .map(|one| format!("{one:?}\n"))
+            .collect::<String>()
+    };
     match &compiled.policy {
         Some(policy) => policy.clone(),
         None => panic!("a generated repository is refused:\n{}", rendered()),
@@ -85,12 +116,27 @@ pub fn plain(decision: &Decision) -> Answer {
     let result = match decision.outcome() {
         Outcome::Permit(_) => "permit".to_owned(),
         Outcome::Route(needs) => {
-            format!("route:{}", needs.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
+            format!(
+                "route:{}",
+                needs
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(",")
+            )
         }
         Outcome::Reject(rejection) => format!("reject:{}", rejection.reason),
     };
-    let rules = decision.rules().iter().map(|rule| rule.id.to_string()).collect();
-    Answer { result, rules, surface: asked(decision) }
+    let rules = decision
+        .rules()
+        .iter()
+        .map(|rule| rule.id.to_string())
+        .collect();
+    Answer {
+        result,
+        rules,
+        surface: asked(decision),
+    }
 }
 
 /// The surface of a decision in the words of the model.
@@ -101,6 +147,10 @@ pub fn asked(decision: &Decision) -> Option<Asked> {
         confirm: surface.user_confirmation,
         dry_run: surface.dry_run,
         masks: surface.masks.iter().map(ToString::to_string).collect(),
-        rows: surface.max_rows.iter().map(|(pointer, rows)| (pointer.to_string(), *rows)).collect(),
+        rows: surface
+            .max_rows
+            .iter()
+            .map(|(pointer, rows)| (pointer.to_string(), *rows))
+            .collect(),
     })
 }

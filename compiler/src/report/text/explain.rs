@@ -23,11 +23,22 @@ pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>, paint: Pain
         line(&mut out, format_args!("  {}", rejection.message));
     }
     if !decision.rules().is_empty() {
-        line(&mut out, format_args!("\n{}", paint.head("rules that matched")));
+        line(
+            &mut out,
+            format_args!("\n{}", paint.head("rules that matched")),
+        );
     }
     for rule in decision.rules() {
         let place = rule.location.to_string();
-        line(&mut out, format_args!("  {:<5}  {}  {}", rule.kind.as_str(), rule.id, paint.faint(&place)));
+        line(
+            &mut out,
+            format_args!(
+                "  {:<5}  {}  {}",
+                rule.kind.as_str(),
+                rule.id,
+                paint.faint(&place)
+            ),
+        );
     }
     // Beside a never, and without a grant, it does not matter what else is asked for.
     let has = |kind| decision.rules().iter().any(|rule| rule.kind == kind);
@@ -35,19 +46,53 @@ pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>, paint: Pain
         && has(Kind::Grant)
         && !has(Kind::Never)
     {
-        line(&mut out, format_args!("\n{}  {}", paint.head("together they ask for"), surface_words(surface)));
+        line(
+            &mut out,
+            format_args!(
+                "\n{}  {}",
+                paint.head("together they ask for"),
+                surface_words(surface)
+            ),
+        );
     }
     if !near.is_empty() {
-        line(&mut out, format_args!("\n{}", paint.head("rules that nearly matched")));
+        line(
+            &mut out,
+            format_args!("\n{}", paint.head("rules that nearly matched")),
+        );
     }
     for NearMiss { rule, conjunct } in near {
         let place = rule.location.to_string();
-        line(&mut out, format_args!("  {:<5}  {}  {}", rule.kind.as_str(), rule.id, paint.faint(&place)));
-        line(&mut out, format_args!("         but this is false: {conjunct}"));
+        line(
+            &mut out,
+            format_args!(
+                "  {:<5}  {}  {}",
+                rule.kind.as_str(),
+                rule.id,
+                paint.faint(&place)
+            ),
+        );
+        line(
+            &mut out,
+            format_args!("         but this is false: {conjunct}"),
+        );
     }
-    line(&mut out, format_args!("\n{}  {}", paint.head("what would change it"), change(decision.outcome())));
+    line(
+        &mut out,
+        format_args!(
+            "\n{}  {}",
+            paint.head("what would change it"),
+            change(decision.outcome())
+        ),
+    );
     if limit.is_none() {
-        line(&mut out, format_args!("{}", paint.faint("no --channel was named, so no ceiling was applied")));
+        line(
+            &mut out,
+            format_args!(
+                "{}",
+                paint.faint("no --channel was named, so no ceiling was applied")
+            ),
+        );
     }
     out
 }
@@ -61,11 +106,22 @@ fn change(outcome: &Outcome) -> String {
 }
 
 fn surface_words(surface: &Surface) -> String {
-    let Surface { risk, approval, user_confirmation, dry_run, masks, max_rows } = surface;
+    let Surface {
+        risk,
+        approval,
+        user_confirmation,
+        dry_run,
+        masks,
+        max_rows,
+    } = surface;
     let mut words = vec![format!("risk {risk}"), format!("approval {approval}")];
     words.extend(user_confirmation.then(|| "user_confirmation".to_owned()));
     words.extend(dry_run.then(|| "dry_run".to_owned()));
     words.extend(masks.iter().map(|pointer| format!("mask {pointer}")));
-    words.extend(max_rows.iter().map(|(pointer, rows)| format!("at most {rows} of {pointer}")));
+    words.extend(
+        max_rows
+            .iter()
+            .map(|(pointer, rows)| format!("at most {rows} of {pointer}")),
+    );
     list(words)
 }

@@ -8,8 +8,9 @@ use super::line;
 use crate::matrix::{Cell, Matrix, Row};
 use crate::report::{Paint, list};
 
-const LEGEND: &str = "risk/approval of what is granted, strictest first; ? under a condition; +approval raises what another rule \
-grants; never: no evidence helps; – no rule, always rejected";
+const LEGEND: &str = "\
+risk/approval of what is granted, strictest first; ? under a condition; +approval raises what another rule grants;
+never: no evidence helps; – no rule, always rejected";
 
 /// The tables, one for each tool.
 pub(crate) fn matrix(matrix: &Matrix, paint: Paint) -> String {
@@ -37,15 +38,25 @@ impl Column {
 }
 
 fn lines(cell: &Cell) -> Vec<String> {
-    if cell.is_empty() { vec!["–".to_owned()] } else { cell.iter().map(ToString::to_string).collect() }
+    if cell.is_empty() {
+        vec!["–".to_owned()]
+    } else {
+        cell.iter().map(ToString::to_string).collect()
+    }
 }
 
 fn table(out: &mut String, matrix: &Matrix, tool: &ToolName, rows: &[&Row], paint: Paint) {
     let named = |row: &&Row| vec![row.operation.to_string(), format!("  {}", row.effect)];
-    let mut columns = vec![Column { title: tool.to_string(), cells: rows.iter().map(named).collect() }];
+    let mut columns = vec![Column {
+        title: tool.to_string(),
+        cells: rows.iter().map(named).collect(),
+    }];
     if rows.iter().any(|row| !row.everybody.is_empty()) {
         let cells = rows.iter().map(|row| lines(&row.everybody)).collect();
-        columns.push(Column { title: "everybody".to_owned(), cells });
+        columns.push(Column {
+            title: "everybody".to_owned(),
+            cells,
+        });
     }
     let mut nobody = Vec::new();
     for (at, profile) in matrix.profiles.iter().enumerate() {
@@ -53,17 +64,38 @@ fn table(out: &mut String, matrix: &Matrix, tool: &ToolName, rows: &[&Row], pain
         if cells.iter().flatten().all(|cell| cell.is_empty()) {
             nobody.push(profile);
         } else {
-            let cells = cells.into_iter().map(|cell| cell.map(lines).unwrap_or_default()).collect();
-            columns.push(Column { title: profile.to_string(), cells });
+            let cells = cells
+                .into_iter()
+                .map(|cell| cell.map(lines).unwrap_or_default())
+                .collect();
+            columns.push(Column {
+                title: profile.to_string(),
+                cells,
+            });
         }
     }
     let widths: Vec<usize> = columns.iter().map(Column::width).collect();
     let titles: Vec<&str> = columns.iter().map(|column| column.title.as_str()).collect();
-    line(out, format_args!("{}", paint.head(&padded(&titles, &widths))));
+    line(
+        out,
+        format_args!("{}", paint.head(&padded(&titles, &widths))),
+    );
     for at in 0..rows.len() {
-        let height = columns.iter().filter_map(|column| column.cells.get(at)).map(Vec::len).max().unwrap_or(0);
+        let height = columns
+            .iter()
+            .filter_map(|column| column.cells.get(at))
+            .map(Vec::len)
+            .max()
+            .unwrap_or(0);
         for y in 0..height {
-            let cell = |column: &Column| column.cells.get(at).and_then(|lines| lines.get(y)).cloned().unwrap_or_default();
+            let cell = |column: &Column| {
+                column
+                    .cells
+                    .get(at)
+                    .and_then(|lines| lines.get(y))
+                    .cloned()
+                    .unwrap_or_default()
+            };
             let cells: Vec<String> = columns.iter().map(cell).collect();
             let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
             line(out, format_args!("{}", padded(&cells, &widths)));
@@ -71,7 +103,10 @@ fn table(out: &mut String, matrix: &Matrix, tool: &ToolName, rows: &[&Row], pain
     }
     for row in rows {
         if let Some(because) = &row.no_dry_run {
-            line(out, format_args!("{}: no dry run, because {because}", row.operation));
+            line(
+                out,
+                format_args!("{}: no dry run, because {because}", row.operation),
+            );
         }
     }
     if !nobody.is_empty() {
@@ -81,6 +116,9 @@ fn table(out: &mut String, matrix: &Matrix, tool: &ToolName, rows: &[&Row], pain
 }
 
 fn padded(cells: &[&str], widths: &[usize]) -> String {
-    let cells = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+    let cells = cells
+        .iter()
+        .zip(widths)
+        .map(|(cell, width)| format!("{cell:<width$}"));
     cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
 }

@@ -32,7 +32,8 @@ pub(super) fn body() -> impl Strategy<Value = RecordBody> {
         1 => (text(), text(), option::of(digest()), change()).prop_map(|(sidecar, channel, bundle, change)| {
             RecordBody::Bundle(BundleRecord { sidecar, channel, bundle, change })
         }),
-        1 => (1..1_u64 << 53, 0..1_u64 << 53, time(1), time(1)).prop_map(|(count, overloaded, first, last)| {
+        1 => (1..1_u64 << 53, any::<prop::sample::Index>(), time(1), time(1)).prop_map(|(count, of, first, last)| {
+            let overloaded = u64::try_from(of.index(1000)).unwrap_or(0) * (count / 1000);
             RecordBody::Gap(GapRecord { count, overloaded, first, last })
         }),
         1 => text().prop_map(|sidecar| RecordBody::Stop(StopRecord { sidecar })),

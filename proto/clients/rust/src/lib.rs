@@ -71,8 +71,6 @@ impl Client {
     /// a [`Verdict::No`] that says which.
     pub async fn decide(&self, request: wire::DecideRequest, deadline: Duration) -> Verdict {
         let request_id = request.request_id.clone();
-        let mut request = tonic::Request::new(request);
-        request.set_timeout(deadline);
         let mut service = self.service.clone();
         match tokio::time::timeout(deadline, service.decide(request)).await {
             Ok(Ok(response)) => Verdict::read(&request_id, response.into_inner()),

@@ -1,6 +1,12 @@
 //! Walks the golden answers that the clients of every language share: `golden.json` (encoded answer → verdict) and
 //! `obligations.json` (obligations on a result → what is left of it).
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -301,7 +307,11 @@ fn source() -> Vec<(String, Vec<u8>, Value)> {
         no("unknown need"),
     );
 
-    for reason in [1, 2, 3, 4, 6, 7].into_iter().chain(20..=24).chain([60, 61, 63]) {
+    for reason in [1, 2, 3, 4, 6, 7]
+        .into_iter()
+        .chain(20..=24)
+        .chain([60, 61, 63])
+    {
         let known = wire::RejectReason::try_from(reason).expect("a reason");
         case(
             &format!("a rejection, {}", known.as_str_name()),

@@ -1,0 +1,149 @@
+//! Every JSON object that a command prints fits its published schema.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use jsonschema::Validator;
+use serde_json::Value;
+
+use crate::{Desk, bank, refund};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/schemas")
+}
+
+/// Schemas by command.
+fn schemas() -> BTreeMap<String, Validator> {
+    let files = std::fs::read_dir(folder()).expect("schemas");
+    files
+        .map(|file| {
+            let path = file.expect("a file").path();
+            let schema: Value =
+                serde_json::from_slice(&std::fs::read(&path).expect("a schema")).expect("JSON");
+            jsonschema::meta::validate(&schema)
+                .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let command = path
+                .file_stem()
+                .expect("a name")
+                .to_str()
+                .expect("UTF-8")
+                .replace('-', " ");
+            (
+                command,
+                jsonschema::validator_for(&schema).expect("a schema"),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn every_command_has_a_schema_and_every_schema_a_command() {
+    let mut commands = BTreeSet::new();
+    for command in stopgate::cli::command().get_subcommands() {
+        let below: Vec<_> = command.get_subcommands().collect();
+        if below.is_empty() {
+            commands.insert(command.get_name().to_owned());
+        }
+        commands.extend(
+            below
+                .iter()
+                .map(|below| format!("{} {}", command.get_name(), below.get_name())),
+        );
+    }
+    assert_eq!(schemas().into_keys().collect::<BTreeSet<_>>(), commands);
+}
+
+#[test]
+fn what_is_printed_fits() {
+    let schemas = schemas();
+    let bank = bank();
+    let desk = Desk::with_repository();
+    assert_eq!(desk.run(&["init", "invalid"]).exit, 0);
+    desk.edit("invalid/rules/tickets.yaml", "risk: low", "risk: tiny");
+    assert_eq!(desk.run(&["init", "failing"]).exit, 0);
+    desk.edit(
+        "failing/tests/tickets.yaml",
+        "reject: no_rule",
+        "reject: forbidden",
+    );
+    let refund = |evidence| {
+        let input = r#"{"order_id":"A-1001","amount_cents":40000,"currency":"EUR"}"#;
+        [
+            &refund(&bank, input, "2026-11-24T20:00:00Z")[..],
+            &[evidence],
+        ]
+        .concat()
+    };
+    let runs: Vec<Vec<&str>> = vec![
+        vec!["init", "new"],
+        vec!["init", "new"],
+        vec!["check", "p"],
+        vec!["check", "invalid"],
+        vec!["check", "nowhere"],
+        vec!["test", "p"],
+        vec!["test", &bank, "--coverage"],
+        vec!["test", "failing"],
+        vec!["test", "invalid"],
+        refund("--evidence=none"),
+        refund("--evidence=all"),
+        refund("--channel=pilot"),
+        vec!["explain", "p", "--tool=nothing", "--operation=nothing"],
+        vec![
+            "explain",
+            "invalid",
+            "--tool=nothing",
+            "--operation=nothing",
+        ],
+        vec!["matrix", &bank],
+        vec!["matrix", "invalid"],
+        vec!["keygen", "ci"],
+        vec!["keygen", "ci"],
+        vec!["root", "--key=ci.key"],
+        vec!["root", "--key=ci.key"],
+        vec!["build", "p", "--key=ci.key"],
+        vec!["build", "p", "-o", "unsigned.stopgate"],
+        vec!["build", "invalid"],
+        vec!["verify", "policy.stopgate", "--root=root.dsse.json"],
+        vec!["verify", "unsigned.stopgate", "--root=root.dsse.json"],
+        vec!["lock", "p", "--check"],
+        vec!["lock", "nowhere", "p"],
+        vec!["log", "verify", "nowhere"],
+    ];
+    let mut tried = BTreeSet::new();
+    for args in runs {
+        let run = desk.run(&[&args[..], &["--format=json"]].concat());
+        let json = run.json();
+        assert_eq!(json["exit"], run.exit, "{args:?}");
+        let command = json["command"].as_str().expect("a command");
+        let schema = schemas
+            .get(command)
+            .unwrap_or_else(|| panic!("no schema for {command}"));
+        let mistakes: Vec<String> = schema
+            .iter_errors(&json)
+            .map(|error| error.to_string())
+            .collect();
+        assert!(
+            mistakes.is_empty(),
+            "{args:?}: {mistakes:#?}\n{}",
+            run.shown()
+        );
+        tried.insert(command.to_owned());
+    }
+    assert_eq!(
+        tried,
+        schemas.into_keys().collect(),
+        "a command was not tried"
+    );
+}
+
+#[test]
+fn a_schema_that_would_take_anything_is_none() {
+    for (command, schema) in schemas() {
+        for wrong in [
+            serde_json::json!({}),
+            serde_json::json!({"stopgate": 1, "command": command, "exit": 0}),
+        ] {
+            assert!(!schema.is_valid(&wrong), "{command} takes {wrong}");
+        }
+    }
+}
