@@ -4,7 +4,9 @@
 //! A pair of operation and profile that no case names is tried with everything there is to collect and has to be
 //! rejected: what nobody thought of must not be open.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod compare;
+
+use std::collections::BTreeSet;
 
 use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
 use stopgate_lang::bundle::Bundle;
@@ -14,8 +16,11 @@ use stopgate_lang::decide::{
 use stopgate_lang::json::Json;
 use stopgate_lang::name::{OperationName, ProfileName, RuleId, ToolName};
 use stopgate_lang::policy::{Location, Policy};
-use stopgate_lang::surface::{Enforces, Evidence, Need, Surface};
-use stopgate_lang::testing::{Case, Expect, ExpectedResult, Obligations, TestSuite};
+use stopgate_lang::surface::{Enforces, Evidence};
+use stopgate_lang::testing::{Case, TestSuite};
+
+use compare::mismatch;
+pub use compare::result_words;
 
 use crate::build::{BuildError, rehearse};
 use crate::glob::Glob;
@@ -361,122 +366,4 @@ fn merged(sample: Option<&Json>, over: Option<&Json>) -> Json {
     merged.retain(|(name, _)| !over.iter().any(|(other, _)| other == name));
     merged.extend(over);
     Json::Object(merged)
-}
-
-/// Compares in every part that the case states; `None` when all are equal.
-fn mismatch(expect: &Expect, decision: &Decision) -> Option<Mismatch> {
-    let Expect {
-        result,
-        rules,
-        obligations,
-    } = expect;
-    let got_rules: BTreeSet<RuleId> = decision
-        .rules()
-        .iter()
-        .map(|rule| rule.id.clone())
-        .collect();
-    let got_obligations = decision.surface().map(obligations_of).unwrap_or_default();
-    let same = is_result(result, decision.outcome())
-        && rules.as_ref().is_none_or(|rules| *rules == got_rules)
-        && obligations
-            .as_ref()
-            .is_none_or(|obligations| *obligations == got_obligations);
-    if same {
-        return None;
-    }
-    let words = |result: String, with: &BTreeSet<RuleId>, obliges: &Obligations| {
-        let with = rules
-            .as_ref()
-            .map(|_| format!(", by {}", list(with, "no rule")));
-        let obliges = obligations
-            .as_ref()
-            .map(|_| format!(", obliging to {}", obligation_words(obliges)));
-        [Some(result), with, obliges]
-            .into_iter()
-            .flatten()
-            .collect::<String>()
-    };
-    let none = (BTreeSet::new(), Obligations::default());
-    Some(Mismatch {
-        expected: words(
-            expected_words(result),
-            rules.as_ref().unwrap_or(&none.0),
-            obligations.as_ref().unwrap_or(&none.1),
-        ),
-        got: words(
-            result_words(decision.outcome()),
-            &got_rules,
-            &got_obligations,
-        ),
-        message: match decision.outcome() {
-            Outcome::Reject(rejection) => Some(rejection.message.clone()),
-            Outcome::Permit(_) | Outcome::Route(_) => None,
-        },
-        rules: decision.rules().to_vec(),
-    })
-}
-
-fn is_result(expected: &ExpectedResult, got: &Outcome) -> bool {
-    match (expected, got) {
-        (ExpectedResult::Permit, Outcome::Permit(_)) => true,
-        (ExpectedResult::Route(expected), Outcome::Route(got)) => {
-            got.len() == expected.len() && got.iter().all(|need| expected.contains(need))
-        }
-        (ExpectedResult::Reject(expected), Outcome::Reject(got)) => *expected == got.reason,
-        (ExpectedResult::Permit | ExpectedResult::Route(_) | ExpectedResult::Reject(_), _) => false,
-    }
-}
-
-fn obligations_of(surface: &Surface) -> Obligations {
-    Obligations {
-        mask: surface.masks.clone(),
-        max_rows: surface.max_rows.clone(),
-    }
-}
-
-fn expected_words(result: &ExpectedResult) -> String {
-    match result {
-        ExpectedResult::Permit => "permit".to_owned(),
-        ExpectedResult::Route(needs) => format!("route {}", list(needs, "nothing")),
-        ExpectedResult::Reject(reason) => format!("reject {reason}"),
-    }
-}
-
-/// An outcome in the words of the decision table.
-#[must_use]
-pub fn result_words(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Permit(_) => "permit".to_owned(),
-        Outcome::Route(needs) => format!(
-            "route {}",
-            list(
-                needs.iter().copied().collect::<BTreeSet<Need>>().iter(),
-                "nothing"
-            )
-        ),
-        Outcome::Reject(rejection) => format!("reject {}", rejection.reason),
-    }
-}
-
-fn obligation_words(obligations: &Obligations) -> String {
-    let Obligations { mask, max_rows } = obligations;
-    let rows: BTreeMap<_, _> = max_rows.iter().collect();
-    let rows = rows
-        .into_iter()
-        .map(|(pointer, rows)| format!("at most {rows} of {pointer}"));
-    let words: Vec<String> = mask
-        .iter()
-        .map(|pointer| format!("mask {pointer}"))
-        .chain(rows)
-        .collect();
-    list(&words, "nothing")
-}
-
-fn list<T: ToString>(items: impl IntoIterator<Item = T>, none: &str) -> String {
-    let words: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
-    if words.is_empty() {
-        none.to_owned()
-    } else {
-        words.join(", ")
-    }
 }

@@ -61,7 +61,6 @@ impl LimitedBy {
 }
 
 /// The answer to `attempt` under `bundle` in `situation`.
-#[must_use]
 pub fn decide(bundle: &Bundle, attempt: &Attempt, situation: &Situation) -> Decision {
     let mut decision = Decision::undecided();
     let outcome = match answer(bundle, attempt, situation, &mut decision) {

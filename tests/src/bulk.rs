@@ -3,6 +3,11 @@
 //! A rule is (operation, profile, condition). Whatever the size, the asked cell holds four rules, and two guardrails
 //! without profile or operation reach everything; what grows is the number of operations and profiles around it.
 
+#![expect(
+    clippy::expect_used,
+    reason = "test support: a generator that is wrong has to stop the run"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 

@@ -3,6 +3,11 @@
 //! Everything goes through the front end, the compiler and the signature, as a real policy does. All operations take
 //! the same arguments, so that guardrails may reach them all.
 
+#![expect(
+    clippy::expect_used,
+    reason = "test support: a generator that is wrong has to stop the run"
+)]
+
 mod attempt;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, StructureStyle};
 
 use super::node::{Key, Kind, Node, Scalar, Value};
 use super::origin::{Origin, Style};
@@ -78,7 +78,10 @@ fn markers(file: FileId, text: &str, dx: &mut Diagnostics) {
                 start..start.saturating_add(3),
             )));
         }
-        begun |= !(written.is_empty() || written.trim_start().starts_with('#'));
+        // A directive is refused as such.
+        begun |= !(written.is_empty()
+            || written.starts_with('%')
+            || written.trim_start().starts_with('#'));
         start = start.saturating_add(line.len());
     }
 }
@@ -94,6 +97,8 @@ struct Builder<'a> {
 /// A collection whose end has not come.
 struct Open {
     start: Span,
+    /// Written with brackets.
+    flow: bool,
     kind: OpenKind,
 }
 
@@ -137,20 +142,24 @@ impl Builder<'_> {
         }
         match event {
             Event::Scalar(value, style, ..) => self.scalar(&value, style, span),
-            Event::SequenceStart(..) => self.open.push(Open {
-                start: span,
-                kind: OpenKind::Sequence(Vec::new()),
-            }),
-            Event::MappingStart(..) => {
+            Event::SequenceStart(style, ..) => {
+                self.open(span, style, OpenKind::Sequence(Vec::new()))
+            }
+            Event::MappingStart(style, ..) => {
                 let kind = OpenKind::Mapping {
                     entries: Vec::new(),
                     seen: HashMap::new(),
                     key: Waiting::Key,
                 };
-                self.open.push(Open { start: span, kind });
+                self.open(span, style, kind);
             }
             Event::SequenceEnd | Event::MappingEnd => {
-                if let Some(Open { start, kind }) = self.open.pop() {
+                if let Some(Open {
+                    start,
+                    kind,
+                    flow: _,
+                }) = self.open.pop()
+                {
                     let value = match kind {
                         OpenKind::Sequence(entries) => Value::Sequence(entries),
                         OpenKind::Mapping { entries, .. } => Value::Mapping(entries),
@@ -178,6 +187,14 @@ impl Builder<'_> {
         }
     }
 
+    fn open(&mut self, start: Span, style: StructureStyle, kind: OpenKind) {
+        self.open.push(Open {
+            start,
+            flow: style == StructureStyle::Flow,
+            kind,
+        });
+    }
+
     /// A block ends where the next thing begins; its span ends with its last visible character.
     fn trimmed(&self, span: Span) -> Span {
         let text = self.text.get(span.range()).unwrap_or_default();
@@ -186,6 +203,11 @@ impl Builder<'_> {
             self.file,
             range.start..range.start.saturating_add(text.trim_end().len()),
         )
+    }
+
+    /// Whether the value at hand stands inside brackets. Older readers end plain text at some colons there.
+    fn in_flow(&self) -> bool {
+        self.open.last().is_some_and(|open| open.flow)
     }
 
     fn scalar(&mut self, value: &str, style: ScalarStyle, span: Span) {
@@ -204,6 +226,10 @@ impl Builder<'_> {
             // The reader stands for "nothing written" by `~` without a place.
             Style::Plain if span.range().is_empty() => {
                 self.dx.push(say::empty_value(self.before(span)));
+                return self.node(broken);
+            }
+            Style::Plain if self.in_flow() && (value.contains(":?") || value.ends_with(':')) => {
+                self.dx.push(say::ambiguous(span, value, "a key", None));
                 return self.node(broken);
             }
             Style::Plain => match plain::read(value) {
@@ -262,7 +288,7 @@ impl Builder<'_> {
             OpenKind::Mapping { entries, seen, key } => {
                 match std::mem::replace(key, Waiting::Key) {
                     Waiting::Key => {
-                        *key = match key_of(node, self.dx) {
+                        *key = match key_of(node, self.text, self.dx) {
                             Some(made) => match seen.get(&made.text) {
                                 Some(first) => {
                                     self.dx
@@ -309,15 +335,17 @@ impl Builder<'_> {
     }
 }
 
-/// A node in the place of a key. Numbers, truth values and nothing are no names.
-fn key_of(node: Node, dx: &mut Diagnostics) -> Option<Key> {
+/// A node in the place of a key. Numbers, truth values and nothing are no names, and readers differ about keys of
+/// several lines.
+fn key_of(node: Node, source: &str, dx: &mut Diagnostics) -> Option<Key> {
     let what = node.what();
+    let written = source.get(node.span.range()).unwrap_or_default();
     match node.value {
         Value::Scalar(Scalar {
             text,
             kind: Kind::Quoted | Kind::Plain(plain::Plain::Text),
             ..
-        }) if !text.contains('\n') => Some(Key {
+        }) if !written.contains('\n') => Some(Key {
             text,
             span: node.span,
         }),

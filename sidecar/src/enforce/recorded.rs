@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use stopgate_lang::attempt::Target;
 use stopgate_lang::bundle::Bundle;
-use stopgate_lang::decide::Outcome;
+use stopgate_lang::decide::{Outcome, Reason};
 use stopgate_lang::record::{
     DecisionRecord, MaskKey, RecordedAttempt, RecordedContext, RecordedInput, RecordedResult,
 };
@@ -78,7 +78,10 @@ impl Considered {
         let operation = seen.operation.as_ref().map(ToString::to_string).or(named);
         let masks = operation
             .as_ref()
-            .and_then(|operation| bundle.input_mask(&attempt.tool, operation));
+            .and_then(|operation| bundle.input_mask(&attempt.tool, operation))
+            // An input that does not fit its type may hold a masked value under a name or at a place that no mask
+            // covers: where there is something to hide, nothing of it is written.
+            .filter(|masks| masks.is_empty() || !is_misfit(decision.outcome()));
         RecordedAttempt {
             subject: Some(attempt.subject.clone()).filter(|subject| !subject.id.is_empty()),
             profiles: attempt.profiles.clone(),
@@ -90,6 +93,13 @@ impl Considered {
             session: None,
             definition: attempt.definition.or(seen.definition),
         }
+    }
+}
+
+fn is_misfit(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Reject(rejection) => rejection.reason == Reason::InputInvalid,
+        Outcome::Permit(_) | Outcome::Route(_) => false,
     }
 }
 

@@ -1,5 +1,10 @@
 //! Random attempts: mostly well-formed, sometimes unknown, malformed or badly typed.
 
+#![expect(
+    clippy::expect_used,
+    reason = "test support: a generator that is wrong has to stop the run"
+)]
+
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;

@@ -1,6 +1,12 @@
 //! Conditions of five forms, read and evaluated without Cedar: a bound on `n` (or on a multiple of it), a test of
 //! `word`, business time, not, and.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test support: a condition the model cannot read has to stop the run"
+)]
+
 /// The one product there is: for numbers above 1 it does not fit.
 const PRODUCT: &str = "context.input.size * 4611686018427387904";
 

@@ -1,7 +1,16 @@
 //! The shipped programs as their users meet them: a real sidecar on a Unix socket, asked through the Rust client.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests fail by panicking"
+)]
+
+mod bundles;
 mod decisions;
 mod fail_closed;
 mod faults;
 mod kill9;
+mod readme;
 mod wire;

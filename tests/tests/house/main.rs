@@ -3,6 +3,12 @@
 //!
 //! These tests read the repository and decide nothing about policies.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
 mod dependencies;
 mod files;
 mod rows;

@@ -1,7 +1,7 @@
 //! The threats and invariants of the documentation have tests, and the tests have rows.
 //!
 //! A row is a table row whose first cell is an id (`T34`, `I33`); its last cell names test functions in backticks.
-//! A test that proves a row begins with its id: `t34_…`, `i33_…`, `t34_i33_…`.
+//! A test that proves a row begins with its id: `t34_…`, `i33_…`, `t34_i33_…`, `i1_to_i11_…`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,19 +9,34 @@ use crate::tree;
 
 const PAGES: [&str; 2] = ["docs/reference/threats.md", "docs/reference/invariants.md"];
 
-/// Ids a test function's name begins with.
+/// Ids a test function's name begins with; `i1_to_i3_` is three of them.
 fn ids_of(function: &str) -> Vec<String> {
-    function
-        .split('_')
-        .map_while(|word| {
-            let letter = word
-                .chars()
-                .next()
-                .filter(|letter| matches!(letter, 't' | 'i'))?;
-            let number: u32 = word.strip_prefix(letter)?.parse().ok()?;
-            Some(format!("{}{number}", letter.to_ascii_uppercase()))
-        })
-        .collect()
+    let mut ids = Vec::new();
+    let mut last: Option<(char, u32)> = None;
+    let mut range = false;
+    for word in function.split('_') {
+        let letter = word
+            .chars()
+            .next()
+            .filter(|first| matches!(first, 't' | 'i'));
+        let number = letter.and_then(|letter| word.strip_prefix(letter)?.parse().ok());
+        match (letter.zip(number), last) {
+            (Some((letter, to)), Some((before, from))) if range && letter == before => {
+                ids.extend(
+                    (from + 1..=to)
+                        .map(|number| format!("{}{number}", letter.to_ascii_uppercase())),
+                );
+                (last, range) = (Some((letter, to)), false);
+            }
+            (Some((letter, number)), _) => {
+                ids.push(format!("{}{number}", letter.to_ascii_uppercase()));
+                last = Some((letter, number));
+            }
+            (None, Some(_)) if word == "to" => range = true,
+            (None, _) => break,
+        }
+    }
+    ids
 }
 
 /// Every function of the repository's Rust code, with the file it stands in.

@@ -1,6 +1,6 @@
 //! One explained decision as text: the answer first, then why, then what would change it.
 
-use stopgate_lang::decide::{Kind, NearMiss, Outcome};
+use stopgate_lang::decide::{Kind, NearMiss, Outcome, Reason};
 use stopgate_lang::surface::{Limit, Surface};
 
 use super::line;
@@ -101,6 +101,9 @@ fn change(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Permit(_) => "nothing more is needed".to_owned(),
         Outcome::Route(needs) => format!("it runs once this is collected too: {}", list(needs)),
+        Outcome::Reject(rejection) if rejection.reason == Reason::Ceiling => {
+            "no evidence; a channel with a higher ceiling".to_owned()
+        }
         Outcome::Reject(_) => "no evidence; another request or another policy".to_owned(),
     }
 }

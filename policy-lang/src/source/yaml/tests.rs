@@ -71,6 +71,7 @@ fn t6_yaml_traps_are_refused() {
         ("2026-01-01: x", &["yaml-key"]),
         ("? [a]\n: b", &["yaml-key"]),
         ("? |\n  a\n: b", &["yaml-key"]),
+        ("{a\na: b}", &["yaml-key"]),
         ("~: x", &["ambiguous-scalar"]),
         ("<<: {a: 1}", &["yaml-merge-key"]),
         ("a:", &["empty-value"]),
@@ -80,6 +81,7 @@ fn t6_yaml_traps_are_refused() {
         ("a", &["wrong-type"]),
         ("|\na", &["wrong-type"]),
         ("a: [?x]", &["ambiguous-scalar"]),
+        ("a: [x:?]", &["ambiguous-scalar"]),
         ("{a}", &["empty-value"]),
         ("{a: , b: 1}", &["empty-value"]),
         // Indirection.
@@ -117,10 +119,10 @@ fn t6_yaml_traps_are_refused() {
         ),
         ("a: x\u{200b}y", &["invisible-character"]),
         ("a: x\u{a0}y", &["invisible-character"]),
-        ("a: x\u{85}b: 2", &["invisible-character"]),
-        ("a: x\u{2028}b: 2", &["invisible-character"]),
-        ("a: x\rb: 2", &["invisible-character"]),
-        ("a: \u{1b}[0m", &["invisible-character"]),
+        ("a: x\u{85}b", &["invisible-character"]),
+        ("a: x\u{2028}b", &["invisible-character"]),
+        ("a: x\rb", &["invisible-character"]),
+        ("a: x\u{1b}[0m", &["invisible-character"]),
         ("a: \"x\\u202ey\"", &["invisible-character"]),
         ("a: \"\\0\"", &["invisible-character"]),
         // Structure.
@@ -148,11 +150,25 @@ fn t6_yaml_traps_are_refused() {
 
 #[test]
 fn t5_every_hidden_code_point_is_refused_wherever_it_stands() {
-    for c in ('\0'..=char::MAX).filter(|c| scan::is_hidden(*c) && !matches!(c, '\n' | '\t' | '\r'))
-    {
+    let hidden =
+        ('\0'..=char::MAX).filter(|c| scan::is_hidden(*c) && !matches!(c, '\n' | '\t' | '\r'));
+    for (at, c) in hidden.enumerate() {
+        let text = format!("a: 1 # {c}");
+        let mut dx = Diagnostics::default();
+        let _ = scan(
+            SourceMap::default().add("test.yaml", b""),
+            text.as_bytes(),
+            Tabs::Refused,
+            &mut dx,
+        );
+        assert!(!dx.is_empty(), "U+{:04X}", u32::from(c));
+        // Most of them are not assigned and all alike: one in a hundred is read in every place.
+        if at > 1000 && at % 101 != 0 {
+            continue;
+        }
         for text in [
             format!("a: x{c}y"),
-            format!("a: 1 # {c}"),
+            text,
             format!("a{c}: 1"),
             format!("a: '{c}'"),
         ] {
@@ -390,7 +406,7 @@ mod generated {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: 1_500_000, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn t6_pieces_in_any_order_are_read_alike_or_refused(pieces in prop::collection::vec(piece(), 1..14)) {
