@@ -215,7 +215,10 @@ impl Condition {
     }
 
     /// A condition of some of this one's conjuncts.
-    pub(crate) fn of_conjuncts<'a>(&self, conjuncts: impl IntoIterator<Item = &'a Conjunct>) -> Self {
+    pub(crate) fn of_conjuncts<'a>(
+        &self,
+        conjuncts: impl IntoIterator<Item = &'a Conjunct>,
+    ) -> Self {
         let clauses: Vec<Value> = conjuncts
             .into_iter()
             .map(|conjunct| conjunct.clause.clone())

@@ -335,17 +335,21 @@ impl Builder<'_> {
     }
 }
 
-/// A node in the place of a key. Numbers, truth values and nothing are no names, and readers differ about keys of
-/// several lines.
+/// A node in the place of a key. Numbers, truth values and nothing are no names, and readers differ about keys
+/// that do not end, colon included, on their line.
 fn key_of(node: Node, source: &str, dx: &mut Diagnostics) -> Option<Key> {
     let what = node.what();
     let written = source.get(node.span.range()).unwrap_or_default();
+    let after = source.get(node.span.range().end..).unwrap_or_default();
+    let ends = after
+        .trim_start_matches(' ')
+        .starts_with([':', ',', '}', ']']);
     match node.value {
         Value::Scalar(Scalar {
             text,
             kind: Kind::Quoted | Kind::Plain(plain::Plain::Text),
             ..
-        }) if !written.contains('\n') => Some(Key {
+        }) if !written.contains('\n') && ends => Some(Key {
             text,
             span: node.span,
         }),

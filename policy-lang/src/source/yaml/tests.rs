@@ -72,6 +72,9 @@ fn t6_yaml_traps_are_refused() {
         ("? [a]\n: b", &["yaml-key"]),
         ("? |\n  a\n: b", &["yaml-key"]),
         ("{a\na: b}", &["yaml-key"]),
+        ("{a\n: b}", &["yaml-key"]),
+        ("{a # c\n: b}", &["yaml-key"]),
+        ("? a\n: b", &["yaml-key"]),
         ("~: x", &["ambiguous-scalar"]),
         ("<<: {a: 1}", &["yaml-merge-key"]),
         ("a:", &["empty-value"]),
@@ -406,7 +409,7 @@ mod generated {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 1_500_000, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn t6_pieces_in_any_order_are_read_alike_or_refused(pieces in prop::collection::vec(piece(), 1..14)) {
