@@ -16,6 +16,7 @@ mod validate;
 
 use std::ops::Range;
 
+pub(crate) use cedar_policy::EntityUid;
 pub use condition::{Condition, Conjunct};
 pub use form::FormError;
 pub(crate) use form::{ANYWHERE, match_form, slices};

@@ -5,6 +5,7 @@
 
 mod drafts;
 mod files;
+mod hierarchy;
 mod inheritance;
 mod names;
 mod profiles;
@@ -13,13 +14,13 @@ mod suites;
 mod surfaces;
 mod tools;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cedar;
-use crate::diagnostic::{Diagnostics, cedar as facts};
+use crate::cedar::{self, CedarMistake};
+use crate::diagnostic::{Code, Diagnostics, cedar as facts};
 use crate::document::condition::Place;
-use crate::name::ToolName;
-use crate::policy::{Ceiling, Policy, Rule};
+use crate::name::{ProfileName, RuleId, ToolName};
+use crate::policy::{Ceiling, Policy, Profile, Rule, Tool};
 use crate::source::SourceMap;
 use crate::testing::TestSuite;
 use crate::version::Version;
@@ -122,8 +123,8 @@ pub fn compile(sources: Sources) -> Compiled {
 fn assemble(
     repository: &Repository,
     names: &Names,
-    tools: BTreeMap<ToolName, crate::policy::Tool>,
-    profiles: Option<BTreeMap<crate::name::ProfileName, crate::policy::Profile>>,
+    tools: BTreeMap<ToolName, Tool>,
+    profiles: Option<BTreeMap<ProfileName, Profile>>,
     drafts: &[Draft],
     dx: &mut Diagnostics,
 ) -> Option<Policy> {
@@ -167,8 +168,22 @@ fn assemble(
 /// Asks Cedar whether every condition fits the types of its operations.
 fn validate(policy: &Policy, drafts: &[Draft], dx: &mut Diagnostics) {
     let by_id: BTreeMap<_, _> = drafts.iter().map(|draft| (&draft.rule.id, draft)).collect();
-    for (id, mistake) in cedar::validate(policy) {
-        let Some(draft) = by_id.get(&id) else {
+    let mistakes = cedar::validate(policy);
+    // Of an argument that rules cannot read Cedar knows nothing; what follows from that is no second mistake.
+    let is = |mistake: &CedarMistake, codes: [Code; 2]| {
+        codes.iter().any(|code| code.as_str() == mistake.code)
+    };
+    let unreadable: BTreeSet<RuleId> = mistakes
+        .iter()
+        .filter(|(_, mistake)| is(mistake, [Code::OpaqueArgument, Code::UnknownArgument]))
+        .map(|(id, _)| id.clone())
+        .collect();
+    for (id, mistake) in mistakes {
+        let follows = is(&mistake, [Code::CedarType, Code::CedarImpossible]);
+        let Some(draft) = by_id
+            .get(&id)
+            .filter(|_| !(follows && unreadable.contains(&id)))
+        else {
             continue;
         };
         let span = match &draft.place {

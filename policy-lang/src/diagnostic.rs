@@ -102,9 +102,15 @@ impl Diagnostics {
             Severity::Warning => &mut self.warnings,
         };
         *count = count.saturating_add(1);
-        if self.found.len() < Self::MOST {
+        if !self.is_full() {
             self.found.push(diagnostic);
         }
+    }
+
+    /// Whether what is added now is only counted.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.found.len() >= Self::MOST
     }
 
     /// Whether any of them makes the policy invalid.

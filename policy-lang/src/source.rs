@@ -142,7 +142,7 @@ pub struct SourceMap {
 }
 
 impl SourceMap {
-    /// Adds a file. Bytes that are not UTF-8 are replaced, for display only.
+    /// Adds a file. What cannot be shown, in its path and in its bytes, is replaced: this text is for people.
     pub fn add(&mut self, path: &str, bytes: &[u8]) -> FileId {
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
         let text: Arc<str> = String::from_utf8_lossy(bytes).into();
@@ -151,7 +151,7 @@ impl SourceMap {
             .chain(breaks.map(|(at, _)| at.saturating_add(1)))
             .collect();
         self.files.push(SourceFile {
-            path: path.into(),
+            path: scan::visible(path).into(),
             text,
             lines,
         });

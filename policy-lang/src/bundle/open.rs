@@ -3,10 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use cedar_policy::EntityUid;
-
 use crate::calendar::Calendar;
-use crate::cedar::{ANYWHERE, Holder, Index, Places, PreparedSchema, ProfileAt};
+use crate::cedar::{ANYWHERE, EntityUid, Holder, Index, Places, PreparedSchema, ProfileAt};
 use crate::decide::{Kind, MatchedRule};
 use crate::digest::Digest;
 use crate::json::Json;

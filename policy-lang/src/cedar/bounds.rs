@@ -6,7 +6,7 @@ use super::CedarMistake;
 
 /// Brackets inside each other.
 const DEPTH: usize = 32;
-/// Operators, member accesses and `if`s of one policy: each may cost the parser a stack frame.
+/// Operators, accesses, `if`s and clauses of one policy: each may cost the parser or the evaluator a stack frame.
 const OPERATORS: usize = 400;
 /// Longest single policy or condition, in bytes.
 const LENGTH: usize = 16 * 1024;
@@ -69,24 +69,30 @@ fn is_word(c: char) -> bool {
 
 /// Refuses a policy or condition that Cedar's parser might not survive.
 pub(super) fn check(text: &str) -> Result<(), CedarMistake> {
-    if text.len() > LENGTH {
-        let message = format!(
-            "this is {} bytes long, more than the {LENGTH} that are accepted",
-            text.len()
-        );
-        return Err(CedarMistake::new("cedar-too-large", message, 0..text.len())
-            .help("split it into several rules"));
-    }
     check_tokens(&tokens(text)?)
 }
 
 /// The same for the tokens of one policy.
 pub(super) fn check_tokens(tokens: &[Token<'_>]) -> Result<(), CedarMistake> {
+    let start = tokens.first().map_or(0, |token| token.range.start);
+    let end = tokens.last().map_or(0, |token| token.range.end);
+    let length = end.saturating_sub(start);
+    if length > LENGTH {
+        let message =
+            format!("this is {length} bytes long, more than the {LENGTH} that are accepted");
+        return Err(CedarMistake::new("cedar-too-large", message, start..end)
+            .help("split it into several rules"));
+    }
     let (mut depth, mut operators) = (0_usize, 0_usize);
     for token in tokens {
         match token.text {
             "(" | "[" | "{" => depth = depth.saturating_add(1),
             ")" | "]" | "}" => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        // `a["b"]` is an access, and clauses are joined like operands: what parses deep is evaluated deep.
+        match token.text {
+            "[" | "when" | "unless" => operators = operators.saturating_add(1),
             "&" | "|" | "." | "!" | "-" | "+" | "*" | "<" | ">" | "=" | "if" | "has" | "like"
             | "in" | "is" | "," => {
                 operators = operators.saturating_add(1);

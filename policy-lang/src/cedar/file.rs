@@ -440,10 +440,20 @@ impl Piece<'_, '_> {
                 CedarOperations::Listed(named)
             }
         };
-        let grants = policy.effect() == Effect::Permit;
-        if grants && operations == CedarOperations::All {
-            let mistake =
-                CedarMistake::new("cedar-shape", "this permit names no action", self.head());
+        let open_ended = match &operations {
+            CedarOperations::All => Some(self.head()),
+            CedarOperations::Listed(named) => named
+                .iter()
+                .find(|(name, _)| name.starts_with('@'))
+                .map(|(_, place)| place.clone()),
+        };
+        // A grant that reaches what the catalog will hold tomorrow would loosen without any rule changing.
+        if let (Effect::Permit, Some(place)) = (policy.effect(), open_ended) {
+            let mistake = CedarMistake::new(
+                "cedar-shape",
+                "this permit does not name its actions",
+                place,
+            );
             mistakes.push(mistake.help(
                 "a grant names its operations: `action == Stopgate::Action::\"tool/operation\"`",
             ));

@@ -82,7 +82,10 @@ pub(super) fn groups(policy: &Policy) -> Vec<String> {
         .collect()
 }
 
-fn operations(policy: &Policy) -> impl Iterator<Item = (&ToolName, &OperationName, &Operation)> {
+/// Every operation, with its names.
+pub(super) fn operations(
+    policy: &Policy,
+) -> impl Iterator<Item = (&ToolName, &OperationName, &Operation)> {
     policy.tools.iter().flat_map(|(tool, described)| {
         described
             .operations

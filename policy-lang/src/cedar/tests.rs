@@ -214,3 +214,48 @@ fn every_mistake_of_a_file_is_reported_in_its_place() {
     assert!(places.contains(&"@ownr"), "{places:?}");
     assert!(mistakes.len() >= 4, "{mistakes:?}");
 }
+
+/// The largest rules that are accepted decide alike on a worker's stack: neither parser nor evaluator runs out.
+#[test]
+fn t4_the_largest_accepted_rule_evaluates_on_a_small_stack() {
+    use cedar_policy::{Authorizer, Context, Decision, Entities, EntityUid, PolicySet, Request};
+    let clauses = "when { {\"a\": true}[\"a\"] }\n".repeat(130);
+    let rule = |clauses: &str| {
+        format!(
+            "@id(\"x\") @owner(\"o\") @review_by(\"2027-03-31\") forbid (principal, action, resource) {clauses};"
+        )
+    };
+    for too_many in [
+        "when { {\"a\": true}[\"a\"] }\n".repeat(500),
+        format!("when {{ {{}}{} }}", "[\"a\"]".repeat(500)),
+    ] {
+        let mistakes = file::parse(&rule(&too_many)).expect_err("too large");
+        assert_eq!(
+            mistakes.first().map(|mistake| mistake.code),
+            Some("cedar-too-large")
+        );
+    }
+    let small = std::thread::Builder::new()
+        .stack_size(2 << 20)
+        .spawn(move || {
+            let text = rule(&clauses);
+            file::parse(&text).expect("accepted");
+            let set: PolicySet = text.replace("forbid", "permit").parse().expect("a policy");
+            let uid = |text: &str| text.parse::<EntityUid>().expect("an entity");
+            let request = Request::new(
+                uid("U::\"u\""),
+                uid("Action::\"a\""),
+                uid("T::\"t\""),
+                Context::empty(),
+                None,
+            );
+            let response = Authorizer::new().is_authorized(
+                &request.expect("a request"),
+                &set,
+                &Entities::empty(),
+            );
+            assert_eq!(response.decision(), Decision::Allow);
+            assert_eq!(response.diagnostics().errors().count(), 0);
+        });
+    small.expect("a thread").join().expect("no overflow");
+}

@@ -12,7 +12,7 @@ use crate::policy::{Operation, Policy, Rule, RuleKind};
 use crate::tool_schema::{InputType, Shape};
 
 use super::condition::range_of;
-use super::schema::{author_schema, operation_schema};
+use super::schema::{author_schema, operation_schema, operations};
 use super::{CedarMistake, Condition, action_id};
 
 /// Most rules that one profile's closure may meet at one operation.
@@ -74,9 +74,16 @@ impl<'p> Cell<'p> {
             let Some(condition) = &rule.condition else {
                 continue;
             };
-            let opaque = self.opaque_reads(condition);
-            let readable = opaque.is_empty();
-            mistakes.extend(opaque.into_iter().map(|mistake| (rule.id.clone(), mistake)));
+            let mut unreadable = self.opaque_reads(condition);
+            if condition.wrapped("").is_some() {
+                unreadable.extend(unknown_reads(condition, &[self.operation]));
+            }
+            let readable = unreadable.is_empty();
+            mistakes.extend(
+                unreadable
+                    .into_iter()
+                    .map(|mistake| (rule.id.clone(), mistake)),
+            );
             let Some((text, offset)) = condition.wrapped(&action_id(self.tool, self.name)) else {
                 continue;
             };
@@ -194,6 +201,61 @@ fn opaque_at<'p>(
     }
 }
 
+/// Reads of what none of `operations` declares. Cedar takes `has` of an unknown member for false and looks no further,
+/// so that a misspelt argument would quietly switch a condition off.
+fn unknown_reads(condition: &Condition, operations: &[&Operation]) -> Vec<CedarMistake> {
+    let is_known = |read: &[String]| match read {
+        [input, path @ ..] if input == "input" => {
+            operations.iter().any(|one| is_declared(&one.input, path))
+        }
+        [time, rest @ ..] if time == "time" => reads_part(rest, &["now", "business"]),
+        [agent, rest @ ..] if agent == "agent" => reads_part(rest, &["id"]),
+        _ => false,
+    };
+    let reads = condition.reads();
+    let unknown = reads.iter().filter(|read| !is_known(read)).map(|read| {
+        let name = read.last().map_or("context", String::as_str);
+        let message = format!("there is no `context.{}`", read.join("."));
+        let known = operations
+            .iter()
+            .flat_map(|one| one.input.members())
+            .map(|member| member.name.as_str());
+        let nearest = known.max_by(|a, b| strsim::jaro(a, name).total_cmp(&strsim::jaro(b, name)));
+        let help = match (read.first().map(String::as_str), nearest) {
+            (Some("input"), Some(nearest)) => format!("did you mean `context.input.{nearest}`?"),
+            _ => "the context has input, time.now, time.business and agent.id".to_owned(),
+        };
+        CedarMistake::new("unknown-argument", message, condition.find(name)).help(help)
+    });
+    unknown.collect()
+}
+
+/// Whether `rest` is a whole record or one of its `parts`.
+fn reads_part(rest: &[String], parts: &[&str]) -> bool {
+    match rest {
+        [] => true,
+        [part] => parts.contains(&part.as_str()),
+        _ => false,
+    }
+}
+
+/// Whether `path` leads to a declared member; below an opaque one nothing is known, which is said elsewhere.
+fn is_declared(input: &InputType, path: &[String]) -> bool {
+    let Some((first, rest)) = path.split_first() else {
+        return true;
+    };
+    input
+        .member(first)
+        .is_some_and(|member| match &member.shape {
+            _ if member.opaque.is_some() => true,
+            Shape::Object(members) => is_declared(members, rest),
+            Shape::String { .. } | Shape::Integer { .. } | Shape::Boolean | Shape::Array { .. } => {
+                rest.is_empty()
+            }
+            Shape::Number { .. } | Shape::Anything => true,
+        })
+}
+
 /// Checks that look at a rule as a whole. Rules of `.cedar` files are typed here as they were written, groups and all.
 fn whole_rules(policy: &Policy, mistakes: &mut Vec<(RuleId, CedarMistake)>) {
     let mut set = PolicySet::new();
@@ -214,6 +276,16 @@ fn whole_rules(policy: &Policy, mistakes: &mut Vec<(RuleId, CedarMistake)>) {
         if condition.wrapped("").is_some() {
             continue;
         }
+        let reached: Vec<&Operation> = operations(policy)
+            .filter(|(tool, name, _)| rule.scope.operations.contains(tool, name))
+            .map(|(_, _, operation)| operation)
+            .collect();
+        let unknown = unknown_reads(condition, &reached);
+        mistakes.extend(
+            unknown
+                .into_iter()
+                .map(|mistake| (rule.id.clone(), mistake)),
+        );
         let id = PolicyId::new(rule.id.to_string());
         if CedarPolicy::parse(Some(id.clone()), condition.author_text())
             .is_ok_and(|policy| set.add(policy).is_ok())

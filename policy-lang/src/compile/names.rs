@@ -88,12 +88,7 @@ impl Names {
         let known = self.operations.contains_key(&tool.value);
         if !known {
             let tools = self.operations.keys().map(ToolName::as_str);
-            dx.push(unknown(
-                tool.span,
-                &Kind::tool(),
-                tool.value.as_str(),
-                tools,
-            ));
+            unknown(dx, tool.span, &Kind::tool(), tool.value.as_str(), tools);
         }
         known
     }
@@ -110,12 +105,13 @@ impl Names {
         let found = known.contains_key(&name.value);
         if !found {
             let operations = known.keys().map(OperationName::as_str);
-            dx.push(unknown(
+            unknown(
+                dx,
                 name.span,
                 &Kind::operation(tool.as_str()),
                 name.value.as_str(),
                 operations,
-            ));
+            );
         }
         found
     }
@@ -127,12 +123,13 @@ impl Names {
         let found = known.contains(&name.value);
         if !found {
             let profiles = known.iter().map(ProfileName::as_str);
-            dx.push(unknown(
+            unknown(
+                dx,
                 name.span,
                 &Kind::profile(),
                 name.value.as_str(),
                 profiles,
-            ));
+            );
         }
         found
     }
@@ -144,12 +141,13 @@ impl Names {
         let found = known.contains(&name.value);
         if !found {
             let channels = known.iter().map(ChannelName::as_str);
-            dx.push(unknown(
+            unknown(
+                dx,
                 name.span,
                 &Kind::channel(),
                 name.value.as_str(),
                 channels,
-            ));
+            );
         }
         found
     }
@@ -170,13 +168,8 @@ impl Names {
         let Some(known) = &self.rules else { return id };
         let found = id.filter(|id| known.contains(id));
         if found.is_none() {
-            let ids: Vec<String> = known.iter().map(RuleId::to_string).collect();
-            dx.push(unknown(
-                written.span,
-                &Kind::rule(),
-                &full,
-                ids.iter().map(String::as_str),
-            ));
+            let ids = known.iter().map(RuleId::to_string);
+            unknown(dx, written.span, &Kind::rule(), &full, ids);
         }
         found
     }

@@ -1,7 +1,8 @@
-//! Profiles together: parents exist, nobody inherits in a circle, and somebody can hold each.
+//! Profiles together: parents exist, somebody can hold each, and the hierarchy is one that closures can be made of.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::hierarchy::{self, Wrong};
 use super::names::Names;
 use super::repository::Repository;
 use crate::diagnostic::{Diagnostics, names as facts};
@@ -10,6 +11,7 @@ use crate::name::ProfileName;
 use crate::policy::Profile;
 use crate::source::Span;
 
+/// The profiles, if every closure is finite and small.
 pub(super) fn check(
     repository: &Repository,
     names: &Names,
@@ -63,7 +65,8 @@ pub(super) fn check(
             dx.push(facts::profile_unreachable(*span, name.as_str()));
         }
     }
-    for circle in circles(&profiles) {
+    let wrong = hierarchy::check(&profiles);
+    for circle in &wrong.circles {
         let shown: Vec<&str> = circle
             .iter()
             .chain(circle.first())
@@ -73,40 +76,11 @@ pub(super) fn check(
             dx.push(facts::profile_cycle(*span, &shown.join(" → ")));
         }
     }
-    Some(profiles)
-}
-
-/// One circle for each profile that is the first, by name, in a circle it is part of.
-fn circles(profiles: &BTreeMap<ProfileName, Profile>) -> Vec<Vec<&ProfileName>> {
-    let mut found: Vec<Vec<&ProfileName>> = Vec::new();
-    for start in profiles.keys() {
-        if found.iter().flatten().any(|name| *name == start) {
-            continue;
-        }
-        // Breadth first from the parents of `start` back to it; each profile is met once.
-        let mut came_from: BTreeMap<&ProfileName, &ProfileName> = BTreeMap::new();
-        let mut open = std::collections::VecDeque::from([start]);
-        'search: while let Some(name) = open.pop_front() {
-            for parent in profiles
-                .get(name)
-                .iter()
-                .flat_map(|profile| &profile.inherits)
-            {
-                if parent == start {
-                    let mut circle = vec![name];
-                    while let Some(child) = circle.last().and_then(|name| came_from.get(*name)) {
-                        circle.push(child);
-                    }
-                    circle.reverse();
-                    found.push(circle);
-                    break 'search;
-                }
-                if !came_from.contains_key(parent) {
-                    came_from.insert(parent, name);
-                    open.push_back(parent);
-                }
-            }
+    for name in &wrong.crowded {
+        if let Some(span) = places.get(name) {
+            dx.push(facts::profile_crowded(*span, name.as_str()));
         }
     }
-    found
+    let usable = wrong == Wrong::default();
+    usable.then_some(profiles)
 }

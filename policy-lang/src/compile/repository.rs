@@ -15,7 +15,7 @@ use crate::document::read::Named;
 use crate::document::rules::RulesDoc;
 use crate::document::suites::SuiteDoc;
 use crate::document::workspace::Workspace;
-use crate::lock::Lock;
+use crate::lock::{Lock, Problem};
 use crate::name::{ProfileName, ToolName};
 use crate::policy::Tool;
 use crate::source::node::Node;
@@ -245,11 +245,17 @@ impl File<'_> {
             }
             Err(error) => {
                 for mistake in &error.mistakes {
-                    let why = mistake.to_string();
+                    // The others name their place in the document themselves.
+                    let at = if let Problem::Json(error) = &mistake.problem {
+                        error.offset
+                    } else {
+                        0
+                    };
+                    let span = Span::new(self.id, at..at);
                     dx.push(facts::lock_invalid(
-                        Span::beginning(self.id),
+                        span,
                         tool.as_str(),
-                        &why,
+                        &mistake.to_string(),
                     ));
                 }
                 None

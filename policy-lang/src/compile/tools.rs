@@ -144,12 +144,13 @@ impl Catalog<'_> {
         let found = self.lock.functions.get(function);
         if found.is_none() {
             let known = self.lock.functions.keys().map(String::as_str);
-            dx.push(naming::unknown(
+            naming::unknown(
+                dx,
                 span,
                 &naming::Kind::function(self.tool.as_str()),
                 function,
                 known,
-            ));
+            );
         }
         found
     }

@@ -204,6 +204,10 @@ codes! {
         => "Name what it reads, such as `context.input.amount_cents`.";
     ProfileTest Error "profile-test" "A rule tests a profile on something other than its principal."
         => "Name profiles in the rule's scope.";
+    PersonTest Error "person-test" "A condition names a person."
+        => "Give the person a profile of their own and name that.";
+    UnknownArgument Error "unknown-argument" "A condition reads what no operation it reaches has."
+        => "Correct the name; the arguments are those of the lock.";
     OpaqueArgument Error "opaque-argument" "A condition reads an argument that rules cannot see."
         => "Leave it out; the message says why it cannot be read.";
     TooManyRules Error "too-many-rules" "More than 64 rules can meet at one operation for one profile."
@@ -224,6 +228,8 @@ codes! {
         => "Write exactly one of `permit: [rules]`, `route: [needs]`, `reject: reason`.";
     PointlessRule Warning "pointless-rule" "A profile's lighter rule has no effect, because it inherits a stricter one."
         => "Write `except: [PROFILE]` into the inherited rule, or inherit a common base instead.";
+    TooManyProfiles Error "too-many-profiles" "A profile brings more profiles than a subject may hold."
+        => "Inherit fewer profiles; join those that always come together.";
     AbsenceSwitchesOff Warning "absence-switches-off" "A raise or never does not apply when an argument is left out."
         => "Ask in `unless` for what must hold, so that absence is stricter.";
 }

@@ -1,19 +1,25 @@
 //! Facts about names: unknown ones, with the nearest that exist, and ones that stand twice.
 
-use super::{Code, Diagnostic};
+use super::{Code, Diagnostic, Diagnostics};
+use crate::attempt::MAX_PROFILES;
 use crate::source::Span;
 
 /// The candidate closest to `text`, if one is close enough to be a slip of the hand.
-pub(crate) fn nearest<'a>(
+pub(crate) fn nearest<S: AsRef<str>>(
     text: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+    candidates: impl IntoIterator<Item = S>,
+) -> Option<S> {
     let enough = text.chars().count().div_ceil(3).clamp(1, 4);
     candidates
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(text, candidate), candidate))
+        .map(|candidate| {
+            (
+                strsim::damerau_levenshtein(text, candidate.as_ref()),
+                candidate,
+            )
+        })
         .filter(|(distance, _)| *distance <= enough)
-        .min()
+        .min_by(|(a, near), (b, other)| (a, near.as_ref()).cmp(&(b, other.as_ref())))
         .map(|(_, candidate)| candidate)
 }
 
@@ -76,24 +82,26 @@ impl Kind {
     }
 }
 
-pub(crate) fn unknown<'a>(
+/// Reports that nothing is called `name`. The nearest of all names is only looked for if it will be shown.
+pub(crate) fn unknown<S: AsRef<str>>(
+    dx: &mut Diagnostics,
     span: Span,
     kind: &Kind,
     name: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Diagnostic {
+    candidates: impl IntoIterator<Item = S>,
+) {
     let Kind { code, noun, home } = kind;
-    let help = match nearest(name, candidates) {
-        Some(near) => format!("did you mean `{near}`? It is declared in {home}"),
+    let near = if dx.is_full() {
+        None
+    } else {
+        nearest(name, candidates)
+    };
+    let help = match near {
+        Some(near) => format!("did you mean `{}`? It is declared in {home}", near.as_ref()),
         None => format!("every {noun} is declared in {home}"),
     };
-    Diagnostic::new(
-        *code,
-        span,
-        format!("there is no {noun} `{name}`"),
-        format!("no such {noun}"),
-    )
-    .help(help)
+    let message = format!("there is no {noun} `{name}`");
+    dx.push(Diagnostic::new(*code, span, message, format!("no such {noun}")).help(help));
 }
 
 pub(crate) fn duplicate_entry(span: Span, name: &str, first: Span) -> Diagnostic {
@@ -126,6 +134,18 @@ pub(crate) fn profile_cycle(span: Span, circle: &str) -> Diagnostic {
         "part of it",
     )
     .help("take out one of the edges; what is common goes into a profile that both inherit")
+}
+
+pub(crate) fn profile_crowded(span: Span, profile: &str) -> Diagnostic {
+    let message =
+        format!("`{profile}` brings more profiles than the {MAX_PROFILES} that a subject may hold");
+    Diagnostic::new(
+        Code::TooManyProfiles,
+        span,
+        message,
+        "everybody who holds it would be rejected",
+    )
+    .help("inherit fewer profiles; join those that always come together")
 }
 
 pub(crate) fn profile_unreachable(span: Span, profile: &str) -> Diagnostic {

@@ -27,17 +27,9 @@ impl Origin {
     pub(crate) fn of(value: &str, source: &str, start: usize, style: Style) -> Self {
         let segments = match style {
             Style::Plain if value == source => vec![(0, start)],
-            Style::Plain => folded(value, source, start),
+            Style::Plain | Style::Folded => folded(value, source, start),
             Style::Single | Style::Double => quoted(value, source, start, style),
             Style::Literal => literal(value, source, start),
-            Style::Folded => match source.split_once('\n') {
-                Some((header, rest)) => folded(
-                    value,
-                    rest,
-                    start.saturating_add(header.len()).saturating_add(1),
-                ),
-                None => Vec::new(),
-            },
         };
         let narrow = |offset: usize| u32::try_from(offset).ok();
         let segments: Option<Box<[_]>> = segments
@@ -85,19 +77,18 @@ fn lines(source: &str, start: usize) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// A literal block: line by line, the indentation taken off.
+/// A literal block: line by line, the indentation taken off. `source` begins with its first line that is not blank.
 fn literal(value: &str, source: &str, start: usize) -> Vec<(usize, usize)> {
     let mut segments = Vec::new();
-    let mut offset = 0_usize;
-    let mut from = lines(source, start).skip(1);
-    for line in value.split_inclusive('\n') {
+    let text = value.trim_start_matches('\n');
+    let mut offset = value.len().saturating_sub(text.len());
+    let mut from = lines(source, start);
+    for line in text.split_inclusive('\n') {
         let text = line.trim_end_matches('\n');
         match from.next() {
             Some((at, written)) if written.ends_with(text) => {
-                segments.push((
-                    offset,
-                    at.saturating_add(written.len()).saturating_sub(text.len()),
-                ));
+                let indentation = written.len().saturating_sub(text.len());
+                segments.push((offset, at.saturating_add(indentation)));
             }
             _ => return Vec::new(),
         }

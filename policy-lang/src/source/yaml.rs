@@ -253,6 +253,10 @@ impl Builder<'_> {
             self.dx.push(say::invisible_escape(span, hidden));
             return self.node(broken);
         }
+        let span = match style {
+            Style::Literal | Style::Folded => self.trimmed(span),
+            Style::Plain | Style::Single | Style::Double => span,
+        };
         let source = self.text.get(span.range()).unwrap_or_default();
         let origin = Origin::of(value, source, span.range().start, style);
         self.node(Node {

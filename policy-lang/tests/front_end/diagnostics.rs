@@ -42,9 +42,9 @@ fn made() -> BTreeMap<String, Files> {
     let rules = String::from_utf8(base()["rules/erp.yaml"].clone()).expect("text");
     let mut many = rules.clone();
     for at in 0..64 {
-        let _ = write!(
+        let _ = writeln!(
             many,
-            "  - {{id: r{at}, operations: [get_order], profiles: [finance], raise: {{approval: supervisor}}}}\n"
+            "  - {{id: r{at}, operations: [get_order], profiles: [finance], raise: {{approval: supervisor}}}}"
         );
     }
     let mut guardrails = String::from_utf8(base()["rules/guardrails.cedar"].clone()).expect("text");

@@ -73,12 +73,21 @@ fn mutated(bytes: &[u8], numbers: &mut Numbers) -> Vec<u8> {
 }
 
 #[test]
-fn ten_thousand_spoilt_repositories_are_answered() {
+fn five_thousand_spoilt_repositories_are_answered() {
+    spoil(20_261_124);
+}
+
+#[test]
+fn another_five_thousand_spoilt_repositories_are_answered() {
+    spoil(7);
+}
+
+fn spoil(seed: u64) {
     let base = base();
     let paths: Vec<&String> = base.keys().collect();
-    let mut numbers = Numbers(20_261_124);
+    let mut numbers = Numbers(seed);
     let mut refused = 0;
-    for _ in 0..10_000 {
+    for _ in 0..5_000 {
         let path = paths[numbers.below(paths.len())];
         let spoilt = mutated(&base[path], &mut numbers);
         let compiled = compiled(over_base_quickly(&base, path, spoilt));
@@ -94,7 +103,7 @@ fn ten_thousand_spoilt_repositories_are_answered() {
         let _ = compiled.diagnostics.render(&compiled.sources, false);
         let _ = compiled.diagnostics.to_json(&compiled.sources);
     }
-    assert!(refused > 5_000, "most mutations are mistakes: {refused}");
+    assert!(refused > 2_500, "most mutations are mistakes: {refused}");
 }
 
 fn over_base_quickly(base: &Files, path: &str, bytes: Vec<u8>) -> Files {

@@ -439,7 +439,7 @@ mod generated {
                     .filter(|(_, c)| !c.is_whitespace())
                 {
                     let span = scalar.origin.place(&(at..at + c.len_utf8()), node.span);
-                    let written = &text[span.range()];
+                    let written = text.get(span.range()).unwrap_or_default();
                     let escaped = written.len() < c.len_utf8() || written == "\\" || written == "'";
                     prop_assert!(
                         span == node.span || written.starts_with(c) || escaped,
