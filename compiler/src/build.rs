@@ -90,10 +90,19 @@ fn sign(unsigned: &Unsigned, keys: &[SigningKey]) -> Result<Vec<Signature>, KeyE
 /// # Errors
 /// [`BuildError`], also when the bundle does not open again.
 pub fn rehearse(policy: &Policy) -> Result<Bundle, BuildError> {
+    let (root, bytes) = rehearsal(policy)?;
+    Ok(Bundle::open(&bytes, &root)?)
+}
+
+/// What [`rehearse`] opens: the trust root of a forgotten key, and the bundle it signed.
+///
+/// # Errors
+/// [`BuildError`].
+pub fn rehearsal(policy: &Policy) -> Result<(TrustRoot, Vec<u8>), BuildError> {
     let key = SigningKey::generate()?;
     let expires = Timestamp::MAX;
     let root = root::first(&key, "rehearsal", &BTreeMap::new(), expires)?;
     let root = TrustRoot::open(&root, Timestamp::UNIX_EPOCH).map_err(RootError::Refused)?;
     let built = build(policy, std::slice::from_ref(&key))?;
-    Ok(Bundle::open(&built.bytes, &root)?)
+    Ok((root, built.bytes))
 }

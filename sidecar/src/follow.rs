@@ -181,7 +181,7 @@ impl Follower {
                 })
                 .await;
             }
-            Ok((_, sum)) if self.verified == Some(sum) => self.unchanged(),
+            Ok((_, sum)) if self.verified == Some(sum) && !self.expires_now() => self.unchanged(),
             Ok((bytes, sum)) => {
                 self.verified = Some(sum);
                 if let Err(refused) = self.activate(bytes).await {
@@ -243,6 +243,12 @@ impl Follower {
             failures: 0,
         });
         Ok(())
+    }
+
+    /// Whether the trust root has expired and nobody has been told.
+    fn expires_now(&self) -> bool {
+        let told = self.supply.borrow().refusal == Some(Refusal::Expired);
+        !told && Timestamp::now() >= self.root.statement().expires
     }
 
     /// The same file as before: still good, or refused once more.
