@@ -100,7 +100,8 @@ impl SourceFile {
         &self.path
     }
 
-    /// The text; bytes that are not UTF-8 are replaced, and such a file is refused elsewhere.
+    /// The text as it can be shown: what is invisible, and bytes that are not UTF-8, are replaced. A file that holds
+    /// any is refused elsewhere; in all others every offset is that of the file.
     #[must_use]
     pub const fn text(&self) -> &Arc<str> {
         &self.text
@@ -109,11 +110,8 @@ impl SourceFile {
     /// Line and column of a byte, both counted from 1, columns in characters.
     #[must_use]
     pub fn line_column(&self, offset: usize) -> (u32, u32) {
-        let line = self
-            .lines
-            .partition_point(|start| *start <= offset)
-            .saturating_sub(1);
-        let start = self.lines.get(line).copied().unwrap_or(0);
+        let line = self.line_of(offset);
+        let start = self.line_range(line).start;
         let before = self
             .text
             .get(start..offset)
@@ -125,13 +123,23 @@ impl SourceFile {
     /// The line that holds a byte, without its line break, and the offset where it begins.
     #[must_use]
     pub fn line_at(&self, offset: usize) -> (usize, &str) {
-        let line = self
-            .lines
+        let range = self.line_range(self.line_of(offset));
+        let line = self.text.get(range.clone()).unwrap_or_default();
+        (range.start, line.trim_end_matches('\n'))
+    }
+
+    /// Number of the line that holds a byte, counted from 0.
+    pub(crate) fn line_of(&self, offset: usize) -> usize {
+        self.lines
             .partition_point(|start| *start <= offset)
-            .saturating_sub(1);
-        let start = self.lines.get(line).copied().unwrap_or(0);
-        let rest = self.text.get(start..).unwrap_or_default();
-        (start, rest.lines().next().unwrap_or_default())
+            .saturating_sub(1)
+    }
+
+    /// The bytes of a line counted from 0, its line break included; empty behind the last.
+    pub(crate) fn line_range(&self, line: usize) -> Range<usize> {
+        let end = self.text.len();
+        let at = |line: usize| self.lines.get(line).copied().unwrap_or(end);
+        at(line)..at(line.saturating_add(1))
     }
 }
 
@@ -145,7 +153,7 @@ impl SourceMap {
     /// Adds a file. What cannot be shown, in its path and in its bytes, is replaced: this text is for people.
     pub fn add(&mut self, path: &str, bytes: &[u8]) -> FileId {
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
-        let text: Arc<str> = String::from_utf8_lossy(bytes).into();
+        let text: Arc<str> = scan::visible(&String::from_utf8_lossy(bytes)).into();
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let lines = std::iter::once(0)
             .chain(breaks.map(|(at, _)| at.saturating_add(1)))

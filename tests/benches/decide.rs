@@ -1,5 +1,11 @@
 //! What a decision costs: `cargo bench -p stopgate-tests --bench decide`. The method is in `docs/benchmarks.md`.
 
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a benchmark prints, and stops where it cannot measure"
+)]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 

@@ -2,6 +2,8 @@
 //!
 //! `STOPGATE_ATTEMPTS` and `STOPGATE_SEED` change how many attempts are made and which.
 
+#![cfg(test)]
+
 #[path = "properties/judge.rs"]
 mod judge;
 

@@ -59,7 +59,7 @@ fn t4_nesting_bombs_are_refused_on_a_small_stack() {
             format!("context{} > 1", ".a".repeat(3000)),
             "a".repeat(20_000),
         ] {
-            assert_eq!(code(&text), Some("cedar-too-large"), "{}", &text[..20]);
+            assert_eq!(code(&text), Some("cedar-too-large"), "{}", text.len());
         }
         // The largest that is accepted parses, prints and compiles.
         let most = "context.time.business && ".repeat(90) + "true";
@@ -208,7 +208,7 @@ fn every_mistake_of_a_file_is_reported_in_its_place() {
     let mistakes = file::parse(text).expect_err("three mistakes at least");
     let places: Vec<_> = mistakes
         .iter()
-        .map(|mistake| &text[mistake.range.clone()])
+        .filter_map(|mistake| text.get(mistake.range.clone()))
         .collect();
     assert!(places.contains(&"@review_by"), "{places:?}");
     assert!(places.contains(&"@ownr"), "{places:?}");

@@ -5,9 +5,11 @@
 
 use std::fmt;
 use std::fmt::Write as _;
-use std::sync::Arc;
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents,
+    SourceCode, SourceSpan, SpanContents,
+};
 
 use super::{Code, Diagnostic, Diagnostics, Label, Severity};
 use crate::source::scan::visible;
@@ -25,34 +27,74 @@ struct Report<'a> {
     diagnostic: &'a Diagnostic,
     message: String,
     help: Option<String>,
-    source: Option<NamedSource<Arc<str>>>,
+    page: Option<Page<'a>>,
     labels: Vec<LabeledSpan>,
-    others: Vec<Elsewhere>,
+    others: Vec<Elsewhere<'a>>,
 }
 
 /// A place in another file.
 #[derive(Debug)]
-struct Elsewhere {
+struct Elsewhere<'a> {
     text: String,
-    source: Option<NamedSource<Arc<str>>>,
+    page: Option<Page<'a>>,
     label: LabeledSpan,
 }
 
-/// The text of a file around `spans`, if its lines there can be shown.
-fn source_of(spans: &[Span], sources: &SourceMap) -> Option<NamedSource<Arc<str>>> {
+/// A file that finds its lines by their index: hundreds of mistakes in a long file must not each read it whole.
+#[derive(Debug)]
+struct Page<'a>(&'a SourceFile);
+
+impl SourceCode for Page<'_> {
+    fn read_span<'b>(
+        &'b self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'b> + 'b>, MietteError> {
+        let Self(file) = self;
+        let last_byte = span.offset().saturating_add(span.len().saturating_sub(1));
+        let first = file.line_of(span.offset()).saturating_sub(before);
+        let last = file.line_of(last_byte).saturating_add(after);
+        // Without lines before it, the excerpt begins at the span: that is how miette asks for its column.
+        let (start, column) = if before == 0 {
+            let column = file.line_column(span.offset()).1.saturating_sub(1);
+            (span.offset(), usize::try_from(column).unwrap_or(0))
+        } else {
+            (file.line_range(first).start, 0)
+        };
+        let end = file.line_range(last).end.max(start);
+        let text = file
+            .text()
+            .get(start..end)
+            .ok_or(MietteError::OutOfBounds)?;
+        let range = (start, text.len()).into();
+        let lines = last.saturating_sub(first).saturating_add(1);
+        let path = file.path().to_string();
+        Ok(Box::new(MietteSpanContents::new_named(
+            path,
+            text.as_bytes(),
+            range,
+            first,
+            column,
+            lines,
+        )))
+    }
+}
+
+/// The file that `spans` are in, if its lines there can be shown.
+fn page<'a>(spans: &[Span], sources: &'a SourceMap) -> Option<Page<'a>> {
     let file = sources.file(spans.first()?.file)?;
     let short = |offset: usize| {
-        let (start, line) = file.line_at(offset);
-        let (_, following) = file.line_at(start.saturating_add(line.len()).saturating_add(1));
-        let (_, previous) = file.line_at(start.saturating_sub(1));
-        [line, following, previous]
-            .iter()
-            .all(|line| line.len() <= LONGEST_LINE)
+        let line = file.line_of(offset);
+        let around = line.saturating_sub(1)..=line.saturating_add(1);
+        around
+            .into_iter()
+            .all(|line| file.line_range(line).len() <= LONGEST_LINE)
     };
     let fits = spans
         .iter()
         .all(|span| short(span.range().start) && short(span.range().end));
-    fits.then(|| NamedSource::new(file.path(), visible(file.text()).into()))
+    fits.then_some(Page(file))
 }
 
 /// Where a diagnostic stands, for when it cannot be shown.
@@ -63,10 +105,7 @@ fn place(file: &SourceFile, span: Span) -> String {
 
 /// miette counts bytes; a span must not leave the text, whose bad bytes may have been replaced.
 fn labelled(label: &Label, primary: bool, sources: &SourceMap) -> LabeledSpan {
-    let text = sources
-        .file(label.span.file)
-        .map(|file| file.text().clone())
-        .unwrap_or_default();
+    let text = sources.file(label.span.file).map_or("", |file| file.text());
     let inside = |offset: usize| {
         (0..=offset.min(text.len()))
             .rev()
@@ -85,7 +124,7 @@ fn labelled(label: &Label, primary: bool, sources: &SourceMap) -> LabeledSpan {
 }
 
 impl<'a> Report<'a> {
-    fn new(diagnostic: &'a Diagnostic, sources: &SourceMap) -> Self {
+    fn new(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Self {
         let first = diagnostic.labels.first().map(|label| label.span);
         let (here, there): (Vec<&Label>, Vec<&Label>) = diagnostic
             .labels
@@ -95,7 +134,7 @@ impl<'a> Report<'a> {
             .into_iter()
             .map(|label| Elsewhere {
                 text: visible(&label.text),
-                source: source_of(&[label.span], sources),
+                page: page(&[label.span], sources),
                 label: labelled(
                     &Label {
                         text: String::new(),
@@ -107,9 +146,9 @@ impl<'a> Report<'a> {
             })
             .collect();
         let spans: Vec<Span> = here.iter().map(|label| label.span).collect();
-        let source = source_of(&spans, sources);
+        let page = page(&spans, sources);
         let mut message = visible(&diagnostic.message);
-        if let (None, Some(span)) = (&source, first)
+        if let (None, Some(span)) = (&page, first)
             && let Some(file) = sources.file(span.file)
         {
             let _ = write!(message, " ({})", place(file, span));
@@ -122,8 +161,8 @@ impl<'a> Report<'a> {
             diagnostic,
             message,
             help: diagnostic.help.as_deref().map(visible),
-            labels: labels.filter(|_| source.is_some()).collect(),
-            source,
+            labels: labels.filter(|_| page.is_some()).collect(),
+            page,
             others,
         }
     }
@@ -156,7 +195,7 @@ impl miette::Diagnostic for Report<'_> {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.source.as_ref().map(|source| source as &dyn SourceCode)
+        self.page.as_ref().map(|page| page as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
@@ -176,21 +215,21 @@ impl miette::Diagnostic for Report<'_> {
     }
 }
 
-impl fmt::Display for Elsewhere {
+impl fmt::Display for Elsewhere<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
 }
 
-impl std::error::Error for Elsewhere {}
+impl std::error::Error for Elsewhere<'_> {}
 
-impl miette::Diagnostic for Elsewhere {
+impl miette::Diagnostic for Elsewhere<'_> {
     fn severity(&self) -> Option<miette::Severity> {
         Some(miette::Severity::Advice)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.source.as_ref().map(|source| source as &dyn SourceCode)
+        self.page.as_ref().map(|page| page as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {

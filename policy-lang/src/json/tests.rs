@@ -118,7 +118,9 @@ fn sorted(value: &Json) -> Json {
             members.sort_by(|(a, _), (b, _)| a.cmp(b));
             Json::Object(members)
         }
-        other => other.clone(),
+        Json::Null | Json::Bool(_) | Json::Integer(_) | Json::Decimal(_) | Json::String(_) => {
+            value.clone()
+        }
     }
 }
 

@@ -100,7 +100,12 @@ fn stopgate(stage: &Stage, args: &[&str], screen: &Screen) -> anyhow::Result<Out
     let text = String::from_utf8_lossy(&output.stdout);
     let mut lines = text.lines().filter(|line| !line.trim().is_empty());
     let artefact = matches!(args.first(), Some(&("build" | "verify")));
-    let line = if artefact { lines.next() } else { lines.next_back() }.unwrap_or_default();
+    let line = if artefact {
+        lines.next()
+    } else {
+        lines.next_back()
+    }
+    .unwrap_or_default();
     let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
     let name = if args.first() == Some(&"log") {
         "log verify"

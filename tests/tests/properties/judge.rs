@@ -9,16 +9,16 @@ use stopgate_tests::model::{Answer, Asked};
 use stopgate_tests::random::Random;
 
 /// A repository, its checked policy, and its bundle with and without the index.
-pub struct Repository {
+pub(crate) struct Repository {
     files: Files,
-    pub shape: Shape,
-    pub policy: Policy,
-    pub bundle: Bundle,
-    pub unindexed: Bundle,
+    pub(crate) shape: Shape,
+    pub(crate) policy: Policy,
+    pub(crate) bundle: Bundle,
+    pub(crate) unindexed: Bundle,
 }
 
 impl Repository {
-    pub fn new(random: &mut Random) -> Self {
+    pub(crate) fn new(random: &mut Random) -> Self {
         let (files, shape) = repository(random);
         let policy = checked(&files);
         let open = || stopgate::build::rehearse(&policy).expect("a bundle");
@@ -33,7 +33,7 @@ impl Repository {
     }
 
     /// The same with one more raise or never, which may reach everything.
-    pub fn with_another_restriction(&self, random: &mut Random) -> Bundle {
+    pub(crate) fn with_another_restriction(&self, random: &mut Random) -> Bundle {
         let kind = random.pick(&[
             "",
             "@approval(\"committee\")",
@@ -48,7 +48,7 @@ impl Repository {
     }
 
     /// The same with one more grant.
-    pub fn with_another_grant(&self, random: &mut Random) -> Bundle {
+    pub(crate) fn with_another_grant(&self, random: &mut Random) -> Bundle {
         let approval = random.pick(&["supervisor", "committee"]);
         let profile = random.pick(&PROFILES);
         let rule = format!(
@@ -68,7 +68,7 @@ impl Repository {
     }
 
     /// What holds at the moment of `one`.
-    pub fn situation(&self, one: &Try) -> Situation {
+    pub(crate) fn situation(&self, one: &Try) -> Situation {
         Situation {
             now: one.now,
             limit: LimitNow {
@@ -81,7 +81,7 @@ impl Repository {
     }
 
     /// The rules, for the message of a failing test.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let shown = self
             .files
             .iter()
@@ -112,7 +112,7 @@ fn checked(files: &Files) -> Policy {
 }
 
 /// A decision in the words of the model.
-pub fn plain(decision: &Decision) -> Answer {
+pub(crate) fn plain(decision: &Decision) -> Answer {
     let result = match decision.outcome() {
         Outcome::Permit(_) => "permit".to_owned(),
         Outcome::Route(needs) => {
@@ -140,7 +140,7 @@ pub fn plain(decision: &Decision) -> Answer {
 }
 
 /// The surface of a decision in the words of the model.
-pub fn asked(decision: &Decision) -> Option<Asked> {
+pub(crate) fn asked(decision: &Decision) -> Option<Asked> {
     decision.surface().map(|surface| Asked {
         risk: surface.risk,
         approval: surface.approval,
