@@ -10,4 +10,3 @@ mod diagnostics;
 mod fixture;
 mod hostile;
 mod repository;
-mod zz;
