@@ -8,6 +8,8 @@
 mod judge;
 
 use std::collections::BTreeSet;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use judge::{Repository, asked, plain};
 use stopgate_lang::decide::{Kind, Outcome, Reason, decide};
@@ -48,34 +50,13 @@ impl Mix {
         }
     }
 
-    fn assert_fair(&self) {
-        let share = |count: u64| count * 100 / self.attempts;
-        assert!(share(self.permits) >= 15, "too few permits: {self:?}");
-        assert!(share(self.routes) >= 15, "too few routes: {self:?}");
-        assert!(share(self.rejections) >= 15, "too few rejections: {self:?}");
-        assert!(
-            share(self.several_profiles) >= 20,
-            "too few with several profiles: {self:?}"
-        );
-        assert!(self.errors > 0, "no evaluation failed: {self:?}");
-        assert!(self.reasons.len() >= 8, "too few reasons: {self:?}");
-    }
-}
-
-/// Every attempt is put to the reference model and to each property, so that all of them see the same mix.
-#[test]
-fn i1_to_i11_hold_and_the_reference_model_agrees() {
-    let attempts = scale::attempts().expect("a number");
-    let seed = scale::seed().expect("a number");
-    let bundles = BUNDLES.max(attempts / PER_BUNDLE);
-    let each = attempts.div_ceil(bundles);
-    let mut mix = Mix::default();
-    for number in 0..bundles {
+    /// Puts `attempts` of one random repository to every property.
+    fn judge(&mut self, seed: u64, number: u64, attempts: u64) {
         let mut random = Random::new(seed.wrapping_add(number.wrapping_mul(0x1_0000_0001)));
         let repository = Repository::new(&mut random);
         let stricter = repository.with_another_restriction(&mut random);
         let wider = repository.with_another_grant(&mut random);
-        for _ in 0..each {
+        for _ in 0..attempts {
             let one = attempt(&mut random, &repository.shape);
             let situation = repository.situation(&one);
             let decision = decide(&repository.bundle, &one.attempt, &situation);
@@ -85,7 +66,7 @@ fn i1_to_i11_hold_and_the_reference_model_agrees() {
                     repository.text()
                 )
             };
-            mix.count(decision.outcome(), decision.seen().profiles.len());
+            self.count(decision.outcome(), decision.seen().profiles.len());
 
             // I4, I20: the compiled policy says what the documents say.
             let expected = model::answer(&repository.policy, &one);
@@ -181,6 +162,69 @@ fn i1_to_i11_hold_and_the_reference_model_agrees() {
             }
         }
     }
+
+    fn add(&mut self, other: Self) {
+        let Self {
+            attempts,
+            permits,
+            routes,
+            rejections,
+            several_profiles,
+            errors,
+            reasons,
+        } = other;
+        self.attempts += attempts;
+        self.permits += permits;
+        self.routes += routes;
+        self.rejections += rejections;
+        self.several_profiles += several_profiles;
+        self.errors += errors;
+        self.reasons.extend(reasons);
+    }
+
+    fn assert_fair(&self) {
+        let share = |count: u64| count * 100 / self.attempts;
+        assert!(share(self.permits) >= 15, "too few permits: {self:?}");
+        assert!(share(self.routes) >= 15, "too few routes: {self:?}");
+        assert!(share(self.rejections) >= 15, "too few rejections: {self:?}");
+        assert!(
+            share(self.several_profiles) >= 20,
+            "too few with several profiles: {self:?}"
+        );
+        assert!(self.errors > 0, "no evaluation failed: {self:?}");
+        assert!(self.reasons.len() >= 8, "too few reasons: {self:?}");
+    }
+}
+
+/// Every attempt is put to the reference model and to each property, so that all of them see the same mix.
+#[test]
+fn i1_to_i11_hold_and_the_reference_model_agrees() {
+    let attempts = scale::attempts().expect("a number");
+    let seed = scale::seed().expect("a number");
+    let bundles = BUNDLES.max(attempts / PER_BUNDLE);
+    let each = attempts.div_ceil(bundles);
+    let next = AtomicU64::new(0);
+    let worker = || {
+        let mut mix = Mix::default();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= bundles {
+                return mix;
+            }
+            mix.judge(seed, number, each);
+        }
+    };
+    let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let mix = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
+        running.into_iter().fold(Mix::default(), |mut all, worker| {
+            match worker.join() {
+                Ok(mix) => all.add(mix),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+            all
+        })
+    });
     println!("{bundles} bundles, {mix:?}");
     mix.assert_fair();
 }
