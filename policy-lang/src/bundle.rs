@@ -13,7 +13,7 @@ pub mod root;
 
 pub use assemble::{AssembleError, Unsigned, assemble};
 pub use open::{Bundle, BundleError};
-pub(crate) use open::{LoadedOperation, LoadedProfile, LoadedTool};
+pub(crate) use open::{LoadedFunction, LoadedOperation, LoadedProfile, LoadedTool};
 pub use root::TrustRoot;
 
 use crate::json::Limits;

@@ -3,6 +3,7 @@
 //! Documents are read one by one, then looked at together: names, profiles, tools with their locks, surfaces, tests.
 //! Every mistake of a run is reported, and a policy comes out only if there is none. Pure: text in, values out.
 
+mod arguments;
 mod drafts;
 mod files;
 mod hierarchy;
@@ -10,6 +11,7 @@ mod inheritance;
 mod names;
 mod profiles;
 mod repository;
+mod routes;
 mod suites;
 mod surfaces;
 mod tools;
@@ -21,6 +23,7 @@ use crate::diagnostic::{Code, Diagnostics, cedar as facts};
 use crate::document::condition::Place;
 use crate::name::{ProfileName, RuleId, ToolName};
 use crate::policy::{Ceiling, Policy, Profile, Rule, Tool};
+use crate::routing::Route;
 use crate::source::SourceMap;
 use crate::testing::TestSuite;
 use crate::version::Version;
@@ -98,7 +101,18 @@ pub fn compile(sources: Sources) -> Compiled {
     surfaces::check(&drafts, floors, &names, profiles.as_ref(), &mut dx);
     let suites = suites::check(&repository, &names, &tools, &drafts, &map, &mut dx);
 
-    let policy = assemble(&repository, &names, tools, profiles, &drafts, &mut dx);
+    let approvals = repository.approvals.as_ref();
+    let routes = routes::check(approvals, &drafts, floors, &names, &mut dx);
+
+    let policy = assemble(
+        &repository,
+        &names,
+        tools,
+        profiles,
+        routes,
+        &drafts,
+        &mut dx,
+    );
     if let Some(policy) = &policy {
         inheritance::check(policy, &drafts, &mut dx);
         validate(policy, &drafts, &mut dx);
@@ -125,10 +139,12 @@ fn assemble(
     names: &Names,
     tools: BTreeMap<ToolName, Tool>,
     profiles: Option<BTreeMap<ProfileName, Profile>>,
+    routes: Vec<Route>,
     drafts: &[Draft],
     dx: &mut Diagnostics,
 ) -> Option<Policy> {
     let workspace = repository.workspace.as_ref()?;
+    let approvals = repository.approvals.as_ref()?;
     let mut channels = BTreeMap::new();
     for (name, channel) in &workspace.channels.entries {
         let Some(channel) = channel else { continue };
@@ -159,7 +175,9 @@ fn assemble(
         floors: workspace.floors,
         input_bytes: workspace.input_bytes,
         profiles: profiles?,
-        calendar: repository.calendar.clone()?,
+        calendar: approvals.calendar.clone()?,
+        routes,
+        deadlines: approvals.deadlines?,
         tools,
         rules,
     })

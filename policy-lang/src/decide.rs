@@ -5,17 +5,19 @@
 
 mod outcome;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 pub use outcome::{Decision, Kind, MatchedRule, Outcome, Permit, Reason, Rejection, Seen};
 
 use crate::attempt::{Attempt, Input, MAX_PROFILES, Target};
-use crate::bundle::{Bundle, LoadedOperation, LoadedProfile, LoadedTool};
+use crate::bundle::{Bundle, LoadedFunction, LoadedOperation, LoadedProfile, LoadedTool};
 use crate::cedar::{Condition, Holder, ProfileAt, RequestParts, match_form};
+use crate::json::{InvalidJson, Json};
 use crate::name::{OperationName, ProfileName, ToolName};
 use crate::policy::{Policy, Rule};
+use crate::selector::text_at;
 use crate::surface::{Enforces, Evidence, Limit, Surface};
 
 /// What holds at the moment of the decision, beside the attempt and the bundle.
@@ -242,31 +244,41 @@ pub fn near_misses(
                 .iter()
                 .any(|profile| scope.except.contains(profile))
     };
-    let holds = |rule: &Rule, condition: &Condition| {
-        let policies = match_form(rule, Some((&tool, &operation)), Some(condition)).ok()?;
+    let holds = |rule: &Rule, condition: Option<&Condition>| {
+        let policies = match_form(rule, Some((&tool, &operation)), condition).ok()?;
         bundle.index().is_satisfied(&prepared, policies)
     };
+    let near = |rule: &Rule, conjunct: String| NearMiss {
+        rule: MatchedRule {
+            id: rule.id.clone(),
+            location: rule.location.clone(),
+            kind: rule.kind.kind(),
+        },
+        conjunct,
+    };
     let miss = |rule: &Rule| {
+        if let Some(agents) = &rule.scope.agents
+            && !agents.contains(&attempt.agent)
+        {
+            let mut for_all = rule.clone();
+            for_all.scope.agents = None;
+            let else_holds = holds(&for_all, rule.condition.as_ref())?;
+            let named: Vec<&String> = agents.iter().collect();
+            let test = format!("{named:?}.contains(context.agent.id)");
+            return else_holds.then(|| near(rule, test));
+        }
         let condition = rule.condition.as_ref()?;
         let conjuncts = condition.conjuncts();
         let mut failed = Vec::new();
         for conjunct in &conjuncts {
-            if !holds(rule, &condition.of_conjuncts([conjunct]))? {
+            if !holds(rule, Some(&condition.of_conjuncts([conjunct])))? {
                 failed.push(conjunct);
             }
         }
         let [only] = failed.as_slice() else {
             return None;
         };
-        let reference = MatchedRule {
-            id: rule.id.clone(),
-            location: rule.location.clone(),
-            kind: rule.kind.kind(),
-        };
-        Some(NearMiss {
-            rule: reference,
-            conjunct: only.text.clone(),
-        })
+        Some(near(rule, only.text.clone()))
     };
     policy
         .rules
@@ -289,7 +301,7 @@ fn known<'a>(
             "the catalog has no such tool",
         ));
     };
-    let (name, at, operation) = operation(bundle, tool, &attempt.target)?;
+    let (name, at, operation) = operation(bundle, tool, attempt)?;
     decision.see_operation(tool_name, name, operation);
     if attempt
         .definition
@@ -301,6 +313,8 @@ fn known<'a>(
         ));
     }
     let input = input(bundle, operation, attempt)?;
+    let facts = facts(operation, input)?;
+    decision.seen.facts.clone_from(&facts);
     let (direct, closure) = profiles(bundle, &attempt.profiles)?;
     decision.seen.profiles = closure
         .iter()
@@ -314,6 +328,7 @@ fn known<'a>(
         tool: &tool.entity,
         input_type: &operation.input,
         input: input.json(),
+        facts: (!operation.facts.is_empty()).then_some(facts),
         now: situation.now,
         reads_now: operation.reads_now,
         business,
@@ -328,21 +343,54 @@ fn known<'a>(
     })
 }
 
-/// The operation that the target names or the function stands for.
+/// The operation that the attempt means. Where a function is several, the input says which, whatever the caller names.
 fn operation<'a>(
     bundle: &'a Bundle,
     tool: &'a LoadedTool,
-    target: &Target,
+    attempt: &Attempt,
 ) -> Result<(&'a OperationName, u32, &'a LoadedOperation), Rejection> {
-    let found = match target {
-        Target::Operation(name) => tool.operations.get_key_value(name.as_str()),
-        Target::Function(function) => {
-            let name = tool.functions.get(function.as_str());
-            name.and_then(|name| tool.operations.get_key_value(name.as_str()))
-        }
+    let unknown = || Rejection::new(Reason::UnknownOperation, "the tool has no such operation");
+    let name = match &attempt.target {
+        Target::Operation(name) => name.as_str(),
+        Target::Function(function) => match tool.functions.get(function).ok_or_else(unknown)? {
+            LoadedFunction::One(name) => name.as_str(),
+            LoadedFunction::Selected { pointer, by_text } => {
+                let meant = text_at(pointer, accepted(attempt)?.json());
+                let name = meant.and_then(|text| by_text.get(text));
+                name.ok_or_else(unknown)?.as_str()
+            }
+        },
     };
+    let found = tool.operations.get_key_value(name);
     let found = found.and_then(|(name, at)| Some((name, *at, bundle.operation(*at)?)));
-    found.ok_or_else(|| Rejection::new(Reason::UnknownOperation, "the tool has no such operation"))
+    let (name, at, operation) = found.ok_or_else(unknown)?;
+    if let Some(select) = &operation.select
+        && !select.selects(accepted(attempt)?.json())
+    {
+        return Err(Rejection::new(
+            Reason::OperationMismatch,
+            "the input selects another operation than the one that was named",
+        ));
+    }
+    Ok((name, at, operation))
+}
+
+/// The input, if the strict parser took it.
+fn accepted(attempt: &Attempt) -> Result<&Input, Rejection> {
+    let refused = |error: &InvalidJson| Rejection::new(Reason::InputInvalid, error.to_string());
+    attempt.input.as_ref().map_err(refused)
+}
+
+/// The facts of a checked input, without those over optional arguments that were not sent.
+fn facts(operation: &LoadedOperation, input: &Input) -> Result<BTreeMap<String, Json>, Rejection> {
+    let mut facts = BTreeMap::new();
+    for fact in &operation.facts {
+        let value = fact
+            .compute(&operation.input, input.json())
+            .map_err(|error| Rejection::new(Reason::InputInvalid, error.to_string()))?;
+        facts.extend(value.map(|value| (fact.name.to_string(), value)));
+    }
+    Ok(facts)
 }
 
 fn input<'a>(
@@ -351,10 +399,7 @@ fn input<'a>(
     attempt: &'a Attempt,
 ) -> Result<&'a Input, Rejection> {
     let refuse = |message: String| Rejection::new(Reason::InputInvalid, message);
-    let input = attempt
-        .input
-        .as_ref()
-        .map_err(|error| refuse(error.to_string()))?;
+    let input = accepted(attempt)?;
     if input.bytes() > bundle.input_bytes() {
         return Err(refuse(format!(
             "the input is longer than {} bytes",

@@ -3,6 +3,7 @@
 //! Passes collect diagnostics and go on, so that one run reports every mistake. A diagnostic is never an error of the
 //! world and never a rejection. There is one renderer, [`Diagnostics::render`]; `diagnostic/<family>.rs` words the facts.
 
+pub(crate) mod approvals;
 pub(crate) mod catalog;
 pub(crate) mod cedar;
 mod code;
@@ -105,6 +106,19 @@ impl Diagnostics {
         if !self.is_full() {
             self.found.push(diagnostic);
         }
+    }
+
+    /// Takes back the errors with `code` inside `span`: a better word for the same mistake follows.
+    pub(crate) fn retract(&mut self, code: Code, span: Span) {
+        let before = self.found.len();
+        let inside = |label: &Label| {
+            let (inner, outer) = (label.span.range(), span.range());
+            label.span.file == span.file && outer.start <= inner.start && inner.end <= outer.end
+        };
+        self.found
+            .retain(|one| one.code != code || !one.labels.first().is_some_and(inside));
+        let taken = before.saturating_sub(self.found.len());
+        self.errors = self.errors.saturating_sub(taken);
     }
 
     /// Whether what is added now is only counted.

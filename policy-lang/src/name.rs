@@ -126,6 +126,8 @@ names! {
     RuleName;
     /// Who answers for a rule or a tool, such as `finance-risk`.
     OwnerName;
+    /// People who are asked for an approval, such as `refund-committee`.
+    RouteName;
 }
 
 /// A rule's full id: the stem of the file that holds it, and its own name; printed `erp/refund-small`.

@@ -9,9 +9,13 @@ use std::sync::Arc;
 use crate::calendar::Calendar;
 use crate::cedar::Condition;
 use crate::digest::Digest;
+use crate::fact::Fact;
 use crate::json::Json;
 use crate::name::{ChannelName, OperationName, OwnerName, ProfileName, RuleId, ToolName};
 use crate::pointer::Pointer;
+use crate::routing::{Deadlines, Route};
+use crate::selector::Selector;
+use crate::summary::Summary;
 use crate::surface::{Approval, Effect, Limit, Risk, Surface};
 use crate::tool_schema::InputType;
 use crate::version::Version;
@@ -33,6 +37,10 @@ pub struct Policy {
     pub profiles: BTreeMap<ProfileName, Profile>,
     /// When it is business time.
     pub calendar: Calendar,
+    /// Who is asked for approvals. Exactly one is most specific wherever a rule asks for a level.
+    pub routes: Vec<Route>,
+    /// By when.
+    pub deadlines: Deadlines,
     /// Tools by name.
     pub tools: BTreeMap<ToolName, Tool>,
     /// Rules in order of their ids; ids are unique.
@@ -212,12 +220,16 @@ pub struct Tool {
 pub struct Operation {
     /// The server's function that does it.
     pub function: String,
+    /// Which inputs of that function mean this operation; `None` is all of them.
+    pub select: Option<Selector>,
     /// Digest of the pinned definition.
     pub definition: Digest,
     /// The definition's `inputSchema`, from which `input` was made.
     pub input_schema: Json,
     /// Types and bounds of the arguments.
     pub input: InputType,
+    /// Typed views of the input, in order of their names.
+    pub facts: Vec<Fact>,
     /// What it does to the tool's data.
     pub effect: Effect,
     /// How a dry run of it is made.
@@ -228,6 +240,10 @@ pub struct Operation {
     pub result_mask: BTreeSet<Pointer>,
     /// Arrays of every result to cut.
     pub max_rows: BTreeMap<Pointer, u32>,
+    /// What an approver reads.
+    pub summary: Option<Summary>,
+    /// Arguments that are amounts in minor units, each with the argument that names its currency.
+    pub money: BTreeMap<String, String>,
 }
 
 /// How the effect of an operation can be seen before it happens.
@@ -285,6 +301,8 @@ pub struct Scope {
     pub profiles: Option<BTreeSet<ProfileName>>,
     /// Profiles it does not reach, although it reaches a profile they hold too.
     pub except: BTreeSet<ProfileName>,
+    /// Agents it reaches, by their ids; `None` is all.
+    pub agents: Option<BTreeSet<String>>,
 }
 
 /// The operations of a rule.

@@ -22,6 +22,7 @@ use stopgate_lang::policy::{
     Ceiling, DryRun, Floors, Issuer, Location, Operation, Operations, Policy, Profile, Rule,
     RuleKind, Scope, Tool,
 };
+use stopgate_lang::routing::Deadlines;
 use stopgate_lang::surface::{Approval, Effect, Enforces, Evidence, Limit, Risk, Surface};
 use stopgate_lang::tool_schema::InputType;
 
@@ -107,6 +108,8 @@ pub fn policy(rules: usize) -> Policy {
         input_bytes: 65_536,
         profiles: profiles.iter().map(held).collect(),
         calendar: calendar(),
+        routes: Vec::new(),
+        deadlines: Deadlines::DEFAULT,
         tools: BTreeMap::from([(parse("erp"), tool)]),
         rules: all,
     }
@@ -137,6 +140,10 @@ fn operation(name: &str) -> Operation {
     );
     Operation {
         function: name.to_owned(),
+        select: None,
+        facts: Vec::new(),
+        summary: None,
+        money: BTreeMap::new(),
         definition: function.digest,
         input: InputType::of(&function.input_schema, &input_mask).expect("a schema"),
         input_schema: function.input_schema,
@@ -181,6 +188,7 @@ fn rule(operation: &str, profile: &str, at: usize) -> Rule {
             operations: Operations::Listed(BTreeSet::from([(parse("erp"), parse(operation))])),
             profiles: Some(BTreeSet::from([parse(profile)])),
             except: BTreeSet::new(),
+            agents: None,
         },
         condition: Some(Condition::parse(condition).expect("a condition")),
         description: None,
@@ -209,6 +217,7 @@ fn guardrail(name: &str, condition: &str, never: bool) -> Rule {
             operations: Operations::All,
             profiles: None,
             except: BTreeSet::new(),
+            agents: None,
         },
         condition: Some(Condition::parse(condition).expect("a condition")),
         description: None,

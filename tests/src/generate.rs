@@ -24,6 +24,8 @@ use crate::random::Random;
 
 /// Names of the profiles of every generated repository.
 pub const PROFILES: [&str; 6] = ["p0", "p1", "p2", "p3", "p4", "p5"];
+/// Ids of the agents that rules name.
+pub const AGENTS: [&str; 2] = ["agent", "other, agent"];
 /// Names of the channels.
 pub const CHANNELS: [&str; 3] = ["dev", "prod", "closed"];
 /// Words that the argument `word` accepts.
@@ -33,8 +35,14 @@ pub const INPUT_SCHEMA: &str = r#"{"type": "object", "properties": {
     "size": {"type": "integer", "minimum": 0, "maximum": 9},
     "word": {"type": "string", "enum": ["a", "b", "c"]},
     "flag": {"type": "boolean"},
-    "note": {"type": "string", "maxLength": 20}},
+    "note": {"type": "string", "maxLength": 20},
+    "bag": {"type": "array", "items": {"type": "object"}}},
     "required": ["size", "word"], "additionalProperties": false}"#;
+
+/// Operations that share one function: the argument `word` says which is meant, and a third word means none.
+pub const SPLIT: [(&str, &str); 2] = [("split-a", "a"), ("split-b", "b")];
+/// The function they share.
+pub const SPLIT_FUNCTION: &str = "split";
 
 /// A repository: files by path.
 pub type Files = BTreeMap<String, Vec<u8>>;
@@ -71,6 +79,9 @@ pub fn repository(random: &mut Random) -> (Files, Shape) {
         let mut operations = BTreeMap::from([("preview".to_owned(), Effect::Read)]);
         for operation in 0..2 + random.below(3) {
             operations.insert(format!("o{operation}"), random.pick(Effect::ALL));
+        }
+        for (operation, _) in SPLIT {
+            operations.insert(operation.to_owned(), random.pick(Effect::ALL));
         }
         shape.tools.insert(format!("t{tool}"), operations);
     }
@@ -109,6 +120,9 @@ calendar:
   days: [mon, tue, wed, thu, fri]
   hours: 09:00-18:00
   holidays: [2026-12-25]
+routes:
+  - {id: one, level: supervisor, seats: [{profiles: [p0], votes: 1}]}
+  - {id: two, level: committee, seats: [{profiles: [p0], votes: 2}]}
 ";
 
 fn workspace(random: &mut Random) -> String {
@@ -149,7 +163,14 @@ fn catalog(random: &mut Random, tool: &str, operations: &BTreeMap<String, Effect
         "stopgate: 1\ntool: {tool}\nowner: team\nserver: {{contract: 1.0.0, command: [server], env: []}}\noperations:\n"
     );
     for (name, effect) in operations {
-        let _ = writeln!(text, "  {name}:\n    effect: {effect}");
+        let _ = writeln!(
+            text,
+            "  {name}:\n    effect: {effect}\n    facts: {{bags: count(/bag)}}"
+        );
+        if let Some(word) = selecting(name) {
+            let select = format!("{{pointer: /word, equals: {word}}}");
+            let _ = writeln!(text, "    mcp: {SPLIT_FUNCTION}\n    select: {select}");
+        }
         if name != "preview" {
             let _ = writeln!(text, "    dry_run: preview");
         }
@@ -158,6 +179,12 @@ fn catalog(random: &mut Random, tool: &str, operations: &BTreeMap<String, Effect
         }
     }
     text
+}
+
+/// The word that selects `operation`, if it shares its function.
+fn selecting(operation: &str) -> Option<&'static str> {
+    let mut split = SPLIT.iter();
+    split.find_map(|(name, word)| (*name == operation).then_some(*word))
 }
 
 fn lock(tool: &str, operations: &BTreeMap<String, Effect>) -> String {
@@ -184,7 +211,12 @@ fn lock(tool: &str, operations: &BTreeMap<String, Effect>) -> String {
         },
         protocol: "2025-11-25".to_owned(),
         instructions: None,
-        functions: operations.keys().map(function).collect(),
+        functions: operations
+            .keys()
+            .filter(|name| selecting(name).is_none())
+            .chain([&SPLIT_FUNCTION.to_owned()])
+            .map(function)
+            .collect(),
     };
     lock.to_string()
 }
@@ -193,7 +225,8 @@ fn samples(tool: &str, operations: &BTreeMap<String, Effect>) -> String {
     let mut text =
         format!("stopgate: 1\ntool: {tool}\nnow: 2026-11-24T10:00:00Z\nchannel: dev\nsamples:\n");
     for name in operations.keys() {
-        let _ = writeln!(text, "  {name}: {{size: 1, word: a}}");
+        let word = selecting(name).unwrap_or("a");
+        let _ = writeln!(text, "  {name}: {{size: 1, word: {word}}}");
     }
     text.push_str("cases: []\n");
     text
@@ -237,6 +270,9 @@ fn rules(
                 );
             }
             _ => grant(random, &effects.collect::<Vec<_>>(), &mut text),
+        }
+        if random.one_in(8) {
+            let _ = writeln!(text, "    agents: [{:?}]", random.pick(&AGENTS));
         }
         if random.one_in(2) {
             let _ = writeln!(text, "    when: |-\n      {}", condition(random, 2));
@@ -313,15 +349,19 @@ fn grant(random: &mut Random, effects: &[Effect], text: &mut String) {
     }
 }
 
-/// A condition of five forms: a bound on `n`, a test of `word`, business time, not, and. A sixth fails to evaluate
-/// for some inputs.
+/// A condition of six forms: a bound on `size`, a test of `word`, business time, a bound on a fact, not, and. A seventh
+/// fails to evaluate for some inputs.
 fn condition(random: &mut Random, depth: u32) -> String {
-    let choices = if depth == 0 { 3 } else { 6 };
+    let choices = if depth == 0 { 4 } else { 7 };
     match random.below(choices) {
         0 => format!("context.input.size < {}", 1 + random.below(9)),
         1 => format!("context.input.word == \"{}\"", random.pick(&WORDS)),
         2 => "context.time.business".to_owned(),
-        3 => format!("!({})", condition(random, depth.saturating_sub(1))),
+        3 => format!(
+            "(context.facts has bags && context.facts.bags < {})",
+            random.below(4)
+        ),
+        4 => format!("!({})", condition(random, depth.saturating_sub(1))),
         _ if random.one_in(20) => "context.input.size * 4611686018427387904 < 5".to_owned(),
         _ => format!(
             "({} && {})",

@@ -12,7 +12,7 @@ use stopgate_lang::name::ProfileName;
 use stopgate_lang::policy::{Operation, Operations, Policy, Rule, RuleKind, Tool};
 use stopgate_lang::surface::{Approval, Effect, Limit, Risk};
 
-use crate::generate::{Try, WORDS};
+use crate::generate::{SPLIT, SPLIT_FUNCTION, Try, WORDS};
 
 /// The model's answer, in plain words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,8 +56,9 @@ pub fn answer(policy: &Policy, one: &Try) -> Answer {
     else {
         return reject("unknown_tool");
     };
-    let Some((operation_name, operation)) = find(tool, &one.attempt.target) else {
-        return reject("unknown_operation");
+    let (operation_name, operation) = match find(tool, one) {
+        Ok(found) => found,
+        Err(reason) => return reject(reason),
     };
     let Some(input) = arguments(&one.input) else {
         return reject("input_invalid");
@@ -71,6 +72,7 @@ pub fn answer(policy: &Policy, one: &Try) -> Answer {
         n: input.0,
         word: input.1,
         business,
+        bags: input.2,
     };
     let (mut matched, mut failed) = (Vec::new(), BTreeSet::new());
     for rule in &policy.rules {
@@ -86,7 +88,9 @@ pub fn answer(policy: &Policy, one: &Try) -> Answer {
             .as_ref()
             .is_none_or(|all| all.iter().any(|name| held.contains(name)));
         let excepted = rule.scope.except.iter().any(|name| held.contains(name));
-        if !here || !reached || excepted {
+        let agents = rule.scope.agents.as_ref();
+        let acting = agents.is_none_or(|all| all.contains(&one.attempt.agent));
+        if !here || !reached || excepted || !acting {
             continue;
         }
         let text = rule
@@ -245,24 +249,51 @@ fn together(operation: &Operation, matched: &[&Rule]) -> Asked {
     asked
 }
 
+/// The operation that the attempt means, or why there is none. Of operations that share a function, the input's word
+/// says which it is, and it has to be the named one.
 fn find<'a>(
     tool: &'a Tool,
-    target: &Target,
-) -> Option<(&'a stopgate_lang::name::OperationName, &'a Operation)> {
-    tool.operations
-        .iter()
-        .find(|(name, operation)| match target {
-            Target::Operation(wanted) => name.as_str() == wanted,
-            Target::Function(wanted) => operation.function == *wanted,
-        })
+    one: &Try,
+) -> Result<(&'a stopgate_lang::name::OperationName, &'a Operation), &'static str> {
+    let shares = |name: &str| SPLIT.iter().any(|(shared, _)| *shared == name);
+    let named = match &one.attempt.target {
+        Target::Operation(name) => name.clone(),
+        Target::Function(function) if function == SPLIT_FUNCTION => {
+            meant(&one.input)?.ok_or("unknown_operation")?.to_owned()
+        }
+        Target::Function(function) if shares(function) => return Err("unknown_operation"),
+        Target::Function(function) => function.clone(),
+    };
+    let mut operations = tool.operations.iter();
+    let found = operations.find(|(name, _)| name.as_str() == named);
+    let found = found.ok_or("unknown_operation")?;
+    if shares(&named) && meant(&one.input)? != Some(named.as_str()) {
+        return Err("operation_mismatch");
+    }
+    Ok(found)
 }
 
-/// `n` and `word` of a valid input, read by another JSON parser; `None` for an invalid one.
-fn arguments(text: &[u8]) -> Option<(i64, String)> {
-    // The other parser keeps the last of two equal members: two of them make the text longer than what it read.
+/// The operation of the shared function that an input's word stands for.
+fn meant(text: &[u8]) -> Result<Option<&'static str>, &'static str> {
+    let value = strict(text).ok_or("input_invalid")?;
+    let word = value.get("word").and_then(|word| word.as_str());
+    let mut split = SPLIT.iter();
+    Ok(split.find_map(|(name, selecting)| (Some(*selecting) == word).then_some(*name)))
+}
+
+/// What another JSON parser reads. It keeps the last of two equal members, so two of them make the text longer than
+/// what it read.
+fn strict(text: &[u8]) -> Option<serde_json::Value> {
     let value: serde_json::Value = serde_json::from_slice(text).ok()?;
-    let members = value.as_object()?;
     let written = String::from_utf8_lossy(text).matches("\":").count();
+    let members = value.as_object().map_or(0, serde_json::Map::len);
+    (written == members).then_some(value)
+}
+
+/// Size, word and number of bags of a valid input; `None` for an invalid one.
+fn arguments(text: &[u8]) -> Option<(i64, String, Option<i64>)> {
+    let value = strict(text)?;
+    let members = value.as_object()?;
     let known = members.iter().all(|(name, value)| match name.as_str() {
         "size" => value.as_i64().is_some_and(|n| (0..=9).contains(&n)),
         "word" => value.as_str().is_some_and(|word| WORDS.contains(&word)),
@@ -270,13 +301,16 @@ fn arguments(text: &[u8]) -> Option<(i64, String)> {
         "note" => value
             .as_str()
             .is_some_and(|note| note.chars().count() <= 20),
+        "bag" => value.is_array(),
         _ => false,
     });
-    let both = Some((
+    let bags = members.get("bag").and_then(|bag| bag.as_array());
+    let read = Some((
         members.get("size")?.as_i64()?,
         members.get("word")?.as_str()?.to_owned(),
+        bags.and_then(|bags| i64::try_from(bags.len()).ok()),
     ));
-    both.filter(|_| known && written == members.len())
+    read.filter(|_| known)
 }
 
 fn inherited(policy: &Policy, direct: &BTreeSet<ProfileName>) -> BTreeSet<ProfileName> {

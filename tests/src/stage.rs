@@ -137,7 +137,14 @@ impl Stage {
             "stopgate: 1\ncalendar:\n  zone: {zone}\n  days: [mon, tue, wed, thu, fri, sat, sun]\n  \
              hours: {from}-{to}\n  holidays: []\n"
         );
-        Ok(fs::write(self.policies().join("approvals.yaml"), text)?)
+        // Whoever is asked, and by when, stays.
+        let path = self.policies().join("approvals.yaml");
+        let before = fs::read_to_string(&path)?;
+        let rest = before
+            .lines()
+            .skip_while(|line| !line.starts_with("deadlines:") && !line.starts_with("routes:"));
+        let rest: Vec<&str> = rest.collect();
+        Ok(fs::write(path, format!("{text}{}\n", rest.join("\n")))?)
     }
 
     /// Writes the configuration: `channel` is followed, and only `uid` may connect, as the caller that `caller` says.

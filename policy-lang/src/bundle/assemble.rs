@@ -12,7 +12,7 @@ use super::archive::{Parts, pack};
 use super::dsse::{self, Envelope, Signature};
 use super::parts::{
     CalendarPart, CatalogPart, CeilingPart, OperationPart, PolicyPart, ProfilePart, RulePart,
-    SourcePart, SourcesPart, SurfacePart, ToolPart,
+    SelectPart, SourcePart, SourcesPart, SurfacePart, ToolPart,
 };
 use super::{CATALOG, DECIDE, ENVELOPE, MANIFEST, POLICY, SCHEMA, SLICE_END, SLICES, SOURCES};
 
@@ -122,12 +122,23 @@ fn catalog(policy: &Policy) -> Result<CatalogPart, serde_json::Error> {
         for (name, operation) in &tool.operations {
             let part = OperationPart {
                 function: operation.function.clone(),
+                select: operation.select.as_ref().map(|select| SelectPart {
+                    pointer: select.pointer.clone(),
+                    equals: select.equals.clone(),
+                }),
                 definition: operation.definition,
                 effect: operation.effect,
                 input_schema: serde_json::value::RawValue::from_string(
                     operation.input_schema.canonical(),
                 )?,
                 input_mask: operation.input_mask.clone(),
+                facts: operation
+                    .facts
+                    .iter()
+                    .map(|fact| (fact.name.to_string(), fact.projection.to_string()))
+                    .collect(),
+                summary: operation.summary.as_ref().map(ToString::to_string),
+                money: operation.money.clone(),
                 reads_now: reads_now.contains(tool_name, name),
             };
             operations.insert(name.clone(), part);
@@ -188,6 +199,8 @@ fn policy_part(policy: &Policy) -> PolicyPart {
             to,
             holidays: policy.calendar.holidays().clone(),
         },
+        routes: policy.routes.clone(),
+        deadlines: policy.deadlines,
         profiles: profiles.collect(),
         surfaces: surfaces.listed,
         rules,

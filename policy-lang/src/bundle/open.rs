@@ -7,11 +7,15 @@ use crate::calendar::Calendar;
 use crate::cedar::{ANYWHERE, EntityUid, Holder, Index, Places, PreparedSchema, ProfileAt};
 use crate::decide::{Kind, MatchedRule};
 use crate::digest::Digest;
+use crate::fact::{Fact, FactName, Projection};
 use crate::json::Json;
 use crate::name::{ChannelName, OperationName, OwnerName, ProfileName, ToolName};
 use crate::pointer::Pointer;
 use crate::policy::{Ceiling, Location};
-use crate::surface::{Effect, Limit, Surface};
+use crate::routing::{Deadlines, Route, most_specific};
+use crate::selector::Selector;
+use crate::summary::{InvalidSummary, Summary};
+use crate::surface::{Approval, Effect, Limit, Surface};
 use crate::tool_schema::InputType;
 
 use super::archive::unpack;
@@ -33,6 +37,8 @@ pub struct Bundle {
     channels: BTreeMap<ChannelName, Ceiling>,
     input_bytes: usize,
     calendar: Calendar,
+    routes: Vec<Route>,
+    deadlines: Deadlines,
     groups: HashMap<String, BTreeSet<ProfileName>>,
     profiles: Vec<LoadedProfile>,
     profile_places: BTreeMap<ProfileName, ProfileAt>,
@@ -60,17 +66,66 @@ pub(crate) struct LoadedTool {
     pub(crate) entity: EntityUid,
     /// Places in the bundle's list of operations.
     pub(crate) operations: BTreeMap<OperationName, u32>,
-    /// Operations by the server's function.
-    pub(crate) functions: BTreeMap<String, OperationName>,
+    /// What each of the server's functions means.
+    pub(crate) functions: BTreeMap<String, LoadedFunction>,
+}
+
+/// What a function of the server means.
+#[derive(Debug)]
+pub(crate) enum LoadedFunction {
+    /// This operation, whatever the input.
+    One(OperationName),
+    /// The operation that the text at the pointer names.
+    Selected {
+        pointer: Pointer,
+        by_text: BTreeMap<String, OperationName>,
+    },
+}
+
+impl LoadedTool {
+    /// Takes in that `function`, as far as `select` says, means `name`. Whether inputs still tell operations apart.
+    fn classify(
+        &mut self,
+        function: String,
+        select: Option<&Selector>,
+        name: OperationName,
+    ) -> bool {
+        use std::collections::btree_map::Entry;
+        match (self.functions.entry(function), select) {
+            (Entry::Vacant(free), None) => {
+                free.insert(LoadedFunction::One(name));
+                true
+            }
+            (Entry::Vacant(free), Some(select)) => {
+                free.insert(LoadedFunction::Selected {
+                    pointer: select.pointer.clone(),
+                    by_text: BTreeMap::from([(select.equals.clone(), name)]),
+                });
+                true
+            }
+            (Entry::Occupied(mut taken), Some(select)) => match taken.get_mut() {
+                LoadedFunction::One(_) => false,
+                LoadedFunction::Selected { pointer, by_text } => {
+                    *pointer == select.pointer
+                        && by_text.insert(select.equals.clone(), name).is_none()
+                }
+            },
+            (Entry::Occupied(_), None) => false,
+        }
+    }
 }
 
 /// An operation of the catalog.
 #[derive(Debug)]
 pub(crate) struct LoadedOperation {
     pub(crate) action: EntityUid,
+    pub(crate) select: Option<Selector>,
     pub(crate) definition: Digest,
     pub(crate) effect: Effect,
     pub(crate) input: InputType,
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) summary: Option<Summary>,
+    pub(crate) money: BTreeMap<String, String>,
     pub(crate) input_mask: BTreeSet<Pointer>,
     pub(crate) reads_now: bool,
 }
@@ -249,6 +304,8 @@ impl Loader<'_> {
             channels,
             input_bytes,
             calendar,
+            routes,
+            deadlines,
             profiles,
             surfaces,
             rules,
@@ -309,6 +366,8 @@ impl Loader<'_> {
             channels: channels.collect(),
             input_bytes,
             calendar,
+            routes,
+            deadlines,
             groups,
             profiles,
             profile_places,
@@ -358,11 +417,18 @@ fn load_catalog(
             let input_schema = input_schema.map_err(|error| wrong(error.to_string()))?;
             let input = InputType::of(&input_schema, &part.input_mask)
                 .map_err(|error| wrong(error.to_string()))?;
-            if loaded
-                .functions
-                .insert(part.function.clone(), name.clone())
-                .is_some()
-            {
+            let select = part.select.map(|select| Selector {
+                pointer: select.pointer,
+                equals: select.equals,
+            });
+            if let Some(Err(why)) = select.as_ref().map(|select| select.check(&input)) {
+                return Err(wrong(std::format!("its selector: {why}")));
+            }
+            let facts =
+                load_facts(part.facts, &input).ok_or_else(|| wrong("its facts".to_owned()))?;
+            let summary = part.summary.map(|text| text.parse()).transpose();
+            let summary = summary.map_err(|why: InvalidSummary| wrong(why.to_string()))?;
+            if !loaded.classify(part.function.clone(), select.as_ref(), name.clone()) {
                 return Err(format(std::format!(
                     "two operations of {tool} are the function `{}`",
                     part.function
@@ -371,9 +437,13 @@ fn load_catalog(
             let at = u32::try_from(operations.len()).map_err(|_| format("too many operations"))?;
             operations.push(LoadedOperation {
                 action: schema.action(&std::format!("{tool}/{name}")),
+                select,
                 definition: part.definition,
                 effect: part.effect,
                 input,
+                facts,
+                summary,
+                money: part.money,
                 input_mask: part.input_mask,
                 reads_now: part.reads_now,
             });
@@ -382,6 +452,19 @@ fn load_catalog(
         tools.insert(tool, loaded);
     }
     Ok((tools, operations))
+}
+
+/// Facts by name; `None` if one is no projection of `input`.
+fn load_facts(parts: BTreeMap<String, String>, input: &InputType) -> Option<Vec<Fact>> {
+    let load = |(name, projection): (String, String)| {
+        let projection: Projection = projection.parse().ok()?;
+        Some(Fact {
+            name: FactName::new(&name).ok()?,
+            optional: projection.check(input).ok()?,
+            projection,
+        })
+    };
+    parts.into_iter().map(load).collect()
 }
 
 fn load_rules(
@@ -575,6 +658,34 @@ impl Bundle {
     pub fn input_mask(&self, tool: &str, operation: &str) -> Option<&BTreeSet<Pointer>> {
         let at = self.tools.get(tool)?.operations.get(operation)?;
         self.operation(*at).map(|operation| &operation.input_mask)
+    }
+
+    /// Who is asked for `level` at an operation; `None` where no rule asks.
+    #[must_use]
+    pub fn route(
+        &self,
+        level: Approval,
+        tool: &ToolName,
+        operation: &OperationName,
+    ) -> Option<&Route> {
+        match most_specific(&self.routes, level, tool, operation).as_slice() {
+            [route] => Some(route),
+            _ => None,
+        }
+    }
+
+    /// By when something has to happen.
+    #[must_use]
+    pub const fn deadlines(&self) -> Deadlines {
+        self.deadlines
+    }
+
+    /// What an approver reads of an attempt on an operation, made from its arguments alone.
+    #[must_use]
+    pub fn summary(&self, tool: &str, operation: &str, input: &Json) -> Option<String> {
+        let at = self.tools.get(tool)?.operations.get(operation)?;
+        let operation = self.operation(*at)?;
+        Some(operation.summary.as_ref()?.of(input, &operation.money))
     }
 
     pub(crate) fn tool(&self, name: &str) -> Option<(&ToolName, &LoadedTool)> {

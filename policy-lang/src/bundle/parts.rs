@@ -11,6 +11,7 @@ use crate::decide::Kind;
 use crate::digest::Digest;
 use crate::name::{ChannelName, OperationName, OwnerName, ProfileName, ToolName};
 use crate::pointer::Pointer;
+use crate::routing::{Deadlines, Route};
 use crate::surface::{Approval, Effect, Limit, Requirement, Risk, Surface};
 
 /// `catalog.json`
@@ -33,13 +34,26 @@ pub(super) struct ToolPart {
 #[serde(deny_unknown_fields)]
 pub(super) struct OperationPart {
     pub(super) function: String,
+    /// Which inputs of the function mean this operation.
+    pub(super) select: Option<SelectPart>,
     pub(super) definition: Digest,
     pub(super) effect: Effect,
     /// As the lock has it: numbers keep their text.
     pub(super) input_schema: Box<RawValue>,
     pub(super) input_mask: BTreeSet<Pointer>,
+    /// Projections by name, as the catalog writes them.
+    pub(super) facts: BTreeMap<String, String>,
+    pub(super) summary: Option<String>,
+    pub(super) money: BTreeMap<String, String>,
     /// Whether the schema part gives the operation's requests an instant.
     pub(super) reads_now: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SelectPart {
+    pub(super) pointer: Pointer,
+    pub(super) equals: String,
 }
 
 /// `policy.json`
@@ -52,6 +66,8 @@ pub(super) struct PolicyPart {
     pub(super) channels: BTreeMap<ChannelName, CeilingPart>,
     pub(super) input_bytes: usize,
     pub(super) calendar: CalendarPart,
+    pub(super) routes: Vec<Route>,
+    pub(super) deadlines: Deadlines,
     pub(super) profiles: BTreeMap<ProfileName, ProfilePart>,
     /// Each surface once; rules name them by place.
     pub(super) surfaces: Vec<SurfacePart>,

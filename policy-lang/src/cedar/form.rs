@@ -83,6 +83,13 @@ pub(crate) fn match_form(
         // First, so that a person the rule does not reach cannot make its condition fail.
         conditions.push(json!({"kind": "unless", "body": body}));
     }
+    if let Some(agents) = &rule.scope.agents {
+        let set: Vec<Value> = agents.iter().map(|agent| json!({"Value": agent})).collect();
+        let agent = json!({".": {"left": {"Var": "context"}, "attr": "agent"}});
+        let id = json!({".": {"left": agent, "attr": "id"}});
+        let body = json!({"contains": {"left": {"Set": set}, "right": id}});
+        conditions.push(json!({"kind": "when", "body": body}));
+    }
     conditions.extend(
         condition
             .map(Condition::clauses)

@@ -1,6 +1,7 @@
 //! From a checked input to a Cedar request: typed values straight into Cedar, validated against the schema, with one
 //! entity, the user, whose parents are the closure of its profiles.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use cedar_policy::{
@@ -37,6 +38,8 @@ pub(crate) struct RequestParts<'a> {
     pub(crate) input_type: &'a InputType,
     /// The arguments.
     pub(crate) input: &'a Json,
+    /// The facts of the input, by name; `None` where the operation declares none, which is not the same as none there.
+    pub(crate) facts: Option<BTreeMap<String, Json>>,
     /// The instant of the decision.
     pub(crate) now: jiff::Timestamp,
     /// Whether a rule on the operation reads the instant: it is costly to hand over.
@@ -101,6 +104,7 @@ impl PreparedSchema {
             tool,
             input_type,
             input,
+            facts,
             now,
             reads_now,
             business,
@@ -121,11 +125,15 @@ impl PreparedSchema {
             "id".to_owned(),
             RestrictedExpression::new_string(agent.to_owned()),
         )]);
-        let context = Context::from_pairs([
+        let facts = match facts {
+            None => None,
+            Some(facts) => Some(("facts".to_owned(), of_facts(&facts)?)),
+        };
+        let context = Context::from_pairs(facts.into_iter().chain([
             ("input".to_owned(), record(input_type, input.as_object()?)?),
             ("time".to_owned(), time.ok()?),
             ("agent".to_owned(), agent.ok()?),
-        ]);
+        ]));
         let user = self.user.clone();
         let request = Request::new(
             user,
@@ -139,6 +147,26 @@ impl PreparedSchema {
             entities: &holder.0,
         })
     }
+}
+
+/// Facts are whole numbers, texts, and sets of texts.
+fn of_facts(facts: &BTreeMap<String, Json>) -> Option<RestrictedExpression> {
+    let mut pairs = Vec::with_capacity(facts.len());
+    for (name, value) in facts {
+        let value = match value {
+            Json::Array(texts) => {
+                RestrictedExpression::new_set(texts.iter().map(scalar).collect::<Option<Vec<_>>>()?)
+            }
+            Json::Null
+            | Json::Bool(_)
+            | Json::Integer(_)
+            | Json::Decimal(_)
+            | Json::String(_)
+            | Json::Object(_) => scalar(value)?,
+        };
+        pairs.push((name.clone(), value));
+    }
+    RestrictedExpression::new_record(pairs).ok()
 }
 
 /// Cedar's own spelling of an instant, in milliseconds.

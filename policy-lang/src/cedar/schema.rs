@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use crate::fact::{Fact, FactType};
 use crate::name::{OperationName, ToolName};
 use crate::policy::{Operation, Operations, Policy};
 use crate::tool_schema::{InputType, Shape};
@@ -117,11 +118,33 @@ fn action(
         format!("  action {id:?}{groups} appliesTo {{\n    principal: User, resource: Tool,\n");
     let _ = writeln!(
         text,
-        "    context: {{ input: {}, time: {{ {}business: Bool }}, agent: {{ id: String }} }},\n  }};",
+        "    context: {{ input: {}, {}time: {{ {}business: Bool }}, agent: {{ id: String }} }},\n  }};",
         record(&operation.input),
+        facts(&operation.facts),
         if with_now { "now: datetime, " } else { "" }
     );
     text
+}
+
+/// The record of facts, where an operation has any.
+fn facts(facts: &[Fact]) -> String {
+    if facts.is_empty() {
+        return String::new();
+    }
+    let one = |fact: &Fact| {
+        let kind = match fact.projection.view.of_type() {
+            FactType::Long => "Long",
+            FactType::String => "String",
+            FactType::Strings => "Set<String>",
+        };
+        format!(
+            "{}{}: {kind}",
+            fact.name,
+            if fact.optional { "?" } else { "" }
+        )
+    };
+    let members: Vec<String> = facts.iter().map(one).collect();
+    format!("facts: {{ {} }}, ", members.join(", "))
 }
 
 fn record(input: &InputType) -> String {

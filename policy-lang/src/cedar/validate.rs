@@ -9,7 +9,7 @@ use miette::Diagnostic;
 
 use crate::name::{OperationName, RuleId, ToolName};
 use crate::policy::{Operation, Policy, Rule, RuleKind};
-use crate::tool_schema::{InputType, Shape};
+use crate::tool_schema::{InputType, Opaque, Shape};
 
 use super::condition::range_of;
 use super::schema::{author_schema, operation_schema, operations};
@@ -120,7 +120,15 @@ impl<'p> Cell<'p> {
                     "rules cannot read the argument `{name}` of {}/{}",
                     self.tool, self.name
                 );
-                let help = format!("{}; leave it out of the condition", why.because());
+                let because = why.because();
+                let help = match projection(why, name) {
+                    None => format!("{because}; leave it out of the condition"),
+                    Some(fact) => format!(
+                        "{because}; give it a type in catalog/{}.yaml, such as `facts: {{{fact}}}`, and read it as \
+                         `context.facts`",
+                        self.tool
+                    ),
+                };
                 mistakes.push(
                     CedarMistake::new("opaque-argument", message, condition.find(name)).help(help),
                 );
@@ -185,10 +193,7 @@ impl<'p> Cell<'p> {
 }
 
 /// The first opaque member on `path`, and why it is opaque.
-fn opaque_at<'p>(
-    input: &InputType,
-    path: &'p [String],
-) -> Option<(&'p str, crate::tool_schema::Opaque)> {
+fn opaque_at<'p>(input: &InputType, path: &'p [String]) -> Option<(&'p str, Opaque)> {
     let (first, rest) = path.split_first()?;
     let member = input.member(first)?;
     if let Some(why) = member.opaque {
@@ -208,6 +213,11 @@ fn unknown_reads(condition: &Condition, operations: &[&Operation]) -> Vec<CedarM
         [input, path @ ..] if input == "input" => {
             operations.iter().any(|one| is_declared(&one.input, path))
         }
+        [facts, path @ ..] if facts == "facts" => match path {
+            [] => operations.iter().any(|one| !one.facts.is_empty()),
+            [name] => operations.iter().any(|one| has_fact(one, name)),
+            _ => false,
+        },
         [time, rest @ ..] if time == "time" => reads_part(rest, &["now", "business"]),
         [agent, rest @ ..] if agent == "agent" => reads_part(rest, &["id"]),
         _ => false,
@@ -220,14 +230,49 @@ fn unknown_reads(condition: &Condition, operations: &[&Operation]) -> Vec<CedarM
             .iter()
             .flat_map(|one| one.input.members())
             .map(|member| member.name.as_str());
-        let nearest = known.max_by(|a, b| strsim::jaro(a, name).total_cmp(&strsim::jaro(b, name)));
-        let help = match (read.first().map(String::as_str), nearest) {
-            (Some("input"), Some(nearest)) => format!("did you mean `context.input.{nearest}`?"),
-            _ => "the context has input, time.now, time.business and agent.id".to_owned(),
+        let facts = operations
+            .iter()
+            .flat_map(|one| &one.facts)
+            .map(|fact| fact.name.as_str());
+        let help = match read.first().map(String::as_str) {
+            Some("input") => nearest(known, name)
+                .map(|nearest| format!("did you mean `context.input.{nearest}`?")),
+            Some("facts") => match nearest(facts, name) {
+                Some(nearest) => Some(format!("did you mean `context.facts.{nearest}`?")),
+                None => Some(
+                    "the catalog derives no facts here; add `facts:` to the operation".to_owned(),
+                ),
+            },
+            Some(_) | None => None,
         };
+        let help = help.unwrap_or_else(|| {
+            "the context has input, facts, time.now, time.business and agent.id".to_owned()
+        });
         CedarMistake::new("unknown-argument", message, condition.find(name)).help(help)
     });
     unknown.collect()
+}
+
+/// A fact to write for an argument that has no type in rules.
+fn projection(opaque: Opaque, name: &str) -> Option<String> {
+    match opaque {
+        // What is masked stays hidden.
+        Opaque::Masked | Opaque::Name => None,
+        Opaque::Number => Some(format!("amount: \"minor(/{name}, 2)\"")),
+        Opaque::Open | Opaque::Untyped => Some(format!("names: keys(/{name})")),
+    }
+}
+
+/// The name most like `name`.
+fn nearest<'a>(known: impl Iterator<Item = &'a str>, name: &str) -> Option<&'a str> {
+    known.max_by(|a, b| strsim::jaro(a, name).total_cmp(&strsim::jaro(b, name)))
+}
+
+fn has_fact(operation: &Operation, name: &str) -> bool {
+    operation
+        .facts
+        .iter()
+        .any(|fact| fact.name.as_str() == name)
 }
 
 /// Whether `rest` is a whole record or one of its `parts`.

@@ -139,6 +139,10 @@ impl Context<'_> {
                 ),
                 profiles: Some(reached.into_iter().map(|profile| profile.value).collect()),
                 except: except.iter().map(|profile| profile.value.clone()).collect(),
+                agents: doc
+                    .agents
+                    .as_ref()
+                    .map(|agents| agents.iter().map(|agent| agent.value.clone()).collect()),
             },
             condition: doc
                 .condition
@@ -214,6 +218,7 @@ impl Context<'_> {
                 },
                 profiles,
                 except: BTreeSet::new(),
+                agents: None,
             },
             condition: Some(doc.condition.clone()),
             description: doc.description.clone(),

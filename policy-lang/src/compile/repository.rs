@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::files::FileKind;
 use super::{Server, Sources};
-use crate::calendar::Calendar;
 use crate::cedar::file::CedarRule;
 use crate::diagnostic::{Code, Diagnostics, catalog as facts, rules, shape as say};
 use crate::document;
+use crate::document::approvals::ApprovalsDoc;
 use crate::document::catalog::CatalogDoc;
 use crate::document::condition::{self, Place, diagnose};
 use crate::document::profiles::ProfileDoc;
@@ -29,7 +29,7 @@ pub(super) struct Repository {
     pub(super) profiles: Option<Named<ProfileName, ProfileDoc>>,
     /// Whether profiles.yaml was read without a mistake.
     pub(super) profiles_sound: bool,
-    pub(super) calendar: Option<Calendar>,
+    pub(super) approvals: Option<ApprovalsDoc>,
     pub(super) catalogs: BTreeMap<ToolName, Option<CatalogDoc>>,
     pub(super) locks: BTreeMap<ToolName, (FileId, Option<Lock>)>,
     pub(super) rules: BTreeMap<ToolName, (FileId, Option<RulesDoc>)>,
@@ -98,7 +98,7 @@ impl Repository {
                 self.profiles_sound = dx.counts() == before;
             }
             FileKind::Approvals => {
-                self.calendar = file
+                self.approvals = file
                     .yaml(dx)
                     .and_then(|root| document::approvals::read(&root, dx))
             }

@@ -115,6 +115,15 @@ impl Suite<'_> {
                     name.value.as_str(),
                     &why.to_string(),
                 ));
+            } else if operation
+                .and_then(|operation| operation.select.as_ref())
+                .is_some_and(|select| !select.selects(&sample.value))
+            {
+                dx.push(facts::invalid_sample(
+                    sample.span,
+                    name.value.as_str(),
+                    "its selector chooses another operation",
+                ));
             }
             samples.insert(name.value.clone(), sample.value.clone());
         }

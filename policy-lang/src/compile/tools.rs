@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::arguments::Arguments;
 use super::names::Names;
 use super::repository::Repository;
 use crate::diagnostic::{Diagnostics, catalog as facts, names as naming, shape as say};
-use crate::document::catalog::{CatalogDoc, DryRunDoc, OperationDoc};
+use crate::document::catalog::{CatalogDoc, DryRunDoc, OperationDoc, SelectDoc};
+use crate::fact::Fact;
 use crate::json::Json;
 use crate::lock::{Lock, LockedFunction};
 use crate::name::{OperationName, ToolName};
@@ -79,6 +81,7 @@ impl Catalog<'_> {
             ));
         }
         let mut taken: BTreeMap<String, Span> = BTreeMap::new();
+        let mut shares: BTreeMap<String, Vec<Share<'_>>> = BTreeMap::new();
         let mut functions: BTreeMap<&OperationName, (&OperationDoc, &LockedFunction)> =
             BTreeMap::new();
         for (name, operation) in &doc.operations.entries {
@@ -87,28 +90,25 @@ impl Catalog<'_> {
                 .function
                 .as_ref()
                 .map_or(name.span, |function| function.span);
-            let stated = operation
-                .function
-                .as_ref()
-                .map(|function| function.value.clone());
-            let function = stated.unwrap_or_else(|| format!("{}{}", server.prefix, name.value));
+            let stated = operation.function.as_ref();
+            let function =
+                self.full_name(stated.map_or(name.value.as_str(), |stated| &stated.value));
             let Some(locked) = self.function(&function, span, dx) else {
                 continue;
             };
-            if let Some(first) = taken.insert(function.clone(), span) {
-                dx.push(facts::duplicate_function(span, &function, first));
-            }
+            shares.entry(function.clone()).or_default().push(Share {
+                span,
+                select: operation.select.as_ref(),
+            });
+            taken.entry(function).or_insert(span);
             functions.insert(&name.value, (operation, locked));
+        }
+        for (function, shares) in &shares {
+            told_apart(function, shares, dx);
         }
         let mut unused = BTreeSet::new();
         for Spanned { value, span } in &doc.unused {
-            // Named as operations are, without the prefix, or as the server names it.
-            let prefixed = format!("{}{value}", server.prefix);
-            let function = if lock.functions.contains_key(&prefixed) {
-                prefixed
-            } else {
-                value.clone()
-            };
+            let function = self.full_name(value);
             if self.function(&function, *span, dx).is_none() {
                 continue;
             }
@@ -133,6 +133,18 @@ impl Catalog<'_> {
             prefix: server.prefix.clone(),
             unused,
         })
+    }
+
+    /// The server's name of a function: catalogs name them with or without the prefix.
+    fn full_name(&self, written: &str) -> String {
+        let prefix = self.doc.server.as_ref().map_or("", |server| &server.prefix);
+        let prefixed = format!("{prefix}{written}");
+        let known = |name: &str| self.lock.functions.contains_key(name);
+        if known(written) && !known(&prefixed) {
+            written.to_owned()
+        } else {
+            prefixed
+        }
     }
 
     fn function(
@@ -261,11 +273,28 @@ impl Catalog<'_> {
                 None
             }
         };
+        let input = input?;
+        let arguments = Arguments {
+            function,
+            input: &input,
+        };
+        let select = match &doc.select {
+            Some(select) => Some(arguments.select(select, dx)?),
+            None => None,
+        };
+        let derived = doc.facts.iter().filter_map(|fact| arguments.fact(fact, dx));
+        let derived: Vec<Fact> = derived.collect();
+        let summary = arguments.summary(doc.summary.as_ref(), dx);
+        let money = arguments.money(&doc.money, dx);
         Some(Operation {
             function: function.to_owned(),
+            select,
             definition: locked.digest,
             input_schema: schema.clone(),
-            input: input?,
+            input,
+            facts: derived,
+            summary,
+            money,
             effect: doc.effect.value,
             dry_run: match &doc.dry_run {
                 DryRunDoc::Unstated => DryRun::Unstated,
@@ -283,6 +312,38 @@ impl Catalog<'_> {
                 .collect(),
             max_rows: doc.max_rows.clone(),
         })
+    }
+}
+
+/// One operation of a function.
+struct Share<'a> {
+    span: Span,
+    select: Option<&'a SelectDoc>,
+}
+
+/// Reports operations of one function that some input would not tell apart.
+fn told_apart(function: &str, shares: &[Share<'_>], dx: &mut Diagnostics) {
+    let Some((first, rest)) = shares.split_first() else {
+        return;
+    };
+    for (at, one) in rest.iter().enumerate() {
+        let Some(select) = one.select else {
+            dx.push(match first.select {
+                Some(_) => facts::selector_clash(one.span, function, first.span),
+                None => facts::duplicate_function(one.span, function, first.span),
+            });
+            continue;
+        };
+        let earlier = shares.iter().take(at.saturating_add(1));
+        let clash = earlier.into_iter().find(|other| {
+            other.select.is_none_or(|other| {
+                other.selector.pointer != select.selector.pointer
+                    || other.selector.equals == select.selector.equals
+            })
+        });
+        if let Some(clash) = clash {
+            dx.push(facts::selector_clash(select.equals, function, clash.span));
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! The values a decision is made of. Only `decide` can make a [`Permit`].
 
+use std::collections::BTreeMap;
+
 use crate::digest::Digest;
+use crate::json::Json;
 use crate::name::{OperationName, ProfileName, RuleId, ToolName};
 use crate::policy::Location;
 use crate::surface::{Need, Surface};
@@ -76,6 +79,8 @@ pub enum Reason {
     UnknownOperation,
     /// The subject holds no profile, or too many.
     UnknownProfile,
+    /// The input selects another operation than the one named.
+    OperationMismatch,
     /// The tool definition is not the reviewed one.
     DefinitionMismatch,
     /// The input is not strict JSON, or not what the definition asks for.
@@ -100,11 +105,12 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the wire.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::SubjectUnverified,
         Self::UnknownTool,
         Self::UnknownOperation,
         Self::UnknownProfile,
+        Self::OperationMismatch,
         Self::DefinitionMismatch,
         Self::InputInvalid,
         Self::NoRule,
@@ -125,6 +131,7 @@ impl Reason {
             Self::UnknownTool => "unknown_tool",
             Self::UnknownOperation => "unknown_operation",
             Self::UnknownProfile => "unknown_profile",
+            Self::OperationMismatch => "operation_mismatch",
             Self::DefinitionMismatch => "definition_mismatch",
             Self::InputInvalid => "input_invalid",
             Self::NoRule => "no_rule",
@@ -197,6 +204,8 @@ pub struct Seen {
     pub operation: Option<OperationName>,
     /// The pinned definition.
     pub definition: Option<Digest>,
+    /// The typed views of the input that rules could read.
+    pub facts: BTreeMap<String, Json>,
     /// The subject's profiles, inherited ones included.
     pub profiles: Vec<ProfileName>,
     /// Whether it was business time.

@@ -1,7 +1,9 @@
 //! Facts about catalogs and their locks.
 
 use super::{Code, Diagnostic};
+use crate::fact::{BadTarget, InvalidProjection};
 use crate::pointer::Pointer;
+use crate::selector::BadSelector;
 use crate::source::Span;
 use crate::version::Version;
 
@@ -114,4 +116,83 @@ pub(crate) fn dry_run_arguments(
         "not the same arguments",
     )
     .help("name an operation with the same arguments, or say `dry_run: none` with `because:`")
+}
+
+pub(crate) fn select_without_function(span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::MisplacedKey,
+        span,
+        "a selector splits a function, and this operation names none",
+        "of which function?",
+    )
+    .help("add `mcp:` with the server's function, without the prefix")
+}
+
+pub(crate) fn selector_target(span: Span, function: &str, why: BadSelector) -> Diagnostic {
+    let message = format!("this cannot select an operation of `{function}`: {why}");
+    Diagnostic::new(Code::SelectorTarget, span, message, "").help(match why {
+        BadSelector::Unknown => "point at one of the arguments in the lock",
+        BadSelector::Optional | BadSelector::NotText | BadSelector::Masked => {
+            "point at a required text argument that is not masked"
+        }
+        BadSelector::NotListed => "write one of the values that the lock lists",
+    })
+}
+
+/// Two operations of `function` that no input tells apart.
+pub(crate) fn selector_clash(span: Span, function: &str, first: Span) -> Diagnostic {
+    let message = format!("two operations of `{function}` cannot be told apart");
+    Diagnostic::new(Code::SelectorClash, span, message, "one of them")
+        .also(first, "the other")
+        .help(
+            "give each `select` with the same pointer and a value of its own, or keep one of them",
+        )
+}
+
+pub(crate) fn invalid_fact(span: Span, why: &InvalidProjection) -> Diagnostic {
+    Diagnostic::new(Code::InvalidFact, span, format!("this is no fact: {why}"), "").help(
+        "write `count(/P)`, `keys(/P)`, `text(/P)`, `number(/P)` or \"minor(/P, 2)\"; for JSON inside a text `keys(json(/P))`",
+    )
+}
+
+pub(crate) fn fact_target(span: Span, function: &str, why: &BadTarget) -> Diagnostic {
+    let message = format!("this cannot be taken from the input of `{function}`: {why}");
+    Diagnostic::new(Code::FactTarget, span, message, "").help(match why {
+        BadTarget::Unknown(_) => "point at one of the arguments in the lock",
+        BadTarget::Masked(_) => "take the mask away, or leave the fact out",
+        BadTarget::Type(..) => {
+            "`count` takes arrays, `keys` objects, `text` texts, `number` and `minor` numbers; rules read the \
+             other arguments as `context.input`"
+        }
+    })
+}
+
+pub(crate) fn invalid_summary(span: Span, why: &str) -> Diagnostic {
+    Diagnostic::new(
+        Code::InvalidSummary,
+        span,
+        format!("this summary cannot be shown: {why}"),
+        "",
+    )
+    .help("name top-level arguments in braces, such as \"Refund {amount_cents} {currency}\"")
+}
+
+pub(crate) fn invalid_money(span: Span, why: &str) -> Diagnostic {
+    Diagnostic::new(
+        Code::InvalidSummary,
+        span,
+        format!("this is no money: {why}"),
+        "",
+    )
+    .help("write `money: {AMOUNT: CURRENCY}`: an integer argument in minor units, and the text argument with its currency")
+}
+
+pub(crate) fn template_needs_quotes(span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::TemplateNeedsQuotes,
+        span,
+        "YAML reads this summary as a mapping, because it begins with a brace",
+        "not a text",
+    )
+    .help("put the whole summary into double quotes")
 }

@@ -230,6 +230,22 @@ codes! {
         => "Write `except: [PROFILE]` into the inherited rule, or inherit a common base instead.";
     TooManyProfiles Error "too-many-profiles" "A profile brings more profiles than a subject may hold."
         => "Inherit fewer profiles; join those that always come together.";
+    SelectorTarget Error "selector-target" "A selector reads an argument that cannot say which operation is meant."
+        => "Point at a required text argument, and name a value that it can have.";
+    SelectorClash Error "selector-clash" "Operations of one function cannot be told apart."
+        => "Give each of them `select` with the same pointer and a value of its own.";
+    InvalidFact Error "invalid-fact" "A text is not a projection."
+        => "Write `count(P)`, `keys(P)`, `text(P)`, `number(P)` or `minor(P, SCALE)`; P is a pointer, or `json(P)` for JSON inside a text.";
+    FactTarget Error "fact-target" "A fact cannot be taken from what it points at."
+        => "Point at a declared argument that is not masked and has the type of the projection.";
+    InvalidSummary Error "invalid-summary" "A summary or its money cannot be shown for the operation's arguments."
+        => "Name declared top-level arguments that are not masked; an amount is an integer, its currency a text.";
+    TemplateNeedsQuotes Error "template-needs-quotes" "A summary that begins with a brace is a mapping to YAML."
+        => "Put it into double quotes.";
+    NoRoute Error "no-route" "A rule asks for an approval that nobody is asked for."
+        => "Add a route for that level to approvals.yaml.";
+    AmbiguousRoute Error "ambiguous-route" "Two routes are equally specific for one operation and level."
+        => "Make one of them the more specific: tool and operation, then tool, then neither.";
     AbsenceSwitchesOff Warning "absence-switches-off" "A raise or never does not apply when an argument is left out."
         => "Ask in `unless` for what must hold, so that absence is stricter.";
 }

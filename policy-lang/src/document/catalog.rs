@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::read::{Named, Record, list, named, set, unique};
+use super::read::{Named, Record, list, mapping, named, set, unique};
 use super::scalar::{max_rows, name, pointer, raw, text, word};
-use crate::diagnostic::{Diagnostics, catalog as facts, shape as say};
+use crate::diagnostic::{Code, Diagnostics, catalog as facts, shape as say};
+use crate::fact::{FactName, Projection};
 use crate::name::{OperationName, OwnerName, ToolName};
 use crate::pointer::Pointer;
+use crate::selector::Selector;
 use crate::source::node::{Node, Value};
 use crate::source::{Span, Spanned};
+use crate::summary::Summary;
 use crate::surface::Effect;
 use crate::version::Version;
 
@@ -33,10 +36,26 @@ pub(crate) struct OperationDoc {
     pub(crate) effect: Spanned<Effect>,
     /// `mcp`: the server's function, if it is not prefix and name.
     pub(crate) function: Option<Spanned<String>>,
+    pub(crate) select: Option<SelectDoc>,
+    pub(crate) facts: Vec<FactDoc>,
     pub(crate) dry_run: DryRunDoc,
     pub(crate) input_mask: Vec<Spanned<Pointer>>,
     pub(crate) result_mask: Vec<Spanned<Pointer>>,
     pub(crate) max_rows: BTreeMap<Pointer, u32>,
+    pub(crate) summary: Option<Spanned<Summary>>,
+    /// Amounts, each with its currency.
+    pub(crate) money: Vec<(Spanned<String>, Spanned<String>)>,
+}
+
+pub(crate) struct SelectDoc {
+    pub(crate) selector: Selector,
+    pub(crate) pointer: Span,
+    pub(crate) equals: Span,
+}
+
+pub(crate) struct FactDoc {
+    pub(crate) name: FactName,
+    pub(crate) projection: Spanned<Projection>,
 }
 
 pub(crate) enum DryRunDoc {
@@ -142,11 +161,23 @@ fn variable(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<String>> {
 }
 
 fn operation(node: &Node, dx: &mut Diagnostics) -> Option<OperationDoc> {
-    let keys = ["effect", "mcp", "dry_run", "because", "input", "result"];
+    let keys = [
+        "effect", "mcp", "select", "facts", "dry_run", "because", "summary", "money", "input",
+        "result",
+    ];
     let record = Record::open(node, "an operation", &keys, dx)?;
     let effect = record.need("effect", dx).and_then(|node| word(node, dx));
     let function = record.get("mcp").and_then(|node| text(node, dx));
+    let select = record.entry("select").map(|(key, node)| {
+        if function.is_none() && record.get("mcp").is_none() {
+            dx.push(facts::select_without_function(key.span));
+        }
+        select(node, dx)
+    });
+    let derived = record.get("facts").map(|node| derived(node, dx));
     let dry_run = dry_run(&record, dx);
+    let summary = record.get("summary").map(|node| summary(node, dx));
+    let money = record.get("money").map(|node| money(node, dx));
     let input = record
         .get("input")
         .and_then(|node| Record::open(node, "input", &["mask"], dx));
@@ -168,11 +199,88 @@ fn operation(node: &Node, dx: &mut Diagnostics) -> Option<OperationDoc> {
     Some(OperationDoc {
         effect: effect?,
         function,
+        // A selector that could not be read must not become an operation that everything selects.
+        select: match select {
+            Some(select) => Some(select?),
+            None => None,
+        },
+        facts: derived.unwrap_or_default(),
+        summary: summary.flatten(),
+        money: money.unwrap_or_default(),
         dry_run,
         input_mask,
         result_mask: result_mask.unwrap_or_default(),
         max_rows: max_rows.unwrap_or_default(),
     })
+}
+
+fn select(node: &Node, dx: &mut Diagnostics) -> Option<SelectDoc> {
+    let record = Record::open(node, "a selector", &["pointer", "equals"], dx)?;
+    let place = record
+        .need("pointer", dx)
+        .and_then(|node| pointer(node, dx));
+    let equals = record.need("equals", dx).and_then(|node| text(node, dx));
+    let (place, equals) = (place?, equals?);
+    Some(SelectDoc {
+        selector: Selector {
+            pointer: place.value,
+            equals: equals.value,
+        },
+        pointer: place.span,
+        equals: equals.span,
+    })
+}
+
+fn derived(node: &Node, dx: &mut Diagnostics) -> Vec<FactDoc> {
+    let mut read = Vec::new();
+    for (key, node) in mapping(node, dx).unwrap_or_default() {
+        let name = FactName::new(&key.text)
+            .map_err(|why| {
+                let help = "write a name such as `rows` or `field_names`";
+                dx.push(say::invalid_text(key.span, &why.to_string(), help));
+            })
+            .ok();
+        let projection = raw(node, dx).and_then(|scalar| {
+            scalar
+                .text
+                .parse()
+                .map_err(|why| dx.push(facts::invalid_fact(node.span, &why)))
+                .ok()
+        });
+        read.extend(name.zip(projection).map(|(name, projection)| FactDoc {
+            name,
+            projection: Spanned::new(projection, node.span),
+        }));
+    }
+    read.sort_by(|a, b| a.name.cmp(&b.name));
+    read
+}
+
+fn summary(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<Summary>> {
+    if let Value::Sequence(_) | Value::Mapping(_) = &node.value {
+        // What the mapping it was read as lacks is no second mistake.
+        dx.retract(Code::EmptyValue, node.span);
+        dx.push(facts::template_needs_quotes(node.span));
+        return None;
+    }
+    let text = text(node, dx)?;
+    match text.value.parse() {
+        Ok(summary) => Some(Spanned::new(summary, node.span)),
+        Err(why) => {
+            let why: crate::summary::InvalidSummary = why;
+            dx.push(facts::invalid_summary(node.span, &why.to_string()));
+            None
+        }
+    }
+}
+
+fn money(node: &Node, dx: &mut Diagnostics) -> Vec<(Spanned<String>, Spanned<String>)> {
+    let mut read = Vec::new();
+    for (key, node) in mapping(node, dx).unwrap_or_default() {
+        let amount = Spanned::new(key.text.clone(), key.span);
+        read.extend(text(node, dx).map(|currency| (amount, currency)));
+    }
+    read
 }
 
 fn dry_run(record: &Record<'_>, dx: &mut Diagnostics) -> DryRunDoc {

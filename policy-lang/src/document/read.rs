@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::scalar::integer;
 use crate::calendar::Day;
 use crate::diagnostic::{Diagnostics, names, shape as say};
-use crate::name::{InvalidName, OperationName, ProfileName, RuleName};
+use crate::name::{InvalidName, OperationName, ProfileName, RuleName, ToolName};
 use crate::pointer::Pointer;
 use crate::source::node::{Key, Node, Value};
 use crate::source::{Span, Spanned};
@@ -232,6 +232,7 @@ keyed!(
     OperationName,
     ProfileName,
     RuleName,
+    ToolName,
     Requirement,
     Day
 );

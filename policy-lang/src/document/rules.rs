@@ -26,6 +26,7 @@ pub(crate) struct RuleDoc {
     pub(crate) operations: Vec<Spanned<OperationName>>,
     pub(crate) profiles: Vec<Spanned<ProfileName>>,
     pub(crate) except: Vec<Spanned<ProfileName>>,
+    pub(crate) agents: Option<Vec<Spanned<String>>>,
     pub(crate) kind: KindDoc,
     pub(crate) condition: Option<ConditionDoc>,
     pub(crate) description: Option<String>,
@@ -83,7 +84,7 @@ impl Asks {
     }
 }
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "id",
     "operations",
     "profiles",
@@ -93,6 +94,7 @@ const KEYS: [&str; 15] = [
     "raise",
     "never",
     "except",
+    "agents",
     "when",
     "description",
     "owner",
@@ -153,6 +155,7 @@ fn rule(
         .map(|node| set(node, dx, name));
     let profiles = record.need("profiles", dx).map(|node| set(node, dx, name));
     let except = record.get("except").map(|node| set(node, dx, name));
+    let agents = record.get("agents").map(|node| set(node, dx, text));
     let kind = kind(&record, dx);
     let condition = record
         .get("when")
@@ -176,6 +179,11 @@ fn rule(
         operations: operations?,
         profiles: profiles?,
         except: except.unwrap_or_default(),
+        // None of them readable is not the same as none named.
+        agents: match agents {
+            Some(agents) if agents.is_empty() => return None,
+            agents => agents,
+        },
         kind: kind?,
         condition: match condition {
             Some(condition) => Some(condition?),

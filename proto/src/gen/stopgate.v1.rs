@@ -343,6 +343,7 @@ pub enum RejectReason {
     UnknownTool = 2,
     UnknownOperation = 3,
     UnknownProfile = 4,
+    OperationMismatch = 5,
     DefinitionMismatch = 6,
     InputInvalid = 7,
     /// The policy.
@@ -369,6 +370,7 @@ impl RejectReason {
             Self::UnknownTool => "REJECT_REASON_UNKNOWN_TOOL",
             Self::UnknownOperation => "REJECT_REASON_UNKNOWN_OPERATION",
             Self::UnknownProfile => "REJECT_REASON_UNKNOWN_PROFILE",
+            Self::OperationMismatch => "REJECT_REASON_OPERATION_MISMATCH",
             Self::DefinitionMismatch => "REJECT_REASON_DEFINITION_MISMATCH",
             Self::InputInvalid => "REJECT_REASON_INPUT_INVALID",
             Self::NoRule => "REJECT_REASON_NO_RULE",
@@ -389,6 +391,7 @@ impl RejectReason {
             "REJECT_REASON_UNKNOWN_TOOL" => Some(Self::UnknownTool),
             "REJECT_REASON_UNKNOWN_OPERATION" => Some(Self::UnknownOperation),
             "REJECT_REASON_UNKNOWN_PROFILE" => Some(Self::UnknownProfile),
+            "REJECT_REASON_OPERATION_MISMATCH" => Some(Self::OperationMismatch),
             "REJECT_REASON_DEFINITION_MISMATCH" => Some(Self::DefinitionMismatch),
             "REJECT_REASON_INPUT_INVALID" => Some(Self::InputInvalid),
             "REJECT_REASON_NO_RULE" => Some(Self::NoRule),

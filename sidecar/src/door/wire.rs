@@ -235,6 +235,7 @@ const fn reason(reason: Reason) -> pb::RejectReason {
         Reason::UnknownTool => pb::RejectReason::UnknownTool,
         Reason::UnknownOperation => pb::RejectReason::UnknownOperation,
         Reason::UnknownProfile => pb::RejectReason::UnknownProfile,
+        Reason::OperationMismatch => pb::RejectReason::OperationMismatch,
         Reason::DefinitionMismatch => pb::RejectReason::DefinitionMismatch,
         Reason::InputInvalid => pb::RejectReason::InputInvalid,
         Reason::NoRule => pb::RejectReason::NoRule,

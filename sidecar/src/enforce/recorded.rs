@@ -1,7 +1,5 @@
 //! From an attempt and its decision to the record that has to be on disk before the answer leaves.
 
-use std::collections::BTreeMap;
-
 use stopgate_lang::attempt::Target;
 use stopgate_lang::bundle::Bundle;
 use stopgate_lang::decide::{Outcome, Reason};
@@ -45,7 +43,7 @@ impl Considered {
             bundle: bundle.digest(),
             attempt: self.attempt(bundle, request, mask_key),
             context: RecordedContext {
-                facts: BTreeMap::new(),
+                facts: decision.seen().facts.clone(),
                 agent: attempt.agent.clone(),
                 now: situation.now,
                 business: decision.seen().business,
@@ -76,8 +74,10 @@ impl Considered {
             Target::Function(function) => (None, Some(function.clone())),
         };
         let operation = seen.operation.as_ref().map(ToString::to_string).or(named);
+        // Whose masks would hide what belongs to another operation? Nothing of such an input is written.
         let masks = operation
             .as_ref()
+            .filter(|_| !is_mismatch(decision.outcome()))
             .and_then(|operation| bundle.input_mask(&attempt.tool, operation))
             // An input that does not fit its type may hold a masked value under a name or at a place that no mask
             // covers: where there is something to hide, nothing of it is written.
@@ -99,6 +99,13 @@ impl Considered {
 fn is_misfit(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Reject(rejection) => rejection.reason == Reason::InputInvalid,
+        Outcome::Permit(_) | Outcome::Route(_) => false,
+    }
+}
+
+fn is_mismatch(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Reject(rejection) => rejection.reason == Reason::OperationMismatch,
         Outcome::Permit(_) | Outcome::Route(_) => false,
     }
 }

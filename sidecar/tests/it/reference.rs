@@ -128,6 +128,12 @@ const fn reason(reason: Reason) -> (&'static str, &'static str, &'static str) {
             "None of the user's groups stands for a profile, or they stand for more than 16.",
             "Map one of the user's groups in `profiles.yaml`, or put the user into a mapped group.",
         ),
+        Reason::OperationMismatch => (
+            "caller",
+            "The operation that was named is not the one that the arguments select: one function of the server does \
+             several things, and an argument says which.",
+            "Name the function and let the operation be derived, or name the operation that the arguments mean.",
+        ),
         Reason::DefinitionMismatch => (
             "tool owner",
             "The tool definition that the caller sees is not the one that was reviewed.",

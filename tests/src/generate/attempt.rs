@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
 use stopgate_lang::surface::{Approval, Enforces, Evidence};
 
-use super::{CHANNELS, PROFILES, Shape, WORDS};
+use super::{AGENTS, CHANNELS, PROFILES, SPLIT_FUNCTION, Shape, WORDS};
 use crate::random::Random;
 
 /// An attempt and what holds at its moment.
@@ -52,7 +52,12 @@ pub fn attempt(random: &mut Random, shape: &Shape) -> Try {
     };
     let operation = operation.to_owned();
     let target = if random.one_in(4) {
-        Target::Function(operation)
+        let split = operation.starts_with("split-");
+        Target::Function(if split {
+            SPLIT_FUNCTION.to_owned()
+        } else {
+            operation
+        })
     } else {
         Target::Operation(operation)
     };
@@ -63,7 +68,7 @@ pub fn attempt(random: &mut Random, shape: &Shape) -> Try {
             id: format!("u{}", random.below(3)),
         },
         profiles: profiles(random),
-        agent: "agent".to_owned(),
+        agent: random.pick(&AGENTS).to_owned(),
         tool: tool.to_owned(),
         target,
         input: Input::parse(&input),
@@ -92,7 +97,6 @@ pub fn attempt(random: &mut Random, shape: &Shape) -> Try {
 pub fn attempt_near(random: &mut Random, one: &Try) -> Try {
     let mut other = one.clone();
     other.attempt.subject.id = format!("u{}", random.below(1000));
-    other.attempt.agent = format!("agent-{}", random.below(1000));
     if let Ok(input) = &one.attempt.input
         && let Some(members) = input.json().as_object()
         && members.iter().any(|(name, _)| name == "note")
@@ -147,11 +151,16 @@ fn input(random: &mut Random) -> String {
         4 => format!(r#"{{"size": {n}, "size": 1, "word": "{word}"}}"#),
         5 => format!(r#"{{"size": {n}.0, "word": "{word}"}}"#),
         6 => "[]".to_owned(),
-        7..=20 => format!(
+        7..=14 => {
+            let bags: Vec<&str> = (0..random.below(5)).map(|_| "{}").collect();
+            let bags = bags.join(", ");
+            format!(r#"{{"bag": [{bags}], "size": {n}, "word": "{word}"}}"#)
+        }
+        15..=22 => format!(
             r#"{{"word": "{word}", "flag": {}, "size": {n}}}"#,
             random.one_in(2)
         ),
-        21..=36 => format!(r#"{{"size":{n},"word":"{word}","note":"hello"}}"#),
+        23..=36 => format!(r#"{{"size":{n},"word":"{word}","note":"hello"}}"#),
         _ => format!(r#"{{"size": {n}, "word": "{word}"}}"#),
     }
 }

@@ -1,5 +1,5 @@
-//! Conditions of five forms, read and evaluated without Cedar: a bound on `n` (or on a multiple of it), a test of
-//! `word`, business time, not, and.
+//! Conditions of six forms, read and evaluated without Cedar: a bound on `size` (or on a multiple of it), a test of
+//! `word`, business time, a bound on a fact, not, and.
 
 #![expect(
     clippy::expect_used,
@@ -16,6 +16,8 @@ pub(super) struct Facts {
     pub(super) n: i64,
     pub(super) word: String,
     pub(super) business: bool,
+    /// How many bags, if any were sent.
+    pub(super) bags: Option<i64>,
 }
 
 /// Whether `text` holds; an empty one does. `None` when its evaluation fails.
@@ -69,6 +71,16 @@ fn one(words: &mut Words<'_>, facts: &Facts) -> Option<bool> {
                 .map(|word| word.trim_matches('"') == facts.word)
         }
         Some("context.input.size") => number(words, facts),
+        Some("context.facts") => {
+            let has = [words.next(), words.next()];
+            assert_eq!(has, [Some("has"), Some("bags")], "facts are asked for");
+            Some(facts.bags.is_some())
+        }
+        Some("context.facts.bags") => {
+            assert_eq!(words.next(), Some("<"), "a fact is only compared with `<`");
+            let bound = literal(words);
+            facts.bags.map(|bags| bags < bound)
+        }
         other => panic!("the model does not know {other:?}"),
     }
 }

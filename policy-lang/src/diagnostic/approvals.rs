@@ -1,0 +1,54 @@
+//! Facts about who is asked.
+
+use super::{Code, Diagnostic};
+use crate::source::Span;
+
+pub(crate) fn automatic_route(span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::UnknownWord,
+        span,
+        "nobody is asked for an automatic approval",
+        "no level of people",
+    )
+    .help("write `supervisor` or `committee`")
+}
+
+pub(crate) fn operations_without_tools(span: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::MisplacedKey,
+        span,
+        "`operations` names operations of no tool",
+        "of which tool?",
+    )
+    .help("add `tools:` to the route and name the tool they belong to")
+}
+
+/// `level` is asked for by the rule at `asked`, and no route answers.
+pub(crate) fn no_route(asked: Span, level: &str, operation: &str, routes: Span) -> Diagnostic {
+    let message = format!("nobody is asked for the approval `{level}` of {operation}");
+    Diagnostic::new(Code::NoRoute, asked, message, "asks for it")
+        .also(routes, "no route answers")
+        .help(format!(
+            "add a route to approvals.yaml, such as `{{id: {level}, level: {level}, seats: [{{profiles: [PROFILE], votes: 1}}]}}`"
+        ))
+}
+
+pub(crate) fn ambiguous_route(
+    span: Span,
+    id: &str,
+    other: Span,
+    other_id: &str,
+    what: &str,
+) -> Diagnostic {
+    let message = format!("the routes `{id}` and `{other_id}` are equally specific for {what}");
+    Diagnostic::new(Code::AmbiguousRoute, span, message, "one of them")
+        .also(other, "the other")
+        .help("name `tools`, or `tools` with `operations`, in one of them so that it is the more specific")
+}
+
+pub(crate) fn duplicate_route(span: Span, id: &str, first: Span) -> Diagnostic {
+    let message = format!("two routes have the id `{id}`");
+    Diagnostic::new(Code::DuplicateEntry, span, message, "again here")
+        .also(first, "first here")
+        .help("give one of them another id; records name routes by their ids")
+}

@@ -1,0 +1,245 @@
+//! Who is asked, and by when: routes, their seats, and deadlines, as `approvals.yaml` states them.
+//!
+//! A route is chosen by level, tool and operation, never by a rule, so an attempt has one route a level at most.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::name::{OperationName, ProfileName, RouteName, ToolName};
+use crate::surface::Approval;
+
+/// People who can be asked for one level of approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// Its name.
+    pub id: RouteName,
+    /// What its approval counts as; never automatic.
+    pub level: Approval,
+    /// Tools it answers for; empty is all.
+    pub tools: BTreeSet<ToolName>,
+    /// Operations of those tools it answers for; empty is all.
+    pub operations: BTreeSet<OperationName>,
+    /// All of them have to be filled, each by different people. Never empty.
+    pub seats: Vec<Seat>,
+}
+
+/// Votes that have to come from holders of certain profiles.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seat {
+    /// Who fills it holds one of these, itself or by inheritance. Never empty.
+    pub profiles: BTreeSet<ProfileName>,
+    /// How many different people have to vote; at least one.
+    pub votes: u32,
+}
+
+impl Route {
+    /// How specific it is, if it answers for `operation` of `tool` at `level`: more is more specific.
+    fn specificity(
+        &self,
+        level: Approval,
+        tool: &ToolName,
+        operation: &OperationName,
+    ) -> Option<u8> {
+        let Self {
+            id: _,
+            level: answered,
+            tools,
+            operations,
+            seats: _,
+        } = self;
+        let reaches_tool = tools.is_empty() || tools.contains(tool);
+        let reaches_operation = operations.is_empty() || operations.contains(operation);
+        let reaches = *answered == level && reaches_tool && reaches_operation;
+        reaches
+            .then_some(u8::from(!tools.is_empty()).saturating_add(u8::from(!operations.is_empty())))
+    }
+}
+
+/// The routes of `routes` that answer for an operation at `level` and are as specific as any: one in a sound policy.
+#[must_use]
+pub fn most_specific<'r>(
+    routes: &'r [Route],
+    level: Approval,
+    tool: &ToolName,
+    operation: &OperationName,
+) -> Vec<&'r Route> {
+    let of = |route: &&Route| route.specificity(level, tool, operation);
+    let best = routes.iter().filter_map(|route| of(&route)).max();
+    routes
+        .iter()
+        .filter(|route| best.is_some() && of(route) == best)
+        .collect()
+}
+
+/// By when something has to happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deadlines {
+    /// For the user's confirmation and the dry run.
+    pub confirm: Duration,
+    /// For people to vote.
+    pub decide: Duration,
+    /// From approved to used.
+    #[serde(rename = "use")]
+    pub consume: Duration,
+}
+
+impl Deadlines {
+    /// What holds when `approvals.yaml` states none.
+    pub const DEFAULT: Self = Self {
+        confirm: Duration {
+            amount: 30,
+            unit: Unit::Minutes,
+        },
+        decide: Duration {
+            amount: 4,
+            unit: Unit::BusinessHours,
+        },
+        consume: Duration {
+            amount: 15,
+            unit: Unit::Minutes,
+        },
+    };
+}
+
+/// A length of time, as documents write it: `30m`, `4bh`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Duration {
+    amount: u32,
+    unit: Unit,
+}
+
+/// What a [`Duration`] counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// `s`
+    Seconds,
+    /// `m`
+    Minutes,
+    /// `h`
+    Hours,
+    /// `d`: 24 hours.
+    Days,
+    /// `bh`: hours of the business calendar.
+    BusinessHours,
+}
+
+/// Not a duration of documents.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a duration is a whole number above 0 and a unit: s, m, h, d, or bh for business hours; a year at most"
+)]
+pub struct InvalidDuration;
+
+impl Unit {
+    const ALL: [Self; 5] = [
+        Self::Seconds,
+        Self::Minutes,
+        Self::Hours,
+        Self::Days,
+        Self::BusinessHours,
+    ];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Seconds => "s",
+            Self::Minutes => "m",
+            Self::Hours => "h",
+            Self::Days => "d",
+            Self::BusinessHours => "bh",
+        }
+    }
+
+    /// How many make a year, at most.
+    const fn a_year(self) -> u32 {
+        match self {
+            Self::Seconds => 31_536_000,
+            Self::Minutes => 525_600,
+            Self::Hours | Self::BusinessHours => 8_760,
+            Self::Days => 365,
+        }
+    }
+}
+
+impl Duration {
+    /// How many units.
+    #[must_use]
+    pub const fn amount(self) -> u32 {
+        self.amount
+    }
+
+    /// Of what.
+    #[must_use]
+    pub const fn unit(self) -> Unit {
+        self.unit
+    }
+}
+
+impl FromStr for Duration {
+    type Err = InvalidDuration;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDuration> {
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let word = text.strip_prefix(digits).ok_or(InvalidDuration)?;
+        let unit = Unit::ALL.into_iter().find(|unit| unit.word() == word);
+        let unit = unit.ok_or(InvalidDuration)?;
+        // One spelling a duration: no sign, no leading zero.
+        let amount = digits.parse::<u32>().map_err(|_| InvalidDuration)?;
+        if amount == 0 || amount > unit.a_year() || amount.to_string() != digits {
+            return Err(InvalidDuration);
+        }
+        Ok(Self { amount, unit })
+    }
+}
+
+impl fmt::Display for Duration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.amount, self.unit.word())
+    }
+}
+
+impl Serialize for Duration {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Duration {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_one_spelling() {
+        for fine in ["30m", "4bh", "15s", "1h", "365d"] {
+            assert_eq!(fine.parse::<Duration>().unwrap().to_string(), fine);
+        }
+        for wrong in [
+            "",
+            "m",
+            "0m",
+            "04h",
+            "+4h",
+            "4 h",
+            "4H",
+            "366d",
+            "4w",
+            "4b",
+            "-4h",
+            "4294967296s",
+        ] {
+            assert!(wrong.parse::<Duration>().is_err(), "{wrong}");
+        }
+    }
+}
