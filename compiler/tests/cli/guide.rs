@@ -6,8 +6,17 @@ use std::process::Command;
 use crate::Desk;
 
 #[test]
-fn the_guide_shows_what_happens() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guide/first-policy.md");
+fn the_first_policy_shows_what_happens() {
+    is_current("first-policy.md");
+}
+
+#[test]
+fn writing_a_policy_shows_what_happens() {
+    is_current("write-a-policy.md");
+}
+
+fn is_current(page: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guide").join(page);
     let kept = std::fs::read_to_string(&path).expect("the guide");
     let made = run_blocks(&kept);
     if std::env::var_os("BLESS").is_some() {
@@ -15,17 +24,29 @@ fn the_guide_shows_what_happens() {
     } else {
         assert!(
             kept == made,
-            "docs/guide/first-policy.md is stale: run this test with BLESS=1"
+            "docs/guide/{page} is stale: run this test with BLESS=1"
         );
     }
 }
 
-/// The page with the output of every command put in place of what stands there.
+/// The page with the output of every command put in place of what stands there. A block ```` ```yaml file=F before=L ````
+/// goes into the file F above the line L, or to its end.
 fn run_blocks(page: &str) -> String {
     let desk = Desk::new();
     let mut out = String::new();
     let mut in_block = false;
+    let mut edit: Option<Edit<'_>> = None;
     for line in page.lines() {
+        if let Some(target) = line.strip_prefix("```yaml file=") {
+            edit = Some(Edit::of(target));
+        } else if line == "```"
+            && let Some(edit) = edit.take()
+        {
+            edit.apply(&desk);
+        } else if let Some(edit) = &mut edit {
+            edit.text.push_str(line);
+            edit.text.push('\n');
+        }
         match (line, line.strip_prefix("$ ")) {
             ("```console", _) => in_block = true,
             ("```", _) => in_block = false,
@@ -40,6 +61,38 @@ fn run_blocks(page: &str) -> String {
         out.push('\n');
     }
     out
+}
+
+/// Text for a file.
+struct Edit<'a> {
+    file: &'a str,
+    before: Option<&'a str>,
+    text: String,
+}
+
+impl<'a> Edit<'a> {
+    fn of(target: &'a str) -> Self {
+        let (file, before) = match target.split_once(" before=") {
+            Some((file, before)) => (file, Some(before)),
+            None => (target, None),
+        };
+        Self {
+            file,
+            before,
+            text: String::new(),
+        }
+    }
+
+    fn apply(self, desk: &Desk) {
+        let path = desk.path(self.file);
+        let kept = std::fs::read_to_string(&path).expect("a file to edit");
+        let at = match self.before {
+            None => kept.len(),
+            Some(line) => kept.find(&format!("\n{line}")).expect("the line") + 1,
+        };
+        let (head, tail) = kept.split_at(at);
+        std::fs::write(&path, format!("{head}{}{tail}", self.text)).expect("written");
+    }
 }
 
 fn shell(desk: &Desk, command: &str) -> String {

@@ -51,6 +51,8 @@ pub fn attempt(random: &mut Random, shape: &Shape) -> Try {
         random.pick(&known).as_str()
     };
     let operation = operation.to_owned();
+    // Mostly the word that the operation is selected by.
+    let selecting = super::selecting(&operation).filter(|_| !random.one_in(8));
     let target = if random.one_in(4) {
         let split = operation.starts_with("split-");
         Target::Function(if split {
@@ -61,7 +63,7 @@ pub fn attempt(random: &mut Random, shape: &Shape) -> Try {
     } else {
         Target::Operation(operation)
     };
-    let input = input(random).into_bytes();
+    let input = input(random, selecting).into_bytes();
     let attempt = Attempt {
         subject: Subject {
             issuer: "https://sso.example/".to_owned(),
@@ -141,8 +143,9 @@ fn evidence(random: &mut Random) -> Evidence {
     }
 }
 
-fn input(random: &mut Random) -> String {
-    let (n, word) = (random.below(10), random.pick(&WORDS));
+fn input(random: &mut Random, word: Option<&str>) -> String {
+    let (n, any) = (random.below(10), random.pick(&WORDS));
+    let word = word.unwrap_or(any);
     match random.below(60) {
         0 => format!(r#"{{"size": {n}}}"#),
         1 => format!(r#"{{"size": {}, "word": "{word}"}}"#, 10 + n),
