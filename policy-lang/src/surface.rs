@@ -173,6 +173,16 @@ impl Surface {
         joined == *other
     }
 
+    /// What it asks for beside people's approval, in the order it is collected.
+    pub fn requirements(&self) -> impl Iterator<Item = Requirement> + use<> {
+        [
+            (self.user_confirmation, Requirement::UserConfirmation),
+            (self.dry_run, Requirement::DryRun),
+        ]
+        .into_iter()
+        .filter_map(|(asked, what)| asked.then_some(what))
+    }
+
     /// What is missing from the evidence, in the order it is collected; empty means the action may run.
     #[must_use]
     pub fn missing(&self, evidence: &Evidence) -> Vec<Need> {

@@ -143,22 +143,15 @@ impl From<&Surface> for SurfacePart {
         let Surface {
             risk,
             approval,
-            user_confirmation,
-            dry_run,
+            user_confirmation: _,
+            dry_run: _,
             masks,
             max_rows,
         } = surface;
-        let require = [
-            (*user_confirmation, Requirement::UserConfirmation),
-            (*dry_run, Requirement::DryRun),
-        ];
         Self {
             risk: *risk,
             approval: *approval,
-            require: require
-                .into_iter()
-                .filter_map(|(asked, what)| asked.then_some(what))
-                .collect(),
+            require: surface.requirements().collect(),
             mask: masks.clone(),
             max_rows: max_rows.clone(),
         }

@@ -87,30 +87,18 @@ pub(super) fn surface(surface: &Surface) -> Json {
     let Surface {
         risk,
         approval,
-        user_confirmation,
-        dry_run,
+        user_confirmation: _,
+        dry_run: _,
         masks,
         max_rows,
     } = surface;
-    let required = [
-        (*user_confirmation, Requirement::UserConfirmation),
-        (*dry_run, Requirement::DryRun),
-    ];
     let rows = max_rows
         .iter()
         .map(|(pointer, rows)| (pointer.as_str(), count(u64::from(*rows))));
     object([
         ("risk", text(risk)),
         ("approval", text(approval)),
-        (
-            "require",
-            texts(
-                required
-                    .into_iter()
-                    .filter(|(is, _)| *is)
-                    .map(|(_, requirement)| requirement),
-            ),
-        ),
+        ("require", texts(surface.requirements())),
         ("mask", texts(masks)),
         (
             "max_rows",

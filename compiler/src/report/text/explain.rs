@@ -112,14 +112,13 @@ fn surface_words(surface: &Surface) -> String {
     let Surface {
         risk,
         approval,
-        user_confirmation,
-        dry_run,
+        user_confirmation: _,
+        dry_run: _,
         masks,
         max_rows,
     } = surface;
     let mut words = vec![format!("risk {risk}"), format!("approval {approval}")];
-    words.extend(user_confirmation.then(|| "user_confirmation".to_owned()));
-    words.extend(dry_run.then(|| "dry_run".to_owned()));
+    words.extend(surface.requirements().map(|what| what.to_string()));
     words.extend(masks.iter().map(|pointer| format!("mask {pointer}")));
     words.extend(
         max_rows
