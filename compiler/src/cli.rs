@@ -69,7 +69,7 @@ impl Command {
         match self {
             Self::Init(args) => ("init", args.format, init::run(args)),
             Self::Lock(args) => ("lock", args.format, lock::run(args, console)),
-            Self::Check(args) => ("check", args.format, check::run(args, console)),
+            Self::Check(args) => ("check", args.format(), check::run(args, console)),
             Self::Test(args) => ("test", args.format(), test::run(args, console)),
             Self::Explain(args) => ("explain", args.format, explain::run(args, console)),
             Self::Matrix(args) => ("matrix", args.format(), matrix::run(args, console)),

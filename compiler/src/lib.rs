@@ -14,6 +14,7 @@ pub mod key;
 pub mod lock;
 pub mod log;
 pub mod matrix;
+pub mod mutants;
 mod report;
 pub mod root;
 pub mod test;

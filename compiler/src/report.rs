@@ -1,4 +1,5 @@
-//! Renderers: the same values as text for terminals, Markdown for pull requests, JSON for programs, JUnit for CI.
+//! Renderers: the same values as text for terminals, Markdown for pull requests, JSON for programs, JUnit
+//! for CI, SARIF for code hosts.
 //!
 //! They decide nothing and leave nothing out that would change a reader's mind.
 
@@ -6,6 +7,7 @@ pub(crate) mod json;
 pub(crate) mod junit;
 pub(crate) mod markdown;
 mod paint;
+pub(crate) mod sarif;
 pub(crate) mod text;
 
 pub(crate) use paint::Paint;

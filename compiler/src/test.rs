@@ -20,6 +20,7 @@ use stopgate_lang::surface::{Enforces, Evidence};
 use stopgate_lang::testing::{Case, TestSuite};
 
 use compare::mismatch;
+pub(crate) use compare::obligations_of;
 pub use compare::result_words;
 
 use crate::build::{BuildError, rehearse};
@@ -166,7 +167,7 @@ pub fn test(
 }
 
 /// Profiles that somebody can hold.
-fn held(policy: &Policy) -> impl Iterator<Item = &ProfileName> {
+pub(crate) fn held(policy: &Policy) -> impl Iterator<Item = &ProfileName> {
     policy
         .profiles
         .iter()
@@ -233,13 +234,33 @@ fn coverage(policy: &Policy, suites: &[TestSuite], matched: &BTreeSet<RuleId>) -
     }
 }
 
-struct Runner<'a> {
-    policy: &'a Policy,
-    bundle: &'a Bundle,
-    suite: &'a TestSuite,
+/// One suite over one bundle, and the policy that the bundle was made of.
+#[derive(Clone, Copy)]
+pub(crate) struct Runner<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) bundle: &'a Bundle,
+    pub(crate) suite: &'a TestSuite,
 }
 
-impl Runner<'_> {
+impl<'a> Runner<'a> {
+    /// How each attempt comes out otherwise than expected, if it does: of every case that is run, then of every pair
+    /// that no case names.
+    pub(crate) fn mismatches(self) -> impl Iterator<Item = Option<Mismatch>> + use<'a> {
+        let run = self.suite.cases.iter().filter(|case| case.skip.is_none());
+        let of_cases = run.flat_map(move |case| {
+            case.people.iter().flat_map(move |person| {
+                let tries = case.operations.iter();
+                tries.map(move |operation| {
+                    mismatch(&case.expect, &self.decide(Some(case), person, operation))
+                })
+            })
+        });
+        let unlisted = unnamed(self.policy, self.suite).into_iter();
+        of_cases.chain(
+            unlisted.map(move |(operation, profile)| self.unlisted(operation, profile).mismatch),
+        )
+    }
+
     fn suite(&self, filter: Option<&Glob>, matched: &mut BTreeSet<RuleId>) -> SuiteReport {
         let chosen = |name: &str| filter.is_none_or(|filter| filter.matches(name));
         let cases = self.suite.cases.iter().filter(|case| chosen(&case.name));
@@ -305,7 +326,7 @@ impl Runner<'_> {
     }
 
     /// Decides one attempt: of a case, or of an unlisted pair with all evidence.
-    fn decide(
+    pub(crate) fn decide(
         &self,
         case: Option<&Case>,
         profiles: &BTreeSet<ProfileName>,
@@ -355,7 +376,7 @@ impl Runner<'_> {
 }
 
 /// The sample with the members of `over` put in place of its own.
-fn merged(sample: Option<&Json>, over: Option<&Json>) -> Json {
+pub(crate) fn merged(sample: Option<&Json>, over: Option<&Json>) -> Json {
     let members = |json: Option<&Json>| {
         json.and_then(Json::as_object)
             .map(<[_]>::to_vec)

@@ -4,8 +4,10 @@
 //! it stands in the right place is for the front end to say. Sizes and numbers are bounded before anything is read,
 //! and nothing outside the folder is: a link may only point at a file inside.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// One byte more than a document may have, so that the front end sees that one is too long.
@@ -78,10 +80,69 @@ pub enum Problem {
 /// # Errors
 /// [`WorkspaceError`]; what is wrong with the documents themselves is not known here.
 pub fn read(dir: &Path) -> Result<Vec<Document>, WorkspaceError> {
-    let io = |path: &Path| {
-        let path = path.to_owned();
-        move |source| WorkspaceError::Io { path, source }
+    let (root, files) = list(dir)?;
+    let mut total = 0_usize;
+    let mut documents = Vec::with_capacity(files.len());
+    for name in files {
+        let path = root.join(&name);
+        let mut bytes = Vec::new();
+        let file = File::open(&path).map_err(io(&path))?;
+        file.take(READ_AT_MOST)
+            .read_to_end(&mut bytes)
+            .map_err(io(&path))?;
+        total = total.saturating_add(bytes.len());
+        if total > MAX_TOTAL {
+            return Err(WorkspaceError::Refused {
+                problems: vec![Problem::Many],
+            });
+        }
+        documents.push((name, bytes));
+    }
+    Ok(documents)
+}
+
+/// What tells that a document is not what it was: which file it is, when it changed, and how long it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    inode: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+    length: u64,
+}
+
+/// The stamp of every document, by path.
+pub type Stamps = BTreeMap<String, Stamp>;
+
+/// Looks at every document of the repository in `dir`, and reads none.
+///
+/// # Errors
+/// [`WorkspaceError`], as [`read`] would.
+pub fn stamps(dir: &Path) -> Result<Stamps, WorkspaceError> {
+    let (root, files) = list(dir)?;
+    let stamp = |name: String| {
+        let path = root.join(&name);
+        let file = fs::metadata(&path).map_err(io(&path))?;
+        let stamp = Stamp {
+            inode: file.ino(),
+            modified: (file.mtime(), file.mtime_nsec()),
+            changed: (file.ctime(), file.ctime_nsec()),
+            length: file.len(),
+        };
+        Ok((name, stamp))
     };
+    files.into_iter().map(stamp).collect()
+}
+
+fn io(path: &Path) -> impl Fn(io::Error) -> WorkspaceError + use<> {
+    let path = path.to_owned();
+    move |source| WorkspaceError::Io {
+        path: path.clone(),
+        source,
+    }
+}
+
+/// The repository's real folder, and the names of its documents in order.
+fn list(dir: &Path) -> Result<(PathBuf, Vec<String>), WorkspaceError> {
     if !dir.join("stopgate.yaml").is_file() {
         return Err(WorkspaceError::NotARepository {
             dir: dir.to_owned(),
@@ -106,24 +167,7 @@ pub fn read(dir: &Path) -> Result<Vec<Document>, WorkspaceError> {
         return Err(WorkspaceError::Refused { problems });
     }
     files.sort();
-    let mut total = 0_usize;
-    let mut documents = Vec::with_capacity(files.len());
-    for name in files {
-        let path = root.join(&name);
-        let mut bytes = Vec::new();
-        let file = File::open(&path).map_err(io(&path))?;
-        file.take(READ_AT_MOST)
-            .read_to_end(&mut bytes)
-            .map_err(io(&path))?;
-        total = total.saturating_add(bytes.len());
-        if total > MAX_TOTAL {
-            return Err(WorkspaceError::Refused {
-                problems: vec![Problem::Many],
-            });
-        }
-        documents.push((name, bytes));
-    }
-    Ok(documents)
+    Ok((root, files))
 }
 
 struct Walk {

@@ -13,6 +13,7 @@ mod index;
 mod request;
 mod schema;
 mod validate;
+mod variant;
 
 use std::ops::Range;
 
@@ -24,6 +25,7 @@ pub(crate) use index::{Index, Places, ProfileAt};
 pub(crate) use request::{Holder, PreparedSchema, RequestParts};
 pub(crate) use schema::{ReadsNow, runtime_schema};
 pub use validate::validate;
+pub use variant::{Constants, Variant};
 
 /// A mistake in a Cedar text, with its place in the text that was handed in.
 #[derive(Debug, Clone, PartialEq, Eq)]

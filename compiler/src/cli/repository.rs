@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use stopgate_lang::compile::{Compiled, Summary};
 use stopgate_lang::policy::Policy;
+use stopgate_lang::source::SourceMap;
 use stopgate_lang::testing::TestSuite;
 
 use super::console::{Answer, Console, Failure, Format};
@@ -24,6 +25,7 @@ pub(super) struct Repository {
 pub(super) struct Valid {
     pub(super) policy: Policy,
     pub(super) suites: Vec<TestSuite>,
+    pub(super) sources: SourceMap,
 }
 
 impl Repository {
@@ -58,6 +60,7 @@ impl Repository {
         Ok(Valid {
             policy,
             suites: compiled.suites,
+            sources: compiled.sources,
         })
     }
 }

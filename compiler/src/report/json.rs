@@ -7,6 +7,7 @@ use stopgate_lang::surface::{Limit, Surface};
 
 use crate::explain::Explanation;
 use crate::matrix::{Asks, Cell, Entry, Matrix, Row};
+use crate::mutants::{Mutant, MutantReport, Survivor};
 use crate::test::{CaseReport, Mismatch, SuiteReport, TestReport, Try};
 
 /// Body of `check`, and of every command whose policy turns out invalid.
@@ -21,8 +22,8 @@ pub(crate) fn check(compiled: &Compiled) -> Value {
     })
 }
 
-/// Body of `test`; `coverage` is null unless asked for.
-pub(crate) fn test(report: &TestReport, coverage: bool) -> Value {
+/// Body of `test`; `coverage` and `mutants` are null unless asked for.
+pub(crate) fn test(report: &TestReport, coverage: bool, mutants: Option<&MutantReport>) -> Value {
     let coverage = coverage.then(|| {
         let covered = &report.coverage;
         let unmatched = covered.unmatched.iter();
@@ -44,6 +45,29 @@ pub(crate) fn test(report: &TestReport, coverage: bool) -> Value {
         "skipped": report.skipped(),
         "suites": report.suites.iter().map(suite).collect::<Vec<_>>(),
         "coverage": coverage,
+        "mutants": mutants.map(judged),
+    })
+}
+
+fn judged(report: &MutantReport) -> Value {
+    let place = |mutant: &Mutant| {
+        let Mutant {
+            location,
+            subject,
+            change,
+        } = mutant;
+        json!({"subject": subject, "change": change, "file": &*location.file, "line": location.line})
+    };
+    let unnoticed = report.unnoticed.iter().map(|Survivor { mutant, case }| {
+        let mut shown = place(mutant);
+        shown["case"] = json!({"file": case.file, "yaml": case.yaml});
+        shown
+    });
+    json!({
+        "score": report.score(),
+        "noticed": report.noticed,
+        "unnoticed": unnoticed.collect::<Vec<_>>(),
+        "equivalent": report.equivalent.iter().map(place).collect::<Vec<_>>(),
     })
 }
 
@@ -122,13 +146,13 @@ fn surface(surface: &Surface) -> Value {
     let Surface {
         risk,
         approval,
-        user_confirmation,
-        dry_run,
+        user_confirmation: _,
+        dry_run: _,
         masks,
         max_rows,
     } = surface;
     json!({
-        "risk": risk, "approval": approval, "user_confirmation": user_confirmation, "dry_run": dry_run,
+        "risk": risk, "approval": approval, "require": surface.requirements().collect::<Vec<_>>(),
         "mask": masks, "max_rows": max_rows,
     })
 }

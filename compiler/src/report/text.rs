@@ -2,6 +2,7 @@
 
 mod explain;
 mod matrix;
+mod mutants;
 mod test;
 
 use std::fmt::Write as _;
@@ -12,6 +13,7 @@ use crate::report::{Paint, count};
 
 pub(crate) use explain::explain;
 pub(crate) use matrix::matrix;
+pub(crate) use mutants::mutants;
 pub(crate) use test::test;
 
 /// Every diagnostic with its place, then one line of totals.

@@ -73,7 +73,8 @@ fn is_result(expected: &ExpectedResult, got: &Outcome) -> bool {
     }
 }
 
-fn obligations_of(surface: &Surface) -> Obligations {
+/// What a surface obliges the door to do with the result.
+pub(crate) fn obligations_of(surface: &Surface) -> Obligations {
     Obligations {
         mask: surface.masks.clone(),
         max_rows: surface.max_rows.clone(),

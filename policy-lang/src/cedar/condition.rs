@@ -332,7 +332,7 @@ fn children(node: &Value) -> Box<dyn Iterator<Item = &Value> + '_> {
 }
 
 /// Calls `visit` for `node` and everything below it. Depth is bounded by [`bounds`].
-fn walk(node: &Value, visit: &mut impl FnMut(&Value)) {
+pub(super) fn walk(node: &Value, visit: &mut impl FnMut(&Value)) {
     let mut open = vec![node];
     while let Some(node) = open.pop() {
         visit(node);
@@ -348,8 +348,14 @@ fn clauses(policy: &Policy) -> Vec<Value> {
         .unwrap_or_default()
 }
 
-/// Prints one expression of Cedar's syntax tree.
-fn print_expression(body: &Value) -> String {
+/// Prints one expression of Cedar's syntax tree on one line, for people.
+pub(super) fn print_expression(body: &Value) -> String {
+    let text = print_exactly(body);
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Prints one expression of Cedar's syntax tree, space in texts included.
+pub(super) fn print_exactly(body: &Value) -> String {
     let policy = json!({
         "effect": "permit", "principal": {"op": "All"}, "action": {"op": "All"}, "resource": {"op": "All"},
         "conditions": [{"kind": "when", "body": body}],
@@ -361,7 +367,7 @@ fn print_expression(body: &Value) -> String {
         .split_once('{')
         .and_then(|(_, rest)| rest.rsplit_once('}'))
         .map_or("", |(inner, _)| inner);
-    inner.split_whitespace().collect::<Vec<_>>().join(" ")
+    inner.trim().to_owned()
 }
 
 /// Parses one policy; places of mistakes are moved back by `offset` into an author's text of `length` bytes.

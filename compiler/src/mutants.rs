@@ -1,0 +1,198 @@
+//! Whether the decision tables would notice: the policy with one thing changed, judged by the same tables.
+//!
+//! A mutant is made on the checked policy, becomes a bundle like any other and is decided by the same `decide`. It is
+//! noticed when some attempt of the tables comes out otherwise than before. For one that is not, an attempt is looked
+//! for that tells the two policies apart, and handed out as a case to paste; where none is found, the change is taken
+//! for one that means nothing, and not counted. Only the operations that a change reaches are compiled and tried.
+
+mod cut;
+mod edit;
+mod input;
+mod make;
+mod paste;
+mod place;
+mod search;
+
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use stopgate_lang::bundle::Bundle;
+use stopgate_lang::policy::{Location, Policy};
+use stopgate_lang::source::SourceMap;
+use stopgate_lang::testing::TestSuite;
+
+use crate::build::{BuildError, rehearse};
+use crate::test::{Mismatch, Runner};
+use cut::{Reach, cut, cut_suites};
+use make::Candidate;
+
+/// What came of all mutants.
+#[derive(Debug, Clone, Default)]
+pub struct MutantReport {
+    /// How many changed the result of some case.
+    pub noticed: usize,
+    /// Those that changed none although an attempt tells them apart, in the order of the files.
+    pub unnoticed: Vec<Survivor>,
+    /// Those that no attempt was found to tell apart, in the order of the files.
+    pub equivalent: Vec<Mutant>,
+}
+
+impl MutantReport {
+    /// Percentage of the mutants that mean something and were noticed, rounded down; 100 when there are none.
+    #[must_use]
+    pub fn score(&self) -> u8 {
+        let all = self.noticed.saturating_add(self.unnoticed.len());
+        let percent = self.noticed.saturating_mul(100).checked_div(all);
+        percent.map_or(100, |percent| u8::try_from(percent).unwrap_or(100))
+    }
+}
+
+/// One change of the policy.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mutant {
+    /// Where what is changed stands.
+    pub location: Location,
+    /// What is changed: a rule, an operation of the catalog, or the floors.
+    pub subject: String,
+    /// How, such as `risk medium becomes low`.
+    pub change: String,
+}
+
+/// A mutant that no case noticed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Survivor {
+    /// The change.
+    pub mutant: Mutant,
+    /// The case that would notice.
+    pub case: MissingCase,
+}
+
+/// A case that is not there and should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingCase {
+    /// The document it belongs into, such as `tests/erp.yaml`.
+    pub file: String,
+    /// An element of its `cases`, as YAML, indented and with a newline at the end.
+    pub yaml: String,
+}
+
+/// What is told about a run that takes long: mutants judged so far, and how many there are.
+pub type Progress<'a> = dyn Fn(usize, usize) + Sync + 'a;
+
+/// Judges `suites`, which pass, by every mutant of `policy`; `sources` says where things stand.
+///
+/// # Errors
+/// [`BuildError`] when a policy does not become a bundle.
+pub fn mutants(
+    policy: &Policy,
+    suites: &[TestSuite],
+    sources: &SourceMap,
+    progress: &Progress<'_>,
+) -> Result<MutantReport, BuildError> {
+    let groups = make::groups(policy, sources);
+    let all = groups.iter().map(|(_, group)| group.len()).sum();
+    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let work = || {
+        let mut verdicts = Vec::new();
+        while let Some((reach, group)) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let judge = Judge::new(policy, suites, reach)?;
+            for candidate in group {
+                verdicts.push((candidate.mutant.clone(), judge.verdict(candidate)?));
+                progress(done.fetch_add(1, Ordering::Relaxed).saturating_add(1), all);
+            }
+        }
+        Ok::<_, BuildError>(verdicts)
+    };
+    let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let verdicts = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        workers
+            .into_iter()
+            .map(|worker| {
+                worker
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+            .collect::<Result<Vec<_>, _>>()
+    })?;
+    Ok(report(verdicts.into_iter().flatten()))
+}
+
+fn report(verdicts: impl Iterator<Item = (Mutant, Verdict)>) -> MutantReport {
+    let mut report = MutantReport::default();
+    for (mutant, verdict) in verdicts {
+        match verdict {
+            Verdict::Noticed => report.noticed = report.noticed.saturating_add(1),
+            Verdict::Unnoticed(case) => report.unnoticed.push(Survivor { mutant, case }),
+            Verdict::Equivalent => report.equivalent.push(mutant),
+        }
+    }
+    report
+        .unnoticed
+        .sort_by(|one, other| one.mutant.cmp(&other.mutant));
+    report.equivalent.sort();
+    report
+}
+
+enum Verdict {
+    Noticed,
+    Unnoticed(MissingCase),
+    Equivalent,
+}
+
+/// The policy as it is, cut down to what a group of mutants reaches, and how its cases come out.
+struct Judge {
+    policy: Policy,
+    bundle: Bundle,
+    suites: Vec<TestSuite>,
+    results: Vec<Option<Mismatch>>,
+}
+
+impl Judge {
+    fn new(policy: &Policy, suites: &[TestSuite], reach: &Reach) -> Result<Self, BuildError> {
+        let policy = cut(policy, reach);
+        let bundle = rehearse(&policy)?;
+        let suites = cut_suites(suites, reach);
+        let results = suites
+            .iter()
+            .flat_map(|suite| results(&policy, &bundle, suite).collect::<Vec<_>>())
+            .collect();
+        Ok(Self {
+            policy,
+            bundle,
+            suites,
+            results,
+        })
+    }
+
+    fn verdict(&self, candidate: &Candidate) -> Result<Verdict, BuildError> {
+        let mutant = candidate.edit.apply(&self.policy);
+        if candidate.edit.is_idle(&self.policy, &mutant) {
+            return Ok(Verdict::Equivalent);
+        }
+        let bundle = rehearse(&mutant)?;
+        let now = self
+            .suites
+            .iter()
+            .flat_map(|suite| results(&mutant, &bundle, suite));
+        if !now.eq(self.results.iter().cloned()) {
+            return Ok(Verdict::Noticed);
+        }
+        let found = search::case(self, candidate, &mutant, &bundle);
+        Ok(found.map_or(Verdict::Equivalent, Verdict::Unnoticed))
+    }
+}
+
+/// How each attempt of `suite` differs from what is expected, in its order.
+fn results<'a>(
+    policy: &'a Policy,
+    bundle: &'a Bundle,
+    suite: &'a TestSuite,
+) -> impl Iterator<Item = Option<Mismatch>> + 'a {
+    let runner = Runner {
+        policy,
+        bundle,
+        suite,
+    };
+    runner.mismatches()
+}

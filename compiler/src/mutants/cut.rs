@@ -1,0 +1,66 @@
+//! A policy without what a change cannot reach: an attempt on one operation asks nothing of the others.
+
+use std::collections::BTreeSet;
+
+use stopgate_lang::name::{OperationName, ToolName};
+use stopgate_lang::policy::{Operations, Policy, Rule, Tool};
+use stopgate_lang::testing::TestSuite;
+
+/// Operations whose attempts may come out differently.
+pub(super) type Reach = BTreeSet<(ToolName, OperationName)>;
+
+/// Every operation there is.
+pub(super) fn everything(policy: &Policy) -> Reach {
+    let of = |(tool, described): (&ToolName, &Tool)| {
+        let names = described.operations.keys().cloned();
+        names.map(|name| (tool.clone(), name)).collect::<Vec<_>>()
+    };
+    policy.tools.iter().flat_map(of).collect()
+}
+
+/// The operations of `rule`.
+pub(super) fn reach(policy: &Policy, rule: &Rule) -> Reach {
+    match &rule.scope.operations {
+        Operations::Listed(listed) => listed.clone(),
+        Operations::All => everything(policy),
+    }
+}
+
+/// `policy` with the operations of `reach`, and the rules that can reach one of them.
+pub(super) fn cut(policy: &Policy, reach: &Reach) -> Policy {
+    let mut cut = policy.clone();
+    cut.tools.retain(|tool, described| {
+        described
+            .operations
+            .retain(|name, _| reach.contains(&(tool.clone(), name.clone())));
+        !described.operations.is_empty()
+    });
+    cut.rules
+        .retain_mut(|rule| match &mut rule.scope.operations {
+            Operations::All => true,
+            Operations::Listed(listed) => {
+                listed.retain(|operation| reach.contains(operation));
+                !listed.is_empty()
+            }
+        });
+    cut
+}
+
+/// The cases of `suites` on operations of `reach`.
+pub(super) fn cut_suites(suites: &[TestSuite], reach: &Reach) -> Vec<TestSuite> {
+    let tools: BTreeSet<&ToolName> = reach.iter().map(|(tool, _)| tool).collect();
+    let mut cut: Vec<TestSuite> = suites
+        .iter()
+        .filter(|suite| tools.contains(&suite.tool))
+        .cloned()
+        .collect();
+    for suite in &mut cut {
+        let tool = &suite.tool;
+        suite.cases.retain_mut(|case| {
+            case.operations
+                .retain(|name| reach.contains(&(tool.clone(), name.clone())));
+            !case.operations.is_empty()
+        });
+    }
+    cut
+}

@@ -1,0 +1,196 @@
+//! Inputs at which rules may change their minds: around every constant that a condition compares an argument with.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stopgate_lang::cedar::{Condition, Constants};
+use stopgate_lang::json::Json;
+use stopgate_lang::tool_schema::{InputType, Member, Shape};
+
+/// Most inputs made of one.
+const MOST: usize = 300;
+/// A text that no condition names.
+const OTHER: &str = "other";
+
+/// Values for one argument; `None` is to leave it out.
+type Values = Vec<Option<Json>>;
+
+/// What conditions read of an input, and the values worth trying there.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    /// By the way to the argument.
+    values: BTreeMap<Vec<String>, Values>,
+}
+
+impl Turns {
+    /// The arguments of `input` that `conditions` read, with the values around their constants.
+    pub(super) fn of<'a>(
+        input: &InputType,
+        conditions: impl IntoIterator<Item = &'a Condition>,
+    ) -> Self {
+        let mut constants = Constants::default();
+        let mut paths = BTreeSet::new();
+        for condition in conditions {
+            let Constants { numbers, texts } = condition.constants();
+            constants.numbers.extend(numbers);
+            constants.texts.extend(texts);
+            paths.extend(condition.reads().into_iter().filter_map(|read| {
+                let (first, path) = read.split_first()?;
+                (first == "input" && !path.is_empty()).then(|| path.to_vec())
+            }));
+        }
+        let mut values = BTreeMap::new();
+        for path in paths {
+            if let Some(member) = member(input, &path) {
+                values.insert(path, around(member, &constants));
+            }
+        }
+        Self { values }
+    }
+
+    /// `base`, then `base` with its arguments turned: all combinations if they are few, else one at a time.
+    pub(super) fn inputs(&self, base: &Json) -> Vec<Json> {
+        let combinations = self
+            .values
+            .values()
+            .map(|values| values.len().saturating_add(1))
+            .try_fold(1_usize, usize::checked_mul);
+        let together = combinations.is_some_and(|count| count <= MOST);
+        let mut inputs = vec![base.clone()];
+        for (path, values) in &self.values {
+            let bases = if together { inputs.len() } else { 1 };
+            let turned: Vec<Json> = inputs
+                .iter()
+                .take(bases)
+                .flat_map(|input| values.iter().map(|value| with(input, path, value.as_ref())))
+                .collect();
+            inputs.extend(turned);
+        }
+        let mut seen = BTreeSet::new();
+        inputs.retain(|input| seen.insert(input.canonical()));
+        inputs.truncate(MOST);
+        inputs
+    }
+}
+
+fn member<'a>(input: &'a InputType, path: &[String]) -> Option<&'a Member> {
+    let (first, rest) = path.split_first()?;
+    let member = input.member(first)?;
+    match (&member.shape, rest) {
+        (_, []) => Some(member),
+        (Shape::Object(members), rest) => self::member(members, rest),
+        _ => None,
+    }
+}
+
+fn around(member: &Member, constants: &Constants) -> Values {
+    let mut values = scalars(&member.shape, constants);
+    if let Shape::Array { element, .. } = &member.shape {
+        let elements = scalars(element, constants);
+        values.push(Json::Array(Vec::new()));
+        values.extend(elements.iter().map(|one| Json::Array(vec![one.clone()])));
+        values.push(Json::Array(elements));
+    }
+    let left_out = (!member.required).then_some(None);
+    values.into_iter().map(Some).chain(left_out).collect()
+}
+
+fn scalars(shape: &Shape, constants: &Constants) -> Vec<Json> {
+    let Constants { numbers, texts } = constants;
+    match shape {
+        Shape::Integer { one_of, .. } => {
+            let around = numbers
+                .iter()
+                .flat_map(|number| [*number, number.saturating_sub(1), number.saturating_add(1)]);
+            let all: BTreeSet<i64> = around.chain(one_of.iter().flatten().copied()).collect();
+            all.into_iter().map(Json::Integer).collect()
+        }
+        Shape::String { one_of, .. } => {
+            let all: BTreeSet<&str> = match one_of {
+                Some(listed) => listed.iter().map(String::as_str).collect(),
+                None => texts.iter().map(String::as_str).chain([OTHER]).collect(),
+            };
+            all.into_iter()
+                .map(|text| Json::String(text.to_owned()))
+                .collect()
+        }
+        Shape::Boolean => vec![Json::Bool(false), Json::Bool(true)],
+        Shape::Number { .. } | Shape::Array { .. } | Shape::Object(_) | Shape::Anything => {
+            Vec::new()
+        }
+    }
+}
+
+/// `input` with `value` at `path`; objects on the way are made where they are missing.
+fn with(input: &Json, path: &[String], value: Option<&Json>) -> Json {
+    let Some((first, rest)) = path.split_first() else {
+        return value.cloned().unwrap_or(Json::Null);
+    };
+    let mut members = input.as_object().map(<[_]>::to_vec).unwrap_or_default();
+    let place = members.iter_mut().find(|(name, _)| name == first);
+    match (place, rest, value) {
+        (Some(_), [], None) => members.retain(|(name, _)| name != first),
+        (None, [], None) => {}
+        (Some((_, inner)), rest, value) => *inner = with(inner, rest, value),
+        (None, rest, value) => {
+            let inner = with(&Json::Object(Vec::new()), rest, value);
+            members.push((first.clone(), inner));
+        }
+    }
+    Json::Object(members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stopgate_lang::json::Limits;
+
+    const LIMITS: Limits = Limits {
+        bytes: 4096,
+        depth: 8,
+        members: 64,
+    };
+
+    fn json(text: &str) -> Json {
+        Json::parse(text.as_bytes(), LIMITS).expect("JSON")
+    }
+
+    fn inputs(condition: &str, base: &str) -> Vec<String> {
+        let schema = json(
+            r#"{"type": "object", "required": ["n"], "additionalProperties": false, "properties": {
+                "n": {"type": "integer"}, "t": {"type": "string"},
+                "o": {"type": "object", "additionalProperties": false, "properties": {"f": {"type": "boolean"}}}}}"#,
+        );
+        let input = InputType::of(&schema, &BTreeSet::new()).expect("a type");
+        let condition = Condition::parse(condition).expect("a condition");
+        let turns = Turns::of(&input, [&condition]);
+        let inputs = turns.inputs(&json(base));
+        inputs.iter().map(Json::canonical).collect()
+    }
+
+    #[test]
+    fn numbers_are_tried_at_the_bound_and_on_both_sides() {
+        assert_eq!(
+            inputs("context.input.n <= 5", r#"{"n":1}"#),
+            [r#"{"n":1}"#, r#"{"n":4}"#, r#"{"n":5}"#, r#"{"n":6}"#]
+        );
+    }
+
+    #[test]
+    fn what_may_be_left_out_is_left_out_and_objects_are_made() {
+        assert_eq!(
+            inputs(
+                r#"!(context.input has t) || context.input.t == "a""#,
+                r#"{"n":1,"t":"a"}"#
+            ),
+            [r#"{"n":1,"t":"a"}"#, r#"{"n":1,"t":"other"}"#, r#"{"n":1}"#]
+        );
+        let made = inputs(
+            "context.input has o && context.input.o has f && context.input.o.f",
+            r#"{"n":1}"#,
+        );
+        assert!(
+            made.contains(&r#"{"n":1,"o":{"f":true}}"#.to_owned()),
+            "{made:?}"
+        );
+    }
+}

@@ -1,0 +1,198 @@
+//! A case as an author would write it, to be pasted below `cases:`.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use stopgate_lang::decide::{Decision, Outcome};
+use stopgate_lang::json::Json;
+use stopgate_lang::name::{RuleId, ToolName};
+use stopgate_lang::testing::{Case, Obligations, TestSuite};
+
+use super::search::Said;
+
+/// What YAML 1.1 or 1.2 does not read as text.
+const WORDS: [&str; 10] = [
+    "true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan",
+];
+
+/// `case` of `suite` with `decision` as its expectation, as an element of a list indented by two. `was` and `is` are
+/// what tables can say of the policy and of its mutant: as much is expected as tells them apart.
+pub(super) fn yaml(
+    suite: &TestSuite,
+    case: &Case,
+    decision: &Decision,
+    (was, is): (&Said, &Said),
+) -> String {
+    let Case {
+        people,
+        operations,
+        input,
+        now,
+        channel,
+        agent,
+        ..
+    } = case;
+    let mut out = String::new();
+    let mut line = |key: &str, value: &str| {
+        let mark = if out.is_empty() { "  - " } else { "    " };
+        // Writing to a string cannot fail.
+        let _always_fits = writeln!(out, "{mark}{key}: {value}");
+    };
+    line("name", &scalar(&name(suite, case, &was.result)));
+    let profiles = people.iter().flatten().map(|name| scalar(name.as_str()));
+    line("as", &list(profiles));
+    let operations: Vec<String> = operations
+        .iter()
+        .map(|operation| scalar(operation.as_str()))
+        .collect();
+    line("do", &operations.join(", "));
+    if let Some(input) = input {
+        line("input", &flow(input));
+    }
+    if let Some(now) = now {
+        line("now", &now.to_string());
+    }
+    if let Some(channel) = channel {
+        line("channel", &scalar(channel.as_str()));
+    }
+    if let Some(agent) = agent {
+        line("agent", &scalar(agent));
+    }
+    line("expect", &expect(&suite.tool, decision, was, is));
+    out
+}
+
+fn expect(tool: &ToolName, decision: &Decision, was: &Said, is: &Said) -> String {
+    let rules = rules(tool, &was.rules);
+    let same_result = was.result == is.result;
+    let mut members = match decision.outcome() {
+        Outcome::Permit(_) => vec![format!("permit: {rules}")],
+        Outcome::Route(needs) => {
+            let needs = needs.iter().map(|need| scalar(&need.to_string()));
+            vec![format!("route: {}", list(needs)), format!("rules: {rules}")]
+        }
+        Outcome::Reject(rejection) => {
+            let mut members = vec![format!("reject: {}", rejection.reason)];
+            members.extend(same_result.then(|| format!("rules: {rules}")));
+            members
+        }
+    };
+    if same_result && was.rules == is.rules {
+        members.push(format!("obligations: {}", obligations(&was.obligations)));
+    }
+    format!("{{{}}}", members.join(", "))
+}
+
+/// Ids as a table of `tool` names them.
+fn rules(tool: &ToolName, ids: &BTreeSet<RuleId>) -> String {
+    let id = |id: &RuleId| {
+        if id.home == *tool {
+            id.name.to_string()
+        } else {
+            id.to_string()
+        }
+    };
+    list(ids.iter().map(|rule| scalar(&id(rule))))
+}
+
+fn obligations(obligations: &Obligations) -> String {
+    let Obligations { mask, max_rows } = obligations;
+    let mut members = Vec::new();
+    if !mask.is_empty() {
+        let mask = mask.iter().map(|pointer| scalar(pointer.as_str()));
+        members.push(format!("mask: {}", list(mask)));
+    }
+    if !max_rows.is_empty() {
+        let limits = max_rows.iter().map(|(pointer, rows)| {
+            format!("{{pointer: {}, rows: {rows}}}", scalar(pointer.as_str()))
+        });
+        members.push(format!("max_rows: {}", list(limits)));
+    }
+    format!("{{{}}}", members.join(", "))
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    format!("[{}]", items.collect::<Vec<_>>().join(", "))
+}
+
+/// A name that says what is special about the case, and that no other case of the suite has.
+fn name(suite: &TestSuite, case: &Case, result: &str) -> String {
+    let mut parts: Vec<String> = case.operations.iter().map(ToString::to_string).collect();
+    let people: Vec<&str> = case
+        .people
+        .iter()
+        .flatten()
+        .map(|profile| profile.as_str())
+        .collect();
+    parts.push(format!("by {}", people.join(" and ")));
+    let members = case.input.as_ref().and_then(Json::as_object);
+    for (name, value) in members.unwrap_or_default() {
+        let value = value
+            .as_str()
+            .map_or_else(|| value.canonical(), str::to_owned);
+        let short: String = value.chars().take(24).collect();
+        parts.push(format!("with {name} {short}"));
+    }
+    parts.extend(case.now.map(|now| format!("at {}", now.strftime("%H.%M"))));
+    parts.extend(case.channel.as_ref().map(|channel| format!("in {channel}")));
+    parts.extend(case.agent.as_ref().map(|agent| format!("through {agent}")));
+    let word = result.split(' ').next().unwrap_or_default();
+    let name = format!("{} comes to {word}", parts.join(" "));
+    let taken = |name: &str| suite.cases.iter().any(|case| case.name == name);
+    let numbered = (2..).map(|number: u32| format!("{name} {number}"));
+    std::iter::once(name.clone())
+        .chain(numbered)
+        .find(|name| !taken(name))
+        .unwrap_or(name)
+}
+
+/// A value in flow style; whatever YAML could read otherwise is quoted as JSON, which it reads as JSON does.
+fn flow(value: &Json) -> String {
+    match value {
+        Json::String(text) => scalar(text),
+        Json::Array(elements) => list(elements.iter().map(flow)),
+        Json::Object(members) => {
+            let members = members
+                .iter()
+                .map(|(name, value)| format!("{}: {}", scalar(name), flow(value)));
+            format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
+        }
+        Json::Null | Json::Bool(_) | Json::Integer(_) | Json::Decimal(_) => value.canonical(),
+    }
+}
+
+fn scalar(text: &str) -> String {
+    let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./ ".contains(c);
+    let word = WORDS.iter().any(|word| word.eq_ignore_ascii_case(text));
+    let spaced = text.ends_with(' ') || text.contains("  ");
+    if begins && text.chars().all(plain) && !word && !spaced {
+        text.to_owned()
+    } else {
+        Json::String(text.to_owned()).canonical()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_yaml_could_read_otherwise_is_quoted() {
+        for plain in ["refund-small", "guardrails/night-writes", "/a/b", "A-1001"] {
+            assert_eq!(scalar(plain), plain);
+        }
+        for quoted in [
+            "approval:supervisor",
+            "yes",
+            "No",
+            "12",
+            "",
+            "a ",
+            "- a",
+            "a #b",
+        ] {
+            assert_eq!(scalar(quoted), format!("\"{quoted}\""), "{quoted}");
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! The attempt that tells a policy from its mutant.
+//!
+//! Rules that match and what they ask for do not depend on the evidence, so nothing is collected: what is missing then
+//! shows all of it. Attempts vary in who, what, when, which agent and which channel, in rounds from the likely to the
+//! unlikely; the number of attempts is bounded.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use stopgate_lang::bundle::Bundle;
+use stopgate_lang::cedar::Condition;
+use stopgate_lang::decide::{Decision, Reason};
+use stopgate_lang::json::Json;
+use stopgate_lang::name::{ChannelName, OperationName, ProfileName, RuleId};
+use stopgate_lang::policy::{Policy, Rule};
+use stopgate_lang::surface::{Enforces, Evidence};
+use stopgate_lang::testing::{Case, Expect, ExpectedResult, Obligations, TestSuite};
+
+use super::edit::Edit;
+use super::input::Turns;
+use super::make::Candidate;
+use super::{Judge, MissingCase, paste};
+use crate::test::{Runner, held, merged, obligations_of, result_words};
+
+/// Attempts of one round.
+const MOST: usize = 2000;
+
+/// Hours within which every calendar has both business time and none.
+const HOURS: i64 = 24 * 14;
+
+/// A case that comes out otherwise under `mutant` than under the judge's policy.
+pub(super) fn case(
+    judge: &Judge,
+    candidate: &Candidate,
+    mutant: &Policy,
+    bundle: &Bundle,
+) -> Option<MissingCase> {
+    let search = |suite: &TestSuite| {
+        let before = Runner {
+            policy: &judge.policy,
+            bundle: &judge.bundle,
+            suite,
+        };
+        let after = Runner {
+            policy: mutant,
+            bundle,
+            suite,
+        };
+        Search {
+            before,
+            after,
+            edit: &candidate.edit,
+        }
+        .rounds()
+    };
+    judge.suites.iter().find_map(search)
+}
+
+/// What a decision table can say about a decision.
+#[derive(PartialEq, Eq)]
+pub(super) struct Said {
+    pub(super) result: String,
+    pub(super) rules: BTreeSet<RuleId>,
+    pub(super) obligations: Obligations,
+}
+
+impl Said {
+    fn of(decision: &Decision) -> Self {
+        Self {
+            result: result_words(decision.outcome()),
+            rules: decision
+                .rules()
+                .iter()
+                .map(|rule| rule.id.clone())
+                .collect(),
+            obligations: decision.surface().map(obligations_of).unwrap_or_default(),
+        }
+    }
+}
+
+struct Search<'a> {
+    before: Runner<'a>,
+    after: Runner<'a>,
+    edit: &'a Edit,
+}
+
+/// What is varied in one round.
+struct Round<'a> {
+    people: Vec<BTreeSet<ProfileName>>,
+    conditions: Vec<&'a Condition>,
+    channels: Vec<Option<ChannelName>>,
+}
+
+impl Search<'_> {
+    fn rounds(&self) -> Option<MissingCase> {
+        let own = self.own_conditions();
+        let all: Vec<&Condition> = self.conditions(|_| true);
+        let here = vec![None];
+        let elsewhere = || {
+            let channels = self.before.policy.channels.keys();
+            channels
+                .filter(|channel| **channel != self.before.suite.channel)
+                .map(|channel| Some(channel.clone()))
+                .collect()
+        };
+        let rounds = [
+            (self.singles(), own.clone(), here.clone()),
+            (self.singles(), own.clone(), elsewhere()),
+            (self.singles(), all.clone(), here.clone()),
+            (self.pairs(), own, here),
+            (self.pairs(), all, elsewhere()),
+        ];
+        rounds
+            .into_iter()
+            .find_map(|(people, conditions, channels)| {
+                self.round(&Round {
+                    people,
+                    conditions,
+                    channels,
+                })
+            })
+    }
+
+    fn round(&self, round: &Round<'_>) -> Option<MissingCase> {
+        let mut left = MOST;
+        let instants = self.instants();
+        let agents = agents(&round.conditions);
+        for operation in self.operations() {
+            for input in self.inputs(operation, &round.conditions) {
+                for person in &round.people {
+                    for (now, channel, agent) in product(&instants, &round.channels, &agents) {
+                        left = left.checked_sub(1)?;
+                        let case = Case {
+                            name: String::new(),
+                            people: vec![person.clone()],
+                            operations: vec![operation.clone()],
+                            input: input.clone(),
+                            evidence: Evidence::NONE,
+                            enforces: Enforces::ALL,
+                            now: *now,
+                            channel: channel.clone(),
+                            agent: agent.clone(),
+                            // Asked for nothing: what comes out is what will be expected.
+                            expect: Expect {
+                                result: ExpectedResult::Reject(Reason::NoRule),
+                                rules: None,
+                                obligations: None,
+                            },
+                            skip: None,
+                            location: stopgate_lang::policy::Location {
+                                file: self.before.suite.file.clone(),
+                                line: 1,
+                            },
+                        };
+                        let decide =
+                            |runner: &Runner<'_>| runner.decide(Some(&case), person, operation);
+                        let before = decide(&self.before);
+                        let (was, is) = (Said::of(&before), Said::of(&decide(&self.after)));
+                        if was != is {
+                            return Some(MissingCase {
+                                file: self.before.suite.file.to_string(),
+                                yaml: paste::yaml(self.before.suite, &case, &before, (&was, &is)),
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn operations(&self) -> impl Iterator<Item = &OperationName> {
+        let tool = self.before.policy.tools.get(&self.before.suite.tool);
+        tool.into_iter().flat_map(|tool| tool.operations.keys())
+    }
+
+    /// The rule as it was and as it is, where a rule was changed.
+    fn changed_rules(&self) -> Vec<&Rule> {
+        let id = match self.edit {
+            Edit::Remove(id) => id,
+            Edit::Rule(rule) => &rule.id,
+            Edit::Operation(..) | Edit::Floors(_) => return Vec::new(),
+        };
+        [self.before.policy, self.after.policy]
+            .into_iter()
+            .flat_map(|policy| policy.rules.iter().filter(move |rule| rule.id == *id))
+            .collect()
+    }
+
+    fn own_conditions(&self) -> Vec<&Condition> {
+        let changed = self.changed_rules();
+        self.conditions(|rule| changed.iter().any(|changed| changed.id == rule.id))
+    }
+
+    fn conditions(&self, of: impl Fn(&Rule) -> bool) -> Vec<&Condition> {
+        [self.before.policy, self.after.policy]
+            .into_iter()
+            .flat_map(|policy| &policy.rules)
+            .filter(|rule| of(rule))
+            .filter_map(|rule| rule.condition.as_ref())
+            .collect()
+    }
+
+    /// People of one profile whom the change can concern.
+    fn singles(&self) -> Vec<BTreeSet<ProfileName>> {
+        let concerned = self.concerned();
+        concerned
+            .into_iter()
+            .map(|profile| BTreeSet::from([profile.clone()]))
+            .collect()
+    }
+
+    /// People of two, one of whom the change can concern.
+    fn pairs(&self) -> Vec<BTreeSet<ProfileName>> {
+        let concerned = self.concerned();
+        let mut pairs = BTreeSet::new();
+        for one in concerned {
+            let others = held(self.before.policy).filter(|other| *other != one);
+            pairs.extend(others.map(|other| BTreeSet::from([one.clone(), other.clone()])));
+        }
+        pairs.into_iter().collect()
+    }
+
+    fn concerned(&self) -> Vec<&ProfileName> {
+        let changed = self.changed_rules();
+        let policy = self.before.policy;
+        let everybody =
+            changed.is_empty() || changed.iter().any(|rule| rule.scope.profiles.is_none());
+        held(policy)
+            .filter(|profile| {
+                let closure = policy.closure([*profile]);
+                let named = |rule: &&Rule| {
+                    let named = rule.scope.profiles.iter().flatten();
+                    named.into_iter().any(|name| closure.contains(name))
+                };
+                everybody || changed.iter().any(named)
+            })
+            .collect()
+    }
+
+    /// The suite's instant, and the first one after it on the other side of business time.
+    fn instants(&self) -> Vec<Option<Timestamp>> {
+        let calendar = &self.before.policy.calendar;
+        let now = self.before.suite.now;
+        let business = calendar.is_business(now);
+        let later =
+            (1..HOURS).filter_map(|hours| now.checked_add(SignedDuration::from_hours(hours)).ok());
+        let other = later
+            .into_iter()
+            .find(|later| calendar.is_business(*later) != business);
+        [None].into_iter().chain(other.map(Some)).collect()
+    }
+
+    /// What cases would write as `input`: of the sample and of every case, turned around the conditions' constants.
+    fn inputs(&self, operation: &OperationName, conditions: &[&Condition]) -> Vec<Option<Json>> {
+        let suite = self.before.suite;
+        let Some(described) = self.before.policy.operation(&suite.tool, operation) else {
+            return Vec::new();
+        };
+        let sample = merged(suite.samples.get(operation), None);
+        let turns = Turns::of(&described.input, conditions.iter().copied());
+        let mut found = turns.inputs(&sample);
+        let written = suite
+            .cases
+            .iter()
+            .filter(|case| case.input.is_some() && case.operations.contains(operation));
+        for case in written {
+            found.extend(turns.inputs(&merged(Some(&sample), case.input.as_ref())));
+        }
+        let mut seen = BTreeSet::new();
+        let valid = found
+            .into_iter()
+            .filter(|input| described.input.check(input).is_ok() && seen.insert(input.canonical()));
+        valid.map(|input| over(&sample, &input)).collect()
+    }
+}
+
+/// The members of `input` that differ from those of `sample`; `None` when there is none. What only the sample has
+/// cannot be left out.
+fn over(sample: &Json, input: &Json) -> Option<Json> {
+    let members = input.as_object().unwrap_or_default().iter();
+    let over: Vec<_> = members
+        .filter(|(name, value)| sample.get(name) != Some(value))
+        .cloned()
+        .collect();
+    (!over.is_empty()).then_some(Json::Object(over))
+}
+
+/// The agent of the tests, and every one that a condition may ask for.
+fn agents(conditions: &[&Condition]) -> Vec<Option<String>> {
+    let asks = |condition: &&&Condition| {
+        let reads = condition.reads();
+        reads
+            .iter()
+            .any(|read| read.first().is_some_and(|first| first == "agent"))
+    };
+    let named: BTreeSet<String> = conditions
+        .iter()
+        .filter(asks)
+        .flat_map(|condition| condition.constants().texts)
+        .collect();
+    [None]
+        .into_iter()
+        .chain(named.into_iter().map(Some))
+        .collect()
+}
+
+fn product<'a, A, B, C>(
+    first: &'a [A],
+    second: &'a [B],
+    third: &'a [C],
+) -> impl Iterator<Item = (&'a A, &'a B, &'a C)> {
+    first.iter().flat_map(move |a| {
+        second
+            .iter()
+            .flat_map(move |b| third.iter().map(move |c| (a, b, c)))
+    })
+}
