@@ -13,6 +13,7 @@ mod paste;
 mod place;
 mod search;
 
+use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -72,8 +73,10 @@ pub struct Survivor {
 pub struct MissingCase {
     /// The document it belongs into, such as `tests/erp.yaml`.
     pub file: String,
-    /// An element of its `cases`, as YAML, indented and with a newline at the end.
-    pub yaml: String,
+    /// Its name; no other case there or in the report has it.
+    pub name: String,
+    /// Its other keys, as YAML.
+    body: String,
 }
 
 /// What is told about a run that takes long: mutants judged so far, and how many there are.
@@ -131,7 +134,31 @@ fn report(verdicts: impl Iterator<Item = (Mutant, Verdict)>) -> MutantReport {
         .unnoticed
         .sort_by(|one, other| one.mutant.cmp(&other.mutant));
     report.equivalent.sort();
+    name_apart(&mut report.unnoticed);
     report
+}
+
+/// Numbers the names of cases that are not the same case.
+fn name_apart(survivors: &mut [Survivor]) {
+    let mut taken: BTreeMap<(String, String), String> = BTreeMap::new();
+    for Survivor { case, .. } in survivors {
+        let name = case.name.clone();
+        let mut number = 1_u32;
+        loop {
+            let key = (case.file.clone(), case.name.clone());
+            match taken.get(&key) {
+                Some(body) if *body != case.body => {
+                    number = number.saturating_add(1);
+                    case.name = format!("{name} {number}");
+                }
+                Some(_) => break,
+                None => {
+                    taken.insert(key, case.body.clone());
+                    break;
+                }
+            }
+        }
+    }
 }
 
 enum Verdict {

@@ -8,6 +8,7 @@ use stopgate_lang::json::Json;
 use stopgate_lang::name::{RuleId, ToolName};
 use stopgate_lang::testing::{Case, Obligations, TestSuite};
 
+use super::MissingCase;
 use super::search::Said;
 
 /// What YAML 1.1 or 1.2 does not read as text.
@@ -15,14 +16,14 @@ const WORDS: [&str; 10] = [
     "true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan",
 ];
 
-/// `case` of `suite` with `decision` as its expectation, as an element of a list indented by two. `was` and `is` are
-/// what tables can say of the policy and of its mutant: as much is expected as tells them apart.
-pub(super) fn yaml(
+/// `case` of `suite` with `decision` as its expectation. `was` and `is` are what tables can say of the policy and of its
+/// mutant: as much is expected as tells them apart.
+pub(super) fn missing(
     suite: &TestSuite,
     case: &Case,
     decision: &Decision,
     (was, is): (&Said, &Said),
-) -> String {
+) -> MissingCase {
     let Case {
         people,
         operations,
@@ -32,13 +33,11 @@ pub(super) fn yaml(
         agent,
         ..
     } = case;
-    let mut out = String::new();
+    let mut body = String::new();
     let mut line = |key: &str, value: &str| {
-        let mark = if out.is_empty() { "  - " } else { "    " };
         // Writing to a string cannot fail.
-        let _always_fits = writeln!(out, "{mark}{key}: {value}");
+        let _always_fits = writeln!(body, "    {key}: {value}");
     };
-    line("name", &scalar(&name(suite, case, &was.result)));
     let profiles = people.iter().flatten().map(|name| scalar(name.as_str()));
     line("as", &list(profiles));
     let operations: Vec<String> = operations
@@ -59,7 +58,19 @@ pub(super) fn yaml(
         line("agent", &scalar(agent));
     }
     line("expect", &expect(&suite.tool, decision, was, is));
-    out
+    MissingCase {
+        file: suite.file.to_string(),
+        name: name(suite, case, &was.result),
+        body,
+    }
+}
+
+impl MissingCase {
+    /// An element of the document's `cases`, indented by two, with a newline at the end.
+    #[must_use]
+    pub fn yaml(&self) -> String {
+        format!("  - name: {}\n{}", scalar(&self.name), self.body)
+    }
 }
 
 fn expect(tool: &ToolName, decision: &Decision, was: &Said, is: &Said) -> String {

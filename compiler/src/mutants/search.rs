@@ -157,10 +157,8 @@ impl Search<'_> {
                         let before = decide(&self.before);
                         let (was, is) = (Said::of(&before), Said::of(&decide(&self.after)));
                         if was != is {
-                            return Some(MissingCase {
-                                file: self.before.suite.file.to_string(),
-                                yaml: paste::yaml(self.before.suite, &case, &before, (&was, &is)),
-                            });
+                            let suite = self.before.suite;
+                            return Some(paste::missing(suite, &case, &before, (&was, &is)));
                         }
                     }
                 }

@@ -60,7 +60,7 @@ fn judged(report: &MutantReport) -> Value {
     };
     let unnoticed = report.unnoticed.iter().map(|Survivor { mutant, case }| {
         let mut shown = place(mutant);
-        shown["case"] = json!({"file": case.file, "yaml": case.yaml});
+        shown["case"] = json!({"file": case.file, "yaml": case.yaml()});
         shown
     });
     json!({

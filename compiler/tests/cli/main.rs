@@ -9,9 +9,12 @@
 mod bundles;
 mod exits;
 mod guide;
+mod mutants;
 mod output;
 mod reference;
+mod sarif;
 mod schemas;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -81,7 +81,7 @@ fn what_is_printed_fits() {
         vec!["check", "invalid"],
         vec!["check", "nowhere"],
         vec!["test", "p"],
-        vec!["test", &bank, "--coverage"],
+        vec!["test", &bank, "--coverage", "--mutants"],
         vec!["test", "failing"],
         vec!["test", "invalid"],
         refund("--evidence=none"),

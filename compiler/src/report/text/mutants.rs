@@ -1,22 +1,30 @@
 //! What the decision tables did not notice, each with the case that would.
 
 use super::line;
-use crate::mutants::{Mutant, MutantReport, Survivor};
+use crate::mutants::{MissingCase, Mutant, MutantReport, Survivor};
 use crate::report::{Paint, count};
 
 /// The changes that no case noticed, those that mean nothing, then the score.
 pub(crate) fn mutants(report: &MutantReport, least: Option<u8>, paint: Paint) -> String {
     let mut out = String::new();
     line(&mut out, format_args!("\n{}", paint.head("mutants")));
-    let mut file = None;
-    for Survivor { mutant, case } in &report.unnoticed {
-        one(&mut out, &paint.bad("✗"), mutant, paint);
-        if file != Some(&case.file) {
-            let paste = format!("no case notices; paste below `cases:` of {}", case.file);
-            line(&mut out, format_args!("    {}", paint.faint(&paste)));
-            file = Some(&case.file);
+    let mut shown: Vec<&MissingCase> = Vec::new();
+    for Survivor { case, .. } in &report.unnoticed {
+        if shown.contains(&case) {
+            continue;
         }
-        line(&mut out, format_args!("{}", case.yaml));
+        shown.push(case);
+        // One case may notice several.
+        let its = report.unnoticed.iter().filter(|other| other.case == *case);
+        for Survivor { mutant, .. } in its {
+            one(&mut out, &paint.bad("✗"), mutant, paint);
+        }
+        let paste = format!(
+            "no case notices; below `cases:` of {} this would:",
+            case.file
+        );
+        line(&mut out, format_args!("    {}", paint.faint(&paste)));
+        line(&mut out, format_args!("{}", case.yaml()));
     }
     for mutant in &report.equivalent {
         one(&mut out, "=", mutant, paint);
