@@ -1,8 +1,13 @@
-//! Why an attempt is answered as it is, and which rules nearly matched.
+//! Why an attempt is answered as it is, what would change the answer, and what each of several profiles would get alone.
+
+use std::collections::BTreeSet;
 
 use stopgate_lang::attempt::Attempt;
-use stopgate_lang::decide::{Decision, NearMiss, Situation, decide, near_misses};
+use stopgate_lang::bundle::Bundle;
+use stopgate_lang::decide::{Decision, NearMiss, Outcome, Situation, decide, near_misses};
+use stopgate_lang::name::ProfileName;
 use stopgate_lang::policy::Policy;
+use stopgate_lang::surface::{Approval, Evidence, Need};
 
 use crate::build::{BuildError, rehearse};
 
@@ -13,7 +18,30 @@ pub struct Explanation {
     pub decision: Decision,
     /// Rules that one false conjunct kept from matching, in the order of their ids.
     pub near: Vec<NearMiss>,
+    /// What the answer becomes when missing evidence is given: each by itself, then all of it. Empty unless routed.
+    pub next: Vec<Next>,
+    /// Evidence that is not there and would change nothing, whatever else is collected. Empty when permitted.
+    pub useless: Vec<Need>,
+    /// What somebody with only one of the attempt's profiles would get, if there are several.
+    pub alone: Vec<(ProfileName, Decision)>,
 }
+
+/// The answer after a step.
+#[derive(Debug, Clone)]
+pub struct Next {
+    /// What is collected in addition.
+    pub given: Vec<Need>,
+    /// What the answer is then.
+    pub decision: Decision,
+}
+
+/// Everything that can be collected, in the order it is.
+const NEEDS: [Need; 4] = [
+    Need::UserConfirmation,
+    Need::DryRun,
+    Need::Approval(Approval::Supervisor),
+    Need::Approval(Approval::Committee),
+];
 
 /// Explains `attempt` under `policy`, over a bundle opened as the sidecar opens it.
 ///
@@ -27,5 +55,87 @@ pub fn explain(
     let bundle = rehearse(policy)?;
     let decision = decide(&bundle, attempt, situation);
     let near = near_misses(&bundle, policy, attempt, situation);
-    Ok(Explanation { decision, near })
+    let (next, useless) = match decision.outcome() {
+        Outcome::Route(needs) => (
+            next(&bundle, attempt, situation, needs),
+            useless(needs, &situation.evidence),
+        ),
+        Outcome::Reject(_) => (Vec::new(), useless(&[], &situation.evidence)),
+        Outcome::Permit(_) => (Vec::new(), Vec::new()),
+    };
+    Ok(Explanation {
+        alone: alone(&bundle, attempt, situation),
+        decision,
+        near,
+        next,
+        useless,
+    })
+}
+
+fn next(bundle: &Bundle, attempt: &Attempt, situation: &Situation, needs: &[Need]) -> Vec<Next> {
+    let mut steps: Vec<Vec<Need>> = needs.iter().map(|need| vec![*need]).collect();
+    if needs.len() > 1 {
+        steps.push(needs.to_vec());
+    }
+    let step = |given: Vec<Need>| {
+        let situation = Situation {
+            evidence: given.iter().fold(situation.evidence, with),
+            ..situation.clone()
+        };
+        let decision = decide(bundle, attempt, &situation);
+        Next { given, decision }
+    };
+    steps.into_iter().map(step).collect()
+}
+
+fn with(evidence: Evidence, need: &Need) -> Evidence {
+    match need {
+        Need::UserConfirmation => Evidence {
+            user_confirmation: true,
+            ..evidence
+        },
+        Need::DryRun => Evidence {
+            dry_run: true,
+            ..evidence
+        },
+        Need::Approval(level) => Evidence {
+            approval: evidence.approval.max(*level),
+            ..evidence
+        },
+    }
+}
+
+/// What is neither asked for nor there. The rules that match do not depend on evidence, so it never will be asked for;
+/// an approval below the one that is asked for counts as nothing.
+fn useless(needs: &[Need], evidence: &Evidence) -> Vec<Need> {
+    let there = |need: &Need| with(*evidence, need) == *evidence;
+    let asked = |given: &Need| {
+        needs.iter().any(|need| match (need, given) {
+            // A higher level contains the one that is asked for.
+            (Need::Approval(asked), Need::Approval(given)) => asked <= given,
+            _ => need == given,
+        })
+    };
+    NEEDS
+        .into_iter()
+        .filter(|need| !there(need) && !asked(need))
+        .collect()
+}
+
+fn alone(
+    bundle: &Bundle,
+    attempt: &Attempt,
+    situation: &Situation,
+) -> Vec<(ProfileName, Decision)> {
+    if attempt.profiles.len() < 2 {
+        return Vec::new();
+    }
+    let one = |profile: &ProfileName| {
+        let attempt = Attempt {
+            profiles: BTreeSet::from([profile.clone()]),
+            ..attempt.clone()
+        };
+        (profile.clone(), decide(bundle, &attempt, situation))
+    };
+    attempt.profiles.iter().map(one).collect()
 }

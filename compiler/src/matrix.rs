@@ -1,13 +1,13 @@
 //! Who may do what, on one page: for every operation and profile the rules that can reach the pair.
 //!
-//! It reads scopes and surfaces and evaluates nothing, so a rule with a condition is only marked as having one.
+//! Below it stands where holding two profiles is not holding both. It reads scopes and surfaces and evaluates nothing, so a rule with a condition is only marked as having one.
 
 use std::collections::BTreeMap;
 
 use stopgate_lang::decide::Kind;
 use stopgate_lang::name::{OperationName, ProfileName, RuleId, ToolName};
 use stopgate_lang::policy::{DryRun, Operation, Policy, Rule};
-use stopgate_lang::surface::{Approval, Effect, Risk};
+use stopgate_lang::surface::{Approval, Effect, Risk, Surface};
 
 /// The page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,51 @@ pub struct Matrix {
     pub profiles: Vec<ProfileName>,
     /// One row for each operation, by tool and name.
     pub rows: Vec<Row>,
+    /// Where holding two of the profiles is not holding both: a rule that reaches one of them excepts the other.
+    pub pairs: Vec<Pair>,
+}
+
+/// Two profiles whose holder does not meet the rules of both, at one operation. All other holders of several profiles
+/// meet the rules of each, and the strictest counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pair {
+    /// The operation's tool.
+    pub tool: ToolName,
+    /// The operation.
+    pub operation: OperationName,
+    /// The profiles, in the order of their names.
+    pub profiles: [ProfileName; 2],
+    /// What falls away, strictest first; never empty.
+    pub without: Cell,
+    /// What is left, strictest first.
+    pub left: Cell,
+    /// What one of the rules that fall away asks for and no rule that is left does, conditions aside.
+    pub no_longer: Vec<String>,
+    /// What that means for the holder.
+    pub becomes: Becomes,
+}
+
+/// What a second profile does to somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Becomes {
+    /// Something is asked for or forbidden no longer, and a grant is left.
+    Looser,
+    /// No grant is left: together they may not what one of them may.
+    Closed,
+    /// Nothing was granted and nothing is.
+    Same,
+}
+
+impl Becomes {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Looser => "looser",
+            Self::Closed => "closed",
+            Self::Same => "same",
+        }
+    }
 }
 
 /// One operation.
@@ -122,19 +167,111 @@ pub fn matrix(policy: &Policy) -> Matrix {
                         cell(
                             policy,
                             operation,
-                            rules().filter(|rule| reaches(policy, rule, profile)),
+                            rules().filter(|rule| reaches(policy, rule, &[profile])),
                         )
                     })
                     .collect(),
             });
         }
     }
-    Matrix { profiles, rows }
+    let pairs = pairs(policy, &profiles);
+    Matrix {
+        profiles,
+        rows,
+        pairs,
+    }
 }
 
-/// Whether `rule` names a profile that a holder of `profile` alone has, and excepts none.
-fn reaches(policy: &Policy, rule: &Rule, profile: &ProfileName) -> bool {
-    let closure = policy.closure([profile]);
+/// Every pair of `profiles` and operation at which a rule that reaches one alone does not reach both together. A rule
+/// can only be lost so, by `except`: what reaches two profiles names a profile of one of them.
+fn pairs(policy: &Policy, profiles: &[ProfileName]) -> Vec<Pair> {
+    let mut found = Vec::new();
+    let excepting: Vec<&Rule> = policy
+        .rules
+        .iter()
+        .filter(|rule| !rule.scope.except.is_empty())
+        .collect();
+    for (tool, described) in &policy.tools {
+        for (name, operation) in &described.operations {
+            let here = |rule: &&Rule| rule.scope.operations.contains(tool, name);
+            if !excepting.iter().copied().any(|rule| here(&rule)) {
+                continue;
+            }
+            for (at, one) in profiles.iter().enumerate() {
+                for other in profiles.iter().skip(at.saturating_add(1)) {
+                    let alone = |rule: &&Rule| {
+                        reaches(policy, rule, &[one]) || reaches(policy, rule, &[other])
+                    };
+                    let both = |rule: &&Rule| reaches(policy, rule, &[one, other]);
+                    let rules = || policy.rules.iter().filter(here).filter(alone);
+                    let without = cell(policy, operation, rules().filter(|rule| !both(rule)));
+                    if without.is_empty() {
+                        continue;
+                    }
+                    let left = cell(policy, operation, rules().filter(both));
+                    let grants =
+                        |cell: &Cell| cell.iter().any(|entry| entry.asks.kind() == Kind::Grant);
+                    let becomes = match (grants(&left), grants(&without)) {
+                        (true, _) => Becomes::Looser,
+                        (false, true) => Becomes::Closed,
+                        (false, false) => Becomes::Same,
+                    };
+                    let asked = asked_of(policy, operation, rules());
+                    let still = asked_of(policy, operation, rules().filter(both));
+                    found.push(Pair {
+                        no_longer: no_longer(&asked, &still),
+                        tool: tool.clone(),
+                        operation: name.clone(),
+                        profiles: [one.clone(), other.clone()],
+                        without,
+                        left,
+                        becomes,
+                    });
+                }
+            }
+        }
+    }
+    found
+}
+
+/// What `rules` ask for together, where all of them match.
+fn asked_of<'a>(
+    policy: &Policy,
+    operation: &Operation,
+    rules: impl Iterator<Item = &'a Rule>,
+) -> Surface {
+    let mut asked = Surface::BOTTOM;
+    for surface in rules.filter_map(|rule| policy.surface(rule, operation)) {
+        asked.join(&surface);
+    }
+    asked
+}
+
+/// The parts of `asked` that `still` has not, in words.
+fn no_longer(asked: &Surface, still: &Surface) -> Vec<String> {
+    let mut words = Vec::new();
+    words.extend((asked.risk > still.risk).then(|| format!("risk {}", asked.risk)));
+    words.extend((asked.approval > still.approval).then(|| format!("approval {}", asked.approval)));
+    let left: Vec<_> = still.requirements().collect();
+    words.extend(
+        asked
+            .requirements()
+            .filter(|what| !left.contains(what))
+            .map(|what| what.to_string()),
+    );
+    let masks = asked.masks.difference(&still.masks);
+    words.extend(masks.map(|pointer| format!("mask {pointer}")));
+    let rows = asked.max_rows.iter();
+    words.extend(
+        rows.filter(|(pointer, rows)| still.max_rows.get(*pointer) != Some(*rows))
+            .map(|(pointer, rows)| format!("at most {rows} of {pointer}")),
+    );
+    words
+}
+
+/// Whether `rule` names a profile that a holder of just `profiles` has, and excepts none.
+fn reaches(policy: &Policy, rule: &Rule, profiles: &[&ProfileName]) -> bool {
+    let closure = policy.closure(profiles.iter().copied());
     let named = rule
         .scope
         .profiles

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 use stopgate_lang::compile::Compiled;
-use stopgate_lang::decide::{MatchedRule, NearMiss, Outcome};
-use stopgate_lang::surface::{Limit, Surface};
+use stopgate_lang::decide::{Decision, MatchedRule, NearMiss, Outcome};
+use stopgate_lang::surface::{Limit, Need, Surface};
 
-use crate::explain::Explanation;
-use crate::matrix::{Asks, Cell, Entry, Matrix, Row};
+use crate::explain::{Explanation, Next};
+use crate::matrix::{Asks, Cell, Entry, Matrix, Pair, Row};
 use crate::mutants::{Mutant, MutantReport, Survivor};
 use crate::test::{CaseReport, Mismatch, SuiteReport, TestReport, Try};
 
@@ -114,16 +114,19 @@ fn rules(rules: &[MatchedRule]) -> Vec<Value> {
 
 /// Body of `explain`.
 pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>) -> Value {
-    let Explanation { decision, near } = explained;
-    let result = match decision.outcome() {
-        Outcome::Permit(_) => json!({"permit": {}}),
-        Outcome::Route(needs) => {
-            json!({"route": needs.iter().map(ToString::to_string).collect::<Vec<_>>()})
-        }
-        Outcome::Reject(rejection) => {
-            json!({"reject": {"reason": rejection.reason.as_str(), "message": rejection.message}})
-        }
-    };
+    let Explanation {
+        decision,
+        near,
+        next,
+        useless,
+        alone,
+    } = explained;
+    let next = next
+        .iter()
+        .map(|Next { given, decision }| json!({"given": words(given), "result": result(decision)}));
+    let alone = alone.iter().map(|(profile, decision)| {
+        json!({"profile": profile, "result": result(decision), "rules": rules(decision.rules())})
+    });
     let seen = decision.seen();
     let near = near.iter().map(|NearMiss { rule: MatchedRule { id, location, kind }, conjunct }| {
         json!({
@@ -131,7 +134,7 @@ pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>) -> Value {
         })
     });
     json!({
-        "result": result,
+        "result": result(decision),
         "operation": seen.operation,
         "profiles": seen.profiles,
         "business": seen.business,
@@ -139,7 +142,24 @@ pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>) -> Value {
         "surface": decision.surface().map(surface),
         "rules": rules(decision.rules()),
         "near": near.collect::<Vec<_>>(),
+        "next": next.collect::<Vec<_>>(),
+        "useless": words(useless),
+        "alone": alone.collect::<Vec<_>>(),
     })
+}
+
+fn words(needs: &[Need]) -> Vec<String> {
+    needs.iter().map(ToString::to_string).collect()
+}
+
+fn result(decision: &Decision) -> Value {
+    match decision.outcome() {
+        Outcome::Permit(_) => json!({"permit": {}}),
+        Outcome::Route(needs) => json!({"route": words(needs)}),
+        Outcome::Reject(rejection) => {
+            json!({"reject": {"reason": rejection.reason.as_str(), "message": rejection.message}})
+        }
+    }
 }
 
 fn surface(surface: &Surface) -> Value {
@@ -170,7 +190,21 @@ pub(crate) fn matrix(matrix: &Matrix) -> Value {
             "profiles": cells.map(|(profile, entries)| (profile.to_string(), cell(entries))).collect::<serde_json::Map<_, _>>(),
         })
     };
-    json!({"rows": matrix.rows.iter().map(row).collect::<Vec<_>>()})
+    let pair = |pair: &Pair| {
+        json!({
+            "tool": pair.tool,
+            "operation": pair.operation,
+            "profiles": pair.profiles,
+            "without": cell(&pair.without),
+            "left": cell(&pair.left),
+            "no_longer": pair.no_longer,
+            "becomes": pair.becomes.as_str(),
+        })
+    };
+    json!({
+        "rows": matrix.rows.iter().map(row).collect::<Vec<_>>(),
+        "pairs": matrix.pairs.iter().map(pair).collect::<Vec<_>>(),
+    })
 }
 
 fn cell(cell: &Cell) -> Value {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use stopgate_lang::name::ToolName;
 
-use crate::matrix::{Cell, Matrix, Row};
+use crate::matrix::{Becomes, Cell, Matrix, Row};
 use crate::report::list;
 
 /// The matrix: one table for each tool.
@@ -44,11 +44,42 @@ pub(crate) fn matrix(matrix: &Matrix) -> String {
             }
         }
     }
+    pairs(&mut out, matrix);
     out.push_str(
         "`risk/approval` of what is granted, strictest first; `?` under a condition; `+approval` raises what another \
          rule grants; `never`: no evidence helps; – no rule, always rejected.\n",
     );
     out
+}
+
+/// The pairs of profiles that are more or less than both.
+fn pairs(out: &mut String, matrix: &Matrix) {
+    if matrix.pairs.is_empty() {
+        return;
+    }
+    out.push_str(
+        "## Who holds two profiles\n\n| operation | profiles | becomes | without | left | no longer asked for |\n\
+         |---|---|---|---|---|---|\n",
+    );
+    for pair in &matrix.pairs {
+        let [one, other] = &pair.profiles;
+        let becomes = match pair.becomes {
+            Becomes::Looser => "**looser**",
+            Becomes::Closed | Becomes::Same => pair.becomes.as_str(),
+        };
+        let _always_fits = writeln!(
+            out,
+            "| `{}/{}` | {one} + {other} | {becomes} | {} | {} | {} |",
+            pair.tool,
+            pair.operation,
+            cell(&pair.without),
+            cell(&pair.left),
+            escaped(&list(&pair.no_longer))
+        );
+    }
+    out.push_str(
+        "\nEverybody else who holds several meets the rules of each; the strictest counts.\n\n",
+    );
 }
 
 fn profiles(matrix: &Matrix) -> String {

@@ -99,6 +99,12 @@ fn the_bank_in_the_evening() {
         desk.run(&refund(&bank, dollars, "2026-11-24T10:00:00Z"))
             .shown()
     );
+    let both = [
+        &refund(&bank, small, "2026-11-24T10:00:00Z")[..],
+        &["--profile=finance", "--evidence=user_confirmation"],
+    ]
+    .concat();
+    assert_snapshot!("explain_two_profiles", desk.run(&both).shown());
     let collected = [
         "--evidence=approval=committee,user_confirmation",
         "--channel=prod",

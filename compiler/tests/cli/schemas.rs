@@ -87,6 +87,7 @@ fn what_is_printed_fits() {
         refund("--evidence=none"),
         refund("--evidence=all"),
         refund("--channel=pilot"),
+        refund("--profile=finance"),
         vec!["explain", "p", "--tool=nothing", "--operation=nothing"],
         vec![
             "explain",

@@ -1,6 +1,6 @@
 //! One explained decision as text: the answer first, then why, then what would change it.
 
-use stopgate_lang::decide::{Kind, NearMiss, Outcome, Reason};
+use stopgate_lang::decide::{Decision, Kind, NearMiss, Outcome, Reason};
 use stopgate_lang::surface::{Limit, Surface};
 
 use super::line;
@@ -11,7 +11,13 @@ use crate::test::result_words;
 /// The explanation under `limit`, or under no ceiling when no channel was named.
 pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>, paint: Paint) -> String {
     let mut out = String::new();
-    let Explanation { decision, near } = explained;
+    let Explanation {
+        decision,
+        near,
+        next: _,
+        useless: _,
+        alone: _,
+    } = explained;
     let words = result_words(decision.outcome());
     let words = match decision.outcome() {
         Outcome::Permit(_) => paint.good(&words),
@@ -77,14 +83,8 @@ pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>, paint: Pain
             format_args!("         but this is false: {conjunct}"),
         );
     }
-    line(
-        &mut out,
-        format_args!(
-            "\n{}  {}",
-            paint.head("what would change it"),
-            change(decision.outcome())
-        ),
-    );
+    changes(&mut out, explained, paint);
+    alone(&mut out, explained, paint);
     if limit.is_none() {
         line(
             &mut out,
@@ -97,14 +97,64 @@ pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>, paint: Pain
     out
 }
 
-fn change(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Permit(_) => "nothing more is needed".to_owned(),
-        Outcome::Route(needs) => format!("it runs once this is collected too: {}", list(needs)),
+/// The next answer after each step, and what would not be one.
+fn changes(out: &mut String, explained: &Explanation, paint: Paint) {
+    let Explanation { next, useless, .. } = explained;
+    let head = paint.head("what would change it");
+    let none = match explained.decision.outcome() {
+        Outcome::Route(_) => None,
+        Outcome::Permit(_) => Some("nothing more is needed"),
         Outcome::Reject(rejection) if rejection.reason == Reason::Ceiling => {
-            "no evidence; a channel with a higher ceiling".to_owned()
+            Some("no evidence; a channel with a higher ceiling")
         }
-        Outcome::Reject(_) => "no evidence; another request or another policy".to_owned(),
+        Outcome::Reject(_) => Some("no evidence; another request or another policy"),
+    };
+    if let Some(words) = none {
+        line(out, format_args!("\n{head}  {words}"));
+        return;
+    }
+    line(out, format_args!("\n{head}"));
+    let all = next.len().saturating_sub(1);
+    let steps = next.iter().enumerate().map(|(at, step)| {
+        let given = if at == all && at > 0 {
+            "all of these".to_owned()
+        } else {
+            list(&step.given)
+        };
+        (
+            format!("with {given}"),
+            result_words(step.decision.outcome()),
+        )
+    });
+    columns(out, &steps.collect::<Vec<_>>());
+    if !useless.is_empty() {
+        let words = format!("would not help: {}", list(useless));
+        line(out, format_args!("  {}", paint.faint(&words)));
+    }
+}
+
+/// What each profile would get by itself, for people who hold several.
+fn alone(out: &mut String, explained: &Explanation, paint: Paint) {
+    if explained.alone.is_empty() {
+        return;
+    }
+    let head = paint.head("with one of the profiles alone");
+    line(out, format_args!("\n{head}"));
+    let answer = |decision: &Decision| {
+        let rules = list(decision.rules().iter().map(|rule| &rule.id));
+        let answer = result_words(decision.outcome());
+        let both = format!("{answer}  {}", paint.faint(&rules));
+        both.trim_end().to_owned()
+    };
+    let each = explained.alone.iter();
+    let each = each.map(|(profile, decision)| (profile.to_string(), answer(decision)));
+    columns(out, &each.collect::<Vec<_>>());
+}
+
+fn columns(out: &mut String, lines: &[(String, String)]) {
+    let width = lines.iter().map(|(left, _)| left.len()).max().unwrap_or(0);
+    for (left, right) in lines {
+        line(out, format_args!("  {left:<width$}  {right}"));
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use stopgate_lang::name::ToolName;
 
 use super::line;
-use crate::matrix::{Cell, Matrix, Row};
+use crate::matrix::{Becomes, Cell, Matrix, Row};
 use crate::report::{Paint, list};
 
 const LEGEND: &str = "\
@@ -20,8 +20,51 @@ pub(crate) fn matrix(matrix: &Matrix, paint: Paint) -> String {
         let rows: Vec<&Row> = matrix.rows.iter().filter(|row| row.tool == *tool).collect();
         table(&mut out, matrix, tool, &rows, paint);
     }
+    pairs(&mut out, matrix, paint);
     line(&mut out, format_args!("{}", paint.faint(LEGEND)));
     out
+}
+
+/// The pairs of profiles that are more or less than both.
+fn pairs(out: &mut String, matrix: &Matrix, paint: Paint) {
+    if matrix.pairs.is_empty() {
+        return;
+    }
+    line(
+        out,
+        format_args!("{}", paint.head("who holds two profiles")),
+    );
+    for pair in &matrix.pairs {
+        let [one, other] = &pair.profiles;
+        let word = pair.becomes.as_str();
+        let becomes = match pair.becomes {
+            Becomes::Looser => paint.bad(word),
+            Becomes::Closed => paint.mind(word),
+            Becomes::Same => paint.faint(word),
+        };
+        let rules = |cell: &Cell| list(cell.iter().flat_map(|entry| &entry.rules));
+        line(
+            out,
+            format_args!(
+                "{}/{} as {one} + {other}: {becomes}",
+                pair.tool, pair.operation
+            ),
+        );
+        let mut more = |what: &str, cell: &Cell| {
+            let entries = lines(cell).join(" ");
+            let rules = paint.faint(&rules(cell));
+            let text = format!("  {what}  {entries}  {rules}");
+            line(out, format_args!("{}", text.trim_end()));
+        };
+        more("without", &pair.without);
+        more("left   ", &pair.left);
+        if !pair.no_longer.is_empty() {
+            let no_longer = list(&pair.no_longer);
+            line(out, format_args!("  no longer asked for: {no_longer}"));
+        }
+    }
+    let rest = "everybody else who holds several meets the rules of each; the strictest counts";
+    line(out, format_args!("{}\n", paint.faint(rest)));
 }
 
 /// A column: its title and the lines of each row's cell.
