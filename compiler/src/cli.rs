@@ -4,6 +4,7 @@
 
 mod build;
 mod check;
+mod completions;
 mod console;
 pub mod exit;
 mod explain;
@@ -11,6 +12,7 @@ mod init;
 mod keygen;
 mod lock;
 mod log;
+mod man;
 mod matrix;
 mod output;
 mod repository;
@@ -30,7 +32,7 @@ use exit::Exit;
 /// Stopgate turns risk rules for every tool, operation and profile into one signed bundle, which the sidecar enforces
 /// before an agent acts. This command checks, tests, explains and builds that policy.
 #[derive(Debug, Parser)]
-#[command(name = "stopgate", version, propagate_version = true, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(name = "stopgate", version = env!("STOPGATE_VERSION"), propagate_version = true, after_help = AFTER_HELP, max_term_width = 100)]
 struct Cli {
     #[command(flatten)]
     loudness: Loudness,
@@ -40,7 +42,7 @@ struct Cli {
 
 const AFTER_HELP: &str = "\
 First steps:
-  stopgate init policies           write a small repository that passes
+  stopgate init policies           write a small repository that passes; --example bank: a complete one
   stopgate check policies          every mistake, with file, line and what to write instead
   stopgate test policies           run the decision tables, and every pair they do not name
   stopgate matrix policies         who may do what, on one page
@@ -61,6 +63,8 @@ enum Command {
     Build(build::Args),
     Verify(verify::Args),
     Log(log::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 impl Command {
@@ -78,6 +82,8 @@ impl Command {
             Self::Build(args) => ("build", args.format, build::run(args, console)),
             Self::Verify(args) => ("verify", args.format, verify::run(args)),
             Self::Log(args) => ("log verify", args.format(), log::run(args)),
+            Self::Completions(args) => ("completions", args.format, completions::run(args)),
+            Self::Man(args) => ("man", args.format, man::run(args)),
         }
     }
 }

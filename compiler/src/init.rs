@@ -21,6 +21,10 @@ pub const MINIMAL: &[(&str, &str)] = template!(
     "tests/tickets.yaml"
 );
 
+/// The reference repository: an imaginary bank, complete with locks and tests. Every file of `policies/`, gathered when
+/// the binary is built.
+pub const BANK: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/bank.rs"));
+
 /// Why no repository was written.
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {

@@ -4,26 +4,41 @@ use std::path::PathBuf;
 
 use super::console::{Answer, Failure, Format};
 use super::exit::Exit;
-use crate::init::{InitError, MINIMAL, init};
+use crate::init::{BANK, InitError, MINIMAL, init};
 
 /// Write a small policy repository that passes check and test
 ///
-/// One document of each kind for a made-up ticket system, with comments that say what each key does. Nothing is ever
-/// overwritten.
+/// One document of each kind for a made-up ticket system, with comments that say what each key does; or the complete
+/// policy of an imaginary bank, to read and to try things on. Nothing is ever overwritten.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  stopgate init policies && stopgate test policies")]
+  stopgate init policies && stopgate test policies
+  stopgate init --example bank bank && stopgate matrix bank")]
 pub(super) struct Args {
     /// Folder of the new repository; made if it is not there
     #[arg(value_name = "DIR")]
     dir: PathBuf,
+    /// Write this repository instead of the small one
+    #[arg(long, value_enum, value_name = "NAME")]
+    example: Option<Example>,
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
 }
 
+/// Repositories to learn from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Example {
+    /// The reference policy of an imaginary bank: locks, rules, guardrails and decision tables
+    Bank,
+}
+
 pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
-    let written = init(&args.dir, MINIMAL)?;
+    let template = match args.example {
+        None => MINIMAL,
+        Some(Example::Bank) => BANK,
+    };
+    let written = init(&args.dir, template)?;
     let written: Vec<String> = written
         .iter()
         .map(|path| path.display().to_string())
@@ -41,8 +56,14 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
             serde_json::json!({"written": written, "next": next}),
         ),
         Format::Text => {
+            let then = match args.example {
+                None => {
+                    "\nThen put your own MCP server into catalog/, run `stopgate lock`, and write rules for it.\n"
+                }
+                Some(Example::Bank) => "",
+            };
             let text = format!(
-                "wrote {}\n\nnext:\n  {}\n\nThen put your own MCP server into catalog/, run `stopgate lock`, and write rules for it.\n",
+                "wrote {}\n\nnext:\n  {}\n{then}",
                 written.join("\n      "),
                 next.join("\n  "),
             );

@@ -11,6 +11,7 @@ mod exits;
 mod guide;
 mod mutants;
 mod output;
+mod packaging;
 mod reference;
 mod sarif;
 mod schemas;

@@ -75,6 +75,10 @@ fn what_is_printed_fits() {
         .concat()
     };
     let runs: Vec<Vec<&str>> = vec![
+        vec!["completions", "bash"],
+        vec!["man", "-o", "."],
+        vec!["man", "-o", "nowhere"],
+        vec!["init", "--example=bank", "bank"],
         vec!["init", "new"],
         vec!["init", "new"],
         vec!["check", "p"],
