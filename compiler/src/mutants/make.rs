@@ -107,8 +107,11 @@ fn typed_variants(policy: &Policy, rule: &Rule) -> Vec<Variant> {
     variants
 }
 
+/// Takes a change: in words, and as what is done to a copy of the rule.
+type AddRule<'a> = dyn FnMut(String, &dyn Fn(&mut Rule)) + 'a;
+
 /// What a rule names, less each of it. A rule that would name nobody or nothing is the removed rule.
-fn scope_changes(rule: &Rule, change: &mut dyn FnMut(String, &dyn Fn(&mut Rule))) {
+fn scope_changes(rule: &Rule, change: &mut AddRule<'_>) {
     let scope = &rule.scope;
     if let Some(profiles) = scope.profiles.as_ref().filter(|named| named.len() > 1) {
         for profile in profiles {

@@ -50,24 +50,30 @@ pub(crate) fn test(report: &TestReport, coverage: bool, mutants: Option<&MutantR
 }
 
 fn judged(report: &MutantReport) -> Value {
-    let place = |mutant: &Mutant| {
+    let equivalent = report.equivalent.iter().map(|mutant| {
         let Mutant {
             location,
             subject,
             change,
         } = mutant;
         json!({"subject": subject, "change": change, "file": &*location.file, "line": location.line})
-    };
+    });
     let unnoticed = report.unnoticed.iter().map(|Survivor { mutant, case }| {
-        let mut shown = place(mutant);
-        shown["case"] = json!({"file": case.file, "yaml": case.yaml()});
-        shown
+        let Mutant {
+            location,
+            subject,
+            change,
+        } = mutant;
+        json!({
+            "subject": subject, "change": change, "file": &*location.file, "line": location.line,
+            "case": {"file": case.file, "yaml": case.yaml()},
+        })
     });
     json!({
         "score": report.score(),
         "noticed": report.noticed,
         "unnoticed": unnoticed.collect::<Vec<_>>(),
-        "equivalent": report.equivalent.iter().map(place).collect::<Vec<_>>(),
+        "equivalent": equivalent.collect::<Vec<_>>(),
     })
 }
 

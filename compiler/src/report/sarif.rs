@@ -31,15 +31,15 @@ pub(crate) fn check(compiled: &Compiled, dir: &Path) -> Value {
         "semanticVersion": env!("CARGO_PKG_VERSION"),
         "rules": codes.iter().map(|code| rule(*code)).collect::<Vec<_>>(),
     });
-    let mut invocation = json!({"executionSuccessful": true});
-    if diagnostics.dropped() > 0 {
+    let dropped = (diagnostics.dropped() > 0).then(|| {
         let text = format!(
             "{} more were found and are not listed",
             diagnostics.dropped()
         );
-        invocation["toolExecutionNotifications"] =
-            json!([{"level": "error", "message": {"text": text}}]);
-    }
+        json!([{"level": "error", "message": {"text": text}}])
+    });
+    let invocation = json!({"executionSuccessful": true});
+    let invocation = with(invocation, "toolExecutionNotifications", dropped);
     json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -87,7 +87,7 @@ fn result(found: &Value, codes: &[Code], dir: &Path) -> Value {
         .into_iter()
         .flatten()
         .map(|label| location(label, dir));
-    let mut result = json!({
+    let result = json!({
         "ruleId": text("code"),
         "ruleIndex": place,
         "level": text("severity"),
@@ -95,10 +95,16 @@ fn result(found: &Value, codes: &[Code], dir: &Path) -> Value {
         "locations": places.next().into_iter().collect::<Vec<_>>(),
     });
     let related: Vec<Value> = places.collect();
-    if !related.is_empty() {
-        result["relatedLocations"] = Value::Array(related);
+    let related = (!related.is_empty()).then_some(Value::Array(related));
+    with(result, "relatedLocations", related)
+}
+
+/// `object`, with one more member if there is one.
+fn with(mut object: Value, name: &str, member: Option<Value>) -> Value {
+    if let (Some(members), Some(member)) = (object.as_object_mut(), member) {
+        members.insert(name.to_owned(), member);
     }
-    result
+    object
 }
 
 fn location(label: &Value, dir: &Path) -> Value {
@@ -109,7 +115,7 @@ fn location(label: &Value, dir: &Path) -> Value {
             .and_then(Value::as_str)
             .unwrap_or_default()
     };
-    let mut location = json!({
+    let location = json!({
         "physicalLocation": {
             "artifactLocation": {"uri": uri(dir, text("file"))},
             "region": {
@@ -118,10 +124,12 @@ fn location(label: &Value, dir: &Path) -> Value {
             },
         },
     });
-    if !text("text").is_empty() {
-        location["message"] = json!({"text": text("text")});
-    }
-    location
+    let message = Some(text("text")).filter(|text| !text.is_empty());
+    with(
+        location,
+        "message",
+        message.map(|text| json!({"text": text})),
+    )
 }
 
 /// A URI of `file` below `dir`: relative if `dir` is.
