@@ -8,6 +8,7 @@
 //! not to be believed, so the log is dead and the process has to end ([`AuditLog::fatal`]).
 
 mod mask_key;
+mod pending;
 mod recover;
 mod storage;
 mod unrecorded;
@@ -24,6 +25,9 @@ use stopgate_lang::record::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
+pub use pending::Pending;
+
+use pending::UnderWay;
 use storage::{Discard, Files, Storage};
 use unrecorded::Unrecorded;
 use writer::{Position, Writer};
@@ -158,6 +162,7 @@ pub struct AuditLog {
     queue: SyncSender<Message>,
     room: Arc<Semaphore>,
     unrecorded: Arc<Unrecorded>,
+    under_way: Arc<UnderWay>,
     health: watch::Receiver<Health>,
     mask_key: MaskKey,
     sidecar: String,
@@ -254,6 +259,7 @@ impl AuditLog {
             queue,
             room,
             unrecorded,
+            under_way: Arc::new(UnderWay::new()),
             health: seen,
             mask_key,
             sidecar,
@@ -266,7 +272,15 @@ impl AuditLog {
     /// # Errors
     /// [`AuditError`]: the record is not in the log. A decision is then counted for the next `gap`.
     pub async fn append(&self, body: &RecordBody) -> Result<Seq, AuditError> {
-        let record = body.encode();
+        let enqueued = self.enqueue_or_count(body.encode());
+        // Without an answer the writer has died with the record in its hands.
+        enqueued?.await.unwrap_or(Err(AuditError::Closed))
+    }
+
+    fn enqueue_or_count(
+        &self,
+        record: Encoded,
+    ) -> Result<oneshot::Receiver<Result<Seq, AuditError>>, AuditError> {
         let (kind, bytes) = (record.kind(), record.max_len());
         let enqueued = self.enqueue(record, bytes);
         if let Err(error) = enqueued
@@ -274,8 +288,7 @@ impl AuditLog {
         {
             self.count(error == AuditError::Overloaded);
         }
-        // Without an answer the writer has died with the record in its hands.
-        enqueued?.await.unwrap_or(Err(AuditError::Closed))
+        enqueued
     }
 
     fn enqueue(
@@ -314,11 +327,19 @@ impl AuditLog {
         }
     }
 
-    /// Records the `stop` after everything that waits, and ends the log. Later appends are [`AuditError::Closed`].
+    /// Attempts without a record since the log was opened.
+    #[must_use]
+    pub fn unrecorded(&self) -> u64 {
+        self.unrecorded.total()
+    }
+
+    /// Records the `stop` after everything that waits and is under way, and ends the log. Decisions that take too long
+    /// are counted before it. Later appends are [`AuditError::Closed`].
     ///
     /// # Errors
     /// [`AuditError`] if the `stop` is not in the log; it is ended all the same.
     pub async fn close(&self) -> Result<Seq, AuditError> {
+        self.under_way.end(&self.unrecorded).await;
         let record = RecordBody::Stop(StopRecord {
             sidecar: self.sidecar.clone(),
         })

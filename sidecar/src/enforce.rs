@@ -18,7 +18,6 @@ use stopgate_lang::decide::{
 };
 use stopgate_lang::digest::Digest;
 use stopgate_lang::name::ChannelName;
-use stopgate_lang::record::RecordBody;
 use stopgate_lang::surface::Evidence;
 
 use crate::audit::{AuditError, AuditLog};
@@ -110,7 +109,7 @@ impl Enforcer {
     /// Decides `request` of `caller` and records the decision.
     ///
     /// # Errors
-    /// [`Undecided`] when nothing was decided; nothing is recorded then.
+    /// [`Undecided`] when nothing was decided; nothing is recorded then. A panic is counted for the next `gap`.
     pub async fn decide(&self, caller: &Caller, request: Request) -> Result<Answer, Undecided> {
         let arrived = Instant::now();
         if !caller.may.decide {
@@ -126,6 +125,8 @@ impl Enforcer {
             .active
             .clone()
             .ok_or(Undecided::NoBundle)?;
+        // Whatever happens from here on, the log tells of it: by a record or by a count.
+        let pending = self.audit.announce().map_err(|_| Undecided::Draining)?;
         let time = milliseconds(Timestamp::now());
         let name = self.names.next(time);
 
@@ -137,8 +138,8 @@ impl Enforcer {
             request: &request,
             latency_us: u32::try_from(arrived.elapsed().as_micros()).unwrap_or(u32::MAX),
         };
-        let body = RecordBody::Decision(Box::new(considered.record(&told, self.audit.mask_key())));
-        let decision = match self.audit.append(&body).await {
+        let record = considered.record(&told, self.audit.mask_key());
+        let decision = match pending.record(record).await {
             Ok(_) => considered.decision,
             Err(error) => unrecorded(error),
         };

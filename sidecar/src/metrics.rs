@@ -61,6 +61,8 @@ pub struct Gauges {
     pub failures: u32,
     /// The log takes records.
     pub log_writable: bool,
+    /// Attempts without a record since the start; it only grows.
+    pub unrecorded: u64,
     /// Attempts are decided.
     pub ready: bool,
     /// Open connections.
@@ -269,6 +271,12 @@ impl Page {
             "Time from the request to its durable record.",
             &metrics.answer,
         )?;
+        self.head(
+            "stopgate_unrecorded_total",
+            "counter",
+            "Attempts without a record; a gap record counts them.",
+        )?;
+        writeln!(self.0, "stopgate_unrecorded_total {}", gauges.unrecorded)?;
         self.gauges(gauges)
     }
 
@@ -311,6 +319,7 @@ impl Page {
             rules,
             failures,
             log_writable,
+            unrecorded: _,
             ready,
             connections,
         } = *gauges;
@@ -364,6 +373,7 @@ mod tests {
             rules: 3,
             failures: 0,
             log_writable: true,
+            unrecorded: 0,
             ready: true,
             connections: 1,
         })

@@ -177,6 +177,7 @@ impl Sidecar {
             .map_err(StartError::Socket)?;
         let probes = Arc::new(Probes {
             metrics,
+            audit: audit.clone(),
             state: state.clone(),
             places: door.places(),
         });

@@ -1,6 +1,7 @@
 //! A running `stopgate-sidecar`: started in a process group of its own, waited for, and ended by its id.
 
 use std::fs::File;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -88,6 +89,18 @@ impl<'a> Sidecar<'a> {
     /// Nothing listens.
     pub async fn client(&self) -> anyhow::Result<Client> {
         Ok(Client::connect(&self.stage.socket()).await?)
+    }
+
+    /// Waits until it listens, which is after its socket has the mode it is to have. Whoever may not be served is let
+    /// in by the kernel all the same.
+    ///
+    /// # Errors
+    /// As [`Sidecar::until`].
+    pub async fn listening(&mut self) -> anyhow::Result<()> {
+        self.until("it listens", async |sidecar| {
+            UnixStream::connect(sidecar.stage.socket()).is_ok()
+        })
+        .await
     }
 
     /// Looks again and again until `done`.

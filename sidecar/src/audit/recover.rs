@@ -41,12 +41,25 @@ pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error
     }
 }
 
-/// Locks the state directory, which is made if it is not there. The lock goes with the file.
-pub(super) fn lock(state_dir: &Path) -> Result<File, OpenError> {
+/// The lock of a state directory. Dropped: unlocked, and not only closed, because a process that is just being started
+/// by another thread holds a copy of every descriptor until it is its own.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "state directory not unlocked");
+        }
+    }
+}
+
+/// Locks the state directory, which is made if it is not there.
+pub(super) fn lock(state_dir: &Path) -> Result<Lock, OpenError> {
     make_dir(state_dir)?;
     let dir = File::open(state_dir).map_err(failed("open", state_dir))?;
     match dir.try_lock() {
-        Ok(()) => Ok(dir),
+        Ok(()) => Ok(Lock(dir)),
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked {
             dir: state_dir.to_owned(),
         }),

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use rustix::fs::FallocateFlags;
 use stopgate_lang::record::{Seq, file_name};
 
+use super::recover::Lock;
+
 /// The files of a log, of which the last is written. Interrupted calls are the caller's to repeat.
 pub(super) trait Storage: Send + 'static {
     /// Begins the file whose first record is `first`; it is the one written from here on.
@@ -33,7 +35,7 @@ pub(super) trait Storage: Send + 'static {
 #[derive(Debug)]
 pub(super) struct Files {
     /// Held, not used: the lock of the state directory goes with the writer.
-    _lock: File,
+    _lock: Lock,
     directory: File,
     path: PathBuf,
     current: Option<File>,
@@ -42,7 +44,7 @@ pub(super) struct Files {
 impl Files {
     /// The files in the folder `path`, which `directory` is a handle of.
     pub(super) const fn new(
-        lock: File,
+        lock: Lock,
         directory: File,
         path: PathBuf,
         current: Option<File>,

@@ -3,6 +3,7 @@
 mod faults;
 mod faulty;
 mod load;
+mod pending;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,18 +1,22 @@
 //! The count of attempts that left no record, until a `gap` record tells of them.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use stopgate_lang::record::GapRecord;
 
-/// What the next `gap` has to say.
+/// What the next `gap` has to say, and how many there ever were.
 #[derive(Debug, Default)]
-pub(super) struct Unrecorded(Mutex<Option<GapRecord>>);
+pub(super) struct Unrecorded {
+    gap: Mutex<Option<GapRecord>>,
+    total: AtomicU64,
+}
 
 impl Unrecorded {
     /// One more attempt without a record. Says whether it is the first since the last gap.
     pub(super) fn count(&self, now: Timestamp, overloaded: bool) -> bool {
-        self.add(GapRecord {
+        self.lose(GapRecord {
             count: 1,
             overloaded: u64::from(overloaded),
             first: now,
@@ -20,7 +24,18 @@ impl Unrecorded {
         })
     }
 
-    /// Adds what another gap would have said. Says whether there was nothing before.
+    /// More attempts without a record. Says whether they are the first since the last gap.
+    pub(super) fn lose(&self, lost: GapRecord) -> bool {
+        self.total.fetch_add(lost.count, Ordering::Relaxed);
+        self.add(lost)
+    }
+
+    /// Attempts without a record, whether a gap has told of them or not.
+    pub(super) fn total(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
+    }
+
+    /// Adds what another gap would have said and could not. Says whether there was nothing before.
     pub(super) fn add(&self, other: GapRecord) -> bool {
         let mut gap = self.lock();
         let first = gap.is_none();
@@ -45,6 +60,6 @@ impl Unrecorded {
 
     fn lock(&self) -> MutexGuard<'_, Option<GapRecord>> {
         // A panic of another holder leaves a count that is whole: it is one assignment.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.gap.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 use super::MAX_CONNECTIONS;
+use crate::audit::AuditLog;
 use crate::metrics::{Gauges, Metrics};
 use crate::readiness::{Readiness, State};
 
@@ -41,6 +42,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct Probes {
     /// The counters.
     pub metrics: Arc<Metrics>,
+    /// The log, for what it could not record.
+    pub audit: AuditLog,
     /// What holds now.
     pub state: State,
     /// Places left for gRPC connections.
@@ -122,6 +125,7 @@ impl Probes {
                 .map_or(0, |active| active.bundle.rules_len()),
             failures: supply.failures,
             log_writable: self.state.log_writable(),
+            unrecorded: self.audit.unrecorded(),
             ready: self.state.readiness() == Readiness::Ready,
             connections: MAX_CONNECTIONS.saturating_sub(self.places.available_permits()),
         }

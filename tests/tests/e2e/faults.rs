@@ -350,9 +350,7 @@ async fn caller_unknown() -> anyhow::Result<String> {
     let nobody = rustix::process::getuid().as_raw() + 1;
     stage.configure("dev", nobody, CALLER)?;
     let mut sidecar = Sidecar::launch(&stage, &[])?;
-    sidecar
-        .until("it listens", async |_| fs::metadata(stage.socket()).is_ok())
-        .await?;
+    sidecar.listening().await?;
     let mode = fs::metadata(stage.socket())?.permissions().mode() & 0o777;
     ensure!(mode == 0o600, "the socket's mode is {mode:o}");
     // Connecting is the kernel's business; the sidecar hangs up on whoever it does not know.

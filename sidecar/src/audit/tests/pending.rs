@@ -1,0 +1,62 @@
+//! Decisions that do not get as far as their record: they panic, are dropped, or take longer than the end waits.
+
+use super::*;
+
+fn record(name: &str) -> DecisionRecord {
+    match decision(name) {
+        RecordBody::Decision(record) => *record,
+        other => panic!("not a decision: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_decision_that_panics_is_counted() {
+    let disk = Disk::default();
+    let log = open(&disk, Options::new("erp-7f"));
+    let deciding = log.clone();
+    let decided = tokio::spawn(async move {
+        let _pending = deciding.announce().expect("open");
+        panic!("a fault in the middle of a decision")
+    });
+    assert!(decided.await.is_err_and(|error| error.is_panic()));
+    assert_eq!(log.unrecorded(), 1);
+    eventually("the gap is written by itself", || {
+        contents(&disk.durable()).gaps == 1
+    })
+    .await;
+    let pending = log.announce().expect("open");
+    pending.record(record("after")).await.expect("recorded");
+    log.close().await.expect("a stop");
+    let found = contents(&disk.durable());
+    assert_eq!((found.gaps, found.decisions.len()), (1, 1));
+    assert_eq!(log.unrecorded(), 1);
+}
+
+#[tokio::test]
+async fn the_end_waits_for_decisions_under_way() {
+    let disk = Disk::default();
+    let log = open(&disk, Options::new("erp-7f"));
+    let pending = log.announce().expect("open");
+    let closing = log.clone();
+    let closed = tokio::spawn(async move { closing.close().await });
+    tokio::task::yield_now().await;
+    pending.record(record("last")).await.expect("recorded");
+    closed.await.expect("no panic").expect("a stop");
+    let found = contents(&disk.durable());
+    assert_eq!(found.kinds, [Kind::Start, Kind::Decision, Kind::Stop]);
+    assert_eq!(log.announce().err(), Some(AuditError::Closed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_decision_that_outlasts_the_end_is_counted_and_leaves_no_record() {
+    let disk = Disk::default();
+    let log = open(&disk, Options::new("erp-7f"));
+    let late = log.announce().expect("open");
+    let dropped = log.announce().expect("open");
+    log.close().await.expect("a stop");
+    assert_eq!(late.record(record("late")).await, Err(AuditError::Closed));
+    drop(dropped);
+    let found = contents(&disk.durable());
+    assert_eq!(found.kinds, [Kind::Start, Kind::Gap, Kind::Stop]);
+    assert_eq!((found.gaps, log.unrecorded()), (2, 2));
+}
