@@ -47,11 +47,19 @@ pub struct Policy {
     pub rules: Vec<Rule>,
 }
 
-/// An identity provider, as `stopgate.yaml` names it: which claims say what.
+/// An identity provider, as `stopgate.yaml` names it: which of its tokens count, and which claims say what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issuer {
     /// The issuer's URL, compared as text.
     pub issuer: String,
+    /// Whom its tokens have to be meant for, compared as text.
+    pub audience: String,
+    /// The claim with the user's stable id.
+    pub subject: String,
+    /// The claim with the user's groups.
+    pub groups: String,
+    /// The claim with the agent's id; `None`: its tokens name no agent.
+    pub agent: Option<String>,
 }
 
 /// What a channel lets through.

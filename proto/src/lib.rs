@@ -4,6 +4,8 @@
 //! These types stop at the doors: code that decides never sees them. An enum number, an unset `oneof` or an
 //! unknown case is never a default that opens; whoever reads one treats it as a no.
 
+mod redacted;
+
 /// Package `stopgate.v1`.
 #[expect(
     missing_docs,

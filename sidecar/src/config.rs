@@ -4,20 +4,25 @@
 //! here opens a socket or a log: whether a path is any good is found out by whoever uses it.
 
 mod caller;
+mod issuer;
 mod key;
 mod layers;
 mod mistake;
+mod table;
 mod value;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use stopgate_lang::name::ChannelName;
 
-pub use caller::{CALLER_KEYS, Caller, CallerKey, Callers, May};
+pub use caller::{CALLER_KEYS, Caller, Callers, May};
+pub use issuer::{IDENTITY_KEYS, IssuerConfig};
 pub use key::{Key, Presence};
 pub use mistake::{Mistake, Mistakes};
-pub use value::{LogFormat, Loopback, Poll, Source};
+pub use table::TableKey;
+pub use value::{ClockSkew, LogFormat, Loopback, Poll, Source};
 
 use layers::Layers;
 
@@ -39,6 +44,8 @@ pub struct Config {
     pub policy: Policy,
     /// How events are written to standard error.
     pub events: Events,
+    /// Where the keys of issuers are, by URL. Empty: no token verifies.
+    pub identity: BTreeMap<String, IssuerConfig>,
     /// Who may connect. Never empty.
     pub callers: Callers,
 }
@@ -115,6 +122,7 @@ impl Config {
     pub fn parse(place: &str, text: &str, overrides: &Overrides) -> Result<Self, Mistakes> {
         let mut mistakes = Mistakes::default();
         let mut layers = Layers::gather(place, text, overrides, &mut mistakes);
+        let identity = layers.issuers(&mut mistakes);
         let callers = layers.callers(&mut mistakes);
         let mut read = Reader {
             layers: &mut layers,
@@ -152,6 +160,7 @@ impl Config {
                     format: format?,
                     level: level?,
                 },
+                identity: identity?,
                 callers: callers?,
             })
         };

@@ -4,6 +4,7 @@
 //! answer is a rejection instead. A decision that took longer than its budget is a rejection too.
 
 mod naming;
+mod principal;
 mod recorded;
 mod request;
 
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
+use stopgate_lang::attempt::{Attempt, Input, Target};
 use stopgate_lang::bundle::Bundle;
 use stopgate_lang::decide::{
     Decision, LimitNow, LimitedBy, Outcome, Reason, Rejection, Situation, decide,
@@ -22,13 +23,18 @@ use stopgate_lang::surface::Evidence;
 
 use crate::audit::{AuditError, AuditLog};
 use crate::config::Caller;
+use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::readiness::State;
 use crate::undecided::Undecided;
 
+use principal::{Named, Principal, Registrar};
 use recorded::Told;
 
-pub use request::{AssertedSubject, Label, MAX_GROUPS, OutOfBounds, Request, RequestId, TraceId};
+pub use request::{
+    AssertedSubject, Label, MAX_GROUPS, MAX_LABEL, MAX_SUBJECT, NamedSubject, OutOfBounds, Request,
+    RequestId, TraceId,
+};
 
 /// Most processor time that the policy may take for one attempt.
 pub const DECIDE_BUDGET: Duration = Duration::from_millis(50);
@@ -40,6 +46,7 @@ pub struct Enforcer {
     channel: ChannelName,
     state: State,
     audit: AuditLog,
+    identity: Arc<Identity>,
     metrics: Arc<Metrics>,
     names: naming::Names,
 }
@@ -85,6 +92,7 @@ impl Enforcer {
         channel: ChannelName,
         state: State,
         audit: AuditLog,
+        identity: Arc<Identity>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, aws_lc_rs::error::Unspecified> {
         Ok(Self {
@@ -92,6 +100,7 @@ impl Enforcer {
             channel,
             state,
             audit,
+            identity,
             metrics,
             names: naming::Names::new()?,
         })
@@ -182,8 +191,22 @@ impl Enforcer {
             evidence: Evidence::NONE,
             enforces: caller.enforces,
         };
-        let vouched = vouch(caller, bundle, request);
-        let attempt = attempt(caller, bundle, request, vouched.is_ok());
+        let registrar = Registrar {
+            identity: &self.identity,
+            metrics: &self.metrics,
+            bundle,
+            caller,
+            now,
+        };
+        let named = Named {
+            subject: request.subject.as_ref(),
+            agent: request.agent.as_ref(),
+        };
+        let (principal, vouched) = match registrar.principal(named) {
+            Ok(principal) => (principal, Ok(())),
+            Err((nobody, rejection)) => (nobody, Err(rejection)),
+        };
+        let attempt = attempt(principal, request);
         let before = processor_time();
         let decision = match vouched.and_then(|()| may_ask(caller, tool)) {
             Ok(()) => decide(bundle, &attempt, &situation),
@@ -208,31 +231,6 @@ impl Enforcer {
     }
 }
 
-/// Whether the caller may speak for the subject and the agent it names.
-fn vouch(caller: &Caller, bundle: &Bundle, request: &Request) -> Result<(), Rejection> {
-    let unverified = |message: &str| Err(Rejection::new(Reason::SubjectUnverified, message));
-    let Some(AssertedSubject { subject, groups }) = &request.subject else {
-        return unverified("the attempt names no subject");
-    };
-    if !caller.may.assert_subject {
-        return unverified("this caller may not name a subject on its own word");
-    }
-    if !bundle.has_issuer(&subject.issuer) {
-        return unverified("the policy does not know the subject's issuer");
-    }
-    if groups.len() > MAX_GROUPS {
-        return unverified("the subject is in too many groups");
-    }
-    let other_agent = request
-        .agent
-        .as_ref()
-        .is_some_and(|agent| agent.as_str() != caller.agent);
-    if other_agent && !caller.may.assert_agent {
-        return unverified("this caller may not name another agent than its own");
-    }
-    Ok(())
-}
-
 fn may_ask(caller: &Caller, tool: &str) -> Result<(), Rejection> {
     if caller.tools.contains(tool) {
         Ok(())
@@ -244,21 +242,16 @@ fn may_ask(caller: &Caller, tool: &str) -> Result<(), Rejection> {
     }
 }
 
-fn attempt(caller: &Caller, bundle: &Bundle, request: &Request, vouched: bool) -> Attempt {
-    let nobody = || Subject {
-        issuer: String::new(),
-        id: String::new(),
-    };
-    let asserted = request.subject.as_ref().filter(|_| vouched);
-    let groups = asserted
-        .into_iter()
-        .flat_map(|asserted| &asserted.groups)
-        .map(String::as_str);
-    let agent = request.agent.as_ref().filter(|_| caller.may.assert_agent);
+fn attempt(principal: Principal, request: &Request) -> Attempt {
+    let Principal {
+        subject,
+        profiles,
+        agent,
+    } = principal;
     Attempt {
-        subject: asserted.map_or_else(nobody, |asserted| asserted.subject.clone()),
-        profiles: bundle.profiles_of_groups(groups),
-        agent: agent.map_or_else(|| caller.agent.clone(), |agent| agent.as_str().to_owned()),
+        subject,
+        profiles,
+        agent,
         tool: request.tool.as_str().to_owned(),
         // No operation has an empty name: nobody said what to do, so nothing known is to be done.
         target: request

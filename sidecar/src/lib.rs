@@ -3,6 +3,7 @@
 //! ```text
 //! door/     sockets, gRPC and probes: they only translate and limit
 //! enforce   caller -> attempt -> decide -> record -> answer, as one plain async function
+//! identity  token -> subject, groups and agent, by the keys of issuers
 //! follow    policy source -> verified bundle -> watch channel
 //! audit     the decision log: what is not on disk is not answered
 //! config    what the operator says, checked once
@@ -17,6 +18,7 @@ pub mod door;
 pub mod enforce;
 pub mod exit;
 pub mod follow;
+pub mod identity;
 pub mod metrics;
 pub mod readiness;
 pub mod run;

@@ -11,6 +11,8 @@ use stopgate_lang::decide::{Outcome, Reason};
 use stopgate_lang::name::ToolName;
 
 use crate::follow::Refusal;
+use crate::identity::Found;
+use crate::identity::token::Refused;
 use crate::undecided::Undecided;
 
 /// Most tools with series of their own; the rest count as `other`.
@@ -38,6 +40,25 @@ pub enum TurnedAway {
     Limit,
 }
 
+/// How a token was judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TokenCheck {
+    /// It verified.
+    Good(Found),
+    /// It did not.
+    Refused(Refused),
+}
+
+impl TokenCheck {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Good(Found::Fresh) => "fresh",
+            Self::Good(Found::Cached) => "cached",
+            Self::Refused(refused) => refused.as_str(),
+        }
+    }
+}
+
 /// Everything that is counted. Shared behind an `Arc`.
 #[derive(Debug)]
 pub struct Metrics {
@@ -46,6 +67,7 @@ pub struct Metrics {
     undecided: Counters<Undecided>,
     turned_away: Counters<TurnedAway>,
     refusals: Counters<Refusal>,
+    tokens: Counters<TokenCheck>,
     decide: Histogram,
     answer: Histogram,
 }
@@ -65,6 +87,8 @@ pub struct Gauges {
     pub unrecorded: u64,
     /// Attempts are decided.
     pub ready: bool,
+    /// Issuers whose keys could not be read at the last look.
+    pub failing_issuers: usize,
     /// Open connections.
     pub connections: usize,
 }
@@ -144,6 +168,12 @@ impl Default for Metrics {
             undecided: Counters::of(Undecided::ALL),
             turned_away: Counters::of([TurnedAway::Peer, TurnedAway::Limit]),
             refusals: Counters::of(Refusal::ALL),
+            tokens: Counters::of(
+                [Found::Fresh, Found::Cached]
+                    .map(TokenCheck::Good)
+                    .into_iter()
+                    .chain(Refused::ALL.iter().copied().map(TokenCheck::Refused)),
+            ),
             decide: Histogram::new(),
             answer: Histogram::new(),
         }
@@ -196,6 +226,11 @@ impl Metrics {
     /// Counts an update that was refused.
     pub fn refused(&self, why: Refusal) {
         self.refusals.count(why);
+    }
+
+    /// Counts a subject's token that was judged.
+    pub fn token(&self, check: TokenCheck) {
+        self.tokens.count(check);
     }
 
     /// The Prometheus text format, version 0.0.4.
@@ -261,6 +296,18 @@ impl Page {
                 why.as_str()
             )?;
         }
+        self.head(
+            "stopgate_tokens_total",
+            "counter",
+            "Tokens of subjects, by what came of them.",
+        )?;
+        for (check, value) in metrics.tokens.values().filter(|(_, value)| *value > 0) {
+            writeln!(
+                self.0,
+                "stopgate_tokens_total{{result=\"{}\"}} {value}",
+                check.as_str()
+            )?;
+        }
         self.histogram(
             "stopgate_decide_seconds",
             "Time the policy took.",
@@ -321,6 +368,7 @@ impl Page {
             log_writable,
             unrecorded: _,
             ready,
+            failing_issuers,
             connections,
         } = *gauges;
         for (name, help, value) in [
@@ -350,6 +398,11 @@ impl Page {
                 u64::from(log_writable),
             ),
             (
+                "stopgate_failing_issuers",
+                "Issuers whose keys could not be read at the last look.",
+                u64::try_from(failing_issuers).unwrap_or(u64::MAX),
+            ),
+            (
                 "stopgate_connections",
                 "Open connections.",
                 u64::try_from(connections).unwrap_or(u64::MAX),
@@ -375,6 +428,7 @@ mod tests {
             log_writable: true,
             unrecorded: 0,
             ready: true,
+            failing_issuers: 0,
             connections: 1,
         })
     }

@@ -25,6 +25,7 @@ use crate::door::socket::{self, SocketError};
 use crate::door::{Door, Grpc};
 use crate::enforce::Enforcer;
 use crate::follow::Follower;
+use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::readiness::{Readiness, State};
 
@@ -130,6 +131,7 @@ impl Sidecar {
             listen,
             policy,
             events: _,
+            identity,
             callers,
         } = config;
         let root = trust_root(&policy.root)?;
@@ -142,6 +144,9 @@ impl Sidecar {
             audit.clone(),
             Arc::clone(&metrics),
         );
+        let (identity, mut keys) = Identity::new(&identity);
+        let identity = Arc::new(identity);
+        keys.look().await;
         follower.look().await;
 
         let (draining, told) = watch::channel(false);
@@ -155,6 +160,7 @@ impl Sidecar {
             channel,
             state.clone(),
             audit.clone(),
+            Arc::clone(&identity),
             Arc::clone(&metrics),
         );
         let enforcer = Arc::new(enforcer.map_err(|_| StartError::Random)?);
@@ -178,12 +184,14 @@ impl Sidecar {
         let probes = Arc::new(Probes {
             metrics,
             audit: audit.clone(),
+            identity,
             state: state.clone(),
             places: door.places(),
         });
 
         let mut tasks = JoinSet::new();
         tasks.spawn(follower.run(policy.poll.duration()));
+        tasks.spawn(keys.run(policy.poll.duration()));
         tasks.spawn(probe::serve(listener, probes));
         tasks.spawn(keep_reporting(reporter, state.clone()));
         let door = tokio::spawn(door.serve(callers, told));

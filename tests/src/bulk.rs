@@ -96,6 +96,10 @@ pub fn policy(rules: usize) -> Policy {
         organisation: parse("acme"),
         identity: vec![Issuer {
             issuer: "https://sso.example/".to_owned(),
+            audience: "stopgate".to_owned(),
+            subject: "sub".to_owned(),
+            groups: "groups".to_owned(),
+            agent: None,
         }],
         channels: BTreeMap::from([(
             parse("dev"),

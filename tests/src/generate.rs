@@ -128,7 +128,7 @@ routes:
 fn workspace(random: &mut Random) -> String {
     let ceiling = ["none", "read_only", "low", "medium", "high"];
     format!(
-        "stopgate: 1\norganisation: acme\nidentity:\n  - issuer: https://sso.example/\nchannels:\n  dev: {{ceiling: high}}\n  \
+        "stopgate: 1\norganisation: acme\nidentity:\n  - issuer: https://sso.example/\n    audience: stopgate\nchannels:\n  dev: {{ceiling: high}}\n  \
          prod: {{ceiling: {}, tools: {{t0: {}}}}}\n  closed: {{ceiling: none}}\n",
         random.pick(&ceiling),
         random.pick(&ceiling)

@@ -6,13 +6,13 @@ use crate::cedar::{FormError, ReadsNow, runtime_schema, slices};
 use crate::decide::Kind;
 use crate::digest::Digest;
 use crate::json::Json;
-use crate::policy::{Operations, Policy, Rule, RuleKind};
+use crate::policy::{Issuer, Operations, Policy, Rule, RuleKind};
 
 use super::archive::{Parts, pack};
 use super::dsse::{self, Envelope, Signature};
 use super::parts::{
-    CalendarPart, CatalogPart, CeilingPart, OperationPart, PolicyPart, ProfilePart, RulePart,
-    SelectPart, SourcePart, SourcesPart, SurfacePart, ToolPart,
+    CalendarPart, CatalogPart, CeilingPart, IssuerPart, OperationPart, PolicyPart, ProfilePart,
+    RulePart, SelectPart, SourcePart, SourcesPart, SurfacePart, ToolPart,
 };
 use super::{CATALOG, DECIDE, ENVELOPE, MANIFEST, POLICY, SCHEMA, SLICE_END, SLICES, SOURCES};
 
@@ -185,11 +185,7 @@ fn policy_part(policy: &Policy) -> PolicyPart {
     PolicyPart {
         stopgate_policy: 1,
         organisation: policy.organisation.clone(),
-        issuers: policy
-            .identity
-            .iter()
-            .map(|issuer| issuer.issuer.clone())
-            .collect(),
+        issuers: policy.identity.iter().map(issuer_part).collect(),
         channels: channels.collect(),
         input_bytes: policy.input_bytes,
         calendar: CalendarPart {
@@ -205,6 +201,23 @@ fn policy_part(policy: &Policy) -> PolicyPart {
         surfaces: surfaces.listed,
         rules,
     }
+}
+
+fn issuer_part(issuer: &Issuer) -> (String, IssuerPart) {
+    let Issuer {
+        issuer,
+        audience,
+        subject,
+        groups,
+        agent,
+    } = issuer.clone();
+    let part = IssuerPart {
+        audience,
+        subject,
+        groups,
+        agent,
+    };
+    (issuer, part)
 }
 
 /// Each distinct surface once, in order of first use.

@@ -11,7 +11,7 @@ use crate::fact::{Fact, FactName, Projection};
 use crate::json::Json;
 use crate::name::{ChannelName, OperationName, OwnerName, ProfileName, ToolName};
 use crate::pointer::Pointer;
-use crate::policy::{Ceiling, Location};
+use crate::policy::{Ceiling, Issuer, Location};
 use crate::routing::{Deadlines, Route, most_specific};
 use crate::selector::Selector;
 use crate::summary::{InvalidSummary, Summary};
@@ -20,7 +20,7 @@ use crate::tool_schema::InputType;
 
 use super::archive::unpack;
 use super::dsse::{self, Envelope};
-use super::parts::{CatalogPart, PolicyPart, RulePart, SourcePart, SourcesPart};
+use super::parts::{CatalogPart, IssuerPart, PolicyPart, RulePart, SourcePart, SourcesPart};
 use super::root::{Role, TrustError, TrustRoot};
 use super::{
     CATALOG, DECIDE, DOCUMENT_LIMITS, ENVELOPE, MANIFEST, POLICY, SCHEMA, SLICE_END, SLICES,
@@ -33,7 +33,7 @@ pub struct Bundle {
     digest: Digest,
     signers: Vec<String>,
     organisation: OwnerName,
-    issuers: BTreeSet<String>,
+    issuers: BTreeMap<String, Issuer>,
     channels: BTreeMap<ChannelName, Ceiling>,
     input_bytes: usize,
     calendar: Calendar,
@@ -362,7 +362,7 @@ impl Loader<'_> {
             digest,
             signers,
             organisation,
-            issuers,
+            issuers: issuers.into_iter().map(load_issuer).collect(),
             channels: channels.collect(),
             input_bytes,
             calendar,
@@ -397,6 +397,23 @@ impl Loader<'_> {
         }
         Ok(slices)
     }
+}
+
+fn load_issuer((issuer, part): (String, IssuerPart)) -> (String, Issuer) {
+    let IssuerPart {
+        audience,
+        subject,
+        groups,
+        agent,
+    } = part;
+    let loaded = Issuer {
+        issuer: issuer.clone(),
+        audience,
+        subject,
+        groups,
+        agent,
+    };
+    (issuer, loaded)
 }
 
 fn load_catalog(
@@ -622,10 +639,10 @@ impl Bundle {
             .map_or(Limit::None, |ceiling| ceiling.default)
     }
 
-    /// Whether the policy lets `issuer` name subjects.
+    /// What the policy says of `issuer`; `None` if it may name no subject.
     #[must_use]
-    pub fn has_issuer(&self, issuer: &str) -> bool {
-        self.issuers.contains(issuer)
+    pub fn issuer(&self, issuer: &str) -> Option<&Issuer> {
+        self.issuers.get(issuer)
     }
 
     /// Number of rules.

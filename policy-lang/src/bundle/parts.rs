@@ -62,7 +62,8 @@ pub(super) struct SelectPart {
 pub(super) struct PolicyPart {
     pub(super) stopgate_policy: u32,
     pub(super) organisation: OwnerName,
-    pub(super) issuers: BTreeSet<String>,
+    /// By URL.
+    pub(super) issuers: BTreeMap<String, IssuerPart>,
     pub(super) channels: BTreeMap<ChannelName, CeilingPart>,
     pub(super) input_bytes: usize,
     pub(super) calendar: CalendarPart,
@@ -72,6 +73,16 @@ pub(super) struct PolicyPart {
     /// Each surface once; rules name them by place.
     pub(super) surfaces: Vec<SurfacePart>,
     pub(super) rules: Vec<RulePart>,
+}
+
+/// The audience, and claims by what they say.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IssuerPart {
+    pub(super) audience: String,
+    pub(super) subject: String,
+    pub(super) groups: String,
+    pub(super) agent: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -14,6 +14,15 @@ use crate::surface::{Approval, Limit, Requirement, Risk};
 /// Longest input accepted where `limits.input_bytes` says nothing.
 const INPUT_BYTES: usize = 64 * 1024;
 
+/// The claim with the user's id where `subject` says nothing.
+const SUBJECT_CLAIM: &str = "sub";
+
+/// The claim with the user's groups where `groups` says nothing.
+const GROUPS_CLAIM: &str = "groups";
+
+/// Claims that a token has for itself.
+const OWN_CLAIMS: [&str; 6] = ["iss", "aud", "exp", "nbf", "iat", "jti"];
+
 pub(crate) struct Workspace {
     pub(crate) organisation: Option<OwnerName>,
     pub(crate) identity: Vec<Issuer>,
@@ -60,21 +69,27 @@ pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<Workspace> {
 fn issuers(node: &Node, dx: &mut Diagnostics) -> Vec<Issuer> {
     let mut made: Vec<(Issuer, Span)> = Vec::new();
     let found = list(node, dx, |entry, dx| {
-        let record = Record::open(entry, "an identity", &["issuer"], dx)?;
-        let issuer = record.need("issuer", dx)?;
-        let text = &raw(issuer, dx)?.text;
-        if !text.starts_with("https://") || text.chars().any(|c| c.is_whitespace() || c == '"') {
-            let help = "write the issuer's URL exactly as its tokens name it, such as https://sso.example.com/";
-            dx.push(say::invalid_text(
-                issuer.span,
-                "an issuer is an https URL",
-                help,
-            ));
-            return None;
-        }
+        let keys = ["issuer", "audience", "subject", "groups", "agent"];
+        let record = Record::open(entry, "an identity", &keys, dx)?;
+        let issuer = record
+            .need("issuer", dx)
+            .and_then(|node| issuer_url(node, dx));
+        let audience = record.need("audience", dx).and_then(|node| raw(node, dx));
+        let mut stated = |key, default: Option<&str>| match record.get(key) {
+            Some(node) => claim(node, dx).map(Some),
+            None => Some(default.map(str::to_owned)),
+        };
+        let subject = stated("subject", Some(SUBJECT_CLAIM));
+        let groups = stated("groups", Some(GROUPS_CLAIM));
+        let agent = stated("agent", None);
+        let issuer = issuer?;
         Some((
             Issuer {
-                issuer: text.clone(),
+                issuer: issuer.value,
+                audience: audience?.text.clone(),
+                subject: subject??,
+                groups: groups??,
+                agent: agent?,
             },
             issuer.span,
         ))
@@ -83,7 +98,7 @@ fn issuers(node: &Node, dx: &mut Diagnostics) -> Vec<Issuer> {
         empty(node, dx);
     }
     for (issuer, span) in found {
-        match made.iter().find(|(known, _)| *known == issuer) {
+        match made.iter().find(|(known, _)| known.issuer == issuer.issuer) {
             Some((_, first)) => dx.push(crate::diagnostic::names::duplicate_entry(
                 span,
                 &issuer.issuer,
@@ -93,6 +108,34 @@ fn issuers(node: &Node, dx: &mut Diagnostics) -> Vec<Issuer> {
         }
     }
     made.into_iter().map(|(issuer, _)| issuer).collect()
+}
+
+fn issuer_url(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<String>> {
+    let text = &raw(node, dx)?.text;
+    if !text.starts_with("https://") || text.chars().any(|c| c.is_whitespace() || c == '"') {
+        let help = "write the issuer's URL exactly as its tokens name it, such as https://sso.example.com/";
+        dx.push(say::invalid_text(
+            node.span,
+            "an issuer is an https URL",
+            help,
+        ));
+        return None;
+    }
+    Some(Spanned::new(text.clone(), node.span))
+}
+
+/// The name of a claim. What every token says of itself cannot also say who somebody is.
+fn claim(node: &Node, dx: &mut Diagnostics) -> Option<String> {
+    let text = &raw(node, dx)?.text;
+    if OWN_CLAIMS.contains(&text.as_str()) {
+        let why =
+            format!("`{text}` says something about the token, not about a person or an agent");
+        let help =
+            "name the claim of the issuer's tokens that says it, such as `sub`, `groups` or `azp`";
+        dx.push(say::invalid_text(node.span, &why, help));
+        return None;
+    }
+    Some(text.clone())
 }
 
 fn empty(node: &Node, dx: &mut Diagnostics) {

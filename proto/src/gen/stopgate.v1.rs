@@ -2,6 +2,7 @@
 /// One proposed action. There is no evidence here on purpose: evidence comes from
 /// the sidecar's own stores, never from the caller.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct Attempt {
     /// The agent acting. Empty: the caller's own identity. Only a caller that may assert agents sets it.
     #[prost(string, tag = "3")]
@@ -16,7 +17,7 @@ pub struct Attempt {
     #[prost(bytes = "vec", tag = "9")]
     pub tool_definition_digest: ::prost::alloc::vec::Vec<u8>,
     /// The original user. Unset: rejected, SUBJECT_UNVERIFIED.
-    #[prost(oneof = "attempt::Subject", tags = "2")]
+    #[prost(oneof = "attempt::Subject", tags = "1, 2")]
     pub subject: ::core::option::Option<attempt::Subject>,
     /// Unset: rejected, UNKNOWN_OPERATION.
     #[prost(oneof = "attempt::Target", tags = "5, 6")]
@@ -26,13 +27,18 @@ pub struct Attempt {
 pub mod attempt {
     /// The original user. Unset: rejected, SUBJECT_UNVERIFIED.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[prost(skip_debug)]
     pub enum Subject {
+        /// The user's own signed token (JWT); an issuer of stopgate.yaml, not expired.
+        #[prost(string, tag = "1")]
+        SubjectToken(::prost::alloc::string::String),
         /// Only from a caller whose configuration says it may assert subjects.
         #[prost(message, tag = "2")]
         AssertedSubject(super::AssertedSubject),
     }
     /// Unset: rejected, UNKNOWN_OPERATION.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[prost(skip_debug)]
     pub enum Target {
         /// An operation of the catalog.
         #[prost(string, tag = "5")]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use stopgate_lang::name::ToolName;
 use stopgate_lang::surface::Enforces;
 
-use super::layers::{Entry, Table};
 use super::mistake::{Mistake, Mistakes, nearest};
+use super::table::{Entry, Fields, Table, TableKey};
 use super::value::label;
 
 /// Callers by the uid their connections come from. Never empty.
@@ -40,47 +40,34 @@ pub struct May {
     pub assert_agent: bool,
 }
 
-/// One key of a `[[callers]]` table.
-#[derive(Debug, PartialEq, Eq)]
-pub struct CallerKey {
-    /// Its name.
-    pub name: &'static str,
-    /// Whether it has to be there.
-    pub required: bool,
-    /// What a value looks like.
-    pub form: &'static str,
-    /// What it does.
-    pub about: &'static str,
-}
-
 /// Every key of a `[[callers]]` table. They can be set in the file only.
-pub const CALLER_KEYS: [CallerKey; 5] = [
-    CallerKey {
+pub const CALLER_KEYS: [TableKey; 5] = [
+    TableKey {
         name: "uid",
         required: true,
         form: "a number",
         about: "The user that connections of this caller come from, as the kernel reports it. Unique.",
     },
-    CallerKey {
+    TableKey {
         name: "agent",
         required: true,
         form: "1 to 64 printable characters",
         about: "The agent's id when an attempt names none.",
     },
-    CallerKey {
+    TableKey {
         name: "tools",
         required: true,
         form: "a list of names",
         about: "Tools it may ask about; any other is an unknown tool to it.",
     },
-    CallerKey {
+    TableKey {
         name: "may",
         required: true,
         form: "a list of `decide`, `assert_subject`, `assert_agent`",
         about: "What it may do: ask for decisions, name the subject on its own word, name another agent than its own. \
                 An empty list leaves status and health.",
     },
-    CallerKey {
+    TableKey {
         name: "enforces",
         required: false,
         form: "a list of `mask`, `max_rows`",
@@ -130,20 +117,8 @@ impl Callers {
 
 impl Caller {
     fn read(mut table: Table, mistakes: &mut Mistakes) -> Option<Self> {
-        let mut take = |name: &str| table.entries.remove(name);
-        let [uid, agent, tools, may, enforces] =
-            CALLER_KEYS.each_ref().map(|key| (key, take(key.name)));
-        for (name, entry) in &table.entries {
-            let near = nearest(name, CALLER_KEYS.iter().map(|key| key.name));
-            mistakes.push(Mistake::new(
-                &entry.place,
-                format!("`{name}` is no key of a caller{near}"),
-            ));
-        }
-        let mut field = Fields {
-            place: &table.place,
-            mistakes,
-        };
+        let [uid, agent, tools, may, enforces] = table.take("a caller", &CALLER_KEYS, mistakes);
+        let mut field = Fields::new(&table.place, mistakes);
         let uid = field
             .value(uid, Entry::integer)
             .and_then(|(place, number)| {
@@ -218,57 +193,4 @@ fn one_of(key: &str, text: &str, words: &[&'static str]) -> Result<&'static str,
                 words.join(", ")
             )
         })
-}
-
-/// Reads the keys of one table and keeps going after a mistake.
-struct Fields<'a> {
-    place: &'a str,
-    mistakes: &'a mut Mistakes,
-}
-
-impl Fields<'_> {
-    fn value<T>(
-        &mut self,
-        (key, entry): (&CallerKey, Option<Entry>),
-        read: fn(&Entry) -> Option<T>,
-    ) -> Option<(String, T)> {
-        let Some(entry) = entry else {
-            self.mistakes.push(Mistake::new(
-                self.place,
-                format!("`{}` is required: {}", key.name, key.form),
-            ));
-            return None;
-        };
-        let value = read(&entry).ok_or_else(|| format!("`{}` is not {}", key.name, key.form));
-        self.checked(&entry.place, value)
-            .map(|value| (entry.place, value))
-    }
-
-    fn checked<T>(&mut self, place: &str, value: Result<T, String>) -> Option<T> {
-        value
-            .map_err(|problem| self.mistakes.push(Mistake::new(place, problem)))
-            .ok()
-    }
-
-    fn each<T: Ord>(
-        &mut self,
-        texts: Vec<(String, String)>,
-        read: impl Fn(&str) -> Result<T, String>,
-    ) -> Option<BTreeSet<T>> {
-        let mut whole = true;
-        let mut values = BTreeSet::new();
-        for (place, text) in texts {
-            match self.checked(&place, read(&text)) {
-                Some(value) => whole &= values.insert(value) || self.twice(&place, &text),
-                None => whole = false,
-            }
-        }
-        whole.then_some(values)
-    }
-
-    fn twice(&mut self, place: &str, text: &str) -> bool {
-        self.mistakes
-            .push(Mistake::new(place, format!("`{text}` stands there twice")));
-        false
-    }
 }

@@ -7,8 +7,15 @@ use toml::de::{DeTable, DeValue};
 
 use super::Overrides;
 use super::caller::Callers;
+use super::issuer::IssuerConfig;
 use super::key::{Key, Presence};
 use super::mistake::{Mistake, Mistakes, nearest};
+use super::table::{Entry, Table, Value};
+
+const NO_CALLERS: &str = "`callers` is written as [[callers]] tables";
+
+const NO_IDENTITY: &str =
+    "`identity` is written as [identity.\"https://…\"] tables, one for each issuer";
 
 /// Variables with this beginning are ours.
 const PREFIX: &str = "STOPGATE_";
@@ -18,49 +25,7 @@ pub(super) struct Layers {
     file: String,
     settings: BTreeMap<String, (String, String)>,
     callers: Vec<Table>,
-}
-
-/// One table of the file.
-pub(super) struct Table {
-    pub(super) place: String,
-    pub(super) entries: BTreeMap<String, Entry>,
-}
-
-/// One value of a table.
-pub(super) struct Entry {
-    pub(super) place: String,
-    value: Value,
-}
-
-enum Value {
-    Text(String),
-    Integer(i64),
-    Texts(Vec<(String, String)>),
-    Other,
-}
-
-impl Entry {
-    pub(super) fn text(&self) -> Option<String> {
-        match &self.value {
-            Value::Text(text) => Some(text.clone()),
-            Value::Integer(_) | Value::Texts(_) | Value::Other => None,
-        }
-    }
-
-    pub(super) fn integer(&self) -> Option<i64> {
-        match &self.value {
-            Value::Integer(number) => Some(*number),
-            Value::Text(_) | Value::Texts(_) | Value::Other => None,
-        }
-    }
-
-    /// A list of texts, each with its place.
-    pub(super) fn texts(&self) -> Option<Vec<(String, String)>> {
-        match &self.value {
-            Value::Texts(texts) => Some(texts.clone()),
-            Value::Text(_) | Value::Integer(_) | Value::Other => None,
-        }
-    }
+    issuers: Vec<(String, Table)>,
 }
 
 impl Layers {
@@ -74,6 +39,7 @@ impl Layers {
             file: file.to_owned(),
             settings: BTreeMap::new(),
             callers: Vec::new(),
+            issuers: Vec::new(),
         };
         File { name: file, text }.read(&mut layers, mistakes);
         layers.environment(overrides, mistakes);
@@ -100,6 +66,13 @@ impl Layers {
 
     pub(super) fn callers(&mut self, mistakes: &mut Mistakes) -> Option<Callers> {
         Callers::read(&self.file, std::mem::take(&mut self.callers), mistakes)
+    }
+
+    pub(super) fn issuers(
+        &mut self,
+        mistakes: &mut Mistakes,
+    ) -> Option<BTreeMap<String, IssuerConfig>> {
+        IssuerConfig::read(std::mem::take(&mut self.issuers), mistakes)
     }
 
     fn environment(&mut self, overrides: &Overrides, mistakes: &mut Mistakes) {
@@ -163,13 +136,31 @@ impl File<'_> {
             match (name, value.get_ref()) {
                 ("callers", DeValue::Array(tables)) => {
                     for table in tables.iter() {
-                        layers.callers.extend(self.caller(table, mistakes));
+                        match self.table(table) {
+                            Some(table) => layers.callers.push(table),
+                            None => mistakes
+                                .push(Mistake::new(self.place(table.span().start), NO_CALLERS)),
+                        }
                     }
                 }
-                ("callers", _) => mistakes.push(Mistake::new(
-                    place,
-                    "`callers` is written as [[callers]] tables",
-                )),
+                ("callers", _) => mistakes.push(Mistake::new(place, NO_CALLERS)),
+                ("identity", DeValue::Table(issuers)) => {
+                    for (issuer, table) in issuers.iter() {
+                        match self.table(table) {
+                            // Headed by its name: what it spans is the bare table.
+                            Some(table) => layers.issuers.push((
+                                issuer.get_ref().to_string(),
+                                Table {
+                                    place: self.place(issuer.span().start),
+                                    ..table
+                                },
+                            )),
+                            None => mistakes
+                                .push(Mistake::new(self.place(issuer.span().start), NO_IDENTITY)),
+                        }
+                    }
+                }
+                ("identity", _) => mistakes.push(Mistake::new(place, NO_IDENTITY)),
                 (section, DeValue::Table(table))
                     if Key::ALL.iter().any(|key| key.section == Some(section)) =>
                 {
@@ -213,7 +204,13 @@ impl File<'_> {
                 .map(|key| key.path())
                 .chain(sections)
                 .collect();
-            let near = nearest(&path, known.iter().map(String::as_str).chain(["callers"]));
+            let near = nearest(
+                &path,
+                known
+                    .iter()
+                    .map(String::as_str)
+                    .chain(["callers", "identity"]),
+            );
             mistakes.push(Mistake::new(place, format!("`{path}` is no setting{near}")));
             return;
         };
@@ -228,16 +225,8 @@ impl File<'_> {
         }
     }
 
-    fn caller(&self, table: &Spot<'_>, mistakes: &mut Mistakes) -> Option<Table> {
-        let place = self.place(table.span().start);
-        let Some(entries) = table.get_ref().as_table() else {
-            mistakes.push(Mistake::new(
-                place,
-                "`callers` is written as [[callers]] tables",
-            ));
-            return None;
-        };
-        let entries = entries.iter().map(|(name, value)| {
+    fn table(&self, table: &Spot<'_>) -> Option<Table> {
+        let entries = table.get_ref().as_table()?.iter().map(|(name, value)| {
             let entry = Entry {
                 place: self.place(name.span().start),
                 value: self.value(value),
@@ -245,7 +234,7 @@ impl File<'_> {
             (name.get_ref().to_string(), entry)
         });
         Some(Table {
-            place,
+            place: self.place(table.span().start),
             entries: entries.collect(),
         })
     }

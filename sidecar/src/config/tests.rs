@@ -17,6 +17,13 @@ agent = "orchestrator"
 tools = ["erp", "jira"]
 may = ["decide", "assert_subject"]
 enforces = ["mask"]
+
+[identity."https://sso.acme.example/"]
+jwks = "/etc/stopgate/sso.jwks.json"
+clock_skew = "1m"
+
+[identity."https://login.acme.example/"]
+jwks = "/etc/stopgate/login.jwks.json"
 "#;
 
 fn parse(text: &str) -> Result<Config, Vec<String>> {
@@ -51,6 +58,18 @@ fn a_good_file_says_what_it_says() {
     assert!(
         config.callers.get(0).is_none(),
         "nobody else, root included"
+    );
+    let skews: Vec<_> = config
+        .identity
+        .iter()
+        .map(|(issuer, config)| (issuer.as_str(), config.clock_skew.duration().as_secs()))
+        .collect();
+    assert_eq!(
+        skews,
+        [
+            ("https://login.acme.example/", 30),
+            ("https://sso.acme.example/", 60)
+        ]
     );
     let caller = config.callers.get(990).expect("the caller");
     assert_eq!(
@@ -112,8 +131,9 @@ tcp = "127.0.0.1:50051"
 source = "dynamodb:stopgate-policy"
 root = ""
 poll = "1ms"
-[identity."https://sso.acme.example/"]
-jwks = "/etc/stopgate/sso.jwks.json"
+[identity."http://sso.acme.example/"]
+jkws = "/etc/stopgate/sso.jwks.json"
+clock_skew = "6m"
 [[callers]]
 uid = -1
 agent = ""
@@ -131,17 +151,20 @@ tools = "erp"
         "sidecar.toml:2: `chanel` is no setting (did you mean `channel`?)",
         "sidecar.toml:3: `state_dir` is not a text in quotes",
         "sidecar.toml:7: `listen.tcp` is no setting",
-        "sidecar.toml:12: `identity` is no setting",
+        "sidecar.toml:12: `http://sso.acme.example/` is no https URL, as stopgate.yaml names issuers",
+        "sidecar.toml:13: `jkws` is no key of an identity (did you mean `jwks`?)",
+        "sidecar.toml:12: `jwks` is required: a file",
+        "sidecar.toml:14: `clock_skew` is longer than 5m",
         "environment: `STOPGATE_LISTEN_SOCKETS` sets nothing (did you mean `STOPGATE_LISTEN_SOCKET`?)",
-        "sidecar.toml:19: `enforce` is no key of a caller (did you mean `enforces`?)",
-        "sidecar.toml:15: -1 is no uid",
-        "sidecar.toml:16: `agent` is not 1 to 64 printable ASCII characters",
-        "sidecar.toml:17: `ERP` is no name of a tool: `E` is not allowed at position 1 of a name",
-        "sidecar.toml:18: `decide` stands there twice",
-        "sidecar.toml:18: `may` cannot hold `asert_subject` (did you mean `assert_subject`?): it lists decide, assert_subject, assert_agent",
-        "sidecar.toml:21: 4294967295 is no uid",
-        "sidecar.toml:23: `tools` is not a list of names",
-        "sidecar.toml:20: `may` is required: a list of `decide`, `assert_subject`, `assert_agent`",
+        "sidecar.toml:20: `enforce` is no key of a caller (did you mean `enforces`?)",
+        "sidecar.toml:16: -1 is no uid",
+        "sidecar.toml:17: `agent` is not 1 to 64 printable ASCII characters",
+        "sidecar.toml:18: `ERP` is no name of a tool: `E` is not allowed at position 1 of a name",
+        "sidecar.toml:19: `decide` stands there twice",
+        "sidecar.toml:19: `may` cannot hold `asert_subject` (did you mean `assert_subject`?): it lists decide, assert_subject, assert_agent",
+        "sidecar.toml:22: 4294967295 is no uid",
+        "sidecar.toml:24: `tools` is not a list of names",
+        "sidecar.toml:21: `may` is required: a list of `decide`, `assert_subject`, `assert_agent`",
         "sidecar.toml: `channel` is required: a channel of stopgate.yaml",
         "sidecar.toml: `state_dir` is required: a folder",
         "sidecar.toml:6: `listen.metrics` is not a loopback address: what it serves is for this machine",
@@ -182,8 +205,25 @@ fn the_same_uid_twice_and_no_caller_at_all_are_mistakes() {
     let found = parse(&twice).expect_err("a mistake");
     assert_eq!(
         found,
-        ["sidecar.toml:18: uid 990 is in another [[callers]] table too"]
+        ["sidecar.toml:25: uid 990 is in another [[callers]] table too"]
     );
     let none = GOOD.split("[[callers]]").next().expect("a beginning");
     assert!(parse(none).expect_err("a mistake")[0].contains("nobody can connect"));
+}
+
+#[test]
+fn issuers_are_written_as_tables_with_their_url() {
+    let form = "`identity` is written as [identity.\"https://…\"] tables, one for each issuer";
+    for wrong in [
+        GOOD.split("[identity")
+            .next()
+            .map_or_else(String::new, |good| format!("identity = 7\n{good}")),
+        GOOD.replace("[identity.\"https://sso.acme.example/\"]", "[identity]"),
+        GOOD.replace("[identity.\"https://sso.acme.example/\"]", "[[identity]]"),
+    ] {
+        let found = parse(&wrong).expect_err("mistakes");
+        assert!(found.iter().any(|line| line.ends_with(form)), "{found:#?}");
+    }
+    let none = GOOD.split("[identity").next().expect("a beginning");
+    assert!(parse(none).expect("valid").identity.is_empty());
 }

@@ -18,6 +18,10 @@ pub struct Loopback(SocketAddr);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Poll(Duration);
 
+/// How far an issuer's clock may be from ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockSkew(Duration);
+
 /// Where the signed bundle is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
@@ -63,6 +67,27 @@ impl Poll {
             Ok(Self(poll))
         } else {
             Err("is not between 50ms and 1h".to_owned())
+        }
+    }
+
+    /// The time.
+    #[must_use]
+    pub const fn duration(self) -> Duration {
+        self.0
+    }
+}
+
+impl ClockSkew {
+    /// What holds where nothing is said.
+    pub const DEFAULT: Self = Self(Duration::from_secs(30));
+    const LONGEST: Duration = Duration::from_secs(5 * 60);
+
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let skew = duration(text).ok_or("is not a duration, such as 30s or 1m")?;
+        if skew <= Self::LONGEST {
+            Ok(Self(skew))
+        } else {
+            Err("is longer than 5m".to_owned())
         }
     }
 

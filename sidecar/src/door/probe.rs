@@ -19,6 +19,7 @@ use tokio::time::{sleep, timeout};
 
 use super::MAX_CONNECTIONS;
 use crate::audit::AuditLog;
+use crate::identity::Identity;
 use crate::metrics::{Gauges, Metrics};
 use crate::readiness::{Readiness, State};
 
@@ -44,6 +45,8 @@ pub struct Probes {
     pub metrics: Arc<Metrics>,
     /// The log, for what it could not record.
     pub audit: AuditLog,
+    /// The verifier of tokens, for issuers without keys.
+    pub identity: Arc<Identity>,
     /// What holds now.
     pub state: State,
     /// Places left for gRPC connections.
@@ -127,6 +130,7 @@ impl Probes {
             log_writable: self.state.log_writable(),
             unrecorded: self.audit.unrecorded(),
             ready: self.state.readiness() == Readiness::Ready,
+            failing_issuers: self.identity.failing(),
             connections: MAX_CONNECTIONS.saturating_sub(self.places.available_permits()),
         }
     }

@@ -8,8 +8,11 @@ use stopgate_lang::digest::Digest;
 use stopgate_lang::surface::{Approval, Limit, Need, Risk, Surface};
 use stopgate_proto::v1 as pb;
 
-use crate::enforce::{Answer, AssertedSubject, Label, OutOfBounds, Request, RequestId, Status};
+use crate::enforce::{
+    Answer, AssertedSubject, Label, NamedSubject, OutOfBounds, Request, RequestId, Status,
+};
 use crate::follow::Refusal;
+use crate::identity::SubjectToken;
 
 /// Why a `DecideRequest` is malformed: the field, and what is wrong with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +64,7 @@ impl TryFrom<pb::DecideRequest> for Request {
         Ok(Self {
             id: RequestId::new(request_id).map_err(InvalidDecideRequest::RequestId)?,
             trace: None,
-            subject: subject.map(AssertedSubject::try_from).transpose()?,
+            subject: subject.map(NamedSubject::try_from).transpose()?,
             agent: Some(agent)
                 .filter(|agent| !agent.is_empty())
                 .map(Label::new)
@@ -80,13 +83,19 @@ impl TryFrom<pb::DecideRequest> for Request {
     }
 }
 
-impl TryFrom<pb::attempt::Subject> for AssertedSubject {
+impl TryFrom<pb::attempt::Subject> for NamedSubject {
     type Error = InvalidDecideRequest;
 
     fn try_from(subject: pb::attempt::Subject) -> Result<Self, InvalidDecideRequest> {
-        let pb::attempt::Subject::AssertedSubject(pb::AssertedSubject { id, issuer, groups }) =
-            subject;
-        Self::new(issuer, id, groups).map_err(InvalidDecideRequest::Subject)
+        match subject {
+            // Whatever it is: a token that does not verify is a decision, and on record.
+            pb::attempt::Subject::SubjectToken(token) => Ok(Self::Token(SubjectToken::new(token))),
+            pb::attempt::Subject::AssertedSubject(pb::AssertedSubject { id, issuer, groups }) => {
+                AssertedSubject::new(issuer, id, groups)
+                    .map(Self::Asserted)
+                    .map_err(InvalidDecideRequest::Subject)
+            }
+        }
     }
 }
 

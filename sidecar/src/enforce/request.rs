@@ -3,14 +3,16 @@
 use stopgate_lang::attempt::{Subject, Target};
 use stopgate_lang::digest::Digest;
 
+use crate::identity::SubjectToken;
+
 /// Most groups of a subject; more is a rejection.
 pub const MAX_GROUPS: usize = 256;
 
 /// Longest name of a tool, operation, function or agent that is looked at, in bytes.
-const MAX_LABEL: usize = 256;
+pub const MAX_LABEL: usize = 256;
 
 /// Longest issuer or subject id, in bytes.
-const MAX_SUBJECT: usize = 512;
+pub const MAX_SUBJECT: usize = 512;
 
 /// One request for a decision.
 #[derive(Debug)]
@@ -19,8 +21,8 @@ pub struct Request {
     pub id: RequestId,
     /// Trace it belongs to.
     pub trace: Option<TraceId>,
-    /// The original user, on the caller's word; `None` if it names nobody.
-    pub subject: Option<AssertedSubject>,
+    /// The original user; `None` if it names nobody.
+    pub subject: Option<NamedSubject>,
     /// The agent, if it is not the caller's own.
     pub agent: Option<Label>,
     /// The system to act on.
@@ -31,6 +33,15 @@ pub struct Request {
     pub input: Vec<u8>,
     /// Digest of the tool definition that the caller sees.
     pub definition: Option<Digest>,
+}
+
+/// Whoever the caller says the original user is, and on whose word. Nothing of it is checked.
+#[derive(Debug)]
+pub enum NamedSubject {
+    /// On the word of the user's identity provider.
+    Token(SubjectToken),
+    /// On the caller's own word.
+    Asserted(AssertedSubject),
 }
 
 /// A subject that nobody has vouched for but the caller.

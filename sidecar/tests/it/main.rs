@@ -10,8 +10,10 @@
 mod answers;
 mod callers;
 mod configurations;
+mod identity;
 mod limits;
 mod reference;
 mod shutdown;
 mod supply;
 mod support;
+mod tokens;

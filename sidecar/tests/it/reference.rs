@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use stopgate_lang::decide::Reason;
-use stopgate_sidecar::config::{CALLER_KEYS, Key, Presence};
+use stopgate_sidecar::config::{CALLER_KEYS, IDENTITY_KEYS, Key, Presence, TableKey};
 use stopgate_sidecar::exit;
 use stopgate_sidecar::follow::Refusal;
 use stopgate_sidecar::undecided::Undecided;
@@ -25,6 +25,19 @@ fn check(name: &str, made: &str) {
     );
 }
 
+fn table(page: &mut String, keys: &[TableKey]) {
+    page.push_str("| key | value | required | what it does |\n|---|---|---|---|\n");
+    for key in keys {
+        let required = if key.required { "yes" } else { "no" };
+        writeln!(
+            page,
+            "| `{}` | {} | {required} | {} |",
+            key.name, key.form, key.about
+        )
+        .expect("written");
+    }
+}
+
 #[test]
 fn the_configuration_reference_is_current() {
     let mut page = String::from(
@@ -40,11 +53,13 @@ fn the_configuration_reference_is_current() {
          [policy]\n\
          source = \"file:/etc/stopgate/prod.stopgate\"\n\
          root = \"/etc/stopgate/root.dsse.json\"\n\n\
+         [identity.\"https://sso.acme.example/\"]\n\
+         jwks = \"/etc/stopgate/sso.jwks.json\"\n\n\
          [[callers]]\n\
          uid = 990\n\
          agent = \"orchestrator\"\n\
          tools = [\"erp\"]\n\
-         may = [\"decide\", \"assert_subject\"]\n\
+         may = [\"decide\"]\n\
          enforces = [\"mask\", \"max_rows\"]\n\
          ```\n\n\
          ## Settings\n\n\
@@ -67,19 +82,15 @@ fn the_configuration_reference_is_current() {
     page.push_str(
         "\n## `[[callers]]`\n\n\
          One table for each local user that may connect; nobody else can, and what is not said is not allowed. These\n\
-         keys stand in the file only.\n\n\
-         | key | value | required | what it does |\n\
-         |---|---|---|---|\n",
+         keys stand in the file only.\n\n",
     );
-    for key in &CALLER_KEYS {
-        let required = if key.required { "yes" } else { "no" };
-        writeln!(
-            page,
-            "| `{}` | {} | {required} | {} |",
-            key.name, key.form, key.about
-        )
-        .expect("written");
-    }
+    table(&mut page, &CALLER_KEYS);
+    page.push_str(
+        "\n## `[identity.\"https://…\"]`\n\n\
+         One table for each issuer whose tokens name subjects, under its URL exactly as `stopgate.yaml` writes it. An\n\
+         issuer that only one of the two knows is nobody. These keys stand in the file only.\n\n",
+    );
+    table(&mut page, &IDENTITY_KEYS);
     page.push_str("\n## Exit codes\n\n| code | meaning |\n|---|---|\n");
     for (code, meaning) in [
         (
@@ -109,9 +120,11 @@ const fn reason(reason: Reason) -> (&'static str, &'static str, &'static str) {
     match reason {
         Reason::SubjectUnverified => (
             "caller, operator",
-            "Nobody vouches for the original user: the attempt names none, the caller may not name one (or not this \
-             agent) on its own word, the policy does not know the issuer, or there are too many groups.",
-            "Send a subject; give the caller `assert_subject` or `assert_agent`; list the issuer in `stopgate.yaml`.",
+            "Nobody vouches for the original user: the attempt names none, its token does not verify or has expired, the \
+             caller may not name one (or not this agent) on its own word, the policy does not know the issuer, or there \
+             are too many groups.",
+            "Send the user's token. The sidecar's events and `stopgate_tokens_total` say why one does not verify. List \
+             the issuer in `stopgate.yaml` and in `sidecar.toml`; give the caller `assert_subject` or `assert_agent`.",
         ),
         Reason::UnknownTool => (
             "caller, operator",

@@ -180,6 +180,18 @@ enforces = ["mask", "max_rows"]
         )
     }
 
+    /// The same, for a caller that can only hand on what users' tokens say, and with the keys of [`ISSUER`] in
+    /// `jwks.json`.
+    pub(crate) fn config_for_tokens(&self) -> String {
+        let keys = self.path("jwks.json");
+        let may = r#"may = ["decide", "assert_subject", "assert_agent"]"#;
+        let config = self.config().replace(may, r#"may = ["decide"]"#);
+        format!(
+            "{config}[identity.\"{ISSUER}\"]\njwks = \"{}\"\n",
+            keys.display()
+        )
+    }
+
     pub(crate) fn spawn(&self, config: &str) -> Child {
         fs::write(self.path("sidecar.toml"), config).expect("a configuration");
         Command::new(env!("CARGO_BIN_EXE_stopgate-sidecar"))
@@ -233,6 +245,11 @@ impl Drop for Running {
 }
 
 impl Running {
+    /// Everything it has written to standard error.
+    pub(crate) fn events(&self) -> String {
+        self.events.lock().expect("a lock").join("\n")
+    }
+
     /// The fields of the first event with this message.
     pub(crate) fn event(&self, message: &str) -> Option<Value> {
         let events = self.events.lock().expect("a lock");

@@ -38,6 +38,7 @@ fn asserted(
 ) -> &mut stopgate_client::wire::AssertedSubject {
     match attempt.subject.as_mut().expect("a subject") {
         Subject::AssertedSubject(subject) => subject,
+        Subject::SubjectToken(_) => panic!("a token asserts nothing"),
     }
 }
 

@@ -21,6 +21,7 @@
 //! There is no retry and no default in here: a caller that got no answer asks again or does not act.
 
 mod obligation;
+mod token;
 mod verdict;
 
 use std::path::Path;
@@ -28,6 +29,7 @@ use std::time::Duration;
 
 pub use obligation::{MARKER, NotApplied, Obligation, Target, UnknownObligation, apply};
 pub use stopgate_proto::v1 as wire;
+pub use token::SubjectToken;
 pub use verdict::{Explanation, Level, Need, No, Permit, Route, Unclear, Verdict};
 
 use stopgate_proto::v1::enforcement_service_client::EnforcementServiceClient;

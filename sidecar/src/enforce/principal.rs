@@ -1,0 +1,159 @@
+//! Who acts and for whom, and on whose word: the user's identity provider's, or that of a caller that may give it.
+//!
+//! It sees what the request says of people and agents and nothing else: no argument can reach it.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use stopgate_lang::attempt::Subject;
+use stopgate_lang::bundle::Bundle;
+use stopgate_lang::decide::{Reason, Rejection};
+use stopgate_lang::name::ProfileName;
+
+use super::request::{AssertedSubject, Label, MAX_GROUPS, NamedSubject};
+use crate::config::Caller;
+use crate::identity::{Identity, SubjectToken};
+use crate::metrics::{Metrics, TokenCheck};
+
+/// Whom an attempt is by.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Principal {
+    /// The original user; empty texts for nobody.
+    pub(super) subject: Subject,
+    /// The user's direct profiles.
+    pub(super) profiles: BTreeSet<ProfileName>,
+    /// The agent.
+    pub(super) agent: String,
+}
+
+/// What a request says of people and agents.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Named<'a> {
+    pub(super) subject: Option<&'a NamedSubject>,
+    pub(super) agent: Option<&'a Label>,
+}
+
+/// What principals are found by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Registrar<'a> {
+    pub(super) identity: &'a Identity,
+    pub(super) metrics: &'a Metrics,
+    pub(super) bundle: &'a Bundle,
+    pub(super) caller: &'a Caller,
+    pub(super) now: Timestamp,
+}
+
+/// A subject that somebody vouches for.
+struct Vouched {
+    subject: Subject,
+    profiles: BTreeSet<ProfileName>,
+    /// The agent, if the one who vouches for the subject names it too.
+    agent: Option<String>,
+}
+
+fn unverified(message: &str) -> Rejection {
+    Rejection::new(Reason::SubjectUnverified, message)
+}
+
+impl Registrar<'_> {
+    /// Whom the attempt is by.
+    ///
+    /// # Errors
+    /// A rejection when nobody who may do so vouches for it, and whom its record names then: nobody.
+    pub(super) fn principal(self, named: Named<'_>) -> Result<Principal, (Principal, Rejection)> {
+        let found = self.vouched(named.subject).and_then(|vouched| {
+            let agent = self.agent(vouched.agent, named.agent)?;
+            Ok(Principal {
+                subject: vouched.subject,
+                profiles: vouched.profiles,
+                agent,
+            })
+        });
+        found.map_err(|rejection| {
+            let agent = named.agent.filter(|_| self.caller.may.assert_agent);
+            let agent = agent.map_or(self.caller.agent.as_str(), Label::as_str);
+            let nobody = Principal {
+                subject: Subject {
+                    issuer: String::new(),
+                    id: String::new(),
+                },
+                profiles: BTreeSet::new(),
+                agent: agent.to_owned(),
+            };
+            (nobody, rejection)
+        })
+    }
+
+    fn vouched(self, named: Option<&NamedSubject>) -> Result<Vouched, Rejection> {
+        match named {
+            None => Err(unverified("the attempt names no subject")),
+            Some(NamedSubject::Token(token)) => self.verified(token),
+            Some(NamedSubject::Asserted(asserted)) => self.asserted(asserted),
+        }
+    }
+
+    fn verified(self, token: &SubjectToken) -> Result<Vouched, Rejection> {
+        match self.identity.verify(self.bundle, token, self.now) {
+            Ok((verified, found)) => {
+                self.metrics.token(TokenCheck::Good(found));
+                Ok(Vouched {
+                    subject: verified.subject.clone(),
+                    profiles: self.profiles(&verified.groups),
+                    agent: verified.agent.clone(),
+                })
+            }
+            Err(refused) => {
+                self.metrics.token(TokenCheck::Refused(refused));
+                tracing::info!(
+                    reason = refused.as_str(),
+                    uid = self.caller.uid,
+                    "token refused"
+                );
+                Err(unverified(refused.outside()))
+            }
+        }
+    }
+
+    fn asserted(self, asserted: &AssertedSubject) -> Result<Vouched, Rejection> {
+        let AssertedSubject { subject, groups } = asserted;
+        if !self.caller.may.assert_subject {
+            return Err(unverified(
+                "this caller may not name a subject on its own word",
+            ));
+        }
+        if self.bundle.issuer(&subject.issuer).is_none() {
+            return Err(unverified("the policy does not know the subject's issuer"));
+        }
+        if groups.len() > MAX_GROUPS {
+            return Err(unverified("the subject is in too many groups"));
+        }
+        Ok(Vouched {
+            subject: subject.clone(),
+            profiles: self.profiles(groups),
+            agent: None,
+        })
+    }
+
+    fn profiles(self, groups: &[String]) -> BTreeSet<ProfileName> {
+        self.bundle
+            .profiles_of_groups(groups.iter().map(String::as_str))
+    }
+
+    /// The agent by the token, else by the caller; two that differ are nobody's.
+    fn agent(self, by_token: Option<String>, named: Option<&Label>) -> Result<String, Rejection> {
+        let Self { caller, .. } = self;
+        match (by_token, named) {
+            (Some(agent), Some(named)) if agent != named.as_str() => Err(unverified(
+                "the attempt names another agent than the subject's token",
+            )),
+            (Some(agent), _) => Ok(agent),
+            (None, Some(named)) if named.as_str() != caller.agent && !caller.may.assert_agent => {
+                Err(unverified(
+                    "this caller may not name another agent than its own",
+                ))
+            }
+            (None, Some(named)) => Ok(named.as_str().to_owned()),
+            (None, None) => Ok(caller.agent.clone()),
+        }
+    }
+}

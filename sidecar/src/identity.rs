@@ -1,0 +1,140 @@
+//! Who the original user is, on the word of a token: a JWT of an issuer that the policy names and the operator has
+//! given keys for. Both have to know the issuer; neither alone opens anything.
+//!
+//! It knows no wire and no attempt, and decides nothing: it says who, or why not. A token is shown nowhere.
+
+mod cache;
+pub mod jwks;
+mod keys;
+#[cfg(test)]
+mod testing;
+pub mod token;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use stopgate_lang::bundle::Bundle;
+use stopgate_lang::digest::Digest;
+use tokio::sync::watch;
+
+use crate::config::IssuerConfig;
+use cache::Cache;
+use keys::Keys;
+use token::{MAX_TOKEN_BYTES, Refused, Terms, Unverified, Verified};
+
+pub use keys::KeyFollower;
+
+/// A user's token, as it came. A bearer secret: it has no way to be printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SubjectToken(String);
+
+/// Verifies tokens. Shared behind an `Arc`.
+#[derive(Debug)]
+pub struct Identity {
+    issuers: BTreeMap<String, Configured>,
+    cache: Cache,
+}
+
+/// An issuer that the operator has given keys for.
+#[derive(Debug)]
+struct Configured {
+    clock_skew: Duration,
+    keys: watch::Receiver<Keys>,
+}
+
+/// How a token was found to be good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Found {
+    /// Its signature was checked.
+    Fresh,
+    /// It was checked less than a minute ago, by the same terms.
+    Cached,
+}
+
+impl SubjectToken {
+    /// Takes whatever text a caller sent; [`Identity::verify`] judges it.
+    #[must_use]
+    pub const fn new(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for SubjectToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl Identity {
+    /// Verifies by the keys of `issuers`, and the follower that brings them.
+    #[must_use]
+    pub fn new(issuers: &BTreeMap<String, IssuerConfig>) -> (Self, KeyFollower) {
+        let (follower, mut watched) = KeyFollower::new(issuers);
+        let configured = issuers.iter().filter_map(|(issuer, config)| {
+            let configured = Configured {
+                clock_skew: config.clock_skew.duration(),
+                keys: watched.remove(issuer)?,
+            };
+            Some((issuer.clone(), configured))
+        });
+        let identity = Self {
+            issuers: configured.collect(),
+            cache: Cache::default(),
+        };
+        (identity, follower)
+    }
+
+    /// What `token` says, if it is good by `bundle` and by its issuer's keys as of `now`.
+    ///
+    /// # Errors
+    /// [`Refused`] for the first thing that is wrong.
+    pub fn verify(
+        &self,
+        bundle: &Bundle,
+        token: &SubjectToken,
+        now: Timestamp,
+    ) -> Result<(Arc<Verified>, Found), Refused> {
+        let SubjectToken(token) = token;
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(Refused::TooLong);
+        }
+        let digest = Digest::of(token.as_bytes());
+        let cached = self.cache.get(&digest, now, |issuer| {
+            Some((bundle.issuer(issuer)?, self.issuers.get(issuer)?.set()?))
+        });
+        if let Some(verified) = cached {
+            return Ok((verified, Found::Cached));
+        }
+        let unverified = Unverified::parse(token)?;
+        let issuer = bundle.issuer(unverified.issuer());
+        let configured = self.issuers.get(unverified.issuer());
+        let (Some(issuer), Some(configured)) = (issuer, configured) else {
+            return Err(Refused::Issuer);
+        };
+        let keys = configured.set().ok_or(Refused::NoKeys)?;
+        let terms = Terms {
+            issuer,
+            keys: &keys,
+            clock_skew: configured.clock_skew,
+        };
+        let verified = Arc::new(unverified.verify(terms, now)?);
+        self.cache.put(digest, &verified, (issuer, keys), now);
+        Ok((verified, Found::Fresh))
+    }
+
+    /// Issuers whose keys could not be read at the last look.
+    #[must_use]
+    pub fn failing(&self) -> usize {
+        let failing = |configured: &&Configured| configured.keys.borrow().failing;
+        self.issuers.values().filter(failing).count()
+    }
+}
+
+impl Configured {
+    fn set(&self) -> Option<Arc<jwks::KeySet>> {
+        self.keys.borrow().set.clone()
+    }
+}

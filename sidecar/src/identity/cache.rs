@@ -1,0 +1,84 @@
+//! Tokens that verified a moment ago, by their SHA-256. It saves the signature check and nothing else: an entry holds
+//! for the terms it was made by, for a minute, and never past the token's `exp`.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use stopgate_lang::digest::Digest;
+use stopgate_lang::policy::Issuer;
+
+use super::jwks::KeySet;
+use super::token::Verified;
+
+/// Longest time that a token is not looked at again.
+const LONGEST: SignedDuration = SignedDuration::from_secs(60);
+
+/// Most tokens that are remembered.
+const MOST: usize = 4096;
+
+/// The tokens. Only verified ones come in, so nobody can fill it but the issuers.
+#[derive(Debug, Default)]
+pub(super) struct Cache(Mutex<HashMap<Digest, Entry>>);
+
+#[derive(Debug)]
+struct Entry {
+    verified: Arc<Verified>,
+    /// What it was verified by.
+    issuer: Issuer,
+    keys: Arc<KeySet>,
+    /// From here on it holds; a clock that was set back is before it.
+    from: Timestamp,
+    /// Here it holds no more.
+    until: Timestamp,
+}
+
+impl Entry {
+    fn holds(&self, now: Timestamp) -> bool {
+        self.from <= now && now < self.until
+    }
+}
+
+impl Cache {
+    /// What the token with this digest says, if that holds `now` and by the terms that `terms` gives for its issuer.
+    pub(super) fn get<'a>(
+        &self,
+        token: &Digest,
+        now: Timestamp,
+        terms: impl FnOnce(&str) -> Option<(&'a Issuer, Arc<KeySet>)>,
+    ) -> Option<Arc<Verified>> {
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = entries.get(token).filter(|entry| entry.holds(now))?;
+        let (issuer, keys) = terms(&entry.issuer.issuer)?;
+        let same = *issuer == entry.issuer && Arc::ptr_eq(&keys, &entry.keys);
+        same.then(|| Arc::clone(&entry.verified))
+    }
+
+    /// Remembers what a token said when it was verified `now`.
+    pub(super) fn put(
+        &self,
+        token: Digest,
+        verified: &Arc<Verified>,
+        (issuer, keys): (&Issuer, Arc<KeySet>),
+        now: Timestamp,
+    ) {
+        let until = now.checked_add(LONGEST).unwrap_or(now);
+        let entry = Entry {
+            until: until.min(verified.expires),
+            verified: Arc::clone(verified),
+            issuer: issuer.clone(),
+            keys,
+            from: now,
+        };
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= MOST {
+            entries.retain(|_, entry| entry.holds(now));
+        }
+        if entries.len() < MOST && entry.holds(now) {
+            entries.insert(token, entry);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
