@@ -7,6 +7,7 @@ use stopgate_lang::bundle::Bundle;
 use stopgate_lang::decide::{Decision, NearMiss, Outcome, Situation, decide, near_misses};
 use stopgate_lang::name::ProfileName;
 use stopgate_lang::policy::Policy;
+use stopgate_lang::routing::{Duration, Route};
 use stopgate_lang::surface::{Approval, Evidence, Need};
 
 use crate::build::{BuildError, rehearse};
@@ -22,8 +23,21 @@ pub struct Explanation {
     pub next: Vec<Next>,
     /// Evidence that is not there and would change nothing, whatever else is collected. Empty when permitted.
     pub useless: Vec<Need>,
+    /// Who is asked, if people are missing.
+    pub asked: Option<Asked>,
     /// What somebody with only one of the attempt's profiles would get, if there are several.
     pub alone: Vec<(ProfileName, Decision)>,
+}
+
+/// Who is asked for the approval that is missing.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The route that answers.
+    pub route: Route,
+    /// By when they have to.
+    pub within: Duration,
+    /// What they read, if the catalog has a summary.
+    pub summary: Option<String>,
 }
 
 /// The answer after a step.
@@ -65,10 +79,29 @@ pub fn explain(
     };
     Ok(Explanation {
         alone: alone(&bundle, attempt, situation),
+        asked: asked(&bundle, attempt, &decision),
         decision,
         near,
         next,
         useless,
+    })
+}
+
+fn asked(bundle: &Bundle, attempt: &Attempt, decision: &Decision) -> Option<Asked> {
+    let Outcome::Route(needs) = decision.outcome() else {
+        return None;
+    };
+    let level = needs.iter().find_map(|need| match need {
+        Need::Approval(level) => Some(*level),
+        Need::UserConfirmation | Need::DryRun => None,
+    })?;
+    let seen = decision.seen();
+    let (tool, operation) = (seen.tool.as_ref()?, seen.operation.as_ref()?);
+    let input = attempt.input.as_ref().ok()?;
+    Some(Asked {
+        route: bundle.route(level, tool, operation)?.clone(),
+        within: bundle.deadlines().decide,
+        summary: bundle.summary(tool.as_str(), operation.as_str(), input.json()),
     })
 }
 

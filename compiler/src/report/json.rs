@@ -5,7 +5,7 @@ use stopgate_lang::compile::Compiled;
 use stopgate_lang::decide::{Decision, MatchedRule, NearMiss, Outcome};
 use stopgate_lang::surface::{Limit, Need, Surface};
 
-use crate::explain::{Explanation, Next};
+use crate::explain::{Asked, Explanation, Next};
 use crate::matrix::{Asks, Cell, Entry, Matrix, Pair, Row};
 use crate::mutants::{Mutant, MutantReport, Survivor};
 use crate::test::{CaseReport, Mismatch, SuiteReport, TestReport, Try};
@@ -125,15 +125,23 @@ pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>) -> Value {
         near,
         next,
         useless,
+        asked,
         alone,
     } = explained;
     let next = next
         .iter()
         .map(|Next { given, decision }| json!({"given": words(given), "result": result(decision)}));
+    let asked = asked.as_ref().map(|Asked { route, within, summary }| {
+        json!({"route": route.id, "level": route.level, "seats": route.seats, "within": within, "summary": summary})
+    });
     let alone = alone.iter().map(|(profile, decision)| {
         json!({"profile": profile, "result": result(decision), "rules": rules(decision.rules())})
     });
     let seen = decision.seen();
+    let facts = seen.facts.iter().map(|(name, value)| {
+        let value = serde_json::from_str(&value.canonical()).unwrap_or(Value::Null);
+        (name.clone(), value)
+    });
     let near = near.iter().map(|NearMiss { rule: MatchedRule { id, location, kind }, conjunct }| {
         json!({
             "rule": id.to_string(), "kind": kind, "file": &*location.file, "line": location.line, "false": conjunct,
@@ -144,12 +152,14 @@ pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>) -> Value {
         "operation": seen.operation,
         "profiles": seen.profiles,
         "business": seen.business,
+        "facts": facts.collect::<serde_json::Map<_, _>>(),
         "limit": limit,
         "surface": decision.surface().map(surface),
         "rules": rules(decision.rules()),
         "near": near.collect::<Vec<_>>(),
         "next": next.collect::<Vec<_>>(),
         "useless": words(useless),
+        "asked": asked,
         "alone": alone.collect::<Vec<_>>(),
     })
 }

@@ -16,7 +16,9 @@ fn writing_a_policy_shows_what_happens() {
 }
 
 fn is_current(page: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guide").join(page);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../docs/guide")
+        .join(page);
     let kept = std::fs::read_to_string(&path).expect("the guide");
     let made = run_blocks(&kept);
     if std::env::var_os("BLESS").is_some() {

@@ -1,10 +1,12 @@
 //! One explained decision as text: the answer first, then why, then what would change it.
 
 use stopgate_lang::decide::{Decision, Kind, NearMiss, Outcome, Reason};
+use stopgate_lang::name::ProfileName;
+use stopgate_lang::routing::{Route, Seat};
 use stopgate_lang::surface::{Limit, Surface};
 
 use super::line;
-use crate::explain::Explanation;
+use crate::explain::{Asked, Explanation};
 use crate::report::{Paint, list};
 use crate::test::result_words;
 
@@ -16,6 +18,7 @@ pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>, paint: Pain
         near,
         next: _,
         useless: _,
+        asked,
         alone: _,
     } = explained;
     let words = result_words(decision.outcome());
@@ -61,6 +64,22 @@ pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>, paint: Pain
             ),
         );
     }
+    if let Some(Asked {
+        route,
+        within,
+        summary,
+    }) = asked
+    {
+        let head = paint.head("who is asked");
+        let seats = seats(route);
+        line(
+            &mut out,
+            format_args!("\n{head}  {}: {seats}, within {within}", route.id),
+        );
+        if let Some(summary) = summary {
+            line(&mut out, format_args!("  they read: {summary}"));
+        }
+    }
     if !near.is_empty() {
         line(
             &mut out,
@@ -95,6 +114,16 @@ pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>, paint: Pain
         );
     }
     out
+}
+
+/// Whose votes fill the seats of `route`.
+fn seats(route: &Route) -> String {
+    let seat = |seat: &Seat| {
+        let profiles: Vec<&str> = seat.profiles.iter().map(ProfileName::as_str).collect();
+        format!("{} of {}", seat.votes, profiles.join(" or "))
+    };
+    let seats: Vec<String> = route.seats.iter().map(seat).collect();
+    seats.join(" and ")
 }
 
 /// The next answer after each step, and what would not be one.
