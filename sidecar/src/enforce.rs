@@ -202,10 +202,7 @@ impl Enforcer {
             subject: request.subject.as_ref(),
             agent: request.agent.as_ref(),
         };
-        let (principal, vouched) = match registrar.principal(named) {
-            Ok(principal) => (principal, Ok(())),
-            Err((nobody, rejection)) => (nobody, Err(rejection)),
-        };
+        let (principal, vouched) = registrar.principal(named);
         let attempt = attempt(principal, request);
         let before = processor_time();
         let decision = match vouched.and_then(|()| may_ask(caller, tool)) {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! programs, stage, sidecar    real programs in temporary folders, with an empty environment, ended by process id
+//! oidc                        a real identity provider whose users log in
 //! ask, log                    what an orchestrator sends, what an auditor reads
 //! generate, model, random     random repositories and attempts, and the reference model that judges them
 //! scale                       how much of it
@@ -14,6 +15,7 @@ pub mod bulk;
 pub mod generate;
 pub mod log;
 pub mod model;
+pub mod oidc;
 pub mod programs;
 pub mod random;
 pub mod scale;

@@ -30,6 +30,16 @@ may = ["decide", "assert_subject", "assert_agent"]
 enforces = ["mask", "max_rows"]
 "#;
 
+/// An orchestrator that hands on what its users' tokens say, and the file with their issuer's keys.
+pub const CALLER_WITH_TOKENS: &str = r#"agent = "orchestrator"
+tools = ["erp"]
+may = ["decide"]
+enforces = ["mask", "max_rows"]
+
+[identity."https://sso.acme.example/"]
+jwks = "jwks.json"
+"#;
+
 /// What time it is for the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hours {

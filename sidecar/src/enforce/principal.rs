@@ -56,11 +56,8 @@ fn unverified(message: &str) -> Rejection {
 }
 
 impl Registrar<'_> {
-    /// Whom the attempt is by.
-    ///
-    /// # Errors
-    /// A rejection when nobody who may do so vouches for it, and whom its record names then: nobody.
-    pub(super) fn principal(self, named: Named<'_>) -> Result<Principal, (Principal, Rejection)> {
+    /// Whom the attempt is by, and a rejection when nobody who may do so vouches for it: then it is by nobody.
+    pub(super) fn principal(self, named: Named<'_>) -> (Principal, Result<(), Rejection>) {
         let found = self.vouched(named.subject).and_then(|vouched| {
             let agent = self.agent(vouched.agent, named.agent)?;
             Ok(Principal {
@@ -69,19 +66,24 @@ impl Registrar<'_> {
                 agent,
             })
         });
-        found.map_err(|rejection| {
-            let agent = named.agent.filter(|_| self.caller.may.assert_agent);
-            let agent = agent.map_or(self.caller.agent.as_str(), Label::as_str);
-            let nobody = Principal {
-                subject: Subject {
-                    issuer: String::new(),
-                    id: String::new(),
-                },
-                profiles: BTreeSet::new(),
-                agent: agent.to_owned(),
-            };
-            (nobody, rejection)
-        })
+        match found {
+            Ok(principal) => (principal, Ok(())),
+            Err(rejection) => (self.nobody(named.agent), Err(rejection)),
+        }
+    }
+
+    fn nobody(self, agent: Option<&Label>) -> Principal {
+        let agent = agent.filter(|_| self.caller.may.assert_agent);
+        Principal {
+            subject: Subject {
+                issuer: String::new(),
+                id: String::new(),
+            },
+            profiles: BTreeSet::new(),
+            agent: agent
+                .map_or(self.caller.agent.as_str(), Label::as_str)
+                .to_owned(),
+        }
     }
 
     fn vouched(self, named: Option<&NamedSubject>) -> Result<Vouched, Rejection> {

@@ -17,9 +17,18 @@ const LONGEST: SignedDuration = SignedDuration::from_secs(60);
 /// Most tokens that are remembered.
 const MOST: usize = 4096;
 
+/// A cache that is full is not swept more often than this: a sweep looks at every entry.
+const BETWEEN_SWEEPS: SignedDuration = SignedDuration::from_secs(1);
+
 /// The tokens. Only verified ones come in, so nobody can fill it but the issuers.
 #[derive(Debug, Default)]
-pub(super) struct Cache(Mutex<HashMap<Digest, Entry>>);
+pub(super) struct Cache(Mutex<Held>);
+
+#[derive(Debug, Default)]
+struct Held {
+    entries: HashMap<Digest, Entry>,
+    swept: Option<Timestamp>,
+}
 
 #[derive(Debug)]
 struct Entry {
@@ -47,8 +56,8 @@ impl Cache {
         now: Timestamp,
         terms: impl FnOnce(&str) -> Option<(&'a Issuer, Arc<KeySet>)>,
     ) -> Option<Arc<Verified>> {
-        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = entries.get(token).filter(|entry| entry.holds(now))?;
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = held.entries.get(token).filter(|entry| entry.holds(now))?;
         let (issuer, keys) = terms(&entry.issuer.issuer)?;
         let same = *issuer == entry.issuer && Arc::ptr_eq(&keys, &entry.keys);
         same.then(|| Arc::clone(&entry.verified))
@@ -70,12 +79,25 @@ impl Cache {
             keys,
             from: now,
         };
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= MOST {
-            entries.retain(|_, entry| entry.holds(now));
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.entries.len() >= MOST {
+            held.sweep(now);
         }
-        if entries.len() < MOST && entry.holds(now) {
-            entries.insert(token, entry);
+        if held.entries.len() < MOST && entry.holds(now) {
+            held.entries.insert(token, entry);
+        }
+    }
+}
+
+impl Held {
+    /// Forgets what holds no more.
+    fn sweep(&mut self, now: Timestamp) {
+        let lately = self
+            .swept
+            .is_some_and(|swept| now.duration_since(swept).abs() < BETWEEN_SWEEPS);
+        if !lately {
+            self.swept = Some(now);
+            self.entries.retain(|_, entry| entry.holds(now));
         }
     }
 }

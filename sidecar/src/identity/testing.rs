@@ -120,13 +120,10 @@ pub(super) fn claims() -> Value {
 pub(super) fn claims_with(name: &str, value: Value) -> String {
     let mut claims = claims();
     let members = claims.as_object_mut().expect("an object");
-    match value {
-        Value::Null => {
-            members.remove(name);
-        }
-        value => {
-            members.insert(name.to_owned(), value);
-        }
+    if value.is_null() {
+        members.remove(name);
+    } else {
+        members.insert(name.to_owned(), value);
     }
     claims.to_string()
 }

@@ -130,11 +130,11 @@ async fn keys_are_followed_and_a_bad_file_keeps_the_ones_before() {
     eventually("it is told", || {
         running.metric("stopgate_failing_issuers") > 0.0
     });
-    assert!(
+    eventually("why is told", || {
         running
             .event("issuer's keys refused, the ones before stay in force")
             .is_some()
-    );
+    });
     assert_eq!(ask(&client, get_order_of(&old_token)).await, "permit");
 
     replace(&new.jwks());
@@ -235,25 +235,24 @@ async fn t15_no_argument_byte_changes_the_principal() {
         let answer = ask(&client, request).await;
         assert_ne!(answer, "subject_unverified");
     }
-    let records = running.records();
-    let mut principals: Vec<_> = records
-        .iter()
-        .filter(|record| record["kind"] == "decision")
-        .map(|record| {
-            let attempt = &record["attempt"];
-            ["subject", "profiles", "agent"].map(|name| attempt[name].to_string())
-        })
-        .collect();
-    assert_eq!(principals.len(), cases);
-    principals.dedup();
-    assert_eq!(
-        principals,
-        [[
-            json!({"issuer": "https://sso.acme.example/", "id": "00u1ab"}).to_string(),
-            json!(["support-analyst"]).to_string(),
-            json!("orchestrator").to_string(),
-        ]]
-    );
+    let mut decided = 0;
+    for record in running.records() {
+        if record["kind"] != "decision" {
+            continue;
+        }
+        decided += 1;
+        let attempt = &record["attempt"];
+        assert_eq!(
+            [&attempt["subject"], &attempt["profiles"], &attempt["agent"]],
+            [
+                &json!({"issuer": "https://sso.acme.example/", "id": "00u1ab"}),
+                &json!(["support-analyst"]),
+                &json!("orchestrator"),
+            ],
+            "{record}"
+        );
+    }
+    assert_eq!(decided, cases);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,7 @@ mod bundles;
 mod decisions;
 mod fail_closed;
 mod faults;
+mod identity;
 mod kill9;
 mod readme;
 mod wire;

@@ -3,10 +3,10 @@
 use super::*;
 
 fn record(name: &str) -> DecisionRecord {
-    match decision(name) {
-        RecordBody::Decision(record) => *record,
-        other => panic!("not a decision: {other:?}"),
-    }
+    let RecordBody::Decision(record) = decision(name) else {
+        panic!("not a decision");
+    };
+    *record
 }
 
 #[tokio::test]

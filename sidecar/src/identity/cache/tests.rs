@@ -101,7 +101,7 @@ fn it_does_not_grow_without_bound() {
             seconds(at),
         );
     };
-    let held = || cache.0.lock().expect("a lock").len();
+    let held = || cache.0.lock().expect("a lock").entries.len();
     (0..MOST + 10).for_each(|number| put(number, 0));
     assert_eq!(held(), MOST);
     put(MOST + 11, 60);
