@@ -14,11 +14,13 @@ pub struct Programs {
     stopgate: PathBuf,
     sidecar: PathBuf,
     erp: PathBuf,
+    hr: PathBuf,
 }
 
 const STOPGATE: &str = "stopgate";
 const SIDECAR: &str = "stopgate-sidecar";
 const ERP: &str = "acme-erp-mcp";
+const HR: &str = "acme-hr-mcp";
 
 impl Programs {
     /// Builds them, once a process.
@@ -49,6 +51,12 @@ impl Programs {
         &self.erp
     }
 
+    /// The HR system's MCP server.
+    #[must_use]
+    pub fn hr(&self) -> &Path {
+        &self.hr
+    }
+
     fn build() -> anyhow::Result<Self> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
@@ -64,7 +72,7 @@ impl Programs {
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stdin(Stdio::null())
             .stderr(Stdio::inherit());
-        for program in [STOPGATE, SIDECAR, ERP] {
+        for program in [STOPGATE, SIDECAR, ERP, HR] {
             command.args(["--package", program, "--bin", program]);
         }
         if !cfg!(debug_assertions) {
@@ -82,6 +90,7 @@ impl Programs {
             stopgate: find(STOPGATE)?,
             sidecar: find(SIDECAR)?,
             erp: find(ERP)?,
+            hr: find(HR)?,
         })
     }
 }

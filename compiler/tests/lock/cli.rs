@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::erp_folder;
+use super::servers_folder;
 
 const WORKSPACE: &str = "\
 stopgate: 1
@@ -65,7 +65,7 @@ fn a_changed_server_is_shown_refused_and_locked_once_the_contract_took_the_step(
     let repository = repository("2.1.0");
     let dir = repository.path().to_str().expect("UTF-8");
     let file = repository.path().join("catalog/erp.lock.json");
-    let run = |variant, arguments: &[&str]| lock(erp_folder(), variant, arguments);
+    let run = |variant, arguments: &[&str]| lock(servers_folder(), variant, arguments);
     let committed = || fs::read_to_string(&file).expect("the lock");
 
     assert_eq!(
@@ -125,9 +125,9 @@ fn a_changed_server_is_shown_refused_and_locked_once_the_contract_took_the_step(
 fn json_holds_every_change_with_its_class() {
     let repository = repository("2.1.0");
     let dir = repository.path().to_str().expect("UTF-8");
-    assert_eq!(lock(erp_folder(), None, &[dir]).0, Some(0));
+    assert_eq!(lock(servers_folder(), None, &[dir]).0, Some(0));
     let (code, text) = lock(
-        erp_folder(),
+        servers_folder(),
         Some("description"),
         &[dir, "--check", "--format", "json"],
     );
@@ -158,7 +158,7 @@ fn json_holds_every_change_with_its_class() {
 fn what_cannot_be_judged_is_never_fine() {
     let repository = repository("2.1.0");
     let dir = repository.path().to_str().expect("UTF-8");
-    assert_eq!(lock(erp_folder(), None, &[dir]).0, Some(0));
+    assert_eq!(lock(servers_folder(), None, &[dir]).0, Some(0));
     let file = repository.path().join("catalog/erp.lock.json");
     let locked = fs::read_to_string(&file).expect("the lock");
 
@@ -168,24 +168,24 @@ fn what_cannot_be_judged_is_never_fine() {
         "no such program"
     );
     assert_eq!(
-        lock(erp_folder(), Some("nonsense"), &["--check", dir]).0,
+        lock(servers_folder(), Some("nonsense"), &["--check", dir]).0,
         Some(1),
         "the server ends"
     );
     assert_eq!(
-        lock(erp_folder(), None, &["--check", "hr", dir]).0,
+        lock(servers_folder(), None, &["--check", "hr", dir]).0,
         Some(2),
         "no such tool"
     );
     assert_eq!(
-        lock(erp_folder(), None, &["--timeout", "0s", dir]).0,
+        lock(servers_folder(), None, &["--timeout", "0s", dir]).0,
         Some(2)
     );
 
     fs::write(&file, locked.replace("Refund part", "Refund any part")).expect("written");
     let edited = fs::read_to_string(&file).expect("the lock");
     for arguments in [&["--check", dir][..], &[dir]] {
-        let (code, text) = lock(erp_folder(), None, arguments);
+        let (code, text) = lock(servers_folder(), None, arguments);
         assert_eq!(
             (code, text.lines().next()),
             (Some(7), Some("erp: unreadable")),
@@ -200,7 +200,7 @@ fn what_cannot_be_judged_is_never_fine() {
 
     fs::write(repository.path().join("catalog/hr.yaml"), "tool: [").expect("written");
     assert_eq!(
-        lock(erp_folder(), None, &["--check", dir]).0,
+        lock(servers_folder(), None, &["--check", dir]).0,
         Some(3),
         "a catalog that cannot be read"
     );

@@ -7,16 +7,21 @@ use std::fs;
 use stopgate::lock::{Comparison, Standing, Verdict, compare, fetch, write};
 use stopgate_lang::lock::{Class, Kind, Lock, Step};
 
-use super::{PATIENCE, environment, erp_folder, spec};
+use super::{PATIENCE, environment, servers_folder, spec};
 
 fn erp(contract: &str, variant: Option<&str>) -> Lock {
     let variables: Vec<_> = variant
         .map(|variant| ("ERP_VARIANT", variant))
         .into_iter()
         .collect();
-    let environment = environment(erp_folder().to_str().expect("UTF-8"), &variables);
+    let environment = environment(servers_folder().to_str().expect("UTF-8"), &variables);
     fetch(
-        &spec(contract, &["acme-erp-mcp"], &["ERP_URL", "ERP_VARIANT"]),
+        &spec(
+            "erp",
+            contract,
+            &["acme-erp-mcp"],
+            &["ERP_URL", "ERP_VARIANT"],
+        ),
         &environment,
         PATIENCE,
     )

@@ -1,4 +1,4 @@
-//! `lock` against real processes: the ERP's server, and servers that hang, die, lie and talk too much.
+//! `lock` against real processes: the bank's own servers, and servers that hang, die, lie and talk too much.
 
 #![expect(
     clippy::expect_used,
@@ -9,6 +9,7 @@
 )]
 
 mod cli;
+mod committed;
 mod erp;
 mod servers;
 
@@ -23,8 +24,8 @@ use stopgate::lock::{Environment, ServerSpec};
 /// Longer than any of these servers takes, so that only a server that hangs runs out of it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Folder with the binary `acme-erp-mcp`, which cargo builds if it is not up to date.
-fn erp_folder() -> &'static Path {
+/// Folder with the bank's own servers, which cargo builds if they are not up to date.
+fn servers_folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let built = Command::new(env!("CARGO"))
@@ -33,6 +34,8 @@ fn erp_folder() -> &'static Path {
                 "--quiet",
                 "--package",
                 "acme-erp-mcp",
+                "--package",
+                "acme-hr-mcp",
                 "--message-format",
                 "json-render-diagnostics",
             ])
@@ -67,10 +70,10 @@ fn environment(path: &str, variables: &[(&str, &str)]) -> Environment {
         .collect()
 }
 
-fn spec(contract: &str, command: &[&str], env: &[&str]) -> ServerSpec {
+fn spec(tool: &str, contract: &str, command: &[&str], env: &[&str]) -> ServerSpec {
     let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     ServerSpec {
-        tool: "erp".parse().expect("a name"),
+        tool: tool.parse().expect("a name"),
         contract: contract.parse().expect("a version"),
         command: owned(command),
         env: owned(env),

@@ -29,7 +29,7 @@ fn script_within(
     ];
     let environment = environment("/usr/bin:/bin", &variables);
     fetch(
-        &spec("1.0.0", &command, &["ERP_TOKEN", "OUT"]),
+        &spec("erp", "1.0.0", &command, &["ERP_TOKEN", "OUT"]),
         &environment,
         timeout,
     )
@@ -343,7 +343,7 @@ fn t40_a_server_gets_the_named_variables_only_and_no_value_comes_back() {
 fn a_program_is_found_on_path_and_nowhere_else() {
     let start = |command: &[&str], path: &str| {
         fetch(
-            &spec("1.0.0", command, &[]),
+            &spec("erp", "1.0.0", command, &[]),
             &environment(path, &[]),
             PATIENCE,
         )

@@ -7,13 +7,15 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 use crate::tree;
 
 /// What each of our packages may use of the others in what it ships; `stopgate-tests` may use them all.
-const ARROWS: [(&str, &[&str]); 6] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("stopgate-lang", &[]),
     ("stopgate-proto", &[]),
     ("stopgate-client", &["stopgate-proto"]),
     ("stopgate", &["stopgate-lang"]),
     ("stopgate-sidecar", &["stopgate-lang", "stopgate-proto"]),
-    ("acme-erp-mcp", &[]),
+    ("acme-mcp", &[]),
+    ("acme-erp-mcp", &["acme-mcp"]),
+    ("acme-hr-mcp", &["acme-mcp"]),
 ];
 
 /// What the language must never reach, however far away: anything that waits, listens, or talks to the world.
@@ -37,7 +39,7 @@ const OWNERS: [(&str, &[&str]); 8] = [
     ("serde_yaml", &["stopgate-lang"]),
     ("tonic", WIRE),
     ("prost", WIRE),
-    ("rmcp", &["acme-erp-mcp"]),
+    ("rmcp", &["acme-mcp"]),
     ("clap", &["stopgate", "stopgate-sidecar"]),
     ("miette", &["stopgate-lang", "stopgate"]),
 ];

@@ -1,26 +1,8 @@
 //! Arguments as the schemas of `definitions.json` allow them, and nothing else: unknown, missing, `null` and
 //! out-of-bounds values do not parse. A test holds this file and the schemas together.
 
-use serde::de::{Error, Unexpected};
-use serde::{Deserialize, Deserializer, Serialize};
-
-/// A text of `MIN` to `MAX` characters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Text<const MIN: usize, const MAX: usize>(pub(crate) String);
-
-impl<'de, const MIN: usize, const MAX: usize> Deserialize<'de> for Text<MIN, MAX> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let length = text.chars().count();
-        if (MIN..=MAX).contains(&length) {
-            Ok(Self(text))
-        } else {
-            Err(D::Error::custom(format_args!(
-                "a text of {length} characters, expected {MIN} to {MAX}"
-            )))
-        }
-    }
-}
+use acme_mcp::argument::{Text, Whole, present};
+use serde::{Deserialize, Serialize};
 
 /// Number of an order, an invoice or a supplier.
 pub(crate) type Number = Text<3, 20>;
@@ -29,20 +11,7 @@ pub(crate) type Number = Text<3, 20>;
 pub(crate) type Iban = Text<15, 34>;
 
 /// Money in minor units, from 0.01 to a million.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub(crate) struct Cents(pub(crate) u64);
-
-impl<'de> Deserialize<'de> for Cents {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match u64::deserialize(deserializer)? {
-            cents @ 1..=100_000_000 => Ok(Self(cents)),
-            other => Err(D::Error::invalid_value(
-                Unexpected::Unsigned(other),
-                &"1 to 100000000",
-            )),
-        }
-    }
-}
+pub(crate) type Cents = Whole<1, 100_000_000>;
 
 /// Currencies that the bank keeps accounts in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,11 +89,4 @@ pub(crate) struct NewSupplier {
 pub(crate) struct NewAccount {
     pub(crate) supplier_id: Number,
     pub(crate) iban: Iban,
-}
-
-/// An argument that may be left out, but is not `null` when it is there.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }

@@ -2,10 +2,8 @@
 //! in the journal before it happens.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::path::PathBuf;
 
+use acme_mcp::journal::Journal;
 use serde_json::{Value, json};
 
 use crate::arguments::{Currency, NewAccount, NewSupplier, Note, Number, Refund};
@@ -18,7 +16,7 @@ pub(crate) struct Ledger {
     invoices: BTreeMap<String, Invoice>,
     suppliers: BTreeMap<String, Supplier>,
     refunds: u64,
-    journal: Option<PathBuf>,
+    journal: Journal,
 }
 
 /// Why the ERP does not do what it was asked for. Nothing was changed.
@@ -37,8 +35,8 @@ pub(crate) enum Refusal {
 }
 
 impl Ledger {
-    /// A ledger with the first records; side effects go to `journal` too, if there is one.
-    pub(crate) fn new(journal: Option<PathBuf>) -> Self {
+    /// A ledger with the first records; side effects go to `journal` too.
+    pub(crate) fn new(journal: Journal) -> Self {
         Self {
             orders: records::orders(),
             invoices: records::invoices(),
@@ -185,16 +183,7 @@ impl Ledger {
     }
 
     fn write(&self, effect: &Value) -> Result<(), Refusal> {
-        let Some(path) = &self.journal else {
-            return Ok(());
-        };
-        let line = format!("{effect}\n");
-        OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)
-            .and_then(|mut file| file.write_all(line.as_bytes()))
-            .map_err(Refusal::Journal)
+        self.journal.write(effect).map_err(Refusal::Journal)
     }
 }
 

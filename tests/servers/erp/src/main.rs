@@ -10,16 +10,14 @@ mod arguments;
 mod ledger;
 mod offer;
 mod records;
-mod server;
+mod system;
 
-use std::path::PathBuf;
-
+use acme_mcp::journal::Journal;
+use acme_mcp::server::serve;
 use anyhow::Context;
-use rmcp::ServiceExt as _;
 
 use crate::ledger::Ledger;
 use crate::offer::Variant;
-use crate::server::Erp;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -28,8 +26,6 @@ async fn main() -> anyhow::Result<()> {
         Err(std::env::VarError::NotPresent) => Variant::Reviewed,
         Err(error) => return Err(error).context("ERP_VARIANT"),
     };
-    let journal = std::env::var_os("ERP_JOURNAL").map(PathBuf::from);
-    let erp = Erp::new(offer::definitions(variant)?, Ledger::new(journal));
-    erp.serve(rmcp::transport::stdio()).await?.waiting().await?;
-    Ok(())
+    let ledger = Ledger::new(Journal::of_variable("ERP_JOURNAL"));
+    serve(offer::INTRODUCTION, offer::definitions(variant)?, ledger).await
 }

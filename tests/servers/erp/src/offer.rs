@@ -3,16 +3,17 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
+use acme_mcp::server::Introduction;
+use acme_mcp::{JsonObject, Tool};
 use anyhow::Context;
-use rmcp::model::{JsonObject, Tool};
 use serde_json::{Value, json};
 
-/// Version of the contract that the definitions make.
-pub(crate) const CONTRACT: &str = env!("CARGO_PKG_VERSION");
-
-/// Told to models before they call anything.
-pub(crate) const INSTRUCTIONS: &str =
-    "Amounts are integers in minor units. Preview a refund or a cancellation before you make it.";
+/// How the server introduces itself.
+pub(crate) const INTRODUCTION: Introduction = Introduction {
+    name: "acme-erp",
+    contract: env!("CARGO_PKG_VERSION"),
+    instructions: "Amounts are integers in minor units. Preview a refund or a cancellation before you make it.",
+};
 
 /// A test aid: how the listed definitions differ from the reviewed ones. Calls are served as always.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
