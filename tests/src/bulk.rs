@@ -1,4 +1,5 @@
-//! Policies of many rules, for the benchmarks: made as checked values, because no author writes 100,000 rules.
+//! Policies of many rules, for the benchmarks: made as checked values, because no author writes 100,000 rules, and as
+//! text for what reads text.
 //!
 //! A rule is (operation, profile, condition). Whatever the size, the asked cell holds four rules, and two guardrails
 //! without profile or operation reach everything; what grows is the number of operations and profiles around it.
@@ -7,6 +8,8 @@
     clippy::expect_used,
     reason = "test support: a generator that is wrong has to stop the run"
 )]
+
+mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -25,6 +28,8 @@ use stopgate_lang::policy::{
 use stopgate_lang::routing::Deadlines;
 use stopgate_lang::surface::{Approval, Effect, Enforces, Evidence, Limit, Risk, Surface};
 use stopgate_lang::tool_schema::InputType;
+
+pub use text::repository;
 
 /// Rules in each cell of operation and profile.
 pub const PER_CELL: usize = 4;

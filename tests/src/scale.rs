@@ -18,6 +18,30 @@ pub fn kills() -> anyhow::Result<u64> {
     number("STOPGATE_KILLS", 10)
 }
 
+/// Spoilt documents, bundles and inputs: `STOPGATE_MUTATIONS`.
+///
+/// # Errors
+/// The variable is set and not a number.
+pub fn mutations() -> anyhow::Result<u64> {
+    number("STOPGATE_MUTATIONS", 10_000)
+}
+
+/// Rounds of a load benchmark: `STOPGATE_ROUNDS`.
+///
+/// # Errors
+/// The variable is set and not a number.
+pub fn rounds() -> anyhow::Result<u64> {
+    number("STOPGATE_ROUNDS", 7)
+}
+
+/// Seconds of each measurement of a load benchmark: `STOPGATE_SECONDS`.
+///
+/// # Errors
+/// The variable is set and not a number.
+pub fn seconds() -> anyhow::Result<u64> {
+    number("STOPGATE_SECONDS", 2)
+}
+
 /// Seed of every generator: `STOPGATE_SEED`. Fixed by default, so that a red test is red again.
 ///
 /// # Errors

@@ -1,0 +1,80 @@
+//! What reading a repository costs: `cargo bench -p stopgate-tests --bench check`. It runs the shipped
+//! `stopgate check` as a process of its own, on the reference policies and on 10,000 rules as text, and prints how
+//! long each run took from start to end and the most memory that was seen resident.
+
+#![expect(
+    clippy::print_stdout,
+    reason = "a benchmark prints, and stops where it cannot measure"
+)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use stopgate_tests::bulk;
+use stopgate_tests::programs::Programs;
+use stopgate_tests::stage::REFERENCE;
+
+const RUNS: usize = 5;
+
+/// Time between two looks at the memory of a process, which only ever tells its peak so far.
+const GLANCE: Duration = Duration::from_millis(2);
+
+fn main() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    for (path, text) in bulk::repository(10_000) {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().context("a file in a folder")?)?;
+        fs::write(path, text)?;
+    }
+    Programs::built()?;
+    println!("{RUNS} runs each of `stopgate check`, release build.\n");
+    println!("| repository | min | median | max | memory | aim |\n|---|---|---|---|---|---|");
+    measure("policies", Path::new(REFERENCE), "≤ 150 ms")?;
+    measure("10,000 rules", folder.path(), "≤ 3 s, ≤ 512 MiB")
+}
+
+fn measure(name: &str, repository: &Path, aim: &str) -> anyhow::Result<()> {
+    let mut times = Vec::new();
+    let mut peak = 0;
+    for _ in 0..RUNS {
+        let start = Instant::now();
+        let mut child = Command::new(Programs::built()?.stopgate())
+            .arg("check")
+            .arg(repository)
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()?;
+        let status = loop {
+            peak = peak.max(memory(child.id()));
+            if let Some(status) = child.try_wait()? {
+                break status;
+            }
+            std::thread::sleep(GLANCE);
+        };
+        times.push(start.elapsed());
+        ensure!(status.success(), "stopgate check {name}: {status}");
+    }
+    times.sort();
+    let at = |place: usize| times.get(place).copied().unwrap_or_default();
+    println!(
+        "| {name} | {:.0?} | {:.0?} | {:.0?} | {} MiB | {aim} |",
+        at(0),
+        at(RUNS / 2),
+        at(RUNS - 1),
+        peak / 1024
+    );
+    Ok(())
+}
+
+/// The most memory that a running process has had resident, in KiB; 0 when it has ended.
+fn memory(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0)
+}

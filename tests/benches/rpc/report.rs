@@ -1,0 +1,189 @@
+//! How it was measured, in words, and what came of it, as Markdown.
+
+use std::time::Duration;
+
+use prost::Message as _;
+use stopgate_client::wire::{DecideRequest, DecideResponse};
+use stopgate_tests::bulk::PER_CELL;
+
+use crate::disk::Disk;
+use crate::load::{Load, Measured};
+
+/// Least part of the bare service's answers that a sidecar gives without a disk.
+const AIM_BARE: f64 = 0.70;
+/// Least answers in a second with the log on a disk.
+const AIM_PER_SECOND: f64 = 10_000.0;
+/// Most times the disk's own p99.
+const AIM_DISK: f64 = 3.0;
+
+/// What the method names.
+pub(crate) struct Method<'a> {
+    pub(crate) rules: usize,
+    pub(crate) rounds: u64,
+    pub(crate) span: Duration,
+    pub(crate) request: &'a DecideRequest,
+    pub(crate) answer: &'a DecideResponse,
+    pub(crate) line: usize,
+    pub(crate) disk: &'a Disk,
+    pub(crate) loads: &'a [Load],
+}
+
+/// Prints how it is measured.
+pub(crate) fn method(method: &Method<'_>) {
+    let Method {
+        rules,
+        rounds,
+        span,
+        request,
+        answer,
+        line,
+        disk,
+        loads,
+    } = method;
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    println!(
+        "One process on {threads} cores; each server and the callers have runtimes of their own, of {threads} threads each. \
+         A Unix socket, one request of {} bytes, one answer of {} bytes.",
+        request.encoded_len(),
+        answer.encoded_len()
+    );
+    println!(
+        "(a) bare: tonic's service on hyper's HTTP/2; it reads the same request and sends a sidecar's answer, ready made."
+    );
+    println!(
+        "(b) null sink: the sidecar, {rules} rules ({PER_CELL} and 2 guardrails in the asked cell); every record is made and chained, and thrown away."
+    );
+    println!("(c) log: the same, each record of {line} bytes on the disk before its answer.");
+    println!(
+        "(d) disk: appends of as many records as there are callers, each flushed with fdatasync, one after another, on {}.",
+        disk.system()
+    );
+    for load in *loads {
+        println!(
+            "{} callers over {} connections, each asks again when it has its answer.",
+            load.callers, load.connections
+        );
+    }
+    println!(
+        "{rounds} rounds of a b c d; {span:?} each, after a fifth of that to warm up. A ratio is of one round; rows are medians of rounds. \
+         Processor time is that of the whole process for one answer, callers included.\n"
+    );
+}
+
+/// One round at one load.
+pub(crate) struct Round {
+    pub(crate) callers: usize,
+    pub(crate) bare: Measured,
+    pub(crate) discarding: Measured,
+    pub(crate) recording: Measured,
+    pub(crate) disk: Measured,
+}
+
+/// All rounds.
+#[derive(Default)]
+pub(crate) struct Report(Vec<Round>);
+
+impl Report {
+    pub(crate) fn push(&mut self, round: Round) {
+        self.0.push(round);
+    }
+
+    fn of(&self, callers: usize, value: impl Fn(&Round) -> f64) -> Spread {
+        let rounds = self.0.iter().filter(|round| round.callers == callers);
+        Spread::new(rounds.map(value).collect())
+    }
+
+    pub(crate) fn print(&self) {
+        let mut callers: Vec<usize> = self.0.iter().map(|round| round.callers).collect();
+        callers.sort_unstable();
+        callers.dedup();
+        println!("| callers | what | per second | p50 | p99 | processor |\n|---|---|---|---|---|---|");
+        for &callers in &callers {
+            for (what, pick) in WHAT {
+                let p = |per_mille| {
+                    let median = self.of(callers, |round| {
+                        pick(round).at(per_mille).as_secs_f64() * 1e6
+                    });
+                    microseconds(median.median)
+                };
+                let processor = self.of(callers, |round| {
+                    pick(round).processor.as_secs_f64() * 1e6
+                });
+                let processor = match processor.median {
+                    0.0 => "–".to_owned(),
+                    median => microseconds(median),
+                };
+                println!(
+                    "| {callers} | {what} | {:.0} | {} | {} | {processor} |",
+                    self.of(callers, |round| pick(round).per_second).median,
+                    p(500),
+                    p(990)
+                );
+            }
+        }
+        println!("\n| callers | of one round | min | median | max | aim |\n|---|---|---|---|---|---|");
+        for &callers in &callers {
+            let many = callers > 1;
+            let bare = self.of(callers, |round| {
+                round.discarding.per_second / round.bare.per_second
+            });
+            let aim = format!("≥ {AIM_BARE:.2}");
+            bare.print(callers, "null sink ÷ bare, per second", 2, many.then_some(aim));
+            let processor = self.of(callers, |round| {
+                round.bare.processor.as_secs_f64() / round.discarding.processor.as_secs_f64()
+            });
+            processor.print(callers, "bare ÷ null sink, processor", 2, None);
+            let rate = self.of(callers, |round| round.recording.per_second);
+            let aim = format!("≥ {AIM_PER_SECOND:.0}");
+            rate.print(callers, "log, per second", 0, many.then_some(aim));
+            let p99 = |measured: &Measured| measured.at(990).as_secs_f64();
+            let disk = self.of(callers, |round| p99(&round.recording) / p99(&round.disk));
+            let aim = format!("≤ {AIM_DISK:.1}");
+            disk.print(callers, "log ÷ disk, p99", 2, Some(aim));
+        }
+    }
+}
+
+type Pick = fn(&Round) -> &Measured;
+
+const WHAT: [(&str, Pick); 4] = [
+    ("(a) bare", |round| &round.bare),
+    ("(b) null sink", |round| &round.discarding),
+    ("(c) log", |round| &round.recording),
+    ("(d) disk", |round| &round.disk),
+];
+
+fn microseconds(value: f64) -> String {
+    if value < 10_000.0 {
+        format!("{value:.0} µs")
+    } else {
+        format!("{:.1} ms", value / 1000.0)
+    }
+}
+
+/// One value over all rounds.
+struct Spread {
+    min: f64,
+    median: f64,
+    max: f64,
+}
+
+impl Spread {
+    fn new(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let at = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
+        Self {
+            min: at(0),
+            median: at(values.len() / 2),
+            max: at(values.len().saturating_sub(1)),
+        }
+    }
+
+    fn print(&self, callers: usize, what: &str, digits: usize, aim: Option<String>) {
+        let Self { min, median, max } = self;
+        let aim = aim.unwrap_or_default();
+        println!(
+            "| {callers} | {what} | {min:.digits$} | {median:.digits$} | {max:.digits$} | {aim} |"
+        );
+    }
+}

@@ -1,0 +1,226 @@
+//! What is asked: sidecars as they are shipped, and a bare service that answers what a sidecar once answered. Each has
+//! a runtime of its own, made as the sidecar's `main` makes it, in the process of the callers.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use hyper::server::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::service::TowerToHyperService;
+use jiff::Timestamp;
+use stopgate::key::SigningKey;
+use stopgate_client::wire as pb;
+use stopgate_proto::v1::enforcement_service_server::{
+    EnforcementService, EnforcementServiceServer,
+};
+use stopgate_sidecar::audit::{AuditLog, LOG_DIR, Options};
+use stopgate_sidecar::config::{Config, Overrides};
+use stopgate_sidecar::run::Sidecar;
+use stopgate_tests::bulk;
+use tokio::net::UnixListener;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tonic::{Request, Response, Status};
+
+use crate::load;
+
+/// A folder with a signed policy, in which servers start.
+pub(crate) struct Place<'f> {
+    folder: &'f Path,
+}
+
+/// A server.
+pub(crate) struct Served {
+    name: &'static str,
+    runtime: Runtime,
+    socket: PathBuf,
+    log: PathBuf,
+    stop: oneshot::Sender<()>,
+    ended: JoinHandle<anyhow::Result<()>>,
+}
+
+impl<'f> Place<'f> {
+    /// Makes the policy, signs it and writes it down.
+    pub(crate) fn new(folder: &'f Path, rules: usize) -> anyhow::Result<Self> {
+        let key = SigningKey::generate()?;
+        let root = stopgate::root::first(&key, "bench", &BTreeMap::new(), Timestamp::MAX)?;
+        fs::write(folder.join("root.dsse.json"), root)?;
+        let built = stopgate::build::build(&bulk::policy(rules), &[key])?;
+        fs::write(folder.join("policy.stopgate"), built.bytes)?;
+        Ok(Self { folder })
+    }
+
+    /// The refund of the other benchmark, as a caller asks for it.
+    pub(crate) fn request(&self) -> pb::DecideRequest {
+        let attempt = bulk::attempt(1);
+        pb::DecideRequest {
+            request_id: "5b0e9a3e-6f0a-4c8e-9f2b-0d5a7c1e2f30".to_owned(),
+            attempt: Some(pb::Attempt {
+                subject: Some(pb::attempt::Subject::AssertedSubject(pb::AssertedSubject {
+                    id: attempt.subject.id,
+                    issuer: attempt.subject.issuer,
+                    groups: vec!["g-p0".to_owned()],
+                })),
+                tool: attempt.tool,
+                target: Some(pb::attempt::Target::Operation("o0".to_owned())),
+                input: bulk::INPUT.to_vec(),
+                ..pb::Attempt::default()
+            }),
+        }
+    }
+
+    /// A sidecar whose log goes to the disk, or nowhere.
+    pub(crate) fn sidecar(&self, name: &'static str, disk: bool) -> anyhow::Result<Served> {
+        let (folder, uid) = (self.folder.display(), rustix::process::getuid().as_raw());
+        let socket = self.folder.join(format!("{name}.sock"));
+        let state = self.folder.join(name);
+        let text = format!(
+            r#"channel = "dev"
+state_dir = "{folder}/{name}"
+listen = {{socket = "{}", metrics = "127.0.0.1:0"}}
+policy = {{source = "file:{folder}/policy.stopgate", root = "{folder}/root.dsse.json"}}
+[[callers]]
+uid = {uid}
+agent = "orchestrator"
+tools = ["erp"]
+may = ["decide", "assert_subject"]
+enforces = ["mask", "max_rows"]
+"#,
+            socket.display()
+        );
+        let config = Config::parse("bench", &text, &Overrides::default())
+            .map_err(|mistakes| anyhow::anyhow!("{mistakes}"))?;
+        let options = Options::new(name);
+        let log = if disk {
+            AuditLog::open(&state, options)?.0
+        } else {
+            AuditLog::discarding(options)?
+        };
+        let runtime = runtime()?;
+        let sidecar = runtime.block_on(Sidecar::start_with(config, log))?;
+        let (stop, stopped) = oneshot::channel();
+        let ended = runtime.spawn(async move {
+            // A sender that is gone means the same.
+            let stopped = async { drop(stopped.await) };
+            Ok(sidecar.run(stopped).await?)
+        });
+        Ok(Served {
+            name,
+            runtime,
+            socket,
+            log: state.join(LOG_DIR),
+            stop,
+            ended,
+        })
+    }
+
+    /// A service of the same messages that does nothing: `answer` to everything.
+    pub(crate) fn bare(&self, answer: pb::DecideResponse) -> anyhow::Result<Served> {
+        let socket = self.folder.join("bare.sock");
+        let runtime = runtime()?;
+        let entered = runtime.enter();
+        let listener = UnixListener::bind(&socket)?;
+        drop(entered);
+        let (stop, mut stopped) = oneshot::channel();
+        let service = EnforcementServiceServer::new(Bare(answer));
+        let ended = runtime.spawn(async move {
+            loop {
+                let (stream, _) = tokio::select! {
+                    accepted = listener.accept() => accepted?,
+                    _ = &mut stopped => return Ok(()),
+                };
+                let service = TowerToHyperService::new(service.clone());
+                tokio::spawn(
+                    http2::Builder::new(TokioExecutor::new())
+                        .serve_connection(TokioIo::new(stream), service),
+                );
+            }
+        });
+        Ok(Served {
+            name: "bare",
+            runtime,
+            socket,
+            log: PathBuf::new(),
+            stop,
+            ended,
+        })
+    }
+}
+
+fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+}
+
+impl Served {
+    pub(crate) fn name(&self) -> &str {
+        self.name
+    }
+
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// What it answers to the one request.
+    pub(crate) fn first_answer(
+        &self,
+        clients: &Runtime,
+        place: &Place<'_>,
+    ) -> anyhow::Result<pb::DecideResponse> {
+        let answer = clients.block_on(async {
+            let mut service = load::connect(&self.socket).await?;
+            anyhow::Ok(service.decide(place.request()).await?.into_inner())
+        })?;
+        load::passed(&answer)?;
+        Ok(answer)
+    }
+
+    /// Length of the record of one answer, in bytes.
+    pub(crate) fn line_of_one_answer(
+        &self,
+        clients: &Runtime,
+        place: &Place<'_>,
+    ) -> anyhow::Result<usize> {
+        self.first_answer(clients, place)?;
+        let file = fs::read_dir(&self.log)?.next().context("no log")??;
+        let log = fs::read_to_string(file.path())?;
+        let line = log.lines().last().context("an empty log")?;
+        Ok(line.len() + 1)
+    }
+
+    /// Ends it, and says how it ended.
+    pub(crate) fn end(self) -> anyhow::Result<()> {
+        // One that is gone already says so below.
+        let _gone = self.stop.send(());
+        let ended = self.runtime.block_on(self.ended)?;
+        self.runtime.shutdown_background();
+        ended
+    }
+}
+
+/// The bare service.
+struct Bare(pb::DecideResponse);
+
+#[tonic::async_trait]
+impl EnforcementService for Bare {
+    async fn decide(
+        &self,
+        request: Request<pb::DecideRequest>,
+    ) -> Result<Response<pb::DecideResponse>, Status> {
+        Ok(Response::new(pb::DecideResponse {
+            request_id: request.into_inner().request_id,
+            ..self.0.clone()
+        }))
+    }
+
+    async fn get_status(
+        &self,
+        _: Request<pb::GetStatusRequest>,
+    ) -> Result<Response<pb::GetStatusResponse>, Status> {
+        Err(Status::unimplemented("nobody asks"))
+    }
+}

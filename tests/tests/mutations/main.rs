@@ -1,0 +1,57 @@
+//! Documents, bundles and inputs that somebody spoilt, by accident or on purpose: whatever comes in, what comes out
+//! is a value or a mistake, in time. Spoiling knows the structure, because noise rarely gets past the first check.
+//!
+//! Workers are processes, so that an abort or a hang ends one of them and not the report. `STOPGATE_MUTATIONS` and
+//! `STOPGATE_SEED` change how many there are and which; `STOPGATE_MUTATION=N` makes one alone again.
+
+#![cfg(test)]
+
+mod bundles;
+mod corpus;
+mod inputs;
+mod repositories;
+mod spoil;
+mod worker;
+
+use std::num::NonZero;
+use std::time::{Duration, Instant};
+
+use stopgate_tests::scale;
+use stopgate_tests::sidecar::GLANCE;
+
+use worker::{Share, Worker};
+
+/// Longest time for one of them, on a machine that does much else. Each should take milliseconds.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// I10: nothing that is read can end or stop the reader.
+#[test]
+fn i10_t4_no_mutation_panics_aborts_or_hangs() {
+    if let Some(share) = Share::given() {
+        return share.work();
+    }
+    let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let workers = u64::try_from(workers).expect("a small number");
+    let count = scale::mutations().expect("a number");
+    let mut running: Vec<Worker> = (0..workers)
+        .map(|at| Worker::start(at * count / workers..(at + 1) * count / workers))
+        .collect();
+    let mut seen: Vec<(Option<u64>, Instant)> = vec![(None, Instant::now()); running.len()];
+    while running.iter_mut().any(Worker::is_running) {
+        for (worker, (last, since)) in running.iter_mut().zip(&mut seen) {
+            let now = worker.at();
+            if now != *last {
+                (*last, *since) = (now, Instant::now());
+            }
+            if worker.is_running() && since.elapsed() > DEADLINE {
+                worker.kill();
+                panic!("mutation {now:?} took more than {DEADLINE:?}\n{}", worker.said());
+            }
+        }
+        std::thread::sleep(GLANCE);
+    }
+    for worker in &mut running {
+        assert!(worker.succeeded(), "mutation {:?}\n{}", worker.at(), worker.said());
+        print!("{}", worker.summary());
+    }
+}

@@ -1,0 +1,54 @@
+//! Spoilt documents of a repository.
+
+use stopgate_lang::bundle::Bundle;
+use stopgate_lang::compile::{Sources, compile};
+use stopgate_tests::random::Random;
+
+use crate::corpus::Corpus;
+use crate::spoil::spoil;
+use crate::worker::Came;
+
+/// One repository with one or a few of its documents spoilt, through everything that `check` and `build` do.
+pub(crate) fn mutate(corpus: &Corpus, random: &mut Random) -> Came {
+    let mut files = pick(random, &corpus.repositories).clone();
+    for _ in 0..=random.below(2) {
+        let names: Vec<String> = files.keys().cloned().collect();
+        let (name, other) = (pick(random, &names), pick(random, &names));
+        match random.below(16) {
+            0 => {
+                files.remove(name);
+            }
+            1 => {
+                let text = files[other].clone();
+                files.insert(name.clone(), text);
+            }
+            _ => {
+                let text = spoil(random, &files[name], &corpus.texts);
+                files.insert(name.clone(), text);
+            }
+        }
+    }
+    let compiled = compile(Sources::new(files));
+    let rendered = compiled.diagnostics.iter().map(|found| {
+        let text = found.render(&compiled.sources, false);
+        (text, found.to_json(&compiled.sources).to_string())
+    });
+    // Somebody reads every one of them.
+    let said = rendered.filter(|(text, json)| !text.is_empty() && !json.is_empty()).count();
+    match compiled.policy {
+        Some(policy) => {
+            let (root, bytes) = stopgate::build::rehearsal(&policy).expect("what is accepted builds");
+            Bundle::open(&bytes, &root).expect("what is built opens");
+            Came::Accepted
+        }
+        None => {
+            assert!(said > 0, "refused without a word");
+            Came::Refused
+        }
+    }
+}
+
+pub(crate) fn pick<'a, T>(random: &mut Random, all: &'a [T]) -> &'a T {
+    let bound = u64::try_from(all.len()).expect("small");
+    &all[usize::try_from(random.below(bound)).expect("small")]
+}
