@@ -245,23 +245,30 @@ impl fmt::Display for Json {
 
 fn write_string(out: &mut String, text: &str) {
     out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            c if c < ' ' => {
+    let mut rest = text;
+    // Most text has nothing to escape: it goes over in one piece, and what has to be escaped is one byte long.
+    while let Some(at) = rest.bytes().position(|byte| byte < b' ' || matches!(byte, b'"' | b'\\')) {
+        let (plain, escaped) = rest.split_at(at);
+        out.push_str(plain);
+        let mut escaped = escaped.chars();
+        match escaped.next() {
+            Some('"') => out.push_str("\\\""),
+            Some('\\') => out.push_str("\\\\"),
+            Some('\n') => out.push_str("\\n"),
+            Some('\r') => out.push_str("\\r"),
+            Some('\t') => out.push_str("\\t"),
+            Some('\u{8}') => out.push_str("\\b"),
+            Some('\u{c}') => out.push_str("\\f"),
+            Some(c) => {
                 out.push_str("\\u00");
                 out.push(if c < '\u{10}' { '0' } else { '1' });
                 out.push(char::from_digit(u32::from(c) & 15, 16).unwrap_or('0'));
             }
-            c => out.push(c),
+            None => {}
         }
+        rest = escaped.as_str();
     }
+    out.push_str(rest);
     out.push('"');
 }
 

@@ -21,7 +21,7 @@ use stopgate_tests::{model, scale};
 /// Bundles of one run at least; more when there are more attempts.
 const BUNDLES: u64 = 500;
 /// At most this many attempts on one bundle.
-const PER_BUNDLE: u64 = 2_000;
+const PER_BUNDLE: u64 = 5_000;
 
 /// How often each kind of answer was seen: a generator that only makes rejections proves nothing.
 #[derive(Debug, Default)]

@@ -7,8 +7,8 @@ use std::str::FromStr;
 use cedar_policy::{Policy as CedarPolicy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
 use miette::Diagnostic;
 
-use crate::name::{OperationName, RuleId, ToolName};
-use crate::policy::{Operation, Policy, Rule, RuleKind};
+use crate::name::{OperationName, ProfileName, RuleId, ToolName};
+use crate::policy::{Operation, Operations, Policy, Rule, RuleKind};
 use crate::tool_schema::{InputType, Opaque, Shape};
 
 use super::condition::range_of;
@@ -24,16 +24,17 @@ const MAX_UNSCOPED: usize = 16;
 #[must_use]
 pub fn validate(policy: &Policy) -> Vec<(RuleId, CedarMistake)> {
     let mut mistakes: Vec<(RuleId, CedarMistake)> = Vec::new();
+    let reach = Reach::of(policy);
     for (tool, described) in &policy.tools {
         for (name, operation) in &described.operations {
             let cell = Cell {
-                policy,
                 tool,
                 name,
                 operation,
+                rules: reach.rules(tool, name),
             };
             cell.conditions(&mut mistakes);
-            cell.caps(&mut mistakes);
+            cell.caps(&reach.closures, &mut mistakes);
         }
     }
     whole_rules(policy, &mut mistakes);
@@ -50,27 +51,67 @@ pub fn validate(policy: &Policy) -> Vec<(RuleId, CedarMistake)> {
     mistakes
 }
 
+/// What reaches what, looked up once: a policy of many rules must not cost their number for each of its operations.
+struct Reach<'p> {
+    /// Places of the rules that name each operation, in the order of the policy.
+    listed: BTreeMap<&'p (ToolName, OperationName), Vec<usize>>,
+    /// Places of the rules that name none.
+    everywhere: Vec<usize>,
+    rules: &'p [Rule],
+    /// Each profile with all that it inherits.
+    closures: Vec<(&'p ProfileName, BTreeSet<&'p ProfileName>)>,
+}
+
+impl<'p> Reach<'p> {
+    fn of(policy: &'p Policy) -> Self {
+        let (mut listed, mut everywhere) = (BTreeMap::<_, Vec<usize>>::new(), Vec::new());
+        for (at, rule) in policy.rules.iter().enumerate() {
+            match &rule.scope.operations {
+                Operations::Listed(operations) => {
+                    for operation in operations {
+                        listed.entry(operation).or_default().push(at);
+                    }
+                }
+                Operations::All => everywhere.push(at),
+            }
+        }
+        let profiles = policy.profiles.keys();
+        Self {
+            listed,
+            everywhere,
+            rules: &policy.rules,
+            closures: profiles
+                .map(|profile| (profile, policy.closure([profile])))
+                .collect(),
+        }
+    }
+
+    /// The rules that can reach an operation, in the order of the policy.
+    fn rules(&self, tool: &ToolName, name: &OperationName) -> Vec<&'p Rule> {
+        let named = self.listed.get(&(tool.clone(), name.clone()));
+        let mut places: Vec<usize> = named.into_iter().flatten().copied().collect();
+        places.extend(&self.everywhere);
+        places.sort_unstable();
+        places
+            .into_iter()
+            .filter_map(|at| self.rules.get(at))
+            .collect()
+    }
+}
+
 /// One operation and the rules that can reach it.
 struct Cell<'p> {
-    policy: &'p Policy,
     tool: &'p ToolName,
     name: &'p OperationName,
     operation: &'p Operation,
+    rules: Vec<&'p Rule>,
 }
 
-impl<'p> Cell<'p> {
-    fn rules(&self) -> impl Iterator<Item = &'p Rule> {
-        let (tool, name) = (self.tool, self.name);
-        self.policy
-            .rules
-            .iter()
-            .filter(move |rule| rule.scope.operations.contains(tool, name))
-    }
-
+impl Cell<'_> {
     fn conditions(&self, mistakes: &mut Vec<(RuleId, CedarMistake)>) {
         let mut set = PolicySet::new();
         let mut wrapped = BTreeMap::new();
-        for rule in self.rules() {
+        for &rule in &self.rules {
             let Some(condition) = &rule.condition else {
                 continue;
             };
@@ -137,7 +178,11 @@ impl<'p> Cell<'p> {
         mistakes
     }
 
-    fn caps(&self, mistakes: &mut Vec<(RuleId, CedarMistake)>) {
+    fn caps(
+        &self,
+        closures: &[(&ProfileName, BTreeSet<&ProfileName>)],
+        mistakes: &mut Vec<(RuleId, CedarMistake)>,
+    ) {
         let too_many = |rule: &Rule, code, message: String, help: &str| {
             (
                 rule.id.clone(),
@@ -145,8 +190,10 @@ impl<'p> Cell<'p> {
             )
         };
         let unscoped: Vec<&Rule> = self
-            .rules()
+            .rules
+            .iter()
             .filter(|rule| rule.scope.profiles.is_none())
+            .copied()
             .collect();
         if let Some(rule) = unscoped.get(MAX_UNSCOPED) {
             let message = format!(
@@ -162,16 +209,20 @@ impl<'p> Cell<'p> {
                 "join their conditions, or name the profiles",
             ));
         }
-        for profile in self.policy.profiles.keys() {
-            let closure = self.policy.closure([profile]);
+        if self.rules.len() <= MAX_RULES {
+            return;
+        }
+        for (profile, closure) in closures {
             let met: Vec<&Rule> = self
-                .rules()
+                .rules
+                .iter()
                 .filter(|rule| {
                     rule.scope
                         .profiles
                         .as_ref()
                         .is_none_or(|all| all.iter().any(|one| closure.contains(one)))
                 })
+                .copied()
                 .collect();
             if let Some(rule) = met.get(MAX_RULES) {
                 let message = format!(

@@ -8,6 +8,7 @@
 )]
 
 mod bundles;
+mod canaries;
 mod decisions;
 mod fail_closed;
 mod faults;

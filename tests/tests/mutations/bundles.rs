@@ -129,6 +129,10 @@ impl Bundles {
             Json::Object(vec![
                 ("name".to_owned(), text(name)),
                 ("sha256".to_owned(), text(&Digest::of(bytes).hex())),
+                (
+                    "size".to_owned(),
+                    Json::Integer(i64::try_from(bytes.len()).expect("small")),
+                ),
             ])
         });
         let Json::Object(mut members) = self.manifest.clone() else {
@@ -206,10 +210,8 @@ fn pack(parts: &[(String, Vec<u8>)]) -> Vec<u8> {
         put(148, "        ");
         put(156, "0");
         put(257, "ustar\u{0}00");
-        put(329, "0000000\0");
-        put(337, "0000000\0");
         let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
-        header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        header[148..156].copy_from_slice(format!("{sum:07o}\0").as_bytes());
         bytes.extend(header);
         bytes.extend(content);
         bytes.resize(bytes.len().next_multiple_of(BLOCK), 0);

@@ -76,7 +76,7 @@ fn lines(random: &mut Random, text: &[u8], others: &[Vec<u8>]) -> Vec<u8> {
         }
         5 => {
             // A block of somebody else's lines.
-            let other: Vec<&[u8]> = one(random, others).split_inclusive(|byte| *byte == b'\n').collect();
+            let other: Vec<&[u8]> = one::<Vec<u8>>(random, others).split_inclusive(|byte| *byte == b'\n').collect();
             let from = below(random, other.len());
             let block = other.iter().skip(from).take(1 + below(random, 6));
             let block: Vec<Vec<u8>> = block.map(|line| line.to_vec()).collect();
@@ -113,9 +113,9 @@ fn words(random: &mut Random, text: &[u8], others: &[Vec<u8>]) -> Vec<u8> {
         3 => words[at] = one(random, &TRAPS).as_bytes(),
         4 => words.insert(at, one(random, &TRAPS).as_bytes()),
         _ => {
-            other = tokens(one(random, others));
+            other = tokens(one::<Vec<u8>>(random, others));
             if !other.is_empty() {
-                words[at] = one(random, &other);
+                words[at] = *one::<&[u8]>(random, &other);
             }
         }
     }
@@ -149,7 +149,7 @@ fn growth(random: &mut Random, text: &[u8]) -> Vec<u8> {
     let words = tokens(text);
     let at: usize = words.iter().take(below(random, words.len())).map(|word| word.len()).sum();
     let piece: &[u8] = match random.below(4) {
-        0 if !words.is_empty() => one(random, &words),
+        0 if !words.is_empty() => *one::<&[u8]>(random, &words),
         1 => one(random, &TRAPS).as_bytes(),
         _ => one(random, &OPENINGS).as_bytes(),
     };

@@ -21,7 +21,8 @@ impl Repository {
     pub(crate) fn new(random: &mut Random) -> Self {
         let (files, shape) = repository(random);
         let policy = checked(&files);
-        let open = || stopgate::build::rehearse(&policy).expect("a bundle");
+        let (root, bytes) = stopgate::build::rehearsal(&policy).expect("a bundle");
+        let open = || Bundle::open(&bytes, &root).expect("a bundle");
         let (bundle, unindexed) = (open(), open().without_index());
         Self {
             files,
