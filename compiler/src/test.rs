@@ -26,6 +26,9 @@ pub use compare::result_words;
 use crate::build::{BuildError, rehearse};
 use crate::glob::Glob;
 
+/// The agent of a case that names none.
+const AGENT: &str = "test";
+
 /// What a filter has to match for the unlisted pairs to be run.
 pub const UNLISTED: &str = "unlisted";
 
@@ -82,7 +85,7 @@ pub struct Mismatch {
     pub expected: String,
     /// What came out, in the parts that the case asks about.
     pub got: String,
-    /// For a rejection, its message.
+    /// For a rejection, its message; for an unlisted pair, the agent through which it is open.
     pub message: Option<String>,
     /// Rules that matched or failed.
     pub rules: Vec<MatchedRule>,
@@ -308,16 +311,23 @@ impl<'a> Runner<'a> {
 
     fn unlisted(&self, operation: &OperationName, profile: &ProfileName) -> Try {
         let profiles = BTreeSet::from([profile.clone()]);
-        let decision = self.decide(None, &profiles, operation);
-        let mismatch = match decision.outcome() {
-            Outcome::Reject(_) => None,
-            Outcome::Permit(_) | Outcome::Route(_) => Some(Mismatch {
-                expected: "reject, because no case names this pair".to_owned(),
-                got: result_words(decision.outcome()),
-                message: None,
-                rules: decision.rules().to_vec(),
-            }),
+        // A rule for some agents alone must not hide that the pair is open for these.
+        let named = self.policy.rules.iter();
+        let named = named.flat_map(|rule| rule.scope.agents.iter().flatten());
+        let agents: BTreeSet<&str> = named.map(String::as_str).chain([AGENT]).collect();
+        let open = |agent: &str| {
+            let decision = self.decide_as(agent, None, &profiles, operation);
+            match decision.outcome() {
+                Outcome::Reject(_) => None,
+                Outcome::Permit(_) | Outcome::Route(_) => Some(Mismatch {
+                    expected: "reject, because no case names this pair".to_owned(),
+                    got: result_words(decision.outcome()),
+                    message: (agent != AGENT).then(|| format!("through the agent {agent}")),
+                    rules: decision.rules().to_vec(),
+                }),
+            }
         };
+        let mismatch = agents.into_iter().find_map(open);
         Try {
             profiles,
             operation: operation.clone(),
@@ -328,6 +338,17 @@ impl<'a> Runner<'a> {
     /// Decides one attempt: of a case, or of an unlisted pair with all evidence.
     pub(crate) fn decide(
         &self,
+        case: Option<&Case>,
+        profiles: &BTreeSet<ProfileName>,
+        operation: &OperationName,
+    ) -> Decision {
+        let agent = case.and_then(|case| case.agent.as_deref());
+        self.decide_as(agent.unwrap_or(AGENT), case, profiles, operation)
+    }
+
+    fn decide_as(
+        &self,
+        agent: &str,
         case: Option<&Case>,
         profiles: &BTreeSet<ProfileName>,
         operation: &OperationName,
@@ -354,9 +375,7 @@ impl<'a> Runner<'a> {
                 id: "test".to_owned(),
             },
             profiles: profiles.clone(),
-            agent: case
-                .and_then(|case| case.agent.clone())
-                .unwrap_or_else(|| "test".to_owned()),
+            agent: agent.to_owned(),
             tool: suite.tool.to_string(),
             target: Target::Operation(operation.to_string()),
             input: Input::parse(input.canonical().as_bytes()),

@@ -247,7 +247,10 @@ fn write_string(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
     // Most text has nothing to escape: it goes over in one piece, and what has to be escaped is one byte long.
-    while let Some(at) = rest.bytes().position(|byte| byte < b' ' || matches!(byte, b'"' | b'\\')) {
+    while let Some(at) = rest
+        .bytes()
+        .position(|byte| byte < b' ' || matches!(byte, b'"' | b'\\'))
+    {
         let (plain, escaped) = rest.split_at(at);
         out.push_str(plain);
         let mut escaped = escaped.chars();

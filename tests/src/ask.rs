@@ -11,6 +11,19 @@ pub const ISSUER: &str = "https://sso.acme.example/";
 /// An attempt on the ERP by a member of `groups`.
 #[must_use]
 pub fn erp(request_id: &str, groups: &[&str], operation: &str, input: &str) -> DecideRequest {
+    let operation = Target::Operation(operation.to_owned());
+    attempt(request_id, groups, "erp", operation, input)
+}
+
+/// An attempt on `tool` by a member of `groups`.
+#[must_use]
+pub fn attempt(
+    request_id: &str,
+    groups: &[&str],
+    tool: &str,
+    target: Target,
+    input: &str,
+) -> DecideRequest {
     DecideRequest {
         request_id: request_id.to_owned(),
         attempt: Some(Attempt {
@@ -19,8 +32,8 @@ pub fn erp(request_id: &str, groups: &[&str], operation: &str, input: &str) -> D
                 issuer: ISSUER.to_owned(),
                 groups: groups.iter().copied().map(str::to_owned).collect(),
             })),
-            tool: "erp".to_owned(),
-            target: Some(Target::Operation(operation.to_owned())),
+            tool: tool.to_owned(),
+            target: Some(target),
             input: input.as_bytes().to_vec(),
             ..Attempt::default()
         }),

@@ -23,9 +23,9 @@ use crate::programs::Programs;
 /// The reference policies of the repository.
 pub const REFERENCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../policies");
 
-/// An orchestrator that may do everything on the ERP.
+/// An orchestrator that may do everything on every system of the bank.
 pub const CALLER: &str = r#"agent = "orchestrator"
-tools = ["erp"]
+tools = ["erp", "hr", "jira", "salesforce"]
 may = ["decide", "assert_subject", "assert_agent"]
 enforces = ["mask", "max_rows"]
 "#;

@@ -127,6 +127,18 @@ fn scope_changes(rule: &Rule, change: &mut AddRule<'_>) {
             changed.scope.except.remove(profile);
         });
     }
+    if let Some(agents) = &scope.agents {
+        change("`agents` is left out".to_owned(), &|changed| {
+            changed.scope.agents = None;
+        });
+        for agent in agents.iter().filter(|_| agents.len() > 1) {
+            change(format!("`agents` leaves out {agent}"), &|changed| {
+                if let Some(agents) = &mut changed.scope.agents {
+                    agents.remove(agent);
+                }
+            });
+        }
+    }
     // The operations of a Cedar rule may come of a group, which names none of them.
     let by_name = rule.location.file.ends_with(".yaml");
     if let Operations::Listed(listed) = &scope.operations

@@ -121,10 +121,19 @@ impl Search<'_> {
             })
     }
 
+    /// The agent of the tests, and every one that a rule or a condition names.
+    fn agents(&self, conditions: &[&Condition]) -> Vec<Option<String>> {
+        let rules = self.before.policy.rules.iter();
+        let mut named = asked(conditions);
+        named.extend(rules.flat_map(|rule| rule.scope.agents.iter().flatten().cloned()));
+        let named = named.into_iter().map(Some);
+        [None].into_iter().chain(named).collect()
+    }
+
     fn round(&self, round: &Round<'_>) -> Option<MissingCase> {
         let mut left = MOST;
         let instants = self.instants();
-        let agents = agents(&round.conditions);
+        let agents = self.agents(&round.conditions);
         for operation in self.operations() {
             for input in self.inputs(operation, &round.conditions) {
                 for person in &round.people {
@@ -284,22 +293,18 @@ fn over(sample: &Json, input: &Json) -> Option<Json> {
     (!over.is_empty()).then_some(Json::Object(over))
 }
 
-/// The agent of the tests, and every one that a condition may ask for.
-fn agents(conditions: &[&Condition]) -> Vec<Option<String>> {
+/// Every agent that a condition may ask for.
+fn asked(conditions: &[&Condition]) -> BTreeSet<String> {
     let asks = |condition: &&&Condition| {
         let reads = condition.reads();
         reads
             .iter()
             .any(|read| read.first().is_some_and(|first| first == "agent"))
     };
-    let named: BTreeSet<String> = conditions
+    conditions
         .iter()
         .filter(asks)
         .flat_map(|condition| condition.constants().texts)
-        .collect();
-    [None]
-        .into_iter()
-        .chain(named.into_iter().map(Some))
         .collect()
 }
 

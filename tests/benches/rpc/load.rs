@@ -131,7 +131,11 @@ async fn caller(
 
 /// A rejection would be measured as something quicker than a decision.
 pub(crate) fn passed(answer: &DecideResponse) -> anyhow::Result<()> {
-    match answer.result.as_ref().context("an answer without a result")? {
+    match answer
+        .result
+        .as_ref()
+        .context("an answer without a result")?
+    {
         Outcome::Permit(_) | Outcome::Route(_) => Ok(()),
         Outcome::Reject(reject) => bail!("rejected: {}", reject.message),
     }

@@ -97,7 +97,9 @@ impl Report {
         let mut callers: Vec<usize> = self.0.iter().map(|round| round.callers).collect();
         callers.sort_unstable();
         callers.dedup();
-        println!("| callers | what | per second | p50 | p99 | processor |\n|---|---|---|---|---|---|");
+        println!(
+            "| callers | what | per second | p50 | p99 | processor |\n|---|---|---|---|---|---|"
+        );
         for &callers in &callers {
             for (what, pick) in WHAT {
                 let p = |per_mille| {
@@ -106,9 +108,7 @@ impl Report {
                     });
                     microseconds(median.median)
                 };
-                let processor = self.of(callers, |round| {
-                    pick(round).processor.as_secs_f64() * 1e6
-                });
+                let processor = self.of(callers, |round| pick(round).processor.as_secs_f64() * 1e6);
                 let processor = match processor.median {
                     0.0 => "–".to_owned(),
                     median => microseconds(median),
@@ -121,14 +121,21 @@ impl Report {
                 );
             }
         }
-        println!("\n| callers | of one round | min | median | max | aim |\n|---|---|---|---|---|---|");
+        println!(
+            "\n| callers | of one round | min | median | max | aim |\n|---|---|---|---|---|---|"
+        );
         for &callers in &callers {
             let many = callers > 1;
             let bare = self.of(callers, |round| {
                 round.discarding.per_second / round.bare.per_second
             });
             let aim = format!("≥ {AIM_BARE:.2}");
-            bare.print(callers, "null sink ÷ bare, per second", 2, many.then_some(aim));
+            bare.print(
+                callers,
+                "null sink ÷ bare, per second",
+                2,
+                many.then_some(aim),
+            );
             let processor = self.of(callers, |round| {
                 round.bare.processor.as_secs_f64() / round.discarding.processor.as_secs_f64()
             });

@@ -1,11 +1,12 @@
-//! The agent's day: a dozen attempts through the client, and the answer that each must get.
+//! The agents' day: two dozen attempts on four systems through the client, and the answer that each must get.
 
 use std::time::Instant;
 
 use anyhow::ensure;
 use stopgate_client::wire::DecideRequest;
+use stopgate_client::wire::attempt::Target;
 use stopgate_client::{Client, No, Obligation, Verdict};
-use stopgate_tests::ask::{erp, order, refund, word};
+use stopgate_tests::ask::{attempt, erp, order, refund, word};
 use stopgate_tests::sidecar::{GLANCE, Sidecar};
 use stopgate_tests::stage::{CALLER, Hours, Stage};
 
@@ -16,7 +17,150 @@ use crate::screen::{Row, Screen};
 /// One attempt: what it is, the request, and how the answer must begin.
 type Line = (&'static str, DecideRequest, &'static str);
 
+/// One attempt on a system that is named: group, system, what is called there, arguments.
+type Told = (&'static str, [&'static str; 4], &'static str);
+
 const REFUND: &str = r#"{"order_id":"A-1001","amount_cents":40000,"currency":"EUR"}"#;
+
+/// A morning at the desks: tickets, customers, people.
+const MORNING: [Told; 12] = [
+    (
+        "read a ticket",
+        [
+            "sg-support",
+            "jira",
+            "get_issue",
+            r#"{"issue_key":"SUP-12"}"#,
+        ],
+        "permit",
+    ),
+    (
+        "a note among colleagues",
+        [
+            "sg-support",
+            "jira",
+            "add_comment",
+            r#"{"issue_key":"SUP-12","body":"Asked the branch","public":false}"#,
+        ],
+        "permit",
+    ),
+    (
+        "the same note, for the customer",
+        [
+            "sg-support",
+            "jira",
+            "add_comment",
+            r#"{"issue_key":"SUP-12","body":"Asked the branch"}"#,
+        ],
+        "reject: no_rule",
+    ),
+    (
+        "read a ticket of the security team",
+        [
+            "sg-support",
+            "jira",
+            "get_issue",
+            r#"{"issue_key":"SEC-4"}"#,
+        ],
+        "reject: forbidden",
+    ),
+    (
+        "move a ticket on",
+        [
+            "sg-support",
+            "jira",
+            "transition_issue",
+            r#"{"issue_key":"SUP-12","transition_id":"31"}"#,
+        ],
+        "route: user_confirmation, approval:supervisor",
+    ),
+    (
+        "close a customer's case",
+        [
+            "sg-support",
+            "salesforce",
+            "salesforce_dml_records()",
+            r#"{"operation":"update","objectName":"Case","records":[{"Id":"500A1","Status":"Closed"}]}"#,
+        ],
+        "permit",
+    ),
+    (
+        "close two cases at once",
+        [
+            "sg-support",
+            "salesforce",
+            "salesforce_dml_records()",
+            r#"{"operation":"update","objectName":"Case","records":[{"Id":"500A1","Status":"Closed"},{"Id":"500A2","Status":"Closed"}]}"#,
+        ],
+        "reject: no_rule",
+    ),
+    (
+        "call it an update, and delete",
+        [
+            "sg-support-leads",
+            "salesforce",
+            "update_records",
+            r#"{"operation":"delete","objectName":"Contact","records":[{"Id":"003A1"}]}"#,
+        ],
+        "reject: operation_mismatch",
+    ),
+    (
+        "forget a person who asked for it",
+        [
+            "sg-support-leads",
+            "salesforce",
+            "delete_records",
+            r#"{"operation":"delete","objectName":"Contact","records":[{"Id":"003A1"}]}"#,
+        ],
+        "route: user_confirmation, approval:committee",
+    ),
+    (
+        "how much leave is left",
+        [
+            "sg-managers",
+            "hr",
+            "get_leave_balance",
+            r#"{"employee_id":"E-100"}"#,
+        ],
+        "permit",
+    ),
+    (
+        "a salary, by HR's assistant",
+        [
+            "sg-hr",
+            "hr",
+            "change_salary",
+            r#"{"employee_id":"E-100","increase_percent":5,"new_salary_cents":262500}"#,
+        ],
+        "route: user_confirmation, dry_run, approval:committee",
+    ),
+    (
+        "half as much again",
+        [
+            "sg-hr",
+            "hr",
+            "change_salary",
+            r#"{"employee_id":"E-100","increase_percent":50,"new_salary_cents":375000}"#,
+        ],
+        "reject: forbidden",
+    ),
+];
+
+fn morning() -> Vec<Line> {
+    let line = |(at, (what, [group, tool, called, input], expected)): (usize, Told)| {
+        // A server's function, from which the operation is derived, or one of ours.
+        let target = match called.strip_suffix("()") {
+            Some(function) => Target::McpTool(function.to_owned()),
+            None => Target::Operation(called.to_owned()),
+        };
+        let mut request = attempt(&format!("m{at}"), &[group], tool, target, input);
+        if let (Some(attempt), "hr") = (&mut request.attempt, tool) {
+            attempt.agent = "hr-assistant".to_owned();
+        }
+        (what, request, expected)
+    };
+    MORNING.into_iter().enumerate().map(line).collect()
+}
 
 fn in_business_hours() -> Vec<Line> {
     let input = |text: &str| text.to_owned();
@@ -90,7 +234,7 @@ pub(crate) async fn play(
     let client = sidecar.client().await?;
     // The first exchange on a connection costs more than the ones after it.
     client.status(PATIENCE).await.ok();
-    for line in in_business_hours() {
+    for line in morning().into_iter().chain(in_business_hours()) {
         rows.push(ask(&client, line).await?);
     }
 

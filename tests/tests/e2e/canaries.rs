@@ -11,8 +11,8 @@ use stopgate_client::wire::attempt::Target;
 use stopgate_client::wire::{DecideRequest, GetStatusRequest};
 use stopgate_client::{Client, Verdict};
 use stopgate_lang::compile::{Compiled, Sources, compile};
-use stopgate_lang::policy::Operation;
 use stopgate_lang::pointer::{Pointer, Step};
+use stopgate_lang::policy::Operation;
 use stopgate_proto::v1::enforcement_service_client::EnforcementServiceClient;
 use stopgate_tests::ask;
 use stopgate_tests::sidecar::Sidecar;
@@ -104,7 +104,13 @@ fn inputs(sample: &Value, mask: &Pointer) -> Vec<Vec<u8>> {
 }
 
 /// Requests for the operation and for what is nearly the operation, by somebody with every profile and by nobody.
-fn requests(tool: &str, operation: &Operation, name: &str, input: &[u8], groups: &[&str]) -> Vec<DecideRequest> {
+fn requests(
+    tool: &str,
+    operation: &Operation,
+    name: &str,
+    input: &[u8],
+    groups: &[&str],
+) -> Vec<DecideRequest> {
     let asked = |groups: &[&str], tool: &str, target: Target| {
         let mut request = ask::erp("canary", groups, name, "");
         let attempt = request.attempt.as_mut().expect("an attempt");
@@ -119,14 +125,22 @@ fn requests(tool: &str, operation: &Operation, name: &str, input: &[u8], groups:
         asked(&groups[..1], tool, named()),
         asked(&[], tool, named()),
         asked(groups, tool, Target::McpTool(operation.function.clone())),
-        asked(groups, tool, Target::Operation("no-such-operation".to_owned())),
+        asked(
+            groups,
+            tool,
+            Target::Operation("no-such-operation".to_owned()),
+        ),
         asked(groups, "no-such-tool", named()),
     ];
     let mut malformed = asked(groups, tool, named());
     malformed.request_id = String::new();
     all.push(malformed);
     let mut other = asked(groups, tool, named());
-    other.attempt.as_mut().expect("an attempt").tool_definition_digest = vec![7; 32];
+    other
+        .attempt
+        .as_mut()
+        .expect("an attempt")
+        .tool_definition_digest = vec![7; 32];
     all.push(other);
     all
 }
@@ -178,13 +192,29 @@ async fn t40_i38_no_canary_leaves_by_any_door() {
     for suite in &compiled.suites {
         let operations = &policy.tools[suite.tool.as_str()].operations;
         for (name, operation) in operations {
-            let sample = suite.samples.get(name.as_str()).map(|sample| sample.canonical());
+            let sample = suite
+                .samples
+                .get(name.as_str())
+                .map(|sample| sample.canonical());
             let sample = sample.map_or(json!({}), |text| text.parse().expect("JSON"));
             for mask in &operation.input_mask {
                 fields += 1;
                 for input in inputs(&sample, mask) {
-                    command_line(&stage, &mut heard, suite.tool.as_str(), name.as_str(), &input, fields);
-                    for request in requests(suite.tool.as_str(), operation, name.as_str(), &input, &groups) {
+                    command_line(
+                        &stage,
+                        &mut heard,
+                        suite.tool.as_str(),
+                        name.as_str(),
+                        &input,
+                        fields,
+                    );
+                    for request in requests(
+                        suite.tool.as_str(),
+                        operation,
+                        name.as_str(),
+                        &input,
+                        &groups,
+                    ) {
                         answers += 1;
                         let answer = raw.decide(request).await;
                         heard.add(format!("the answer about {name}"), format!("{answer:?}"));
@@ -197,7 +227,10 @@ async fn t40_i38_no_canary_leaves_by_any_door() {
             }
         }
     }
-    assert!(fields > 3 && answers > 100, "{fields} masked fields, {answers} answers");
+    assert!(
+        fields > 3 && answers > 100,
+        "{fields} masked fields, {answers} answers"
+    );
 
     let status = raw.get_status(GetStatusRequest {}).await;
     heard.add("the status", format!("{status:?}"));
@@ -212,7 +245,9 @@ async fn t40_i38_no_canary_leaves_by_any_door() {
         let verified = stage.stopgate([Path::new("log"), Path::new("verify"), &path]);
         heard.add("log verify", said(&verified.expect("stopgate")));
         let log = std::fs::read(&path).expect("a log");
-        recorded += String::from_utf8_lossy(&log).matches("\"kind\":\"decision\"").count();
+        recorded += String::from_utf8_lossy(&log)
+            .matches("\"kind\":\"decision\"")
+            .count();
         heard.add("the log", log);
     }
     assert!(recorded > 100, "{recorded} records");
@@ -220,11 +255,21 @@ async fn t40_i38_no_canary_leaves_by_any_door() {
 }
 
 /// What the client leaves of a result with a canary behind every mask; how many masks there were.
-async fn results(client: &Client, heard: &mut Heard, operation: &Operation, request: DecideRequest) -> usize {
+async fn results(
+    client: &Client,
+    heard: &mut Heard,
+    operation: &Operation,
+    request: DecideRequest,
+) -> usize {
     let Verdict::Permit(permit) = client.decide(request, LONG).await else {
         return 0;
     };
-    for leaf in [json!(CANARY), json!(NUMBER), json!({"x": CANARY}), json!([CANARY])] {
+    for leaf in [
+        json!(CANARY),
+        json!(NUMBER),
+        json!({"x": CANARY}),
+        json!([CANARY]),
+    ] {
         let mut result = json!({});
         for mask in &operation.result_mask {
             place(&mut result, &mask.steps().collect::<Vec<_>>(), &leaf);
@@ -238,7 +283,14 @@ async fn results(client: &Client, heard: &mut Heard, operation: &Operation, requ
 }
 
 /// What the command line says of the same input; once for each field, because each is a process.
-fn command_line(stage: &Stage, heard: &mut Heard, tool: &str, operation: &str, input: &[u8], field: usize) {
+fn command_line(
+    stage: &Stage,
+    heard: &mut Heard,
+    tool: &str,
+    operation: &str,
+    input: &[u8],
+    field: usize,
+) {
     let file = stage.path(&format!("input-{field}.json"));
     if file.exists() {
         return;

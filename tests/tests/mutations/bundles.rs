@@ -43,7 +43,9 @@ impl Bundles {
         let key = SigningKey::generate().expect("a key");
         let root = stopgate::root::first(&key, "tests", &BTreeMap::new(), Timestamp::MAX);
         let root = TrustRoot::open(&root.expect("a root"), Timestamp::UNIX_EPOCH).expect("a root");
-        let bytes = stopgate::build::build(&policy, std::slice::from_ref(&key)).expect("a bundle").bytes;
+        let bytes = stopgate::build::build(&policy, std::slice::from_ref(&key))
+            .expect("a bundle")
+            .bytes;
         let mut parts = unpack(&bytes);
         let (first, manifest) = parts.remove(0);
         let last = parts.pop().expect("an envelope");
@@ -69,7 +71,11 @@ impl Bundles {
         if random.one_in(2) {
             let bytes = self.stored(random);
             let opened = Bundle::open(&bytes, &self.root);
-            assert_eq!(opened.is_ok(), bytes == self.bytes, "a bundle that nobody signed");
+            assert_eq!(
+                opened.is_ok(),
+                bytes == self.bytes,
+                "a bundle that nobody signed"
+            );
             return came(opened.is_ok());
         }
         let mut parts = self.parts.clone();
@@ -77,7 +83,9 @@ impl Bundles {
             let (at, to) = (place(random, &parts), place(random, &parts));
             match random.below(8) {
                 0 => {
-                    parts[at].1.clone_from(&self.parts[place(random, &self.parts)].1);
+                    parts[at]
+                        .1
+                        .clone_from(&self.parts[place(random, &self.parts)].1);
                 }
                 1 if parts.len() > 1 => {
                     parts.remove(at);
@@ -141,12 +149,16 @@ impl Bundles {
         members.retain(|(name, _)| name != "parts");
         members.push(("parts".to_owned(), Json::Array(listed.collect())));
         let manifest = Json::Object(members).canonical().into_bytes();
-        let statement = std::str::from_utf8(&self.envelope().payload).expect("a statement").replace(
-            &Digest::of(&self.manifest.canonical().into_bytes()).hex(),
-            &Digest::of(&manifest).hex(),
-        );
+        let statement = std::str::from_utf8(&self.envelope().payload)
+            .expect("a statement")
+            .replace(
+                &Digest::of(&self.manifest.canonical().into_bytes()).hex(),
+                &Digest::of(&manifest).hex(),
+            );
         let payload = statement.into_bytes();
-        let bytes = self.key.sign(&dsse::signed_bytes(dsse::STATEMENT, &payload));
+        let bytes = self
+            .key
+            .sign(&dsse::signed_bytes(dsse::STATEMENT, &payload));
         let envelope = Envelope {
             payload_type: dsse::STATEMENT.to_owned(),
             payload,
@@ -168,7 +180,11 @@ impl Bundles {
 }
 
 const fn came(opened: bool) -> Came {
-    if opened { Came::Accepted } else { Came::Refused }
+    if opened {
+        Came::Accepted
+    } else {
+        Came::Refused
+    }
 }
 
 fn place<T>(random: &mut Random, all: &[T]) -> usize {
@@ -191,7 +207,9 @@ fn unpack(mut bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
         let size = usize::from_str_radix(&size, 8).expect("an octal size");
         let (content, rest) = rest.split_at(size);
         parts.push((name, content.to_vec()));
-        bytes = rest.get(size.next_multiple_of(BLOCK) - size..).unwrap_or_default();
+        bytes = rest
+            .get(size.next_multiple_of(BLOCK) - size..)
+            .unwrap_or_default();
     }
     parts
 }
@@ -200,7 +218,8 @@ fn pack(parts: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (name, content) in parts {
         let mut header = [0; BLOCK];
-        let mut put = |at: usize, text: &str| header[at..at + text.len()].copy_from_slice(text.as_bytes());
+        let mut put =
+            |at: usize, text: &str| header[at..at + text.len()].copy_from_slice(text.as_bytes());
         put(0, name);
         put(100, "0000644\0");
         put(108, "0000000\0");

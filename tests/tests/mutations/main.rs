@@ -45,13 +45,21 @@ fn i10_t4_no_mutation_panics_aborts_or_hangs() {
             }
             if worker.is_running() && since.elapsed() > DEADLINE {
                 worker.kill();
-                panic!("mutation {now:?} took more than {DEADLINE:?}\n{}", worker.said());
+                panic!(
+                    "mutation {now:?} took more than {DEADLINE:?}\n{}",
+                    worker.said()
+                );
             }
         }
         std::thread::sleep(GLANCE);
     }
     for worker in &mut running {
-        assert!(worker.succeeded(), "mutation {:?}\n{}", worker.at(), worker.said());
+        assert!(
+            worker.succeeded(),
+            "mutation {:?}\n{}",
+            worker.at(),
+            worker.said()
+        );
         print!("{}", worker.summary());
     }
 }

@@ -34,7 +34,8 @@ pub(crate) fn mutate(corpus: &Corpus, random: &mut Random) -> Came {
     let json = compiled.diagnostics.to_json(&compiled.sources).to_string();
     match compiled.policy {
         Some(policy) => {
-            let (root, bytes) = stopgate::build::rehearsal(&policy).expect("what is accepted builds");
+            let (root, bytes) =
+                stopgate::build::rehearsal(&policy).expect("what is accepted builds");
             Bundle::open(&bytes, &root).expect("what is built opens");
             Came::Accepted
         }

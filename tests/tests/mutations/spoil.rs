@@ -4,25 +4,130 @@ use stopgate_tests::random::Random;
 
 /// Words that some reader takes for something else than another does, or for too much.
 const TRAPS: [&str; 84] = [
-    "9223372036854775807", "9223372036854775808", "-9223372036854775808", "9007199254740993", "1e999", "-0", "-0.0",
-    "0x10", "0o17", "010", "1_000", "1.0", ".5", "5.", "NaN", ".inf", "~", "null", "no", "yes", "on", "True", "true",
-    "\"\"", "''", "'", "\"", "\\", "\\u0000", "\\ud800", "\\x41", "&a", "*a", "!!binary", "!", "<<", "? ", "|-", "|",
-    ">", ">+1", "%YAML 1.1", "---", "...", "#", " #", ":", ": ", "- ", "{", "}", "[", "]", "(", ")", "{}", "[]", ",",
-    ";", "@", "@id(\"x\")", "//", "/*", "&&", "||", "like", "has", "in", "is", "if", "then", "else", "unless", "when",
-    "principal", "context", "context.input", "resource", "?principal", "Stopgate::Profile::\"finance\"",
-    "Stopgate::User::\"x\"", "ip(\"127.0.0.1\")", "decimal(\"1.0\")", "datetime(\"2026-11-24\")",
+    "9223372036854775807",
+    "9223372036854775808",
+    "-9223372036854775808",
+    "9007199254740993",
+    "1e999",
+    "-0",
+    "-0.0",
+    "0x10",
+    "0o17",
+    "010",
+    "1_000",
+    "1.0",
+    ".5",
+    "5.",
+    "NaN",
+    ".inf",
+    "~",
+    "null",
+    "no",
+    "yes",
+    "on",
+    "True",
+    "true",
+    "\"\"",
+    "''",
+    "'",
+    "\"",
+    "\\",
+    "\\u0000",
+    "\\ud800",
+    "\\x41",
+    "&a",
+    "*a",
+    "!!binary",
+    "!",
+    "<<",
+    "? ",
+    "|-",
+    "|",
+    ">",
+    ">+1",
+    "%YAML 1.1",
+    "---",
+    "...",
+    "#",
+    " #",
+    ":",
+    ": ",
+    "- ",
+    "{",
+    "}",
+    "[",
+    "]",
+    "(",
+    ")",
+    "{}",
+    "[]",
+    ",",
+    ";",
+    "@",
+    "@id(\"x\")",
+    "//",
+    "/*",
+    "&&",
+    "||",
+    "like",
+    "has",
+    "in",
+    "is",
+    "if",
+    "then",
+    "else",
+    "unless",
+    "when",
+    "principal",
+    "context",
+    "context.input",
+    "resource",
+    "?principal",
+    "Stopgate::Profile::\"finance\"",
+    "Stopgate::User::\"x\"",
+    "ip(\"127.0.0.1\")",
+    "decimal(\"1.0\")",
+    "datetime(\"2026-11-24\")",
 ];
 
 /// Characters and bytes that are not what they look like, or are not text at all.
 const BYTES: [&[u8]; 20] = [
-    b"\0", b"\t", b"\r", b"\x0b", b"\x1b", b"\x7f", b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"\xe2\x80",
-    "\u{feff}".as_bytes(), "\u{202e}".as_bytes(), "\u{200b}".as_bytes(), "\u{2028}".as_bytes(), "\u{85}".as_bytes(),
-    "\u{a0}".as_bytes(), "\u{430}".as_bytes(), "e\u{301}".as_bytes(), "\u{10ffff}".as_bytes(),
+    b"\0",
+    b"\t",
+    b"\r",
+    b"\x0b",
+    b"\x1b",
+    b"\x7f",
+    b"\xff",
+    b"\xc0\x80",
+    b"\xed\xa0\x80",
+    b"\xf5\x80\x80\x80",
+    b"\xe2\x80",
+    "\u{feff}".as_bytes(),
+    "\u{202e}".as_bytes(),
+    "\u{200b}".as_bytes(),
+    "\u{2028}".as_bytes(),
+    "\u{85}".as_bytes(),
+    "\u{a0}".as_bytes(),
+    "\u{430}".as_bytes(),
+    "e\u{301}".as_bytes(),
+    "\u{10ffff}".as_bytes(),
 ];
 
 /// What nests.
 const OPENINGS: [&str; 12] = [
-    "[", "{", "(", "- ", "{a: ", "!", "-", "\"", "[{", "if true then (", "a.", "{\"a\":",
+    "[",
+    "{",
+    "(",
+    "- ",
+    "{a: ",
+    "!",
+    "-",
+    "\"",
+    "[{",
+    "if true then (",
+    "a.",
+    "{\"a\":",
 ];
 
 /// How often something is repeated: around the limits, and far beyond.
@@ -54,7 +159,10 @@ fn one<'a, T>(random: &mut Random, all: &'a [T]) -> &'a T {
 }
 
 fn lines(random: &mut Random, text: &[u8], others: &[Vec<u8>]) -> Vec<u8> {
-    let mut lines: Vec<Vec<u8>> = text.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+    let mut lines: Vec<Vec<u8>> = text
+        .split_inclusive(|byte| *byte == b'\n')
+        .map(<[u8]>::to_vec)
+        .collect();
     if lines.is_empty() {
         return text.to_vec();
     }
@@ -76,7 +184,9 @@ fn lines(random: &mut Random, text: &[u8], others: &[Vec<u8>]) -> Vec<u8> {
         }
         5 => {
             // A block of somebody else's lines.
-            let other: Vec<&[u8]> = one::<Vec<u8>>(random, others).split_inclusive(|byte| *byte == b'\n').collect();
+            let other: Vec<&[u8]> = one::<Vec<u8>>(random, others)
+                .split_inclusive(|byte| *byte == b'\n')
+                .collect();
             let from = below(random, other.len());
             let block = other.iter().skip(from).take(1 + below(random, 6));
             let block: Vec<Vec<u8>> = block.map(|line| line.to_vec()).collect();
@@ -94,7 +204,8 @@ fn tokens(text: &[u8]) -> Vec<&[u8]> {
         b' ' => 2,
         _ => 0,
     };
-    text.chunk_by(|a, b| kind(*a) == kind(*b) && kind(*a) != 0).collect()
+    text.chunk_by(|a, b| kind(*a) == kind(*b) && kind(*a) != 0)
+        .collect()
 }
 
 fn words(random: &mut Random, text: &[u8], others: &[Vec<u8>]) -> Vec<u8> {
@@ -147,7 +258,11 @@ fn bytes(random: &mut Random, text: &[u8]) -> Vec<u8> {
 fn growth(random: &mut Random, text: &[u8]) -> Vec<u8> {
     let times = *one(random, &DEPTHS);
     let words = tokens(text);
-    let at: usize = words.iter().take(below(random, words.len())).map(|word| word.len()).sum();
+    let at: usize = words
+        .iter()
+        .take(below(random, words.len()))
+        .map(|word| word.len())
+        .sum();
     let piece: &[u8] = match random.below(4) {
         0 if !words.is_empty() => *one::<&[u8]>(random, &words),
         1 => one(random, &TRAPS).as_bytes(),
