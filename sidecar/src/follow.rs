@@ -272,7 +272,8 @@ impl Follower {
         if again {
             return;
         }
-        tracing::error!(reason = why.as_str(), %message, "bundle refused, the one before stays in force");
+        // `message` is what the event itself is called.
+        tracing::error!(reason = why.as_str(), problem = %message, "bundle refused, the one before stays in force");
         let change = BundleChange::Refused {
             reason: why.as_str().to_owned(),
             message,

@@ -131,19 +131,19 @@ impl Followed {
     }
 
     fn keep(&mut self, why: &Unusable) {
-        let mut message = why.to_string();
+        let mut problem = why.to_string();
         let mut cause = why.source();
         while let Some(error) = cause {
-            message = format!("{message}: {error}");
+            problem = format!("{problem}: {error}");
             cause = error.source();
         }
-        if self.told.as_ref() != Some(&message) {
+        if self.told.as_ref() != Some(&problem) {
             tracing::error!(
                 issuer = self.issuer,
-                %message,
+                %problem,
                 "issuer's keys refused, the ones before stay in force"
             );
-            self.told = Some(message);
+            self.told = Some(problem);
         }
         self.keys.send_modify(|keys| keys.failing = true);
     }
