@@ -40,6 +40,11 @@ impl Corpus {
     pub(crate) fn reference(&self) -> &Files {
         &self.repositories[0]
     }
+
+    /// Those without a mistake.
+    pub(crate) fn good(&self) -> &[Files] {
+        &self.repositories[..2]
+    }
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {

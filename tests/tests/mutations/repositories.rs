@@ -10,8 +10,11 @@ use crate::worker::Came;
 
 /// One repository with one or a few of its documents spoilt, through everything that `check` and `build` do.
 pub(crate) fn mutate(corpus: &Corpus, random: &mut Random) -> Came {
-    let mut files = pick(random, &corpus.repositories).clone();
-    for _ in 0..=random.below(2) {
+    // Half of them good before: in what is broken already, much is not looked at any more.
+    let (good, all) = (corpus.good(), corpus.repositories.as_slice());
+    let from = if random.one_in(2) { good } else { all };
+    let mut files = pick(random, from).clone();
+    loop {
         let names: Vec<String> = files.keys().cloned().collect();
         let (name, other) = (pick(random, &names), pick(random, &names));
         match random.below(16) {
@@ -26,6 +29,9 @@ pub(crate) fn mutate(corpus: &Corpus, random: &mut Random) -> Came {
                 let text = spoil(random, &files[name], &corpus.texts);
                 files.insert(name.clone(), text);
             }
+        }
+        if files.is_empty() || !random.one_in(3) {
+            break;
         }
     }
     let compiled = compile(Sources::new(files));

@@ -133,18 +133,23 @@ const OPENINGS: [&str; 12] = [
 /// How often something is repeated: around the limits, and far beyond.
 const DEPTHS: [usize; 8] = [2, 16, 31, 32, 33, 40, 200, 20_000];
 
-/// Spoils `text` a few times, with pieces of `others`.
+/// Most bytes that a text grows by: enough to be more than any reader takes.
+const GROWTH: usize = 2 << 20;
+
+/// Spoils `text` once, or a few times, with pieces of `others`.
 pub(crate) fn spoil(random: &mut Random, text: &[u8], others: &[Vec<u8>]) -> Vec<u8> {
     let mut text = text.to_vec();
-    for _ in 0..=random.below(3) {
+    loop {
         text = match random.below(8) {
             0..3 => lines(random, &text, others),
             3..6 => words(random, &text, others),
             6 => bytes(random, &text),
             _ => growth(random, &text),
         };
+        if !random.one_in(3) {
+            return text;
+        }
     }
-    text
 }
 
 /// A place in something of `length`.
@@ -268,6 +273,7 @@ fn growth(random: &mut Random, text: &[u8]) -> Vec<u8> {
         1 => one(random, &TRAPS).as_bytes(),
         _ => one(random, &OPENINGS).as_bytes(),
     };
+    let times = times.min(GROWTH / piece.len().max(1));
     let mut grown = text[..at].to_vec();
     grown.extend(piece.repeat(times));
     grown.extend(&text[at..]);
