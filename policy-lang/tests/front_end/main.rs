@@ -10,3 +10,4 @@ mod diagnostics;
 mod fixture;
 mod hostile;
 mod repository;
+mod traps;
