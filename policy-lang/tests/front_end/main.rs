@@ -11,3 +11,4 @@ mod fixture;
 mod hostile;
 mod repository;
 mod traps;
+mod twelve;
