@@ -10,6 +10,7 @@ mod bundles;
 mod exits;
 mod guide;
 mod mutants;
+mod odoo;
 mod output;
 mod packaging;
 mod reference;
