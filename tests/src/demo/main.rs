@@ -58,7 +58,9 @@ async fn main() -> anyhow::Result<()> {
 fn from_text_to_bundle(stage: &Stage, screen: &Screen) -> anyhow::Result<()> {
     screen.title("From text in git to a signed bundle");
     for command in [
-        &["lock", REFERENCE, "--check"][..],
+        // The servers of the other two systems come from registries; `ci/test` asks them.
+        &["lock", "erp", REFERENCE, "--check"][..],
+        &["lock", "hr", REFERENCE, "--check"],
         &["check", REFERENCE],
         &["test", REFERENCE],
         &[
