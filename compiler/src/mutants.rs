@@ -7,6 +7,7 @@
 
 mod cut;
 mod edit;
+mod fact;
 mod input;
 mod make;
 mod paste;

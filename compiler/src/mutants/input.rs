@@ -3,13 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stopgate_lang::cedar::{Condition, Constants};
+use stopgate_lang::fact::Fact;
 use stopgate_lang::json::Json;
+use stopgate_lang::policy::Operation;
 use stopgate_lang::tool_schema::{InputType, Member, Shape};
 
+use super::fact::FactTurn;
+
 /// Most inputs made of one.
-const MOST: usize = 300;
+const MOST: usize = 400;
 /// A text that no condition names.
-const OTHER: &str = "other";
+pub(super) const OTHER: &str = "other";
 
 /// Values for one argument; `None` is to leave it out.
 type Values = Vec<Option<Json>>;
@@ -18,52 +22,73 @@ type Values = Vec<Option<Json>>;
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     /// By the way to the argument.
-    values: BTreeMap<Vec<String>, Values>,
+    arguments: BTreeMap<Vec<String>, Values>,
+    facts: Vec<FactTurn>,
 }
 
 impl Turns {
-    /// The arguments of `input` that `conditions` read, with the values around their constants.
+    /// What `conditions` read of the inputs of `operation`, with the values around their constants.
     pub(super) fn of<'a>(
-        input: &InputType,
+        operation: &Operation,
         conditions: impl IntoIterator<Item = &'a Condition>,
     ) -> Self {
         let mut constants = Constants::default();
-        let mut paths = BTreeSet::new();
+        let (mut paths, mut facts) = (BTreeSet::new(), BTreeSet::new());
         for condition in conditions {
             let Constants { numbers, texts } = condition.constants();
             constants.numbers.extend(numbers);
             constants.texts.extend(texts);
-            paths.extend(condition.reads().into_iter().filter_map(|read| {
-                let (first, path) = read.split_first()?;
-                (first == "input" && !path.is_empty()).then(|| path.to_vec())
-            }));
-        }
-        let mut values = BTreeMap::new();
-        for path in paths {
-            if let Some(member) = member(input, &path) {
-                values.insert(path, around(member, &constants));
+            for read in condition.reads() {
+                match read.split_first() {
+                    Some((first, path)) if first == "input" && !path.is_empty() => {
+                        paths.insert(path.to_vec());
+                    }
+                    Some((first, [name, ..])) if first == "facts" => {
+                        facts.insert(name.clone());
+                    }
+                    _ => {}
+                }
             }
         }
-        Self { values }
+        let mut arguments = BTreeMap::new();
+        for path in paths {
+            if let Some(member) = member(&operation.input, &path) {
+                arguments.insert(path, around(member, &constants));
+            }
+        }
+        let read = |fact: &&Fact| facts.contains(fact.name.as_str());
+        let facts = operation.facts.iter().filter(read);
+        Self {
+            facts: facts
+                .map(|fact| FactTurn::of(&fact.projection, &constants))
+                .collect(),
+            arguments,
+        }
     }
 
-    /// `base`, then `base` with its arguments turned: all combinations if they are few, else one at a time.
+    /// `base`, then `base` with what is read of it turned: all combinations if they are few, else one at a time.
     pub(super) fn inputs(&self, base: &Json) -> Vec<Json> {
-        let combinations = self
-            .values
-            .values()
-            .map(|values| values.len().saturating_add(1))
+        let of_argument = |(path, values): (&Vec<String>, &Values), input: &Json| {
+            let turned = values.iter().map(|value| with(input, path, value.as_ref()));
+            turned.collect::<Vec<_>>()
+        };
+        let counts = self.arguments.values().map(Vec::len);
+        let counts = counts.chain(self.facts.iter().map(|turn| turn.inputs(base).len()));
+        let combinations = counts
+            .map(|count| count.saturating_add(1))
             .try_fold(1_usize, usize::checked_mul);
         let together = combinations.is_some_and(|count| count <= MOST);
         let mut inputs = vec![base.clone()];
-        for (path, values) in &self.values {
+        let mut turn = |turned: &dyn Fn(&Json) -> Vec<Json>| {
             let bases = if together { inputs.len() } else { 1 };
-            let turned: Vec<Json> = inputs
-                .iter()
-                .take(bases)
-                .flat_map(|input| values.iter().map(|value| with(input, path, value.as_ref())))
-                .collect();
-            inputs.extend(turned);
+            let more: Vec<Json> = inputs.iter().take(bases).flat_map(turned).collect();
+            inputs.extend(more);
+        };
+        for argument in &self.arguments {
+            turn(&|input| of_argument(argument, input));
+        }
+        for fact in &self.facts {
+            turn(&|input| fact.inputs(input));
         }
         let mut seen = BTreeSet::new();
         inputs.retain(|input| seen.insert(input.canonical()));
@@ -162,7 +187,15 @@ mod tests {
         );
         let input = InputType::of(&schema, &BTreeSet::new()).expect("a type");
         let condition = Condition::parse(condition).expect("a condition");
-        let turns = Turns::of(&input, [&condition]);
+        let mut turns = Turns::default();
+        for path in condition.reads() {
+            let path = path[1..].to_vec();
+            if let Some(member) = member(&input, &path) {
+                turns
+                    .arguments
+                    .insert(path, around(member, &condition.constants()));
+            }
+        }
         let inputs = turns.inputs(&json(base));
         inputs.iter().map(Json::canonical).collect()
     }

@@ -121,15 +121,6 @@ impl Search<'_> {
             })
     }
 
-    /// The agent of the tests, and every one that a rule or a condition names.
-    fn agents(&self, conditions: &[&Condition]) -> Vec<Option<String>> {
-        let rules = self.before.policy.rules.iter();
-        let mut named = asked(conditions);
-        named.extend(rules.flat_map(|rule| rule.scope.agents.iter().flatten().cloned()));
-        let named = named.into_iter().map(Some);
-        [None].into_iter().chain(named).collect()
-    }
-
     fn round(&self, round: &Round<'_>) -> Option<MissingCase> {
         let mut left = MOST;
         let instants = self.instants();
@@ -258,6 +249,28 @@ impl Search<'_> {
         [None].into_iter().chain(other.map(Some)).collect()
     }
 
+    /// The agent of the tests, and every one that the changed rule or a condition may ask for.
+    fn agents(&self, conditions: &[&Condition]) -> Vec<Option<String>> {
+        let asks = |condition: &&&Condition| {
+            let reads = condition.reads();
+            reads
+                .iter()
+                .any(|read| read.first().is_some_and(|first| first == "agent"))
+        };
+        let mut named: BTreeSet<String> = conditions
+            .iter()
+            .filter(asks)
+            .flat_map(|condition| condition.constants().texts)
+            .collect();
+        let rules = self.changed_rules();
+        let of_rules = rules.iter().filter_map(|rule| rule.scope.agents.as_ref());
+        named.extend(of_rules.flatten().cloned());
+        [None]
+            .into_iter()
+            .chain(named.into_iter().map(Some))
+            .collect()
+    }
+
     /// What cases would write as `input`: of the sample and of every case, turned around the conditions' constants.
     fn inputs(&self, operation: &OperationName, conditions: &[&Condition]) -> Vec<Option<Json>> {
         let suite = self.before.suite;
@@ -265,7 +278,7 @@ impl Search<'_> {
             return Vec::new();
         };
         let sample = merged(suite.samples.get(operation), None);
-        let turns = Turns::of(&described.input, conditions.iter().copied());
+        let turns = Turns::of(described, conditions.iter().copied());
         let mut found = turns.inputs(&sample);
         let written = suite
             .cases
@@ -291,21 +304,6 @@ fn over(sample: &Json, input: &Json) -> Option<Json> {
         .cloned()
         .collect();
     (!over.is_empty()).then_some(Json::Object(over))
-}
-
-/// Every agent that a condition may ask for.
-fn asked(conditions: &[&Condition]) -> BTreeSet<String> {
-    let asks = |condition: &&&Condition| {
-        let reads = condition.reads();
-        reads
-            .iter()
-            .any(|read| read.first().is_some_and(|first| first == "agent"))
-    };
-    conditions
-        .iter()
-        .filter(asks)
-        .flat_map(|condition| condition.constants().texts)
-        .collect()
 }
 
 fn product<'a, A, B, C>(

@@ -1,0 +1,233 @@
+//! Inputs at which a fact changes: more and fewer elements, members more and less, other texts and numbers.
+
+use std::collections::BTreeSet;
+
+use stopgate_lang::attempt::INPUT_LIMITS;
+use stopgate_lang::cedar::Constants;
+use stopgate_lang::fact::{Place, Projection, View};
+use stopgate_lang::json::Json;
+use stopgate_lang::pointer::{Pointer, Step};
+
+use super::input::OTHER;
+
+/// Longest array that is made to reach a number.
+const LONGEST: usize = 200;
+
+/// A fact that conditions read, and the constants they compare with.
+#[derive(Debug)]
+pub(super) struct FactTurn {
+    projection: Projection,
+    numbers: BTreeSet<i64>,
+    texts: BTreeSet<String>,
+}
+
+impl FactTurn {
+    pub(super) fn of(projection: &Projection, constants: &Constants) -> Self {
+        let around = constants
+            .numbers
+            .iter()
+            .flat_map(|number| [number.saturating_sub(1), *number, number.saturating_add(1)]);
+        Self {
+            projection: projection.clone(),
+            numbers: around.collect(),
+            texts: constants
+                .texts
+                .iter()
+                .cloned()
+                .chain([OTHER.to_owned()])
+                .collect(),
+        }
+    }
+
+    /// `input`, changed where the fact is taken from.
+    pub(super) fn inputs(&self, input: &Json) -> Vec<Json> {
+        let edits = self.edits();
+        edits
+            .iter()
+            .filter_map(|edit| self.at_place(input, edit))
+            .collect()
+    }
+
+    fn at_place(&self, input: &Json, edit: &dyn Fn(&Json) -> Json) -> Option<Json> {
+        match &self.projection.place {
+            Place::Input(pointer) => Some(at(input, &steps(pointer), edit)),
+            Place::Hidden { text, at: inner } => {
+                let inner = inner.as_ref().map(steps).unwrap_or_default();
+                let hidden = |text: &Json| {
+                    let json = text.as_str().unwrap_or("{}").as_bytes();
+                    let json = Json::parse(json, INPUT_LIMITS).unwrap_or(Json::Object(Vec::new()));
+                    Json::String(at(&json, &inner, edit).canonical())
+                };
+                Some(at(input, &steps(text), &hidden))
+            }
+        }
+    }
+
+    /// What is done to the value that the fact is taken from.
+    fn edits(&self) -> Vec<Box<dyn Fn(&Json) -> Json + '_>> {
+        let numbers = self.numbers.iter().copied();
+        let texts = self.texts.iter();
+        match self.projection.view {
+            View::Count => {
+                let lengths = numbers.filter_map(|number| usize::try_from(number).ok());
+                let lengths = lengths.filter(|length| *length <= LONGEST);
+                lengths
+                    .map(|length| boxed(move |value| of_length(value, length)))
+                    .collect()
+            }
+            View::Keys => {
+                let more = texts
+                    .clone()
+                    .map(|key| boxed(move |value| with_member(value, key)));
+                let only =
+                    texts.map(|key| boxed(move |_| with_member(&Json::Object(Vec::new()), key)));
+                more.chain(only).collect()
+            }
+            View::Text => texts
+                .map(|text| boxed(move |_| Json::String(text.clone())))
+                .collect(),
+            View::Number => numbers
+                .map(|number| boxed(move |_| Json::Integer(number)))
+                .collect(),
+            View::Minor { scale } => numbers
+                .map(|number| boxed(move |_| minor(number, scale)))
+                .collect(),
+        }
+    }
+}
+
+fn boxed<'a>(edit: impl Fn(&Json) -> Json + 'a) -> Box<dyn Fn(&Json) -> Json + 'a> {
+    Box::new(edit)
+}
+
+fn steps(pointer: &Pointer) -> Vec<Step> {
+    pointer.steps().collect()
+}
+
+/// `value` with `edit` done at `steps`; a member that is missing there is made.
+fn at(value: &Json, steps: &[Step], edit: &dyn Fn(&Json) -> Json) -> Json {
+    let Some((first, rest)) = steps.split_first() else {
+        return edit(value);
+    };
+    let below = |value: &Json| at(value, rest, edit);
+    match (value, first) {
+        (Json::Array(elements), Step::Every) => Json::Array(elements.iter().map(below).collect()),
+        (Json::Array(elements), Step::Key(key)) => {
+            let place = key.parse::<usize>().ok();
+            let elements = elements.iter().enumerate().map(|(here, element)| {
+                if place == Some(here) {
+                    below(element)
+                } else {
+                    element.clone()
+                }
+            });
+            Json::Array(elements.collect())
+        }
+        (Json::Object(members), Step::Every) => {
+            let members = members
+                .iter()
+                .map(|(name, value)| (name.clone(), below(value)));
+            Json::Object(members.collect())
+        }
+        (Json::Object(members), Step::Key(key)) => {
+            let mut members = members.clone();
+            match members.iter_mut().find(|(name, _)| name == key) {
+                Some((_, value)) => *value = below(value),
+                None => members.push((key.clone(), below(&Json::Null))),
+            }
+            Json::Object(members)
+        }
+        (other, _) => other.clone(),
+    }
+}
+
+/// An array of `length`, of the elements of `value`, the last of them repeated.
+fn of_length(value: &Json, length: usize) -> Json {
+    let mut elements = value.as_array().map(<[_]>::to_vec).unwrap_or_default();
+    let more = elements.last().cloned().unwrap_or(Json::Object(Vec::new()));
+    elements.resize(length, more);
+    Json::Array(elements)
+}
+
+fn with_member(value: &Json, name: &str) -> Json {
+    let mut members = value.as_object().map(<[_]>::to_vec).unwrap_or_default();
+    if value.get(name).is_none() {
+        members.push((name.to_owned(), Json::String("x".to_owned())));
+    }
+    Json::Object(members)
+}
+
+/// `number` units of the last of `scale` decimal places, as a JSON number.
+fn minor(number: i64, scale: u8) -> Json {
+    if scale == 0 {
+        return Json::Integer(number);
+    }
+    let scale = usize::from(scale);
+    let digits = format!(
+        "{:0>width$}",
+        number.unsigned_abs(),
+        width = scale.saturating_add(1)
+    );
+    let (whole, part) = digits.split_at(digits.len().saturating_sub(scale));
+    let sign = if number < 0 { "-" } else { "" };
+    Json::Decimal(format!("{sign}{whole}.{part}").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inputs(view: View, place: Place, base: &str) -> Vec<String> {
+        let constants = Constants {
+            numbers: BTreeSet::from([2]),
+            texts: BTreeSet::from(["a".to_owned()]),
+        };
+        let turn = FactTurn::of(&Projection { view, place }, &constants);
+        let base = Json::parse(base.as_bytes(), INPUT_LIMITS).expect("JSON");
+        turn.inputs(&base).iter().map(Json::canonical).collect()
+    }
+
+    fn pointer(text: &str) -> Pointer {
+        Pointer::new(text).expect("a pointer")
+    }
+
+    #[test]
+    fn arrays_are_counted_around_and_numbers_keep_their_scale() {
+        assert_eq!(
+            inputs(
+                View::Count,
+                Place::Input(pointer("/r")),
+                r#"{"r":[{"k":1}]}"#
+            ),
+            [
+                r#"{"r":[{"k":1}]}"#,
+                r#"{"r":[{"k":1},{"k":1}]}"#,
+                r#"{"r":[{"k":1},{"k":1},{"k":1}]}"#
+            ]
+        );
+        assert_eq!(minor(1250, 2).canonical(), "12.50");
+        assert_eq!(minor(-5, 2).canonical(), "-0.05");
+    }
+
+    #[test]
+    fn members_are_added_in_every_object_and_inside_texts() {
+        let keys = inputs(
+            View::Keys,
+            Place::Input(pointer("/r/*")),
+            r#"{"r":[{"k":1},{}]}"#,
+        );
+        assert!(
+            keys.contains(&r#"{"r":[{"a":"x","k":1},{"a":"x"}]}"#.to_owned()),
+            "{keys:?}"
+        );
+        let hidden = Place::Hidden {
+            text: pointer("/t"),
+            at: None,
+        };
+        let keys = inputs(View::Keys, hidden, r#"{"t":"{\"k\":1}"}"#);
+        assert!(
+            keys.contains(&r#"{"t":"{\"a\":\"x\",\"k\":1}"}"#.to_owned()),
+            "{keys:?}"
+        );
+    }
+}
