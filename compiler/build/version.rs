@@ -6,14 +6,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Sets `STOPGATE_VERSION` for the crate that is built, such as `0.1.0 (88057ea8c1d2 2026-11-22)`.
+/// Sets `BUILT_VERSION` (cargo hands it on to programs it runs, so it must not look like a setting of the sidecar) for the crate that is built, such as `0.1.0 (88057ea8c1d2 2026-11-22)`.
 pub(crate) fn tell() {
     let package = std::env::var("CARGO_PKG_VERSION").unwrap_or_default();
     let version = match commit() {
         Some(commit) => format!("{package} ({commit})"),
         None => package,
     };
-    println!("cargo::rustc-env=STOPGATE_VERSION={version}");
+    println!("cargo::rustc-env=BUILT_VERSION={version}");
 }
 
 /// Id and date of the commit, and the files of git that say when it is another one.

@@ -32,7 +32,7 @@ use exit::Exit;
 /// Stopgate turns risk rules for every tool, operation and profile into one signed bundle, which the sidecar enforces
 /// before an agent acts. This command checks, tests, explains and builds that policy.
 #[derive(Debug, Parser)]
-#[command(name = "stopgate", version = env!("STOPGATE_VERSION"), propagate_version = true, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(name = "stopgate", version = env!("BUILT_VERSION"), propagate_version = true, after_help = AFTER_HELP, max_term_width = 100)]
 struct Cli {
     #[command(flatten)]
     loudness: Loudness,

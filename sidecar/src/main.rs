@@ -67,7 +67,7 @@ fn command_line() -> (PathBuf, Overrides) {
             ))
     });
     let matches = Command::new("stopgate-sidecar")
-        .version(env!("STOPGATE_VERSION"))
+        .version(env!("BUILT_VERSION"))
         .about("Decides every attempt of an agent, records it durably, and only then answers.")
         .arg(file)
         .args(settings)

@@ -230,13 +230,13 @@ fn nothing_hidden_is_printed() {
 fn the_reference_page_is_current() {
     let path = tests().join("../../docs/reference/diagnostics.md");
     let made = reference();
-    if std::env::var_os("STOPGATE_BLESS").is_some() {
+    if std::env::var_os("BLESS").is_some() {
         std::fs::write(&path, &made).expect("a writable page");
     }
     let page = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         page == made,
-        "run the tests with STOPGATE_BLESS=1 to write docs/reference/diagnostics.md again"
+        "run the tests with BLESS=1 to write docs/reference/diagnostics.md again"
     );
 }
 
