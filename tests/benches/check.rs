@@ -64,7 +64,7 @@ fn measure(name: &str, repository: &Path, aim: &str) -> anyhow::Result<()> {
     times.sort();
     let at = |place: usize| times.get(place).copied().unwrap_or_default();
     println!(
-        "| {name} | {:.0?} | {:.0?} | {:.0?} | {} MiB | {aim} |",
+        "| {name} | {:.1?} | {:.1?} | {:.1?} | {} MiB | {aim} |",
         at(0),
         at(RUNS / 2),
         at(RUNS - 1),

@@ -30,7 +30,12 @@ const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../policy-lang/te
 
 /// Id, groups, operation, input: one of each kind of answer, and what records keep of each kind of input.
 const ATTEMPTS: [(&str, &[&str], &str, &str); 9] = [
-    ("read", &["sg-support"], "get_order", r#"{"order_id": "A-1001"}"#),
+    (
+        "read",
+        &["sg-support"],
+        "get_order",
+        r#"{"order_id": "A-1001"}"#,
+    ),
     (
         "small",
         &["sg-support"],
@@ -49,11 +54,31 @@ const ATTEMPTS: [(&str, &[&str], &str, &str); 9] = [
         "create_refund",
         r#"{"order_id": "A-1001", "amount_cents": 100000001, "currency": "EUR"}"#,
     ),
-    ("no-rule", &["sg-finance"], "update_note", r#"{"order_id": "A-1001", "note": "n"}"#),
-    ("nobody", &["sg-none"], "get_order", r#"{"order_id": "A-1001"}"#),
+    (
+        "no-rule",
+        &["sg-finance"],
+        "update_note",
+        r#"{"order_id": "A-1001", "note": "n"}"#,
+    ),
+    (
+        "nobody",
+        &["sg-none"],
+        "get_order",
+        r#"{"order_id": "A-1001"}"#,
+    ),
     ("unknown", &["sg-support"], "drop_orders", "{}"),
-    ("twice", &["sg-support"], "get_order", r#"{"order_id": "A-1001", "order_id": "A-1002"}"#),
-    ("misfit", &["sg-support"], "create_refund", r#"{"order_id": "A-1001", "amount_cents": "50"}"#),
+    (
+        "twice",
+        &["sg-support"],
+        "get_order",
+        r#"{"order_id": "A-1001", "order_id": "A-1002"}"#,
+    ),
+    (
+        "misfit",
+        &["sg-support"],
+        "create_refund",
+        r#"{"order_id": "A-1001", "amount_cents": "50"}"#,
+    ),
 ];
 
 /// A Tuesday at ten.
@@ -68,43 +93,54 @@ impl Answers {
     pub(crate) const FILE: &str = "answers.jsonl";
 
     pub(crate) fn of(bundle: &Bundle) -> Self {
-        let answers = ATTEMPTS.into_iter().flat_map(|(id, groups, operation, input)| {
-            [Evidence::NONE, Evidence::ALL].map(|evidence| {
-                let attempt = Attempt {
-                    subject: Subject {
-                        issuer: ask::ISSUER.to_owned(),
-                        id: "00u1ab".to_owned(),
-                    },
-                    profiles: bundle.profiles_of_groups(groups.iter().copied()),
-                    agent: "orchestrator".to_owned(),
-                    tool: "erp".to_owned(),
-                    target: Target::Operation(operation.to_owned()),
-                    input: Input::parse(input.as_bytes()),
-                    definition: None,
-                };
-                let situation = Situation {
-                    now: now(),
-                    limit: LimitNow {
-                        class: bundle.ceiling("dev", "erp"),
-                        by: LimitedBy::Ceiling,
-                    },
-                    evidence,
-                    enforces: Enforces::ALL,
-                };
-                let decision = decide(bundle, &attempt, &situation);
-                let answer = match decision.outcome() {
-                    Outcome::Permit(_) => "permit".to_owned(),
-                    Outcome::Route(needs) => {
-                        let needs: Vec<String> = needs.iter().map(ToString::to_string).collect();
-                        format!("route {}", needs.join(" "))
-                    }
-                    Outcome::Reject(rejection) => format!("reject {}", rejection.reason),
-                };
-                let rules: Vec<String> = decision.rules().iter().map(|rule| rule.id.to_string()).collect();
-                let evidence = if evidence == Evidence::NONE { "none" } else { "all" };
-                json!({"attempt": id, "evidence": evidence, "answer": answer, "rules": rules})
-            })
-        });
+        let answers = ATTEMPTS
+            .into_iter()
+            .flat_map(|(id, groups, operation, input)| {
+                [Evidence::NONE, Evidence::ALL].map(|evidence| {
+                    let attempt = Attempt {
+                        subject: Subject {
+                            issuer: ask::ISSUER.to_owned(),
+                            id: "00u1ab".to_owned(),
+                        },
+                        profiles: bundle.profiles_of_groups(groups.iter().copied()),
+                        agent: "orchestrator".to_owned(),
+                        tool: "erp".to_owned(),
+                        target: Target::Operation(operation.to_owned()),
+                        input: Input::parse(input.as_bytes()),
+                        definition: None,
+                    };
+                    let situation = Situation {
+                        now: now(),
+                        limit: LimitNow {
+                            class: bundle.ceiling("dev", "erp"),
+                            by: LimitedBy::Ceiling,
+                        },
+                        evidence,
+                        enforces: Enforces::ALL,
+                    };
+                    let decision = decide(bundle, &attempt, &situation);
+                    let answer = match decision.outcome() {
+                        Outcome::Permit(_) => "permit".to_owned(),
+                        Outcome::Route(needs) => {
+                            let needs: Vec<String> =
+                                needs.iter().map(ToString::to_string).collect();
+                            format!("route {}", needs.join(" "))
+                        }
+                        Outcome::Reject(rejection) => format!("reject {}", rejection.reason),
+                    };
+                    let rules: Vec<String> = decision
+                        .rules()
+                        .iter()
+                        .map(|rule| rule.id.to_string())
+                        .collect();
+                    let evidence = if evidence == Evidence::NONE {
+                        "none"
+                    } else {
+                        "all"
+                    };
+                    json!({"attempt": id, "evidence": evidence, "answer": answer, "rules": rules})
+                })
+            });
         Self(answers.collect())
     }
 
@@ -124,10 +160,13 @@ impl fmt::Display for Answers {
 /// Writes everything into `folder`, which is made.
 pub(crate) fn write(folder: &Path) {
     let documents = stopgate::workspace::read(Path::new(REPOSITORY)).expect("the repository");
-    let policy = compile(Sources::new(documents)).policy.expect("a good repository");
+    let policy = compile(Sources::new(documents))
+        .policy
+        .expect("a good repository");
     // Forgotten with this process: nobody can ever sign something else for this root.
     let key = SigningKey::generate().expect("a key");
-    let root = stopgate::root::first(&key, "compat", &BTreeMap::new(), Timestamp::MAX).expect("a root");
+    let root =
+        stopgate::root::first(&key, "compat", &BTreeMap::new(), Timestamp::MAX).expect("a root");
     let built = stopgate::build::build(&policy, &[key]).expect("a bundle");
     fs::create_dir_all(folder.join(LOG)).expect("a folder");
     fs::write(folder.join(ROOT), root).expect("written");
@@ -136,7 +175,8 @@ pub(crate) fn write(folder: &Path) {
 
     let root = fs::read(folder.join(ROOT)).expect("a root");
     let root = TrustRoot::open(&root, now()).expect("a root");
-    let bundle = Bundle::open(&fs::read(folder.join(BUNDLE)).expect("a bundle"), &root).expect("a bundle");
+    let bundle =
+        Bundle::open(&fs::read(folder.join(BUNDLE)).expect("a bundle"), &root).expect("a bundle");
     fs::write(folder.join(Answers::FILE), Answers::of(&bundle).to_string()).expect("written");
 }
 
@@ -160,12 +200,17 @@ enforces = ["mask", "max_rows"]
 "#
     );
     let config = Config::parse("compat", &text, &Overrides::default()).expect("a configuration");
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("threads");
     runtime.block_on(async {
         let sidecar = Sidecar::start(config).await.expect("a sidecar");
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(sidecar.run(async { drop(stopped.await) }));
-        let client = Client::connect(&stage.path().join("sidecar.sock")).await.expect("a connection");
+        let client = Client::connect(&stage.path().join("sidecar.sock"))
+            .await
+            .expect("a connection");
         for (id, groups, operation, input) in ATTEMPTS {
             let request = ask::erp(id, groups, operation, input);
             let _answer = client.decide(request, Duration::from_secs(30)).await;

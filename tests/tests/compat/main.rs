@@ -40,17 +40,26 @@ fn everything_that_a_release_wrote_is_read_and_means_the_same() {
     for release in releases {
         let place = release.display();
         let root = fs::read(release.join(ROOT)).expect("a root");
-        let root = TrustRoot::open(&root, artefacts::now()).unwrap_or_else(|why| panic!("{place}: {why}"));
+        let root =
+            TrustRoot::open(&root, artefacts::now()).unwrap_or_else(|why| panic!("{place}: {why}"));
         let bundle = fs::read(release.join(BUNDLE)).expect("a bundle");
         let bundle = Bundle::open(&bundle, &root).unwrap_or_else(|why| panic!("{place}: {why}"));
 
         let then = fs::read_to_string(release.join(Answers::FILE)).expect("answers");
         let now = Answers::of(&bundle);
-        assert_eq!(now.to_string(), then, "{place}: the same bundle gives other answers");
+        assert_eq!(
+            now.to_string(),
+            then,
+            "{place}: the same bundle gives other answers"
+        );
 
-        let records = log::records(&release.join(LOG)).unwrap_or_else(|why| panic!("{place}: {why:#}"));
+        let records =
+            log::records(&release.join(LOG)).unwrap_or_else(|why| panic!("{place}: {why:#}"));
         let decisions: Vec<_> = log::decisions(&records).collect();
-        let asked: Vec<&str> = decisions.iter().map(|record| record.request_id.as_str()).collect();
+        let asked: Vec<&str> = decisions
+            .iter()
+            .map(|record| record.request_id.as_str())
+            .collect();
         assert_eq!(asked, Answers::attempts().collect::<Vec<_>>(), "{place}");
         for record in decisions {
             assert_eq!(record.bundle, bundle.digest(), "{place}");
