@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
 use stopgate_lang::bundle::Bundle;
 use stopgate_lang::decide::{
-    Decision, LimitNow, LimitedBy, MatchedRule, Outcome, Situation, decide,
+    Decision, LimitNow, LimitedBy, MatchedRule, Outcome, Reason, Situation, decide,
 };
 use stopgate_lang::json::Json;
 use stopgate_lang::name::{OperationName, ProfileName, RuleId, ToolName};
@@ -180,7 +180,9 @@ pub(crate) fn held(policy: &Policy) -> impl Iterator<Item = &ProfileName> {
 
 /// The pairs a suite names: only somebody who holds one profile says something about that profile.
 fn named(suite: &TestSuite) -> BTreeSet<(&OperationName, &ProfileName)> {
-    let pairs = suite.cases.iter().flat_map(|case| {
+    // A case that is not run says nothing about its pairs.
+    let run = suite.cases.iter().filter(|case| case.skip.is_none());
+    let pairs = run.flat_map(|case| {
         let alone = case
             .people
             .iter()
@@ -193,6 +195,25 @@ fn named(suite: &TestSuite) -> BTreeSet<(&OperationName, &ProfileName)> {
         })
     });
     pairs.collect()
+}
+
+/// Whether a rejection says that the pair is closed. One for the sample's sake says nothing of other inputs.
+const fn is_about_the_pair(reason: Reason) -> bool {
+    match reason {
+        Reason::InputInvalid | Reason::OperationMismatch | Reason::EvaluationError => false,
+        Reason::SubjectUnverified
+        | Reason::UnknownTool
+        | Reason::UnknownOperation
+        | Reason::UnknownProfile
+        | Reason::DefinitionMismatch
+        | Reason::NoRule
+        | Reason::Forbidden
+        | Reason::Ceiling
+        | Reason::Obligation
+        | Reason::PolicyStale
+        | Reason::AuditUnavailable
+        | Reason::Overloaded => true,
+    }
 }
 
 /// Pairs of `suite`'s tool that no case names.
@@ -318,8 +339,8 @@ impl<'a> Runner<'a> {
         let open = |agent: &str| {
             let decision = self.decide_as(agent, None, &profiles, operation);
             match decision.outcome() {
-                Outcome::Reject(_) => None,
-                Outcome::Permit(_) | Outcome::Route(_) => Some(Mismatch {
+                Outcome::Reject(rejection) if is_about_the_pair(rejection.reason) => None,
+                Outcome::Reject(_) | Outcome::Permit(_) | Outcome::Route(_) => Some(Mismatch {
                     expected: "reject, because no case names this pair".to_owned(),
                     got: result_words(decision.outcome()),
                     message: (agent != AGENT).then(|| format!("through the agent {agent}")),

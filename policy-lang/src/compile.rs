@@ -19,12 +19,12 @@ mod tools;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cedar::{self, CedarMistake};
-use crate::diagnostic::{Code, Diagnostics, cedar as facts};
+use crate::diagnostic::{Code, Diagnostics, cedar as facts, text};
 use crate::document::condition::Place;
 use crate::name::{ProfileName, RuleId, ToolName};
 use crate::policy::{Ceiling, Policy, Profile, Rule, Tool};
 use crate::routing::Route;
-use crate::source::SourceMap;
+use crate::source::{SourceMap, Span};
 use crate::testing::TestSuite;
 use crate::version::Version;
 
@@ -104,6 +104,7 @@ pub fn compile(sources: Sources) -> Compiled {
     let approvals = repository.approvals.as_ref();
     let routes = routes::check(approvals, &drafts, floors, &names, &mut dx);
 
+    let whole = repository.is_whole(&tools);
     let policy = assemble(
         &repository,
         &names,
@@ -116,6 +117,12 @@ pub fn compile(sources: Sources) -> Compiled {
     if let Some(policy) = &policy {
         inheritance::check(policy, &drafts, &mut dx);
         validate(policy, &drafts, &mut dx);
+    }
+    // A rule or an operation that is left out without a word could be the one that forbids.
+    let complete = |policy: &Policy| whole && policy.rules.len() == repository.stated_rules();
+    if !dx.has_errors() && !policy.as_ref().is_some_and(complete) {
+        let id = map.add("", b"");
+        dx.push(text::incomplete(Span::beginning(id)));
     }
     let summary = Summary {
         files: map.files().count(),

@@ -313,6 +313,7 @@ fn known<'a>(
         ));
     }
     let input = input(bundle, operation, attempt)?;
+    decision.seen.input_fits = true;
     let facts = facts(operation, input)?;
     decision.seen.facts.clone_from(&facts);
     let (direct, closure) = profiles(bundle, &attempt.profiles)?;

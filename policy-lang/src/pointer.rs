@@ -51,6 +51,15 @@ impl Pointer {
         Ok(Self(text.into()))
     }
 
+    /// The pointer through `keys`, outermost first; `None` if there are none or it would be too long.
+    #[must_use]
+    pub fn of_keys(keys: &[&str]) -> Option<Self> {
+        let steps = keys
+            .iter()
+            .map(|key| format!("/{}", key.replace('~', "~0").replace('/', "~1")));
+        Self::new(&steps.collect::<String>()).ok()
+    }
+
     /// The pointer as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -219,6 +219,26 @@ impl InputType {
         found
     }
 
+    /// Places of everything that is masked, as deep as single places can be told apart.
+    #[must_use]
+    pub fn masked(&self) -> BTreeSet<Pointer> {
+        let mut masked = BTreeSet::new();
+        self.collect_masked(&mut Vec::new(), &mut masked);
+        masked
+    }
+
+    fn collect_masked<'a>(&'a self, path: &mut Vec<&'a str>, masked: &mut BTreeSet<Pointer>) {
+        for member in &self.members {
+            path.push(&member.name);
+            if member.opaque == Some(Opaque::Masked) {
+                masked.extend(Pointer::of_keys(path));
+            } else if let Shape::Object(members) = &member.shape {
+                members.collect_masked(path, masked);
+            }
+            path.pop();
+        }
+    }
+
     /// The declared arguments, in the order of the definition.
     #[must_use]
     pub fn members(&self) -> &[Member] {

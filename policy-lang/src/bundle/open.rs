@@ -82,6 +82,16 @@ pub(crate) enum LoadedFunction {
     },
 }
 
+impl LoadedFunction {
+    /// Every operation that it is.
+    fn operations(&self) -> Box<dyn Iterator<Item = &OperationName> + '_> {
+        match self {
+            Self::One(name) => Box::new(std::iter::once(name)),
+            Self::Selected { by_text, .. } => Box::new(by_text.values()),
+        }
+    }
+}
+
 impl LoadedTool {
     /// Takes in that `function`, as far as `select` says, means `name`. Whether inputs still tell operations apart.
     fn classify(
@@ -452,6 +462,8 @@ fn load_catalog(
                 )));
             }
             let at = u32::try_from(operations.len()).map_err(|_| format("too many operations"))?;
+            // As the type hides: of what is open, single places cannot be told apart.
+            let input_mask = input.masked();
             operations.push(LoadedOperation {
                 action: schema.action(&std::format!("{tool}/{name}")),
                 select,
@@ -461,7 +473,7 @@ fn load_catalog(
                 facts,
                 summary,
                 money: part.money,
-                input_mask: part.input_mask,
+                input_mask,
                 reads_now: part.reads_now,
             });
             loaded.operations.insert(name, at);
@@ -670,11 +682,31 @@ impl Bundle {
             .collect()
     }
 
-    /// Arguments of an operation that records keep only as keyed digests.
+    /// The places to hide when a record shows an input of an operation; `None`: it must not show the input at all. An
+    /// input that does not `fit` may hold a masked value at a place or under a name that no mask covers, so it is
+    /// shown only if no operation of the same function hides anything.
     #[must_use]
-    pub fn input_mask(&self, tool: &str, operation: &str) -> Option<&BTreeSet<Pointer>> {
-        let at = self.tools.get(tool)?.operations.get(operation)?;
-        self.operation(*at).map(|operation| &operation.input_mask)
+    pub fn recorded_masks(
+        &self,
+        tool: &str,
+        operation: &str,
+        fits: bool,
+    ) -> Option<&BTreeSet<Pointer>> {
+        let tool = self.tools.get(tool)?;
+        let masks = |name: &str| {
+            let at = tool.operations.get(name)?;
+            self.operation(*at).map(|operation| &operation.input_mask)
+        };
+        let own = masks(operation)?;
+        let shares = |function: &&LoadedFunction| {
+            let mut names = function.operations();
+            names.any(|name| name.as_str() == operation)
+        };
+        let function = tool.functions.values().find(shares)?;
+        let mut hidden = function
+            .operations()
+            .filter_map(|name| masks(name.as_str()));
+        (fits || hidden.all(BTreeSet::is_empty)).then_some(own)
     }
 
     /// Who is asked for `level` at an operation; `None` where no rule asks.

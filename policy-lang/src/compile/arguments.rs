@@ -93,9 +93,23 @@ impl Arguments<'_> {
     fn shown(&self, name: &str) -> Result<&Member, String> {
         let member = self.input.member(name);
         let member = member.ok_or_else(|| format!("there is no argument `{name}`"))?;
-        if member.opaque == Some(Opaque::Masked) {
-            return Err(format!("`{name}` is masked"));
+        if hides(member) {
+            return Err(format!("`{name}` is masked, or something in it is"));
         }
         Ok(member)
     }
+}
+
+/// Whether the catalog masks an argument or a part of it.
+fn hides(member: &Member) -> bool {
+    let inside = match &member.shape {
+        Shape::Object(members) => members.members().iter().any(hides),
+        Shape::String { .. }
+        | Shape::Integer { .. }
+        | Shape::Number { .. }
+        | Shape::Boolean
+        | Shape::Array { .. }
+        | Shape::Anything => false,
+    };
+    inside || member.opaque == Some(Opaque::Masked)
 }

@@ -150,6 +150,18 @@ impl Repository {
             })
     }
 
+    /// How many rules are stated, those that could not be read included.
+    pub(super) fn stated_rules(&self) -> usize {
+        let yaml = self.rules.values().filter_map(|(_, doc)| doc.as_ref());
+        let yaml: usize = yaml.map(|doc| doc.ids.len()).sum();
+        let cedar = self.cedar_rules.values();
+        let cedar: usize = cedar
+            .filter_map(|(_, rules)| rules.as_ref())
+            .map(Vec::len)
+            .sum();
+        yaml.saturating_add(cedar)
+    }
+
     /// How servers are started.
     pub(super) fn servers(&self) -> BTreeMap<ToolName, Server> {
         let server = |doc: &CatalogDoc| {

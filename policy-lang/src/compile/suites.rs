@@ -8,8 +8,9 @@ use super::names::Names;
 use super::repository::Repository;
 use crate::diagnostic::{Diagnostics, shape, suites as facts};
 use crate::document::suites::{CaseDoc, SuiteDoc};
+use crate::json::Json;
 use crate::name::{OperationName, ProfileName, RuleId, ToolName};
-use crate::policy::{RuleKind, Tool};
+use crate::policy::{Operation, RuleKind, Tool};
 use crate::source::{SourceMap, Span};
 use crate::testing::{Case, Expect, TestSuite};
 
@@ -108,21 +109,11 @@ impl Suite<'_> {
                 continue;
             };
             let operation = tool.and_then(|tool| tool.operations.get(&name.value));
-            if let Some(Err(why)) = operation.map(|operation| operation.input.check(&sample.value))
-            {
+            if let Some(Err(why)) = operation.map(|operation| accepts(operation, &sample.value)) {
                 dx.push(facts::invalid_sample(
                     sample.span,
                     name.value.as_str(),
-                    &why.to_string(),
-                ));
-            } else if operation
-                .and_then(|operation| operation.select.as_ref())
-                .is_some_and(|select| !select.selects(&sample.value))
-            {
-                dx.push(facts::invalid_sample(
-                    sample.span,
-                    name.value.as_str(),
-                    "its selector chooses another operation",
+                    &why,
                 ));
             }
             samples.insert(name.value.clone(), sample.value.clone());
@@ -202,4 +193,22 @@ impl Suite<'_> {
             location: self.map.location(doc.name.span),
         })
     }
+}
+
+/// Whether rules would be asked about `sample`: of the type, selected, and every fact can be computed.
+fn accepts(operation: &Operation, sample: &Json) -> Result<(), String> {
+    operation
+        .input
+        .check(sample)
+        .map_err(|why| why.to_string())?;
+    if let Some(select) = &operation.select
+        && !select.selects(sample)
+    {
+        return Err("its selector chooses another operation".to_owned());
+    }
+    for fact in &operation.facts {
+        fact.compute(&operation.input, sample)
+            .map_err(|why| why.to_string())?;
+    }
+    Ok(())
 }

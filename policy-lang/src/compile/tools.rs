@@ -221,7 +221,15 @@ impl Catalog<'_> {
                     effect.as_str(),
                 ));
             }
-            let differing = differing(&locked.input_schema, &preview_locked.input_schema);
+            let mut differing = differing(&locked.input_schema, &preview_locked.input_schema);
+            // One input cannot select two operations.
+            let selector =
+                |doc: &'d OperationDoc| doc.select.as_ref().map(|select| &select.selector);
+            if let Some(chosen) =
+                selector(previewing).filter(|chosen| selector(operation) != Some(*chosen))
+            {
+                differing.push(chosen.pointer.as_str());
+            }
             if differing.is_empty() {
                 let masks = operation.input_mask.iter().map(|pointer| &pointer.value);
                 inherited.entry(&preview.value).or_default().extend(masks);
@@ -235,6 +243,13 @@ impl Catalog<'_> {
             }
         }
         inherited
+    }
+
+    /// Where the operation `name` is declared.
+    fn place(&self, name: &OperationName) -> Span {
+        let mut names = self.doc.operations.entries.iter().map(|(name, _)| name);
+        let declared = names.find(|known| known.value == *name);
+        declared.map_or(self.doc.operations_span, |name| name.span)
     }
 
     fn operation<'d>(
@@ -258,15 +273,16 @@ impl Catalog<'_> {
         let input_mask: BTreeSet<Pointer> = own.chain(inherited).cloned().collect();
         let input = match InputType::of(schema, &input_mask) {
             Ok(input) => Some(input),
-            Err(InvalidSchema::UnknownMask(_)) => None,
+            // Of its own masks it was said above; what it inherits is named where the preview is.
+            Err(InvalidSchema::UnknownMask(pointer)) => {
+                if doc.input_mask.iter().all(|own| own.value != pointer) {
+                    dx.push(facts::unknown_mask(self.place(name), &pointer, function));
+                }
+                None
+            }
             Err(why @ (InvalidSchema::NotAnObject | InvalidSchema::UndeclaredRequired(_))) => {
-                let names = self.doc.operations.entries.iter().map(|(name, _)| name);
-                let span = names
-                    .into_iter()
-                    .find(|known| known.value == *name)
-                    .map(|name| name.span);
                 dx.push(facts::unsupported_schema(
-                    span.unwrap_or(self.doc.operations_span),
+                    self.place(name),
                     function,
                     &why.to_string(),
                 ));
@@ -379,23 +395,42 @@ fn differing<'a>(a: &'a Json, b: &'a Json) -> Vec<&'a str> {
         .collect()
 }
 
-/// A schema without titles, descriptions and examples. A member of that name inside `properties` stays.
+/// A schema without words for people. What is called so below `properties` is an argument and stays, and so do values.
 fn without_words(schema: &Json) -> Json {
     match schema {
         Json::Object(members) => {
-            let kept = members.iter().filter(|(name, value)| {
-                !(matches!(name.as_str(), "title" | "description" | "$comment")
-                    && value.as_str().is_some())
-                    && name != "examples"
-            });
-            Json::Object(
-                kept.map(|(name, value)| (name.clone(), without_words(value)))
-                    .collect(),
-            )
+            let words = ["title", "description", "$comment", "examples"];
+            let kept = members
+                .iter()
+                .filter(|(name, _)| !words.contains(&name.as_str()));
+            let inner = |(name, value): &(String, Json)| {
+                let value = match name.as_str() {
+                    "properties" | "patternProperties" | "$defs" | "definitions" => {
+                        named_schemas(value)
+                    }
+                    "enum" | "const" | "default" | "required" => value.clone(),
+                    _ => without_words(value),
+                };
+                (name.clone(), value)
+            };
+            Json::Object(kept.map(inner).collect())
         }
         Json::Array(elements) => Json::Array(elements.iter().map(without_words).collect()),
         Json::Null | Json::Bool(_) | Json::Integer(_) | Json::Decimal(_) | Json::String(_) => {
             schema.clone()
         }
+    }
+}
+
+/// Schemas by the names of what they describe.
+fn named_schemas(schemas: &Json) -> Json {
+    match schemas.as_object() {
+        Some(members) => Json::Object(
+            members
+                .iter()
+                .map(|(name, schema)| (name.clone(), without_words(schema)))
+                .collect(),
+        ),
+        None => schemas.clone(),
     }
 }

@@ -204,6 +204,9 @@ pub struct Seen {
     pub operation: Option<OperationName>,
     /// The pinned definition.
     pub definition: Option<Digest>,
+    /// Whether the input was found to be one of the operation: selected by it, and of its type. Until then nobody knows
+    /// whose masks would hide what is in it.
+    pub input_fits: bool,
     /// The typed views of the input that rules could read.
     pub facts: BTreeMap<String, Json>,
     /// The subject's profiles, inherited ones included.

@@ -242,6 +242,8 @@ codes! {
         => "Name declared top-level arguments that are not masked; an amount is an integer, its currency a text.";
     TemplateNeedsQuotes Error "template-needs-quotes" "A summary that begins with a brace is a mapping to YAML."
         => "Put it into double quotes.";
+    Incomplete Error "incomplete" "A part of the repository was not compiled, and no other message says why."
+        => "Report it with the repository; nothing of it is used.";
     NoRoute Error "no-route" "A rule asks for an approval that nobody is asked for."
         => "Add a route for that level to approvals.yaml.";
     AmbiguousRoute Error "ambiguous-route" "Two routes are equally specific for one operation and level."

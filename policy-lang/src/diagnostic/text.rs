@@ -170,3 +170,10 @@ pub(crate) fn empty_document(span: Span) -> Diagnostic {
     Diagnostic::new(Code::EmptyDocument, span, "this file holds no document", "")
         .help("begin with `stopgate: 1`, or delete the file")
 }
+
+/// A mistake of ours: the front end read something that no pass compiled.
+pub(crate) fn incomplete(span: Span) -> Diagnostic {
+    let message = "a part of the repository was not compiled, and no other message says why";
+    Diagnostic::new(Code::Incomplete, span, message, "")
+        .help("report it with the repository; nothing of it is used")
+}

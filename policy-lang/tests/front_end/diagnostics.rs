@@ -10,8 +10,8 @@ use stopgate_lang::diagnostic::{Code, Severity, reference};
 
 use crate::fixture::{Files, base, codes, compiled, edited, over_base, read, tests};
 
-/// Guards against a mistake of the compiler's own: no author can trigger it.
-const UNREACHABLE: [Code; 1] = [Code::CedarSchema];
+/// Guards against mistakes of the compiler's own: no author can trigger them.
+const UNREACHABLE: [Code; 2] = [Code::CedarSchema, Code::Incomplete];
 
 /// Repositories by the name of their fixture, which begins with the code it has to trigger.
 fn repositories() -> BTreeMap<String, Files> {
@@ -113,6 +113,10 @@ fn made() -> BTreeMap<String, Files> {
         ),
         ("unsupported-schema".to_owned(), with_odd_schema()),
         (
+            "dry-run-arguments--called-like-a-word".to_owned(),
+            with_an_argument_called_examples(),
+        ),
+        (
             "too-many-rules".to_owned(),
             bytes("rules/erp.yaml", many.into_bytes()),
         ),
@@ -135,6 +139,38 @@ fn with_odd_schema() -> Files {
         "get_order".to_owned(),
         LockedFunction::new(definition).expect("a definition"),
     );
+    files.insert(
+        "catalog/erp.lock.json".to_owned(),
+        lock.to_string().into_bytes(),
+    );
+    files
+}
+
+/// An argument of the operation that its preview does not have, called like a keyword of schemas that says nothing.
+fn with_an_argument_called_examples() -> Files {
+    use stopgate_lang::json::Json;
+    use stopgate_lang::lock::{Lock, LockedFunction};
+    let mut files = edited(
+        "catalog/erp.yaml",
+        "input: {mask: [/bank_account]}",
+        "input: {mask: [/to/examples]}",
+    );
+    let mut lock = Lock::parse(&files["catalog/erp.lock.json"]).expect("the base's lock");
+    for (name, more) in [
+        ("create_refund", r#", "examples": {"type": "string"}"#),
+        ("preview_refund", ""),
+    ] {
+        let text = format!(
+            r#"{{"name": "{name}", "inputSchema": {{"type": "object", "properties": {{
+                "order_id": {{"type": "string"}}, "amount_cents": {{"type": "integer", "minimum": 1}},
+                "currency": {{"type": "string", "enum": ["EUR", "GBP", "USD"]}},
+                "to": {{"type": "object", "properties": {{"iban": {{"type": "string"}}{more}}}, "additionalProperties": false}}}},
+                "required": ["order_id", "amount_cents", "currency"], "additionalProperties": false}}}}"#
+        );
+        let definition = Json::parse(text.as_bytes(), Lock::LIMITS).expect("JSON");
+        let function = LockedFunction::new(definition).expect("a definition");
+        lock.functions.insert(name.to_owned(), function);
+    }
     files.insert(
         "catalog/erp.lock.json".to_owned(),
         lock.to_string().into_bytes(),

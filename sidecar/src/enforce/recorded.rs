@@ -2,7 +2,7 @@
 
 use stopgate_lang::attempt::Target;
 use stopgate_lang::bundle::Bundle;
-use stopgate_lang::decide::{Outcome, Reason};
+use stopgate_lang::decide::Outcome;
 use stopgate_lang::record::{
     DecisionRecord, MaskKey, RecordedAttempt, RecordedContext, RecordedInput, RecordedResult,
 };
@@ -74,14 +74,9 @@ impl Considered {
             Target::Function(function) => (None, Some(function.clone())),
         };
         let operation = seen.operation.as_ref().map(ToString::to_string).or(named);
-        // Whose masks would hide what belongs to another operation? Nothing of such an input is written.
         let masks = operation
             .as_ref()
-            .filter(|_| !is_mismatch(decision.outcome()))
-            .and_then(|operation| bundle.input_mask(&attempt.tool, operation))
-            // An input that does not fit its type may hold a masked value under a name or at a place that no mask
-            // covers: where there is something to hide, nothing of it is written.
-            .filter(|masks| masks.is_empty() || !is_misfit(decision.outcome()));
+            .and_then(|operation| bundle.recorded_masks(&attempt.tool, operation, seen.input_fits));
         RecordedAttempt {
             subject: Some(attempt.subject.clone()).filter(|subject| !subject.id.is_empty()),
             profiles: attempt.profiles.clone(),
@@ -93,20 +88,6 @@ impl Considered {
             session: None,
             definition: attempt.definition.or(seen.definition),
         }
-    }
-}
-
-fn is_misfit(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Reject(rejection) => rejection.reason == Reason::InputInvalid,
-        Outcome::Permit(_) | Outcome::Route(_) => false,
-    }
-}
-
-fn is_mismatch(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Reject(rejection) => rejection.reason == Reason::OperationMismatch,
-        Outcome::Permit(_) | Outcome::Route(_) => false,
     }
 }
 

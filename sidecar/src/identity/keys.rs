@@ -104,6 +104,14 @@ impl Followed {
                 self.seen = Some(digest);
                 match KeySet::parse(&bytes) {
                     Ok(set) => self.take(set),
+                    // An issuer that withdraws its last key has withdrawn it.
+                    Err(source @ InvalidKeySet::Nothing) => {
+                        self.keep(&Unusable::Invalid {
+                            path: self.file.clone(),
+                            source,
+                        });
+                        self.keys.send_modify(|keys| keys.set = None);
+                    }
                     Err(source) => self.keep(&Unusable::Invalid {
                         path: self.file.clone(),
                         source,

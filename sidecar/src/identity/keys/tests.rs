@@ -33,7 +33,9 @@ async fn a_bad_file_keeps_the_keys_before_and_is_counted_while_it_lasts() {
         (vec![b' '; MAX_JWKS_BYTES + 1], (Some(3), true)),
         (issuing.jwks(), (Some(3), false)),
         (jwks([issuing.ec_key()]), (Some(1), false)),
-        (jwks([]), (Some(1), true)),
+        // Withdrawn is withdrawn.
+        (jwks([]), (None, true)),
+        (jwks([issuing.ec_key()]), (Some(1), false)),
     ] {
         fs::write(&file, bytes).expect("written");
         follower.look().await;
