@@ -360,6 +360,22 @@ fn whole_rules(policy: &Policy, mistakes: &mut Vec<(RuleId, CedarMistake)>) {
         let Some(condition) = &rule.condition else {
             continue;
         };
+        // Nobody is in a profile that does not exist, so a misspelt one would quietly switch the rule off.
+        for name in condition.profiles() {
+            if policy.profiles.keys().all(|known| known.as_str() != name) {
+                let message = format!("there is no profile `{name}`");
+                let known = policy.profiles.keys().map(ProfileName::as_str);
+                let help = nearest(known, &name).map_or_else(
+                    || "name one of profiles.yaml".to_owned(),
+                    |nearest| {
+                        format!("did you mean `{nearest}`? Profiles are declared in profiles.yaml")
+                    },
+                );
+                let place = condition.find(&name);
+                let mistake = CedarMistake::new("unknown-profile", message, place).help(help);
+                mistakes.push((rule.id.clone(), mistake));
+            }
+        }
         let restricts = !matches!(rule.kind, RuleKind::Grant(_));
         if restricts && condition.asks_for_presence() {
             let message = "this rule does not apply when the argument is left out";
