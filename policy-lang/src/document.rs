@@ -10,5 +10,6 @@ pub(crate) mod profiles;
 pub(crate) mod read;
 pub(crate) mod rules;
 pub(crate) mod scalar;
+pub(crate) mod shape;
 pub(crate) mod suites;
 pub(crate) mod workspace;

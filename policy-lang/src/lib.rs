@@ -17,6 +17,7 @@ pub mod pointer;
 pub mod policy;
 pub mod record;
 pub mod routing;
+pub mod schema;
 pub mod selector;
 pub mod source;
 pub mod summary;

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::pointer::Pointer;
 
 macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* })*) => {$(
+    ($($(#[$doc:meta])* $name:ident { $(#[doc = $meaning:literal] $variant:ident = $word:literal,)* })*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-        pub enum $name { $($(#[$vdoc])* #[serde(rename = $word)] $variant,)* }
+        pub enum $name { $(#[doc = $meaning] #[serde(rename = $word)] $variant,)* }
 
         impl $name {
             /// Every value, least strict first.
@@ -20,6 +20,12 @@ macro_rules! words {
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)* }
+            }
+
+            /// What it means, in a sentence.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning.trim_ascii(),)* }
             }
 
             /// The value a word stands for; nothing is guessed.
@@ -39,25 +45,25 @@ macro_rules! words {
 
 words! {
     /// How much harm a wrong call could do.
-    Risk { /// Little.
-        Low = "low", /// Some.
-        Medium = "medium", /// Much.
+    Risk { /// Little harm.
+        Low = "low", /// Some harm.
+        Medium = "medium", /// Much harm.
         High = "high", }
     /// Which people must say yes. `committee` contains `supervisor`.
-    Approval { /// Nobody.
-        Automatic = "automatic", /// One person in a seat.
-        Supervisor = "supervisor", /// Several people.
+    Approval { /// Nobody is asked.
+        Automatic = "automatic", /// The people of a route for supervisors.
+        Supervisor = "supervisor", /// The people of a route for committees.
         Committee = "committee", }
     /// What an operation does to the tool's data.
-    Effect { /// Nothing.
+    Effect { /// It changes nothing.
         Read = "read", /// A change that can be undone.
         Write = "write", /// A change that cannot.
         Irreversible = "irreversible", }
     /// The highest class of action that is let through: a channel's ceiling, or what freshness still allows.
     Limit { /// Nothing at all.
         None = "none", /// Effect read at low risk.
-        ReadOnly = "read_only", /// Low risk.
-        Low = "low", /// Medium risk.
+        ReadOnly = "read_only", /// Up to low risk.
+        Low = "low", /// Up to medium risk.
         Medium = "medium", /// Everything.
         High = "high", }
     /// Something to collect before an action may run, other than people's approval.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::read::{Record, list, set};
-use super::scalar::{date, hours, integer, name, raw, word};
+use super::read::{Record, STOPGATE, list, set};
+use super::scalar::{Word as _, date, form, hours, integer, name, raw, word};
+use super::shape::{Bond, Field, Form, List, Meaning, Shape, Spelling};
 use crate::calendar::{Calendar, Day, InvalidCalendar};
 use crate::diagnostic::{Diagnostics, approvals as facts, shape as say};
 use crate::name::{OperationName, ProfileName, RouteName, ToolName};
@@ -14,6 +15,154 @@ use crate::surface::Approval;
 
 /// Most people that one seat can ask for.
 const MAX_VOTES: i64 = 20;
+
+/// `approvals.yaml`.
+pub(crate) const SHAPE: Shape = Shape {
+    what: "approvals.yaml",
+    fields: &[
+        STOPGATE,
+        Field::required(
+            "calendar",
+            Form::Record(&CALENDAR),
+            "When it is business time: what `context.time.business` means in rules, and what business hours are.",
+        ),
+        Field::optional(
+            "deadlines",
+            Form::Record(&DEADLINES),
+            "By when an approval has to get on; what is late expires.",
+        ),
+        Field::optional(
+            "routes",
+            Form::list(&Form::Record(&ROUTE)),
+            "Who is asked. For each level, tool and operation exactly one route answers: the most specific.",
+        ),
+    ],
+    bonds: &[],
+};
+
+const CALENDAR: Shape = Shape {
+    what: "a calendar",
+    fields: &[
+        Field::required(
+            "zone",
+            Form::Raw,
+            "Time zone of days and hours, by its IANA name such as `Europe/Lisbon`.",
+        ),
+        Field::required(
+            "days",
+            Form::set(&form::word::<Day>()),
+            "Days of the week with business hours.",
+        ),
+        Field::required(
+            "hours",
+            form::HOURS,
+            "Business hours of such a day, from the first minute to just before the last.",
+        ),
+        Field::optional(
+            "holidays",
+            Form::list(&form::DATE),
+            "Dates without business hours. Left out: none.",
+        ),
+    ],
+    bonds: &[],
+};
+
+const DEADLINES: Shape = Shape {
+    what: "deadlines",
+    fields: &[
+        Field::optional(
+            "confirm",
+            DURATION,
+            "How long the user's confirmation and the dry run may take. Left out: 30m.",
+        ),
+        Field::optional(
+            "decide",
+            DURATION,
+            "How long the people of a route may take. Left out: 4bh, four business hours.",
+        ),
+        Field::optional(
+            "use",
+            DURATION,
+            "How long an approved call may wait before it runs. Left out: 15m.",
+        ),
+    ],
+    bonds: &[],
+};
+
+const DURATION: Form = Form::Spelt(Spelling {
+    pattern: "^[1-9][0-9]*(s|m|h|d|bh)$",
+    examples: &["30m", "4bh"],
+    help: "write a whole number and a unit, `s`, `m`, `h`, `d` or `bh` for business hours, such as `30m` or `4bh`",
+});
+
+const ROUTE: Shape = Shape {
+    what: "a route",
+    fields: &[
+        Field::required(
+            "id",
+            form::NAME,
+            "Name of the route, unique in the document.",
+        ),
+        Field::required(
+            "level",
+            Form::Word(levels),
+            "The level of approval for which this route is asked.",
+        ),
+        Field::optional(
+            "tools",
+            Form::set(&form::NAME),
+            "Tools that the route answers for. Left out: every tool without a route of its own.",
+        ),
+        Field::optional(
+            "operations",
+            Form::set(&form::NAME),
+            "Operations of `tools` that the route answers for. Left out: all of them.",
+        ),
+        Field::required(
+            "seats",
+            Form::List(List {
+                of: &Form::Record(&SEAT),
+                empty: false,
+                unique: false,
+            }),
+            "All seats have to be filled, by different people. The requester fills none, and one rejection is final.",
+        ),
+    ],
+    bonds: &[Bond::Beside {
+        key: "operations",
+        other: "tools",
+    }],
+};
+
+const SEAT: Shape = Shape {
+    what: "a seat",
+    fields: &[
+        Field::required(
+            "profiles",
+            Form::set(&form::NAME),
+            "Who can fill the seat: people who hold one of these profiles.",
+        ),
+        Field::required(
+            "votes",
+            Form::Integer {
+                least: 1,
+                most: MAX_VOTES,
+            },
+            "How many different people have to say yes in this seat.",
+        ),
+    ],
+    bonds: &[],
+};
+
+/// The levels that ask somebody.
+fn levels() -> Vec<Meaning> {
+    let asks = |level: &&Approval| **level != Approval::Automatic;
+    let meaning = |level: &Approval| Meaning {
+        word: level.word().to_owned(),
+        meaning: level.meaning(),
+    };
+    Approval::ALL.iter().filter(asks).map(meaning).collect()
+}
 
 #[derive(Default)]
 pub(crate) struct ApprovalsDoc {
@@ -40,8 +189,7 @@ pub(crate) struct SeatDoc {
 }
 
 pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<ApprovalsDoc> {
-    let keys = ["calendar", "deadlines", "routes"];
-    let record = Record::document(root, "approvals.yaml", &keys, dx)?;
+    let record = Record::document(root, &SHAPE, dx)?;
     let calendar = record
         .need("calendar", dx)
         .and_then(|node| calendar(node, dx));
@@ -68,8 +216,7 @@ pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<ApprovalsDoc> {
 }
 
 fn calendar(node: &Node, dx: &mut Diagnostics) -> Option<Calendar> {
-    let keys = ["zone", "days", "hours", "holidays"];
-    let record = Record::open(node, "a calendar", &keys, dx)?;
+    let record = Record::open(node, &CALENDAR, dx)?;
     let zone = record
         .need("zone", dx)
         .and_then(|node| Some((raw(node, dx)?, node.span)));
@@ -102,7 +249,7 @@ fn calendar(node: &Node, dx: &mut Diagnostics) -> Option<Calendar> {
 }
 
 fn deadlines(node: &Node, dx: &mut Diagnostics) -> Option<Deadlines> {
-    let record = Record::open(node, "deadlines", &["confirm", "decide", "use"], dx)?;
+    let record = Record::open(node, &DEADLINES, dx)?;
     let mut of = |key, default| match record.get(key) {
         Some(node) => duration(node, dx),
         None => Some(default),
@@ -133,8 +280,7 @@ fn duration(node: &Node, dx: &mut Diagnostics) -> Option<Duration> {
 }
 
 fn route(node: &Node, dx: &mut Diagnostics) -> Option<RouteDoc> {
-    let keys = ["id", "level", "tools", "operations", "seats"];
-    let record = Record::open(node, "a route", &keys, dx)?;
+    let record = Record::open(node, &ROUTE, dx)?;
     let id = record.need("id", dx).and_then(|node| name(node, dx));
     let level = record.need("level", dx).and_then(|node| level(node, dx));
     let tools = record.get("tools").map(|node| set(node, dx, name));
@@ -169,7 +315,7 @@ fn level(node: &Node, dx: &mut Diagnostics) -> Option<Approval> {
 }
 
 fn seat(node: &Node, dx: &mut Diagnostics) -> Option<SeatDoc> {
-    let record = Record::open(node, "a seat", &["profiles", "votes"], dx)?;
+    let record = Record::open(node, &SEAT, dx)?;
     let profiles = record.need("profiles", dx).map(|node| set(node, dx, name));
     let votes = record
         .need("votes", dx)

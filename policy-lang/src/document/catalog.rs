@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::read::{Named, Record, list, mapping, named, set, unique};
-use super::scalar::{max_rows, name, pointer, raw, text, word};
+use super::read::{Named, Record, STOPGATE, list, mapping, named, set, unique};
+use super::scalar::{form, max_rows, name, pointer, raw, text, word};
+use super::shape::{Bond, Field, Form, List, Shape, Spelling};
 use crate::diagnostic::{Code, Diagnostics, catalog as facts, shape as say};
 use crate::fact::{FactName, Projection};
 use crate::name::{OperationName, OwnerName, ToolName};
@@ -14,6 +15,221 @@ use crate::source::{Span, Spanned};
 use crate::summary::Summary;
 use crate::surface::Effect;
 use crate::version::Version;
+
+/// `catalog/TOOL.yaml`.
+pub(crate) const SHAPE: Shape = Shape {
+    what: "a catalog",
+    fields: &[
+        STOPGATE,
+        Field::required(
+            "tool",
+            form::NAME,
+            "Name of the tool; the file has the same name.",
+        ),
+        Field::required(
+            "owner",
+            form::NAME,
+            "Who answers for what the catalog says about the tool.",
+        ),
+        Field::required(
+            "server",
+            Form::Record(&SERVER),
+            "The MCP server that offers the tool's functions.",
+        ),
+        Field::required(
+            "operations",
+            Form::Named {
+                key: form::NAMES,
+                value: &Form::Record(&OPERATION),
+                empty: true,
+            },
+            "What agents can ask for, by name. Rules speak about operations; an operation that is not here is rejected.",
+        ),
+        Field::optional(
+            "unused",
+            Form::List(List {
+                of: &form::TEXT,
+                empty: true,
+                unique: true,
+            }),
+            "Functions that the server offers and nobody may call. Every function of the lock is here or in an operation.",
+        ),
+    ],
+    bonds: &[],
+};
+
+const SERVER: Shape = Shape {
+    what: "a server",
+    fields: &[
+        Field::required(
+            "contract",
+            Form::Spelt(Spelling {
+                pattern: "^(0|[1-9][0-9]*)\\.(0|[1-9][0-9]*)\\.(0|[1-9][0-9]*)$",
+                examples: &["1.0.0"],
+                help: "write it as `MAJOR.MINOR.PATCH`",
+            }),
+            "Version of what you promise about the tool, as `MAJOR.MINOR.PATCH`. A breaking change of the lock needs a \
+             new major one.",
+        ),
+        Field::required(
+            "command",
+            Form::List(List {
+                of: &Form::Raw,
+                empty: false,
+                unique: false,
+            }),
+            "How `stopgate lock` starts the server: a program found on PATH and its arguments, without a shell.",
+        ),
+        Field::optional(
+            "env",
+            Form::List(List {
+                of: &Form::Spelt(Spelling {
+                    pattern: "^[A-Za-z_][A-Za-z0-9_]*$",
+                    examples: &["ERP_TOKEN"],
+                    help: "name the environment variable only; values do not belong into git",
+                }),
+                empty: true,
+                unique: true,
+            }),
+            "Environment variables that `stopgate lock` passes on to the server, by name. Left out: none.",
+        ),
+        Field::optional(
+            "prefix",
+            form::TEXT,
+            "What the server's function names begin with and operations leave out. Left out: nothing.",
+        ),
+    ],
+    bonds: &[],
+};
+
+const OPERATION: Shape = Shape {
+    what: "an operation",
+    fields: &[
+        Field::required(
+            "effect",
+            form::word::<Effect>(),
+            "What the operation does to the tool's data.",
+        ),
+        Field::optional(
+            "mcp",
+            form::TEXT,
+            "The server's function. Left out: the server's `prefix` and the operation's name.",
+        ),
+        Field::optional(
+            "select",
+            Form::Record(&SELECT),
+            "Which calls of the function `mcp` are this operation: those in which an argument has one value.",
+        ),
+        Field::optional(
+            "facts",
+            Form::Named {
+                key: FACT_NAMES,
+                value: &PROJECTION,
+                empty: true,
+            },
+            "Typed views of arguments that the function's schema leaves open, readable in rules as `context.facts.NAME`.",
+        ),
+        Field::optional(
+            "dry_run",
+            form::NAME,
+            "The operation of this tool with effect `read` that takes the same arguments and shows what would happen; \
+             `none` if there is none, with `because`.",
+        ),
+        Field::optional(
+            "because",
+            form::TEXT,
+            "Why there is no dry run, beside `dry_run: none`. The floor's dry run is then not asked for.",
+        ),
+        Field::optional(
+            "summary",
+            form::TEXT,
+            "What people read who confirm or approve, with arguments in braces such as `Refund {amount} for {order_id}`. \
+             Quote it.",
+        ),
+        Field::optional(
+            "money",
+            Form::Open { value: &form::TEXT },
+            "Arguments that are amounts in minor units, each with the argument that holds its currency.",
+        ),
+        Field::optional(
+            "input",
+            Form::Record(&INPUT),
+            "What happens to arguments in records.",
+        ),
+        Field::optional(
+            "result",
+            Form::Record(&RESULT),
+            "What happens to results before the agent sees them.",
+        ),
+    ],
+    bonds: &[
+        Bond::Beside {
+            key: "select",
+            other: "mcp",
+        },
+        Bond::While {
+            key: "because",
+            other: "dry_run",
+            word: NO_DRY_RUN,
+        },
+    ],
+};
+
+/// What `dry_run` says where there is none.
+const NO_DRY_RUN: &str = "none";
+
+const SELECT: Shape = Shape {
+    what: "a selector",
+    fields: &[
+        Field::required(
+            "pointer",
+            form::POINTER,
+            "A required text argument, as a JSON Pointer.",
+        ),
+        Field::required("equals", form::TEXT, "The value that it has."),
+    ],
+    bonds: &[],
+};
+
+const INPUT: Shape = Shape {
+    what: "input",
+    fields: &[Field::optional(
+        "mask",
+        form::POINTERS,
+        "Arguments of which records keep a keyed digest only. A rule that reads one is an error.",
+    )],
+    bonds: &[],
+};
+
+const RESULT: Shape = Shape {
+    what: "result",
+    fields: &[
+        Field::optional(
+            "mask",
+            form::POINTERS,
+            "Places in the result that are masked before the agent sees it.",
+        ),
+        Field::optional(
+            "max_rows",
+            form::MAX_ROWS,
+            "Lists in the result that are shortened before the agent sees them.",
+        ),
+    ],
+    bonds: &[],
+};
+
+const FACT_NAMES: Spelling = Spelling {
+    pattern: "^[a-z][a-z0-9_]{0,63}$",
+    examples: &[],
+    help: "write a name such as `rows` or `field_names`",
+};
+
+const PROJECTION: Form = Form::Spelt(Spelling {
+    pattern: "^\\s*(count|keys|text|number|minor)\\s*\\(.*\\)$",
+    examples: &["count(/records)", "keys(/records/*)", "minor(/amount, 2)"],
+    help: "write `count(P)`, `keys(P)`, `text(P)`, `number(P)` or `minor(P, SCALE)`, where P is a JSON Pointer or, for \
+           JSON inside a text, `json(P)`",
+});
 
 pub(crate) struct CatalogDoc {
     pub(crate) tool: Spanned<ToolName>,
@@ -69,8 +285,7 @@ pub(crate) enum DryRunDoc {
 }
 
 pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<CatalogDoc> {
-    let keys = ["tool", "owner", "server", "operations", "unused"];
-    let record = Record::document(root, "a catalog", &keys, dx)?;
+    let record = Record::document(root, &SHAPE, dx)?;
     let tool = record.need("tool", dx).and_then(|node| name(node, dx));
     let owner = record.need("owner", dx).and_then(|node| name(node, dx));
     let server = record.need("server", dx).and_then(|node| server(node, dx));
@@ -95,12 +310,7 @@ pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<CatalogDoc> {
 }
 
 fn server(node: &Node, dx: &mut Diagnostics) -> Option<ServerDoc> {
-    let record = Record::open(
-        node,
-        "a server",
-        &["contract", "command", "env", "prefix"],
-        dx,
-    )?;
+    let record = Record::open(node, &SERVER, dx)?;
     let contract = record
         .need("contract", dx)
         .and_then(|node| version(node, dx));
@@ -161,11 +371,7 @@ fn variable(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<String>> {
 }
 
 fn operation(node: &Node, dx: &mut Diagnostics) -> Option<OperationDoc> {
-    let keys = [
-        "effect", "mcp", "select", "facts", "dry_run", "because", "summary", "money", "input",
-        "result",
-    ];
-    let record = Record::open(node, "an operation", &keys, dx)?;
+    let record = Record::open(node, &OPERATION, dx)?;
     let effect = record.need("effect", dx).and_then(|node| word(node, dx));
     let function = record.get("mcp").and_then(|node| text(node, dx));
     let select = record.entry("select").map(|(key, node)| {
@@ -180,14 +386,14 @@ fn operation(node: &Node, dx: &mut Diagnostics) -> Option<OperationDoc> {
     let money = record.get("money").map(|node| money(node, dx));
     let input = record
         .get("input")
-        .and_then(|node| Record::open(node, "input", &["mask"], dx));
+        .and_then(|node| Record::open(node, &INPUT, dx));
     let input_mask = input
         .and_then(|input| input.get("mask"))
         .map(|node| set(node, dx, pointer))
         .unwrap_or_default();
     let result = record
         .get("result")
-        .and_then(|node| Record::open(node, "result", &["mask", "max_rows"], dx));
+        .and_then(|node| Record::open(node, &RESULT, dx));
     let result_mask = result
         .as_ref()
         .and_then(|result| result.get("mask"))
@@ -215,7 +421,7 @@ fn operation(node: &Node, dx: &mut Diagnostics) -> Option<OperationDoc> {
 }
 
 fn select(node: &Node, dx: &mut Diagnostics) -> Option<SelectDoc> {
-    let record = Record::open(node, "a selector", &["pointer", "equals"], dx)?;
+    let record = Record::open(node, &SELECT, dx)?;
     let place = record
         .need("pointer", dx)
         .and_then(|node| pointer(node, dx));
@@ -299,7 +505,7 @@ fn dry_run(record: &Record<'_>, dx: &mut Diagnostics) -> DryRunDoc {
         return DryRunDoc::Unstated;
     };
     // `none` is a word here, so no operation of that name can be a dry run.
-    let is_none = matches!(&node.value, Value::Scalar(scalar) if scalar.text == "none");
+    let is_none = matches!(&node.value, Value::Scalar(scalar) if scalar.text == NO_DRY_RUN);
     match (is_none, reason) {
         (true, Some(Some(because))) => DryRunDoc::None {
             because: because.value,

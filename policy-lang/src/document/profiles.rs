@@ -1,11 +1,53 @@
 //! `profiles.yaml`: the roles of users, their hierarchy, and the groups they come from.
 
-use super::read::{Named, Record, named, set};
-use super::scalar::{name, text};
+use super::read::{Named, Record, STOPGATE, named, set};
+use super::scalar::{form, name, text};
+use super::shape::{Field, Form, Shape};
 use crate::diagnostic::Diagnostics;
 use crate::name::ProfileName;
 use crate::source::Spanned;
 use crate::source::node::Node;
+
+/// `profiles.yaml`.
+pub(crate) const SHAPE: Shape = Shape {
+    what: "profiles.yaml",
+    fields: &[
+        STOPGATE,
+        Field::required(
+            "profiles",
+            Form::Named {
+                key: form::NAMES,
+                value: &Form::Record(&PROFILE),
+                empty: true,
+            },
+            "The roles of users, by their names. All profiles of a user count at once, and the strictest rule wins.",
+        ),
+    ],
+    bonds: &[],
+};
+
+const PROFILE: Shape = Shape {
+    what: "a profile",
+    fields: &[
+        Field::optional(
+            "description",
+            form::TEXT,
+            "What these people do, for people.",
+        ),
+        Field::optional(
+            "inherits",
+            Form::set(&form::NAME),
+            "Profiles whose rules hold for this one too: what they grant, and how strict they are.",
+        ),
+        Field::optional(
+            "groups",
+            Form::set(&form::TEXT),
+            "Groups of the identity provider whose members hold the profile. Left out: nobody holds it directly, and \
+             others can inherit it.",
+        ),
+    ],
+    bonds: &[],
+};
 
 pub(crate) struct ProfileDoc {
     pub(crate) description: Option<String>,
@@ -14,14 +56,9 @@ pub(crate) struct ProfileDoc {
 }
 
 pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<Named<ProfileName, ProfileDoc>> {
-    let record = Record::document(root, "profiles.yaml", &["profiles"], dx)?;
+    let record = Record::document(root, &SHAPE, dx)?;
     Some(named(record.need("profiles", dx)?, dx, |node, dx| {
-        let record = Record::open(
-            node,
-            "a profile",
-            &["description", "inherits", "groups"],
-            dx,
-        )?;
+        let record = Record::open(node, &PROFILE, dx)?;
         let description = record
             .get("description")
             .and_then(|node| text(node, dx))

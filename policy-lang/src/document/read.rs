@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use super::scalar::integer;
+use super::shape::{Field, Form, Shape};
 use crate::calendar::Day;
 use crate::diagnostic::{Diagnostics, names, shape as say};
 use crate::name::{InvalidName, OperationName, ProfileName, RuleName, ToolName};
@@ -15,46 +16,49 @@ use crate::surface::Requirement;
 /// Version of every document's format.
 const FORMAT: i64 = 1;
 
+/// The first key of every document.
+pub(crate) const STOPGATE: Field = Field::required(
+    "stopgate",
+    Form::Version(FORMAT),
+    "Version of the document's format. This version of Stopgate knows 1 and refuses every other.",
+);
+
 /// A mapping whose keys are known.
 pub(crate) struct Record<'n> {
-    what: &'static str,
+    shape: &'static Shape,
     entries: &'n [(Key, Node)],
     span: Span,
 }
 
 impl<'n> Record<'n> {
-    /// `node` as a mapping with no other keys than `keys`; `what` names it in messages.
+    /// `node` as a mapping with no other keys than those of `shape`.
     pub(crate) fn open(
         node: &'n Node,
-        what: &'static str,
-        keys: &[&str],
+        shape: &'static Shape,
         dx: &mut Diagnostics,
     ) -> Option<Self> {
         let entries = mapping(node, dx)?;
+        let known = shape.names();
         for (key, _) in entries {
-            if !keys.contains(&key.text.as_str()) {
-                dx.push(say::unknown_key(key.span, &key.text, what, keys));
+            if !known.contains(&key.text.as_str()) {
+                dx.push(say::unknown_key(key.span, &key.text, shape.what, &known));
             }
         }
         Some(Self {
-            what,
+            shape,
             entries,
             span: node.span,
         })
     }
 
-    /// The root of a document: also has `stopgate`, the format version.
+    /// The root of a document, whose first key is [`STOPGATE`].
     pub(crate) fn document(
         node: &'n Node,
-        what: &'static str,
-        keys: &[&str],
+        shape: &'static Shape,
         dx: &mut Diagnostics,
     ) -> Option<Self> {
-        let keys: Vec<&str> = std::iter::once("stopgate")
-            .chain(keys.iter().copied())
-            .collect();
-        let record = Self::open(node, what, &keys, dx)?;
-        let version = record.need("stopgate", dx);
+        let record = Self::open(node, shape, dx)?;
+        let version = record.need(STOPGATE.name, dx);
         if let Some(version) = version
             && integer(version, 0, i64::from(u32::MAX), dx).is_some_and(|version| version != FORMAT)
         {
@@ -70,6 +74,11 @@ impl<'n> Record<'n> {
 
     /// An optional key with its value.
     pub(crate) fn entry(&self, key: &str) -> Option<(&'n Key, &'n Node)> {
+        debug_assert!(
+            self.shape.names().contains(&key),
+            "{} cannot hold `{key}`",
+            self.shape.what
+        );
         self.entries
             .iter()
             .find(|(found, _)| found.text == key)
@@ -80,7 +89,7 @@ impl<'n> Record<'n> {
     pub(crate) fn need(&self, key: &str, dx: &mut Diagnostics) -> Option<&'n Node> {
         let found = self.get(key);
         if found.is_none() {
-            dx.push(say::missing_key(self.place(), key, self.what, None));
+            dx.push(say::missing_key(self.place(), key, self.shape.what, None));
         }
         found
     }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use super::condition::{self, ConditionDoc};
-use super::read::{Record, list, set};
-use super::scalar::{date, max_rows, name, pointer, text, word};
+use super::read::{Record, STOPGATE, list, set};
+use super::scalar::{date, form, max_rows, name, pointer, text, word};
+use super::shape::{Bond, Field, Form, Shape};
 use crate::diagnostic::{Diagnostics, rules as facts, shape as say};
 use crate::name::{OperationName, OwnerName, ProfileName, RuleName, ToolName};
 use crate::pointer::Pointer;
@@ -84,32 +85,174 @@ impl Asks {
     }
 }
 
-const KEYS: [&str; 16] = [
-    "id",
-    "operations",
-    "profiles",
-    "risk",
-    "approval",
+/// `rules/TOOL.yaml`.
+pub(crate) const SHAPE: Shape = Shape {
+    what: "a rules document",
+    fields: &[
+        STOPGATE,
+        Field::required(
+            "tool",
+            form::NAME,
+            "The tool that the rules are for; the file has the same name.",
+        ),
+        Field::optional(
+            "owner",
+            form::NAME,
+            "Who answers for every rule below that names no owner of its own.",
+        ),
+        Field::optional(
+            "review_by",
+            form::DATE,
+            "The day by which every rule below that names none of its own has to be looked at again.",
+        ),
+        Field::required(
+            "rules",
+            Form::list(&Form::Record(&RULE)),
+            "What is granted, raised or forbidden. The order means nothing: of all rules that match, the strictest \
+             answer counts.",
+        ),
+    ],
+    bonds: &[],
+};
+
+const RULE: Shape = Shape {
+    what: "a rule",
+    fields: &[
+        Field::required(
+            "id",
+            form::NAME,
+            "Name of the rule, unique in the tool. Records and messages print it as `TOOL/ID`.",
+        ),
+        Field::required(
+            "operations",
+            Form::set(&form::NAME),
+            "The operations of the tool that the rule is about. Each is named: there are no wildcards.",
+        ),
+        Field::required(
+            "profiles",
+            Form::set(&form::NAME),
+            "Users of these profiles, and of profiles that inherit them.",
+        ),
+        Field::optional(
+            "risk",
+            form::word::<Risk>(),
+            "How much harm a wrong call could do. A channel's ceiling and the floors of stopgate.yaml are stated in it.",
+        ),
+        Field::optional(
+            "approval",
+            form::word::<Approval>(),
+            "Who has to approve each call before it runs. A grant has `risk` and `approval`.",
+        ),
+        REQUIRE,
+        Field::optional(
+            "raise",
+            Form::Record(&RAISE),
+            "Makes the rule a raise: it grants nothing, and what another rule grants needs this too.",
+        ),
+        Field::optional(
+            "never",
+            form::TEXT,
+            "Makes the rule a never: no approval helps. The text is the reason that is shown.",
+        ),
+        Field::optional(
+            "except",
+            Form::set(&form::NAME),
+            "Profiles that the rule does not reach although they inherit one of `profiles`.",
+        ),
+        Field::optional(
+            "agents",
+            Form::set(&form::TEXT),
+            "The rule holds for these agents only, by their ids. Left out: for every agent.",
+        ),
+        Field::optional(
+            "when",
+            Form::Raw,
+            "A Cedar expression over `context.input`, `context.facts`, `context.agent` and `context.time`: the rule \
+             holds only where it is true. Left out: always. Where it begins with `!`, a quote or a bracket, write it \
+             as a `|-` block.",
+        ),
+        Field::optional(
+            "description",
+            form::TEXT,
+            "Why the rule is there, for people.",
+        ),
+        Field::optional(
+            "owner",
+            form::NAME,
+            "Who answers for the rule. Left out: the owner at the top of the file, which has to be there then.",
+        ),
+        Field::optional(
+            "review_by",
+            form::DATE,
+            "The day by which the rule has to be looked at again. Left out: the one at the top of the file, which has \
+             to be there then.",
+        ),
+        MASK,
+        MAX_ROWS,
+    ],
+    bonds: &[
+        Bond::OneOf {
+            groups: &[&["risk", "approval"], &["raise"], &["never"]],
+            help: "a rule is a grant with `risk` and `approval`, or a `raise`, or a `never`",
+        },
+        Bond::Beside {
+            key: "risk",
+            other: "approval",
+        },
+        Bond::Beside {
+            key: "approval",
+            other: "risk",
+        },
+        Bond::Beside {
+            key: "require",
+            other: "risk",
+        },
+        Bond::Beside {
+            key: "mask",
+            other: "risk",
+        },
+        Bond::Beside {
+            key: "max_rows",
+            other: "risk",
+        },
+    ],
+};
+
+const RAISE: Shape = Shape {
+    what: "a raise",
+    fields: &[
+        Field::optional(
+            "approval",
+            form::word::<Approval>(),
+            "Who has to approve each call at least. Left out: nobody more than another rule asks for.",
+        ),
+        REQUIRE,
+        MASK,
+        MAX_ROWS,
+    ],
+    bonds: &[Bond::Something],
+};
+
+const REQUIRE: Field = Field::optional(
     "require",
-    "raise",
-    "never",
-    "except",
-    "agents",
-    "when",
-    "description",
-    "owner",
-    "review_by",
+    Form::set(&form::word::<Requirement>()),
+    "What has to be collected before a call runs, beside people's approval. Left out: what the floors ask for.",
+);
+
+const MASK: Field = Field::optional(
     "mask",
+    form::POINTERS,
+    "Places in the result that are masked before the agent sees it, in addition to the catalog's.",
+);
+
+const MAX_ROWS: Field = Field::optional(
     "max_rows",
-];
+    form::MAX_ROWS,
+    "Lists in the result that are shortened before the agent sees them. Of several limits the lowest counts.",
+);
 
 pub(crate) fn read(root: &Node, source: &str, dx: &mut Diagnostics) -> Option<RulesDoc> {
-    let record = Record::document(
-        root,
-        "a rules document",
-        &["tool", "owner", "review_by", "rules"],
-        dx,
-    )?;
+    let record = Record::document(root, &SHAPE, dx)?;
     let tool = record.need("tool", dx).and_then(|node| name(node, dx));
     let stated = Stated {
         owner: record
@@ -143,7 +286,7 @@ fn rule(
     ids: &mut Vec<Option<Spanned<RuleName>>>,
     dx: &mut Diagnostics,
 ) -> Option<RuleDoc> {
-    let record = Record::open(node, "a rule", &KEYS, dx);
+    let record = Record::open(node, &RULE, dx);
     let id = record
         .as_ref()
         .and_then(|record| record.need("id", dx))
@@ -255,12 +398,7 @@ fn misplaced(record: &Record<'_>, why: &str, help: &str, dx: &mut Diagnostics) {
 }
 
 fn raise(key: &Key, node: &Node, dx: &mut Diagnostics) -> Option<KindDoc> {
-    let record = Record::open(
-        node,
-        "a raise",
-        &["approval", "require", "mask", "max_rows"],
-        dx,
-    )?;
+    let record = Record::open(node, &RAISE, dx)?;
     let approval = record
         .get("approval")
         .map(|node| word::<Approval>(node, dx));

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 
 use super::read::{Record, mapping, unexpected};
+use super::shape::{Field, Form, Meaning, Shape, Spelling};
 use crate::calendar::Day;
 use crate::decide::Reason;
 use crate::diagnostic::{Diagnostics, shape as say};
@@ -27,28 +28,111 @@ pub(crate) trait Word: Copy + 'static {
     const WORDS: &'static [Self];
     /// The word for it.
     fn word(self) -> &'static str;
+    /// What it means; empty where that goes without saying.
+    fn meaning(self) -> &'static str;
 }
 
 macro_rules! words {
-    ($($kind:ty = $all:expr;)*) => {$(
+    ($($kind:ty = $all:expr, $meaning:expr;)*) => {$(
         impl Word for $kind {
             const WORDS: &'static [Self] = $all;
             fn word(self) -> &'static str {
                 self.as_str()
+            }
+            fn meaning(self) -> &'static str {
+                let meaning: fn(Self) -> &'static str = $meaning;
+                meaning(self)
             }
         }
     )*};
 }
 
 words! {
-    Risk = Self::ALL;
-    Approval = Self::ALL;
-    Effect = Self::ALL;
-    Limit = Self::ALL;
-    Requirement = Self::ALL;
-    Day = &Self::ALL;
-    Reason = &Self::ALL;
+    Risk = Self::ALL, Self::meaning;
+    Approval = Self::ALL, Self::meaning;
+    Effect = Self::ALL, Self::meaning;
+    Limit = Self::ALL, Self::meaning;
+    Requirement = Self::ALL, Self::meaning;
+    Day = &Self::ALL, |_| "";
+    Reason = &Self::ALL, |_| "";
 }
+
+/// A form for each reader of this page; a reader takes nothing that its form excludes.
+pub(crate) mod form {
+    use super::{Form, MAX_TEXT, Meaning, Spelling, Word};
+
+    pub(crate) const TEXT: Form = Form::Text { most: MAX_TEXT };
+    pub(crate) const NAME: Form = Form::Spelt(NAMES);
+    pub(crate) const POINTER: Form = Form::Spelt(Spelling {
+        pattern: "^/([^~]|~[01])*$",
+        examples: &["/customer/tax_id", "/items/*/price"],
+        help: "write a JSON Pointer such as `/customer/tax_id`; `*` stands for every element or member",
+    });
+    pub(crate) const DATE: Form = Form::Spelt(Spelling {
+        pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+        examples: &["2027-03-31"],
+        help: "write a date as `2027-03-31`",
+    });
+    pub(crate) const TIMESTAMP: Form = Form::Spelt(Spelling {
+        pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,3})?Z$",
+        examples: &["2026-11-24T10:00:00Z"],
+        help: "write a time in UTC as `2026-11-24T10:00:00Z`, with milliseconds at most",
+    });
+    pub(crate) const HOURS: Form = Form::Spelt(Spelling {
+        pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$",
+        examples: &["09:00-18:00"],
+        help: "write hours of a day as `09:00-18:00`",
+    });
+    /// [`super::max_rows`].
+    pub(crate) const MAX_ROWS: Form = Form::Either(&[
+        Form::Record(&super::ROW_LIMIT),
+        Form::list(&Form::Record(&super::ROW_LIMIT)),
+    ]);
+    pub(crate) const POINTERS: Form = Form::set(&POINTER);
+    /// Also what names are as keys.
+    pub(crate) const NAMES: Spelling = Spelling {
+        pattern: "^[a-z0-9][a-z0-9_.-]{0,63}$",
+        examples: &[],
+        help: "names begin with a-z or 0-9, followed by a-z, 0-9, `_`, `.` and `-`; 64 characters at most",
+    };
+
+    /// One word of `W`.
+    pub(crate) const fn word<W: Word>() -> Form {
+        Form::Word(meanings::<W>)
+    }
+
+    fn meanings<W: Word>() -> Vec<Meaning> {
+        let meaning = |known: &W| Meaning {
+            word: known.word().to_owned(),
+            meaning: known.meaning(),
+        };
+        W::WORDS.iter().map(meaning).collect()
+    }
+}
+
+/// One row limit.
+const ROW_LIMIT: Shape = Shape {
+    what: "a row limit",
+    fields: &[
+        Field::required(
+            "pointer",
+            form::POINTER,
+            "The list in the result that is shortened, as a JSON Pointer.",
+        ),
+        Field::required(
+            "rows",
+            Form::Integer {
+                least: 0,
+                most: MAX_ROWS,
+            },
+            "Most entries of that list that reach the agent.",
+        ),
+    ],
+    bonds: &[],
+};
+
+/// Most rows that can be said.
+const MAX_ROWS: i64 = u32::MAX as i64;
 
 /// A scalar that is text: quoted, or plain and text to every reader. Dates pass where `dates` says so.
 fn text_of<'n>(
@@ -246,7 +330,7 @@ pub(crate) fn max_rows(node: &Node, dx: &mut Diagnostics) -> BTreeMap<Pointer, u
     };
     let mut limits: BTreeMap<Pointer, u32> = BTreeMap::new();
     for entry in entries {
-        let Some(record) = Record::open(entry, "a row limit", &["pointer", "rows"], dx) else {
+        let Some(record) = Record::open(entry, &ROW_LIMIT, dx) else {
             continue;
         };
         let pointer = record
@@ -254,7 +338,7 @@ pub(crate) fn max_rows(node: &Node, dx: &mut Diagnostics) -> BTreeMap<Pointer, u
             .and_then(|node| pointer(node, dx));
         let rows = record
             .need("rows", dx)
-            .and_then(|node| integer(node, 0, i64::from(u32::MAX), dx));
+            .and_then(|node| integer(node, 0, MAX_ROWS, dx));
         if let (Some(pointer), Some(rows)) =
             (pointer, rows.and_then(|rows| u32::try_from(rows).ok()))
         {

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::read::{Record, list, named, set};
-use super::scalar::{max_rows, name, object, pointer, raw, text, timestamp, truth, word};
+use super::read::{Record, STOPGATE, list, named, set};
+use super::scalar::{form, max_rows, name, object, pointer, raw, text, timestamp, truth, word};
+use super::shape::{Bond, Field, Form, List, Meaning, Shape};
 use crate::decide::Reason;
 use crate::diagnostic::{Diagnostics, shape as say, suites as facts};
 use crate::json::Json;
@@ -12,6 +13,236 @@ use crate::source::node::{Node, Value};
 use crate::source::{Span, Spanned};
 use crate::surface::{Approval, Enforces, Evidence, Need};
 use crate::testing::{ExpectedResult, Obligations};
+
+/// `tests/TOOL.yaml`.
+pub(crate) const SHAPE: Shape = Shape {
+    what: "a tests document",
+    fields: &[
+        STOPGATE,
+        Field::required(
+            "tool",
+            form::NAME,
+            "The tool that the cases are about; the file has the same name.",
+        ),
+        Field::required(
+            "now",
+            form::TIMESTAMP,
+            "The instant, in UTC, at which every case without its own happens.",
+        ),
+        Field::required(
+            "channel",
+            form::NAME,
+            "The channel of stopgate.yaml in which every case without its own happens.",
+        ),
+        Field::required(
+            "samples",
+            Form::Named {
+                key: form::NAMES,
+                value: &Form::Object,
+                empty: true,
+            },
+            "One valid input for each operation. Cases are run with it, and so is every pair that no case names.",
+        ),
+        Field::optional(
+            "cases",
+            Form::list(&Form::Record(&CASE)),
+            "Who does what, and the answer. Every operation and profile that no case pairs is run too and must be \
+             rejected.",
+        ),
+    ],
+    bonds: &[],
+};
+
+const CASE: Shape = Shape {
+    what: "a case",
+    fields: &[
+        Field::required(
+            "name",
+            form::TEXT,
+            "What the case shows, in words a reviewer can read aloud. Unique in the document.",
+        ),
+        Field::optional(
+            "as",
+            Form::List(List {
+                of: &form::NAME,
+                empty: true,
+                unique: true,
+            }),
+            "One person who holds all of these profiles; `[]` is a person without any.",
+        ),
+        Field::optional(
+            "each",
+            Form::set(&form::NAME),
+            "One person for each of these profiles: the answer has to be the same for all of them.",
+        ),
+        Field::required(
+            "do",
+            Form::Either(&[form::NAME, Form::set(&form::NAME)]),
+            "The operation, or several with the same answer.",
+        ),
+        Field::optional(
+            "input",
+            Form::Object,
+            "Arguments, merged over the operation's sample. Left out: the sample as it is.",
+        ),
+        Field::optional(
+            "evidence",
+            Form::Either(&[Form::Word(amounts), Form::Record(&EVIDENCE)]),
+            "What has been collected for the call. Left out: nothing.",
+        ),
+        Field::optional(
+            "enforces",
+            Form::List(List {
+                of: &Form::Word(enforceable),
+                empty: true,
+                unique: true,
+            }),
+            "What the door that asks can do with results. Left out: everything.",
+        ),
+        Field::optional(
+            "now",
+            form::TIMESTAMP,
+            "The instant, in UTC, at which it happens. Left out: the one at the top of the file.",
+        ),
+        Field::optional(
+            "channel",
+            form::NAME,
+            "The channel in which it happens. Left out: the one at the top of the file.",
+        ),
+        Field::optional(
+            "agent",
+            form::TEXT,
+            "Id of the agent. Left out: none is known.",
+        ),
+        Field::required("expect", Form::Record(&EXPECT), "The answer."),
+        Field::optional("skip", form::TEXT, "Why the case is not run for now."),
+    ],
+    bonds: &[Bond::OneOf {
+        groups: &[&["as"], &["each"]],
+        help: "a case says who acts: `as` one person of several profiles, or `each` of several people",
+    }],
+};
+
+const EVIDENCE: Shape = Shape {
+    what: "evidence",
+    fields: &[
+        Field::optional(
+            "approval",
+            form::word::<Approval>(),
+            "The highest level that people have approved. Left out: automatic.",
+        ),
+        Field::optional(
+            "user_confirmation",
+            Form::Truth,
+            "Whether the user has confirmed the exact call. Left out: false.",
+        ),
+        Field::optional(
+            "dry_run",
+            Form::Truth,
+            "Whether the dry run has been shown. Left out: false.",
+        ),
+    ],
+    bonds: &[],
+};
+
+const EXPECT: Shape = Shape {
+    what: "an expectation",
+    fields: &[
+        Field::optional(
+            "permit",
+            RULES,
+            "It runs. The list names all rules that matched, as `ID` or, from other files, `FILE/ID`.",
+        ),
+        Field::optional(
+            "route",
+            Form::List(List {
+                of: &Form::Word(needs),
+                empty: false,
+                unique: false,
+            }),
+            "It waits for this: everything that is still missing.",
+        ),
+        Field::optional(
+            "reject",
+            form::word::<Reason>(),
+            "It is refused for this reason.",
+        ),
+        Field::optional(
+            "rules",
+            RULES,
+            "All rules that matched, beside `route` or `reject`. Left out: not compared.",
+        ),
+        Field::optional(
+            "obligations",
+            Form::Record(&OBLIGATIONS),
+            "What has to happen to the result. Left out: not compared.",
+        ),
+    ],
+    bonds: &[
+        Bond::OneOf {
+            groups: &[&["permit"], &["route"], &["reject"]],
+            help: "an expectation is one of `permit`, `route` and `reject`",
+        },
+        Bond::Apart {
+            key: "rules",
+            other: "permit",
+        },
+    ],
+};
+
+const RULES: Form = Form::List(List {
+    of: &form::TEXT,
+    empty: true,
+    unique: true,
+});
+
+const OBLIGATIONS: Shape = Shape {
+    what: "obligations",
+    fields: &[
+        Field::optional(
+            "mask",
+            form::POINTERS,
+            "Every place in the result that is masked. Left out: none.",
+        ),
+        Field::optional(
+            "max_rows",
+            form::MAX_ROWS,
+            "Every list in the result that is shortened. Left out: none.",
+        ),
+    ],
+    bonds: &[],
+};
+
+/// Evidence in one word.
+const AMOUNTS: [&str; 2] = ["all", "none"];
+
+fn amounts() -> Vec<Meaning> {
+    Meaning::plain(&AMOUNTS)
+}
+
+/// What a door can do with results.
+const ENFORCEABLE: [&str; 2] = ["mask", "max_rows"];
+
+fn enforceable() -> Vec<Meaning> {
+    Meaning::plain(&ENFORCEABLE)
+}
+
+/// What a call can wait for.
+const NEEDS: [Need; 4] = [
+    Need::UserConfirmation,
+    Need::DryRun,
+    Need::Approval(Approval::Supervisor),
+    Need::Approval(Approval::Committee),
+];
+
+fn needs() -> Vec<Meaning> {
+    Meaning::plain(
+        &NEEDS
+            .map(|need| need.to_string())
+            .each_ref()
+            .map(String::as_str),
+    )
+}
 
 pub(crate) struct SuiteDoc {
     pub(crate) tool: Spanned<ToolName>,
@@ -41,8 +272,7 @@ pub(crate) struct CaseDoc {
 }
 
 pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<SuiteDoc> {
-    let keys = ["tool", "now", "channel", "samples", "cases"];
-    let record = Record::document(root, "a tests document", &keys, dx)?;
+    let record = Record::document(root, &SHAPE, dx)?;
     let tool = record.need("tool", dx).and_then(|node| name(node, dx));
     let now = record.need("now", dx).and_then(|node| timestamp(node, dx));
     let channel = record.need("channel", dx).and_then(|node| name(node, dx));
@@ -84,13 +314,8 @@ fn unique_names(cases: Vec<CaseDoc>, dx: &mut Diagnostics) -> Vec<CaseDoc> {
     cases
 }
 
-const KEYS: [&str; 12] = [
-    "name", "as", "each", "do", "input", "evidence", "enforces", "now", "channel", "agent",
-    "expect", "skip",
-];
-
 fn case(node: &Node, dx: &mut Diagnostics) -> Option<CaseDoc> {
-    let record = Record::open(node, "a case", &KEYS, dx)?;
+    let record = Record::open(node, &CASE, dx)?;
     let title = record.need("name", dx).and_then(|node| text(node, dx));
     let people = people(&record, dx);
     let operations = record.need("do", dx).map(|node| match &node.value {
@@ -157,13 +382,12 @@ fn evidence(node: &Node, dx: &mut Diagnostics) -> Evidence {
             "all" => Evidence::ALL,
             "none" => Evidence::NONE,
             other => {
-                dx.push(say::unknown_word(node.span, other, &["all", "none"]));
+                dx.push(say::unknown_word(node.span, other, &AMOUNTS));
                 Evidence::NONE
             }
         };
     }
-    let keys = ["approval", "user_confirmation", "dry_run"];
-    let Some(record) = Record::open(node, "evidence", &keys, dx) else {
+    let Some(record) = Record::open(node, &EVIDENCE, dx) else {
         return Evidence::NONE;
     };
     let approval = record
@@ -191,7 +415,7 @@ fn enforces(node: &Node, dx: &mut Diagnostics) -> Enforces {
         match word.value.as_str() {
             "mask" => enforces.mask = true,
             "max_rows" => enforces.max_rows = true,
-            other => dx.push(say::unknown_word(word.span, other, &["mask", "max_rows"])),
+            other => dx.push(say::unknown_word(word.span, other, &ENFORCEABLE)),
         }
     }
     enforces
@@ -204,8 +428,7 @@ type Expected = (
 );
 
 fn expect(node: &Node, dx: &mut Diagnostics) -> Option<Expected> {
-    let keys = ["permit", "route", "reject", "rules", "obligations"];
-    let record = Record::open(node, "an expectation", &keys, dx)?;
+    let record = Record::open(node, &EXPECT, dx)?;
     let obligations = record.get("obligations").map(|node| obligations(node, dx));
     let rules = record
         .entry("rules")
@@ -255,12 +478,6 @@ fn rules(node: &Node, dx: &mut Diagnostics) -> Vec<Spanned<String>> {
 }
 
 fn need(node: &Node, dx: &mut Diagnostics) -> Option<Need> {
-    const NEEDS: [Need; 4] = [
-        Need::UserConfirmation,
-        Need::DryRun,
-        Need::Approval(Approval::Supervisor),
-        Need::Approval(Approval::Committee),
-    ];
     let word = raw(node, dx)?;
     let found = NEEDS.into_iter().find(|need| need.to_string() == word.text);
     if found.is_none() {
@@ -275,7 +492,7 @@ fn need(node: &Node, dx: &mut Diagnostics) -> Option<Need> {
 }
 
 fn obligations(node: &Node, dx: &mut Diagnostics) -> Obligations {
-    let Some(record) = Record::open(node, "obligations", &["mask", "max_rows"], dx) else {
+    let Some(record) = Record::open(node, &OBLIGATIONS, dx) else {
         return Obligations::default();
     };
     let mask = record

@@ -1,8 +1,9 @@
 //! `stopgate.yaml`: whose policy it is, who may name subjects, how high each channel goes, what every grant asks for
 //! at least.
 
-use super::read::{Named, Record, list, named};
-use super::scalar::{integer, name, raw, word};
+use super::read::{Named, Record, STOPGATE, list, named};
+use super::scalar::{form, integer, name, raw, word};
+use super::shape::{Field, Form, List, Shape, Spelling};
 use crate::attempt::INPUT_LIMITS;
 use crate::diagnostic::{Diagnostics, shape as say};
 use crate::name::{ChannelName, OwnerName, ToolName};
@@ -23,6 +24,195 @@ const GROUPS_CLAIM: &str = "groups";
 /// Claims that a token has for itself.
 const OWN_CLAIMS: [&str; 6] = ["iss", "aud", "exp", "nbf", "iat", "jti"];
 
+/// `stopgate.yaml`.
+pub(crate) const SHAPE: Shape = Shape {
+    what: "stopgate.yaml",
+    fields: &[
+        STOPGATE,
+        Field::required(
+            "organisation",
+            form::NAME,
+            "Whose policy this is; bundles and records carry it.",
+        ),
+        Field::required(
+            "identity",
+            Form::List(List {
+                of: &Form::Record(&IDENTITY),
+                empty: false,
+                unique: false,
+            }),
+            "Who may name the user that an agent acts for.",
+        ),
+        Field::required(
+            "channels",
+            Form::Named {
+                key: form::NAMES,
+                value: &Form::Record(&CHANNEL),
+                empty: false,
+            },
+            "Phases of a rollout, by their names. A sidecar is configured for one of them.",
+        ),
+        Field::optional(
+            "floors",
+            Form::Record(&FLOORS),
+            "What every grant asks for at least, by its risk and by the effect of its operations. A floor that is \
+             stated replaces the default one; the others stay.",
+        ),
+        Field::optional(
+            "limits",
+            Form::Record(&LIMITS),
+            "Limits of what sidecars accept.",
+        ),
+    ],
+    bonds: &[],
+};
+
+const IDENTITY: Shape = Shape {
+    what: "an identity",
+    fields: &[
+        Field::required(
+            "issuer",
+            Form::Spelt(Spelling {
+                pattern: "^https://[^\\s\"]*$",
+                examples: &["https://sso.example.com/"],
+                help: "write the issuer's URL exactly as its tokens name it, such as https://sso.example.com/",
+            }),
+            "The identity provider's URL, exactly as the claim `iss` of its tokens names it.",
+        ),
+        Field::required(
+            "audience",
+            Form::Raw,
+            "The claim `aud` that tokens have to carry; others are refused.",
+        ),
+        Field::optional(
+            "subject",
+            Form::Raw,
+            "The claim with the user's id. Left out: `sub`.",
+        ),
+        Field::optional(
+            "groups",
+            Form::Raw,
+            "The claim with the user's groups, which profiles.yaml maps to profiles. Left out: `groups`.",
+        ),
+        Field::optional(
+            "agent",
+            Form::Raw,
+            "The claim with the agent's id, such as `azp`. Left out: tokens of this issuer name no agent.",
+        ),
+    ],
+    bonds: &[],
+};
+
+const CHANNEL: Shape = Shape {
+    what: "a channel",
+    fields: &[
+        Field::required(
+            "ceiling",
+            form::word::<Limit>(),
+            "The highest class of action that this channel lets through; whatever is above it is rejected.",
+        ),
+        Field::optional(
+            "tools",
+            Form::Named {
+                key: form::NAMES,
+                value: &form::word::<Limit>(),
+                empty: true,
+            },
+            "Ceilings of single tools, instead of the channel's.",
+        ),
+    ],
+    bonds: &[],
+};
+
+const FLOORS: Shape = Shape {
+    what: "floors",
+    fields: &[
+        Field::optional("low", FLOOR, "For grants of low risk. Left out: nothing."),
+        Field::optional(
+            "medium",
+            FLOOR,
+            "For grants of medium risk. Left out: a supervisor and the user's confirmation.",
+        ),
+        Field::optional(
+            "high",
+            FLOOR,
+            "For grants of high risk. Left out: a committee and the user's confirmation.",
+        ),
+        Field::optional(
+            "read",
+            EFFECT_FLOOR,
+            "For grants of operations with effect `read`. Left out: nothing.",
+        ),
+        Field::optional(
+            "write",
+            EFFECT_FLOOR,
+            "For grants of operations with effect `write`. Left out: nothing.",
+        ),
+        Field::optional(
+            "irreversible",
+            EFFECT_FLOOR,
+            "For grants of operations with effect `irreversible`. Left out: medium risk.",
+        ),
+        Field::optional(
+            "critical",
+            FLOOR,
+            "For grants of high risk on irreversible operations. Left out: a dry run.",
+        ),
+    ],
+    bonds: &[],
+};
+
+const FLOOR: Form = Form::Record(&PLAIN_FLOOR);
+const EFFECT_FLOOR: Form = Form::Record(&FLOOR_WITH_RISK);
+
+const PLAIN_FLOOR: Shape = Shape {
+    what: "a floor",
+    fields: &[FLOOR_APPROVAL, FLOOR_REQUIRE],
+    bonds: &[],
+};
+
+const FLOOR_WITH_RISK: Shape = Shape {
+    what: "a floor",
+    fields: &[
+        Field::optional(
+            "risk",
+            form::word::<Risk>(),
+            "The lowest risk that such a grant can have. Left out: low.",
+        ),
+        FLOOR_APPROVAL,
+        FLOOR_REQUIRE,
+    ],
+    bonds: &[],
+};
+
+const FLOOR_APPROVAL: Field = Field::optional(
+    "approval",
+    form::word::<Approval>(),
+    "Who has to approve at least. Left out: nobody.",
+);
+
+const FLOOR_REQUIRE: Field = Field::optional(
+    "require",
+    Form::set(&form::word::<Requirement>()),
+    "What has to be collected at least, beside people's approval. Left out: nothing.",
+);
+
+const LIMITS: Shape = Shape {
+    what: "limits",
+    fields: &[Field::optional(
+        "input_bytes",
+        Form::Integer {
+            least: 1,
+            most: MAX_INPUT_BYTES,
+        },
+        "Longest input of a call, in bytes. Left out: 65536.",
+    )],
+    bonds: &[],
+};
+
+/// Longest input that can be allowed.
+const MAX_INPUT_BYTES: i64 = INPUT_LIMITS.bytes as i64;
+
 pub(crate) struct Workspace {
     pub(crate) organisation: Option<OwnerName>,
     pub(crate) identity: Vec<Issuer>,
@@ -37,8 +227,7 @@ pub(crate) struct Channel {
 }
 
 pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<Workspace> {
-    let keys = ["organisation", "identity", "channels", "floors", "limits"];
-    let record = Record::document(root, "stopgate.yaml", &keys, dx)?;
+    let record = Record::document(root, &SHAPE, dx)?;
     let organisation = record
         .need("organisation", dx)
         .and_then(|node| name(node, dx));
@@ -69,8 +258,7 @@ pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<Workspace> {
 fn issuers(node: &Node, dx: &mut Diagnostics) -> Vec<Issuer> {
     let mut made: Vec<(Issuer, Span)> = Vec::new();
     let found = list(node, dx, |entry, dx| {
-        let keys = ["issuer", "audience", "subject", "groups", "agent"];
-        let record = Record::open(entry, "an identity", &keys, dx)?;
+        let record = Record::open(entry, &IDENTITY, dx)?;
         let issuer = record
             .need("issuer", dx)
             .and_then(|node| issuer_url(node, dx));
@@ -153,7 +341,7 @@ fn empty(node: &Node, dx: &mut Diagnostics) {
 fn channels(node: &Node, dx: &mut Diagnostics) -> Named<ChannelName, Channel> {
     empty(node, dx);
     named(node, dx, |entry, dx| {
-        let record = Record::open(entry, "a channel", &["ceiling", "tools"], dx)?;
+        let record = Record::open(entry, &CHANNEL, dx)?;
         let ceiling = record.need("ceiling", dx).and_then(|node| word(node, dx));
         let limit =
             |node: &_, dx: &mut Diagnostics| word::<Limit>(node, dx).map(|limit| limit.value);
@@ -170,29 +358,20 @@ fn channels(node: &Node, dx: &mut Diagnostics) -> Named<ChannelName, Channel> {
 
 /// A floor that is stated replaces the default one of its key; the others stay.
 fn floors(node: &Node, dx: &mut Diagnostics) -> Floors {
-    const KEYS: [&str; 7] = [
-        "low",
-        "medium",
-        "high",
-        "read",
-        "write",
-        "irreversible",
-        "critical",
-    ];
     let mut floors = Floors::DEFAULT;
-    let Some(record) = Record::open(node, "floors", &KEYS, dx) else {
+    let Some(record) = Record::open(node, &FLOORS, dx) else {
         return floors;
     };
     let slots = [
-        (&mut floors.low, false),
-        (&mut floors.medium, false),
-        (&mut floors.high, false),
-        (&mut floors.read, true),
-        (&mut floors.write, true),
-        (&mut floors.irreversible, true),
-        (&mut floors.critical, false),
+        ("low", &mut floors.low, false),
+        ("medium", &mut floors.medium, false),
+        ("high", &mut floors.high, false),
+        ("read", &mut floors.read, true),
+        ("write", &mut floors.write, true),
+        ("irreversible", &mut floors.irreversible, true),
+        ("critical", &mut floors.critical, false),
     ];
-    for (key, (slot, by_effect)) in KEYS.into_iter().zip(slots) {
+    for (key, slot, by_effect) in slots {
         if let Some(made) = record.get(key).and_then(|node| floor(node, by_effect, dx)) {
             *slot = made;
         }
@@ -202,15 +381,14 @@ fn floors(node: &Node, dx: &mut Diagnostics) -> Floors {
 
 /// Only the floors of effects set a risk: the others hold for a risk already.
 fn floor(node: &Node, by_effect: bool, dx: &mut Diagnostics) -> Option<Floor> {
-    let keys: &[&str] = if by_effect {
-        &["risk", "approval", "require"]
+    let (shape, risk) = if by_effect {
+        (&FLOOR_WITH_RISK, Some("risk"))
     } else {
-        &["approval", "require"]
+        (&PLAIN_FLOOR, None)
     };
-    let record = Record::open(node, "a floor", keys, dx)?;
-    let risk = record
-        .get("risk")
-        .filter(|_| by_effect)
+    let record = Record::open(node, shape, dx)?;
+    let risk = risk
+        .and_then(|key| record.get(key))
         .map(|node| word::<Risk>(node, dx));
     let approval = record
         .get("approval")
@@ -233,10 +411,9 @@ fn floor(node: &Node, by_effect: bool, dx: &mut Diagnostics) -> Option<Floor> {
 }
 
 fn input_bytes(node: &Node, dx: &mut Diagnostics) -> Option<usize> {
-    let record = Record::open(node, "limits", &["input_bytes"], dx)?;
-    let most = i64::try_from(INPUT_LIMITS.bytes).unwrap_or(i64::MAX);
+    let record = Record::open(node, &LIMITS, dx)?;
     let bytes = record
         .get("input_bytes")
-        .and_then(|node| integer(node, 1, most, dx))?;
+        .and_then(|node| integer(node, 1, MAX_INPUT_BYTES, dx))?;
     usize::try_from(bytes).ok()
 }

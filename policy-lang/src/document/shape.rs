@@ -1,0 +1,178 @@
+//! What the mappings of documents may hold: tables that stand beside their readers.
+//!
+//! One table serves two: the reader opens a mapping with it, so a key that is not in it is refused; and
+//! [`crate::schema`] makes from it what editors complete and explain. A key is added in one place or not at all.
+
+/// A mapping with known keys.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    /// Names it in messages, such as "a rule".
+    pub(crate) what: &'static str,
+    /// Its keys, in the order in which messages and editors list them.
+    pub(crate) fields: &'static [Field],
+    /// What holds between its keys.
+    pub(crate) bonds: &'static [Bond],
+}
+
+/// A key of a mapping.
+#[derive(Debug)]
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) required: bool,
+    pub(crate) form: Form,
+    /// For the author of a policy: one or two sentences, with units and what holds if the key is left out.
+    pub(crate) doc: &'static str,
+}
+
+/// What stands somewhere.
+#[derive(Debug)]
+pub(crate) enum Form {
+    /// The number of a format version.
+    Version(i64),
+    /// Any text that is not blank.
+    Raw,
+    /// A text for people: not blank, with at most so many characters.
+    Text { most: usize },
+    /// A text of one spelling.
+    Spelt(Spelling),
+    /// One word of a closed set.
+    Word(fn() -> Vec<Meaning>),
+    /// A whole number from `least` to `most`.
+    Integer { least: i64, most: i64 },
+    /// `true` or `false`.
+    Truth,
+    /// A list.
+    List(List),
+    /// A mapping from names that the author gives.
+    Named {
+        key: Spelling,
+        value: &'static Form,
+        /// Whether it may hold nothing.
+        empty: bool,
+    },
+    /// A mapping from texts to what `value` says.
+    Open { value: &'static Form },
+    /// A mapping with known keys.
+    Record(&'static Shape),
+    /// One of these; no value is two of them.
+    Either(&'static [Form]),
+    /// A JSON object of the author's, such as a sample.
+    Object,
+}
+
+/// A list.
+#[derive(Debug)]
+pub(crate) struct List {
+    pub(crate) of: &'static Form,
+    /// Whether it may hold nothing.
+    pub(crate) empty: bool,
+    /// Whether an entry may stand in it once only.
+    pub(crate) unique: bool,
+}
+
+/// How the texts of one kind are written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spelling {
+    /// A regular expression that every one of them matches, in the dialect of JSON Schema.
+    pub(crate) pattern: &'static str,
+    /// Two of them at least.
+    pub(crate) examples: &'static [&'static str],
+    /// What to say of a text that is none.
+    pub(crate) help: &'static str,
+}
+
+/// A word, and what it means where that does not go without saying.
+#[derive(Debug)]
+pub(crate) struct Meaning {
+    pub(crate) word: String,
+    pub(crate) meaning: &'static str,
+}
+
+impl Meaning {
+    /// Words that go without saying.
+    pub(crate) fn plain(words: &[&str]) -> Vec<Self> {
+        let plain = |word: &&str| Self {
+            word: (*word).to_owned(),
+            meaning: "",
+        };
+        words.iter().map(plain).collect()
+    }
+}
+
+/// What holds between the keys of a mapping.
+#[derive(Debug)]
+pub(crate) enum Bond {
+    /// Of these groups of keys exactly one is there.
+    OneOf {
+        groups: &'static [&'static [&'static str]],
+        /// What to say where none is.
+        help: &'static str,
+    },
+    /// `key` has a meaning beside `other` only.
+    Beside {
+        key: &'static str,
+        other: &'static str,
+    },
+    /// `key` has no meaning beside `other`.
+    Apart {
+        key: &'static str,
+        other: &'static str,
+    },
+    /// `key` is there exactly if `other` says `word`.
+    While {
+        key: &'static str,
+        other: &'static str,
+        word: &'static str,
+    },
+    /// One key at least is there.
+    Something,
+}
+
+impl Shape {
+    /// The names of its keys.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        self.fields.iter().map(|field| field.name).collect()
+    }
+}
+
+impl Field {
+    /// A key that has to be there.
+    pub(crate) const fn required(name: &'static str, form: Form, doc: &'static str) -> Self {
+        Self {
+            name,
+            required: true,
+            form,
+            doc,
+        }
+    }
+
+    /// A key that can be left out.
+    pub(crate) const fn optional(name: &'static str, form: Form, doc: &'static str) -> Self {
+        Self {
+            name,
+            required: false,
+            form,
+            doc,
+        }
+    }
+}
+
+impl Form {
+    /// A list, possibly empty.
+    pub(crate) const fn list(of: &'static Self) -> Self {
+        Self::List(List {
+            of,
+            empty: true,
+            unique: false,
+        })
+    }
+
+    /// A list that names at least one thing, and each thing once.
+    pub(crate) const fn set(of: &'static Self) -> Self {
+        Self::List(List {
+            of,
+            empty: false,
+            unique: true,
+        })
+    }
+}
