@@ -69,7 +69,7 @@ impl Kind {
         }
     }
 
-    const fn title(self) -> &'static str {
+    const fn about(self) -> &'static str {
         match self {
             Self::Workspace => {
                 "stopgate.yaml: whose policy it is, who names users, how far each channel goes"
@@ -98,7 +98,7 @@ impl Kind {
     pub fn schema(self) -> Value {
         let mut schema = Map::new();
         schema.insert("$schema".to_owned(), DIALECT.into());
-        schema.insert("title".to_owned(), self.title().into());
+        schema.insert("description".to_owned(), self.about().into());
         schema.append(&mut mapping(self.shape()));
         schema.into()
     }
@@ -139,19 +139,23 @@ fn mapping(shape: &Shape) -> Map<String, Value> {
 fn property(field: &Field) -> Value {
     let mut schema = Map::new();
     schema.insert("description".to_owned(), field.doc.into());
+    if field.doc.contains('`') {
+        // Editors print the backticks of a plain description.
+        schema.insert("markdownDescription".to_owned(), field.doc.into());
+    }
     schema.append(&mut form(&field.form));
     schema.into()
 }
 
 fn bind(schema: &mut Map<String, Value>, bond: &Bond) {
     match bond {
-        Bond::OneOf { groups, help } => {
+        Bond::OneOf { keys, help } => {
             // Editors print `errorMessage` instead of their own words; validators pass over it.
-            let groups: Vec<Value> = groups
+            let alternatives: Vec<Value> = keys
                 .iter()
-                .map(|keys| json!({"required": keys, "errorMessage": help}))
+                .map(|key| json!({"required": [key], "errorMessage": help}))
                 .collect();
-            schema.insert("oneOf".to_owned(), groups.into());
+            schema.insert("oneOf".to_owned(), alternatives.into());
         }
         Bond::Beside { key, other } => depend(schema, key, json!([other])),
         Bond::Apart { key, other } => depend(schema, other, json!({"properties": {*key: false}})),
@@ -160,6 +164,19 @@ fn bind(schema: &mut Map<String, Value>, bond: &Bond) {
             schema.insert("if".to_owned(), says);
             schema.insert("then".to_owned(), json!({"required": [key]}));
             schema.insert("else".to_owned(), json!({"properties": {*key: false}}));
+        }
+        Bond::HereOrInEach { key, list, help } => {
+            let each = json!({"required": [key], "errorMessage": help});
+            let choice = json!({"anyOf": [
+                {"required": [key], "errorMessage": help},
+                {"properties": {*list: {"items": each}}},
+            ]});
+            if let Value::Array(all) = schema
+                .entry("allOf")
+                .or_insert_with(|| Value::Array(Vec::new()))
+            {
+                all.push(choice);
+            }
         }
         Bond::Something => {
             schema.insert("minProperties".to_owned(), 1.into());
@@ -189,7 +206,7 @@ fn form(form: &Form) -> Map<String, Value> {
                 .into_iter()
                 .map(|known| (known.word, known.meaning))
                 .unzip();
-            let mut schema = members(json!({"type": "string", "enum": words}));
+            let mut schema = members(json!({"enum": words}));
             if meanings.iter().all(|meaning| !meaning.is_empty()) {
                 schema.insert("enumDescriptions".to_owned(), meanings.into());
             }

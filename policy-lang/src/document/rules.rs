@@ -112,7 +112,18 @@ pub(crate) const SHAPE: Shape = Shape {
              answer counts.",
         ),
     ],
-    bonds: &[],
+    bonds: &[
+        Bond::HereOrInEach {
+            key: "owner",
+            list: "rules",
+            help: "each rule needs an `owner`: its own, or the one at the top of the file",
+        },
+        Bond::HereOrInEach {
+            key: "review_by",
+            list: "rules",
+            help: "each rule needs a `review_by`: its own, or the one at the top of the file",
+        },
+    ],
 };
 
 const RULE: Shape = Shape {
@@ -192,7 +203,7 @@ const RULE: Shape = Shape {
     ],
     bonds: &[
         Bond::OneOf {
-            groups: &[&["risk", "approval"], &["raise"], &["never"]],
+            keys: &["risk", "raise", "never"],
             help: "a rule is a grant with `risk` and `approval`, or a `raise`, or a `never`",
         },
         Bond::Beside {

@@ -102,9 +102,9 @@ impl Meaning {
 /// What holds between the keys of a mapping.
 #[derive(Debug)]
 pub(crate) enum Bond {
-    /// Of these groups of keys exactly one is there.
+    /// Of these keys exactly one is there.
     OneOf {
-        groups: &'static [&'static [&'static str]],
+        keys: &'static [&'static str],
         /// What to say where none is.
         help: &'static str,
     },
@@ -123,6 +123,13 @@ pub(crate) enum Bond {
         key: &'static str,
         other: &'static str,
         word: &'static str,
+    },
+    /// `key` is there, or in every record of `list`.
+    HereOrInEach {
+        key: &'static str,
+        list: &'static str,
+        /// What to say where it is in neither.
+        help: &'static str,
     },
     /// One key at least is there.
     Something,

@@ -118,7 +118,7 @@ const CASE: Shape = Shape {
         Field::optional("skip", form::TEXT, "Why the case is not run for now."),
     ],
     bonds: &[Bond::OneOf {
-        groups: &[&["as"], &["each"]],
+        keys: &["as", "each"],
         help: "a case says who acts: `as` one person of several profiles, or `each` of several people",
     }],
 };
@@ -180,7 +180,7 @@ const EXPECT: Shape = Shape {
     ],
     bonds: &[
         Bond::OneOf {
-            groups: &[&["permit"], &["route"], &["reject"]],
+            keys: &["permit", "route", "reject"],
             help: "an expectation is one of `permit`, `route` and `reject`",
         },
         Bond::Apart {

@@ -10,5 +10,6 @@ mod diagnostics;
 mod fixture;
 mod hostile;
 mod repository;
+mod schemas;
 mod traps;
 mod twelve;
