@@ -17,6 +17,7 @@ mod matrix;
 mod output;
 mod repository;
 mod root;
+mod schemas;
 mod test;
 mod verify;
 
@@ -63,6 +64,7 @@ enum Command {
     Build(build::Args),
     Verify(verify::Args),
     Log(log::Args),
+    Schemas(schemas::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -82,6 +84,7 @@ impl Command {
             Self::Build(args) => ("build", args.format, build::run(args, console)),
             Self::Verify(args) => ("verify", args.format, verify::run(args)),
             Self::Log(args) => ("log verify", args.format(), log::run(args)),
+            Self::Schemas(args) => ("schemas", args.format, schemas::run(args)),
             Self::Completions(args) => ("completions", args.format, completions::run(args)),
             Self::Man(args) => ("man", args.format, man::run(args)),
         }

@@ -6,6 +6,8 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use crate::editor;
+
 macro_rules! template {
     ($($path:literal)*) => { &[$(($path, include_str!(concat!("../templates/minimal/", $path))),)*] };
 }
@@ -45,15 +47,18 @@ pub enum InitError {
     },
 }
 
-/// Writes `template` below `dir`, which is made if it is not there, and returns what was written.
+/// Writes `template` below `dir`, which is made if it is not there, with what editors need to complete and explain it;
+/// returns what was written.
 ///
 /// # Errors
 /// [`InitError::Exists`] before anything is written; [`InitError::Io`] names the file that could not be.
 pub fn init(dir: &Path, template: &[(&str, &str)]) -> Result<Vec<PathBuf>, InitError> {
-    let files: Vec<_> = template
+    let mut files: Vec<(PathBuf, String)> = template
         .iter()
-        .map(|(path, text)| (dir.join(path), *text))
+        .map(|(path, text)| (dir.join(path), editor::wired(path, text)))
         .collect();
+    let folder = dir.join(editor::FOLDER);
+    files.extend(editor::schemas().map(|(name, text)| (folder.join(name), text)));
     let paths: Vec<PathBuf> = files
         .iter()
         .map(|(path, _)| path.clone())

@@ -7,6 +7,7 @@
 pub mod build;
 pub mod check;
 pub mod cli;
+pub mod editor;
 pub mod explain;
 pub mod glob;
 pub mod init;

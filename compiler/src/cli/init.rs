@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::console::{Answer, Failure, Format};
 use super::exit::Exit;
+use crate::editor;
 use crate::init::{BANK, InitError, MINIMAL, init};
 
 /// Write a small policy repository that passes check and test
@@ -62,9 +63,18 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
                 }
                 Some(Example::Bank) => "",
             };
+            // One line for all schemas: nobody reads them.
+            let schemas = args.dir.join(editor::FOLDER).display().to_string();
+            let mut shown: Vec<String> = written
+                .into_iter()
+                .filter(|path| !path.starts_with(&schemas))
+                .collect();
+            shown.push(format!(
+                "{schemas}/, with which editors complete and explain"
+            ));
             let text = format!(
                 "wrote {}\n\nnext:\n  {}\n{then}",
-                written.join("\n      "),
+                shown.join("\n      "),
                 next.join("\n  "),
             );
             Ok(Answer::text(Exit::Fine, text))
