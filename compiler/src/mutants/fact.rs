@@ -64,7 +64,7 @@ impl FactTurn {
     }
 
     /// What is done to the value that the fact is taken from.
-    fn edits(&self) -> Vec<Box<dyn Fn(&Json) -> Json + '_>> {
+    fn edits(&self) -> Vec<Edit<'_>> {
         let numbers = self.numbers.iter().copied();
         let texts = self.texts.iter();
         match self.projection.view {
@@ -96,7 +96,10 @@ impl FactTurn {
     }
 }
 
-fn boxed<'a>(edit: impl Fn(&Json) -> Json + 'a) -> Box<dyn Fn(&Json) -> Json + 'a> {
+/// What becomes of a value.
+type Edit<'a> = Box<dyn Fn(&Json) -> Json + 'a>;
+
+fn boxed<'a>(edit: impl Fn(&Json) -> Json + 'a) -> Edit<'a> {
     Box::new(edit)
 }
 

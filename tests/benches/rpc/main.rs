@@ -5,7 +5,6 @@
 //! is asked alone. Everything is compared within a round, so that noise hits all alike.
 
 #![expect(
-    clippy::expect_used,
     clippy::print_stdout,
     reason = "a benchmark prints, and stops where it cannot measure"
 )]

@@ -269,7 +269,7 @@ fn growth(random: &mut Random, text: &[u8]) -> Vec<u8> {
         .map(|word| word.len())
         .sum();
     let piece: &[u8] = match random.below(4) {
-        0 if !words.is_empty() => *one::<&[u8]>(random, &words),
+        0 if !words.is_empty() => one::<&[u8]>(random, &words),
         1 => one(random, &TRAPS).as_bytes(),
         _ => one(random, &OPENINGS).as_bytes(),
     };

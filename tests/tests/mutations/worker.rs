@@ -79,8 +79,8 @@ impl Worker {
     pub(crate) fn summary(&self) -> String {
         let out = self.read("out");
         let lines = out.lines().filter_map(|line| {
-            let at = line.find(SUMMARY)?;
-            Some(format!("{}\n", &line[at..]))
+            let (_, after) = line.split_once(SUMMARY)?;
+            Some(format!("{SUMMARY}{after}\n"))
         });
         lines.collect()
     }
