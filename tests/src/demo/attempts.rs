@@ -351,7 +351,10 @@ fn duty(obligation: &Obligation) -> String {
     match obligation {
         Obligation::MaskFields(fields) => {
             let names: Vec<&str> = fields.iter().map(|field| field.as_str()).collect();
-            format!("mask {}", names.join(" "))
+            match names.as_slice() {
+                [_] | [_, _] => format!("mask {}", names.join(" ")),
+                many => format!("mask {} fields", many.len()),
+            }
         }
         Obligation::LimitRows(rows, most) => format!("at most {most} of {}", rows.as_str()),
     }

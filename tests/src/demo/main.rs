@@ -109,11 +109,12 @@ fn stopgate(stage: &Stage, args: &[&str], screen: &Screen) -> anyhow::Result<Out
     }
     .unwrap_or_default();
     let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
-    let name = if args.first() == Some(&"log") {
-        "log verify"
-    } else {
-        args.first().copied().unwrap_or_default()
+    let name = match args {
+        ["log", ..] => "log verify".to_owned(),
+        ["lock", tool, ..] => format!("lock {tool}"),
+        [command, ..] => (*command).to_owned(),
+        [] => String::new(),
     };
-    screen.step(name, &line, Some(start.elapsed()));
+    screen.step(&name, &line, Some(start.elapsed()));
     Ok(output)
 }
