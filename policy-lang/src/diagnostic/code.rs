@@ -101,7 +101,7 @@ codes! {
     EmptyDocument Error "empty-document" "A file holds no document."
         => "Begin with `stopgate: 1`, or delete the file.";
     UnknownKey Error "unknown-key" "A mapping has a key that nothing would enforce."
-        => "Correct its spelling or delete it; the formats reference lists every key.";
+        => "Correct its spelling or delete it; the JSON Schemas of the documents list every key.";
     MissingKey Error "missing-key" "A required key is missing."
         => "Add it; nothing that decides has a default that opens.";
     WrongType Error "wrong-type" "A value is not of the type its key wants."
@@ -185,7 +185,7 @@ codes! {
     ConditionNeedsBlock Error "condition-needs-block" "A condition is not a plain YAML scalar."
         => "Write it as a `|-` block.";
     CedarSyntax Error "cedar-syntax" "A text is not Cedar."
-        => "Mend it where the caret points; the guide shows the operators of conditions.";
+        => "Mend it where the caret points; conditions are Cedar expressions over `context`.";
     CedarTooLarge Error "cedar-too-large" "A Cedar text is too long or nested too deeply."
         => "Split it into several rules.";
     CedarTemplate Error "cedar-template" "A Cedar file holds a template."

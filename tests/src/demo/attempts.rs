@@ -344,7 +344,7 @@ fn tell(verdict: &Verdict) -> (&'static str, String, String) {
 }
 
 fn no(verdict: &Verdict) -> String {
-    word(verdict).replace("reject: ", "nothing (") + ")"
+    word(verdict).replace("reject: ", "final: ")
 }
 
 fn duty(obligation: &Obligation) -> String {

@@ -55,7 +55,7 @@ fn totals(out: &mut String, report: &MutantReport, least: Option<u8>, paint: Pai
         Some(_) | None => String::new(),
     };
     let totals = format!(
-        "score {score} %{asked}: {} noticed, {} not; {} that nothing tells apart",
+        "score {score} %{asked}: {} noticed, {} not; {} for which no telling attempt was found",
         count(report.noticed, "mutant"),
         report.unnoticed.len(),
         report.equivalent.len()
