@@ -7,8 +7,10 @@
 pub mod build;
 pub mod check;
 pub mod cli;
+pub mod diff;
 pub mod editor;
 pub mod explain;
+pub mod git;
 pub mod glob;
 pub mod init;
 pub mod key;

@@ -81,7 +81,7 @@ pub enum Problem {
 /// [`WorkspaceError`]; what is wrong with the documents themselves is not known here.
 pub fn read(dir: &Path) -> Result<Vec<Document>, WorkspaceError> {
     let (root, files) = list(dir)?;
-    let mut total = 0_usize;
+    let mut budget = Budget::default();
     let mut documents = Vec::with_capacity(files.len());
     for name in files {
         let path = root.join(&name);
@@ -90,15 +90,33 @@ pub fn read(dir: &Path) -> Result<Vec<Document>, WorkspaceError> {
         file.take(READ_AT_MOST)
             .read_to_end(&mut bytes)
             .map_err(io(&path))?;
-        total = total.saturating_add(bytes.len());
-        if total > MAX_TOTAL {
+        let bytes = budget.take(&bytes)?;
+        documents.push((name, bytes));
+    }
+    Ok(documents)
+}
+
+/// How much of a repository has been read.
+#[derive(Debug, Default)]
+pub(crate) struct Budget {
+    files: usize,
+    bytes: usize,
+}
+
+impl Budget {
+    /// One document's bytes, as far as they are read, if there is room for them.
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<Vec<u8>, WorkspaceError> {
+        let length = usize::try_from(READ_AT_MOST).unwrap_or(usize::MAX);
+        let bytes = bytes.get(..length).unwrap_or(bytes);
+        self.files = self.files.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(bytes.len());
+        if self.files > MAX_FILES || self.bytes > MAX_TOTAL {
             return Err(WorkspaceError::Refused {
                 problems: vec![Problem::Many],
             });
         }
-        documents.push((name, bytes));
+        Ok(bytes.to_vec())
     }
-    Ok(documents)
 }
 
 /// What tells that a document is not what it was: which file it is, when it changed, and how long it is.
@@ -200,8 +218,7 @@ impl Walk {
                     .push(Problem::Name(within(&file_name.to_string_lossy())));
                 continue;
             };
-            // What begins with a dot belongs to git and other tools.
-            if file_name.starts_with('.') || (name.is_empty() && file_name == TRUST) {
+            if is_not_policy(&within(file_name)) {
                 continue;
             }
             self.entry(within(file_name), kind, depth)?;
@@ -249,8 +266,20 @@ impl Walk {
     }
 }
 
+/// Whether what stands at `name` is none of ours, with all that is in it.
+pub(crate) fn is_not_policy(name: &str) -> bool {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    // What begins with a dot belongs to git and other tools.
+    file.starts_with('.') || name == TRUST
+}
+
+/// Whether the folder `name` is deeper than any of a repository.
+pub(crate) fn is_too_deep(name: &str) -> bool {
+    name.split('/').count() > MAX_DEPTH
+}
+
 /// Whether the front end has to see the file: by its folder, or by its extension wherever it is.
-fn may_be_policy(name: &str) -> bool {
+pub(crate) fn may_be_policy(name: &str) -> bool {
     let extension = Path::new(name)
         .extension()
         .and_then(|extension| extension.to_str())

@@ -33,8 +33,10 @@ const WIRE: &[&str] = &[
 ];
 
 /// Heavy dependencies, and which of our packages may name them in their manifests.
-const OWNERS: [(&str, &[&str]); 8] = [
-    ("cedar-policy", &["stopgate-lang"]),
+const OWNERS: [(&str, &[&str]); 10] = [
+    ("cedar-policy", &["stopgate-lang", "stopgate"]),
+    ("cedar-policy-symcc", &["stopgate"]),
+    ("git2", &["stopgate"]),
     ("granit-parser", &["stopgate-lang"]),
     ("serde_yaml", &["stopgate-lang"]),
     ("tonic", WIRE),

@@ -1,0 +1,272 @@
+//! What a comparison of two policies found: values that reports render and exit codes are made of.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use stopgate_lang::decide::{Kind, MatchedRule, Reason};
+use stopgate_lang::digest::Digest;
+use stopgate_lang::json::Json;
+use stopgate_lang::name::{OperationName, ProfileName, RuleId, ToolName};
+use stopgate_lang::pointer::Pointer;
+use stopgate_lang::policy::Location;
+use stopgate_lang::surface::{Approval, Risk, Surface};
+
+/// Everything that a change of policy does.
+#[derive(Debug, Clone)]
+pub struct Diff {
+    /// What was compared with.
+    pub base: Side,
+    /// What was compared.
+    pub head: Side,
+    /// Operations whose decisions differ or may differ, by tool and name.
+    pub operations: Vec<OperationChange>,
+    /// How the proofs were made.
+    pub proof: ProofReport,
+}
+
+/// One of the two policies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Side {
+    /// As it was asked for: a revision, `worktree` or `empty`.
+    pub name: String,
+    /// The commit, where it is one.
+    pub commit: Option<String>,
+}
+
+/// What becomes of one operation.
+#[derive(Debug, Clone)]
+pub struct OperationChange {
+    /// Its tool.
+    pub tool: ToolName,
+    /// Its name.
+    pub operation: OperationName,
+    /// All of it in a word.
+    pub class: Class,
+    /// Digest of everything that was compared on head's side: what a waiver is bound to.
+    pub slice: Digest,
+    /// The higher risk of before and after, over everything that is looser.
+    pub risk: Risk,
+    /// Who meets another answer, and with which request. Looser ones first.
+    pub cells: Vec<Cell>,
+    /// Why something about it could not be decided.
+    pub undecided: Vec<String>,
+    /// What else a reviewer has to know: arguments that a base rule reads and head types otherwise, a renamed function.
+    pub notes: Vec<String>,
+}
+
+/// What a change does to an operation, or to somebody at an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Nothing that a decision shows.
+    Same,
+    /// Every answer that changed asks for more.
+    Stricter,
+    /// The operation and the server's function behind it are new.
+    Added,
+    /// The operation is gone.
+    Removed,
+    /// Some attempt passes that was rejected, or passes with a lower part of its surface.
+    Looser,
+    /// Looser in one part and stricter in another; counts as looser.
+    Both,
+    /// A rule of the base has no meaning under head's types, so nothing can be proved about it.
+    Retyped,
+    /// The proof did not come to an end.
+    Undecided,
+}
+
+impl Class {
+    /// Every class, least grave first.
+    pub const ALL: [Self; 8] = [
+        Self::Same,
+        Self::Stricter,
+        Self::Added,
+        Self::Removed,
+        Self::Looser,
+        Self::Both,
+        Self::Retyped,
+        Self::Undecided,
+    ];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Stricter => "stricter",
+            Self::Added => "added",
+            Self::Removed => "removed",
+            Self::Looser => "looser",
+            Self::Both => "both",
+            Self::Retyped => "re-typed",
+            Self::Undecided => "undecided",
+        }
+    }
+
+    /// Whether reviewers have to sign it.
+    #[must_use]
+    pub const fn needs_review(self) -> bool {
+        match self {
+            Self::Looser | Self::Both | Self::Retyped => true,
+            Self::Same | Self::Stricter | Self::Added | Self::Removed | Self::Undecided => false,
+        }
+    }
+}
+
+/// One smallest set of profiles, or of groups, whose holder gets another answer.
+#[derive(Debug, Clone)]
+pub struct Cell {
+    /// Who.
+    pub holder: Holder,
+    /// What becomes of them.
+    pub class: Class,
+    /// The parts of the surface that differ, each with how.
+    pub parts: Vec<(Part, Direction)>,
+    /// One request that shows it, shrunk.
+    pub request: Request,
+    /// The answer under the base.
+    pub before: Answer,
+    /// The answer under head.
+    pub after: Answer,
+    /// Rules and settings that differ and that this request meets, with their places.
+    pub because: Vec<Cause>,
+}
+
+/// Who meets another answer.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holder {
+    /// Somebody who holds exactly these profiles directly.
+    Profiles(BTreeSet<ProfileName>),
+    /// Somebody in exactly these groups of the identity provider; said where the mapping itself changed.
+    Groups(BTreeSet<String>),
+}
+
+/// A part of the surface, or passing at all.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Whether the attempt passes with any evidence.
+    Passing,
+    /// The risk.
+    Risk,
+    /// The people.
+    Approval,
+    /// The user's confirmation.
+    UserConfirmation,
+    /// The dry run.
+    DryRun,
+    /// A field of the result that is hidden.
+    Mask(Pointer),
+    /// An array of the result that is cut.
+    MaxRows(Pointer),
+}
+
+/// Which way a part moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Direction {
+    /// Less is asked for.
+    Looser,
+    /// More is asked for.
+    Stricter,
+}
+
+/// An attempt, as far as it matters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The arguments.
+    pub input: Json,
+    /// The agent, where it matters.
+    pub agent: Option<String>,
+    /// The instant, where it matters.
+    pub now: Option<Timestamp>,
+    /// Whether that is business time under head's calendar.
+    pub business: bool,
+}
+
+/// What a request gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It passes once everything on its surface is there.
+    Passes(Surface),
+    /// It does not, whatever is collected.
+    Rejected {
+        /// Why.
+        reason: Reason,
+        /// In words.
+        message: String,
+    },
+}
+
+/// Something that differs between the two policies and that a request meets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// The rule.
+    pub rule: RuleId,
+    /// What kind of rule.
+    pub kind: Kind,
+    /// Its place in the base, if it matched there.
+    pub before: Option<Location>,
+    /// Its place in head, if it matches there.
+    pub after: Option<Location>,
+}
+
+impl Cause {
+    /// What differs between the rules that matched on each side; where the same rules matched, all of them.
+    #[must_use]
+    pub fn between(before: &[MatchedRule], after: &[MatchedRule]) -> Vec<Self> {
+        let mut causes: Vec<Self> = Vec::new();
+        for rule in before {
+            causes.push(Self {
+                rule: rule.id.clone(),
+                kind: rule.kind,
+                before: Some(rule.location.clone()),
+                after: None,
+            });
+        }
+        for rule in after {
+            match causes.iter_mut().find(|cause| cause.rule == rule.id) {
+                Some(cause) => cause.after = Some(rule.location.clone()),
+                None => causes.push(Self {
+                    rule: rule.id.clone(),
+                    kind: rule.kind,
+                    before: None,
+                    after: Some(rule.location.clone()),
+                }),
+            }
+        }
+        causes
+    }
+}
+
+/// How the proofs were made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProofReport {
+    /// The solver and its version; `None` if none was needed or there is none.
+    pub solver: Option<String>,
+    /// Operations of both sides together.
+    pub operations: usize,
+    /// Operations whose slices had to be compared.
+    pub compared: usize,
+    /// Questions that went to the solver.
+    pub queries: usize,
+    /// Questions whose two sides were equal.
+    pub equal: usize,
+}
+
+impl Diff {
+    /// The gravest class there is.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        let classes = self.operations.iter().map(|change| change.class);
+        classes.max().unwrap_or(Class::Same)
+    }
+}
+
+/// The word for an approval level in a sentence: who has to say yes.
+#[must_use]
+pub const fn people(approval: Approval) -> &'static str {
+    match approval {
+        Approval::Automatic => "nobody's approval",
+        Approval::Supervisor => "a supervisor",
+        Approval::Committee => "a committee",
+    }
+}
