@@ -6,6 +6,7 @@ mod build;
 mod check;
 mod completions;
 mod console;
+mod diff;
 pub mod exit;
 mod explain;
 mod init;
@@ -59,6 +60,7 @@ enum Command {
     Test(test::Args),
     Explain(explain::Args),
     Matrix(matrix::Args),
+    Diff(diff::Args),
     Keygen(keygen::Args),
     Root(root::Args),
     Build(build::Args),
@@ -79,6 +81,7 @@ impl Command {
             Self::Test(args) => ("test", args.format(), test::run(args, console)),
             Self::Explain(args) => ("explain", args.format, explain::run(args, console)),
             Self::Matrix(args) => ("matrix", args.format(), matrix::run(args, console)),
+            Self::Diff(args) => ("diff", args.format, diff::run(args, console)),
             Self::Keygen(args) => ("keygen", args.format, keygen::run(args)),
             Self::Root(args) => ("root", args.format, root::run(args)),
             Self::Build(args) => ("build", args.format, build::run(args, console)),

@@ -1,8 +1,237 @@
 //! The gate: what a change of policy does to decisions, proved, with a request that shows it.
+//!
+//! Operations whose slices are equal on both sides are left at that. The others are examined by workers, each with a
+//! solver of its own. The two policies come in as checked values and are decided on as bundles; nothing here reads a
+//! disk or a revision.
 
+mod examine;
 mod model;
+mod shrink;
+mod slice;
+mod solver;
+mod stage;
+mod witness;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use stopgate_lang::cedar::proof::{Flat, Holding};
+use stopgate_lang::name::ProfileName;
+use stopgate_lang::policy::Policy;
+
+pub use examine::Version;
 pub use model::{
-    Answer, Cause, Cell, Class, Diff, Direction, Holder, OperationChange, Part, ProofReport,
-    Request, Side, people,
+    Answer, Bug, Cause, Cell, Class, Diff, Direction, Failing, Holder, OperationChange, Part,
+    ProofReport, Request, Side, people,
 };
+pub use solver::INSTALL;
+
+use crate::build::BuildError;
+use examine::{Context, Examined, Named};
+use solver::{Prover, STACK, Solver};
+use stage::Stage;
+
+/// How long proofs may take, and who makes them.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// For one operation, and for one question.
+    pub per_slice: Duration,
+    /// For all of them.
+    pub whole: Duration,
+    /// Solver processes; zero stands for one a processor.
+    pub workers: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            per_slice: Duration::from_secs(10),
+            whole: Duration::from_secs(120),
+            workers: 0,
+        }
+    }
+}
+
+/// Why two policies cannot be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum DiffError {
+    /// One of them does not become a bundle.
+    #[error("the {side} does not become a bundle")]
+    Build {
+        /// `base` or `head`.
+        side: &'static str,
+        /// Why.
+        #[source]
+        source: BuildError,
+    },
+    /// The system gives no threads.
+    #[error("no worker could be started")]
+    Worker(#[source] std::io::Error),
+}
+
+/// Compares two policies; without a base everything of head is new. `progress` is told how many operations of how many
+/// are done.
+///
+/// # Errors
+/// [`DiffError`]; whatever could not be decided is part of the result.
+pub fn diff(
+    base: Option<Version<'_>>,
+    head: Version<'_>,
+    sides: (Side, Side),
+    limits: Limits,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Diff, DiffError> {
+    let named = all_operations(base, head);
+    let holding = match base {
+        Some(base) if mapping(base.policy) != mapping(head.policy) => Holding::Groups,
+        _ => Holding::Profiles,
+    };
+    let flat =
+        |version: Option<Version<'_>>| version.map(|version| Flat::of(version.policy, holding));
+    let head_flat = Flat::of(head.policy, holding);
+    let base_flat = flat(base).unwrap_or_else(|| head_flat.clone());
+    let mut context = Context {
+        base,
+        head,
+        holding,
+        flat: (base_flat, head_flat),
+        stages: (
+            Stage::new(None, &BTreeSet::new(), holding).map_err(|source| DiffError::Build {
+                side: "base",
+                source,
+            })?,
+            Stage::new(None, &BTreeSet::new(), holding).map_err(|source| DiffError::Build {
+                side: "head",
+                source,
+            })?,
+        ),
+        until: Instant::now() + limits.whole,
+        per_slice: limits.per_slice,
+    };
+    let differing: BTreeSet<Named> = named
+        .iter()
+        .filter(|one| !context.is_same(one))
+        .cloned()
+        .collect();
+    let stage = |side, policy: Option<&Policy>| {
+        Stage::new(policy, &differing, holding).map_err(|source| DiffError::Build { side, source })
+    };
+    context.stages = (
+        stage("base", base.map(|base| base.policy))?,
+        stage("head", Some(head.policy))?,
+    );
+    let work: Vec<Named> = differing.into_iter().collect();
+    let solver = Solver::find(limits.per_slice);
+    let (examined, queries) = examine_all(&context, &work, solver.as_ref().ok(), limits, progress)?;
+    let mut proof = ProofReport {
+        solver: solver.ok().map(|solver| solver.version),
+        operations: named.len(),
+        queries,
+        ..ProofReport::default()
+    };
+    let (mut operations, mut failing, mut bugs) = (Vec::new(), Vec::new(), Vec::new());
+    for one in examined {
+        operations.extend(one.change);
+        failing.extend(one.failing);
+        bugs.extend(one.bugs);
+        proof.compared = proof.compared.saturating_add(usize::from(one.compared));
+        proof.equal = proof.equal.saturating_add(one.equal);
+    }
+    let (base, head) = sides;
+    Ok(Diff {
+        base,
+        head,
+        operations,
+        failing,
+        bugs,
+        proof,
+    })
+}
+
+/// Operations of both sides, by tool and name.
+fn all_operations(base: Option<Version<'_>>, head: Version<'_>) -> BTreeSet<Named> {
+    let versions = [base, Some(head)].into_iter().flatten();
+    let tools = versions.flat_map(|version| &version.policy.tools);
+    tools
+        .flat_map(|(tool, described)| {
+            described
+                .operations
+                .keys()
+                .map(move |name| (tool.clone(), name.clone()))
+        })
+        .collect()
+}
+
+/// Which groups lead to which profile.
+fn mapping(policy: &Policy) -> BTreeMap<&ProfileName, &BTreeSet<String>> {
+    let profiles = policy.profiles.iter();
+    profiles
+        .filter(|(_, profile)| !profile.groups.is_empty())
+        .map(|(name, profile)| (name, &profile.groups))
+        .collect()
+}
+
+/// Examines everything in `work`, in its order; and how many questions the solver was asked.
+fn examine_all(
+    context: &Context<'_>,
+    work: &[Named],
+    solver: Option<&Solver>,
+    limits: Limits,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<(Vec<Examined>, usize), DiffError> {
+    let (next, done, asked) = (
+        AtomicUsize::new(0),
+        AtomicUsize::new(0),
+        AtomicUsize::new(0),
+    );
+    let results: Mutex<BTreeMap<usize, Examined>> = Mutex::new(BTreeMap::new());
+    let worker = || {
+        let mut prover = solver.cloned().and_then(|solver| Prover::new(solver).ok());
+        while let Some((at, named)) = {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            work.get(at).map(|named| (at, named))
+        } {
+            let examined = context.examine(named, prover.as_mut());
+            if let Ok(mut results) = results.lock() {
+                results.insert(at, examined);
+            }
+            progress(
+                done.fetch_add(1, Ordering::Relaxed).saturating_add(1),
+                work.len(),
+            );
+        }
+        asked.fetch_add(prover.map_or(0, |prover| prover.asked), Ordering::Relaxed);
+    };
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let workers = if limits.workers == 0 {
+        processors
+    } else {
+        limits.workers
+    };
+    let workers = workers.min(work.len());
+    std::thread::scope(|scope| {
+        let mut started = Vec::new();
+        for _ in 0..workers {
+            let builder = std::thread::Builder::new().stack_size(STACK);
+            started.push(
+                builder
+                    .spawn_scoped(scope, worker)
+                    .map_err(DiffError::Worker)?,
+            );
+        }
+        for worker in started {
+            // A worker that panicked leaves its operation without a result, which is looked for below.
+            let _panicked = worker.join();
+        }
+        Ok(())
+    })?;
+    let mut results = results.into_inner().unwrap_or_default();
+    let all = work.iter().enumerate().map(|(at, named)| {
+        results
+            .remove(&at)
+            .unwrap_or_else(|| context.unexamined(named))
+    });
+    Ok((all.collect(), asked.into_inner()))
+}

@@ -7,8 +7,8 @@
 
 mod cut;
 mod edit;
-mod fact;
-mod input;
+pub(crate) mod fact;
+pub(crate) mod input;
 mod make;
 mod paste;
 mod place;

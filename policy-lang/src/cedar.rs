@@ -2,7 +2,7 @@
 //! match means is decided in [`crate::decide`].
 //!
 //! `condition` and `file` are the front end, `schema` and `validate` the checks of the compiler, `form` writes the
-//! match form, `index` loads it and answers which rules match. Cedar's text parser recurses, so every text passes
+//! match form, `index` loads it and answers which rules match; `proof` writes what proofs compare. Cedar's text parser recurses, so every text passes
 //! the bounds of `bounds` first.
 
 mod bounds;
@@ -10,8 +10,10 @@ mod condition;
 pub mod file;
 mod form;
 mod index;
+pub mod proof;
 mod request;
 mod schema;
+mod tree;
 mod validate;
 mod variant;
 

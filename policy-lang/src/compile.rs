@@ -7,6 +7,7 @@ mod arguments;
 mod drafts;
 mod files;
 mod hierarchy;
+mod idle;
 mod inheritance;
 mod names;
 mod profiles;
@@ -29,6 +30,7 @@ use crate::testing::TestSuite;
 use crate::version::Version;
 
 use drafts::Draft;
+use files::FileKind;
 use names::Names;
 use repository::Repository;
 
@@ -36,6 +38,7 @@ use repository::Repository;
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     files: BTreeMap<String, Vec<u8>>,
+    only: Option<BTreeSet<ToolName>>,
 }
 
 impl Sources {
@@ -43,8 +46,39 @@ impl Sources {
     pub fn new(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
         Self {
             files: files.into_iter().collect(),
+            only: None,
         }
     }
+
+    /// Without the rules and tests of every tool but `tools`, as if nothing were granted there. What is left decides
+    /// about `tools` as the whole does; of the others it says nothing.
+    #[must_use]
+    pub fn about(self, tools: BTreeSet<ToolName>) -> Self {
+        Self {
+            only: Some(tools),
+            ..self
+        }
+    }
+}
+
+/// The tools whose decisions can differ between two repositories that differ in the documents at `paths`; `None` when
+/// that can be all of them.
+#[must_use]
+pub fn tools_of<'a>(paths: impl IntoIterator<Item = &'a str>) -> Option<BTreeSet<ToolName>> {
+    let tool = |path| match FileKind::of(path) {
+        FileKind::Catalog(tool)
+        | FileKind::Lock(tool)
+        | FileKind::Rules(tool)
+        | FileKind::Tests(tool) => Some(Some(tool)),
+        FileKind::Other => Some(None),
+        FileKind::Workspace
+        | FileKind::Profiles
+        | FileKind::Approvals
+        | FileKind::CedarRules(_)
+        | FileKind::Misplaced(_) => None,
+    };
+    let tools: Option<Vec<Option<ToolName>>> = paths.into_iter().map(tool).collect();
+    tools.map(|tools| tools.into_iter().flatten().collect())
 }
 
 /// What came of a repository.
@@ -116,6 +150,10 @@ pub fn compile(sources: Sources) -> Compiled {
     );
     if let Some(policy) = &policy {
         inheritance::check(policy, &drafts, &mut dx);
+        // Of a policy that is wrong anyway it would be noise.
+        if !dx.has_errors() {
+            idle::check(policy, &drafts, &repository, &mut dx);
+        }
         validate(policy, &drafts, &mut dx);
     }
     // A rule or an operation that is left out without a word could be the one that forbids.

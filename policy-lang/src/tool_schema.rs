@@ -6,10 +6,14 @@
 //! bounds and lengths are checked here, before any rule sees the input; `pattern`, `format` and the combinators
 //! are not. Nothing here knows Cedar.
 
+mod widen;
+
 use std::collections::BTreeSet;
 
 use crate::json::Json;
 use crate::pointer::{Pointer, Step};
+
+pub use widen::Widening;
 
 /// The type of an operation's input: the members of one object, in the order of the definition.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,6 +11,8 @@ use stopgate_lang::pointer::Pointer;
 use stopgate_lang::policy::Location;
 use stopgate_lang::surface::{Approval, Risk, Surface};
 
+use super::solver::Raw;
+
 /// Everything that a change of policy does.
 #[derive(Debug, Clone)]
 pub struct Diff {
@@ -20,8 +22,51 @@ pub struct Diff {
     pub head: Side,
     /// Operations whose decisions differ or may differ, by tool and name.
     pub operations: Vec<OperationChange>,
+    /// Rules of head that may fail to evaluate: the policy is invalid.
+    pub failing: Vec<Failing>,
+    /// Requests of the solver that neither bundle could confirm.
+    pub bugs: Vec<Bug>,
     /// How the proofs were made.
     pub proof: ProofReport,
+}
+
+/// A rule that may fail to evaluate, which rejects every attempt that it reaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failing {
+    /// The rule.
+    pub rule: RuleId,
+    /// Where it stands.
+    pub location: Location,
+    /// The tool of an operation at which it may fail.
+    pub tool: ToolName,
+    /// The operation.
+    pub operation: OperationName,
+}
+
+/// What the solver said and the bundles did not: kept for whoever looks into it, shown as no fact.
+#[derive(Debug, Clone)]
+pub struct Bug {
+    /// The operation's tool.
+    pub tool: ToolName,
+    /// The operation.
+    pub operation: OperationName,
+    /// What was asked.
+    pub asked: String,
+    /// The solver's request, as JSON.
+    pub request: String,
+}
+
+impl Bug {
+    pub(super) fn new(named: &(ToolName, OperationName), asked: String, raw: &Raw) -> Self {
+        let (tool, operation) = named.clone();
+        let request = serde_json::json!({"held": raw.held, "context": raw.context});
+        Self {
+            tool,
+            operation,
+            asked,
+            request: format!("{request:#}\n"),
+        }
+    }
 }
 
 /// One of the two policies.
@@ -139,6 +184,32 @@ pub enum Holder {
     Profiles(BTreeSet<ProfileName>),
     /// Somebody in exactly these groups of the identity provider; said where the mapping itself changed.
     Groups(BTreeSet<String>),
+}
+
+impl Holder {
+    /// The profiles or groups, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let (profiles, groups) = match self {
+            Self::Profiles(profiles) => (Some(profiles), None),
+            Self::Groups(groups) => (None, Some(groups)),
+        };
+        let profiles = profiles.into_iter().flatten().map(ProfileName::as_str);
+        profiles.chain(groups.into_iter().flatten().map(String::as_str))
+    }
+}
+
+impl std::fmt::Display for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Passing => f.write_str("passing"),
+            Self::Risk => f.write_str("risk"),
+            Self::Approval => f.write_str("approval"),
+            Self::UserConfirmation => f.write_str("user_confirmation"),
+            Self::DryRun => f.write_str("dry_run"),
+            Self::Mask(pointer) => write!(f, "mask {pointer}"),
+            Self::MaxRows(pointer) => write!(f, "max_rows {pointer}"),
+        }
+    }
 }
 
 /// A part of the surface, or passing at all.

@@ -42,25 +42,11 @@ impl FactTurn {
     /// `input`, changed where the fact is taken from.
     pub(super) fn inputs(&self, input: &Json) -> Vec<Json> {
         let edits = self.edits();
+        let place = &self.projection.place;
         edits
             .iter()
-            .filter_map(|edit| self.at_place(input, edit))
+            .map(|edit| at_place(place, input, edit))
             .collect()
-    }
-
-    fn at_place(&self, input: &Json, edit: &dyn Fn(&Json) -> Json) -> Option<Json> {
-        match &self.projection.place {
-            Place::Input(pointer) => Some(at(input, &steps(pointer), edit)),
-            Place::Hidden { text, at: inner } => {
-                let inner = inner.as_ref().map(steps).unwrap_or_default();
-                let hidden = |text: &Json| {
-                    let json = text.as_str().unwrap_or("{}").as_bytes();
-                    let json = Json::parse(json, INPUT_LIMITS).unwrap_or(Json::Object(Vec::new()));
-                    Json::String(at(&json, &inner, edit).canonical())
-                };
-                Some(at(input, &steps(text), &hidden))
-            }
-        }
     }
 
     /// What is done to the value that the fact is taken from.
@@ -101,6 +87,54 @@ type Edit<'a> = Box<dyn Fn(&Json) -> Json + 'a>;
 
 fn boxed<'a>(edit: impl Fn(&Json) -> Json + 'a) -> Edit<'a> {
     Box::new(edit)
+}
+
+/// `input`, changed so that `projection` takes `wanted` from it; `None` where `wanted` is nothing that it can take.
+pub(crate) fn with_fact(projection: &Projection, input: &Json, wanted: &Json) -> Option<Json> {
+    let edit: Edit<'_> = match (projection.view, wanted) {
+        (View::Count, Json::Integer(count)) => {
+            let length = usize::try_from(*count)
+                .ok()
+                .filter(|length| *length <= LONGEST)?;
+            boxed(move |value| of_length(value, length))
+        }
+        (View::Keys, Json::Array(keys)) => boxed(move |value| with_keys(value, keys)),
+        (View::Text, Json::String(_)) | (View::Number, Json::Integer(_)) => {
+            boxed(|_| wanted.clone())
+        }
+        (View::Minor { scale }, Json::Integer(number)) => boxed(move |_| minor(*number, scale)),
+        (View::Count | View::Keys | View::Text | View::Number | View::Minor { .. }, _) => {
+            return None;
+        }
+    };
+    Some(at_place(&projection.place, input, &edit))
+}
+
+fn at_place(place: &Place, input: &Json, edit: &dyn Fn(&Json) -> Json) -> Json {
+    match place {
+        Place::Input(pointer) => at(input, &steps(pointer), edit),
+        Place::Hidden { text, at: inner } => {
+            let inner = inner.as_ref().map(steps).unwrap_or_default();
+            let hidden = |text: &Json| {
+                let json = text.as_str().unwrap_or("{}").as_bytes();
+                let json = Json::parse(json, INPUT_LIMITS).unwrap_or(Json::Object(Vec::new()));
+                Json::String(at(&json, &inner, edit).canonical())
+            };
+            at(input, &steps(text), &hidden)
+        }
+    }
+}
+
+/// An object with exactly these members; what it has of them stays.
+fn with_keys(value: &Json, keys: &[Json]) -> Json {
+    let member = |key: &str| {
+        let kept = value.get(key).cloned();
+        (
+            key.to_owned(),
+            kept.unwrap_or_else(|| Json::String("x".to_owned())),
+        )
+    };
+    Json::Object(keys.iter().filter_map(Json::as_str).map(member).collect())
 }
 
 fn steps(pointer: &Pointer) -> Vec<Step> {

@@ -146,7 +146,7 @@ fn scalars(shape: &Shape, constants: &Constants) -> Vec<Json> {
 }
 
 /// `input` with `value` at `path`; objects on the way are made where they are missing.
-fn with(input: &Json, path: &[String], value: Option<&Json>) -> Json {
+pub(crate) fn with(input: &Json, path: &[String], value: Option<&Json>) -> Json {
     let Some((first, rest)) = path.split_first() else {
         return value.cloned().unwrap_or(Json::Null);
     };

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use cedar_policy::{Policy as CedarPolicy, PolicyId};
 use serde_json::{Value, json};
 
-use crate::name::{OperationName, ProfileName, RuleId, ToolName};
+use crate::name::{OperationName, ProfileName, ToolName};
 use crate::policy::{Operations, Policy, Rule};
 
 use super::{Condition, NAMESPACE, action_id};
@@ -14,13 +14,25 @@ use super::{Condition, NAMESPACE, action_id};
 /// Name of the slice of rules that name no operation. No tool can be called so.
 pub(crate) const ANYWHERE: &str = "@any";
 
-/// A rule that Cedar does not take in match form, which no checked rule does.
+/// Something that Cedar does not take in one of its forms, which no checked rule is.
 #[derive(Debug, thiserror::Error)]
-#[error("rule {rule} has no match form")]
+#[error("{of} has no form that Cedar takes")]
 pub struct FormError {
-    rule: RuleId,
+    of: String,
     #[source]
     source: Box<cedar_policy::PolicyFromJsonError>,
+}
+
+impl FormError {
+    pub(super) fn of(
+        what: impl std::fmt::Display,
+        source: cedar_policy::PolicyFromJsonError,
+    ) -> Self {
+        Self {
+            of: what.to_string(),
+            source: Box::new(source),
+        }
+    }
 }
 
 /// Cedar text of every slice, by `tool/operation` or [`ANYWHERE`]. Every policy carries its rule's id in `@rule`.
@@ -106,12 +118,8 @@ pub(crate) fn match_form(
             "effect": "permit", "principal": principal, "action": action, "resource": {"op": "All"},
             "annotations": {"rule": rule.id.to_string()}, "conditions": conditions,
         });
-        CedarPolicy::from_json(Some(PolicyId::new(at.to_string())), tree).map_err(|source| {
-            FormError {
-                rule: rule.id.clone(),
-                source: Box::new(source),
-            }
-        })
+        CedarPolicy::from_json(Some(PolicyId::new(at.to_string())), tree)
+            .map_err(|source| FormError::of(format_args!("rule {}", rule.id), source))
     });
     policies.collect()
 }

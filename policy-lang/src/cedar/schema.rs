@@ -12,6 +12,7 @@ use crate::name::{OperationName, ToolName};
 use crate::policy::{Operation, Operations, Policy};
 use crate::tool_schema::{InputType, Shape};
 
+use super::proof::OTHERWISE;
 use super::{Condition, NAMESPACE, action_id};
 
 /// The schema that bundles carry: every operation of `policy`, no groups.
@@ -73,6 +74,41 @@ pub(super) fn operation_schema(
     wrap(action(tool, name, operation, false, true))
 }
 
+/// The types of one operation for proofs about it: with the facts in `base` under names of their own, and `flags` more
+/// truth values.
+pub(super) fn proof_schema(
+    tool: &ToolName,
+    name: &OperationName,
+    operation: &Operation,
+    base: &[&Fact],
+    flags: usize,
+) -> String {
+    let own = operation
+        .facts
+        .iter()
+        .map(|fact| (fact, fact.name.to_string()));
+    let others = base
+        .iter()
+        .map(|fact| (*fact, format!("\"{}{OTHERWISE}\"", fact.name)));
+    let facts: Vec<String> = own
+        .chain(others)
+        .map(|(fact, name)| typed(fact, &name))
+        .collect();
+    let facts = of_facts(&facts);
+    let flags: Vec<String> = (0..flags).map(|flag| format!("flag{flag}: Bool")).collect();
+    let only_head = if flags.is_empty() {
+        String::new()
+    } else {
+        format!("only_head: {{ {} }}, ", flags.join(", "))
+    };
+    wrap(format!(
+        "  action {:?} appliesTo {{ principal: User, resource: Tool, context: {{ input: {}, {facts}{only_head}time: {{ \
+         now: datetime, business: Bool }}, agent: {{ id: String }} }} }};\n",
+        action_id(tool, name),
+        record(&operation.input),
+    ))
+}
+
 /// Names of every action group.
 pub(super) fn groups(policy: &Policy) -> Vec<String> {
     let tools = policy.tools.keys().map(|tool| format!("@tool:{tool}"));
@@ -128,23 +164,24 @@ fn action(
 
 /// The record of facts, where an operation has any.
 fn facts(facts: &[Fact]) -> String {
-    if facts.is_empty() {
+    let members = facts.iter().map(|fact| typed(fact, fact.name.as_str()));
+    of_facts(&members.collect::<Vec<_>>())
+}
+
+fn of_facts(members: &[String]) -> String {
+    if members.is_empty() {
         return String::new();
     }
-    let one = |fact: &Fact| {
-        let kind = match fact.projection.view.of_type() {
-            FactType::Long => "Long",
-            FactType::String => "String",
-            FactType::Strings => "Set<String>",
-        };
-        format!(
-            "{}{}: {kind}",
-            fact.name,
-            if fact.optional { "?" } else { "" }
-        )
-    };
-    let members: Vec<String> = facts.iter().map(one).collect();
     format!("facts: {{ {} }}, ", members.join(", "))
+}
+
+fn typed(fact: &Fact, name: &str) -> String {
+    let kind = match fact.projection.view.of_type() {
+        FactType::Long => "Long",
+        FactType::String => "String",
+        FactType::Strings => "Set<String>",
+    };
+    format!("{name}{}: {kind}", if fact.optional { "?" } else { "" })
 }
 
 fn record(input: &InputType) -> String {

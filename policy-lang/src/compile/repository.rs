@@ -1,6 +1,6 @@
 //! The documents of a repository, each read by itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::files::FileKind;
 use super::{Server, Sources};
@@ -35,6 +35,8 @@ pub(super) struct Repository {
     pub(super) rules: BTreeMap<ToolName, (FileId, Option<RulesDoc>)>,
     pub(super) cedar_rules: BTreeMap<ToolName, (FileId, Option<Vec<CedarRule>>)>,
     pub(super) suites: BTreeMap<ToolName, (FileId, Option<SuiteDoc>)>,
+    /// Tools whose rules and tests nobody asked for.
+    pub(super) skipped: BTreeSet<ToolName>,
 }
 
 impl Repository {
@@ -60,6 +62,12 @@ impl Repository {
         for (path, bytes) in &sources.files {
             let kind = FileKind::of(path);
             missing.retain(|(wanted, ..)| *wanted != kind);
+            if let (FileKind::Rules(tool) | FileKind::Tests(tool), Some(only)) = (&kind, &sources.only)
+                && !only.contains(tool)
+            {
+                repository.skipped.insert(tool.clone());
+                continue;
+            }
             if kind != FileKind::Other {
                 let id = map.add(path, bytes);
                 repository.file(

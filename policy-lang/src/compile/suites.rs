@@ -55,6 +55,7 @@ pub(super) fn check(
                     ));
                 }
             }
+            None if repository.skipped.contains(tool) => {}
             None => {
                 if let Some(rule) = granted.into_values().next() {
                     dx.push(shape::missing_document(

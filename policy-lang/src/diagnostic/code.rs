@@ -250,4 +250,20 @@ codes! {
         => "Make one of them the more specific: tool and operation, then tool, then neither.";
     AbsenceSwitchesOff Warning "absence-switches-off" "A raise or never does not apply when an argument is left out."
         => "Ask in `unless` for what must hold, so that absence is stricter.";
+    AboveEveryCeiling Warning "above-every-ceiling" "A grant asks for a class that no channel lets through."
+        => "Lower its risk if that is right, raise a channel's ceiling, or delete the rule.";
+    OperationWithoutRule Warning "operation-without-rule" "No grant reaches an operation: every attempt on it is rejected."
+        => "Write a rule for it, or list its function under `unused`.";
+    RuleMayFail Error "rule-may-fail" "A rule fails to evaluate for some request, which rejects every attempt that it reaches."
+        => "Keep arithmetic within safe integers: no product of two arguments, and bounds before sums of products.";
+    NeverMatches Warning "never-matches" "A rule can never match, whatever is asked."
+        => "Mend its condition or delete it; a rule that cannot match protects nobody.";
+    NoEffect Warning "no-effect" "A rule changes no decision: others ask for as much wherever it matches."
+        => "Delete it, or correct what it was meant to catch.";
+    NotMonotone Error "not-monotone" "More of a fact that is marked as monotone asks for less somewhere."
+        => "Let no rule ask for less where the fact is larger, or leave the fact out of `monotone`.";
+    Unproved Warning "unproved" "Something about a rule could not be proved."
+        => "Install the solver, or give it more time; `--require-proof` makes this exit 6.";
+    ReviewOverdue Warning "review-overdue" "The day by which a rule had to be looked at again has passed."
+        => "Look at it again and move `review_by`, or let the reviewers sign reviews/ID.yaml.";
 }

@@ -1,0 +1,756 @@
+//! One operation under both policies: what is equal is left, the rest is asked of the solver, level by level, and every
+//! counterexample is shown by both bundles or counts for nothing.
+//!
+//! Passing at all is asked first. Where it differs, a level of another part is asked among the attempts that pass on
+//! both sides, because elsewhere the answer is known already.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use stopgate_lang::cedar::FormError;
+use stopgate_lang::cedar::proof::{self, Atom, Flat, Holding};
+use stopgate_lang::digest::Digest;
+use stopgate_lang::json::Json;
+use stopgate_lang::name::{OperationName, ProfileName, ToolName};
+use stopgate_lang::policy::{Operation, Policy};
+use stopgate_lang::surface::Risk;
+use stopgate_lang::testing::TestSuite;
+
+use super::model::{
+    Answer, Bug, Cause, Cell, Class, Direction, Failing, Holder, OperationChange, Request,
+};
+use super::shrink::{Known, shrink};
+use super::slice::{Form, Level, Slice};
+use super::solver::{AtomEffect, INSTALL, Policies, Prover, Raw, Subject, Verdict};
+use super::stage::{AGENT, Stage, Trial, parts_between};
+use super::witness::{Maker, instants};
+use crate::test::merged;
+
+/// Most cells that are looked for in one part of one operation.
+const MOST_CELLS: usize = 64;
+
+/// One side of a comparison.
+#[derive(Debug, Clone, Copy)]
+pub struct Version<'a> {
+    /// What it says.
+    pub policy: &'a Policy,
+    /// Its decision tables, for samples.
+    pub suites: &'a [TestSuite],
+}
+
+/// What every operation is examined with.
+pub(super) struct Context<'a> {
+    pub(super) base: Option<Version<'a>>,
+    pub(super) head: Version<'a>,
+    pub(super) holding: Holding,
+    pub(super) flat: (Flat, Flat),
+    pub(super) stages: (Stage, Stage),
+    pub(super) until: Instant,
+    pub(super) per_slice: std::time::Duration,
+}
+
+/// What came of an operation.
+#[derive(Debug, Default)]
+pub(super) struct Examined {
+    pub(super) change: Option<OperationChange>,
+    pub(super) failing: Vec<Failing>,
+    pub(super) bugs: Vec<Bug>,
+    pub(super) compared: bool,
+    pub(super) equal: usize,
+}
+
+/// An operation that one of the sides has at least.
+pub(super) type Named = (ToolName, OperationName);
+
+impl Context<'_> {
+    fn operation<'p>(version: Option<Version<'p>>, (tool, name): &Named) -> Option<&'p Operation> {
+        version.and_then(|version| version.policy.operation(tool, name))
+    }
+
+    /// Whether both sides are sure to decide every attempt on `named` alike.
+    pub(super) fn is_same(&self, named: &Named) -> bool {
+        let (Some(base), Some(head)) = (
+            Self::operation(self.base, named),
+            Self::operation(Some(self.head), named),
+        ) else {
+            return false;
+        };
+        let Some(version) = self.base else {
+            return false;
+        };
+        let same_types =
+            base.input == head.input && base.facts == head.facts && base.select == head.select;
+        same_types && {
+            let none = BTreeSet::new();
+            let (tool, name) = named;
+            let before = Slice::of(
+                version.policy,
+                (tool, name, base),
+                &self.flat.0,
+                head,
+                &none,
+                0,
+            );
+            let after = Slice::of(
+                self.head.policy,
+                (tool, name, head),
+                &self.flat.1,
+                head,
+                &none,
+                0,
+            );
+            before.fingerprint() == after.fingerprint()
+        }
+    }
+
+    /// Compares one operation. Without a prover nothing that differs can be decided.
+    pub(super) fn examine(&self, named: &Named, prover: Option<&mut Prover>) -> Examined {
+        let head = Self::operation(Some(self.head), named);
+        let base = Self::operation(self.base, named);
+        let Some(head) = head else {
+            return Examined {
+                change: base.map(|_| self.plain(named, Class::Removed)),
+                ..Examined::default()
+            };
+        };
+        // Compared with nothing everything is new, and there is nothing to prove.
+        if self.base.is_none() {
+            return Examined {
+                change: Some(self.plain(named, Class::Added)),
+                ..Examined::default()
+            };
+        }
+        match Examination::new(self, named, base, head) {
+            Ok(examination) => examination.run(prover),
+            Err(why) => {
+                let mut change = self.plain(named, Class::Undecided);
+                change.undecided.push(why);
+                Examined {
+                    change: Some(change),
+                    compared: true,
+                    ..Examined::default()
+                }
+            }
+        }
+    }
+
+    /// An operation whose examination did not come to its end.
+    pub(super) fn unexamined(&self, named: &Named) -> Examined {
+        let mut change = self.plain(named, Class::Undecided);
+        change
+            .undecided
+            .push("its examination broke off".to_owned());
+        Examined {
+            change: Some(change),
+            compared: true,
+            ..Examined::default()
+        }
+    }
+
+    fn plain(&self, (tool, operation): &Named, class: Class) -> OperationChange {
+        OperationChange {
+            tool: tool.clone(),
+            operation: operation.clone(),
+            class,
+            slice: Digest::of(b""),
+            risk: Risk::Low,
+            cells: Vec::new(),
+            undecided: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+struct Examination<'a> {
+    context: &'a Context<'a>,
+    named: &'a Named,
+    base: Option<&'a Operation>,
+    subject: Subject,
+    before: Slice<'a>,
+    after: Slice<'a>,
+    domain: Vec<Atom>,
+    maker: Maker<'a>,
+    known: Known,
+    found: Examined,
+    change: OperationChange,
+    until: Instant,
+}
+
+impl<'a> Examination<'a> {
+    fn new(
+        context: &'a Context<'a>,
+        named: &'a Named,
+        base: Option<&'a Operation>,
+        head: &'a Operation,
+    ) -> Result<Self, String> {
+        let (tool, name) = named;
+        let base_facts = base.map_or_else(Vec::new, |base| proof::renamed_facts(base, head));
+        let flags = base.map_or_else(Vec::new, |base| head.input.widenings(&base.input));
+        let (schema, environment) = proof::request(tool, name, head, &base_facts, flags.len())?;
+        let names: BTreeSet<&str> = base_facts.iter().map(|fact| fact.name.as_str()).collect();
+        let (base_flat, head_flat) = &context.flat;
+        let before = match (context.base, base) {
+            (Some(version), Some(base)) => Slice::of(
+                version.policy,
+                (tool, name, base),
+                base_flat,
+                head,
+                &names,
+                flags.len(),
+            ),
+            _ => Slice::nothing(),
+        };
+        let none = BTreeSet::new();
+        let after = Slice::of(
+            context.head.policy,
+            (tool, name, head),
+            head_flat,
+            head,
+            &none,
+            0,
+        );
+        let known: BTreeSet<&String> = base_flat.known().union(head_flat.known()).collect();
+        let (sample, now) = sample(context, named, head);
+        let conditions = before.rules.iter().chain(&after.rules);
+        let conditions: Vec<_> = conditions
+            .filter_map(|rule| rule.rule.condition.as_ref())
+            .collect();
+        let calendars: Vec<_> = [context.base, Some(context.head)]
+            .into_iter()
+            .flatten()
+            .map(|version| &version.policy.calendar)
+            .collect();
+        let named_instants = conditions.iter().flat_map(|one| one.constants().texts);
+        let named_instants = named_instants.filter_map(|text| text.parse().ok());
+        let maker = Maker {
+            head,
+            base_facts: base_facts.clone(),
+            flags,
+            sample: sample.clone(),
+            instants: instants(now, named_instants, &calendars),
+            calendars,
+        };
+        let mut change = context.plain(named, Class::Same);
+        let domain = proof::domain(head, &base_facts);
+        change.slice = digest(&after, &domain, head);
+        let known_values = Known::of(sample, maker.instants.first().copied(), conditions);
+        Ok(Self {
+            subject: Subject {
+                schema,
+                environment,
+                known: known.into_iter().cloned().collect(),
+            },
+            until: context.until.min(Instant::now() + context.per_slice),
+            context,
+            named,
+            base,
+            before,
+            after,
+            domain,
+            maker,
+            known: known_values,
+            found: Examined {
+                compared: true,
+                ..Examined::default()
+            },
+            change,
+        })
+    }
+}
+
+impl Examination<'_> {
+    fn run(mut self, prover: Option<&mut Prover>) -> Examined {
+        if !self.base_rules_fit() {
+            return self.finish();
+        }
+        let mut ask = Ask {
+            prover,
+            subject: &self.subject,
+            until: self.until,
+        };
+        prove_evaluable(
+            &mut self.before,
+            Side::Base,
+            &mut ask,
+            &self.domain,
+            self.named,
+            &mut self.found,
+            &mut self.change,
+        );
+        prove_evaluable(
+            &mut self.after,
+            Side::Head,
+            &mut ask,
+            &self.domain,
+            self.named,
+            &mut self.found,
+            &mut self.change,
+        );
+        let mut levels = BTreeSet::new();
+        self.before.levels(&mut levels);
+        self.after.levels(&mut levels);
+        for direction in [Direction::Looser, Direction::Stricter] {
+            let cells = Search {
+                examination: &self,
+                direction,
+                cells: Vec::new(),
+                undecided: BTreeSet::new(),
+                bugs: Vec::new(),
+                equal: 0,
+            }
+            .levels(&levels, &mut ask);
+            let Search {
+                cells,
+                undecided,
+                bugs,
+                equal,
+                ..
+            } = cells;
+            for cell in cells {
+                let seen =
+                    |other: &Cell| other.holder == cell.holder && other.request == cell.request;
+                if !self.change.cells.iter().any(seen) {
+                    self.change.cells.push(cell);
+                }
+            }
+            self.change.undecided.extend(undecided);
+            self.found.bugs.extend(bugs);
+            self.found.equal = self.found.equal.saturating_add(equal);
+        }
+        self.finish()
+    }
+
+    /// Whether every rule of the base still means something under head's types; those that do not are named.
+    fn base_rules_fit(&mut self) -> bool {
+        if self
+            .base
+            .is_none_or(|base| base.input == self.maker.head.input)
+        {
+            return true;
+        }
+        let misfits = self
+            .before
+            .rules
+            .iter()
+            .filter(|rule| !Prover::fits(&self.subject, &rule.body));
+        let notes: Vec<String> = misfits
+            .map(|rule| {
+                format!(
+                    "rule {} of the base ({}) reads arguments that have another type now, so what it did cannot be compared",
+                    rule.rule.id, rule.rule.location
+                )
+            })
+            .collect();
+        if notes.is_empty() {
+            return true;
+        }
+        let surfaces = self.before.rules.iter().chain(&self.after.rules);
+        let risks = surfaces
+            .filter_map(|rule| rule.asks.as_ref())
+            .map(|surface| surface.risk);
+        self.change.risk = risks.max().unwrap_or(Risk::High);
+        self.change.class = Class::Retyped;
+        self.change.notes.extend(notes);
+        false
+    }
+
+    fn finish(self) -> Examined {
+        let Self {
+            context,
+            named,
+            base,
+            maker,
+            mut found,
+            mut change,
+            ..
+        } = self;
+        change.cells.sort_by(|a, b| {
+            let graver = |cell: &Cell| std::cmp::Reverse(cell.class);
+            graver(a)
+                .cmp(&graver(b))
+                .then_with(|| a.holder.cmp(&b.holder))
+        });
+        if base.is_none() && context.base.is_some() {
+            let old_function = context
+                .base
+                .is_some_and(|version| is_known(version.policy, named, maker.head));
+            if old_function {
+                change.notes.push(format!(
+                    "the server's function {} was in the base's catalog: this is an old function under a new name",
+                    maker.head.function
+                ));
+            } else {
+                for cell in &mut change.cells {
+                    cell.class = Class::Added;
+                }
+            }
+        }
+        let classes = change.cells.iter().map(|cell| cell.class);
+        change.class = classes.max().unwrap_or(Class::Same).max(change.class);
+        if base.is_none() {
+            change.class = change.class.max(Class::Added);
+        }
+        if !change.undecided.is_empty() {
+            change.class = Class::Undecided;
+        }
+        let looser = change.cells.iter().filter(|cell| cell.class.needs_review());
+        let risks = looser
+            .flat_map(|cell| [&cell.before, &cell.after])
+            .filter_map(|answer| match answer {
+                Answer::Passes(surface) => Some(surface.risk),
+                Answer::Rejected { .. } => None,
+            });
+        change.risk = risks.max().unwrap_or(Risk::Low).max(change.risk);
+        if change.class != Class::Same || !change.notes.is_empty() {
+            found.change = Some(change);
+        }
+        found
+    }
+}
+
+/// Whether the function behind `head` was in the catalog of `policy`, under whatever name.
+fn is_known(policy: &Policy, (tool, _): &Named, head: &Operation) -> bool {
+    policy.tools.get(tool).is_some_and(|tool| {
+        tool.unused.contains(&head.function)
+            || tool
+                .operations
+                .values()
+                .any(|other| other.function == head.function)
+    })
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Base,
+    Head,
+}
+
+/// Whom questions go to, and until when.
+struct Ask<'a> {
+    prover: Option<&'a mut Prover>,
+    subject: &'a Subject,
+    until: Instant,
+}
+
+impl Ask<'_> {
+    fn ask(&mut self, question: impl FnOnce(&mut Prover, &Subject) -> Verdict) -> Verdict {
+        if Instant::now() > self.until {
+            return Verdict::Unknown("its time was over".to_owned());
+        }
+        match &mut self.prover {
+            Some(prover) => question(prover, self.subject),
+            None => Verdict::Unknown(format!("there is no solver: {INSTALL}")),
+        }
+    }
+}
+
+/// Proves of every rule that could fail that it does not. Of head that is required; what is not proved of the base
+/// rejects wherever the rule reaches, as it does at run time.
+fn prove_evaluable(
+    slice: &mut Slice<'_>,
+    side: Side,
+    ask: &mut Ask<'_>,
+    domain: &[Atom],
+    named: &Named,
+    found: &mut Examined,
+    change: &mut OperationChange,
+) {
+    let guards: Vec<Atom> = domain.iter().chain(&slice.refused).cloned().collect();
+    for rule in slice.rules.iter_mut().filter(|rule| rule.may_fail) {
+        let verdict = ask.ask(|prover, subject| prover.never_fails(subject, &rule.body, &guards));
+        match (verdict, side) {
+            (Verdict::Proved, _) => rule.may_fail = false,
+            (Verdict::Refuted(_), Side::Head) => found.failing.push(Failing {
+                rule: rule.rule.id.clone(),
+                location: rule.rule.location.clone(),
+                tool: named.0.clone(),
+                operation: named.1.clone(),
+            }),
+            (Verdict::Unknown(why), Side::Head) => {
+                change.undecided.push(format!("whether rule {} can be evaluated: {why}", rule.rule.id));
+            }
+            (Verdict::Refuted(_) | Verdict::Unknown(_), Side::Base) => change.notes.push(format!(
+                "rule {} of the base ({}) may fail to evaluate, which rejects; it is taken to reject wherever it reaches",
+                rule.rule.id, rule.rule.location
+            )),
+        }
+    }
+}
+
+/// The search for everything that is looser, or stricter, in one operation.
+struct Search<'e, 'a> {
+    examination: &'e Examination<'a>,
+    direction: Direction,
+    cells: Vec<Cell>,
+    undecided: BTreeSet<String>,
+    bugs: Vec<Bug>,
+    equal: usize,
+}
+
+impl Search<'_, '_> {
+    fn levels(mut self, levels: &BTreeSet<Level>, ask: &mut Ask<'_>) -> Self {
+        let examination = self.examination;
+        let (left, right) = match self.direction {
+            Direction::Looser => (&examination.after, &examination.before),
+            Direction::Stricter => (&examination.before, &examination.after),
+        };
+        // An operation that a side does not have is rejected there, whatever its types say.
+        let nothing = Slice::nothing();
+        let (left, right) = match (self.direction, examination.base) {
+            (Direction::Stricter, None) => (&nothing, right),
+            (Direction::Looser, None) => (left, &nothing),
+            (Direction::Looser | Direction::Stricter, Some(_)) => (left, right),
+        };
+        let (left_passing, right_passing) =
+            (left.form(&Level::Passing), right.form(&Level::Passing));
+        let mut asked = BTreeSet::new();
+        let mut differs = false;
+        for level in levels {
+            let (form, other) = (left.form(level), right.form(level));
+            if form.is_within(&other) {
+                self.equal = self.equal.saturating_add(1);
+                continue;
+            }
+            // Of two levels with the same forms every counterexample of one is one of the other.
+            let keys = |form: &Form<'_>| -> Vec<String> {
+                let all = form.permits.keys().map(|key| format!("+{key}"));
+                all.chain(form.forbids.keys().map(|key| format!("-{key}")))
+                    .collect()
+            };
+            if !asked.insert((keys(&form), keys(&other))) {
+                self.equal = self.equal.saturating_add(1);
+                continue;
+            }
+            let among =
+                (differs && *level != Level::Passing).then_some((&left_passing, &right_passing));
+            let found = self.level(level, &form, &other, among, ask);
+            differs |= found && *level == Level::Passing;
+        }
+        self
+    }
+
+    /// Everybody for whom `level` differs; whether there is somebody.
+    fn level(
+        &mut self,
+        level: &Level,
+        form: &Form<'_>,
+        other: &Form<'_>,
+        among: Option<(&Form<'_>, &Form<'_>)>,
+        ask: &mut Ask<'_>,
+    ) -> bool {
+        let mut found = false;
+        for _ in 0..MOST_CELLS {
+            let blocked = self.blocked(level);
+            let sides = match among {
+                None => self.question(form, other, &blocked),
+                Some((_, right)) => self.question_among(form, other, right, &blocked),
+            };
+            let (left, right) = match sides {
+                Ok(sides) => sides,
+                Err(error) => {
+                    self.undecided.insert(error.to_string());
+                    return found;
+                }
+            };
+            let verdict = ask.ask(|prover, subject| prover.implies(subject, &left, &right));
+            match verdict {
+                Verdict::Proved => return found,
+                Verdict::Unknown(why) => {
+                    self.undecided
+                        .insert(format!("{}: {why}", self.what(level)));
+                    return found;
+                }
+                Verdict::Refuted(raw) => {
+                    if !self.shown(level, &raw) {
+                        self.undecided.insert(format!(
+                            "{}: the solver named a request that does not show it under both bundles",
+                            self.what(level)
+                        ));
+                        self.bugs
+                            .push(Bug::new(self.examination.named, self.what(level), &raw));
+                        return found;
+                    }
+                    found = true;
+                }
+            }
+        }
+        self.undecided.insert(format!(
+            "{}: more than {MOST_CELLS} sets of holders",
+            self.what(level)
+        ));
+        found
+    }
+
+    fn what(&self, level: &Level) -> String {
+        let word = match self.direction {
+            Direction::Looser => "looser",
+            Direction::Stricter => "stricter",
+        };
+        format!("whether it is {word} in {}", level.part())
+    }
+
+    /// Holders for whom the part is known to differ, with all who hold more.
+    fn blocked(&self, level: &Level) -> Vec<Atom> {
+        let part = (level.part(), self.direction);
+        let known = self.cells.iter().filter(|cell| cell.parts.contains(&part));
+        known
+            .map(|cell| proof::holders_of_all(cell.holder.names()))
+            .collect()
+    }
+
+    fn question(
+        &self,
+        form: &Form<'_>,
+        other: &Form<'_>,
+        blocked: &[Atom],
+    ) -> Result<(Policies, Policies), FormError> {
+        let mut left = Policies::default();
+        for atom in form.permits.values() {
+            left.add(atom, AtomEffect::Permit)?;
+        }
+        for atom in form
+            .forbids
+            .values()
+            .copied()
+            .chain(&self.examination.domain)
+            .chain(blocked)
+        {
+            left.add(atom, AtomEffect::Forbid)?;
+        }
+        Ok((left, sided(other)?))
+    }
+
+    /// The same among what passes on the right at all.
+    fn question_among(
+        &self,
+        form: &Form<'_>,
+        other: &Form<'_>,
+        passing: &Form<'_>,
+        blocked: &[Atom],
+    ) -> Result<(Policies, Policies), FormError> {
+        let mut left = Policies::default();
+        let both = proof::by_both(
+            form.permits.values().copied(),
+            passing.permits.values().copied(),
+        );
+        left.add(&both, AtomEffect::Permit)?;
+        let own = form
+            .forbids
+            .values()
+            .copied()
+            .chain(passing.forbids.values().copied());
+        for atom in own.chain(&self.examination.domain).chain(blocked) {
+            left.add(atom, AtomEffect::Forbid)?;
+        }
+        Ok((left, sided(other)?))
+    }
+
+    /// Takes the solver's request for what both bundles make of it.
+    fn shown(&mut self, level: &Level, raw: &Raw) -> bool {
+        let examination = self.examination;
+        let wanted = (level.part(), self.direction);
+        let (before, after) = &examination.context.stages;
+        let (tool, operation) = examination.named;
+        let at = (tool, operation);
+        let shows = |trial: &Trial| {
+            let parts = parts_between(&before.answer(at, trial).0, &after.answer(at, trial).0);
+            parts.contains(&wanted)
+        };
+        let Some(trial) = examination
+            .maker
+            .trials(raw)
+            .into_iter()
+            .find(|trial| shows(trial))
+        else {
+            return false;
+        };
+        let trial = shrink(trial, &examination.known, shows);
+        let ((before, met), (after, meets)) = (before.answer(at, &trial), after.answer(at, &trial));
+        let parts = parts_between(&before, &after);
+        let looser = parts
+            .iter()
+            .any(|(_, direction)| *direction == Direction::Looser);
+        let stricter = parts
+            .iter()
+            .any(|(_, direction)| *direction == Direction::Stricter);
+        let names = trial.held.iter();
+        let holder = match examination.context.holding {
+            Holding::Profiles => Holder::Profiles(
+                names
+                    .filter_map(|name| ProfileName::new(name).ok())
+                    .collect(),
+            ),
+            Holding::Groups => Holder::Groups(names.cloned().collect()),
+        };
+        let calendar = &examination.context.head.policy.calendar;
+        self.cells.push(Cell {
+            holder,
+            class: match (looser, stricter) {
+                (true, true) => Class::Both,
+                (true, false) => Class::Looser,
+                (false, _) => Class::Stricter,
+            },
+            parts,
+            because: Cause::between(&met, &meets),
+            before,
+            after,
+            request: Request {
+                business: calendar.is_business(trial.now),
+                now: (examination.known.now != Some(trial.now)).then_some(trial.now),
+                agent: (trial.agent != AGENT).then(|| trial.agent.clone()),
+                input: trial.input,
+            },
+        });
+        true
+    }
+}
+
+fn sided(form: &Form<'_>) -> Result<Policies, FormError> {
+    let mut side = Policies::default();
+    for atom in form.permits.values() {
+        side.add(atom, AtomEffect::Permit)?;
+    }
+    for atom in form.forbids.values() {
+        side.add(atom, AtomEffect::Forbid)?;
+    }
+    Ok(side)
+}
+
+/// A valid input of the operation, from head's tests, else the base's, else a plain one; and the tests' instants.
+fn sample(
+    context: &Context<'_>,
+    (tool, name): &Named,
+    head: &Operation,
+) -> (Json, Vec<jiff::Timestamp>) {
+    let versions = [Some(context.head), context.base].into_iter().flatten();
+    let suites: Vec<&TestSuite> = versions
+        .flat_map(|version| version.suites)
+        .filter(|suite| suite.tool == *tool)
+        .collect();
+    let samples = suites.iter().filter_map(|suite| suite.samples.get(name));
+    let samples = samples.map(|sample| merged(Some(sample), None));
+    let fits = |sample: &Json| head.input.check(sample).is_ok();
+    let sample = samples
+        .into_iter()
+        .find(fits)
+        .unwrap_or_else(|| head.input.plain());
+    (sample, suites.iter().map(|suite| suite.now).collect())
+}
+
+/// Digest of everything on head's side that the proof is about.
+fn digest(slice: &Slice<'_>, domain: &[Atom], head: &Operation) -> Digest {
+    let mut text = String::from("stopgate-slice-v1");
+    let parts = slice
+        .fingerprint()
+        .into_iter()
+        .chain(domain.iter().map(|atom| atom.key().to_owned()));
+    for part in parts {
+        // Lengths first, so that no two lists of parts are one text.
+        text.push_str(&format!("\n{} {part}", part.len()));
+    }
+    text.push_str(&format!(
+        "\n{:?}",
+        (&head.input, &head.facts, &head.select, &head.definition)
+    ));
+    Digest::of(text.as_bytes())
+}

@@ -1,0 +1,212 @@
+//! One operation as one side's policy sees it: the rules that can reach it, what each asks for, and the level forms
+//! that are made of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stopgate_lang::cedar::proof::{self, Atom, Flat};
+use stopgate_lang::name::{OperationName, ToolName};
+use stopgate_lang::pointer::Pointer;
+use stopgate_lang::policy::{Operation, Policy, Rule, RuleKind};
+use stopgate_lang::surface::{Approval, Risk, Surface};
+
+use super::model::Part;
+
+/// The rules of one side that can reach an operation.
+pub(super) struct Slice<'p> {
+    pub(super) rules: Vec<SliceRule<'p>>,
+    /// What this side refuses before any rule is asked.
+    pub(super) refused: Vec<Atom>,
+}
+
+/// A rule at one operation.
+pub(super) struct SliceRule<'p> {
+    pub(super) rule: &'p Rule,
+    pub(super) body: Atom,
+    pub(super) scope: Atom,
+    /// What it adds to the surface; `None` for a never.
+    pub(super) asks: Option<Surface>,
+    /// It is not proved that it can be evaluated.
+    pub(super) may_fail: bool,
+}
+
+/// A level of a part: the surfaces that ask for no more than it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    /// Every surface.
+    Passing,
+    /// No approval above this one.
+    Approval(Approval),
+    /// No risk above this one.
+    Risk(Risk),
+    /// No confirmation.
+    NoConfirmation,
+    /// No dry run.
+    NoDryRun,
+    /// This field is not hidden.
+    NoMask(Pointer),
+    /// More than so many rows are left of this array.
+    MoreRows(Pointer, u32),
+}
+
+/// What Cedar would be given to allow exactly what passes at a level.
+pub(super) struct Form<'s> {
+    pub(super) permits: BTreeMap<&'s str, &'s Atom>,
+    pub(super) forbids: BTreeMap<&'s str, &'s Atom>,
+}
+
+impl<'p> Slice<'p> {
+    /// The slice of `policy` at an operation that is `own` here and has the types of `head`. `renamed` are the names of
+    /// facts that this side computes otherwise, `flags` the number of things that only the other side accepts.
+    pub(super) fn of(
+        policy: &'p Policy,
+        (tool, name, own): (&ToolName, &OperationName, &Operation),
+        flat: &Flat,
+        head: &Operation,
+        renamed: &BTreeSet<&str>,
+        flags: usize,
+    ) -> Self {
+        let reaching = policy.rules.iter();
+        let reaching = reaching.filter(|rule| rule.scope.operations.contains(tool, name));
+        let rules = reaching.map(|rule| {
+            let body = proof::rule(rule, flat, renamed);
+            SliceRule {
+                rule,
+                scope: proof::scope(rule, flat),
+                asks: policy.surface(rule, own),
+                may_fail: body.may_fail(),
+                body,
+            }
+        });
+        Self {
+            rules: rules.collect(),
+            refused: proof::refused(flat, own, head, flags),
+        }
+    }
+
+    /// What a side is that has no such operation: it refuses everything.
+    pub(super) const fn nothing() -> Self {
+        Self {
+            rules: Vec::new(),
+            refused: Vec::new(),
+        }
+    }
+
+    /// Everything that decides: two slices of one fingerprint decide every attempt alike.
+    pub(super) fn fingerprint(&self) -> BTreeSet<String> {
+        let rule = |rule: &SliceRule<'_>| {
+            let kind = match &rule.rule.kind {
+                RuleKind::Grant(_) => "grant",
+                RuleKind::Raise(_) => "raise",
+                RuleKind::Never(_) => "never",
+            };
+            format!("{kind} {:?} {}", rule.asks, rule.body.key())
+        };
+        let refused = self
+            .refused
+            .iter()
+            .map(|atom| format!("refused {}", atom.key()));
+        self.rules.iter().map(rule).chain(refused).collect()
+    }
+
+    /// The levels at which the surfaces of this slice differ, beside passing at all.
+    pub(super) fn levels(&self, levels: &mut BTreeSet<Level>) {
+        levels.insert(Level::Passing);
+        for surface in self.rules.iter().filter_map(|rule| rule.asks.as_ref()) {
+            let Surface {
+                risk,
+                approval,
+                user_confirmation,
+                dry_run,
+                masks,
+                max_rows,
+            } = surface;
+            let below = Risk::ALL.iter().filter(|level| **level < *risk);
+            levels.extend(below.map(|level| Level::Risk(*level)));
+            let below = Approval::ALL.iter().filter(|level| **level < *approval);
+            levels.extend(below.map(|level| Level::Approval(*level)));
+            levels.extend(user_confirmation.then_some(Level::NoConfirmation));
+            levels.extend(dry_run.then_some(Level::NoDryRun));
+            levels.extend(masks.iter().cloned().map(Level::NoMask));
+            let limits = max_rows
+                .iter()
+                .map(|(pointer, rows)| (pointer.clone(), *rows));
+            levels.extend(limits.map(|(pointer, rows)| Level::MoreRows(pointer, rows)));
+        }
+    }
+
+    /// The level form: a rule at or below the level is a permit (a raise is left out), one above it a forbid; so is a
+    /// never, everything that is refused unseen, and the bare scope of what may fail, which rejects.
+    pub(super) fn form(&self, level: &Level) -> Form<'_> {
+        let mut form = Form {
+            permits: BTreeMap::new(),
+            forbids: BTreeMap::new(),
+        };
+        form.forbids
+            .extend(self.refused.iter().map(|atom| (atom.key(), atom)));
+        for rule in &self.rules {
+            if rule.may_fail {
+                form.forbids.insert(rule.scope.key(), &rule.scope);
+                continue;
+            }
+            let allowed = rule
+                .asks
+                .as_ref()
+                .is_some_and(|surface| level.allows(surface));
+            match (&rule.rule.kind, allowed) {
+                (RuleKind::Grant(_), true) => form.permits.insert(rule.body.key(), &rule.body),
+                (RuleKind::Raise(_), true) => None,
+                (RuleKind::Grant(_) | RuleKind::Raise(_) | RuleKind::Never(_), _) => {
+                    form.forbids.insert(rule.body.key(), &rule.body)
+                }
+            };
+        }
+        form
+    }
+}
+
+impl Form<'_> {
+    /// Whether everything that this form allows the other one does, without looking into a single condition: it has no
+    /// other permits and all its forbids. Sides that are equal are the common case.
+    pub(super) fn is_within(&self, other: &Self) -> bool {
+        self.permits.is_empty()
+            || (self
+                .permits
+                .keys()
+                .all(|key| other.permits.contains_key(key))
+                && other
+                    .forbids
+                    .keys()
+                    .all(|key| self.forbids.contains_key(key)))
+    }
+}
+
+impl Level {
+    /// Whether `surface` asks for no more than this level.
+    pub(super) fn allows(&self, surface: &Surface) -> bool {
+        match self {
+            Self::Passing => true,
+            Self::Approval(level) => surface.approval <= *level,
+            Self::Risk(level) => surface.risk <= *level,
+            Self::NoConfirmation => !surface.user_confirmation,
+            Self::NoDryRun => !surface.dry_run,
+            Self::NoMask(pointer) => !surface.masks.contains(pointer),
+            Self::MoreRows(pointer, rows) => surface
+                .max_rows
+                .get(pointer)
+                .is_none_or(|limit| limit > rows),
+        }
+    }
+
+    /// The part that the level is of.
+    pub(super) fn part(&self) -> Part {
+        match self {
+            Self::Passing => Part::Passing,
+            Self::Approval(_) => Part::Approval,
+            Self::Risk(_) => Part::Risk,
+            Self::NoConfirmation => Part::UserConfirmation,
+            Self::NoDryRun => Part::DryRun,
+            Self::NoMask(pointer) => Part::Mask(pointer.clone()),
+            Self::MoreRows(pointer, _) => Part::MaxRows(pointer.clone()),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Both sides as bundles that were opened as the sidecar opens them: what a request gets is only ever said by `decide`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
+use stopgate_lang::bundle::Bundle;
+use stopgate_lang::cedar::proof::Holding;
+use stopgate_lang::decide::{LimitNow, LimitedBy, MatchedRule, Outcome, Reason, Situation, decide};
+use stopgate_lang::json::Json;
+use stopgate_lang::name::{OperationName, ProfileName, ToolName};
+use stopgate_lang::policy::{DryRun, Operations, Policy};
+use stopgate_lang::surface::{Enforces, Evidence, Limit, Surface};
+
+use super::model::{Answer, Direction, Part};
+use crate::build::{BuildError, rehearse};
+
+/// The agent of a request that names none.
+pub(super) const AGENT: &str = "agent";
+
+/// A request in all its parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Trial {
+    /// What is held directly.
+    pub(super) held: BTreeSet<String>,
+    pub(super) input: Json,
+    pub(super) agent: String,
+    pub(super) now: Timestamp,
+}
+
+/// One side, ready to decide.
+pub(super) struct Stage {
+    bundle: Option<Bundle>,
+    operations: BTreeSet<(ToolName, OperationName)>,
+    holding: Holding,
+}
+
+impl Stage {
+    /// A bundle of what `policy` says about `operations`, and nothing else. A side without a policy rejects.
+    pub(super) fn new(
+        policy: Option<&Policy>,
+        operations: &BTreeSet<(ToolName, OperationName)>,
+        holding: Holding,
+    ) -> Result<Self, BuildError> {
+        let Some(policy) = policy else {
+            return Ok(Self {
+                bundle: None,
+                operations: BTreeSet::new(),
+                holding,
+            });
+        };
+        let operations: BTreeSet<_> = operations
+            .iter()
+            .filter(|(tool, name)| policy.operation(tool, name).is_some())
+            .cloned()
+            .collect();
+        Ok(Self {
+            bundle: Some(rehearse(&about(policy, &operations))?),
+            operations,
+            holding,
+        })
+    }
+
+    /// What `trial` gets at an operation, and the rules that matched.
+    pub(super) fn answer(
+        &self,
+        (tool, operation): (&ToolName, &OperationName),
+        trial: &Trial,
+    ) -> (Answer, Vec<MatchedRule>) {
+        let known = self.operations.contains(&(tool.clone(), operation.clone()));
+        let Some(bundle) = self.bundle.as_ref().filter(|_| known) else {
+            let answer = Answer::Rejected {
+                reason: Reason::UnknownOperation,
+                message: "the tool has no such operation".to_owned(),
+            };
+            return (answer, Vec::new());
+        };
+        let profiles = match self.holding {
+            Holding::Profiles => {
+                let names = trial
+                    .held
+                    .iter()
+                    .filter_map(|name| ProfileName::new(name).ok());
+                names.collect()
+            }
+            Holding::Groups => bundle.profiles_of_groups(trial.held.iter().map(String::as_str)),
+        };
+        let attempt = Attempt {
+            subject: Subject {
+                issuer: String::new(),
+                id: "somebody".to_owned(),
+            },
+            profiles,
+            agent: trial.agent.clone(),
+            tool: tool.to_string(),
+            target: Target::Operation(operation.to_string()),
+            input: Input::parse(trial.input.canonical().as_bytes()),
+            definition: None,
+        };
+        // Ceilings are settings and compared as such: here everything is let through that is not rejected for itself.
+        let situation = Situation {
+            now: trial.now,
+            limit: LimitNow {
+                class: Limit::High,
+                by: LimitedBy::Ceiling,
+            },
+            evidence: Evidence::NONE,
+            enforces: Enforces::ALL,
+        };
+        let decision = decide(bundle, &attempt, &situation);
+        let rules = decision.rules().to_vec();
+        let answer = match (decision.outcome(), decision.surface()) {
+            (Outcome::Reject(rejection), _) => Answer::Rejected {
+                reason: rejection.reason,
+                message: rejection.message.clone(),
+            },
+            (Outcome::Permit(_) | Outcome::Route(_), Some(surface)) => {
+                Answer::Passes(surface.clone())
+            }
+            (Outcome::Permit(_) | Outcome::Route(_), None) => Answer::Passes(Surface::BOTTOM),
+        };
+        (answer, rules)
+    }
+}
+
+/// `policy` without everything that has no say about `operations`. Dry runs stay, because a bundle names them.
+fn about(policy: &Policy, operations: &BTreeSet<(ToolName, OperationName)>) -> Policy {
+    let mut kept = operations.clone();
+    for (tool, name) in operations {
+        if let Some(DryRun::By(other)) = policy.operation(tool, name).map(|one| &one.dry_run) {
+            kept.insert((tool.clone(), other.clone()));
+        }
+    }
+    let rules = policy.rules.iter().filter_map(|rule| {
+        let mut rule = rule.clone();
+        if let Operations::Listed(listed) = &mut rule.scope.operations {
+            listed.retain(|one| kept.contains(one));
+            if listed.is_empty() {
+                return None;
+            }
+        }
+        Some(rule)
+    });
+    let tools = policy.tools.iter().filter_map(|(name, tool)| {
+        let mut tool = tool.clone();
+        tool.operations
+            .retain(|operation, _| kept.contains(&(name.clone(), operation.clone())));
+        (!tool.operations.is_empty()).then(|| (name.clone(), tool))
+    });
+    let tools: BTreeMap<_, _> = tools.collect();
+    let mut channels = policy.channels.clone();
+    for ceiling in channels.values_mut() {
+        ceiling.tools.retain(|tool, _| tools.contains_key(tool));
+    }
+    Policy {
+        rules: rules.collect(),
+        tools,
+        channels,
+        ..policy.clone()
+    }
+}
+
+/// The parts in which two answers differ, each with how. Where one of them is a rejection only that counts.
+pub(super) fn parts_between(before: &Answer, after: &Answer) -> Vec<(Part, Direction)> {
+    let (before, after) = match (before, after) {
+        (Answer::Rejected { .. }, Answer::Rejected { .. }) => return Vec::new(),
+        (Answer::Rejected { .. }, Answer::Passes(_)) => {
+            return vec![(Part::Passing, Direction::Looser)];
+        }
+        (Answer::Passes(_), Answer::Rejected { .. }) => {
+            return vec![(Part::Passing, Direction::Stricter)];
+        }
+        (Answer::Passes(before), Answer::Passes(after)) => (before, after),
+    };
+    let mut parts = Vec::new();
+    let mut differ = |part: Part, order: std::cmp::Ordering| match order {
+        std::cmp::Ordering::Less => parts.push((part, Direction::Looser)),
+        std::cmp::Ordering::Equal => {}
+        std::cmp::Ordering::Greater => parts.push((part, Direction::Stricter)),
+    };
+    differ(Part::Risk, after.risk.cmp(&before.risk));
+    differ(Part::Approval, after.approval.cmp(&before.approval));
+    differ(
+        Part::UserConfirmation,
+        after.user_confirmation.cmp(&before.user_confirmation),
+    );
+    differ(Part::DryRun, after.dry_run.cmp(&before.dry_run));
+    for mask in before.masks.union(&after.masks) {
+        let hidden = |surface: &Surface| surface.masks.contains(mask);
+        differ(Part::Mask(mask.clone()), hidden(after).cmp(&hidden(before)));
+    }
+    let limited: BTreeSet<_> = before
+        .max_rows
+        .keys()
+        .chain(after.max_rows.keys())
+        .collect();
+    for pointer in limited {
+        let rows = |surface: &Surface| surface.max_rows.get(pointer).copied().unwrap_or(u32::MAX);
+        // Fewer rows are stricter.
+        differ(
+            Part::MaxRows(pointer.clone()),
+            rows(before).cmp(&rows(after)),
+        );
+    }
+    parts
+}

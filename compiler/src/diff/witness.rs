@@ -1,0 +1,285 @@
+//! From a request that the solver made up to an attempt that somebody could make.
+//!
+//! Nothing of the solver's is taken on trust: the attempt is rebuilt in the shape that the sidecar would receive, and
+//! whether it shows anything is for both bundles to say. Of what a rule cannot see there is no value in the solver's
+//! request; the tests' samples have one.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use stopgate_lang::calendar::Calendar;
+use stopgate_lang::cedar::proof::OTHERWISE;
+use stopgate_lang::fact::Fact;
+use stopgate_lang::json::Json;
+use stopgate_lang::policy::Operation;
+use stopgate_lang::tool_schema::{InputType, Member, Shape, Widening};
+
+use super::solver::Raw;
+use super::stage::Trial;
+use crate::mutants::fact::with_fact;
+use crate::mutants::input::with;
+
+/// Hours within which every calendar has both business time and none.
+const HOURS: i64 = 24 * 14;
+
+/// What requests of one operation are rebuilt with.
+pub(super) struct Maker<'a> {
+    pub(super) head: &'a Operation,
+    /// Facts that the base computes otherwise.
+    pub(super) base_facts: Vec<&'a Fact>,
+    /// What only head accepts and rules cannot see.
+    pub(super) flags: Vec<Widening>,
+    /// A valid input, from the tests or made up.
+    pub(super) sample: Json,
+    /// Instants worth trying, the likeliest first.
+    pub(super) instants: Vec<Timestamp>,
+    pub(super) calendars: Vec<&'a Calendar>,
+}
+
+impl Maker<'_> {
+    /// Attempts that may be what the solver means, the plainest first.
+    pub(super) fn trials(&self, raw: &Raw) -> Vec<Trial> {
+        let held: BTreeSet<String> = raw.held.iter().cloned().collect();
+        let at = |path: &[&str]| {
+            path.iter()
+                .try_fold(&raw.context, |value, name| value.get(name))
+        };
+        let agent = at(&["agent", "id"])
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let business = at(&["time", "business"])
+            .and_then(Value::as_bool)
+            .unwrap_or(true);
+        let now = at(&["time", "now"]).and_then(instant);
+        let mut trials = Vec::new();
+        for input in self.inputs(&raw.context) {
+            for now in self.instants(now, business) {
+                trials.push(Trial {
+                    held: held.clone(),
+                    input: input.clone(),
+                    agent: agent.to_owned(),
+                    now,
+                });
+            }
+        }
+        trials
+    }
+
+    /// The solver's own instant if it can be that, then all that are on the right side of business time.
+    fn instants(&self, now: Option<Timestamp>, business: bool) -> impl Iterator<Item = Timestamp> {
+        let right = move |now: &Timestamp| {
+            self.calendars
+                .iter()
+                .all(|calendar| calendar.is_business(*now) == business)
+        };
+        let mut seen = BTreeSet::new();
+        let all = now
+            .into_iter()
+            .chain(self.instants.iter().copied())
+            .filter(right);
+        let first: Vec<Timestamp> = all.filter(|now| seen.insert(*now)).take(12).collect();
+        first.into_iter()
+    }
+
+    fn inputs(&self, context: &Value) -> Vec<Json> {
+        let given = context.get("input").unwrap_or(&Value::Null);
+        let base = built(&self.head.input, given, &self.sample);
+        let base = self.with_facts(base, context.get("facts").unwrap_or(&Value::Null));
+        let mut inputs = vec![base.clone()];
+        // Texts that mean nothing to a rule may be too short or too long for the tool.
+        inputs.push(with_sampled_texts(&self.head.input, &base, &self.sample));
+        let set = |number: usize| {
+            let flag = context
+                .get("only_head")
+                .and_then(|flags| flags.get(format!("flag{number}")));
+            flag.and_then(Value::as_bool) == Some(true)
+        };
+        for (number, widening) in self.flags.iter().enumerate() {
+            if set(number) {
+                let more = inputs
+                    .iter()
+                    .take(2)
+                    .map(|input| with(input, &widening.path, widening.value.as_ref()));
+                let more: Vec<Json> = more.collect();
+                inputs.extend(more);
+            }
+        }
+        inputs
+    }
+
+    fn with_facts(&self, input: Json, given: &Value) -> Json {
+        let own = self
+            .head
+            .facts
+            .iter()
+            .map(|fact| (fact, fact.name.to_string()));
+        let base = self
+            .base_facts
+            .iter()
+            .map(|fact| (*fact, format!("{}{OTHERWISE}", fact.name)));
+        base.chain(own).fold(input, |input, (fact, name)| {
+            let wanted = given.get(&name).and_then(json);
+            let changed = wanted.and_then(|wanted| with_fact(&fact.projection, &input, &wanted));
+            changed.unwrap_or(input)
+        })
+    }
+}
+
+/// Instants at which decisions may differ: those of the tests, the next one on the other side of business time, and
+/// around every instant that a condition names.
+pub(super) fn instants(
+    tests: impl IntoIterator<Item = Timestamp>,
+    named: impl IntoIterator<Item = Timestamp>,
+    calendars: &[&Calendar],
+) -> Vec<Timestamp> {
+    let moved = |now: Timestamp, by: SignedDuration| now.checked_add(by).ok();
+    let mut starts: Vec<Timestamp> = tests.into_iter().collect();
+    if starts.is_empty() {
+        starts.extend("2026-01-05T12:00:00Z".parse::<Timestamp>());
+    }
+    for instant in named {
+        let around = [0, -1, 1, 3_600_000, -3_600_000];
+        starts.extend(
+            around
+                .into_iter()
+                .filter_map(|by| moved(instant, SignedDuration::from_millis(by))),
+        );
+    }
+    let mut all = starts.clone();
+    for start in starts {
+        for calendar in calendars {
+            let business = calendar.is_business(start);
+            let mut later =
+                (1..HOURS).filter_map(|hours| moved(start, SignedDuration::from_hours(hours)));
+            all.extend(later.find(|later| calendar.is_business(*later) != business));
+        }
+    }
+    all
+}
+
+/// An input of the type `of` with what `given` says of the arguments that rules see, the others as in `sample`.
+fn built(of: &InputType, given: &Value, sample: &Json) -> Json {
+    let mut members = Vec::new();
+    for member in of.members() {
+        let sampled = sample.get(&member.name);
+        if member.opaque.is_some() {
+            if member.required {
+                let plain = sampled
+                    .cloned()
+                    .or_else(|| of.plain().get(&member.name).cloned());
+                members.extend(plain.map(|value| (member.name.clone(), value)));
+            }
+            continue;
+        }
+        match given.get(&member.name) {
+            Some(value) => {
+                let value = of_member(member, value, sampled);
+                members.extend(value.map(|value| (member.name.clone(), value)));
+            }
+            // Null counts as absent, and something has to be there.
+            None if member.required => members.push((member.name.clone(), Json::Null)),
+            None => {}
+        }
+    }
+    Json::Object(members)
+}
+
+fn of_member(member: &Member, value: &Value, sampled: Option<&Json>) -> Option<Json> {
+    match &member.shape {
+        Shape::Object(members) => Some(built(
+            members,
+            value,
+            sampled.unwrap_or(&Json::Object(Vec::new())),
+        )),
+        Shape::Array { min, .. } => {
+            let mut elements = value
+                .as_array()?
+                .iter()
+                .map(json)
+                .collect::<Option<Vec<_>>>()?;
+            // A set has lost what was there twice.
+            if let Some(last) = elements.last().cloned() {
+                elements.resize((*min).max(elements.len()), last);
+            }
+            Some(Json::Array(elements))
+        }
+        Shape::String { .. }
+        | Shape::Integer { .. }
+        | Shape::Number { .. }
+        | Shape::Boolean
+        | Shape::Anything => json(value),
+    }
+}
+
+/// `input` with the sample's text wherever both have one that is free.
+fn with_sampled_texts(of: &InputType, input: &Json, sample: &Json) -> Json {
+    let member = |(name, value): &(String, Json)| {
+        let sampled = sample.get(name);
+        let shape = of.member(name).map(|member| &member.shape);
+        let value = match (shape, value, sampled) {
+            (
+                Some(Shape::String { one_of: None, .. }),
+                Json::String(_),
+                Some(Json::String(text)),
+            ) => Json::String(text.clone()),
+            (Some(Shape::Object(members)), Json::Object(_), Some(sampled)) => {
+                with_sampled_texts(members, value, sampled)
+            }
+            _ => value.clone(),
+        };
+        (name.clone(), value)
+    };
+    Json::Object(
+        input
+            .as_object()
+            .unwrap_or_default()
+            .iter()
+            .map(member)
+            .collect(),
+    )
+}
+
+/// A value of Cedar's JSON that is a truth, a number, a text, or a set of these.
+fn json(value: &Value) -> Option<Json> {
+    match value {
+        Value::Bool(truth) => Some(Json::Bool(*truth)),
+        Value::Number(number) => number.as_i64().map(Json::Integer),
+        Value::String(text) => Some(Json::String(text.clone())),
+        Value::Array(elements) => elements
+            .iter()
+            .map(json)
+            .collect::<Option<Vec<_>>>()
+            .map(Json::Array),
+        Value::Null | Value::Object(_) => None,
+    }
+}
+
+/// An instant as Cedar writes one: a date, or so many milliseconds from it.
+fn instant(value: &Value) -> Option<Timestamp> {
+    let call = value.get("__extn")?;
+    match call.get("fn")?.as_str()? {
+        "datetime" => {
+            let text = call.get("arg")?.as_str()?;
+            let whole = if text.contains('T') {
+                text.to_owned()
+            } else {
+                format!("{text}T00:00:00Z")
+            };
+            whole.parse().ok()
+        }
+        "offset" => {
+            let [from, by] = call.get("args")?.as_array()?.as_slice() else {
+                return None;
+            };
+            let by = by
+                .get("__extn")
+                .filter(|by| by.get("fn").and_then(Value::as_str) == Some("duration"))?;
+            let by = by.get("arg")?.as_str()?.strip_suffix("ms")?.parse().ok()?;
+            instant(from)?
+                .checked_add(SignedDuration::from_millis(by))
+                .ok()
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,53 @@
+//! Cedar's syntax tree as JSON, in the few forms that our own expressions are made of. Nothing is glued as text.
+
+use serde_json::{Map, Value, json};
+
+use super::NAMESPACE;
+
+pub(super) fn profile(id: &str) -> Value {
+    json!({"Value": {"__entity": {"type": format!("{NAMESPACE}::Profile"), "id": id}}})
+}
+
+/// The value at `path` below the context.
+pub(super) fn read<'a>(path: impl IntoIterator<Item = &'a str>) -> Value {
+    let context = json!({"Var": "context"});
+    path.into_iter().fold(
+        context,
+        |left, attr| json!({".": {"left": left, "attr": attr}}),
+    )
+}
+
+pub(super) fn has(left: Value, attr: &str) -> Value {
+    json!({"has": {"left": left, "attr": attr}})
+}
+
+pub(super) fn value(value: impl Into<Value>) -> Value {
+    json!({"Value": value.into()})
+}
+
+pub(super) fn set(elements: impl IntoIterator<Item = Value>) -> Value {
+    json!({"Set": elements.into_iter().collect::<Vec<_>>()})
+}
+
+/// `left OPERATOR right`.
+pub(super) fn binary(operator: &str, left: Value, right: Value) -> Value {
+    let both = json!({"left": left, "right": right});
+    Value::Object(Map::from_iter([(operator.to_owned(), both)]))
+}
+
+pub(super) fn not(arg: Value) -> Value {
+    json!({"!": {"arg": arg}})
+}
+
+pub(super) fn either(condition: Value, then: Value, otherwise: Value) -> Value {
+    json!({"if-then-else": {"if": condition, "then": then, "else": otherwise}})
+}
+
+/// Whether the principal is in one of `ids`. Never an empty set, which has no type.
+pub(super) fn holds<'a>(ids: impl IntoIterator<Item = &'a str>) -> Value {
+    let ids = ids.into_iter().map(profile).chain([profile(NOBODY)]);
+    binary("in", json!({"Var": "principal"}), set(ids))
+}
+
+/// A profile that nobody holds: no name can be spelt so.
+const NOBODY: &str = "@nobody";
