@@ -8,7 +8,6 @@ mod examine;
 mod model;
 mod shrink;
 mod slice;
-mod solver;
 mod stage;
 mod witness;
 
@@ -21,16 +20,16 @@ use stopgate_lang::cedar::proof::{Flat, Holding};
 use stopgate_lang::name::ProfileName;
 use stopgate_lang::policy::Policy;
 
+pub use crate::solver::INSTALL;
 pub use examine::Version;
 pub use model::{
     Answer, Bug, Cause, Cell, Class, Diff, Direction, Failing, Holder, OperationChange, Part,
     ProofReport, Request, Side, people,
 };
-pub use solver::INSTALL;
 
 use crate::build::BuildError;
+use crate::solver::{Prover, STACK, Solver};
 use examine::{Context, Examined, Named};
-use solver::{Prover, STACK, Solver};
 use stage::Stage;
 
 /// How long proofs may take, and who makes them.

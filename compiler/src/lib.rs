@@ -20,5 +20,6 @@ pub mod matrix;
 pub mod mutants;
 mod report;
 pub mod root;
+mod solver;
 pub mod test;
 pub mod workspace;

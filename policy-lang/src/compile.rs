@@ -7,7 +7,6 @@ mod arguments;
 mod drafts;
 mod files;
 mod hierarchy;
-mod idle;
 mod inheritance;
 mod names;
 mod profiles;
@@ -22,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::cedar::{self, CedarMistake};
 use crate::diagnostic::{Code, Diagnostics, cedar as facts, text};
 use crate::document::condition::Place;
-use crate::name::{ProfileName, RuleId, ToolName};
+use crate::name::{OperationName, ProfileName, RuleId, ToolName};
 use crate::policy::{Ceiling, Policy, Profile, Rule, Tool};
 use crate::routing::Route;
 use crate::source::{SourceMap, Span};
@@ -92,10 +91,39 @@ pub struct Compiled {
     pub diagnostics: Diagnostics,
     /// The text that the diagnostics point into.
     pub sources: SourceMap,
+    /// Where rules and operations stand, for later findings about them.
+    pub places: Places,
     /// How servers are started, by tool, also where the lock is still missing.
     pub servers: BTreeMap<ToolName, Server>,
     /// How much there was.
     pub summary: Summary,
+}
+
+/// Where things are named in the text.
+#[derive(Debug, Clone, Default)]
+pub struct Places {
+    /// Rules, by their ids.
+    pub rules: BTreeMap<RuleId, Span>,
+    /// Operations, in the catalog.
+    pub operations: BTreeMap<(ToolName, OperationName), Span>,
+}
+
+impl Places {
+    fn of(repository: &Repository, drafts: &[Draft]) -> Self {
+        let rules = drafts
+            .iter()
+            .map(|draft| (draft.rule.id.clone(), draft.id_span));
+        let catalogs = repository.catalogs.iter();
+        let catalogs = catalogs.filter_map(|(tool, doc)| Some((tool, doc.as_ref()?)));
+        let operations = catalogs.flat_map(|(tool, doc)| {
+            let names = doc.operations.entries.iter();
+            names.map(move |(name, _)| ((tool.clone(), name.value.clone()), name.span))
+        });
+        Self {
+            operations: operations.collect(),
+            rules: rules.collect(),
+        }
+    }
 }
 
 /// How `stopgate lock` starts a tool's server, and the contract it is reviewed for.
@@ -150,10 +178,6 @@ pub fn compile(sources: Sources) -> Compiled {
     );
     if let Some(policy) = &policy {
         inheritance::check(policy, &drafts, &mut dx);
-        // Of a policy that is wrong anyway it would be noise.
-        if !dx.has_errors() {
-            idle::check(policy, &drafts, &repository, &mut dx);
-        }
         validate(policy, &drafts, &mut dx);
     }
     // A rule or an operation that is left out without a word could be the one that forbids.
@@ -173,6 +197,7 @@ pub fn compile(sources: Sources) -> Compiled {
         suites,
         diagnostics: dx,
         sources: map,
+        places: Places::of(&repository, &drafts),
         servers,
         summary,
     }

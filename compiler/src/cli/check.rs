@@ -2,9 +2,17 @@
 
 mod watch;
 
+use std::time::Duration;
+
+use jiff::Zoned;
+
 use super::console::{Answer, Console, Failure, Format};
+use super::duration::duration;
 use super::exit::Exit;
+use super::progress::Progress;
 use super::repository::{Repository, diagnostics};
+use crate::check::{Depth, look_closer};
+use crate::diff::Limits;
 use crate::report::sarif;
 
 /// Report every mistake in a policy repository
@@ -14,16 +22,23 @@ use crate::report::sarif;
 #[command(after_help = "Examples:
   stopgate check                         the repository in this folder
   stopgate check policies --watch        again at every change, until ctrl-c
+  stopgate check policies --require-proof  also prove what each rule does; what pipelines run
   stopgate check policies --format json  for programs
   stopgate check policies --format sarif > stopgate.sarif   for code hosts and editors
 
-Exits 0 when there is no error, 3 when there is one; with --watch as the last report says.")]
+Exits 0 when there is no error, 3 when there is one, 6 when a required proof is missing; with --watch as the last report says.")]
 pub(super) struct Args {
     #[command(flatten)]
     repository: Repository,
     /// Report again whenever a document changes, until ctrl-c or the end of standard input
     #[arg(long)]
     watch: bool,
+    /// Prove of every rule that it can be evaluated, can match and has an effect; what cannot be proved exits 6
+    #[arg(long)]
+    require_proof: bool,
+    /// Longest that all proofs together may take, such as 2m
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2m")]
+    run_limit: Duration,
     /// How to print the result
     #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
     format: CheckFormat,
@@ -59,8 +74,27 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
 
 /// One report.
 fn once(args: &Args, console: &Console) -> Result<Answer, Failure> {
-    let compiled = args.repository.compile(console)?;
-    let answer = diagnostics("check", &compiled, args.format(), console)?;
+    let mut compiled = args.repository.compile(console)?;
+    let depth = if args.require_proof {
+        Depth::Everything
+    } else {
+        Depth::Evaluable
+    };
+    let limits = Limits {
+        whole: args.run_limit,
+        ..Limits::default()
+    };
+    let progress = Progress::new(console);
+    let today = Zoned::now().date();
+    let proved = look_closer(&mut compiled, today, depth, limits, &|done, of| {
+        progress.tell(done, of, "rules");
+    });
+    let exit = if args.require_proof && !proved {
+        Exit::Undecided
+    } else {
+        Exit::Fine
+    };
+    let answer = diagnostics("check", &compiled, exit, args.format(), console)?;
     match args.format {
         CheckFormat::Text | CheckFormat::Json => Ok(answer),
         CheckFormat::Sarif => {

@@ -1,20 +1,16 @@
 //! `stopgate diff`: the gate.
 
-use std::path::Path;
+use std::time::Duration;
 
-use stopgate_lang::compile::{Compiled, Sources, compile};
+use stopgate_lang::compile::Compiled;
 
 use super::console::{Answer, Console, Failure, Format};
+use super::duration::duration;
 use super::exit::Exit;
+use super::progress::Progress;
 use super::repository::{Repository, diagnostics};
+use super::revisions::{Pair, WORKTREE};
 use crate::diff::{Diff, Limits, Side, Version, diff};
-use crate::git::{GitError, History};
-use crate::workspace;
-
-/// What stands for the files as they are on the disk.
-const WORKTREE: &str = "worktree";
-/// What stands for no policy at all.
-const EMPTY: &str = "empty";
 
 /// Show what a change of policy really does to decisions, and stop a loosening
 #[derive(Debug, clap::Args)]
@@ -27,65 +23,59 @@ pub(super) struct Args {
     /// What to compare: a revision, or `worktree` for the files as they are
     #[arg(long, value_name = "REV", default_value = WORKTREE)]
     head: String,
+    /// Longest that the proofs about one operation may take, such as 10s
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
+    slice_limit: Duration,
+    /// Longest that all proofs together may take
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2m")]
+    run_limit: Duration,
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
 }
 
+impl Args {
+    const fn limits(&self) -> Limits {
+        Limits {
+            per_slice: self.slice_limit,
+            whole: self.run_limit,
+            workers: 0,
+        }
+    }
+}
+
 pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
-    let dir = &args.repository.dir;
-    let (head_side, head) = read(dir, &args.head)?;
-    let base = (args.base != EMPTY)
-        .then(|| read(dir, &args.base))
-        .transpose()?;
-    let mut head = compile(Sources::new(head));
-    let Some(head_policy) = head.policy.take() else {
+    let Pair { base, head } = Pair::read(&args.repository.dir, args.base.as_str(), &args.head)?;
+    let mut compiled = head.compile(console);
+    let Some(head_policy) = compiled.policy.take() else {
         return Err(Failure::Answered(diagnostics(
             "diff",
-            &head,
+            &compiled,
+            Exit::Fine,
             args.format,
             console,
         )?));
     };
-    let (base_side, mut base) = match base {
-        None => (
-            Side {
-                name: EMPTY.to_owned(),
-                commit: None,
-            },
-            None,
-        ),
-        Some((side, documents)) => (side, Some(compile(Sources::new(documents)))),
-    };
-    let base_policy = match &mut base {
+    let mut base_compiled = base.as_ref().map(|base| base.compile(console));
+    let base_policy = match &mut base_compiled {
         None => None,
-        Some(compiled) => Some(
-            compiled
-                .policy
-                .take()
-                .ok_or_else(|| broken(&args.base, compiled))?,
-        ),
+        Some(base) => Some(base.policy.take().ok_or_else(|| broken(&args.base, base))?),
     };
-    let base = base
-        .as_ref()
-        .zip(base_policy.as_ref())
-        .map(|(compiled, policy)| Version {
-            policy,
-            suites: &compiled.suites,
-        });
-    let version = Version {
+    let version = base_compiled.as_ref().zip(base_policy.as_ref());
+    let version = version.map(|(compiled, policy)| Version {
+        policy,
+        suites: &compiled.suites,
+    });
+    let head_version = Version {
         policy: &head_policy,
-        suites: &head.suites,
+        suites: &compiled.suites,
     };
-    let progress = |_: usize, _: usize| {};
-    let found = diff(
-        base,
-        version,
-        (base_side, head_side),
-        Limits::default(),
-        &progress,
-    )
-    .map_err(Failure::failed)?;
+    let sides = (base.map_or_else(Side::empty, |base| base.side), head.side);
+    let progress = Progress::new(console);
+    let found = diff(version, head_version, sides, args.limits(), &|done, of| {
+        progress.tell(done, of, "operations");
+    });
+    let found = found.map_err(Failure::failed)?;
     Ok(Answer::text(exit(&found), format!("{found:#?}\n")))
 }
 
@@ -119,35 +109,4 @@ fn broken(revision: &str, compiled: &Compiled) -> Failure {
         "the base, revision `{revision}`, has {errors} errors of its own, so nothing can be compared with it"
     );
     Failure::new(Exit::Invalid, error).with_help("name a base that `stopgate check` accepts")
-}
-
-/// The documents of a revision or of the disk, and what to call them.
-fn read(dir: &Path, revision: &str) -> Result<(Side, Vec<workspace::Document>), Failure> {
-    if revision == WORKTREE {
-        let side = Side {
-            name: WORKTREE.to_owned(),
-            commit: None,
-        };
-        return Ok((side, workspace::read(dir)?));
-    }
-    let read = History::open(dir)?.read(revision)?;
-    let side = Side {
-        name: read.name,
-        commit: Some(read.commit),
-    };
-    Ok((side, read.documents))
-}
-
-impl From<GitError> for Failure {
-    fn from(error: GitError) -> Self {
-        match error {
-            GitError::NoRepository(_) | GitError::NoPolicy { .. } => Self::usage(error),
-            GitError::NoRevision { shallow: true, .. } => {
-                Self::usage(error).with_help("fetch it first: git fetch --deepen=50")
-            }
-            GitError::NoRevision { .. } => Self::usage(error),
-            GitError::Refused(refused) => refused.into(),
-            GitError::Git { .. } => Self::failed(error),
-        }
-    }
 }

@@ -12,6 +12,7 @@ use stopgate_lang::lock::Lock;
 use stopgate_lang::name::ToolName;
 
 use super::console::{Answer, Console, Failure, Format};
+use super::duration::duration;
 use super::exit::Exit;
 use super::repository::diagnostics;
 use crate::lock::{
@@ -108,28 +109,6 @@ impl Args {
     }
 }
 
-/// `30s` or `500ms`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let number = |digits: &str| {
-        digits
-            .parse()
-            .ok()
-            .filter(|number| (1..=3_600_000).contains(number))
-    };
-    let millis = text
-        .strip_suffix("ms")
-        .and_then(number)
-        .map(Duration::from_millis);
-    let seconds = || {
-        text.strip_suffix('s')
-            .and_then(number)
-            .map(Duration::from_secs)
-    };
-    millis
-        .or_else(seconds)
-        .ok_or_else(|| "write it as `30s` or `500ms`".to_owned())
-}
-
 /// The servers to ask. A catalog that cannot be read fails the run: what is not asked would look unchanged.
 fn specs(
     args: &Args,
@@ -169,7 +148,7 @@ fn specs(
     match catalogs.iter().map(spec).collect() {
         Some(specs) => Ok(specs),
         None if compiled.diagnostics.has_errors() => {
-            let answer = diagnostics("lock", &compiled, args.format, console)?;
+            let answer = diagnostics("lock", &compiled, Exit::Fine, args.format, console)?;
             Err(Failure::Answered(answer))
         }
         None => Err(Failure::new(

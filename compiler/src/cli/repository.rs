@@ -48,7 +48,11 @@ impl Repository {
         let mut compiled = self.compile(console)?;
         let Some(policy) = compiled.policy.take() else {
             return Err(Failure::Answered(diagnostics(
-                command, &compiled, format, console,
+                command,
+                &compiled,
+                Exit::Fine,
+                format,
+                console,
             )?));
         };
         let (_, warnings) = compiled.diagnostics.counts();
@@ -65,17 +69,18 @@ impl Repository {
     }
 }
 
-/// Everything found in a repository as the answer of `command`.
+/// Everything found in a repository as the answer of `command`, which ends with `exit` if nothing of it is an error.
 pub(super) fn diagnostics(
     command: &str,
     compiled: &Compiled,
+    exit: Exit,
     format: Format,
     console: &Console,
 ) -> Result<Answer, Failure> {
     let exit = if compiled.diagnostics.has_errors() {
         Exit::Invalid
     } else {
-        Exit::Fine
+        exit
     };
     match format {
         Format::Json => Answer::json(command, exit, json::check(compiled)),

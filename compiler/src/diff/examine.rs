@@ -21,9 +21,9 @@ use super::model::{
 };
 use super::shrink::{Known, shrink};
 use super::slice::{Form, Level, Slice};
-use super::solver::{AtomEffect, INSTALL, Policies, Prover, Raw, Subject, Verdict};
 use super::stage::{AGENT, Stage, Trial, parts_between};
 use super::witness::{Maker, instants};
+use crate::solver::{AtomEffect, INSTALL, Policies, Prover, Raw, Subject, Verdict};
 use crate::test::merged;
 
 /// Most cells that are looked for in one part of one operation.

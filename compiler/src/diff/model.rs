@@ -11,7 +11,7 @@ use stopgate_lang::pointer::Pointer;
 use stopgate_lang::policy::Location;
 use stopgate_lang::surface::{Approval, Risk, Surface};
 
-use super::solver::Raw;
+use crate::solver::Raw;
 
 /// Everything that a change of policy does.
 #[derive(Debug, Clone)]
@@ -76,6 +76,17 @@ pub struct Side {
     pub name: String,
     /// The commit, where it is one.
     pub commit: Option<String>,
+}
+
+impl Side {
+    /// No policy at all: what the first one is compared with.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            name: "empty".to_owned(),
+            commit: None,
+        }
+    }
 }
 
 /// What becomes of one operation.

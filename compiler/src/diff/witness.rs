@@ -15,10 +15,10 @@ use stopgate_lang::json::Json;
 use stopgate_lang::policy::Operation;
 use stopgate_lang::tool_schema::{InputType, Member, Shape, Widening};
 
-use super::solver::Raw;
 use super::stage::Trial;
 use crate::mutants::fact::with_fact;
 use crate::mutants::input::with;
+use crate::solver::Raw;
 
 /// Hours within which every calendar has both business time and none.
 const HOURS: i64 = 24 * 14;

@@ -166,9 +166,7 @@ impl Atom {
                 .conditions
                 .iter()
                 .filter_map(|clause| clause.get("body"));
-            let bodies = bodies
-                .cloned()
-                .map(|body| json!({"kind": "unless", "body": body}));
+            let bodies = bodies.map(|body| json!({"kind": "unless", "body": body}));
             bodies.collect::<Vec<_>>()
         };
         let clauses = guards

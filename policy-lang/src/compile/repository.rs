@@ -62,7 +62,8 @@ impl Repository {
         for (path, bytes) in &sources.files {
             let kind = FileKind::of(path);
             missing.retain(|(wanted, ..)| *wanted != kind);
-            if let (FileKind::Rules(tool) | FileKind::Tests(tool), Some(only)) = (&kind, &sources.only)
+            if let (FileKind::Rules(tool) | FileKind::Tests(tool), Some(only)) =
+                (&kind, &sources.only)
                 && !only.contains(tool)
             {
                 repository.skipped.insert(tool.clone());

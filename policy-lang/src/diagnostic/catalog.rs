@@ -39,13 +39,6 @@ pub(crate) fn contract_mismatch(
     ))
 }
 
-pub(crate) fn operation_without_rule(span: Span, tool: &str, operation: &str) -> Diagnostic {
-    let message = format!("no rule grants {tool}/{operation} to anybody");
-    Diagnostic::new(Code::OperationWithoutRule, span, message, "always rejected").help(format!(
-        "write a rule for it in rules/{tool}.yaml, or list its function under `unused`"
-    ))
-}
-
 pub(crate) fn unclassified_function(
     operations: Span,
     tool: &str,

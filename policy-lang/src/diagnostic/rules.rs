@@ -2,7 +2,6 @@
 
 use super::{Code, Diagnostic};
 use crate::source::Span;
-use crate::surface::Limit;
 
 pub(crate) fn rule_kind(rule: Span, stated: &[(Span, &str)]) -> Diagnostic {
     let help = "write `risk` with `approval` (a grant), or `raise: {…}`, or `never: reason`";
@@ -116,13 +115,6 @@ pub(crate) fn pointless(
     Diagnostic::new(Code::PointlessRule, light, message, "the lighter rule")
         .also(strict, "the inherited one; the stricter always counts")
         .help(format!("write `except: [{profile}]` into `{strict_id}`, or let both profiles inherit a common base"))
-}
-
-/// `class` is the lowest that the grant has anywhere, `highest` the highest that any channel lets through there.
-pub(crate) fn above_every_ceiling(span: Span, id: &str, class: Limit, highest: Limit) -> Diagnostic {
-    let message = format!("no channel lets `{id}` through: it is of class {class}, and the highest ceiling is {highest}");
-    Diagnostic::new(Code::AboveEveryCeiling, span, message, "has no effect")
-        .help("raise a ceiling in stopgate.yaml when it is meant to have one, or delete the rule")
 }
 
 pub(crate) fn empty_group(span: Span, group: &str) -> Diagnostic {

@@ -9,6 +9,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use cedar_policy::{Effect, EntityUid, Policy, PolicySet, RequestEnv, Schema};
+use cedar_policy_symcc::err::Error::SolverUnknown;
 use cedar_policy_symcc::solver::LocalSolver;
 use cedar_policy_symcc::{CedarSymCompiler, CompiledPolicy, CompiledPolicySet, Env};
 use serde_json::Value;
@@ -23,11 +24,11 @@ const MOST_POLICIES: usize = 1000;
 /// What a stuck solver is given beyond its own limit.
 const GRACE: Duration = Duration::from_secs(2);
 /// Stack of a thread that compiles and encodes: both recurse over whole policies.
-pub(super) const STACK: usize = 64 << 20;
+pub(crate) const STACK: usize = 64 << 20;
 
 /// The answer to a question.
 #[derive(Debug)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// It holds for every request there is.
     Proved,
     /// It does not: here is a request.
@@ -38,34 +39,34 @@ pub(super) enum Verdict {
 
 /// A request as the solver made it up.
 #[derive(Debug, Clone)]
-pub(super) struct Raw {
+pub(crate) struct Raw {
     /// What the principal holds, of what is known.
-    pub(super) held: Vec<String>,
+    pub(crate) held: Vec<String>,
     /// The context, in Cedar's JSON.
-    pub(super) context: Value,
+    pub(crate) context: Value,
 }
 
 /// What the requests of a question look like.
 #[derive(Debug)]
-pub(super) struct Subject {
+pub(crate) struct Subject {
     /// Types.
-    pub(super) schema: Schema,
+    pub(crate) schema: Schema,
     /// The one kind of request.
-    pub(super) environment: RequestEnv,
+    pub(crate) environment: RequestEnv,
     /// Everything that somebody may hold.
-    pub(super) known: Vec<String>,
+    pub(crate) known: Vec<String>,
 }
 
 /// Policies of one side of a question, with their effects.
 #[derive(Debug, Default)]
-pub(super) struct Policies(Vec<Policy>);
+pub(crate) struct Policies(Vec<Policy>);
 
 impl Policies {
     /// Adds a policy.
     ///
     /// # Errors
     /// [`FormError`], which is a mistake of ours.
-    pub(super) fn add(&mut self, atom: &Atom, effect: AtomEffect) -> Result<(), FormError> {
+    pub(crate) fn add(&mut self, atom: &Atom, effect: AtomEffect) -> Result<(), FormError> {
         let id = format!("p{}", self.0.len());
         let effect = match effect {
             AtomEffect::Permit => Effect::Permit,
@@ -88,7 +89,7 @@ impl Policies {
 
 /// How a body stands in a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AtomEffect {
+pub(crate) enum AtomEffect {
     /// It allows.
     Permit,
     /// It takes away.
@@ -97,17 +98,17 @@ pub(super) enum AtomEffect {
 
 /// The program that solves, found once.
 #[derive(Debug, Clone)]
-pub(super) struct Solver {
+pub(crate) struct Solver {
     program: OsString,
     /// Its name and version, as it says them itself.
-    pub(super) version: String,
+    pub(crate) version: String,
     per_question: Duration,
 }
 
 /// There is no solver.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no solver: {} does not run", program.display())]
-pub(super) struct NoSolver {
+pub(crate) struct NoSolver {
     program: PathBuf,
     #[source]
     source: std::io::Error,
@@ -122,7 +123,7 @@ impl Solver {
     ///
     /// # Errors
     /// [`NoSolver`]
-    pub(super) fn find(per_question: Duration) -> Result<Self, NoSolver> {
+    pub(crate) fn find(per_question: Duration) -> Result<Self, NoSolver> {
         let program = std::env::var_os(VARIABLE).unwrap_or_else(|| "cvc5".into());
         let said = std::process::Command::new(&program)
             .arg("--version")
@@ -156,12 +157,12 @@ impl Solver {
 }
 
 /// Asks questions, one after the other.
-pub(super) struct Prover {
+pub(crate) struct Prover {
     solver: Solver,
     runtime: tokio::runtime::Runtime,
     running: Option<CedarSymCompiler<LocalSolver>>,
     /// Questions asked so far.
-    pub(super) asked: usize,
+    pub(crate) asked: usize,
 }
 
 impl Prover {
@@ -169,7 +170,7 @@ impl Prover {
     ///
     /// # Errors
     /// When the system gives no runtime.
-    pub(super) fn new(solver: Solver) -> std::io::Result<Self> {
+    pub(crate) fn new(solver: Solver) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -182,7 +183,7 @@ impl Prover {
     }
 
     /// Whether `right` allows everything that `left` allows.
-    pub(super) fn implies(
+    pub(crate) fn implies(
         &mut self,
         subject: &Subject,
         left: &Policies,
@@ -205,30 +206,41 @@ impl Prover {
     }
 
     /// Whether `atom` can be evaluated for every request that no guard stands for.
-    pub(super) fn never_fails(
+    pub(crate) fn never_fails(
         &mut self,
         subject: &Subject,
         atom: &Atom,
         guards: &[Atom],
     ) -> Verdict {
-        let policy = match atom.policy_behind("rule", Effect::Permit, guards) {
-            Ok(policy) => policy,
-            Err(error) => return Verdict::Unknown(error.to_string()),
-        };
-        let compiled = CompiledPolicy::compile(&policy, &subject.environment, &subject.schema);
-        let compiled = match compiled {
-            Ok(compiled) => compiled,
-            Err(error) => return Verdict::Unknown(error.to_string()),
-        };
-        self.ask(subject, async |solver| {
-            solver
-                .check_never_errors_with_counterexample_opt(&compiled)
-                .await
-        })
+        match one(subject, atom, guards) {
+            Ok(compiled) => self.ask(subject, async |solver| {
+                solver
+                    .check_never_errors_with_counterexample_opt(&compiled)
+                    .await
+            }),
+            Err(why) => Verdict::Unknown(why),
+        }
+    }
+
+    /// Whether `atom` matches no request at all that no guard stands for.
+    pub(crate) fn never_matches(
+        &mut self,
+        subject: &Subject,
+        atom: &Atom,
+        guards: &[Atom],
+    ) -> Verdict {
+        match one(subject, atom, guards) {
+            Ok(compiled) => self.ask(subject, async |solver| {
+                solver
+                    .check_never_matches_with_counterexample_opt(&compiled)
+                    .await
+            }),
+            Err(why) => Verdict::Unknown(why),
+        }
     }
 
     /// Whether the types of `subject` fit `atom`.
-    pub(super) fn fits(subject: &Subject, atom: &Atom) -> bool {
+    pub(crate) fn fits(subject: &Subject, atom: &Atom) -> bool {
         let policy = atom.policy("rule", Effect::Permit);
         policy.is_ok_and(|policy| {
             CompiledPolicy::compile(&policy, &subject.environment, &subject.schema).is_ok()
@@ -257,12 +269,10 @@ impl Prover {
                     *running = Some(ready);
                     Ok(answer)
                 }
-                Ok(Err(error)) => Err(match error {
-                    cedar_policy_symcc::err::Error::SolverUnknown => {
-                        "the solver did not come to an end".to_owned()
-                    }
-                    error => error.to_string(),
-                }),
+                Ok(Err(error)) if matches!(error, SolverUnknown) => {
+                    Err("the solver did not come to an end".to_owned())
+                }
+                Ok(Err(error)) => Err(error.to_string()),
                 Err(_) => Err(format!(
                     "the solver did not answer within {} s",
                     limit.as_secs()
@@ -275,6 +285,14 @@ impl Prover {
             Err(why) => Verdict::Unknown(why),
         }
     }
+}
+
+/// One body behind guards, compiled.
+fn one(subject: &Subject, atom: &Atom, guards: &[Atom]) -> Result<CompiledPolicy, String> {
+    let policy = atom.policy_behind("rule", Effect::Permit, guards);
+    let policy = policy.map_err(|error| error.to_string())?;
+    CompiledPolicy::compile(&policy, &subject.environment, &subject.schema)
+        .map_err(|error| error.to_string())
 }
 
 /// What is kept of a counterexample: what the principal holds of what is known, and the context.

@@ -1,0 +1,106 @@
+//! What can be said of a valid policy without a proof: grants that no channel lets through, operations that nobody may
+//! use, rules whose review is overdue.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use stopgate_lang::compile::Places;
+use stopgate_lang::diagnostic::{Code, Diagnostic, Diagnostics};
+use stopgate_lang::name::{OperationName, ToolName};
+use stopgate_lang::policy::{Operations, Policy, Rule, RuleKind};
+use stopgate_lang::surface::Limit;
+
+/// Adds every finding. `today` is the day on which reviews are overdue or not.
+pub(super) fn lint(policy: &Policy, places: &Places, today: Date, dx: &mut Diagnostics) {
+    let grants = || {
+        let rules = policy.rules.iter();
+        rules.filter(|rule| matches!(rule.kind, RuleKind::Grant(_)))
+    };
+    for rule in grants() {
+        if let (Some((class, highest)), Some(span)) = (
+            above_every_ceiling(policy, rule),
+            places.rules.get(&rule.id),
+        ) {
+            let message = format!(
+                "no channel lets `{}` through: it is of class {class}, and the highest ceiling is {highest}",
+                rule.id
+            );
+            dx.push(
+                Diagnostic::new(Code::AboveEveryCeiling, *span, message, "has no effect")
+                    .help("raise a ceiling in stopgate.yaml if it is meant to have one, or delete the rule"),
+            );
+        }
+    }
+    let granted: BTreeSet<_> = grants().flat_map(operations).collect();
+    for (named, span) in &places.operations {
+        let (tool, name) = named;
+        if !granted.contains(named) {
+            let message = format!("no rule grants {tool}/{name} to anybody");
+            dx.push(
+                Diagnostic::new(
+                    Code::OperationWithoutRule,
+                    *span,
+                    message,
+                    "always rejected",
+                )
+                .help(format!(
+                    "write a rule for it in rules/{tool}.yaml, or list its function under `unused`"
+                )),
+            );
+        }
+    }
+    overdue(policy, places, today, dx);
+}
+
+/// One finding for each file and day, because a file's rules are looked at together.
+fn overdue(policy: &Policy, places: &Places, today: Date, dx: &mut Diagnostics) {
+    let mut late: BTreeMap<(&str, Date), Vec<&Rule>> = BTreeMap::new();
+    for rule in policy.rules.iter().filter(|rule| rule.review_by < today) {
+        late.entry((&rule.location.file, rule.review_by))
+            .or_default()
+            .push(rule);
+    }
+    for ((_, day), rules) in late {
+        let first = rules
+            .first()
+            .and_then(|rule| Some((*rule, *places.rules.get(&rule.id)?)));
+        let Some((first, span)) = first else { continue };
+        let others = match rules.len() {
+            1 => String::new(),
+            count => format!(" and {} more of this file", count.saturating_sub(1)),
+        };
+        let message = format!("`{}`{others} had to be looked at again by {day}", first.id);
+        dx.push(
+            Diagnostic::new(Code::ReviewOverdue, span, message, "its review is overdue")
+                .help("look at it again and move `review_by`"),
+        );
+    }
+}
+
+fn operations(rule: &Rule) -> impl Iterator<Item = &(ToolName, OperationName)> {
+    let listed = match &rule.scope.operations {
+        Operations::Listed(listed) => Some(listed),
+        // Grants always name their operations.
+        Operations::All => None,
+    };
+    listed.into_iter().flatten()
+}
+
+/// The lowest class that a grant has at any of its operations and the highest ceiling of any channel there, if no
+/// channel lets it through anywhere.
+fn above_every_ceiling(policy: &Policy, rule: &Rule) -> Option<(Limit, Limit)> {
+    let mut found: Option<(Limit, Limit)> = None;
+    for (tool, name) in operations(rule) {
+        let operation = policy.operation(tool, name)?;
+        let class = policy.surface(rule, operation)?.class(operation.effect);
+        let ceilings = policy.channels.values();
+        let highest = ceilings.map(|ceiling| ceiling.of(tool.as_str())).max()?;
+        if class <= highest {
+            return None;
+        }
+        if found.is_none_or(|(lowest, _)| class < lowest) {
+            found = Some((class, highest));
+        }
+    }
+    found
+}

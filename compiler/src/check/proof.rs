@@ -1,0 +1,285 @@
+//! What takes a proof: that rules can always be evaluated, that each can match, and that each has an effect.
+//!
+//! A rule that fails rejects every attempt that it reaches, so that is an error. Only arithmetic can fail, and most
+//! rules have none: they are asked about nothing. The rest is asked for where proofs are required.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use stopgate_lang::cedar::proof::{self, Flat, Holding};
+use stopgate_lang::compile::Places;
+use stopgate_lang::diagnostic::{Code, Diagnostic, Diagnostics};
+use stopgate_lang::name::{OperationName, ToolName};
+use stopgate_lang::policy::{Operation, Policy, Rule, RuleKind};
+use stopgate_lang::source::Span;
+
+use crate::diff::{Class, Limits, Side, Version, diff};
+use crate::solver::{INSTALL, NoSolver, Prover, STACK, Solver, Subject, Verdict};
+
+/// How much is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Whether rules with arithmetic can be evaluated.
+    Evaluable,
+    /// Also whether each rule can match, and whether it changes any decision.
+    Everything,
+}
+
+/// Adds every finding; whether everything that was asked was also proved or refuted.
+pub(super) fn prove(
+    policy: &Policy,
+    places: &Places,
+    depth: Depth,
+    limits: Limits,
+    progress: &(dyn Fn(usize, usize) + Sync),
+    dx: &mut Diagnostics,
+) -> bool {
+    let found = std::thread::scope(|scope| {
+        let work = || {
+            let mut dx = Diagnostics::default();
+            let complete = Proofs {
+                policy,
+                places,
+                solver: Solver::find(limits.per_slice),
+                prover: None,
+                until: Instant::now() + limits.whole,
+                limits,
+                complete: true,
+                dx: &mut dx,
+            }
+            .all(depth, progress);
+            (dx, complete)
+        };
+        let worker = std::thread::Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, work);
+        worker.ok().and_then(|worker| worker.join().ok())
+    });
+    match found {
+        Some((found, complete)) => {
+            found.iter().for_each(|one| dx.push(one.clone()));
+            complete
+        }
+        None => {
+            if let Some(span) = places.rules.values().next() {
+                dx.push(Diagnostic::new(
+                    Code::Unproved,
+                    *span,
+                    "the proofs broke off",
+                    "",
+                ));
+            }
+            false
+        }
+    }
+}
+
+struct Proofs<'a> {
+    policy: &'a Policy,
+    places: &'a Places,
+    solver: Result<Solver, NoSolver>,
+    prover: Option<Prover>,
+    until: Instant,
+    limits: Limits,
+    /// Nothing is unproved so far.
+    complete: bool,
+    dx: &'a mut Diagnostics,
+}
+
+impl Proofs<'_> {
+    fn all(mut self, depth: Depth, progress: &(dyn Fn(usize, usize) + Sync)) -> bool {
+        let flat = Flat::of(self.policy, Holding::Profiles);
+        let none = BTreeSet::new();
+        let count = self.policy.rules.len();
+        for (done, rule) in self.policy.rules.iter().enumerate() {
+            let body = proof::rule(rule, &flat, &none);
+            let (mut matches, mut sound) = (depth == Depth::Evaluable, true);
+            for (named, operation) in reached(self.policy, rule) {
+                let asks = body.may_fail() || (depth == Depth::Everything && !matches);
+                if !asks {
+                    continue;
+                }
+                let Some(subject) = self.subject(rule, named, operation, &flat) else {
+                    sound = false;
+                    continue;
+                };
+                let mut guards = proof::domain(operation, &[]);
+                guards.extend(proof::refused(&flat, operation, operation, 0));
+                if body.may_fail() {
+                    let verdict = self.ask(|prover| prover.never_fails(&subject, &body, &guards));
+                    sound &= self.is_evaluable(rule, named, verdict);
+                }
+                if depth == Depth::Everything && !matches {
+                    match self.ask(|prover| prover.never_matches(&subject, &body, &guards)) {
+                        Verdict::Proved => {}
+                        Verdict::Refuted(_) => matches = true,
+                        Verdict::Unknown(why) => {
+                            matches = true;
+                            self.unproved(rule, "whether it can match", &why);
+                        }
+                    }
+                }
+            }
+            if !matches && sound {
+                self.say(
+                    rule,
+                    Code::NeverMatches,
+                    "it can never match",
+                    "matches nothing",
+                );
+            // A guardrail that others make superfluous today stands for what they may become.
+            } else if depth == Depth::Everything && sound && matches!(rule.kind, RuleKind::Grant(_))
+            {
+                self.effect(rule);
+            }
+            progress(done.saturating_add(1), count);
+        }
+        self.complete
+    }
+
+    fn is_evaluable(
+        &mut self,
+        rule: &Rule,
+        named: (&ToolName, &OperationName),
+        verdict: Verdict,
+    ) -> bool {
+        match verdict {
+            Verdict::Proved => true,
+            Verdict::Refuted(_) => {
+                let (tool, name) = named;
+                let message = format!(
+                    "it fails to evaluate for some requests of {tool}/{name}, and rejects them"
+                );
+                self.say(
+                    rule,
+                    Code::RuleMayFail,
+                    &message,
+                    "its arithmetic can overflow",
+                );
+                false
+            }
+            Verdict::Unknown(why) => {
+                self.unproved(rule, "whether it can be evaluated", &why);
+                false
+            }
+        }
+    }
+
+    /// Whether the policy decides anything otherwise without `rule`.
+    fn effect(&mut self, rule: &Rule) {
+        let mut without = self.policy.clone();
+        without.rules.retain(|other| other.id != rule.id);
+        let version = |policy| Version {
+            policy,
+            suites: &[],
+        };
+        let left = self.until.saturating_duration_since(Instant::now());
+        let limits = Limits {
+            whole: left,
+            ..self.limits
+        };
+        let sides = (Side::empty(), Side::empty());
+        let found = diff(
+            Some(version(&without)),
+            version(self.policy),
+            sides,
+            limits,
+            &|_, _| {},
+        );
+        match found {
+            Ok(found) if found.operations.is_empty() => {
+                let message = "no decision would differ without it: others ask for as much wherever it matches";
+                self.say(rule, Code::NoEffect, message, "changes nothing");
+            }
+            Ok(found) => {
+                let undecided = found
+                    .operations
+                    .iter()
+                    .all(|change| change.class == Class::Undecided);
+                let why = found
+                    .operations
+                    .iter()
+                    .flat_map(|change| &change.undecided)
+                    .next();
+                if let (true, Some(why)) = (undecided, why) {
+                    self.unproved(rule, "whether it has an effect", why);
+                }
+            }
+            Err(error) => self.unproved(rule, "whether it has an effect", &error.to_string()),
+        }
+    }
+
+    fn subject(
+        &mut self,
+        rule: &Rule,
+        (tool, name): (&ToolName, &OperationName),
+        operation: &Operation,
+        flat: &Flat,
+    ) -> Option<Subject> {
+        match proof::request(tool, name, operation, &[], 0) {
+            Ok((schema, environment)) => Some(Subject {
+                schema,
+                environment,
+                known: flat.known().iter().cloned().collect(),
+            }),
+            Err(why) => {
+                self.unproved(rule, "anything", &why);
+                None
+            }
+        }
+    }
+
+    fn ask(&mut self, question: impl FnOnce(&mut Prover) -> Verdict) -> Verdict {
+        if Instant::now() > self.until {
+            return Verdict::Unknown("the time for proofs was over".to_owned());
+        }
+        if self.prover.is_none() {
+            match &self.solver {
+                Ok(solver) => self.prover = Prover::new(solver.clone()).ok(),
+                Err(error) => return Verdict::Unknown(format!("{error}; {INSTALL}")),
+            }
+        }
+        match &mut self.prover {
+            Some(prover) => question(prover),
+            None => Verdict::Unknown("the solver could not be started".to_owned()),
+        }
+    }
+
+    fn place(&self, rule: &Rule) -> Option<Span> {
+        self.places.rules.get(&rule.id).copied()
+    }
+
+    fn say(&mut self, rule: &Rule, code: Code, what: &str, label: &str) {
+        if let Some(span) = self.place(rule) {
+            let message = format!("`{}`: {what}", rule.id);
+            self.dx
+                .push(Diagnostic::new(code, span, message, label.to_owned()).help(code.advice()));
+        }
+    }
+
+    fn unproved(&mut self, rule: &Rule, what: &str, why: &str) {
+        self.complete = false;
+        if let Some(span) = self.place(rule) {
+            let message = format!("`{}`: {what} is not proved: {why}", rule.id);
+            self.dx.push(
+                Diagnostic::new(Code::Unproved, span, message, "not proved")
+                    .help(Code::Unproved.advice()),
+            );
+        }
+    }
+}
+
+/// The operations that a rule reaches.
+fn reached<'p>(
+    policy: &'p Policy,
+    rule: &'p Rule,
+) -> impl Iterator<Item = ((&'p ToolName, &'p OperationName), &'p Operation)> {
+    let tools = policy.tools.iter();
+    let all = tools.flat_map(|(tool, described)| {
+        described
+            .operations
+            .iter()
+            .map(move |(name, operation)| ((tool, name), operation))
+    });
+    all.filter(|((tool, name), _)| rule.scope.operations.contains(tool, name))
+}

@@ -1,0 +1,115 @@
+//! The two revisions of a policy repository that a command compares.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use stopgate_lang::compile::{Compiled, Sources, compile, tools_of};
+use stopgate_lang::name::ToolName;
+
+use super::console::{Console, Failure};
+use crate::diff::Side;
+use crate::git::{GitError, History};
+use crate::workspace::{self, Document};
+
+/// What stands for the files as they are on the disk.
+pub(super) const WORKTREE: &str = "worktree";
+/// What stands for no policy at all.
+pub(super) const EMPTY: &str = "empty";
+
+/// What is compared with what.
+pub(super) struct Pair {
+    /// `None` stands for no policy at all.
+    pub(super) base: Option<Revision>,
+    pub(super) head: Revision,
+}
+
+/// The documents of a revision or of the disk, and what to call them.
+pub(super) struct Revision {
+    pub(super) side: Side,
+    pub(super) documents: Vec<Document>,
+    /// Tools that the two revisions can differ about; `None` is all.
+    only: Option<BTreeSet<ToolName>>,
+}
+
+impl Pair {
+    /// Reads both. Only the documents that differ are looked into, and those that they need.
+    pub(super) fn read(dir: &Path, base: &str, head: &str) -> Result<Self, Failure> {
+        let mut head = Revision::read(dir, head)?;
+        let mut base = (base != EMPTY)
+            .then(|| Revision::read(dir, base))
+            .transpose()?;
+        if let Some(base) = &mut base {
+            let only = tools_of(differing(&base.documents, &head.documents));
+            base.only.clone_from(&only);
+            head.only = only;
+        }
+        Ok(Self { base, head })
+    }
+}
+
+/// Paths of documents that only one side has, or that differ.
+fn differing<'a>(base: &'a [Document], head: &'a [Document]) -> BTreeSet<&'a str> {
+    let by_path = |documents: &'a [Document]| -> BTreeMap<&'a str, &'a [u8]> {
+        let documents = documents.iter();
+        documents
+            .map(|(path, bytes)| (path.as_str(), bytes.as_slice()))
+            .collect()
+    };
+    let (base, head) = (by_path(base), by_path(head));
+    let all = base.keys().chain(head.keys()).copied();
+    all.filter(|path| base.get(path) != head.get(path))
+        .collect()
+}
+
+impl Revision {
+    fn read(dir: &Path, revision: &str) -> Result<Self, Failure> {
+        if revision == WORKTREE {
+            return Ok(Self {
+                side: Side {
+                    name: WORKTREE.to_owned(),
+                    commit: None,
+                },
+                documents: workspace::read(dir)?,
+                only: None,
+            });
+        }
+        let read = History::open(dir)?.read(revision)?;
+        Ok(Self {
+            side: Side {
+                name: read.name,
+                commit: Some(read.commit),
+            },
+            documents: read.documents,
+            only: None,
+        })
+    }
+
+    /// Compiles what the comparison is about.
+    pub(super) fn compile(&self, console: &Console) -> Compiled {
+        let sources = Sources::new(self.documents.iter().cloned());
+        let compiled = compile(match &self.only {
+            None => sources,
+            Some(only) => sources.about(only.clone()),
+        });
+        let summary = compiled.summary;
+        console.detail(format_args!(
+            "compiled {} files with {} rules of {}",
+            summary.files, summary.rules, self.side.name
+        ));
+        compiled
+    }
+}
+
+impl From<GitError> for Failure {
+    fn from(error: GitError) -> Self {
+        match error {
+            GitError::NoRevision { shallow: true, .. } => Self::usage(error)
+                .with_help("fetch more of the history, such as with git fetch --deepen=50"),
+            GitError::NoRepository(_) | GitError::NoPolicy { .. } | GitError::NoRevision { .. } => {
+                Self::usage(error)
+            }
+            GitError::Refused(refused) => refused.into(),
+            GitError::Git { .. } => Self::failed(error),
+        }
+    }
+}
