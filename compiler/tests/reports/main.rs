@@ -1,6 +1,10 @@
 //! Reports of the gate over comparisons that are written by hand: every class, every part, hostile texts, very many.
 
-#![expect(clippy::expect_used, reason = "what the tests share fails as they do")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what the tests share fails as they do"
+)]
 
 mod made;
 mod markup;
