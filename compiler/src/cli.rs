@@ -84,7 +84,7 @@ impl Command {
             Self::Test(args) => ("test", args.format(), test::run(args, console)),
             Self::Explain(args) => ("explain", args.format, explain::run(args, console)),
             Self::Matrix(args) => ("matrix", args.format(), matrix::run(args, console)),
-            Self::Diff(args) => ("diff", args.format, diff::run(args, console)),
+            Self::Diff(args) => ("diff", args.format(), diff::run(args, console)),
             Self::Keygen(args) => ("keygen", args.format, keygen::run(args)),
             Self::Root(args) => ("root", args.format, root::run(args)),
             Self::Build(args) => ("build", args.format, build::run(args, console)),

@@ -6,6 +6,7 @@
 
 mod examine;
 mod model;
+mod sentence;
 mod shrink;
 mod slice;
 mod stage;
@@ -26,6 +27,7 @@ pub use model::{
     Answer, Bug, Cause, Cell, Class, Diff, Direction, Failing, Holder, OperationChange, Part,
     ProofReport, Request, Side, people,
 };
+pub use sentence::{Piece, Sentence, holder, leaves_out, sentence};
 
 use crate::build::BuildError;
 use crate::solver::{Prover, STACK, Solver};

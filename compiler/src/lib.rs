@@ -18,7 +18,7 @@ pub mod lock;
 pub mod log;
 pub mod matrix;
 pub mod mutants;
-mod report;
+pub mod report;
 pub mod root;
 mod solver;
 pub mod test;

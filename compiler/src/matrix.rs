@@ -20,6 +20,18 @@ pub struct Matrix {
     pub pairs: Vec<Pair>,
 }
 
+impl Matrix {
+    /// Of no policy: nobody, nothing.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self {
+            profiles: Vec::new(),
+            rows: Vec::new(),
+            pairs: Vec::new(),
+        }
+    }
+}
+
 /// Two profiles whose holder does not meet the rules of both, at one operation. All other holders of several profiles
 /// meet the rules of each, and the strictest counts.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,15 +1,18 @@
 //! Renderers: the same values as text for terminals, Markdown for pull requests, JSON for programs, JUnit
-//! for CI, SARIF for code hosts.
+//! for CI, SARIF for code hosts, HTML for a browser.
 //!
 //! They decide nothing and leave nothing out that would change a reader's mind.
 
-pub(crate) mod json;
+mod gate;
+pub mod html;
+pub mod json;
 pub(crate) mod junit;
-pub(crate) mod markdown;
+pub mod markdown;
 mod paint;
-pub(crate) mod sarif;
-pub(crate) mod text;
+pub mod sarif;
+pub mod text;
 
+pub use gate::{Effect, GateReport, Setting, Standing, Waiver};
 pub(crate) use paint::Paint;
 
 /// `1 rule`, `2 rules`.

@@ -269,9 +269,7 @@ impl Prover {
                     *running = Some(ready);
                     Ok(answer)
                 }
-                Ok(Err(error)) if matches!(error, SolverUnknown) => {
-                    Err("the solver did not come to an end".to_owned())
-                }
+                Ok(Err(SolverUnknown)) => Err("the solver did not come to an end".to_owned()),
                 Ok(Err(error)) => Err(error.to_string()),
                 Err(_) => Err(format!(
                     "the solver did not answer within {} s",

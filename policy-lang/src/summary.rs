@@ -112,7 +112,7 @@ fn show(sentence: &mut String, value: Option<&Json>, currency: Option<&str>) {
     let shown = match value {
         None | Some(Json::Null) => "(none)".to_owned(),
         Some(Json::Integer(units)) => match currency {
-            Some(currency) => amount(*units, decimal_places(currency)),
+            Some(currency) => in_major_units(*units, currency),
             None => units.to_string(),
         },
         Some(Json::String(text)) => text.clone(),
@@ -120,16 +120,31 @@ fn show(sentence: &mut String, value: Option<&Json>, currency: Option<&str>) {
             other.canonical()
         }
     };
-    for c in shown.chars().take(SHOWN) {
+    sentence.push_str(&visible(&shown, SHOWN));
+}
+
+/// The first `most` characters of `text`, then `…` if there are more. Characters that cannot be seen, or that move
+/// others, are written out as `\u{202e}`.
+#[must_use]
+pub fn visible(text: &str, most: usize) -> String {
+    let mut shown = String::new();
+    for c in text.chars().take(most) {
         if c.is_control() || is_hidden(c) {
-            let _ = write!(sentence, "{}", c.escape_unicode());
+            let _always_fits = write!(shown, "{}", c.escape_unicode());
         } else {
-            sentence.push(c);
+            shown.push(c);
         }
     }
-    if shown.chars().nth(SHOWN).is_some() {
-        sentence.push('…');
+    if text.chars().nth(most).is_some() {
+        shown.push('…');
     }
+    shown
+}
+
+/// An amount in minor units as people write it, without the currency: 50001 of `EUR` is `500.01`.
+#[must_use]
+pub fn in_major_units(units: i64, currency: &str) -> String {
+    amount(units, decimal_places(currency))
 }
 
 fn amount(units: i64, places: usize) -> String {

@@ -11,6 +11,8 @@ use super::progress::Progress;
 use super::repository::{Repository, diagnostics};
 use super::revisions::{Pair, WORKTREE};
 use crate::diff::{Diff, Limits, Side, Version, diff};
+use crate::matrix::{Matrix, matrix};
+use crate::report::{GateReport, html, json, markdown, sarif, text};
 
 /// Show what a change of policy really does to decisions, and stop a loosening
 #[derive(Debug, clap::Args)]
@@ -30,11 +32,36 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2m")]
     run_limit: Duration,
     /// How to print the result
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(super) format: Format,
+    #[arg(long, value_enum, default_value_t = DiffFormat::Text)]
+    format: DiffFormat,
+}
+
+/// Formats of the gate's findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum DiffFormat {
+    /// For people at a terminal
+    Text,
+    /// A comment on a pull request
+    Markdown,
+    /// One JSON object
+    Json,
+    /// SARIF 2.1.0
+    Sarif,
+    /// One self-contained page
+    Html,
 }
 
 impl Args {
+    /// How everything but the findings is said.
+    pub(super) const fn format(&self) -> Format {
+        match self.format {
+            DiffFormat::Json => Format::Json,
+            DiffFormat::Text | DiffFormat::Markdown | DiffFormat::Sarif | DiffFormat::Html => {
+                Format::Text
+            }
+        }
+    }
+
     const fn limits(&self) -> Limits {
         Limits {
             per_slice: self.slice_limit,
@@ -52,7 +79,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
             "diff",
             &compiled,
             Exit::Fine,
-            args.format,
+            args.format(),
             console,
         )?));
     };
@@ -76,7 +103,27 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
         progress.tell(done, of, "operations");
     });
     let found = found.map_err(Failure::failed)?;
-    Ok(Answer::text(exit(&found), format!("{found:#?}\n")))
+    let exit = exit(&found);
+    let report = GateReport {
+        diff: &found,
+        settings: &[],
+        waivers: &[],
+    };
+    match args.format {
+        DiffFormat::Text => Ok(Answer::text(exit, text::diff(&report, console.colour()))),
+        DiffFormat::Markdown => Ok(Answer::text(exit, markdown::diff(&report))),
+        DiffFormat::Json => Answer::json("diff", exit, json::diff(&report)),
+        DiffFormat::Sarif => {
+            let report = sarif::diff(&report, &args.repository.dir);
+            let text = serde_json::to_string_pretty(&report).map_err(Failure::failed)?;
+            Ok(Answer::text(exit, text + "\n"))
+        }
+        DiffFormat::Html => {
+            let before = base_policy.as_ref().map_or_else(Matrix::empty, matrix);
+            let after = matrix(&head_policy);
+            Ok(Answer::text(exit, html::diff(&report, &before, &after)))
+        }
+    }
 }
 
 /// How the run ends, by the gravest that was found.

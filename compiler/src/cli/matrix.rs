@@ -4,7 +4,7 @@ use super::console::{Answer, Console, Failure, Format};
 use super::exit::Exit;
 use super::repository::Repository;
 use crate::matrix::matrix;
-use crate::report::{Paint, json, markdown, text};
+use crate::report::{Paint, html, json, markdown, text};
 
 /// Show who may do what: operations by profiles
 ///
@@ -14,7 +14,8 @@ use crate::report::{Paint, json, markdown, text};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   stopgate matrix policies
-  stopgate matrix policies --format markdown > matrix.md")]
+  stopgate matrix policies --format markdown > matrix.md
+  stopgate matrix policies --format html > matrix.html")]
 pub(super) struct Args {
     #[command(flatten)]
     repository: Repository,
@@ -32,6 +33,8 @@ enum MatrixFormat {
     Markdown,
     /// One JSON object
     Json,
+    /// For a browser: one file that loads nothing
+    Html,
 }
 
 impl Args {
@@ -39,7 +42,7 @@ impl Args {
     pub(super) const fn format(&self) -> Format {
         match self.format {
             MatrixFormat::Json => Format::Json,
-            MatrixFormat::Text | MatrixFormat::Markdown => Format::Text,
+            MatrixFormat::Text | MatrixFormat::Markdown | MatrixFormat::Html => Format::Text,
         }
     }
 }
@@ -50,6 +53,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     match args.format {
         MatrixFormat::Json => Answer::json("matrix", Exit::Fine, json::matrix(&page)),
         MatrixFormat::Markdown => Ok(Answer::text(Exit::Fine, markdown::matrix(&page))),
+        MatrixFormat::Html => Ok(Answer::text(Exit::Fine, html::matrix(&page))),
         MatrixFormat::Text => Ok(Answer::text(
             Exit::Fine,
             text::matrix(&page, Paint::new(console.colour())),

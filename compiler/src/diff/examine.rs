@@ -147,13 +147,18 @@ impl Context<'_> {
         }
     }
 
-    fn plain(&self, (tool, operation): &Named, class: Class) -> OperationChange {
+    fn plain(&self, named: &Named, class: Class) -> OperationChange {
+        let (tool, operation) = named;
         OperationChange {
             tool: tool.clone(),
             operation: operation.clone(),
             class,
             slice: Digest::of(b""),
             risk: Risk::Low,
+            money: Self::operation(Some(self.head), named)
+                .or_else(|| Self::operation(self.base, named))
+                .map(|described| described.money.clone())
+                .unwrap_or_default(),
             cells: Vec::new(),
             undecided: Vec::new(),
             notes: Vec::new(),

@@ -1,6 +1,6 @@
 //! What a comparison of two policies found: values that reports render and exit codes are made of.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use stopgate_lang::decide::{Kind, MatchedRule, Reason};
@@ -108,6 +108,8 @@ pub struct OperationChange {
     pub undecided: Vec<String>,
     /// What else a reviewer has to know: arguments that a base rule reads and head types otherwise, a renamed function.
     pub notes: Vec<String>,
+    /// Arguments that are amounts in minor units, each with the argument that names its currency.
+    pub money: BTreeMap<String, String>,
 }
 
 /// What a change does to an operation, or to somebody at an operation.

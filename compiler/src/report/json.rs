@@ -1,5 +1,7 @@
 //! JSON bodies of the commands; their schemas are in `docs/reference/schemas/`.
 
+mod diff;
+
 use serde_json::{Value, json};
 use stopgate_lang::compile::Compiled;
 use stopgate_lang::decide::{Decision, MatchedRule, NearMiss, Outcome};
@@ -9,6 +11,8 @@ use crate::explain::{Asked, Explanation, Next};
 use crate::matrix::{Asks, Cell, Entry, Matrix, Pair, Row};
 use crate::mutants::{Mutant, MutantReport, Survivor};
 use crate::test::{CaseReport, Mismatch, SuiteReport, TestReport, Try};
+
+pub use diff::diff;
 
 /// Body of `check`, and of every command whose policy turns out invalid.
 pub(crate) fn check(compiled: &Compiled) -> Value {

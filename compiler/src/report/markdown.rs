@@ -1,5 +1,7 @@
 //! Markdown for pull requests.
 
+mod diff;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -7,6 +9,8 @@ use stopgate_lang::name::ToolName;
 
 use crate::matrix::{Becomes, Cell, Matrix, Row};
 use crate::report::list;
+
+pub use diff::diff;
 
 /// The matrix: one table for each tool.
 pub(crate) fn matrix(matrix: &Matrix) -> String {

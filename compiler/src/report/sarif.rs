@@ -1,10 +1,14 @@
 //! SARIF 2.1.0, as code hosts and editors read it: the diagnostics, each code as a rule with its advice.
 
+mod diff;
+
 use std::path::Path;
 
 use serde_json::{Value, json};
 use stopgate_lang::compile::Compiled;
 use stopgate_lang::diagnostic::{Code, Severity};
+
+pub use diff::diff;
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json";

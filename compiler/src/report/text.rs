@@ -1,5 +1,6 @@
 //! Text for people at a terminal or in a log.
 
+mod diff;
 mod explain;
 mod matrix;
 mod mutants;
@@ -11,6 +12,7 @@ use stopgate_lang::compile::Compiled;
 
 use crate::report::{Paint, count};
 
+pub use diff::diff;
 pub(crate) use explain::explain;
 pub(crate) use matrix::matrix;
 pub(crate) use mutants::mutants;

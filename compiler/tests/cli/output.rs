@@ -147,6 +147,12 @@ fn the_bank_on_one_page() {
         "matrix_markdown",
         desk.run(&["matrix", &bank, "--format=markdown"]).shown()
     );
+    let page = desk.run(&["matrix", &bank, "--format=html"]);
+    assert_eq!((page.exit, page.stderr.as_str()), (0, ""));
+    assert!(page.stdout.starts_with("<!doctype html>"));
+    for shown in ["erp/create_refund", "support-analyst", "high/committee?"] {
+        assert!(page.stdout.contains(shown), "{shown}");
+    }
 }
 
 #[test]

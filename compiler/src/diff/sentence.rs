@@ -1,0 +1,398 @@
+//! What a change means for somebody: a sentence that names the request which shows it.
+//!
+//! A sentence keeps our words and what came from a policy or a request apart, so that a renderer can mark the second
+//! kind and nothing in it can pass for the first. It knows nothing of colours, Markdown or HTML.
+
+use std::fmt;
+
+use stopgate_lang::json::Json;
+use stopgate_lang::summary::{in_major_units, visible};
+use stopgate_lang::surface::{Approval, Surface};
+
+use super::model::{
+    Answer, Cell, Class, Direction, Holder, OperationChange, Part, Request, people,
+};
+
+/// Most arguments that a sentence lists.
+const ARGUMENTS: usize = 6;
+/// Most clauses that are joined into one sentence.
+const CLAUSES: usize = 8;
+/// Most characters of one quoted text; of an argument, fewer.
+const QUOTED: usize = 200;
+const ARGUMENT: usize = 60;
+
+/// A sentence, in pieces and without a full stop.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sentence(Vec<Piece>);
+
+/// A part of a [`Sentence`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// Ours: letters and punctuation that no renderer has to escape for what they say.
+    Words(String),
+    /// From a policy or a request: one line, bounded, everything in it visible. To be escaped.
+    Quoted(String),
+}
+
+impl Sentence {
+    /// Its pieces, in order.
+    #[must_use]
+    pub fn pieces(&self) -> &[Piece] {
+        &self.0
+    }
+
+    fn words(mut self, words: &str) -> Self {
+        if let Some(Piece::Words(before)) = self.0.last_mut() {
+            before.push_str(words);
+        } else {
+            self.0.push(Piece::Words(words.to_owned()));
+        }
+        self
+    }
+
+    fn quoted(mut self, text: impl fmt::Display) -> Self {
+        self.0
+            .push(Piece::Quoted(visible(&text.to_string(), QUOTED)));
+        self
+    }
+
+    fn then(self, other: Self) -> Self {
+        other
+            .0
+            .into_iter()
+            .fold(self, |sentence, piece| match piece {
+                Piece::Words(words) => sentence.words(&words),
+                Piece::Quoted(_) => {
+                    let mut sentence = sentence;
+                    sentence.0.push(piece);
+                    sentence
+                }
+            })
+    }
+
+    /// `a, b and c`; the last ones of very many are counted.
+    fn all(clauses: Vec<Self>) -> Self {
+        let more = clauses.len().saturating_sub(CLAUSES);
+        let mut clauses: Vec<Self> = clauses.into_iter().take(CLAUSES).collect();
+        if more > 0 {
+            clauses.push(said(&format!("{more} more")));
+        }
+        let last = clauses.len().saturating_sub(1);
+        let joined = |sentence: Self, (at, clause): (usize, Self)| {
+            let before = match at {
+                0 => "",
+                at if at == last => " and ",
+                _ => ", ",
+            };
+            sentence.words(before).then(clause)
+        };
+        clauses
+            .into_iter()
+            .enumerate()
+            .fold(Self::default(), joined)
+    }
+}
+
+impl fmt::Display for Sentence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for piece in &self.0 {
+            match piece {
+                Piece::Words(text) | Piece::Quoted(text) => f.write_str(text)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn said(words: &str) -> Sentence {
+    Sentence::default().words(words)
+}
+
+/// What `cell` of `change` says: who can or cannot do what any more, and what it was before.
+#[must_use]
+pub fn sentence(change: &OperationChange, cell: &Cell) -> Sentence {
+    let who = holder(&cell.holder);
+    let call = Sentence::default()
+        .quoted(format_args!("{}/{}", change.tool, change.operation))
+        .then(request(change, &cell.request));
+    match cell.class {
+        Class::Same => {
+            return said("for ")
+                .then(who)
+                .words(", ")
+                .then(call)
+                .words(" is answered as before");
+        }
+        Class::Retyped => {
+            return said("nothing is proved about ")
+                .then(call)
+                .words(" for ")
+                .then(who);
+        }
+        Class::Undecided => {
+            return said("it is not known what changes for ")
+                .then(who)
+                .words(" at ")
+                .then(call);
+        }
+        Class::Stricter | Class::Added | Class::Removed | Class::Looser | Class::Both => {}
+    }
+    match (&cell.before, &cell.after) {
+        (Answer::Rejected { reason, message }, Answer::Passes(after)) => {
+            let can = if cell.class == Class::Added {
+                " can call the new operation "
+            } else {
+                " can now call "
+            };
+            let now = who.words(can).then(call).words(" with ").then(needs(after));
+            let now = now.words(" at risk ").words(after.risk.as_str());
+            if cell.class == Class::Added {
+                return now;
+            }
+            now.words("; before it was rejected")
+                .then(because(reason.as_str(), message))
+        }
+        (Answer::Passes(before), Answer::Rejected { reason, message }) => {
+            let now = who.words(" can no longer call ").then(call);
+            let now = if cell.class == Class::Removed {
+                now.words(", which is gone")
+            } else {
+                now.then(because(reason.as_str(), message))
+            };
+            now.words("; before it passed with ").then(needs(before))
+        }
+        (Answer::Passes(before), Answer::Passes(after)) => moved(cell, who, call, before, after),
+        (Answer::Rejected { .. }, Answer::Rejected { reason, message }) => {
+            let still = said("for ").then(who).words(", ").then(call);
+            still
+                .words(" is rejected on both sides")
+                .then(because(reason.as_str(), message))
+        }
+    }
+}
+
+/// Who: `support-analyst`, `somebody who is support-analyst and finance`, `members of sg-support`.
+#[must_use]
+pub fn holder(holder: &Holder) -> Sentence {
+    let names = |names: Vec<String>| {
+        Sentence::all(
+            names
+                .into_iter()
+                .map(|name| Sentence::default().quoted(name))
+                .collect(),
+        )
+    };
+    match holder {
+        Holder::Profiles(profiles) => {
+            let all = names(profiles.iter().map(ToString::to_string).collect());
+            match profiles.len() {
+                0 => said("somebody without a profile"),
+                1 => all,
+                _ => said("somebody who is ").then(all),
+            }
+        }
+        Holder::Groups(groups) if groups.is_empty() => said("somebody without a group"),
+        Holder::Groups(groups) => said("members of ").then(names(groups.iter().cloned().collect())),
+    }
+}
+
+/// Whether the sentences about `input` leave something of it out, so that it has to be shown whole beside them.
+#[must_use]
+pub fn leaves_out(input: &Json) -> bool {
+    let Some(members) = input.as_object() else {
+        return true;
+    };
+    members.len() > ARGUMENTS
+        || members.iter().any(|(name, value)| {
+            name.chars().nth(ARGUMENT).is_some()
+                || value.canonical().chars().nth(ARGUMENT).is_some()
+        })
+}
+
+/// ` with amount_cents = 50001 (500.01 EUR), currency = "EUR"`, and what else matters; a comma ends a list.
+fn request(change: &OperationChange, request: &Request) -> Sentence {
+    let mut sentence = Sentence::default();
+    let members = request.input.as_object().unwrap_or_default();
+    let mut listed = 0_usize;
+    for (name, value) in members.iter().take(ARGUMENTS) {
+        sentence = sentence.words(if listed == 0 { " with " } else { ", " });
+        sentence = sentence.quoted(format_args!(
+            "{} = {}",
+            visible(name, ARGUMENT),
+            visible(&value.canonical(), ARGUMENT)
+        ));
+        let currency = change
+            .money
+            .get(name)
+            .and_then(|name| request.input.get(name)?.as_str());
+        if let (Some(units), Some(currency)) = (value.as_integer(), currency) {
+            let amount = in_major_units(units, currency);
+            sentence = sentence
+                .words(" (")
+                .quoted(format_args!("{amount} {}", visible(currency, 8)))
+                .words(")");
+        }
+        listed = listed.saturating_add(1);
+    }
+    let more = members.len().saturating_sub(listed);
+    if more > 0 {
+        sentence = sentence.words(&format!(" and {more} more"));
+    }
+    if let Some(agent) = &request.agent {
+        sentence = sentence.words(" through the agent ").quoted(agent);
+    }
+    if let Some(now) = request.now {
+        let hours = if request.business { "in" } else { "outside" };
+        sentence = sentence.words(&format!(" at {now}, {hours} business hours"));
+    }
+    if listed > 1 || request.now.is_some() {
+        sentence = sentence.words(",");
+    }
+    sentence
+}
+
+/// ` (forbidden: treasury pays these by hand)`.
+fn because(reason: &str, message: &str) -> Sentence {
+    said(" (")
+        .words(reason)
+        .words(": ")
+        .quoted(message)
+        .words(")")
+}
+
+/// What has to be collected: `a supervisor and the user's confirmation`.
+fn needs(surface: &Surface) -> Sentence {
+    let mut needs = Vec::new();
+    if surface.approval > Approval::Automatic {
+        needs.push(said(people(surface.approval)));
+    }
+    needs.extend(
+        surface
+            .user_confirmation
+            .then(|| said("the user's confirmation")),
+    );
+    needs.extend(surface.dry_run.then(|| said("a dry run")));
+    if needs.is_empty() {
+        needs.push(said(people(Approval::Automatic)));
+    }
+    Sentence::all(needs)
+}
+
+/// A request that passes on both sides, with another surface.
+fn moved(
+    cell: &Cell,
+    who: Sentence,
+    call: Sentence,
+    before: &Surface,
+    after: &Surface,
+) -> Sentence {
+    let parts = |wanted| {
+        let mut parts: Vec<&Part> = cell
+            .parts
+            .iter()
+            .filter(|(_, way)| *way == wanted)
+            .map(|(part, _)| part)
+            .collect();
+        parts.sort_by_key(|part| **part == Part::Risk);
+        parts
+    };
+    let (looser, stricter) = (parts(Direction::Looser), parts(Direction::Stricter));
+    if looser.is_empty() {
+        let now = said("for ").then(who).words(", ").then(call).words(" now ");
+        return now.then(asks_for(&stricter, before, after));
+    }
+    let (now, was) = asks_less(&looser, before, after);
+    let sentence = who
+        .words(" can now call ")
+        .then(call)
+        .words(" ")
+        .then(now)
+        .words("; before ")
+        .then(was);
+    if stricter.is_empty() {
+        sentence
+    } else {
+        sentence
+            .words("; but it now ")
+            .then(asks_for(&stricter, before, after))
+    }
+}
+
+/// `with a supervisor` and `it needed a committee`.
+fn asks_less(parts: &[&Part], before: &Surface, after: &Surface) -> (Sentence, Sentence) {
+    let (mut now, mut needed, mut was) = (Vec::new(), Vec::new(), Vec::new());
+    for part in parts {
+        match part {
+            // Both sides pass.
+            Part::Passing => {}
+            Part::Approval => {
+                now.push(said("with ").words(people(after.approval)));
+                needed.push(said(people(before.approval)));
+            }
+            Part::UserConfirmation => {
+                now.push(said("without the user's confirmation"));
+                needed.push(said("the user's confirmation"));
+            }
+            Part::DryRun => {
+                now.push(said("without a dry run"));
+                needed.push(said("a dry run"));
+            }
+            Part::Risk => {
+                now.push(said("at risk ").words(after.risk.as_str()));
+                was.push(said("its risk was ").words(before.risk.as_str()));
+            }
+            Part::Mask(pointer) => {
+                now.push(said("with ").quoted(pointer).words(" shown"));
+                was.push(Sentence::default().quoted(pointer).words(" was hidden"));
+            }
+            Part::MaxRows(pointer) => {
+                let rows = |surface: &Surface| surface.max_rows.get(pointer).copied();
+                let most = rows(after).map_or_else(
+                    || "every row".to_owned(),
+                    |rows| format!("up to {rows} rows"),
+                );
+                now.push(said("with ").words(&most).words(" of ").quoted(pointer));
+                let least = rows(before)
+                    .map_or_else(|| "every row".to_owned(), |rows| format!("at most {rows}"));
+                was.push(said(&least).words(" of ").quoted(pointer));
+            }
+        }
+    }
+    if !needed.is_empty() {
+        was.insert(0, said("it needed ").then(Sentence::all(needed)));
+    }
+    (Sentence::all(now), Sentence::all(was))
+}
+
+/// `needs a committee instead of a supervisor and hides /iban`.
+fn asks_for(parts: &[&Part], before: &Surface, after: &Surface) -> Sentence {
+    let (mut needs, mut does) = (Vec::new(), Vec::new());
+    for part in parts {
+        match part {
+            Part::Passing => {}
+            Part::Approval => {
+                let instead = said(people(after.approval)).words(" instead of ");
+                needs.push(instead.words(people(before.approval)));
+            }
+            Part::UserConfirmation => needs.push(said("the user's confirmation")),
+            Part::DryRun => needs.push(said("a dry run")),
+            Part::Risk => {
+                let risk = said("has risk ").words(after.risk.as_str());
+                does.push(risk.words(" instead of ").words(before.risk.as_str()));
+            }
+            Part::Mask(pointer) => does.push(said("hides ").quoted(pointer)),
+            Part::MaxRows(pointer) => {
+                let rows = after.max_rows.get(pointer).copied().unwrap_or(0);
+                let fewer = said(&format!("shows at most {rows} rows of ")).quoted(pointer);
+                does.push(match before.max_rows.get(pointer) {
+                    Some(rows) => fewer.words(&format!(" instead of {rows}")),
+                    None => fewer,
+                });
+            }
+        }
+    }
+    if !needs.is_empty() {
+        does.insert(0, said("needs ").then(Sentence::all(needs)));
+    }
+    Sentence::all(does)
+}

@@ -1,0 +1,182 @@
+//! One HTML page that needs nothing else: what a change does, and who may do what, before and after.
+//!
+//! It loads nothing and sends nothing. Its policy for the browser allows the one style and the one script below, by
+//! their digests, so that a text which got past the escaping would still not run. It reads without its script; the
+//! script filters, opens details and lets the keyboard move.
+
+mod changes;
+mod grid;
+mod markup;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use stopgate_lang::digest::Digest;
+
+use crate::diff::{Class, Side};
+use crate::matrix::{Becomes, Matrix};
+use crate::report::gate::proof;
+use crate::report::{GateReport, list};
+use grid::Grid;
+use markup::Markup;
+
+const STYLE: &str = include_str!("html/page.css");
+const SCRIPT: &str = include_str!("html/page.js");
+
+/// Who may do what, as `stopgate matrix` finds it.
+#[must_use]
+pub fn matrix(matrix: &Matrix) -> String {
+    let mut page = Markup::default();
+    begin(&mut page, "stopgate matrix: who may do what");
+    page.raw("<header><h1>Who may do what</h1>");
+    theme(&mut page);
+    page.raw("</header>\n<main>\n");
+    let grid = Grid::of_one(matrix);
+    filters(&mut page, &grid, &[]);
+    page.raw("<section aria-labelledby=map><h2 id=map>Operations by profiles</h2>\n");
+    grid.write(&mut page);
+    page.raw("</section>\n");
+    pairs(&mut page, matrix);
+    end(page)
+}
+
+/// The gate's findings, over what was and what is.
+#[must_use]
+pub fn diff(report: &GateReport<'_>, base: &Matrix, head: &Matrix) -> String {
+    let mut page = Markup::default();
+    let class = report.class();
+    begin(&mut page, &format!("stopgate diff: {}", class.as_str()));
+    page.open("header", &[("class", changes::tone(class))]);
+    page.raw("<h1>")
+        .text(class.as_str())
+        .raw("</h1><div><p class=verdict>");
+    page.text(report.verdict()).raw("</p><p class=sides>from ");
+    side(&mut page, &report.diff.base);
+    page.raw(" to ");
+    side(&mut page, &report.diff.head);
+    page.raw(" · ").text(&report.totals()).raw("</p></div>");
+    theme(&mut page);
+    page.raw("</header>\n<main>\n");
+    let grid = Grid::of_two(report.diff, base, head);
+    let here = Class::ALL.into_iter().rev();
+    let here = here.filter(|class| !report.of_class(&[*class]).is_empty());
+    filters(&mut page, &grid, &here.collect::<Vec<_>>());
+    changes::to_sign(&mut page, report);
+    page.raw(
+        "<section aria-labelledby=map><h2 id=map>Operations by profiles, before and after</h2>\n",
+    );
+    grid.write(&mut page);
+    page.raw("</section>\n");
+    changes::to_know(&mut page, report);
+    pairs(&mut page, head);
+    page.raw("<footer>proof: ");
+    page.quoted(&proof(&report.diff.proof)).raw("</footer>\n");
+    end(page)
+}
+
+/// Everything up to the body, with the policy that the browser has to keep.
+fn begin(page: &mut Markup, title: &str) {
+    let digest = |text: &str| STANDARD.encode(Digest::of(text.as_bytes()).as_bytes());
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'; \
+         require-trusted-types-for 'script'",
+        digest(STYLE),
+        digest(SCRIPT)
+    );
+    page.raw("<!doctype html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n");
+    page.open(
+        "meta",
+        &[
+            ("http-equiv", "Content-Security-Policy"),
+            ("content", &policy),
+        ],
+    );
+    page.raw("\n<meta name=viewport content=\"width=device-width,initial-scale=1\">\n<meta name=referrer content=no-referrer>\n<title>");
+    page.text(title)
+        .raw("</title>\n<style>")
+        .raw(STYLE)
+        .raw("</style>\n</head>\n<body>\n");
+}
+
+fn end(mut page: Markup) -> String {
+    page.raw("</main>\n");
+    page.raw(
+        "<aside id=panel tabindex=-1 aria-labelledby=panel-title hidden><button type=button id=close>close <kbd>Esc</kbd></button>\
+         <h2 id=panel-title></h2><div id=panel-body></div></aside>\n",
+    );
+    page.raw("<script>")
+        .raw(SCRIPT)
+        .raw("</script>\n</body>\n</html>\n");
+    page.into_text()
+}
+
+fn theme(page: &mut Markup) {
+    page.raw("<button type=button id=theme data-script hidden>dark or light</button>");
+}
+
+fn side(page: &mut Markup, side: &Side) {
+    page.raw("<code>").quoted(&side.name).raw("</code>");
+    if let Some(commit) = &side.commit {
+        let short: String = commit.chars().take(12).collect();
+        page.raw(" (<code>").quoted(&short).raw("</code>)");
+    }
+}
+
+/// What narrows the page down; only with the script.
+fn filters(page: &mut Markup, grid: &Grid<'_>, classes: &[Class]) {
+    page.raw(
+        "<form id=filters role=search data-script hidden><label>find <input id=filter-text type=search \
+         placeholder=\"operation, profile, rule, value\"></label><label>tool <select id=filter-tool><option value=\"\">all</option>",
+    );
+    for tool in grid.tools() {
+        page.raw("<option>").text(tool.as_str()).raw("</option>");
+    }
+    page.raw("</select></label>");
+    if !classes.is_empty() {
+        page.raw("<label>class <select id=filter-class><option value=\"\">all</option>");
+        for class in classes {
+            page.raw("<option>").text(class.as_str()).raw("</option>");
+        }
+        page.raw("</select></label><label><input id=filter-changed type=checkbox> only what changed</label>");
+    }
+    page.raw("<output id=shown></output></form>\n");
+}
+
+/// Where holding two profiles is not holding both.
+fn pairs(page: &mut Markup, matrix: &Matrix) {
+    if matrix.pairs.is_empty() {
+        return;
+    }
+    page.raw(
+        "<section aria-labelledby=pairs><h2 id=pairs>Who holds two profiles</h2>\n<div class=scroll><table class=plain><thead><tr>\
+         <th scope=col>operation<th scope=col>profiles<th scope=col>becomes<th scope=col>without<th scope=col>left\
+         <th scope=col>no longer asked for</tr></thead><tbody>\n",
+    );
+    for pair in &matrix.pairs {
+        let [one, other] = &pair.profiles;
+        page.raw("<tr><th scope=row>")
+            .text(pair.tool.as_str())
+            .raw("/")
+            .text(pair.operation.as_str());
+        page.raw("<td>")
+            .text(one.as_str())
+            .raw(" + ")
+            .text(other.as_str());
+        let tone = match pair.becomes {
+            Becomes::Looser => "mark looser",
+            Becomes::Closed => "mark stricter",
+            Becomes::Same => "mark",
+        };
+        page.raw("<td>").open("span", &[("class", tone)]);
+        page.text(pair.becomes.as_str()).raw("</span><td>");
+        grid::entries(page, &pair.without);
+        page.raw("<td>");
+        grid::entries(page, &pair.left);
+        page.raw("<td>")
+            .quoted(&list(&pair.no_longer))
+            .raw("</tr>\n");
+    }
+    page.raw(
+        "</tbody></table></div><p class=legend>Everybody else who holds several meets the rules of each; the strictest \
+         counts.</p></section>\n",
+    );
+}

@@ -1,0 +1,287 @@
+//! The gate's findings as a comment on a pull request: to act on in half a minute, the rest folded.
+//!
+//! What is not ours stands in code spans and nowhere else: there no host reads markup, HTML, links or mentions.
+
+use stopgate_lang::summary::visible;
+
+use crate::diff::{Cause, Class, OperationChange, Piece, Sentence, Side, leaves_out, sentence};
+use crate::report::gate::{places, proof};
+use crate::report::{GateReport, Setting, Waiver, count};
+
+/// Most bytes of the comment, and so of its characters: code hosts take 65,536.
+const MOST: usize = 60_000;
+/// Kept free for what ends sections and the comment.
+const RESERVE: usize = 2_000;
+/// Most causes of a finding; the rest are counted.
+const CAUSES: usize = 8;
+
+/// The comment, at most 60,000 characters long.
+#[must_use]
+pub fn diff(report: &GateReport<'_>) -> String {
+    let mut page = Page::default();
+    let class = report.class();
+    let mark = match class {
+        Class::Same => "✅",
+        Class::Stricter | Class::Added | Class::Removed => "🔵",
+        Class::Looser | Class::Both | Class::Retyped => "🔴",
+        Class::Undecided => "🟠",
+    };
+    page.push(&format!(
+        "### {mark} Stopgate: {}\n\n**{}.** From {} to {}: {}.\n",
+        class.as_str(),
+        capital(report.verdict()),
+        side(&report.diff.base),
+        side(&report.diff.head),
+        report.totals()
+    ));
+    for (title, classes) in [
+        ("Looser", &[Class::Looser, Class::Both][..]),
+        ("Undecided", &[Class::Undecided]),
+        ("Re-typed", &[Class::Retyped]),
+    ] {
+        let changes = report.of_class(classes);
+        if !changes.is_empty() {
+            page.end(&format!("\n#### {title}\n\n"));
+            page.items(changes.iter().map(|change| operation(report, change)));
+        }
+    }
+    let sign = settings(report, true);
+    if !sign.is_empty() {
+        page.end("\n#### Settings to be signed\n\n");
+        page.items(sign.into_iter());
+    }
+    for (title, classes) in [
+        ("stricter", &[Class::Stricter][..]),
+        ("added", &[Class::Added]),
+        ("removed", &[Class::Removed]),
+        ("same", &[Class::Same]),
+    ] {
+        let changes = report.of_class(classes);
+        let items = changes.iter().map(|change| operation(report, change));
+        page.folded(
+            &format!("{} {title}", count(changes.len(), "operation")),
+            items,
+        );
+    }
+    let know = settings(report, false);
+    page.folded(&count(know.len(), "other setting"), know.into_iter());
+    let waivers = report.waivers.iter();
+    page.folded(&count(report.waivers.len(), "waiver"), waivers.map(waiver));
+    page.end(&format!(
+        "\n<sub>Proof: {}</sub>\n",
+        code(&proof(&report.diff.proof))
+    ));
+    page.text
+}
+
+/// The comment so far.
+#[derive(Debug, Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn fits(&self, more: &str) -> bool {
+        self.text.len().saturating_add(more.len()) <= MOST.saturating_sub(RESERVE)
+    }
+
+    /// Adds `text`, unless the comment is full.
+    fn push(&mut self, text: &str) {
+        if self.fits(text) {
+            self.text.push_str(text);
+        }
+    }
+
+    /// Adds items as long as they fit, then how many did not.
+    fn items(&mut self, items: impl ExactSizeIterator<Item = String>) {
+        let mut left = items.len();
+        for item in items {
+            if !self.fits(&item) {
+                break;
+            }
+            self.text.push_str(&item);
+            left = left.saturating_sub(1);
+        }
+        if left > 0 {
+            self.end(&format!("- … and {left} more\n"));
+        }
+    }
+
+    fn folded(&mut self, title: &str, items: impl ExactSizeIterator<Item = String>) {
+        if items.len() == 0 {
+            return;
+        }
+        self.end(&format!("\n<details><summary>{title}</summary>\n\n"));
+        self.items(items);
+        self.end("\n</details>\n");
+    }
+
+    /// Adds what has its place in the reserve.
+    fn end(&mut self, text: &str) {
+        if self.text.len().saturating_add(text.len()) <= MOST {
+            self.text.push_str(text);
+        }
+    }
+}
+
+fn side(side: &Side) -> String {
+    let name = code(&visible(&side.name, 100));
+    match &side.commit {
+        Some(commit) => format!(
+            "{name} ({})",
+            code(&commit.chars().take(12).collect::<String>())
+        ),
+        None => name,
+    }
+}
+
+fn operation(report: &GateReport<'_>, change: &OperationChange) -> String {
+    let mut head = format!(
+        "- **{}**",
+        code(&format!("{}/{}", change.tool, change.operation))
+    );
+    if change.class.needs_review() {
+        head.push_str(&format!(" · risk {}", change.risk));
+    }
+    if let Some(waiver) = report.waived(change) {
+        let id = code(&visible(&waiver.id, 100));
+        head.push_str(&format!(" · waived by {id} until {}", waiver.expires));
+    }
+    let mut item = format!("{head}\n");
+    for cell in &change.cells {
+        let mut points = format!("  - {}\n", marked(&sentence(change, cell)));
+        if leaves_out(&cell.request.input) {
+            let request = code(&visible(&cell.request.input.canonical(), 1_000));
+            points.push_str(&format!("    - request {request}\n"));
+        }
+        for cause in cell.because.iter().take(CAUSES) {
+            points.push_str(&because(cause));
+        }
+        let more = cell.because.len().saturating_sub(CAUSES);
+        if more > 0 {
+            points.push_str(&format!("    - … and {more} more\n"));
+        }
+        // One operation may not fill the comment.
+        if item.len().saturating_add(points.len()) > MOST / 4 {
+            item.push_str("  - … and more\n");
+            break;
+        }
+        item.push_str(&points);
+    }
+    for (what, texts) in [("undecided", &change.undecided), ("note", &change.notes)] {
+        for text in texts.iter().take(CAUSES) {
+            item.push_str(&format!("  - {what}: {}\n", code(&visible(text, 500))));
+        }
+        let more = texts.len().saturating_sub(CAUSES);
+        if more > 0 {
+            item.push_str(&format!("  - … and {more} more\n"));
+        }
+    }
+    if change.class.needs_review() {
+        item.push_str(&format!(
+            "  - <sub>slice {}</sub>\n",
+            code(&change.slice.to_string())
+        ));
+    }
+    item
+}
+
+fn because(cause: &Cause) -> String {
+    let Cause {
+        rule,
+        kind,
+        before,
+        after,
+    } = cause;
+    let places = places(before.as_ref(), after.as_ref());
+    format!(
+        "    - {} {}: {}\n",
+        kind.as_str(),
+        code(&rule.to_string()),
+        code(&places)
+    )
+}
+
+fn settings(report: &GateReport<'_>, sign: bool) -> Vec<String> {
+    let these = report.settings.iter();
+    let these = these.filter(|setting| setting.effect.needs_review() == sign);
+    these.map(setting).collect()
+}
+
+fn setting(setting: &Setting) -> String {
+    let value = |value: &Option<String>| match value {
+        Some(value) => code(&visible(value, 500)),
+        None => "nothing".to_owned(),
+    };
+    let place = match (&setting.before_at, &setting.after_at) {
+        (None, None) => visible(&setting.file, 300),
+        (before, after) => places(before.as_ref(), after.as_ref()),
+    };
+    let risk = if setting.effect.needs_review() {
+        format!(" · risk {}", setting.risk)
+    } else {
+        String::new()
+    };
+    format!(
+        "- **{}** · {}{risk}: {} instead of {}, {}\n",
+        code(&visible(&setting.path, 300)),
+        setting.effect.as_str(),
+        value(&setting.after),
+        value(&setting.before),
+        code(&place)
+    )
+}
+
+fn waiver(waiver: &Waiver) -> String {
+    let covers = waiver.covers.iter().take(CAUSES);
+    let covers = covers.map(|(tool, operation)| code(&format!("{tool}/{operation}")));
+    let covers = covers.collect::<Vec<_>>().join(", ");
+    format!(
+        "- **{}** · {}, until {}, for {covers}: {}; {} by {}\n",
+        code(&visible(&waiver.id, 100)),
+        waiver.standing.as_str(),
+        waiver.expires,
+        code(&visible(&waiver.reason, 500)),
+        code(&visible(&waiver.file, 300)),
+        if waiver.signers.is_empty() {
+            "nobody".to_owned()
+        } else {
+            let signers = waiver.signers.iter().take(CAUSES);
+            signers
+                .map(|signer| code(&visible(signer, 100)))
+                .collect::<Vec<_>>()
+                .join(", ")
+        }
+    )
+}
+
+fn marked(sentence: &Sentence) -> String {
+    let piece = |piece: &Piece| match piece {
+        Piece::Words(words) => words.clone(),
+        Piece::Quoted(text) => code(text),
+    };
+    sentence.pieces().iter().map(piece).collect()
+}
+
+/// One line of text as a code span: fenced by more backticks than it holds, so that nothing in it ends the span.
+fn code(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.saturating_add(1));
+    // A space that is stripped again keeps the text's own backticks and spaces off the fence.
+    let text = if text.is_empty() { " " } else { text };
+    let edge = |c: Option<char>| c.is_some_and(|c| c == '`' || c == ' ');
+    let pad = if edge(text.chars().next()) || edge(text.chars().next_back()) {
+        " "
+    } else {
+        ""
+    };
+    format!("{fence}{pad}{text}{pad}{fence}")
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,232 @@
+//! The gate's findings as SARIF: one result for each loosening and for everything else that stops the change.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use stopgate_lang::digest::Digest;
+use stopgate_lang::policy::Location;
+use stopgate_lang::summary::visible;
+
+use super::{SCHEMA, uri};
+use crate::diff::{Cell, Class, Holder, OperationChange, sentence};
+use crate::report::gate::places;
+use crate::report::{GateReport, Setting, list};
+
+/// The rules of the gate: id, title, advice.
+const RULES: [(&str, &str, &str); 4] = [
+    (
+        "looser",
+        "a call passes that did not, or needs less than it did",
+        "Keep the old rule, or have the loosening signed by reviewers.",
+    ),
+    (
+        "re-typed",
+        "a rule of the base has no meaning under the new types",
+        "Nothing can be proved about it: have the change signed by reviewers.",
+    ),
+    (
+        "undecided",
+        "the proof did not come to its end",
+        "Install the solver, or give it more time; a smaller change helps too.",
+    ),
+    (
+        "setting-looser",
+        "a value beside the rules asks for less, or for something else",
+        "Keep the old value, or have the change signed by reviewers.",
+    ),
+];
+
+/// What has no place of its own is shown at the document that every repository has.
+const NOWHERE: &str = "stopgate.yaml";
+
+/// The report on the repository that was named as `dir`: places are relative to where the command ran.
+#[must_use]
+pub fn diff(report: &GateReport<'_>, dir: &Path) -> Value {
+    let mut results = Vec::new();
+    for change in &report.diff.operations {
+        operation(&mut results, report, change, dir);
+    }
+    for setting in report.settings {
+        if setting.effect.needs_review() {
+            results.push(one_setting(setting, dir));
+        }
+    }
+    let rule = |(id, title, advice): &(&str, &str, &str)| {
+        json!({
+            "id": id,
+            "shortDescription": {"text": title},
+            "help": {"text": advice},
+            "defaultConfiguration": {"level": "error"},
+        })
+    };
+    let driver = json!({
+        "name": "stopgate diff",
+        "semanticVersion": env!("CARGO_PKG_VERSION"),
+        "rules": RULES.iter().map(rule).collect::<Vec<_>>(),
+    });
+    json!({
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {"driver": driver},
+            "invocations": [{"executionSuccessful": true}],
+            "columnKind": "unicodeCodePoints",
+            "results": results,
+        }],
+    })
+}
+
+fn operation(
+    results: &mut Vec<Value>,
+    report: &GateReport<'_>,
+    change: &OperationChange,
+    dir: &Path,
+) {
+    let name = format!("{}/{}", change.tool, change.operation);
+    for cell in &change.cells {
+        let rule = match cell.class {
+            Class::Looser | Class::Both => "looser",
+            Class::Retyped => "re-typed",
+            Class::Undecided => "undecided",
+            Class::Same | Class::Stricter | Class::Added | Class::Removed => continue,
+        };
+        let who = match &cell.holder {
+            Holder::Profiles(profiles) => list(profiles),
+            Holder::Groups(groups) => format!("groups {}", list(groups)),
+        };
+        let parts = format!("{:?}", cell.parts);
+        let mut found = result(rule, &sentence(change, cell).to_string(), at(cell), dir);
+        add(
+            &mut found,
+            "partialFingerprints",
+            fingerprint(&[rule, &name, &who, &parts]),
+        );
+        // All places that differ, in head before the base.
+        let related = cell.because.iter().map(|cause| {
+            let place = cause.after.as_ref().or(cause.before.as_ref());
+            let text = format!(
+                "{}: {}",
+                cause.rule,
+                places(cause.before.as_ref(), cause.after.as_ref())
+            );
+            with_text(location(place, dir), &text)
+        });
+        let related: Vec<Value> = related.collect();
+        if !related.is_empty() {
+            add(&mut found, "relatedLocations", Value::Array(related));
+        }
+        if let Some(waiver) = report.waived(change) {
+            let why = format!(
+                "waiver {} until {}: {}",
+                waiver.id, waiver.expires, waiver.reason
+            );
+            add(
+                &mut found,
+                "suppressions",
+                json!([{"kind": "external", "status": "accepted", "justification": visible(&why, 500)}]),
+            );
+        }
+        results.push(found);
+    }
+    let mut whole = |rule: &str, text: &str| {
+        let text = format!("{name}: {}", visible(text, 500));
+        let mut found = result(rule, &text, None, dir);
+        add(
+            &mut found,
+            "partialFingerprints",
+            fingerprint(&[rule, &text]),
+        );
+        results.push(found);
+    };
+    for why in &change.undecided {
+        whole("undecided", why);
+    }
+    match change.class {
+        Class::Retyped if change.notes.is_empty() => whole("re-typed", "its types changed"),
+        Class::Retyped => {
+            for note in &change.notes {
+                whole("re-typed", note);
+            }
+        }
+        // Whatever says undecided is said, also without a reason.
+        Class::Undecided if change.undecided.is_empty() => whole("undecided", "not proved"),
+        Class::Looser | Class::Both if change.cells.is_empty() => {
+            whole("looser", "it asks for less")
+        }
+        Class::Undecided
+        | Class::Looser
+        | Class::Both
+        | Class::Same
+        | Class::Stricter
+        | Class::Added
+        | Class::Removed => {}
+    }
+}
+
+fn one_setting(setting: &Setting, dir: &Path) -> Value {
+    let value = |value: &Option<String>| match value {
+        Some(value) => visible(value, 200),
+        None => "nothing".to_owned(),
+    };
+    let text = format!(
+        "{}: {} instead of {}",
+        visible(&setting.path, 200),
+        value(&setting.after),
+        value(&setting.before)
+    );
+    let place = setting.after_at.as_ref().or(setting.before_at.as_ref());
+    let whole_file = Location {
+        file: setting.file.as_str().into(),
+        line: 1,
+    };
+    let mut found = result("setting-looser", &text, place.or(Some(&whole_file)), dir);
+    let fingerprint = fingerprint(&["setting-looser", &setting.file, &text]);
+    add(&mut found, "partialFingerprints", fingerprint);
+    found
+}
+
+/// Where the cause stands in head, or stood in the base if it is gone; something that changed before something that did not.
+fn at(cell: &Cell) -> Option<&Location> {
+    let changed = cell
+        .because
+        .iter()
+        .find(|cause| cause.before != cause.after);
+    let cause = changed.or_else(|| cell.because.first())?;
+    cause.after.as_ref().or(cause.before.as_ref())
+}
+
+fn result(rule: &str, text: &str, place: Option<&Location>, dir: &Path) -> Value {
+    json!({
+        "ruleId": rule,
+        "ruleIndex": RULES.iter().position(|(id, _, _)| *id == rule),
+        "level": "error",
+        "message": {"text": text},
+        "locations": [location(place, dir)],
+    })
+}
+
+fn location(place: Option<&Location>, dir: &Path) -> Value {
+    let (file, line) = place.map_or((NOWHERE, 1), |place| (&*place.file, place.line));
+    json!({
+        "physicalLocation": {
+            "artifactLocation": {"uri": uri(dir, file)},
+            "region": {"startLine": line.max(1)},
+        },
+    })
+}
+
+fn with_text(mut location: Value, text: &str) -> Value {
+    add(&mut location, "message", json!({"text": text}));
+    location
+}
+
+/// By which a code host knows a finding again in the next run.
+fn fingerprint(parts: &[&str]) -> Value {
+    json!({"stopgateDiff/v1": Digest::of(parts.join("\n").as_bytes()).hex()})
+}
+
+fn add(object: &mut Value, name: &str, member: Value) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(name.to_owned(), member);
+    }
+}

@@ -1,0 +1,219 @@
+//! The gate's findings as text: the verdict, what is looser with its requests, the rest, how it was proved.
+
+use stopgate_lang::summary::visible;
+
+use super::line;
+use crate::diff::{Cause, Cell, Class, OperationChange, Side, leaves_out, sentence};
+use crate::report::gate::{places, proof};
+use crate::report::{Effect, GateReport, Paint, Setting, Standing, Waiver, list};
+
+/// Most characters of a text that is not ours.
+const TEXT: usize = 500;
+
+/// The whole report, coloured if `colour`.
+#[must_use]
+pub fn diff(report: &GateReport<'_>, colour: bool) -> String {
+    let paint = Paint::new(colour);
+    let mut out = String::new();
+    let class = report.class();
+    let verdict = format!("{}: {}", class.as_str(), report.verdict());
+    line(
+        &mut out,
+        format_args!("{}", by_class(class, &verdict, paint)),
+    );
+    let (base, head) = (side(&report.diff.base), side(&report.diff.head));
+    line(&mut out, format_args!("  from {base} to {head}"));
+    line(&mut out, format_args!("  {}", report.totals()));
+    let sections: [&[Class]; 7] = [
+        &[Class::Looser, Class::Both],
+        &[Class::Undecided],
+        &[Class::Retyped],
+        &[Class::Stricter],
+        &[Class::Added],
+        &[Class::Removed],
+        &[Class::Same],
+    ];
+    // What has to be signed stands together, before what only has to be known.
+    let (sign, know) = sections.split_at(3);
+    for classes in sign {
+        operations(&mut out, report, classes, paint);
+    }
+    settings(&mut out, report, true, paint);
+    for classes in know {
+        operations(&mut out, report, classes, paint);
+    }
+    settings(&mut out, report, false, paint);
+    waivers(&mut out, report.waivers, paint);
+    let proof = format!("proof: {}", proof(&report.diff.proof));
+    line(&mut out, format_args!("\n{}", paint.faint(&proof)));
+    out
+}
+
+fn by_class(class: Class, text: &str, paint: Paint) -> String {
+    match class {
+        Class::Same => paint.good(text),
+        Class::Stricter | Class::Added | Class::Removed => paint.mind(text),
+        Class::Looser | Class::Both | Class::Retyped | Class::Undecided => paint.bad(text),
+    }
+}
+
+fn side(side: &Side) -> String {
+    let name = visible(&side.name, TEXT);
+    match &side.commit {
+        Some(commit) => format!("{name} ({})", visible(commit, 12).trim_end_matches('…')),
+        None => name,
+    }
+}
+
+fn operations(out: &mut String, report: &GateReport<'_>, classes: &[Class], paint: Paint) {
+    let changes = report.of_class(classes);
+    let (Some(first), false) = (classes.first(), changes.is_empty()) else {
+        return;
+    };
+    line(out, format_args!("\n{}", paint.head(first.as_str())));
+    for change in changes {
+        operation(out, report, change, paint);
+    }
+}
+
+fn operation(out: &mut String, report: &GateReport<'_>, change: &OperationChange, paint: Paint) {
+    let name = format!("{}/{}", change.tool, change.operation);
+    let mut more = Vec::new();
+    if change.class.needs_review() {
+        more.push(format!("risk {}", change.risk));
+        more.push(format!("slice {}", change.slice));
+    }
+    let more = paint.faint(&more.join("  "));
+    line(
+        out,
+        format_args!("  {}", format!("{}  {more}", paint.head(&name)).trim_end()),
+    );
+    if let Some(waiver) = report.waived(change) {
+        let waived = format!(
+            "waived by {} until {}",
+            visible(&waiver.id, TEXT),
+            waiver.expires
+        );
+        line(out, format_args!("    {}", paint.mind(&waived)));
+    }
+    for cell in &change.cells {
+        one_cell(out, change, cell, paint);
+    }
+    for why in &change.undecided {
+        let why = format!("undecided: {}", visible(why, TEXT));
+        line(out, format_args!("    {}", paint.bad(&why)));
+    }
+    for note in &change.notes {
+        line(out, format_args!("    note: {}", visible(note, TEXT)));
+    }
+}
+
+fn one_cell(out: &mut String, change: &OperationChange, cell: &Cell, paint: Paint) {
+    line(out, format_args!("    {}", sentence(change, cell)));
+    if leaves_out(&cell.request.input) {
+        let request = visible(&cell.request.input.canonical(), 4 * TEXT);
+        line(
+            out,
+            format_args!("      {}", paint.faint(&format!("request {request}"))),
+        );
+    }
+    for Cause {
+        rule,
+        kind,
+        before,
+        after,
+    } in &cell.because
+    {
+        let places = places(before.as_ref(), after.as_ref());
+        line(
+            out,
+            format_args!(
+                "      {:<5}  {rule}  {}",
+                kind.as_str(),
+                paint.faint(&places)
+            ),
+        );
+    }
+}
+
+/// The settings that have to be signed, or the others.
+fn settings(out: &mut String, report: &GateReport<'_>, sign: bool, paint: Paint) {
+    let these = report.settings.iter();
+    let these: Vec<&Setting> = these
+        .filter(|setting| setting.effect.needs_review() == sign)
+        .collect();
+    if these.is_empty() {
+        return;
+    }
+    let head = if sign {
+        "settings to be signed"
+    } else {
+        "other settings"
+    };
+    line(out, format_args!("\n{}", paint.head(head)));
+    for setting in these {
+        let effect = setting.effect.as_str();
+        let effect = match setting.effect {
+            Effect::Looser | Effect::Changed => {
+                paint.bad(&format!("{effect} (risk {})", setting.risk))
+            }
+            Effect::Stricter => paint.good(effect),
+            Effect::Listed => paint.faint(effect),
+        };
+        line(
+            out,
+            format_args!("  {effect}  {}", visible(&setting.path, TEXT)),
+        );
+        for (what, value) in [("before", &setting.before), ("now", &setting.after)] {
+            let value = value
+                .as_ref()
+                .map_or_else(|| "not there".to_owned(), |value| visible(value, TEXT));
+            line(out, format_args!("    {what:<6}  {value}"));
+        }
+        let places = match (&setting.before_at, &setting.after_at) {
+            (None, None) => visible(&setting.file, TEXT),
+            (before, after) => places(before.as_ref(), after.as_ref()),
+        };
+        line(out, format_args!("    {}", paint.faint(&places)));
+    }
+}
+
+fn waivers(out: &mut String, waivers: &[Waiver], paint: Paint) {
+    if waivers.is_empty() {
+        return;
+    }
+    line(out, format_args!("\n{}", paint.head("waivers")));
+    for waiver in waivers {
+        let standing = waiver.standing.as_str();
+        let standing = match waiver.standing {
+            Standing::Live => paint.good(standing),
+            Standing::Expired | Standing::Unused => paint.bad(standing),
+        };
+        let covers = waiver.covers.iter();
+        let covers = covers.map(|(tool, operation)| format!("{tool}/{operation}"));
+        let covers = list(covers);
+        let id = visible(&waiver.id, TEXT);
+        line(
+            out,
+            format_args!(
+                "  {standing}  {id} until {} for {covers}: {}",
+                waiver.expires,
+                visible(&waiver.reason, TEXT)
+            ),
+        );
+        let signers = list(waiver.signers.iter().map(|signer| visible(signer, TEXT)));
+        let signers = if signers.is_empty() {
+            "nobody".to_owned()
+        } else {
+            signers
+        };
+        let file = visible(&waiver.file, TEXT);
+        line(
+            out,
+            format_args!(
+                "    {}",
+                paint.faint(&format!("{file}, signed by {signers}"))
+            ),
+        );
+    }
+}

@@ -1,0 +1,444 @@
+//! Comparisons written by hand: one with every class, part and section, and one in which every text is hostile.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stopgate::diff::{
+    Answer, Cause, Cell, Class, Diff, Direction, Holder, OperationChange, Part, ProofReport,
+    Request, Side,
+};
+use stopgate::report::{Effect, Setting, Standing, Waiver};
+use stopgate_lang::decide::{Kind, Reason};
+use stopgate_lang::digest::Digest;
+use stopgate_lang::json::{Json, Limits};
+use stopgate_lang::name::{OperationName, ProfileName, ToolName};
+use stopgate_lang::pointer::Pointer;
+use stopgate_lang::policy::Location;
+use stopgate_lang::surface::{Approval, Risk, Surface};
+
+/// What tries to be markup, a script, a mention, a table, an escape sequence or another order of letters.
+pub(crate) const HOSTILE: &str = "</script></style><img src=x onerror=alert(1)>`` ` @all #1 | [a](http://x.example) \"'&lt; ]]> \u{1b}[31m\u{202e}\n# end";
+
+/// A whole report.
+pub(crate) struct Made {
+    pub(crate) diff: Diff,
+    pub(crate) settings: Vec<Setting>,
+    pub(crate) waivers: Vec<Waiver>,
+}
+
+pub(crate) fn place(file: &str, line: u32) -> Location {
+    Location {
+        file: file.into(),
+        line,
+    }
+}
+
+pub(crate) fn tool(name: &str) -> ToolName {
+    ToolName::new(name).expect("a name")
+}
+
+pub(crate) fn operation_name(name: &str) -> OperationName {
+    OperationName::new(name).expect("a name")
+}
+
+pub(crate) fn profiles(names: &[&str]) -> Holder {
+    let names = names.iter();
+    Holder::Profiles(
+        names
+            .map(|name| ProfileName::new(name).expect("a name"))
+            .collect(),
+    )
+}
+
+fn pointer(text: &str) -> Pointer {
+    Pointer::new(text).expect("a pointer")
+}
+
+pub(crate) fn input(text: &str) -> Json {
+    let limits = Limits {
+        bytes: 65_536,
+        depth: 32,
+        members: 4_096,
+    };
+    Json::parse(text.as_bytes(), limits).expect("JSON")
+}
+
+pub(crate) fn request(text: &str) -> Request {
+    Request {
+        input: input(text),
+        agent: None,
+        now: None,
+        business: true,
+    }
+}
+
+pub(crate) fn surface(risk: Risk, approval: Approval) -> Surface {
+    Surface {
+        risk,
+        approval,
+        ..Surface::BOTTOM
+    }
+}
+
+pub(crate) fn rejected(reason: Reason, message: &str) -> Answer {
+    Answer::Rejected {
+        reason,
+        message: message.to_owned(),
+    }
+}
+
+pub(crate) fn cause(
+    rule: &str,
+    kind: Kind,
+    before: Option<(&str, u32)>,
+    after: Option<(&str, u32)>,
+) -> Cause {
+    Cause {
+        rule: rule.parse().expect("an id"),
+        kind,
+        before: before.map(|(file, line)| place(file, line)),
+        after: after.map(|(file, line)| place(file, line)),
+    }
+}
+
+pub(crate) fn operation(name: &str, class: Class, risk: Risk, cells: Vec<Cell>) -> OperationChange {
+    let (tool_name, name) = name.split_once('/').expect("tool/operation");
+    OperationChange {
+        tool: tool(tool_name),
+        operation: operation_name(name),
+        class,
+        slice: Digest::of(name.as_bytes()),
+        risk,
+        cells,
+        undecided: Vec::new(),
+        notes: Vec::new(),
+        money: BTreeMap::new(),
+    }
+}
+
+const RULES: &str = "rules/erp.yaml";
+
+/// One refund by an analyst, for which a supervisor is enough now.
+pub(crate) fn refund() -> OperationChange {
+    let mut both_before = surface(Risk::High, Approval::Committee);
+    both_before.user_confirmation = true;
+    let mut both_after = surface(Risk::High, Approval::Automatic);
+    both_after.dry_run = true;
+    let cells = vec![
+        Cell {
+            holder: profiles(&["support-analyst"]),
+            class: Class::Looser,
+            parts: vec![(Part::Approval, Direction::Looser)],
+            request: request(r#"{"amount_cents": 50001, "currency": "EUR", "order_id": "A-1001"}"#),
+            before: Answer::Passes(surface(Risk::High, Approval::Committee)),
+            after: Answer::Passes(surface(Risk::High, Approval::Supervisor)),
+            because: vec![
+                cause("erp/refund-small", Kind::Grant, None, Some((RULES, 12))),
+                cause("erp/refund-large", Kind::Grant, Some((RULES, 21)), None),
+                cause(
+                    "erp/refunds-after-hours",
+                    Kind::Raise,
+                    Some((RULES, 30)),
+                    Some((RULES, 30)),
+                ),
+            ],
+        },
+        Cell {
+            holder: profiles(&["finance", "support-analyst"]),
+            class: Class::Both,
+            parts: vec![
+                (Part::Approval, Direction::Looser),
+                (Part::UserConfirmation, Direction::Looser),
+                (Part::DryRun, Direction::Stricter),
+            ],
+            request: Request {
+                agent: Some("helpdesk-bot".to_owned()),
+                now: Some("2026-11-24T20:00:00Z".parse().expect("an instant")),
+                business: false,
+                ..request(r#"{"amount_cents": 50001}"#)
+            },
+            before: Answer::Passes(both_before),
+            after: Answer::Passes(both_after),
+            because: vec![cause(
+                "erp/refund-large",
+                Kind::Grant,
+                Some((RULES, 21)),
+                Some((RULES, 23)),
+            )],
+        },
+    ];
+    let mut change = operation("erp/create_refund", Class::Both, Risk::High, cells);
+    change.money = BTreeMap::from([("amount_cents".to_owned(), "currency".to_owned())]);
+    change
+}
+
+/// Everything that a comparison can find, once.
+pub(crate) fn everything() -> Made {
+    let mut hidden = surface(Risk::Medium, Approval::Supervisor);
+    hidden.masks = BTreeSet::from([pointer("/customer/tax_id"), pointer("/payment/iban")]);
+    hidden.max_rows = BTreeMap::from([(pointer("/records"), 50), (pointer("/log"), 10)]);
+    hidden.dry_run = true;
+    let mut shown = surface(Risk::Low, Approval::Supervisor);
+    shown.masks = BTreeSet::from([pointer("/payment/iban")]);
+    shown.max_rows = BTreeMap::from([(pointer("/records"), 500)]);
+    let turn = |way| {
+        vec![
+            (Part::Risk, way),
+            (Part::DryRun, way),
+            (Part::Mask(pointer("/customer/tax_id")), way),
+            (Part::MaxRows(pointer("/log")), way),
+            (Part::MaxRows(pointer("/records")), way),
+        ]
+    };
+    let long = r#"{"a": 1, "b": "two", "c": [1, 2, 3], "d": {"e": null}, "f": 1.50, "g": true, "h": "and so on"}"#;
+    let one = |holder, class, parts, text: &str, before, after| Cell {
+        holder,
+        class,
+        parts,
+        request: request(text),
+        before,
+        after,
+        because: vec![cause(
+            "crm/read",
+            Kind::Grant,
+            Some(("rules/crm.yaml", 4)),
+            Some(("rules/crm.yaml", 5)),
+        )],
+    };
+    let groups =
+        |names: &[&str]| Holder::Groups(names.iter().map(|name| (*name).to_owned()).collect());
+    let passing = vec![(Part::Passing, Direction::Looser)];
+    let closing = vec![(Part::Passing, Direction::Stricter)];
+    let low = || Answer::Passes(surface(Risk::Low, Approval::Automatic));
+    let operations = vec![
+        operation(
+            "crm/delete_records",
+            Class::Looser,
+            Risk::Medium,
+            vec![
+                one(
+                    groups(&["sg-finance", "sg-support"]),
+                    Class::Looser,
+                    passing.clone(),
+                    r#"{"count": 1}"#,
+                    rejected(Reason::Forbidden, "treasury does these by hand"),
+                    Answer::Passes(hidden.clone()),
+                ),
+                one(
+                    profiles(&[]),
+                    Class::Looser,
+                    passing.clone(),
+                    "{}",
+                    rejected(
+                        Reason::NoRule,
+                        "no rule grants this to the subject's profiles",
+                    ),
+                    low(),
+                ),
+            ],
+        ),
+        operation(
+            "crm/query_records",
+            Class::Looser,
+            Risk::Medium,
+            vec![one(
+                profiles(&["finance"]),
+                Class::Looser,
+                turn(Direction::Looser),
+                long,
+                Answer::Passes(hidden.clone()),
+                Answer::Passes(shown.clone()),
+            )],
+        ),
+        refund(),
+        operation(
+            "erp/cancel_order",
+            Class::Stricter,
+            Risk::Medium,
+            vec![
+                one(
+                    profiles(&["support-analyst"]),
+                    Class::Stricter,
+                    turn(Direction::Stricter),
+                    r#"{"order_id": "A-1001"}"#,
+                    Answer::Passes(shown),
+                    Answer::Passes(hidden),
+                ),
+                one(
+                    groups(&["sg-support"]),
+                    Class::Stricter,
+                    closing.clone(),
+                    r#"{"order_id": "A-1001"}"#,
+                    low(),
+                    rejected(Reason::Forbidden, "not by telephone"),
+                ),
+            ],
+        ),
+        operation(
+            "erp/archive_order",
+            Class::Added,
+            Risk::Low,
+            vec![one(
+                profiles(&["support-analyst"]),
+                Class::Added,
+                passing,
+                r#"{"order_id": "A-1001"}"#,
+                rejected(Reason::UnknownOperation, "no such operation"),
+                low(),
+            )],
+        ),
+        operation(
+            "erp/print_order",
+            Class::Removed,
+            Risk::Low,
+            vec![one(
+                profiles(&["support-analyst"]),
+                Class::Removed,
+                closing,
+                r#"{"order_id": "A-1001"}"#,
+                low(),
+                rejected(Reason::UnknownOperation, "no such operation"),
+            )],
+        ),
+        OperationChange {
+            notes: vec![
+                "rule hr/raise-salary reads increase_percent, which is now a string".to_owned(),
+            ],
+            ..operation("hr/change_salary", Class::Retyped, Risk::High, Vec::new())
+        },
+        OperationChange {
+            undecided: vec![
+                "approval at most supervisor, for manager: no answer within 10 s".to_owned(),
+            ],
+            ..operation(
+                "hr/create_leave_request",
+                Class::Undecided,
+                Risk::Medium,
+                Vec::new(),
+            )
+        },
+        OperationChange {
+            notes: vec!["its function is now called get_leave".to_owned()],
+            ..operation("hr/get_leave_balance", Class::Same, Risk::Low, Vec::new())
+        },
+    ];
+    let diff = Diff {
+        base: Side {
+            name: "origin/main".to_owned(),
+            commit: Some("0123456789abcdef0123456789abcdef01234567".to_owned()),
+        },
+        head: Side {
+            name: "worktree".to_owned(),
+            commit: None,
+        },
+        operations,
+        proof: ProofReport {
+            solver: Some("cvc5 1.3.1".to_owned()),
+            operations: 38,
+            compared: 9,
+            queries: 96,
+            equal: 300,
+        },
+    };
+    Made {
+        diff,
+        settings: settings(),
+        waivers: waivers(),
+    }
+}
+
+fn settings() -> Vec<Setting> {
+    let setting = |path: &str, before: Option<&str>, after: Option<&str>, effect| Setting {
+        file: "approvals.yaml".to_owned(),
+        path: path.to_owned(),
+        before: before.map(str::to_owned),
+        after: after.map(str::to_owned),
+        effect,
+        before_at: before.map(|_| place("approvals.yaml", 17)),
+        after_at: after.map(|_| place("approvals.yaml", 18)),
+        risk: Risk::High,
+    };
+    vec![
+        setting(
+            "routes.refund-committee.seats.1.votes",
+            Some("2"),
+            Some("1"),
+            Effect::Looser,
+        ),
+        setting(
+            "calendar.zone",
+            Some("Europe/Lisbon"),
+            Some("Europe/Berlin"),
+            Effect::Changed,
+        ),
+        setting("deadlines.use", Some("15m"), Some("10m"), Effect::Stricter),
+        setting(
+            "tests.erp.refund-in-dollars",
+            Some("reject: forbidden"),
+            None,
+            Effect::Looser,
+        ),
+        setting(
+            "catalog.erp.owner",
+            None,
+            Some("finance-systems"),
+            Effect::Listed,
+        ),
+    ]
+}
+
+fn waivers() -> Vec<Waiver> {
+    let waiver = |id: &str, standing, signers: &[&str]| Waiver {
+        id: id.to_owned(),
+        file: format!("waivers/{id}.yaml"),
+        reason: "refunds up to 600.00 follow the new customer charter".to_owned(),
+        expires: "2026-12-20".parse().expect("a date"),
+        standing,
+        covers: BTreeSet::from([(tool("erp"), operation_name("create_refund"))]),
+        signers: signers.iter().map(|signer| (*signer).to_owned()).collect(),
+    };
+    vec![
+        waiver("2026-014", Standing::Live, &["anna", "ben"]),
+        waiver("2026-009", Standing::Expired, &["anna"]),
+        waiver("2026-010", Standing::Unused, &[]),
+    ]
+}
+
+/// A report in which every text that is not a checked name is [`HOSTILE`].
+pub(crate) fn hostile() -> Made {
+    let hostile = || HOSTILE.to_owned();
+    let mut made = everything();
+    let text =
+        serde_json::json!({HOSTILE: HOSTILE, "amount_cents": 1, "currency": HOSTILE}).to_string();
+    for change in &mut made.diff.operations {
+        change.undecided = vec![hostile()];
+        change.notes = vec![hostile()];
+        for cell in &mut change.cells {
+            cell.request.input = input(&text);
+            cell.request.agent = Some(hostile());
+            if let Holder::Groups(groups) = &mut cell.holder {
+                *groups = BTreeSet::from([hostile()]);
+            }
+            for answer in [&mut cell.before, &mut cell.after] {
+                if let Answer::Rejected { message, .. } = answer {
+                    *message = hostile();
+                }
+            }
+            for cause in &mut cell.because {
+                cause.after = Some(place(HOSTILE, 1));
+            }
+        }
+    }
+    for setting in &mut made.settings {
+        (setting.file, setting.path) = (hostile(), hostile());
+        (setting.before, setting.after) = (Some(hostile()), Some(hostile()));
+        (setting.before_at, setting.after_at) = (None, None);
+    }
+    for waiver in &mut made.waivers {
+        (waiver.id, waiver.file, waiver.reason) = (hostile(), hostile(), hostile());
+        waiver.signers = vec![hostile()];
+    }
+    made.diff.base.name = hostile();
+    made.diff.head.commit = Some(hostile());
+    made.diff.proof.solver = Some(hostile());
+    made
+}
