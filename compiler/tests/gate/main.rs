@@ -1,6 +1,6 @@
 //! The judge of the gate: what a change of policy does, found without a solver, against what the gate says.
 //!
-//! `pairs` are changes written by hand with what they do. They are judged by trying every
+//! `pairs` are changes written by hand with what they do; `property` makes changes up. Both are judged by trying every
 //! attempt of a finite domain on both sides. Nothing of the gate is used for that but the words of its answer.
 
 #![expect(
@@ -13,5 +13,9 @@
 mod brute;
 mod domain;
 mod fixture;
+mod generate;
 mod history;
 mod pairs;
+mod property;
+#[path = "../../../tests/src/random.rs"]
+pub mod random;
