@@ -1,0 +1,190 @@
+//! The gate against trying, on random changes over a finite domain: the set of loosened parts is the same.
+//!
+//! `STOPGATE_PAIRS` and `STOPGATE_SEED` change how many changes are judged and which.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use stopgate::diff::Class;
+
+use crate::brute::{Judged, Key, Side, judge, word};
+use crate::fixture::Files;
+use crate::generate::{Change, change};
+use crate::history::{diff, has_gate, history};
+use crate::random::Random;
+
+/// What is said of one operation: the parts that got looser.
+type Loosened = BTreeMap<String, BTreeSet<String>>;
+
+/// What the gate says of a change; operations that got no looser are left out.
+fn asked(base: &Files, head: &Files) -> Loosened {
+    let repository = history(base, head);
+    let said = diff(repository.path());
+    assert!(
+        matches!(said.exit, 0 | 5),
+        "it ended with {}\n{}",
+        said.exit,
+        said.printed
+    );
+    let told = said.answer.told().into_iter();
+    told.map(|(operation, told)| (operation, told.looser))
+        .filter(|(_, parts)| !parts.is_empty())
+        .collect()
+}
+
+fn loosened(judged: &BTreeMap<Key, Judged>) -> Loosened {
+    let parts = |((tool, operation), one): (&Key, &Judged)| {
+        (
+            format!("{tool}/{operation}"),
+            one.looser.keys().map(word).collect(),
+        )
+    };
+    let all = judged.iter().filter(|(_, one)| !one.looser.is_empty());
+    all.map(parts).collect()
+}
+
+/// How often each kind of change was seen: a generator that only deletes proves nothing.
+#[derive(Debug, Default)]
+struct Mix {
+    pairs: u64,
+    attempts: usize,
+    by_class: BTreeMap<Class, u64>,
+    by_edit: BTreeMap<&'static str, u64>,
+    by_part: BTreeMap<String, u64>,
+    /// Some part is looser only for people of two profiles or groups.
+    only_together: u64,
+    by_groups: u64,
+}
+
+impl Mix {
+    fn judge(&mut self, seed: u64, number: u64, gate: bool) {
+        let mut random = Random::new(seed.wrapping_add(number.wrapping_mul(0x1_0000_0001)));
+        let Change { base, head, what } = change(&mut random);
+        let context = || format!("seed {seed}, pair {number}, {what}\n{}", text(&base, &head));
+        let compiled =
+            |files| Side::new(files).unwrap_or_else(|why| panic!("{why}\n{}", context()));
+        let (before, after) = (compiled(&base), compiled(&head));
+        let judged = judge(&before, &after);
+        self.count(what, &judged, before.mapping() != after.mapping());
+        if gate {
+            assert_eq!(asked(&base, &head), loosened(&judged), "{}", context());
+        }
+    }
+
+    fn count(&mut self, what: &'static str, judged: &BTreeMap<Key, Judged>, by_groups: bool) {
+        self.pairs += 1;
+        *self.by_edit.entry(what).or_default() += 1;
+        self.by_groups += u64::from(by_groups);
+        let class = judged.values().map(|one| one.class).max();
+        *self
+            .by_class
+            .entry(class.unwrap_or(Class::Same))
+            .or_default() += 1;
+        let mut together = false;
+        for one in judged.values() {
+            assert!(!one.fails, "no condition of the grammar fails");
+            self.attempts += one.attempts;
+            for (part, people) in &one.looser {
+                *self.by_part.entry(word(part)).or_default() += 1;
+                together |= people.iter().all(|set| set.len() > 1);
+            }
+        }
+        self.only_together += u64::from(together);
+    }
+
+    fn add(&mut self, other: Self) {
+        self.pairs += other.pairs;
+        self.attempts += other.attempts;
+        self.only_together += other.only_together;
+        self.by_groups += other.by_groups;
+        for (class, count) in other.by_class {
+            *self.by_class.entry(class).or_default() += count;
+        }
+        for (edit, count) in other.by_edit {
+            *self.by_edit.entry(edit).or_default() += count;
+        }
+        for (part, count) in other.by_part {
+            *self.by_part.entry(part).or_default() += count;
+        }
+    }
+
+    fn assert_fair(&self) {
+        let share = |class| self.by_class.get(&class).copied().unwrap_or(0) * 100 / self.pairs;
+        for class in [Class::Same, Class::Stricter, Class::Looser, Class::Both] {
+            assert!(
+                share(class) >= 8,
+                "too few are {}: {self:#?}",
+                class.as_str()
+            );
+        }
+        assert!(
+            self.by_part.len() >= 7,
+            "not every part got looser: {self:#?}"
+        );
+        assert!(
+            self.by_edit.len() >= 15,
+            "not every place was changed: {self:#?}"
+        );
+        assert!(
+            self.only_together > 0,
+            "none is seen by two profiles only: {self:#?}"
+        );
+        assert!(self.by_groups > 0, "no mapping was changed: {self:#?}");
+    }
+}
+
+/// The documents that differ, for the message of a failing test.
+fn text(base: &Files, head: &Files) -> String {
+    let show = |side: &str, files: &Files, other: &Files| -> String {
+        let rules = |path: &str| path.starts_with("rules/") || path == "profiles.yaml";
+        let shown = files
+            .iter()
+            .filter(|(path, bytes)| rules(path) || other.get(*path) != Some(bytes));
+        shown
+            .map(|(path, bytes)| format!("--- {side} {path}\n{}", String::from_utf8_lossy(bytes)))
+            .collect()
+    };
+    show("base", base, head) + &show("head", head, base)
+}
+
+fn number(variable: &str, default: u64) -> u64 {
+    match std::env::var(variable) {
+        Ok(text) => text.parse().expect("a number"),
+        Err(_) => default,
+    }
+}
+
+#[test]
+fn on_random_changes_the_gate_names_the_parts_that_trying_finds() {
+    let pairs = number("STOPGATE_PAIRS", 2_000);
+    let seed = number("STOPGATE_SEED", 20_261_124);
+    let gate = has_gate();
+    if !gate {
+        println!("stopgate has no diff yet: the gate is not judged");
+    }
+    let next = AtomicU64::new(0);
+    let worker = || {
+        let mut mix = Mix::default();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= pairs {
+                return mix;
+            }
+            mix.judge(seed, number, gate);
+        }
+    };
+    let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let mix = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
+        running.into_iter().fold(Mix::default(), |mut all, worker| {
+            match worker.join() {
+                Ok(mix) => all.add(mix),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+            all
+        })
+    });
+    println!("seed {seed}, {mix:#?}");
+    mix.assert_fair();
+}
