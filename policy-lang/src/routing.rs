@@ -2,6 +2,7 @@
 //!
 //! A route is chosen by level, tool and operation, never by a rule, so an attempt has one route a level at most.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
@@ -155,6 +156,15 @@ impl Unit {
         }
     }
 
+    const fn seconds(self) -> u32 {
+        match self {
+            Self::Seconds => 1,
+            Self::Minutes => 60,
+            Self::Hours | Self::BusinessHours => 3_600,
+            Self::Days => 86_400,
+        }
+    }
+
     /// How many make a year, at most.
     const fn a_year(self) -> u32 {
         match self {
@@ -177,6 +187,28 @@ impl Duration {
     #[must_use]
     pub const fn unit(self) -> Unit {
         self.unit
+    }
+}
+
+impl Duration {
+    /// Whether it ends later than `other` where both begin together, whatever the calendar says. Business hours pass no
+    /// faster than others, so as many of them end no sooner; fewer of them can end before or after. `None` then.
+    #[must_use]
+    pub fn compare(self, other: Self) -> Option<Ordering> {
+        let by_clock = self.seconds().cmp(&other.seconds());
+        match (
+            self.unit == Unit::BusinessHours,
+            other.unit == Unit::BusinessHours,
+        ) {
+            (true, true) | (false, false) => Some(by_clock),
+            (true, false) => by_clock.is_ge().then_some(Ordering::Greater),
+            (false, true) => by_clock.is_le().then_some(Ordering::Less),
+        }
+    }
+
+    /// Its length while all of it is business time.
+    fn seconds(self) -> u64 {
+        u64::from(self.amount).saturating_mul(u64::from(self.unit.seconds()))
     }
 }
 
@@ -219,6 +251,29 @@ impl<'de> Deserialize<'de> for Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_compare_where_the_calendar_has_no_say() {
+        let compare = |a: &str, b: &str| {
+            let duration = |text: &str| text.parse::<Duration>().unwrap();
+            duration(a).compare(duration(b))
+        };
+        for (a, b, ordering) in [
+            ("60m", "1h", Some(Ordering::Equal)),
+            ("1d", "24h", Some(Ordering::Equal)),
+            ("45s", "1m", Some(Ordering::Less)),
+            ("2bh", "4bh", Some(Ordering::Less)),
+            ("4h", "4bh", Some(Ordering::Less)),
+            ("4h", "5bh", Some(Ordering::Less)),
+            ("4h", "3bh", None),
+            ("4bh", "8h", None),
+            ("365d", "1s", Some(Ordering::Greater)),
+        ] {
+            assert_eq!(compare(a, b), ordering, "{a} {b}");
+            let reversed = ordering.map(Ordering::reverse);
+            assert_eq!(compare(b, a), reversed, "{b} {a}");
+        }
+    }
 
     #[test]
     fn durations_have_one_spelling() {

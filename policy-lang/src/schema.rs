@@ -82,7 +82,7 @@ impl Kind {
         }
     }
 
-    const fn shape(self) -> &'static Shape {
+    pub(crate) const fn shape(self) -> &'static Shape {
         match self {
             Self::Workspace => &workspace::SHAPE,
             Self::Profiles => &profiles::SHAPE,
@@ -241,7 +241,12 @@ fn form(form: &Form) -> Map<String, Value> {
 }
 
 fn elements(list: &List) -> Map<String, Value> {
-    let List { of, empty, unique } = list;
+    let List {
+        of,
+        empty,
+        unique,
+        entries: _,
+    } = list;
     let mut schema = members(json!({"type": "array", "items": form(of)}));
     if !empty {
         schema.insert("minItems".to_owned(), 1.into());
@@ -257,6 +262,7 @@ fn spelt(spelling: &Spelling) -> Map<String, Value> {
         pattern,
         examples,
         help,
+        order: _,
     } = spelling;
     let mut schema =
         members(json!({"type": "string", "pattern": pattern, "patternErrorMessage": help}));

@@ -1,10 +1,13 @@
 //! `approvals.yaml`: the business calendar, who is asked for which level of approval, and by when.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use super::read::{Record, STOPGATE, list, set};
 use super::scalar::{Word as _, date, form, hours, integer, name, raw, word};
-use super::shape::{Bond, Field, Form, List, Meaning, Shape, Spelling};
+use super::shape::{
+    Absent, Bond, Entries, Field, Form, List, Loosens, Meaning, Shape, Spelling, Weight,
+};
 use crate::calendar::{Calendar, Day, InvalidCalendar};
 use crate::diagnostic::{Diagnostics, approvals as facts, shape as say};
 use crate::name::{OperationName, ProfileName, RouteName, ToolName};
@@ -23,19 +26,22 @@ pub(crate) const SHAPE: Shape = Shape {
         STOPGATE,
         Field::required(
             "calendar",
+            Loosens::Within,
             Form::Record(&CALENDAR),
             "When it is business time: what `context.time.business` means in rules, and what business hours are.",
-        ),
+        ).weighs(Weight::Grave),
         Field::optional(
             "deadlines",
+            Loosens::Within,
             Form::Record(&DEADLINES),
             "By when an approval has to get on; what is late expires.",
         ),
         Field::optional(
             "routes",
-            Form::list(&Form::Record(&ROUTE)),
+            Loosens::Any,
+            Form::list(&Form::Record(&ROUTE), Entries::Keyed("id")),
             "Who is asked. For each level, tool and operation exactly one route answers: the most specific.",
-        ),
+        ).absent(Absent::Same("[]")).weighs(Weight::Entry { key: "level", word: Approval::Committee.as_str() }),
     ],
     bonds: &[],
 };
@@ -45,24 +51,29 @@ const CALENDAR: Shape = Shape {
     fields: &[
         Field::required(
             "zone",
+            Loosens::Any,
             Form::Raw,
             "Time zone of days and hours, by its IANA name such as `Europe/Lisbon`.",
         ),
         Field::required(
             "days",
+            Loosens::Any,
             Form::set(&form::word::<Day>()),
             "Days of the week with business hours.",
         ),
         Field::required(
             "hours",
+            Loosens::Any,
             form::HOURS,
             "Business hours of such a day, from the first minute to just before the last.",
         ),
         Field::optional(
             "holidays",
-            Form::list(&form::DATE),
+            Loosens::Any,
+            Form::list(&form::DATE, Entries::Set),
             "Dates without business hours. Left out: none.",
-        ),
+        )
+        .absent(Absent::Same("[]")),
     ],
     bonds: &[],
 };
@@ -72,19 +83,25 @@ const DEADLINES: Shape = Shape {
     fields: &[
         Field::optional(
             "confirm",
+            Loosens::Higher,
             DURATION,
             "How long the user's confirmation and the dry run may take. Left out: 30m.",
-        ),
+        )
+        .absent(Absent::Same("30m")),
         Field::optional(
             "decide",
+            Loosens::Higher,
             DURATION,
             "How long the people of a route may take. Left out: 4bh, four business hours.",
-        ),
+        )
+        .absent(Absent::Same("4bh")),
         Field::optional(
             "use",
+            Loosens::Higher,
             DURATION,
             "How long an approved call may wait before it runs. Left out: 15m.",
-        ),
+        )
+        .absent(Absent::Same("15m")),
     ],
     bonds: &[],
 };
@@ -93,6 +110,7 @@ const DURATION: Form = Form::Spelt(Spelling {
     pattern: "^[1-9][0-9]*(s|m|h|d|bh)$",
     examples: &["30m", "4bh"],
     help: "write a whole number and a unit, `s`, `m`, `h`, `d` or `bh` for business hours, such as `30m` or `4bh`",
+    order: Some(longer),
 });
 
 const ROUTE: Shape = Shape {
@@ -100,30 +118,36 @@ const ROUTE: Shape = Shape {
     fields: &[
         Field::required(
             "id",
+            Loosens::Outside,
             form::NAME,
             "Name of the route, unique in the document.",
         ),
         Field::required(
             "level",
+            Loosens::Any,
             Form::Word(levels),
             "The level of approval for which this route is asked.",
         ),
         Field::optional(
             "tools",
+            Loosens::Any,
             Form::set(&form::NAME),
             "Tools that the route answers for. Left out: every tool without a route of its own.",
         ),
         Field::optional(
             "operations",
+            Loosens::Any,
             Form::set(&form::NAME),
             "Operations of `tools` that the route answers for. Left out: all of them.",
         ),
         Field::required(
             "seats",
+            Loosens::Removed,
             Form::List(List {
                 of: &Form::Record(&SEAT),
                 empty: false,
                 unique: false,
+                entries: Entries::Alike,
             }),
             "All seats have to be filled, by different people. The requester fills none, and one rejection is final.",
         ),
@@ -139,11 +163,13 @@ const SEAT: Shape = Shape {
     fields: &[
         Field::required(
             "profiles",
+            Loosens::Added,
             Form::set(&form::NAME),
             "Who can fill the seat: people who hold one of these profiles.",
         ),
         Field::required(
             "votes",
+            Loosens::Lower,
             Form::Integer {
                 least: 1,
                 most: MAX_VOTES,
@@ -153,6 +179,12 @@ const SEAT: Shape = Shape {
     ],
     bonds: &[],
 };
+
+/// How two durations compare, where the calendar has no say in it.
+fn longer(a: &str, b: &str) -> Option<Ordering> {
+    let duration = |text: &str| text.parse::<Duration>().ok();
+    duration(a)?.compare(duration(b)?)
+}
 
 /// The levels that ask somebody.
 fn levels() -> Vec<Meaning> {

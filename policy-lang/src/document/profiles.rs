@@ -2,7 +2,7 @@
 
 use super::read::{Named, Record, STOPGATE, named, set};
 use super::scalar::{form, name, text};
-use super::shape::{Field, Form, Shape};
+use super::shape::{Absent, Field, Form, Loosens, Shape};
 use crate::diagnostic::Diagnostics;
 use crate::name::ProfileName;
 use crate::source::Spanned;
@@ -15,6 +15,7 @@ pub(crate) const SHAPE: Shape = Shape {
         STOPGATE,
         Field::required(
             "profiles",
+            Loosens::Voters,
             Form::Named {
                 key: form::NAMES,
                 value: &Form::Record(&PROFILE),
@@ -31,20 +32,23 @@ const PROFILE: Shape = Shape {
     fields: &[
         Field::optional(
             "description",
+            Loosens::Nothing,
             form::TEXT,
             "What these people do, for people.",
         ),
         Field::optional(
             "inherits",
+            Loosens::Voters,
             Form::set(&form::NAME),
             "Profiles whose rules hold for this one too: what they grant, and how strict they are.",
-        ),
+        ).absent(Absent::Same("[]")),
         Field::optional(
             "groups",
+            Loosens::Voters,
             Form::set(&form::TEXT),
             "Groups of the identity provider whose members hold the profile. Left out: nobody holds it directly, and \
              others can inherit it.",
-        ),
+        ).absent(Absent::Same("[]")),
     ],
     bonds: &[],
 };

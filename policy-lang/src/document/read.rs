@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use super::scalar::integer;
-use super::shape::{Field, Form, Shape};
+use super::shape::{Field, Form, Loosens, Shape};
 use crate::calendar::Day;
 use crate::diagnostic::{Diagnostics, names, shape as say};
 use crate::name::{InvalidName, OperationName, ProfileName, RuleName, ToolName};
@@ -19,6 +19,7 @@ const FORMAT: i64 = 1;
 /// The first key of every document.
 pub(crate) const STOPGATE: Field = Field::required(
     "stopgate",
+    Loosens::Nothing,
     Form::Version(FORMAT),
     "Version of the document's format. This version of Stopgate knows 1 and refuses every other.",
 );

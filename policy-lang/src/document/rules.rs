@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use super::condition::{self, ConditionDoc};
 use super::read::{Record, STOPGATE, list, set};
 use super::scalar::{date, form, max_rows, name, pointer, text, word};
-use super::shape::{Bond, Field, Form, Shape};
+use super::shape::{Absent, Bond, Entries, Field, Form, Loosens, Shape};
 use crate::diagnostic::{Diagnostics, rules as facts, shape as say};
 use crate::name::{OperationName, OwnerName, ProfileName, RuleName, ToolName};
 use crate::pointer::Pointer;
@@ -92,22 +92,26 @@ pub(crate) const SHAPE: Shape = Shape {
         STOPGATE,
         Field::required(
             "tool",
+            Loosens::Nothing,
             form::NAME,
             "The tool that the rules are for; the file has the same name.",
         ),
         Field::optional(
             "owner",
+            Loosens::Any,
             form::NAME,
             "Who answers for every rule below that names no owner of its own.",
-        ),
+        ).absent(Absent::Below).guards(),
         Field::optional(
             "review_by",
+            Loosens::Higher,
             form::DATE,
             "The day by which every rule below that names none of its own has to be looked at again.",
-        ),
+        ).absent(Absent::Below).guards(),
         Field::required(
             "rules",
-            Form::list(&Form::Record(&RULE)),
+            Loosens::Proved,
+            Form::list(&Form::Record(&RULE), Entries::Keyed("id")),
             "What is granted, raised or forbidden. The order means nothing: of all rules that match, the strictest \
              answer counts.",
         ),
@@ -131,52 +135,62 @@ const RULE: Shape = Shape {
     fields: &[
         Field::required(
             "id",
+            Loosens::Outside,
             form::NAME,
             "Name of the rule, unique in the tool. Records and messages print it as `TOOL/ID`.",
         ),
         Field::required(
             "operations",
+            Loosens::Proved,
             Form::set(&form::NAME),
             "The operations of the tool that the rule is about. Each is named: there are no wildcards.",
         ),
         Field::required(
             "profiles",
+            Loosens::Proved,
             Form::set(&form::NAME),
             "Users of these profiles, and of profiles that inherit them.",
         ),
         Field::optional(
             "risk",
+            Loosens::Proved,
             form::word::<Risk>(),
             "How much harm a wrong call could do. A channel's ceiling and the floors of stopgate.yaml are stated in it.",
         ),
         Field::optional(
             "approval",
+            Loosens::Proved,
             form::word::<Approval>(),
             "Who has to approve each call before it runs. A grant has `risk` and `approval`.",
         ),
         REQUIRE,
         Field::optional(
             "raise",
+            Loosens::Within,
             Form::Record(&RAISE),
             "Makes the rule a raise: it grants nothing, and what another rule grants needs this too.",
         ),
         Field::optional(
             "never",
+            Loosens::Nothing,
             form::TEXT,
             "Makes the rule a never: no approval helps. The text is the reason that is shown.",
         ),
         Field::optional(
             "except",
+            Loosens::Proved,
             Form::set(&form::NAME),
             "Profiles that the rule does not reach although they inherit one of `profiles`.",
-        ),
+        ).absent(Absent::Same("[]")),
         Field::optional(
             "agents",
+            Loosens::Proved,
             Form::set(&form::TEXT),
             "The rule holds for these agents only, by their ids. Left out: for every agent.",
         ),
         Field::optional(
             "when",
+            Loosens::Proved,
             Form::Raw,
             "A Cedar expression over `context.input`, `context.facts`, `context.agent` and `context.time`: the rule \
              holds only where it is true. Left out: always. Where it begins with `!`, a quote or a bracket, write it \
@@ -184,20 +198,23 @@ const RULE: Shape = Shape {
         ),
         Field::optional(
             "description",
+            Loosens::Nothing,
             form::TEXT,
             "Why the rule is there, for people.",
         ),
         Field::optional(
             "owner",
+            Loosens::Any,
             form::NAME,
             "Who answers for the rule. Left out: the owner at the top of the file, which has to be there then.",
-        ),
+        ).absent(Absent::Above).guards(),
         Field::optional(
             "review_by",
+            Loosens::Higher,
             form::DATE,
             "The day by which the rule has to be looked at again. Left out: the one at the top of the file, which has \
              to be there then.",
-        ),
+        ).absent(Absent::Above).guards(),
         MASK,
         MAX_ROWS,
     ],
@@ -234,6 +251,7 @@ const RAISE: Shape = Shape {
     fields: &[
         Field::optional(
             "approval",
+            Loosens::Proved,
             form::word::<Approval>(),
             "Who has to approve each call at least. Left out: nobody more than another rule asks for.",
         ),
@@ -246,18 +264,22 @@ const RAISE: Shape = Shape {
 
 const REQUIRE: Field = Field::optional(
     "require",
+    Loosens::Proved,
     Form::set(&form::word::<Requirement>()),
     "What has to be collected before a call runs, beside people's approval. Left out: what the floors ask for.",
-);
+).absent(Absent::Same("[]"));
 
 const MASK: Field = Field::optional(
     "mask",
+    Loosens::Proved,
     form::POINTERS,
     "Places in the result that are masked before the agent sees it, in addition to the catalog's.",
-);
+)
+.absent(Absent::Same("[]"));
 
 const MAX_ROWS: Field = Field::optional(
     "max_rows",
+    Loosens::Proved,
     form::MAX_ROWS,
     "Lists in the result that are shortened before the agent sees them. Of several limits the lowest counts.",
 );

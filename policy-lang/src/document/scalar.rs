@@ -1,5 +1,6 @@
 //! Reading single values: names, words, numbers, texts, dates, pointers, and JSON written as YAML.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
@@ -7,7 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 
 use super::read::{Record, mapping, unexpected};
-use super::shape::{Field, Form, Meaning, Shape, Spelling};
+use super::shape::{Entries, Field, Form, Loosens, Meaning, Shape, Spelling};
 use crate::calendar::Day;
 use crate::decide::Reason;
 use crate::diagnostic::{Diagnostics, shape as say};
@@ -59,7 +60,7 @@ words! {
 
 /// A form for each reader of this page; a reader takes nothing that its form excludes.
 pub(crate) mod form {
-    use super::{Form, MAX_TEXT, Meaning, Spelling, Word};
+    use super::{Entries, Form, MAX_TEXT, Meaning, Spelling, Word};
 
     pub(crate) const TEXT: Form = Form::Text { most: MAX_TEXT };
     pub(crate) const NAME: Form = Form::Spelt(NAMES);
@@ -67,26 +68,30 @@ pub(crate) mod form {
         pattern: "^/([^~]|~[01])*$",
         examples: &["/customer/tax_id", "/items/*/price"],
         help: "write a JSON Pointer such as `/customer/tax_id`; `*` stands for every element or member",
+        order: None,
     });
     pub(crate) const DATE: Form = Form::Spelt(Spelling {
         pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
         examples: &["2027-03-31"],
         help: "write a date as `2027-03-31`",
+        order: Some(super::later),
     });
     pub(crate) const TIMESTAMP: Form = Form::Spelt(Spelling {
         pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,3})?Z$",
         examples: &["2026-11-24T10:00:00Z"],
         help: "write a time in UTC as `2026-11-24T10:00:00Z`, with milliseconds at most",
+        order: None,
     });
     pub(crate) const HOURS: Form = Form::Spelt(Spelling {
         pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$",
         examples: &["09:00-18:00"],
         help: "write hours of a day as `09:00-18:00`",
+        order: None,
     });
     /// [`super::max_rows`].
     pub(crate) const MAX_ROWS: Form = Form::Either(&[
         Form::Record(&super::ROW_LIMIT),
-        Form::list(&Form::Record(&super::ROW_LIMIT)),
+        Form::list(&Form::Record(&super::ROW_LIMIT), Entries::Keyed("pointer")),
     ]);
     pub(crate) const POINTERS: Form = Form::set(&POINTER);
     /// Also what names are as keys.
@@ -94,6 +99,7 @@ pub(crate) mod form {
         pattern: "^[a-z0-9][a-z0-9_.-]{0,63}$",
         examples: &[],
         help: "names begin with a-z or 0-9, followed by a-z, 0-9, `_`, `.` and `-`; 64 characters at most",
+        order: None,
     };
 
     /// One word of `W`.
@@ -116,11 +122,13 @@ const ROW_LIMIT: Shape = Shape {
     fields: &[
         Field::required(
             "pointer",
+            Loosens::Outside,
             form::POINTER,
             "The list in the result that is shortened, as a JSON Pointer.",
         ),
         Field::required(
             "rows",
+            Loosens::Outside,
             Form::Integer {
                 least: 0,
                 most: MAX_ROWS,
@@ -293,6 +301,12 @@ pub(crate) fn timestamp(node: &Node, dx: &mut Diagnostics) -> Option<Timestamp> 
         ));
     }
     now
+}
+
+/// How two dates follow each other.
+fn later(a: &str, b: &str) -> Option<Ordering> {
+    let date = |text: &str| text.parse::<Date>().ok();
+    Some(date(a)?.cmp(&date(b)?))
 }
 
 /// Hours of a day, `09:00-18:00`.

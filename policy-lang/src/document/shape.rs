@@ -1,7 +1,12 @@
 //! What the mappings of documents may hold: tables that stand beside their readers.
 //!
 //! One table serves two: the reader opens a mapping with it, so a key that is not in it is refused; and
-//! [`crate::schema`] makes from it what editors complete and explain. A key is added in one place or not at all.
+//! [`crate::schema`] makes from it what editors complete and explain. A key is added in one place or not at all. It
+//! says there too which way it loosens, by which [`crate::change`] compares two revisions.
+
+use std::cmp::Ordering;
+
+pub(crate) use super::loosens::{Absent, Loosens, Weight};
 
 /// A mapping with known keys.
 #[derive(Debug)]
@@ -19,7 +24,15 @@ pub(crate) struct Shape {
 pub(crate) struct Field {
     pub(crate) name: &'static str,
     pub(crate) required: bool,
+    /// Which change of it can let more through.
+    pub(crate) loosens: Loosens,
     pub(crate) form: Form,
+    /// What holds where it is left out.
+    pub(crate) absent: Absent,
+    /// Whose signature a loosening takes.
+    pub(crate) weight: Weight,
+    /// Whether it guards the policy rather than the calls: a test, an owner, a day of review. So does all below it.
+    pub(crate) guards: bool,
     /// For the author of a policy: one or two sentences, with units and what holds if the key is left out.
     pub(crate) doc: &'static str,
 }
@@ -68,6 +81,21 @@ pub(crate) struct List {
     pub(crate) empty: bool,
     /// Whether an entry may stand in it once only.
     pub(crate) unique: bool,
+    /// How its entries are told apart.
+    pub(crate) entries: Entries,
+}
+
+/// How the entries of a list are told apart, from one revision to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entries {
+    /// By their place: the order means something.
+    Ordered,
+    /// By themselves: the order means nothing.
+    Set,
+    /// They are records, and this key names each.
+    Keyed(&'static str),
+    /// They are records without a name, and their order means nothing: those most alike are one.
+    Alike,
 }
 
 /// How the texts of one kind are written.
@@ -79,6 +107,8 @@ pub(crate) struct Spelling {
     pub(crate) examples: &'static [&'static str],
     /// What to say of a text that is none.
     pub(crate) help: &'static str,
+    /// How two of them compare, where that is not a matter of the text alone; `None`: neither is more.
+    pub(crate) order: Option<fn(&str, &str) -> Option<Ordering>>,
 }
 
 /// A word, and what it means where that does not go without saying.
@@ -144,33 +174,82 @@ impl Shape {
 
 impl Field {
     /// A key that has to be there.
-    pub(crate) const fn required(name: &'static str, form: Form, doc: &'static str) -> Self {
+    pub(crate) const fn required(
+        name: &'static str,
+        loosens: Loosens,
+        form: Form,
+        doc: &'static str,
+    ) -> Self {
         Self {
             name,
             required: true,
+            loosens,
             form,
+            absent: Absent::Unsaid,
+            weight: Weight::Usual,
+            guards: false,
             doc,
         }
     }
 
     /// A key that can be left out.
-    pub(crate) const fn optional(name: &'static str, form: Form, doc: &'static str) -> Self {
+    pub(crate) const fn optional(
+        name: &'static str,
+        loosens: Loosens,
+        form: Form,
+        doc: &'static str,
+    ) -> Self {
         Self {
-            name,
             required: false,
-            form,
-            doc,
+            ..Self::required(name, loosens, form, doc)
+        }
+    }
+
+    /// The key, with what holds where it is left out.
+    pub(crate) const fn absent(self, absent: Absent) -> Self {
+        Self { absent, ..self }
+    }
+
+    /// The key, with whose signature its loosening takes.
+    pub(crate) const fn weighs(self, weight: Weight) -> Self {
+        Self { weight, ..self }
+    }
+
+    /// The key as one that guards the policy.
+    pub(crate) const fn guards(self) -> Self {
+        Self {
+            guards: true,
+            ..self
         }
     }
 }
 
 impl Form {
+    /// The mapping with known keys that it is.
+    pub(crate) const fn as_record(&self) -> Option<&'static Shape> {
+        if let Self::Record(shape) = self {
+            Some(shape)
+        } else {
+            None
+        }
+    }
+
+    /// The list that it is.
+    pub(crate) const fn as_list(&self) -> Option<&List> {
+        if let Self::List(list) = self {
+            Some(list)
+        } else {
+            None
+        }
+    }
+
     /// A list, possibly empty.
-    pub(crate) const fn list(of: &'static Self) -> Self {
+    pub(crate) const fn list(of: &'static Self, entries: Entries) -> Self {
         Self::List(List {
             of,
             empty: true,
             unique: false,
+            entries,
         })
     }
 
@@ -180,6 +259,7 @@ impl Form {
             of,
             empty: false,
             unique: true,
+            entries: Entries::Set,
         })
     }
 }

@@ -3,7 +3,7 @@
 
 use super::read::{Named, Record, STOPGATE, list, named};
 use super::scalar::{form, integer, name, raw, word};
-use super::shape::{Field, Form, List, Shape, Spelling};
+use super::shape::{Absent, Entries, Field, Form, List, Loosens, Shape, Spelling, Weight};
 use crate::attempt::INPUT_LIMITS;
 use crate::diagnostic::{Diagnostics, shape as say};
 use crate::name::{ChannelName, OwnerName, ToolName};
@@ -31,35 +31,43 @@ pub(crate) const SHAPE: Shape = Shape {
         STOPGATE,
         Field::required(
             "organisation",
+            Loosens::Any,
             form::NAME,
             "Whose policy this is; bundles and records carry it.",
         ),
         Field::required(
             "identity",
+            Loosens::Added,
             Form::List(List {
                 of: &Form::Record(&IDENTITY),
                 empty: false,
                 unique: false,
+                entries: Entries::Keyed("issuer"),
             }),
             "Who may name the user that an agent acts for.",
-        ),
+        )
+        .weighs(Weight::Grave),
         Field::required(
             "channels",
+            Loosens::Added,
             Form::Named {
                 key: form::NAMES,
                 value: &Form::Record(&CHANNEL),
                 empty: false,
             },
             "Phases of a rollout, by their names. A sidecar is configured for one of them.",
-        ),
+        )
+        .weighs(Weight::Word(Limit::High.as_str())),
         Field::optional(
             "floors",
+            Loosens::Within,
             Form::Record(&FLOORS),
             "What every grant asks for at least, by its risk and by the effect of its operations. A floor that is \
              stated replaces the default one; the others stay.",
         ),
         Field::optional(
             "limits",
+            Loosens::Within,
             Form::Record(&LIMITS),
             "Limits of what sidecars accept.",
         ),
@@ -72,30 +80,36 @@ const IDENTITY: Shape = Shape {
     fields: &[
         Field::required(
             "issuer",
+            Loosens::Outside,
             Form::Spelt(Spelling {
                 pattern: "^https://[^\\s\"]*$",
                 examples: &["https://sso.example.com/"],
                 help: "write the issuer's URL exactly as its tokens name it, such as https://sso.example.com/",
+                order: None,
             }),
             "The identity provider's URL, exactly as the claim `iss` of its tokens names it.",
         ),
         Field::required(
             "audience",
+            Loosens::Any,
             Form::Raw,
             "The claim `aud` that tokens have to carry; others are refused.",
         ),
         Field::optional(
             "subject",
+            Loosens::Any,
             Form::Raw,
             "The claim with the user's id. Left out: `sub`.",
-        ),
+        ).absent(Absent::Same(SUBJECT_CLAIM)),
         Field::optional(
             "groups",
+            Loosens::Any,
             Form::Raw,
             "The claim with the user's groups, which profiles.yaml maps to profiles. Left out: `groups`.",
-        ),
+        ).absent(Absent::Same(GROUPS_CLAIM)),
         Field::optional(
             "agent",
+            Loosens::Any,
             Form::Raw,
             "The claim with the agent's id, such as `azp`. Left out: tokens of this issuer name no agent.",
         ),
@@ -108,18 +122,20 @@ const CHANNEL: Shape = Shape {
     fields: &[
         Field::required(
             "ceiling",
+            Loosens::Higher,
             form::word::<Limit>(),
             "The highest class of action that this channel lets through; whatever is above it is rejected.",
-        ),
+        ).weighs(Weight::Word(Limit::High.as_str())),
         Field::optional(
             "tools",
+            Loosens::Higher,
             Form::Named {
                 key: form::NAMES,
                 value: &form::word::<Limit>(),
                 empty: true,
             },
             "Ceilings of single tools, instead of the channel's.",
-        ),
+        ).absent(Absent::Beside("ceiling")).weighs(Weight::Word(Limit::High.as_str())),
     ],
     bonds: &[],
 };
@@ -127,37 +143,59 @@ const CHANNEL: Shape = Shape {
 const FLOORS: Shape = Shape {
     what: "floors",
     fields: &[
-        Field::optional("low", FLOOR, "For grants of low risk. Left out: nothing."),
+        Field::optional(
+            "low",
+            Loosens::Within,
+            FLOOR,
+            "For grants of low risk. Left out: nothing.",
+        )
+        .absent(Absent::Same("{}")),
         Field::optional(
             "medium",
+            Loosens::Within,
             FLOOR,
             "For grants of medium risk. Left out: a supervisor and the user's confirmation.",
-        ),
+        )
+        .absent(Absent::Same(
+            "{approval: supervisor, require: [user_confirmation]}",
+        )),
         Field::optional(
             "high",
+            Loosens::Within,
             FLOOR,
             "For grants of high risk. Left out: a committee and the user's confirmation.",
-        ),
+        )
+        .absent(Absent::Same(
+            "{approval: committee, require: [user_confirmation]}",
+        )),
         Field::optional(
             "read",
+            Loosens::Within,
             EFFECT_FLOOR,
             "For grants of operations with effect `read`. Left out: nothing.",
-        ),
+        )
+        .absent(Absent::Same("{}")),
         Field::optional(
             "write",
+            Loosens::Within,
             EFFECT_FLOOR,
             "For grants of operations with effect `write`. Left out: nothing.",
-        ),
+        )
+        .absent(Absent::Same("{}")),
         Field::optional(
             "irreversible",
+            Loosens::Within,
             EFFECT_FLOOR,
             "For grants of operations with effect `irreversible`. Left out: medium risk.",
-        ),
+        )
+        .absent(Absent::Same("{risk: medium}")),
         Field::optional(
             "critical",
+            Loosens::Within,
             FLOOR,
             "For grants of high risk on irreversible operations. Left out: a dry run.",
-        ),
+        )
+        .absent(Absent::Same("{require: [dry_run]}")),
     ],
     bonds: &[],
 };
@@ -176,9 +214,11 @@ const FLOOR_WITH_RISK: Shape = Shape {
     fields: &[
         Field::optional(
             "risk",
+            Loosens::Shown,
             form::word::<Risk>(),
             "The lowest risk that such a grant can have. Left out: low.",
-        ),
+        )
+        .absent(Absent::Same("low")),
         FLOOR_APPROVAL,
         FLOOR_REQUIRE,
     ],
@@ -187,26 +227,32 @@ const FLOOR_WITH_RISK: Shape = Shape {
 
 const FLOOR_APPROVAL: Field = Field::optional(
     "approval",
+    Loosens::Shown,
     form::word::<Approval>(),
     "Who has to approve at least. Left out: nobody.",
-);
+)
+.absent(Absent::Same("automatic"));
 
 const FLOOR_REQUIRE: Field = Field::optional(
     "require",
+    Loosens::Shown,
     Form::set(&form::word::<Requirement>()),
     "What has to be collected at least, beside people's approval. Left out: nothing.",
-);
+)
+.absent(Absent::Same("[]"));
 
 const LIMITS: Shape = Shape {
     what: "limits",
     fields: &[Field::optional(
         "input_bytes",
+        Loosens::Higher,
         Form::Integer {
             least: 1,
             most: MAX_INPUT_BYTES,
         },
         "Longest input of a call, in bytes. Left out: 65536.",
-    )],
+    )
+    .absent(Absent::Same("65536"))],
     bonds: &[],
 };
 
