@@ -5,7 +5,7 @@
 
 mod arguments;
 mod drafts;
-mod files;
+pub(crate) mod files;
 mod hierarchy;
 mod inheritance;
 mod names;
@@ -47,6 +47,11 @@ impl Sources {
             files: files.into_iter().collect(),
             only: None,
         }
+    }
+
+    /// Every file by its path, in the order of the paths.
+    pub(crate) const fn files(&self) -> &BTreeMap<String, Vec<u8>> {
+        &self.files
     }
 
     /// Without the rules and tests of every tool but `tools`, as if nothing were granted there. What is left decides

@@ -4,6 +4,7 @@ pub mod attempt;
 pub mod bundle;
 pub mod calendar;
 pub mod cedar;
+pub mod change;
 pub mod compile;
 pub mod decide;
 pub mod diagnostic;

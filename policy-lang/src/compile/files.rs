@@ -8,7 +8,7 @@ use crate::name::ToolName;
 
 /// What a path stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum FileKind {
+pub(crate) enum FileKind {
     Workspace,
     Profiles,
     Approvals,
@@ -36,7 +36,7 @@ const ENDINGS: [(&str, &str); 5] = [
 ];
 
 impl FileKind {
-    pub(super) fn of(path: &str) -> Self {
+    pub(crate) fn of(path: &str) -> Self {
         let parts: Vec<&str> = path.split('/').collect();
         if parts.iter().any(|part| part.starts_with('.')) || parts.first() == Some(&"trust") {
             return Self::Other;

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod change;
 mod diagnostics;
 mod fixture;
 mod hostile;

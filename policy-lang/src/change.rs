@@ -1,0 +1,317 @@
+//! What differs between two repositories beside the decisions that a solver compares: settings, people, locks, tests.
+//!
+//! The YAML trees of both sides are walked together along the tables that the readers open mappings with, and every
+//! difference is judged by what its field declares of itself ([`crate::document::loosens`]). Leaving a key out is the
+//! same as stating its default; comments, spaces and the order of mappings and sets are no difference. Pure.
+//!
+//! Both sides have to have compiled. What cannot be read yields nothing here, because [`crate::compile`] refuses it.
+
+mod cedar;
+mod locks;
+mod pairs;
+mod reference;
+mod sides;
+mod value;
+mod voters;
+mod walk;
+
+use std::collections::BTreeSet;
+
+use crate::compile::Sources;
+use crate::compile::files::FileKind;
+use crate::diagnostic::Diagnostics;
+use crate::digest::Digest;
+use crate::policy::Location;
+use crate::schema::Kind;
+use crate::source::node::Node;
+use crate::source::scan::{Tabs, scan};
+use crate::source::{SourceMap, Span, yaml};
+use crate::surface::Risk;
+
+pub use reference::{Setting, reference, settings};
+
+use voters::Voters;
+use walk::Walk;
+
+/// The trust root of a repository. The workspace reader does not hand it over; see [`trust_change`].
+const TRUST_ROOT: &str = "trust/root.dsse.json";
+
+/// One difference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Path of the file, relative to the repository.
+    pub file: String,
+    /// What differs in it, such as `channels.prod.ceiling`; empty for the document as a whole.
+    pub path: String,
+    /// The same without names and places, such as `channels.*.ceiling`: where the reference explains it.
+    pub field: String,
+    /// The value before, on one line; `None`: there was none.
+    pub before: Option<String>,
+    /// The value after, on one line; `None`: there is none any more.
+    pub after: Option<String>,
+    /// What kind of difference it is, where the values do not say it themselves.
+    pub note: Option<&'static str>,
+    /// What it does.
+    pub effect: Effect,
+    /// Among what it is reported.
+    pub area: Area,
+    /// Where the value stood in the base; `None` where it was left out.
+    pub before_at: Option<Location>,
+    /// Where the value stands in the head; `None` where it is left out.
+    pub after_at: Option<Location>,
+    /// Whose signature it takes, if [`Effect::needs_review`]: that of a change of this risk.
+    pub risk: Risk,
+}
+
+/// What a difference does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Effect {
+    /// It is shown, and nobody has to sign it.
+    Listed,
+    /// It can only let less through.
+    Stricter,
+    /// Nobody can say which way without looking; counts as looser.
+    Changed,
+    /// It can let more through.
+    Looser,
+}
+
+impl Effect {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Listed => "listed",
+            Self::Stricter => "stricter",
+            Self::Changed => "changed",
+            Self::Looser => "looser",
+        }
+    }
+
+    /// Whether reviewers have to sign it.
+    #[must_use]
+    pub const fn needs_review(self) -> bool {
+        match self {
+            Self::Changed | Self::Looser => true,
+            Self::Listed | Self::Stricter => false,
+        }
+    }
+}
+
+/// Among what a difference is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Area {
+    /// What sidecars and approvals go by.
+    Settings,
+    /// The guard rails of the repository: tests, owners, days of review.
+    GuardRails,
+    /// What a server offers.
+    Lock,
+    /// Whose signatures count.
+    TrustRoot,
+}
+
+/// Everything that differs between `base` and `head`, by file, in the order of the documents' fields.
+#[must_use]
+pub fn changes(base: &Sources, head: &Sources) -> Vec<Change> {
+    let voters = Voters::of(base, head);
+    let paths: BTreeSet<&String> = base.files().keys().chain(head.files().keys()).collect();
+    let mut found = Vec::new();
+    for path in paths {
+        let (before, after) = (base.files().get(path), head.files().get(path));
+        if before == after {
+            continue;
+        }
+        let sides = Sides {
+            path,
+            base: before.map(|bytes| Document::new(path, bytes)),
+            head: after.map(|bytes| Document::new(path, bytes)),
+        };
+        found.extend(sides.changes(&voters));
+    }
+    found
+}
+
+/// What becomes of the trust root, from the bytes of its file on both sides. Any difference takes the signature of a
+/// change of high risk: it says whose signatures count.
+#[must_use]
+pub fn trust_change(base: Option<&[u8]>, head: Option<&[u8]>) -> Option<Change> {
+    let print = |bytes: &[u8]| {
+        let digest = Digest::of(bytes).to_string();
+        digest.chars().take(19).chain("…".chars()).collect()
+    };
+    let at = |_: &[u8]| Location {
+        file: TRUST_ROOT.into(),
+        line: 1,
+    };
+    (base != head).then(|| Change {
+        file: TRUST_ROOT.to_owned(),
+        path: String::new(),
+        field: String::new(),
+        before: base.map(print),
+        after: head.map(print),
+        note: None,
+        effect: Effect::Changed,
+        area: Area::TrustRoot,
+        before_at: base.map(at),
+        after_at: head.map(at),
+        risk: Risk::High,
+    })
+}
+
+/// A file of one side, in a map of its own.
+struct Document<'a> {
+    bytes: &'a [u8],
+    map: SourceMap,
+    whole: Span,
+}
+
+impl<'a> Document<'a> {
+    fn new(path: &str, bytes: &'a [u8]) -> Self {
+        let mut map = SourceMap::default();
+        let file = map.add(path, bytes);
+        Self {
+            bytes,
+            map,
+            whole: Span::beginning(file),
+        }
+    }
+
+    /// Its tree; `None` if anything in it is refused.
+    fn yaml(&self) -> Option<Node> {
+        let mut dx = Diagnostics::default();
+        let text = scan(self.whole.file, self.bytes, Tabs::Refused, &mut dx)?;
+        let root = yaml::parse(self.whole.file, &text, &mut dx);
+        root.filter(|_| !dx.has_errors())
+    }
+
+    /// What is said of a document that is new or gone.
+    fn lines(&self) -> String {
+        let lines = self.bytes.iter().filter(|byte| **byte == b'\n').count();
+        format!("a document of {lines} lines")
+    }
+}
+
+/// One path on both sides.
+struct Sides<'a> {
+    path: &'a str,
+    base: Option<Document<'a>>,
+    head: Option<Document<'a>>,
+}
+
+impl Sides<'_> {
+    fn changes(&self, voters: &Voters) -> Vec<Change> {
+        let kind = match FileKind::of(self.path) {
+            FileKind::Workspace => Kind::Workspace,
+            FileKind::Profiles => Kind::Profiles,
+            FileKind::Approvals => Kind::Approvals,
+            FileKind::Catalog(_) => Kind::Catalog,
+            FileKind::Rules(_) => Kind::Rules,
+            FileKind::Tests(_) => Kind::Tests,
+            FileKind::Lock(_) => {
+                return self
+                    .both()
+                    .map_or_else(|| self.whole(Whole::LOCK), locks::changes);
+            }
+            FileKind::CedarRules(_) => {
+                return self
+                    .both()
+                    .map_or_else(|| self.whole(Whole::RULES), cedar::changes);
+            }
+            FileKind::Other | FileKind::Misplaced(_) => return Vec::new(),
+        };
+        let Some(both) = self.both() else {
+            return self.whole(Whole::of(kind));
+        };
+        let (Some(before), Some(after)) = (both.base.yaml(), both.head.yaml()) else {
+            return Vec::new();
+        };
+        let mut walk = Walk::new(&both, voters);
+        walk.document(kind.shape(), &before, &after);
+        walk.found
+    }
+
+    fn both(&self) -> Option<Both<'_>> {
+        Some(Both {
+            path: self.path,
+            base: self.base.as_ref()?,
+            head: self.head.as_ref()?,
+        })
+    }
+
+    /// The document as a whole is new or gone.
+    fn whole(&self, whole: Whole) -> Vec<Change> {
+        let Whole {
+            added,
+            removed,
+            area,
+            risk,
+        } = whole;
+        let at = |document: &Document<'_>| document.map.location(document.whole);
+        vec![Change {
+            file: self.path.to_owned(),
+            path: String::new(),
+            field: String::new(),
+            before: self.base.as_ref().map(Document::lines),
+            after: self.head.as_ref().map(Document::lines),
+            note: None,
+            effect: if self.head.is_some() { added } else { removed },
+            area,
+            before_at: self.base.as_ref().map(at),
+            after_at: self.head.as_ref().map(at),
+            risk,
+        }]
+    }
+}
+
+/// A file that both sides have.
+struct Both<'a> {
+    path: &'a str,
+    base: &'a Document<'a>,
+    head: &'a Document<'a>,
+}
+
+/// What a document that is new or gone does.
+struct Whole {
+    added: Effect,
+    removed: Effect,
+    area: Area,
+    risk: Risk,
+}
+
+impl Whole {
+    /// The proof judges which operations and rules that adds or takes away.
+    const RULES: Self = Self {
+        added: Effect::Listed,
+        removed: Effect::Listed,
+        area: Area::Settings,
+        risk: Risk::Medium,
+    };
+    /// It comes and goes with the tool's catalog.
+    const LOCK: Self = Self {
+        area: Area::Lock,
+        ..Self::RULES
+    };
+
+    const fn of(kind: Kind) -> Self {
+        match kind {
+            // Every repository has these three, so the other side is no policy at all.
+            Kind::Workspace | Kind::Profiles | Kind::Approvals => Self {
+                added: Effect::Changed,
+                removed: Effect::Changed,
+                area: Area::Settings,
+                risk: Risk::High,
+            },
+            Kind::Catalog | Kind::Rules => Self::RULES,
+            Kind::Tests => Self {
+                added: Effect::Listed,
+                removed: Effect::Looser,
+                area: Area::GuardRails,
+                risk: Risk::Medium,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

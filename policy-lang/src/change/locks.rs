@@ -1,0 +1,102 @@
+//! What differs between two locks of a tool. How grave each difference is, [`crate::lock`] knows.
+
+use super::value::short;
+use super::{Area, Both, Change, Effect};
+use crate::json::Json;
+use crate::lock::{self, Class, Kind, Lock, pretty};
+use crate::policy::Location;
+use crate::surface::Risk;
+
+/// Compatible differences are shown, with the whole text where models read it; breaking ones have to be signed.
+pub(super) fn changes(both: Both<'_>) -> Vec<Change> {
+    let (Ok(base), Ok(head)) = (Lock::parse(both.base.bytes), Lock::parse(both.head.bytes)) else {
+        return Vec::new();
+    };
+    let found = lock::changes(&base, &head);
+    found.iter().map(|found| change(&both, found)).collect()
+}
+
+fn change(both: &Both<'_>, found: &lock::Change) -> Change {
+    let lock::Change {
+        function,
+        place,
+        kind,
+        before,
+        after,
+    } = found;
+    let (path, field) = match function {
+        Some(function) => (
+            format!("functions[{}]{place}", short(function)),
+            "functions[]".to_owned(),
+        ),
+        None => {
+            let place = place.trim_start_matches('/').replace('/', ".");
+            (place.clone(), place)
+        }
+    };
+    let at = |text: &str| Location {
+        file: both.path.into(),
+        line: line(text, function.as_deref()),
+    };
+    let at =
+        |value: &Option<Json>, bytes| value.as_ref().map(|_| at(&String::from_utf8_lossy(bytes)));
+    Change {
+        file: both.path.to_owned(),
+        path,
+        field,
+        before: before.as_ref().map(|value| print(*kind, value)),
+        after: after.as_ref().map(|value| print(*kind, value)),
+        note: Some(kind.describe()),
+        effect: match kind.class() {
+            Class::Compatible => Effect::Listed,
+            Class::Breaking => Effect::Changed,
+        },
+        area: Area::Lock,
+        before_at: at(before, both.base.bytes),
+        after_at: at(after, both.head.bytes),
+        risk: Risk::Medium,
+    }
+}
+
+/// A value on one line; the words that models read are not shortened.
+fn print(kind: Kind, value: &Json) -> String {
+    match kind {
+        Kind::Wording => pretty(value),
+        Kind::FunctionAdded | Kind::FunctionRemoved => match value.get("description") {
+            Some(description) => pretty(description),
+            None => short(&pretty(value)),
+        },
+        Kind::Order
+        | Kind::Instructions
+        | Kind::ServerVersion
+        | Kind::Protocol
+        | Kind::Annotations
+        | Kind::OptionalProperty
+        | Kind::SharedSchema
+        | Kind::ServerName
+        | Kind::PropertyRemoved
+        | Kind::RequiredProperty
+        | Kind::NowRequired
+        | Kind::NoLongerRequired
+        | Kind::Narrowed
+        | Kind::Widened
+        | Kind::Result
+        | Kind::Other => short(&pretty(value)),
+    }
+}
+
+/// The line that names a function; the first for the server, and for a text that `stopgate lock` has not written.
+fn line(text: &str, function: Option<&str>) -> u32 {
+    let Some(function) = function else { return 1 };
+    let name = format!(
+        "\"name\": {},",
+        Json::String(function.to_owned()).canonical()
+    );
+    // Two lists deep, as the lock is printed; a property of that name stands deeper.
+    let at = text
+        .lines()
+        .position(|line| line.strip_prefix("        ") == Some(&name));
+    u32::try_from(at.unwrap_or(0))
+        .unwrap_or(u32::MAX)
+        .saturating_add(1)
+}

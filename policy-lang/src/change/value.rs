@@ -1,0 +1,248 @@
+//! Values of documents side by side: whether they are the same, which is more, and how they are printed.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+use super::pairs;
+use crate::diagnostic::Diagnostics;
+use crate::document::scalar::json;
+use crate::document::shape::{Absent, Entries, Form, List, Shape};
+use crate::source::node::{Key, Kind, Node, Value};
+use crate::source::plain::Plain;
+use crate::source::scan::visible;
+use crate::source::{FileId, SourceMap, yaml};
+
+/// Longest text of a value that is printed whole, in characters.
+const MAX_PRINTED: usize = 200;
+
+/// The tree of a default that a table states.
+pub(super) fn stated(yaml: &str) -> Option<Node> {
+    let mut map = SourceMap::default();
+    // A document is a mapping, so the value stands in one.
+    let file: FileId = map.add("", b"");
+    let root = yaml::parse(
+        file,
+        &format!("value: {yaml}\n"),
+        &mut Diagnostics::default(),
+    )?;
+    match root.value {
+        Value::Mapping(entries) => entries.into_iter().next().map(|(_, node)| node),
+        Value::Scalar(_) | Value::Sequence(_) | Value::Broken => None,
+    }
+}
+
+/// The entries of a mapping; none for anything else.
+pub(super) fn entries(node: &Node) -> &[(Key, Node)] {
+    match &node.value {
+        Value::Mapping(entries) => entries,
+        Value::Scalar(_) | Value::Sequence(_) | Value::Broken => &[],
+    }
+}
+
+/// The entries of a list; anything else is a list of itself, as where one or several may stand.
+pub(super) fn elements(node: &Node) -> &[Node] {
+    match &node.value {
+        Value::Sequence(elements) => elements,
+        Value::Scalar(_) | Value::Mapping(_) | Value::Broken => std::slice::from_ref(node),
+    }
+}
+
+/// The value of a key.
+pub(super) fn get<'n>(entries: &'n [(Key, Node)], key: &str) -> Option<&'n Node> {
+    let found = entries.iter().find(|(known, _)| known.text == key);
+    found.map(|(_, node)| node)
+}
+
+/// The text of a scalar, without the space around it; nothing for anything else.
+pub(super) fn text(node: &Node) -> &str {
+    match &node.value {
+        Value::Scalar(scalar) => scalar.text.trim(),
+        Value::Sequence(_) | Value::Mapping(_) | Value::Broken => "",
+    }
+}
+
+/// Whether a scalar in `node` says `word`.
+pub(super) fn says(node: &Node, word: &str) -> bool {
+    match &node.value {
+        Value::Scalar(_) => text(node) == word,
+        Value::Sequence(elements) => elements.iter().any(|element| says(element, word)),
+        Value::Mapping(entries) => entries.iter().any(|(_, value)| says(value, word)),
+        Value::Broken => false,
+    }
+}
+
+/// How `after` compares with `before`; `None`: they differ, and neither is more.
+pub(super) fn order(form: &Form, before: &Node, after: &Node) -> Option<Ordering> {
+    let (old, new) = (text(before), text(after));
+    match form {
+        Form::Word(meanings) => {
+            let meanings = meanings();
+            let rank = |word| meanings.iter().position(|known| known.word == word);
+            Some(rank(new)?.cmp(&rank(old)?))
+        }
+        Form::Integer { .. } | Form::Version(_) => Some(integer(after)?.cmp(&integer(before)?)),
+        Form::Spelt(spelling) => match spelling.order {
+            Some(order) => order(new, old),
+            None => (old == new).then_some(Ordering::Equal),
+        },
+        Form::Raw | Form::Text { .. } | Form::Truth => (old == new).then_some(Ordering::Equal),
+        Form::List(_)
+        | Form::Named { .. }
+        | Form::Open { .. }
+        | Form::Record(_)
+        | Form::Either(_)
+        | Form::Object => same(form, before, after).then_some(Ordering::Equal),
+    }
+}
+
+fn integer(node: &Node) -> Option<i64> {
+    match &node.value {
+        Value::Scalar(scalar) => match scalar.kind {
+            Kind::Plain(Plain::Integer(number)) => Some(number),
+            Kind::Plain(
+                Plain::Text | Plain::Date | Plain::Decimal | Plain::Bool(_) | Plain::Null,
+            )
+            | Kind::Quoted => None,
+        },
+        Value::Sequence(_) | Value::Mapping(_) | Value::Broken => None,
+    }
+}
+
+/// Whether both say the same, however they are written.
+pub(super) fn same(form: &Form, before: &Node, after: &Node) -> bool {
+    match form {
+        Form::Record(shape) => same_records(shape, before, after),
+        Form::Named { value, .. } | Form::Open { value } => {
+            let (old, new) = (entries(before), entries(after));
+            let fits = |(key, node): &(Key, Node)| {
+                get(new, &key.text).is_some_and(|other| same(value, node, other))
+            };
+            old.len() == new.len() && old.iter().all(fits)
+        }
+        Form::List(list) => same_lists(list, before, after),
+        Form::Either(forms) => {
+            let list = forms.iter().find_map(Form::as_list);
+            match list {
+                // One of the others is a list of one.
+                Some(list) => same_lists(list, before, after),
+                None => forms.iter().any(|form| {
+                    fits(form, before) && fits(form, after) && same(form, before, after)
+                }),
+            }
+        }
+        Form::Object => {
+            let value = |node| json(node, &mut Diagnostics::default());
+            let (old, new) = (value(before), value(after));
+            old.map(|value| value.canonical()) == new.map(|value| value.canonical())
+        }
+        Form::Version(_)
+        | Form::Raw
+        | Form::Text { .. }
+        | Form::Spelt(_)
+        | Form::Word(_)
+        | Form::Integer { .. }
+        | Form::Truth => order(form, before, after) == Some(Ordering::Equal),
+    }
+}
+
+/// Whether a value of this form is written as `node` is: as a mapping, as a list, or as one word.
+fn fits(form: &Form, node: &Node) -> bool {
+    match form {
+        Form::Record(_) | Form::Named { .. } | Form::Open { .. } | Form::Object => {
+            matches!(node.value, Value::Mapping(_))
+        }
+        Form::List(_) => matches!(node.value, Value::Sequence(_)),
+        Form::Either(forms) => forms.iter().any(|form| fits(form, node)),
+        Form::Version(_)
+        | Form::Raw
+        | Form::Text { .. }
+        | Form::Spelt(_)
+        | Form::Word(_)
+        | Form::Integer { .. }
+        | Form::Truth => matches!(node.value, Value::Scalar(_)),
+    }
+}
+
+fn same_records(shape: &Shape, before: &Node, after: &Node) -> bool {
+    let (old, new) = (entries(before), entries(after));
+    shape.fields.iter().all(|field| {
+        let default = match field.absent {
+            Absent::Same(yaml) => stated(yaml),
+            Absent::Unsaid | Absent::Above | Absent::Below | Absent::Beside(_) => None,
+        };
+        let value = |entries| get(entries, field.name);
+        match (value(old), value(new)) {
+            (None, None) => true,
+            (Some(one), None) | (None, Some(one)) => {
+                default.is_some_and(|default| same(&field.form, one, &default))
+            }
+            (Some(old), Some(new)) => same(&field.form, old, new),
+        }
+    })
+}
+
+fn same_lists(list: &List, before: &Node, after: &Node) -> bool {
+    let (old, new) = (elements(before), elements(after));
+    match list.entries {
+        Entries::Ordered => {
+            let pairs = || old.iter().zip(new);
+            old.len() == new.len() && pairs().all(|(old, new)| same(list.of, old, new))
+        }
+        Entries::Set => texts(old) == texts(new),
+        Entries::Keyed(_) | Entries::Alike => {
+            pairs::of(list, old, new)
+                .iter()
+                .all(|pair| match (pair.before, pair.after) {
+                    (Some((_, old)), Some((_, new))) => same(list.of, old, new),
+                    (Some(_), None) | (None, Some(_)) | (None, None) => false,
+                })
+        }
+    }
+}
+
+/// The entries of a set.
+pub(super) fn texts(elements: &[Node]) -> BTreeSet<&str> {
+    elements.iter().map(text).collect()
+}
+
+/// A value on one line; of a long one the beginning.
+pub(super) fn print(node: &Node) -> String {
+    let mut out = String::new();
+    write(node, &mut out);
+    short(&out)
+}
+
+/// A text on one line, with nothing that cannot be seen; of a long one the beginning.
+pub(super) fn short(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = visible(&line);
+    match line.char_indices().nth(MAX_PRINTED) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line.to_string(),
+    }
+}
+
+fn write(node: &Node, out: &mut String) {
+    match &node.value {
+        Value::Scalar(scalar) => out.push_str(scalar.text.trim()),
+        Value::Sequence(elements) => {
+            out.push('[');
+            for (at, element) in elements.iter().enumerate() {
+                out.push_str(if at > 0 { ", " } else { "" });
+                write(element, out);
+            }
+            out.push(']');
+        }
+        Value::Mapping(entries) => {
+            out.push('{');
+            for (at, (key, value)) in entries.iter().enumerate() {
+                out.push_str(if at > 0 { ", " } else { "" });
+                out.push_str(&key.text);
+                out.push_str(": ");
+                write(value, out);
+            }
+            out.push('}');
+        }
+        Value::Broken => out.push('?'),
+    }
+}
