@@ -316,6 +316,13 @@ pub(crate) const EDITS: &[Edit] = &[
         "  auditor: {inherits: [risk-officer], groups: [sg-audit]}\n  hr-partner:",
         &["profiles.auditor: - -> {inherits: [risk-officer], groups: [sg-audit]} looser high"],
     ),
+    // Its people fill that seat already.
+    edit(
+        PROFILES,
+        "  hr-partner:",
+        "  auditor: {inherits: [risk-officer], groups: [sg-risk]}\n  hr-partner:",
+        &["profiles.auditor: - -> {inherits: [risk-officer], groups: [sg-risk]} listed"],
+    ),
     edit(
         PROFILES,
         "  hr-partner:",
