@@ -12,8 +12,9 @@ mod paint;
 pub mod sarif;
 pub mod text;
 
-pub use gate::{Effect, GateReport, Setting, Standing, Waiver};
+pub use gate::{GateReport, Standing, Waiver};
 pub(crate) use paint::Paint;
+pub use stopgate_lang::change::{Change, Effect};
 
 /// `1 rule`, `2 rules`.
 fn count(number: usize, noun: &str) -> String {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use stopgate_lang::change::{Change, changes};
 use stopgate_lang::compile::Compiled;
 
 use super::console::{Answer, Console, Failure, Format};
@@ -73,6 +74,10 @@ impl Args {
 
 pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     let Pair { base, head } = Pair::read(&args.repository.dir, args.base.as_str(), &args.head)?;
+    // A first policy has nothing that it could loosen.
+    let settings = base
+        .as_ref()
+        .map_or_else(Vec::new, |base| changes(&base.sources(), &head.sources()));
     let mut compiled = head.compile(console);
     let Some(head_policy) = compiled.policy.take() else {
         return Err(Failure::Answered(diagnostics(
@@ -103,10 +108,10 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
         progress.tell(done, of, "operations");
     });
     let found = found.map_err(Failure::failed)?;
-    let exit = exit(&found);
+    let exit = exit(&found, &settings);
     let report = GateReport {
         diff: &found,
-        settings: &[],
+        settings: &settings,
         waivers: &[],
     };
     match args.format {
@@ -127,7 +132,13 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
 }
 
 /// How the run ends, by the gravest that was found.
-fn exit(found: &Diff) -> Exit {
+fn exit(found: &Diff, settings: &[Change]) -> Exit {
+    let settings = settings.iter().any(|change| change.effect.needs_review());
+    let settings = if settings {
+        Exit::ReviewNeeded
+    } else {
+        Exit::Fine
+    };
     let of_class = found.operations.iter().map(|change| {
         let review = change.cells.iter().any(|cell| cell.class.needs_review())
             || change.class.needs_review();
@@ -147,7 +158,7 @@ fn exit(found: &Diff) -> Exit {
     } else {
         Exit::Invalid
     };
-    of_class.fold(failing, Exit::and)
+    of_class.fold(failing.and(settings), Exit::and)
 }
 
 fn broken(revision: &str, compiled: &Compiled) -> Failure {

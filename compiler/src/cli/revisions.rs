@@ -84,9 +84,14 @@ impl Revision {
         })
     }
 
+    /// The documents, as a comparison of settings takes them.
+    pub(super) fn sources(&self) -> Sources {
+        Sources::new(self.documents.iter().cloned())
+    }
+
     /// Compiles what the comparison is about.
     pub(super) fn compile(&self, console: &Console) -> Compiled {
-        let sources = Sources::new(self.documents.iter().cloned());
+        let sources = self.sources();
         let compiled = compile(match &self.only {
             None => sources,
             Some(only) => sources.about(only.clone()),

@@ -362,7 +362,6 @@ impl Examination<'_> {
     fn finish(self) -> Examined {
         let Self {
             context,
-            named,
             base,
             maker,
             mut found,
@@ -378,7 +377,7 @@ impl Examination<'_> {
         if base.is_none() && context.base.is_some() {
             let old_function = context
                 .base
-                .is_some_and(|version| is_known(version.policy, named, maker.head));
+                .is_some_and(|version| is_known(version.policy, maker.head));
             if old_function {
                 change.notes.push(format!(
                     "the server's function {} was in the base's catalog: this is an old function under a new name",
@@ -390,8 +389,12 @@ impl Examination<'_> {
                 }
             }
         }
-        let classes = change.cells.iter().map(|cell| cell.class);
-        change.class = classes.max().unwrap_or(Class::Same).max(change.class);
+        let classes: BTreeSet<Class> = change.cells.iter().map(|cell| cell.class).collect();
+        let both = [Class::Looser, Class::Stricter]
+            .iter()
+            .all(|class| classes.contains(class));
+        let gravest = classes.last().copied().unwrap_or(Class::Same);
+        change.class = if both { Class::Both } else { gravest }.max(change.class);
         if base.is_none() {
             change.class = change.class.max(Class::Added);
         }
@@ -413,14 +416,12 @@ impl Examination<'_> {
     }
 }
 
-/// Whether the function behind `head` was in the catalog of `policy`, under whatever name.
-fn is_known(policy: &Policy, (tool, _): &Named, head: &Operation) -> bool {
-    policy.tools.get(tool).is_some_and(|tool| {
+/// Whether the function behind `head` was in some catalog of `policy`, under whatever name.
+fn is_known(policy: &Policy, head: &Operation) -> bool {
+    policy.tools.values().any(|tool| {
+        let mut operations = tool.operations.values();
         tool.unused.contains(&head.function)
-            || tool
-                .operations
-                .values()
-                .any(|other| other.function == head.function)
+            || operations.any(|other| other.function == head.function)
     })
 }
 

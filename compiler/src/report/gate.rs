@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use jiff::civil::Date;
+use stopgate_lang::change::{Change, Effect};
 use stopgate_lang::name::{OperationName, ToolName};
 use stopgate_lang::policy::Location;
 use stopgate_lang::summary::visible;
-use stopgate_lang::surface::Risk;
 
 use crate::diff::{Class, Diff, OperationChange, ProofReport};
 use crate::report::{count, list};
@@ -17,65 +17,9 @@ pub struct GateReport<'a> {
     /// What the rules do.
     pub diff: &'a Diff,
     /// What changed beside the rules.
-    pub settings: &'a [Setting],
+    pub settings: &'a [Change],
     /// The waivers of head.
     pub waivers: &'a [Waiver],
-}
-
-/// One value of a document that is not a rule's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setting {
-    /// The document, relative to the repository.
-    pub file: String,
-    /// Which value, such as `routes.refund-committee.seats`.
-    pub path: String,
-    /// What it was; `None`: it was not there.
-    pub before: Option<String>,
-    /// What it is; `None`: it is gone.
-    pub after: Option<String>,
-    /// What the change does.
-    pub effect: Effect,
-    /// Where it stood.
-    pub before_at: Option<Location>,
-    /// Where it stands.
-    pub after_at: Option<Location>,
-    /// As which risk it has to be signed.
-    pub risk: Risk,
-}
-
-/// What the change of a setting does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
-    /// Less is asked for.
-    Looser,
-    /// More is asked for.
-    Stricter,
-    /// Another thing is asked for, and nobody can say whether it is less: counts as looser.
-    Changed,
-    /// Nothing that has to be signed, but people should know.
-    Listed,
-}
-
-impl Effect {
-    /// The word for it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Looser => "looser",
-            Self::Stricter => "stricter",
-            Self::Changed => "changed",
-            Self::Listed => "listed",
-        }
-    }
-
-    /// Whether reviewers have to sign it.
-    #[must_use]
-    pub const fn needs_review(self) -> bool {
-        match self {
-            Self::Looser | Self::Changed => true,
-            Self::Stricter | Self::Listed => false,
-        }
-    }
 }
 
 /// A waiver, as far as a report shows it.

@@ -6,7 +6,8 @@ use stopgate::diff::{
     Answer, Cause, Cell, Class, Diff, Direction, Holder, OperationChange, Part, ProofReport,
     Request, Side,
 };
-use stopgate::report::{Effect, Setting, Standing, Waiver};
+use stopgate::report::{Change, Effect, Standing, Waiver};
+use stopgate_lang::change::Area;
 use stopgate_lang::decide::{Kind, Reason};
 use stopgate_lang::digest::Digest;
 use stopgate_lang::json::{Json, Limits};
@@ -21,7 +22,7 @@ pub(crate) const HOSTILE: &str = "</script></style><img src=x onerror=alert(1)>`
 /// A whole report.
 pub(crate) struct Made {
     pub(crate) diff: Diff,
-    pub(crate) settings: Vec<Setting>,
+    pub(crate) settings: Vec<Change>,
     pub(crate) waivers: Vec<Waiver>,
 }
 
@@ -346,10 +347,13 @@ pub(crate) fn everything() -> Made {
     }
 }
 
-fn settings() -> Vec<Setting> {
-    let setting = |path: &str, before: Option<&str>, after: Option<&str>, effect| Setting {
+fn settings() -> Vec<Change> {
+    let setting = |path: &str, before: Option<&str>, after: Option<&str>, effect| Change {
         file: "approvals.yaml".to_owned(),
         path: path.to_owned(),
+        field: path.to_owned(),
+        note: None,
+        area: Area::Settings,
         before: before.map(str::to_owned),
         after: after.map(str::to_owned),
         effect,

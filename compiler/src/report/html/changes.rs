@@ -8,7 +8,7 @@ use crate::diff::{
     Answer, Cause, Cell, Class, OperationChange, Piece, Request, Sentence, people, sentence,
 };
 use crate::report::gate::places;
-use crate::report::{Effect, GateReport, Setting, Standing, list};
+use crate::report::{Change, Effect, GateReport, Standing, list};
 
 /// Above so many operations a section is folded.
 const OPEN: usize = 12;
@@ -260,7 +260,7 @@ fn settings(page: &mut Markup, report: &GateReport<'_>, title: &'static str, sig
     page.raw("</tbody></table></div></section>\n");
 }
 
-fn one_setting(page: &mut Markup, setting: &Setting) {
+fn one_setting(page: &mut Markup, setting: &Change) {
     let tone = match setting.effect {
         Effect::Looser | Effect::Changed => "mark looser",
         Effect::Stricter => "mark stricter",

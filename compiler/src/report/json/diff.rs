@@ -8,7 +8,7 @@ use crate::diff::{
     Answer, Cause, Cell, Direction, Holder, OperationChange, Part, ProofReport, Request, Side,
     sentence,
 };
-use crate::report::{GateReport, Setting, Waiver};
+use crate::report::{Change, GateReport, Waiver};
 
 /// The members beside `stopgate`, `command` and `exit`.
 #[must_use]
@@ -143,20 +143,23 @@ fn place(location: &Option<Location>) -> Option<String> {
     location.as_ref().map(ToString::to_string)
 }
 
-fn setting(setting: &Setting) -> Value {
-    let Setting {
+fn setting(setting: &Change) -> Value {
+    let Change {
         file,
         path,
+        field,
         before,
         after,
+        note,
         effect,
+        area: _,
         before_at,
         after_at,
         risk,
     } = setting;
     json!({
-        "file": file, "path": path, "before": before, "after": after, "effect": effect.as_str(), "risk": risk,
-        "before_at": place(before_at), "after_at": place(after_at),
+        "file": file, "path": path, "field": field, "before": before, "after": after, "note": note,
+        "effect": effect.as_str(), "risk": risk, "before_at": place(before_at), "after_at": place(after_at),
     })
 }
 

@@ -6,7 +6,7 @@ use stopgate_lang::summary::visible;
 
 use crate::diff::{Cause, Class, OperationChange, Piece, Sentence, Side, leaves_out, sentence};
 use crate::report::gate::{places, proof};
-use crate::report::{GateReport, Setting, Waiver, count};
+use crate::report::{Change, GateReport, Waiver, count};
 
 /// Most bytes of the comment, and so of its characters: code hosts take 65,536.
 const MOST: usize = 60_000;
@@ -208,7 +208,7 @@ fn settings(report: &GateReport<'_>, sign: bool) -> Vec<String> {
     these.map(setting).collect()
 }
 
-fn setting(setting: &Setting) -> String {
+fn setting(setting: &Change) -> String {
     let value = |value: &Option<String>| match value {
         Some(value) => code(&visible(value, 500)),
         None => "nothing".to_owned(),

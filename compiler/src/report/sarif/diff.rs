@@ -10,7 +10,7 @@ use stopgate_lang::summary::visible;
 use super::{SCHEMA, uri};
 use crate::diff::{Cell, Class, Holder, OperationChange, sentence};
 use crate::report::gate::places;
-use crate::report::{GateReport, Setting, list};
+use crate::report::{Change, GateReport, list};
 
 /// The rules of the gate: id, title, advice.
 const RULES: [(&str, &str, &str); 4] = [
@@ -163,7 +163,7 @@ fn operation(
     }
 }
 
-fn one_setting(setting: &Setting, dir: &Path) -> Value {
+fn one_setting(setting: &Change, dir: &Path) -> Value {
     let value = |value: &Option<String>| match value {
         Some(value) => visible(value, 200),
         None => "nothing".to_owned(),

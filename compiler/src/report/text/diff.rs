@@ -5,7 +5,7 @@ use stopgate_lang::summary::visible;
 use super::line;
 use crate::diff::{Cause, Cell, Class, OperationChange, Side, leaves_out, sentence};
 use crate::report::gate::{places, proof};
-use crate::report::{Effect, GateReport, Paint, Setting, Standing, Waiver, list};
+use crate::report::{Change, Effect, GateReport, Paint, Standing, Waiver, list};
 
 /// Most characters of a text that is not ours.
 const TEXT: usize = 500;
@@ -139,7 +139,7 @@ fn one_cell(out: &mut String, change: &OperationChange, cell: &Cell, paint: Pain
 /// The settings that have to be signed, or the others.
 fn settings(out: &mut String, report: &GateReport<'_>, sign: bool, paint: Paint) {
     let these = report.settings.iter();
-    let these: Vec<&Setting> = these
+    let these: Vec<&Change> = these
         .filter(|setting| setting.effect.needs_review() == sign)
         .collect();
     if these.is_empty() {
