@@ -176,9 +176,7 @@ fn cell(node: &Node, dx: &mut Diagnostics) -> Option<CellCover> {
     let operation = record.need("operation", dx).and_then(|node| name(node, dx));
     let holder = holder(&record, dx);
     let home = tool.as_ref().map(|tool: &Spanned<ToolName>| &tool.value);
-    let rules = record
-        .need("rules", dx)
-        .map(|node| set(node, dx, |node, dx| rule(node, dx)));
+    let rules = record.need("rules", dx).map(|node| set(node, dx, rule));
     let slice = record.need("slice", dx).and_then(|node| digest(node, dx));
     let rules = home.and_then(|home| {
         let full = |written: &Spanned<String>| in_full(home, &written.value);
