@@ -153,6 +153,7 @@ fn about_waiver(out: &mut String, waiver: &Waiver, today: Date) -> std::fmt::Res
                 writeln!(out, "           slice {slice}")?;
             }
             Cover::Setting(SettingCover { file, path, change }) => {
+                let path = if path.is_empty() { "all" } else { path };
                 writeln!(out, "covers   {} of {}", line(path), line(file))?;
                 writeln!(out, "           change {change}")?;
             }

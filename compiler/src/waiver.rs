@@ -68,7 +68,7 @@ pub enum Loosened {
     Setting {
         /// The document, by its path.
         file: String,
-        /// The place in it.
+        /// The place in it; empty for the document as a whole.
         path: String,
         /// [`waiver::setting_digest`] of the change.
         change: Digest,

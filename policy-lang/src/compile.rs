@@ -75,7 +75,8 @@ pub fn tools_of<'a>(paths: impl IntoIterator<Item = &'a str>) -> Option<BTreeSet
         | FileKind::Lock(tool)
         | FileKind::Rules(tool)
         | FileKind::Tests(tool) => Some(Some(tool)),
-        FileKind::Other => Some(None),
+        // What reviewers sign lets a change pass; it decides nothing.
+        FileKind::Waiver(_) | FileKind::Review(_) | FileKind::Other => Some(None),
         FileKind::Workspace
         | FileKind::Profiles
         | FileKind::Approvals
@@ -201,6 +202,7 @@ pub fn compile(sources: Sources) -> Compiled {
         rules: drafts.len(),
     };
     let servers = repository.servers();
+    let places = Places::of(&repository, &drafts);
     dx.sort(&map);
     Compiled {
         policy: policy.filter(|_| !dx.has_errors()),
@@ -209,7 +211,7 @@ pub fn compile(sources: Sources) -> Compiled {
         reviews: repository.reviews.into_values().collect(),
         diagnostics: dx,
         sources: map,
-        places: Places::of(&repository, &drafts),
+        places,
         servers,
         summary,
     }

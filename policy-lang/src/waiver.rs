@@ -69,7 +69,7 @@ pub enum Holder {
 pub struct SettingCover {
     /// The document, by its path.
     pub file: String,
-    /// The place in it, as `stopgate diff` prints it.
+    /// The place in it, as `stopgate diff` prints it; empty for the document as a whole.
     pub path: String,
     /// [`setting_digest`] of the change.
     pub change: Digest,
@@ -208,7 +208,8 @@ impl Holder {
 }
 
 /// What a [`SettingCover`] is bound to: the place `path` in the document `file`, and what stands there before and after
-/// the change. `None` stands for nothing, which is something else than `null`.
+/// the change. `None` stands for nothing, which is something else than `null`. The values have to be whole: what is cut
+/// for people to read would let others through that are cut to the same.
 #[must_use]
 pub fn setting_digest(
     file: &str,

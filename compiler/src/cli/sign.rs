@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     };
     let compiled = repository.compile(console)?;
     let Some(gate) = compiled.policy.as_ref().map(|policy| policy.gate) else {
-        let answer = diagnostics("sign", &compiled, args.format, console)?;
+        let answer = diagnostics("sign", &compiled, Exit::Invalid, args.format, console)?;
         return Err(Failure::Answered(answer));
     };
     let paper = place.paper(&compiled)?;

@@ -588,3 +588,26 @@ fn a_root_may_ask_for_more_than_the_gate() {
     let judgement = judged(Some(&root), &waivers, &signatures, &loosenings);
     assert_eq!(judgement.verdicts, [covered()]);
 }
+
+#[test]
+fn no_changed_bit_of_a_signature_file_leaves_it_a_signature() {
+    let keys = Keys::new();
+    let root = keys.root(&[&keys.ana]);
+    let waivers = [waiver(vec![Cover::Cell(cell())])];
+    let good = signed(&waivers[0], &[&keys.ana]);
+    let loosenings = [loosening(Risk::Medium)];
+    let judgement = judged(Some(&root), &waivers, &good, &loosenings);
+    assert_eq!(judgement.verdicts, [covered()]);
+    for at in 0..good[0].1.len() {
+        for bit in 0..8 {
+            let mut spoilt = good.clone();
+            spoilt[0].1[at] ^= 1 << bit;
+            let judgement = judged(Some(&root), &waivers, &spoilt, &loosenings);
+            assert_eq!(
+                judgement.verdicts,
+                [open(1, Shortfall::Spoilt)],
+                "byte {at}, bit {bit}"
+            );
+        }
+    }
+}

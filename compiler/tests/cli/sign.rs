@@ -2,6 +2,9 @@
 
 use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
 
+use stopgate::waiver::Signers;
+use stopgate_lang::bundle::TrustRoot;
+
 use crate::Desk;
 
 /// So many days from today.
@@ -79,6 +82,25 @@ fn signatures(desk: &Desk, folder: &str) -> Vec<String> {
     names.filter(|name| name.ends_with(".sig")).collect()
 }
 
+/// Reviewers whose signature counts, as the gate reads it from disk.
+fn counted(desk: &Desk, folder: &str) -> usize {
+    let dir = desk.path("p");
+    let trust = stopgate::workspace::trust::read(&dir).expect("readable");
+    let root = TrustRoot::open(&trust.root.expect("a root"), Timestamp::now()).expect("opens");
+    let compiled = stopgate::check::check(&dir).expect("readable");
+    let statement = match folder {
+        "p/waivers" => compiled.waivers[0].statement(),
+        _ => compiled.reviews[0].statement(),
+    };
+    let (folder, id) = match folder {
+        "p/waivers" => ("waivers", compiled.waivers[0].id.as_str()),
+        _ => ("reviews", compiled.reviews[0].id.as_str()),
+    };
+    let signers = Signers::of(&statement, folder, id, &trust.signatures, Some(&root));
+    assert_eq!(signers.spoilt, []);
+    signers.reviewers.len()
+}
+
 #[test]
 fn what_is_shown_is_what_is_signed() {
     let desk = desk();
@@ -118,6 +140,7 @@ fn what_is_shown_is_what_is_signed() {
         assert_eq!(signed.exit, 0, "{}", signed.shown());
         assert!(signed.stdout.starts_with(&shown), "{}", signed.shown());
         assert_eq!(signatures(&desk, folder).len(), 1);
+        assert_eq!(counted(&desk, folder), 1);
         let again = desk.run(&[&command[..], &[&yes]].concat());
         assert_eq!(again.stdout, signed.stdout, "signing again changes nothing");
         assert_eq!(signatures(&desk, folder).len(), 1);

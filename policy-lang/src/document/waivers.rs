@@ -92,10 +92,10 @@ const SETTING: Shape = Shape {
             form::TEXT,
             "The document that the setting stands in, such as `approvals.yaml`.",
         ),
-        Field::required(
+        Field::optional(
             "path",
             form::TEXT,
-            "The place of the setting in it, such as `routes[refund-committee].seats`.",
+            "The place of the setting in it, such as `routes[refund-committee].seats`. Left out: the document as a whole.",
         ),
         Field::required(
             "change",
@@ -161,11 +161,14 @@ fn cover(node: &Node, dx: &mut Diagnostics) -> Option<Cover> {
 fn setting(node: &Node, dx: &mut Diagnostics) -> Option<SettingCover> {
     let record = Record::open(node, &SETTING, dx)?;
     let file = record.need("file", dx).and_then(|node| text(node, dx));
-    let path = record.need("path", dx).and_then(|node| text(node, dx));
+    let path = record.get("path").map(|node| text(node, dx));
     let change = record.need("change", dx).and_then(|node| digest(node, dx));
     Some(SettingCover {
         file: file?.value,
-        path: path?.value,
+        path: match path {
+            Some(path) => path?.value,
+            None => String::new(),
+        },
         change: change?,
     })
 }
