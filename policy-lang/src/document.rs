@@ -6,8 +6,8 @@
 pub(crate) mod approvals;
 pub(crate) mod catalog;
 pub(crate) mod condition;
-pub(crate) mod loosens;
 pub(crate) mod gate;
+pub(crate) mod loosens;
 pub(crate) mod profiles;
 pub(crate) mod read;
 pub(crate) mod reviews;

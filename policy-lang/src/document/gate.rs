@@ -2,7 +2,7 @@
 
 use super::read::Record;
 use super::scalar::integer;
-use super::shape::{Field, Form, Shape};
+use super::shape::{Absent, Field, Form, Loosens, Shape};
 use crate::diagnostic::{Diagnostics, gate as facts};
 use crate::policy::{Gate, SignOff};
 use crate::source::node::Node;
@@ -17,18 +17,21 @@ pub(crate) const SHAPE: Shape = Shape {
     fields: &[
         Field::optional(
             "sign_off",
+            Loosens::Within,
             Form::Record(&SIGN_OFF),
             "How many reviewers sign the waiver of a loosening, by the higher risk of before and after. A number that \
              is stated replaces the default one of its key; the others stay. A higher risk never asks for fewer.",
         ),
         Field::optional(
             "waiver_days",
+            Loosens::Higher,
             Form::Integer {
                 least: 1,
                 most: MAX_DAYS,
             },
             "How many days from today a waiver may hold. Left out: 30.",
-        ),
+        )
+        .absent(Absent::Same("30")),
     ],
     bonds: &[],
 };
@@ -38,28 +41,34 @@ const SIGN_OFF: Shape = Shape {
     fields: &[
         Field::optional(
             "low",
+            Loosens::Lower,
             Form::Integer {
                 least: 0,
                 most: MAX_SIGNERS,
             },
             "Reviewers of a loosening at low risk; 0: it needs no waiver. Left out: 1.",
-        ),
+        )
+        .absent(Absent::Same("1")),
         Field::optional(
             "medium",
+            Loosens::Lower,
             Form::Integer {
                 least: 0,
                 most: MAX_SIGNERS,
             },
             "Reviewers of a loosening at medium risk; 0: it needs no waiver. Left out: 1.",
-        ),
+        )
+        .absent(Absent::Same("1")),
         Field::optional(
             "high",
+            Loosens::Lower,
             Form::Integer {
                 least: 1,
                 most: MAX_SIGNERS,
             },
             "Reviewers of a loosening at high risk, at least 1. Left out: 2.",
-        ),
+        )
+        .absent(Absent::Same("2")),
     ],
     bonds: &[],
 };

@@ -2,7 +2,7 @@
 
 use super::read::{Record, STOPGATE, set};
 use super::scalar::{date, form, name, raw};
-use super::shape::{Field, Form, Shape, Spelling};
+use super::shape::{Field, Form, Loosens, Shape, Spelling};
 use crate::diagnostic::{Diagnostics, shape as say};
 use crate::name::{ReviewId, RuleId};
 use crate::source::Spanned;
@@ -16,16 +16,19 @@ pub(crate) const SHAPE: Shape = Shape {
         STOPGATE,
         Field::required(
             "review",
+            Loosens::Outside,
             form::FILED,
             "The review's id; the file has the same name.",
         ),
         Field::required(
             "next",
+            Loosens::Outside,
             form::DATE,
             "The day by which the rules have to be looked at again, instead of their `review_by` where that is earlier.",
         ),
         Field::required(
             "rules",
+            Loosens::Outside,
             Form::set(&Form::Spelt(RULE)),
             "The rules that were looked at, as `FILE/ID`.",
         ),
@@ -37,6 +40,7 @@ const RULE: Spelling = Spelling {
     pattern: "^[a-z0-9][a-z0-9_.-]{0,63}/[a-z0-9][a-z0-9_.-]{0,63}$",
     examples: &["erp/refund-small", "guardrails/currency"],
     help: "write a rule's full id, such as `erp/refund-small`",
+    order: None,
 };
 
 /// The review, beside the place of its id.

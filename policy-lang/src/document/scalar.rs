@@ -75,11 +75,13 @@ pub(crate) mod form {
         pattern: "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
         examples: &["2026-014", "2027-Q1"],
         help: "ids begin with a letter or a digit, followed by letters, digits, `_`, `.` and `-`; 64 characters at most",
+        order: None,
     });
     pub(crate) const DIGEST: Form = Form::Spelt(Spelling {
         pattern: "^sha256:[0-9a-f]{64}$",
         examples: &[],
         help: super::DIGEST_HELP,
+        order: None,
     });
     pub(crate) const DATE: Form = Form::Spelt(Spelling {
         pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",

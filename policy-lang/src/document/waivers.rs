@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::read::{Record, STOPGATE, list, set};
 use super::scalar::{date, digest, form, name, raw, text};
-use super::shape::{Bond, Field, Form, List, Shape, Spelling};
+use super::shape::{Bond, Entries, Field, Form, List, Loosens, Shape, Spelling};
 use crate::diagnostic::{Diagnostics, gate as facts, shape as say};
 use crate::name::{RuleId, ToolName, WaiverId};
 use crate::source::node::{Node, Value};
@@ -21,25 +21,30 @@ pub(crate) const SHAPE: Shape = Shape {
         STOPGATE,
         Field::required(
             "waiver",
+            Loosens::Outside,
             form::FILED,
             "The waiver's id; the file has the same name.",
         ),
         Field::required(
             "reason",
+            Loosens::Outside,
             form::TEXT,
             "Why the loosening is wanted. Reviewers sign this text too.",
         ),
         Field::required(
             "expires",
+            Loosens::Outside,
             form::DATE,
             "From this day on (UTC) the waiver covers nothing. At most `gate.waiver_days` of stopgate.yaml from today.",
         ),
         Field::required(
             "covers",
+            Loosens::Outside,
             Form::List(List {
                 of: &Form::Either(&[Form::Record(&CELL), Form::Record(&SETTING)]),
                 empty: false,
                 unique: false,
+                entries: Entries::Alike,
             }),
             "The loosenings that may pass, as `stopgate diff` prints them: cells of operations, and changes of settings.",
         ),
@@ -50,30 +55,40 @@ pub(crate) const SHAPE: Shape = Shape {
 const CELL: Shape = Shape {
     what: "a covered cell",
     fields: &[
-        Field::required("tool", form::NAME, "The tool that is acted on."),
+        Field::required(
+            "tool",
+            Loosens::Outside,
+            form::NAME,
+            "The tool that is acted on.",
+        ),
         Field::required(
             "operation",
+            Loosens::Outside,
             form::NAME,
             "The operation of the tool that became looser.",
         ),
         Field::optional(
             "profiles",
+            Loosens::Outside,
             Form::set(&form::NAME),
             "For whom: somebody with exactly these profiles.",
         ),
         Field::optional(
             "groups",
+            Loosens::Outside,
             Form::set(&form::TEXT),
             "For whom, where the mapping from groups changed: somebody in exactly these groups.",
         ),
         Field::required(
             "rules",
+            Loosens::Outside,
             Form::set(&Form::Spelt(RULE)),
             "The rules that make it looser, as `ID` or, from other files, `FILE/ID`. A loosening by any other rule is \
              not covered.",
         ),
         Field::required(
             "slice",
+            Loosens::Outside,
             form::DIGEST,
             "The digest of everything that decides about the operation after the change. Any other content is not covered.",
         ),
@@ -89,16 +104,19 @@ const SETTING: Shape = Shape {
     fields: &[
         Field::required(
             "file",
+            Loosens::Outside,
             form::TEXT,
             "The document that the setting stands in, such as `approvals.yaml`.",
         ),
         Field::optional(
             "path",
+            Loosens::Outside,
             form::TEXT,
             "The place of the setting in it, such as `routes[refund-committee].seats`. Left out: the document as a whole.",
         ),
         Field::required(
             "change",
+            Loosens::Outside,
             form::DIGEST,
             "The digest of the place and of its values before and after. Any other change is not covered.",
         ),
@@ -110,6 +128,7 @@ const RULE: Spelling = Spelling {
     pattern: "^([a-z0-9][a-z0-9_.-]{0,63}/)?[a-z0-9][a-z0-9_.-]{0,63}$",
     examples: &["refund-small", "guardrails/currency"],
     help: "write a rule's id, such as `refund-small`, or `guardrails/currency` for one of another file",
+    order: None,
 };
 
 /// The waiver, beside the place of its id.

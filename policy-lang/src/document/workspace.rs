@@ -74,9 +74,11 @@ pub(crate) const SHAPE: Shape = Shape {
         ),
         Field::optional(
             "gate",
+            Loosens::Within,
             Form::Record(&gate::SHAPE),
             "What a change of the policy needs. A change is judged by what the revision before it says here.",
-        ),
+        )
+        .weighs(Weight::Grave),
     ],
     bonds: &[],
 };
