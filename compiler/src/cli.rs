@@ -1,6 +1,6 @@
 //! The command line: one module per subcommand, each from parsed flags to an [`console::Answer`].
 //!
-//! Every command takes `--format` and `-q`/`-v`, asks nothing, and ends with one of the codes in [`exit`].
+//! Every command takes `--format` and `-q`/`-v`, asks nothing (but `sign`), and ends with one of the codes in [`exit`].
 
 mod build;
 mod check;
@@ -22,6 +22,7 @@ mod repository;
 mod revisions;
 mod root;
 mod schemas;
+mod sign;
 mod test;
 mod verify;
 
@@ -66,6 +67,7 @@ enum Command {
     Diff(diff::Args),
     Keygen(keygen::Args),
     Root(root::Args),
+    Sign(sign::Args),
     Build(build::Args),
     Verify(verify::Args),
     Log(log::Args),
@@ -87,6 +89,7 @@ impl Command {
             Self::Diff(args) => ("diff", args.format(), diff::run(args, console)),
             Self::Keygen(args) => ("keygen", args.format, keygen::run(args)),
             Self::Root(args) => ("root", args.format, root::run(args)),
+            Self::Sign(args) => ("sign", args.format, sign::run(args, console)),
             Self::Build(args) => ("build", args.format, build::run(args, console)),
             Self::Verify(args) => ("verify", args.format, verify::run(args)),
             Self::Log(args) => ("log verify", args.format(), log::run(args)),

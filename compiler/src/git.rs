@@ -3,6 +3,8 @@
 //! It reads objects and nothing else, so it works on bare and on shallow clones, changes no file, runs no hook and
 //! looks at no network. What it hands on is what [`crate::workspace`] would have read from that revision's files.
 
+mod trust;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -102,6 +104,22 @@ impl History {
     /// # Errors
     /// [`GitError`]; what is wrong with the documents themselves is not known here.
     pub fn read(&self, revision: &str) -> Result<Revision, GitError> {
+        let (commit, whole) = self.commit(revision)?;
+        let tree = self.subtree(&whole, revision)?;
+        let reading = Reading {
+            repository: &self.repository,
+            revision,
+            blobs: self.blobs(&tree, revision)?,
+        };
+        Ok(Revision {
+            name: revision.to_owned(),
+            commit: commit.to_string(),
+            documents: reading.documents()?,
+        })
+    }
+
+    /// The commit that `revision` stands for, and all its files.
+    fn commit(&self, revision: &str) -> Result<(Oid, Tree<'_>), GitError> {
         let missing = || GitError::NoRevision {
             revision: revision.to_owned(),
             shallow: self.repository.is_shallow(),
@@ -116,17 +134,7 @@ impl History {
             source,
         };
         let whole = commit.tree().map_err(failed)?;
-        let tree = self.subtree(&whole, revision)?;
-        let reading = Reading {
-            repository: &self.repository,
-            revision,
-            blobs: self.blobs(&tree, revision)?,
-        };
-        Ok(Revision {
-            name: revision.to_owned(),
-            commit: commit.id().to_string(),
-            documents: reading.documents()?,
-        })
+        Ok((commit.id(), whole))
     }
 
     fn subtree<'r>(&'r self, whole: &Tree<'r>, revision: &str) -> Result<Tree<'r>, GitError> {

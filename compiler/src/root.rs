@@ -1,4 +1,4 @@
-//! The first version of a trust root: which keys sign roots and which sign bundles, signed by its own root key.
+//! The first version of a trust root: which keys sign roots, which bundles and which waivers, signed by its own root key.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +26,7 @@ pub enum RootError {
 }
 
 /// Version 1, signed by `key`, whose holder is `owner`. `publishers` sign bundles; with none, `key` does both. Every
-/// role needs one signature.
+/// role needs one signature. Nobody signs waivers.
 ///
 /// # Errors
 /// [`RootError`]; [`RootError::Refused`] when `expires` has passed or the keys do not hold together.
@@ -34,6 +34,20 @@ pub fn first(
     key: &SigningKey,
     owner: &str,
     publishers: &BTreeMap<String, PublicKey>,
+    expires: Timestamp,
+) -> Result<Vec<u8>, RootError> {
+    first_with_reviewers(key, owner, publishers, &BTreeMap::new(), expires)
+}
+
+/// Like [`first`]; `reviewers` sign waivers and reviews.
+///
+/// # Errors
+/// As [`first`].
+pub fn first_with_reviewers(
+    key: &SigningKey,
+    owner: &str,
+    publishers: &BTreeMap<String, PublicKey>,
+    reviewers: &BTreeMap<String, PublicKey>,
     expires: Timestamp,
 ) -> Result<Vec<u8>, RootError> {
     let own = key.public()?;
@@ -49,13 +63,14 @@ pub fn first(
     keys.extend(
         publishers
             .iter()
+            .chain(reviewers)
             .map(|(owner, public)| listed(public, owner)),
     );
     let role = |keys: BTreeSet<String>| RootRole { keys, threshold: 1 };
-    let publisher_keys = publishers
-        .values()
-        .map(PublicKey::id)
-        .collect::<BTreeSet<_>>();
+    let ids = |keys: &BTreeMap<String, PublicKey>| {
+        keys.values().map(PublicKey::id).collect::<BTreeSet<_>>()
+    };
+    let (publisher_keys, reviewer_keys) = (ids(publishers), ids(reviewers));
     let publisher_keys = if publisher_keys.is_empty() {
         BTreeSet::from([own.id()])
     } else {
@@ -69,6 +84,7 @@ pub fn first(
         roles: RootRoles {
             root: role(BTreeSet::from([own.id()])),
             publisher: role(publisher_keys),
+            reviewer: (!reviewer_keys.is_empty()).then(|| role(reviewer_keys)),
         },
     };
     let payload = serde_json::to_vec_pretty(&statement)?;
@@ -115,5 +131,30 @@ mod tests {
             BTreeSet::from([root.public().expect("a public key").id()])
         );
         assert_eq!(publishers(&both), BTreeSet::from([ci.id()]));
+    }
+
+    #[test]
+    fn reviewers_are_a_role_of_their_own_and_none_is_no_role() {
+        let key = |_| SigningKey::generate().expect("a key");
+        let [root, ana, eva] = [(); 3].map(key);
+        let public = |key: &SigningKey| key.public().expect("a public key");
+        let reviewers = BTreeMap::from([
+            ("ana".to_owned(), public(&ana)),
+            ("eva".to_owned(), public(&eva)),
+        ]);
+        let none = BTreeMap::new();
+        let made = first_with_reviewers(&root, "security", &none, &reviewers, Timestamp::MAX);
+        let made = TrustRoot::open(&made.expect("a root"), Timestamp::UNIX_EPOCH).expect("opens");
+        let wanted = BTreeSet::from([public(&ana).id(), public(&eva).id()]);
+        let role = made.statement().roles.reviewer.clone();
+        let wanted = RootRole {
+            keys: wanted,
+            threshold: 1,
+        };
+        assert_eq!(role, Some(wanted));
+        assert_eq!(made.statement().keys.len(), 3);
+        let without = first(&root, "security", &none, Timestamp::MAX).expect("a root");
+        let text = Envelope::from_bytes(&without).expect("an envelope").payload;
+        assert!(!String::from_utf8(text).expect("text").contains("reviewer"));
     }
 }

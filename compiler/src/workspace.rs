@@ -4,6 +4,8 @@
 //! it stands in the right place is for the front end to say. Sizes and numbers are bounded before anything is read,
 //! and nothing outside the folder is: a link may only point at a file inside.
 
+pub mod trust;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read as _};

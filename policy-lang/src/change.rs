@@ -218,7 +218,11 @@ impl Sides<'_> {
                     .both()
                     .map_or_else(|| self.whole(Whole::RULES), cedar::changes);
             }
-            FileKind::Other | FileKind::Misplaced(_) => return Vec::new(),
+            // What reviewers sign counts by their signatures, and is reported with them.
+            FileKind::Waiver(_)
+            | FileKind::Review(_)
+            | FileKind::Other
+            | FileKind::Misplaced(_) => return Vec::new(),
         };
         let Some(both) = self.both() else {
             return self.whole(Whole::of(kind));
@@ -302,7 +306,7 @@ impl Whole {
                 area: Area::Settings,
                 risk: Risk::High,
             },
-            Kind::Catalog | Kind::Rules => Self::RULES,
+            Kind::Catalog | Kind::Rules | Kind::Waivers | Kind::Reviews => Self::RULES,
             Kind::Tests => Self {
                 added: Effect::Listed,
                 removed: Effect::Looser,

@@ -27,6 +27,7 @@ use crate::routing::Route;
 use crate::source::{SourceMap, Span};
 use crate::testing::TestSuite;
 use crate::version::Version;
+use crate::waiver::{Review, Waiver};
 
 use drafts::Draft;
 use files::FileKind;
@@ -74,7 +75,8 @@ pub fn tools_of<'a>(paths: impl IntoIterator<Item = &'a str>) -> Option<BTreeSet
         | FileKind::Lock(tool)
         | FileKind::Rules(tool)
         | FileKind::Tests(tool) => Some(Some(tool)),
-        FileKind::Other => Some(None),
+        // What reviewers sign lets a change pass; it decides nothing.
+        FileKind::Waiver(_) | FileKind::Review(_) | FileKind::Other => Some(None),
         FileKind::Workspace
         | FileKind::Profiles
         | FileKind::Approvals
@@ -92,6 +94,10 @@ pub struct Compiled {
     pub policy: Option<Policy>,
     /// The tests, as far as they could be read.
     pub suites: Vec<TestSuite>,
+    /// The waivers that could be read, by id. Nobody's signature was looked at.
+    pub waivers: Vec<Waiver>,
+    /// The reviews that could be read, by id. Nobody's signature was looked at.
+    pub reviews: Vec<Review>,
     /// Every mistake and warning, in the order of the files.
     pub diagnostics: Diagnostics,
     /// The text that the diagnostics point into.
@@ -196,13 +202,16 @@ pub fn compile(sources: Sources) -> Compiled {
         rules: drafts.len(),
     };
     let servers = repository.servers();
+    let places = Places::of(&repository, &drafts);
     dx.sort(&map);
     Compiled {
         policy: policy.filter(|_| !dx.has_errors()),
         suites,
+        waivers: repository.waivers.into_values().collect(),
+        reviews: repository.reviews.into_values().collect(),
         diagnostics: dx,
         sources: map,
-        places: Places::of(&repository, &drafts),
+        places,
         servers,
         summary,
     }
@@ -249,6 +258,7 @@ fn assemble(
         channels,
         floors: workspace.floors,
         input_bytes: workspace.input_bytes,
+        gate: workspace.gate,
         profiles: profiles?,
         calendar: approvals.calendar.clone()?,
         routes,

@@ -6,11 +6,14 @@
 pub(crate) mod approvals;
 pub(crate) mod catalog;
 pub(crate) mod condition;
+pub(crate) mod gate;
 pub(crate) mod loosens;
 pub(crate) mod profiles;
 pub(crate) mod read;
+pub(crate) mod reviews;
 pub(crate) mod rules;
 pub(crate) mod scalar;
 pub(crate) mod shape;
 pub(crate) mod suites;
+pub(crate) mod waivers;
 pub(crate) mod workspace;

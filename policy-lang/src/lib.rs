@@ -26,3 +26,4 @@ pub mod surface;
 pub mod testing;
 pub mod tool_schema;
 pub mod version;
+pub mod waiver;

@@ -1,7 +1,8 @@
 //! Names: one ASCII alphabet, checked once on entry, so that no later code compares text it has not vetted.
 //!
 //! A name is `[a-z0-9][a-z0-9_.-]{0,63}`. Nothing outside that set can look like something it is not,
-//! and nothing in it can begin with `@`, which is kept for the action groups.
+//! and nothing in it can begin with `@`, which is kept for the action groups. What reviewers file, such as the review
+//! `2027-Q1`, may have capitals too.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -29,14 +30,19 @@ pub enum InvalidName {
     },
 }
 
-fn check(text: &str) -> Result<(), InvalidName> {
+/// Whether a name may have the letter.
+type Letters = fn(char) -> bool;
+
+const SMALL: Letters = |c| c.is_ascii_lowercase();
+const ANY: Letters = |c| c.is_ascii_alphabetic();
+
+fn check(text: &str, letter: Letters) -> Result<(), InvalidName> {
     if text.is_empty() {
         return Err(InvalidName::Empty);
     }
     for (at, found) in text.chars().enumerate() {
-        let fine = found.is_ascii_lowercase()
-            || found.is_ascii_digit()
-            || (at > 0 && matches!(found, '_' | '.' | '-'));
+        let fine =
+            letter(found) || found.is_ascii_digit() || (at > 0 && matches!(found, '_' | '.' | '-'));
         if !fine {
             return Err(InvalidName::Character {
                 found,
@@ -52,7 +58,7 @@ fn check(text: &str) -> Result<(), InvalidName> {
 }
 
 macro_rules! names {
-    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident $letters:ident;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Arc<str>);
@@ -63,7 +69,7 @@ macro_rules! names {
             /// # Errors
             /// [`InvalidName`] says which character, or which length, is wrong.
             pub fn new(text: &str) -> Result<Self, InvalidName> {
-                check(text).map(|()| Self(text.into()))
+                check(text, $letters).map(|()| Self(text.into()))
             }
 
             /// The name as text.
@@ -115,19 +121,23 @@ macro_rules! names {
 
 names! {
     /// A system acted on, such as `erp`.
-    ToolName;
+    ToolName SMALL;
     /// What is done in it, such as `create_refund`; unique within its tool.
-    OperationName;
+    OperationName SMALL;
     /// A role of the original user, such as `support-analyst`.
-    ProfileName;
+    ProfileName SMALL;
     /// A rollout channel, such as `prod`.
-    ChannelName;
+    ChannelName SMALL;
     /// The part of a rule's id after the slash, such as `refund-small`.
-    RuleName;
+    RuleName SMALL;
     /// Who answers for a rule or a tool, such as `finance-risk`.
-    OwnerName;
+    OwnerName SMALL;
     /// People who are asked for an approval, such as `refund-committee`.
-    RouteName;
+    RouteName SMALL;
+    /// A waiver, such as `2026-014`; the stem of its file.
+    WaiverId ANY;
+    /// A review, such as `2027-Q1`; the stem of its file.
+    ReviewId ANY;
 }
 
 /// A rule's full id: the stem of the file that holds it, and its own name; printed `erp/refund-small`.
@@ -176,6 +186,12 @@ mod tests {
                 ToolName::new(&format!("a{c}b")).is_ok(),
                 inner,
                 "{c:?} inside"
+            );
+            let filed = inner || c.is_ascii_uppercase();
+            assert_eq!(
+                ReviewId::new(&format!("a{c}b")).is_ok(),
+                filed,
+                "{c:?} filed"
             );
         }
     }

@@ -33,6 +33,8 @@ pub struct Policy {
     pub floors: Floors,
     /// Longest input accepted, in bytes.
     pub input_bytes: usize,
+    /// What a change of this policy needs. Not part of a bundle.
+    pub gate: Gate,
     /// Profiles, their hierarchy and the groups they come from.
     pub profiles: BTreeMap<ProfileName, Profile>,
     /// When it is business time.
@@ -193,6 +195,51 @@ impl Floor {
             approval: self.approval.max(other.approval),
             user_confirmation: self.user_confirmation || other.user_confirmation,
             dry_run: self.dry_run || other.dry_run,
+        }
+    }
+}
+
+/// What a change needs (`gate:` of `stopgate.yaml`). The revision before the change says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gate {
+    /// How many reviewers sign a loosening.
+    pub sign_off: SignOff,
+    /// How many days from today a waiver may hold, at least 1.
+    pub waiver_days: u16,
+}
+
+impl Gate {
+    /// What holds when `stopgate.yaml` states no gate.
+    pub const DEFAULT: Self = Self {
+        sign_off: SignOff {
+            low: 1,
+            medium: 1,
+            high: 2,
+        },
+        waiver_days: 30,
+    };
+}
+
+/// How many reviewers sign a loosening, by the higher risk of before and after. Never fewer for a higher risk, and
+/// at least one for high.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignOff {
+    /// At low risk; 0: nobody has to.
+    pub low: u8,
+    /// At medium risk; 0: nobody has to.
+    pub medium: u8,
+    /// At high risk.
+    pub high: u8,
+}
+
+impl SignOff {
+    /// Reviewers for a loosening at `risk`.
+    #[must_use]
+    pub const fn at(&self, risk: Risk) -> u8 {
+        match risk {
+            Risk::Low => self.low,
+            Risk::Medium => self.medium,
+            Risk::High => self.high,
         }
     }
 }

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::document::shape::{Bond, Field, Form, List, Shape, Spelling};
-use crate::document::{approvals, catalog, profiles, rules, suites, workspace};
+use crate::document::{approvals, catalog, profiles, reviews, rules, suites, waivers, workspace};
 
 /// The dialect that editors know best.
 const DIALECT: &str = "http://json-schema.org/draft-07/schema#";
@@ -26,17 +26,23 @@ pub enum Kind {
     Rules,
     /// `tests/TOOL.yaml`
     Tests,
+    /// `waivers/ID.yaml`
+    Waivers,
+    /// `reviews/ID.yaml`
+    Reviews,
 }
 
 impl Kind {
     /// Every kind, in the order in which a repository is best read.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Workspace,
         Self::Profiles,
         Self::Approvals,
         Self::Catalog,
         Self::Rules,
         Self::Tests,
+        Self::Waivers,
+        Self::Reviews,
     ];
 
     /// The kind of the document at `path`, relative to the repository, with `/`.
@@ -51,6 +57,8 @@ impl Kind {
                 ("catalog", _) => Some(Self::Catalog),
                 ("rules", _) => Some(Self::Rules),
                 ("tests", _) => Some(Self::Tests),
+                ("waivers", _) => Some(Self::Waivers),
+                ("reviews", _) => Some(Self::Reviews),
                 _ => None,
             },
         }
@@ -66,6 +74,8 @@ impl Kind {
             Self::Catalog => "catalog.schema.json",
             Self::Rules => "rules.schema.json",
             Self::Tests => "tests.schema.json",
+            Self::Waivers => "waivers.schema.json",
+            Self::Reviews => "reviews.schema.json",
         }
     }
 
@@ -79,6 +89,10 @@ impl Kind {
             Self::Catalog => "catalog/TOOL.yaml: a tool's server and what its operations do",
             Self::Rules => "rules/TOOL.yaml: what is granted, raised and forbidden",
             Self::Tests => "tests/TOOL.yaml: who does what, and the answer",
+            Self::Waivers => {
+                "waivers/ID.yaml: which loosenings reviewers let pass, why, and until when"
+            }
+            Self::Reviews => "reviews/ID.yaml: rules that were looked at, and when to look again",
         }
     }
 
@@ -90,6 +104,8 @@ impl Kind {
             Self::Catalog => &catalog::SHAPE,
             Self::Rules => &rules::SHAPE,
             Self::Tests => &suites::SHAPE,
+            Self::Waivers => &waivers::SHAPE,
+            Self::Reviews => &reviews::SHAPE,
         }
     }
 

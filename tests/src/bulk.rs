@@ -22,7 +22,7 @@ use stopgate_lang::json::{Json, Limits};
 use stopgate_lang::lock::LockedFunction;
 use stopgate_lang::name::ProfileName;
 use stopgate_lang::policy::{
-    Ceiling, DryRun, Floors, Issuer, Location, Operation, Operations, Policy, Profile, Rule,
+    Ceiling, DryRun, Floors, Gate, Issuer, Location, Operation, Operations, Policy, Profile, Rule,
     RuleKind, Scope, Tool,
 };
 use stopgate_lang::routing::Deadlines;
@@ -115,6 +115,7 @@ pub fn policy(rules: usize) -> Policy {
         )]),
         floors: Floors::DEFAULT,
         input_bytes: 65_536,
+        gate: Gate::DEFAULT,
         profiles: profiles.iter().map(held).collect(),
         calendar: calendar(),
         routes: Vec::new(),

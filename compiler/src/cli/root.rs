@@ -1,6 +1,7 @@
 //! `stopgate root`: the first trust root.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp, Unit};
@@ -10,18 +11,19 @@ use super::console::{Answer, Failure, Format};
 use super::exit::Exit;
 use super::output::write_whole;
 use crate::key::{PublicKey, SigningKey};
-use crate::root::{RootError, first};
+use crate::root::{RootError, first_with_reviewers};
 
 /// Days until a root expires, unless --expires says otherwise.
 const DAYS: i64 = 365;
 
-/// Make the first trust root: who may sign bundles
+/// Make the first trust root: who may sign bundles and waivers
 ///
 /// Version 1, signed by the root key itself, one signature needed for each role. Sidecars are given this file and
 /// trust nothing else, so check its keys before you hand it out.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   stopgate root --key offline/root.key --publisher ci.pub -o policies/trust/root.dsse.json
+  stopgate root --key offline/root.key --publisher ci.pub --reviewer ana.pub --reviewer eva.pub
   stopgate root --key me.key -o root.dsse.json           one key for both, to try things out
 
 Exits 8 when a key cannot be used.")]
@@ -32,6 +34,9 @@ pub(super) struct Args {
     /// Public key that signs bundles; repeat it for several; left out: the root key does
     #[arg(long = "publisher", value_name = "FILE")]
     publishers: Vec<PathBuf>,
+    /// Public key that signs waivers and reviews; repeat it for several; left out: nobody can sign any
+    #[arg(long = "reviewer", value_name = "FILE")]
+    reviewers: Vec<PathBuf>,
     /// Instant from which the root is refused; left out: in 365 days
     #[arg(long, value_name = "TIME")]
     expires: Option<Timestamp>,
@@ -64,47 +69,74 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
     }
     let key = SigningKey::read(&args.key).map_err(Failure::untrusted)?;
     let owner = owner(&args.key);
-    let mut publishers = BTreeMap::new();
-    for path in &args.publishers {
-        publishers.insert(
-            self::owner(path),
-            PublicKey::read(path).map_err(Failure::untrusted)?,
-        );
-    }
-    let root = first(&key, &owner, &publishers, expires)?;
+    let publishers = public_keys(&args.publishers)?;
+    let reviewers = public_keys(&args.reviewers)?;
+    let root = first_with_reviewers(&key, &owner, &publishers, &reviewers, expires)?;
     if let Some(folder) = args.output.parent() {
         std::fs::create_dir_all(folder).map_err(Failure::failed)?;
     }
     write_whole(&args.output, &root)?;
     let own = key.public().map_err(Failure::untrusted)?.id();
-    let publishers: Vec<(String, String)> = if publishers.is_empty() {
-        vec![(own.clone(), owner.clone())]
+    let own = (own, owner);
+    let publishers = if publishers.is_empty() {
+        vec![own.clone()]
     } else {
-        publishers
-            .iter()
-            .map(|(owner, key)| (key.id(), owner.clone()))
-            .collect()
+        listed(&publishers)
     };
+    let reviewers = listed(&reviewers);
     let file = args.output.display().to_string();
     match args.format {
         Format::Json => {
-            let key = |(id, owner): &(String, String)| json!({"id": id, "owner": owner});
-            let publishers: Vec<_> = publishers.iter().map(key).collect();
-            let body = json!({"file": file, "version": 1, "expires": expires, "root": [key(&(own, owner))], "publisher": publishers});
+            let key = |(id, owner): &Listed| json!({"id": id, "owner": owner});
+            let keys = |keys: &[Listed]| keys.iter().map(key).collect::<Vec<_>>();
+            let body = json!({
+                "file": file,
+                "version": 1,
+                "expires": expires,
+                "root": keys(&[own]),
+                "publisher": keys(&publishers),
+                "reviewer": keys(&reviewers),
+            });
             Answer::json("root", Exit::Fine, body)
         }
         Format::Text => {
-            let publishers: Vec<String> = publishers
-                .iter()
-                .map(|(id, owner)| format!("{id} ({owner})"))
-                .collect();
-            let text = format!(
-                "root       {file}, version 1, expires {expires}\nroot key   {own} ({owner})\npublisher  {}\n",
-                publishers.join(", ")
+            let key = |(id, owner): &Listed| format!("{id} ({owner})");
+            let keys = |keys: &[Listed]| keys.iter().map(key).collect::<Vec<_>>().join(", ");
+            let mut text = format!(
+                "root       {file}, version 1, expires {expires}\nroot key   {}\npublisher  {}\n",
+                keys(&[own]),
+                keys(&publishers)
             );
+            if !reviewers.is_empty() {
+                let _always_fits = writeln!(text, "reviewer   {}", keys(&reviewers));
+            }
             Ok(Answer::text(Exit::Fine, text))
         }
     }
+}
+
+/// A key's id, and whose it is.
+type Listed = (String, String);
+
+fn listed(keys: &BTreeMap<String, PublicKey>) -> Vec<Listed> {
+    keys.iter()
+        .map(|(owner, key)| (key.id(), owner.clone()))
+        .collect()
+}
+
+/// The keys in `paths`, by their owners, each of whom has one.
+fn public_keys(paths: &[PathBuf]) -> Result<BTreeMap<String, PublicKey>, Failure> {
+    let mut keys = BTreeMap::new();
+    for path in paths {
+        let key = PublicKey::read(path).map_err(Failure::untrusted)?;
+        if keys.insert(owner(path), key).is_some() {
+            let message = format!("two keys of one role are called {}", owner(path));
+            return Err(
+                Failure::usage(message).with_help("rename one of the files after its owner")
+            );
+        }
+    }
+    Ok(keys)
 }
 
 /// Whose key it is, as far as the file's name says.

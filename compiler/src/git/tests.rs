@@ -112,3 +112,52 @@ fn links_that_leave_and_revisions_without_policy_are_refused() {
         Err(GitError::NoRepository(_))
     ));
 }
+
+#[test]
+fn signatures_and_root_of_a_revision_are_those_that_the_disk_had() {
+    let dir = repository();
+    let policies = dir.path().join("policies");
+    for (path, text) in [
+        ("waivers/2026-014.yaml", "w"),
+        ("waivers/2026-014.k1.sig", "one"),
+        ("waivers/deep/2026-014.k1.sig", "none of ours"),
+        ("reviews/2027-Q1.k1.sig", "two"),
+        ("rules/2027-Q1.k1.sig", "none of ours"),
+    ] {
+        write(&policies, path, text);
+    }
+    git(dir.path(), &["add", "-A"]);
+    git(dir.path(), &["commit", "-qm", "three"]);
+    let history = History::open(&policies).expect("opens");
+    let now = history.trust("HEAD").expect("reads");
+    let names: Vec<&str> = now
+        .signatures
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(names, ["reviews/2027-Q1.k1.sig", "waivers/2026-014.k1.sig"]);
+    assert_eq!(now.root.as_deref(), Some(b"{}".as_slice()));
+    assert_eq!(now, workspace::trust::read(&policies).expect("the disk"));
+    let before = history.trust("HEAD~1").expect("reads");
+    assert_eq!(before.signatures, []);
+    assert!(before.root.is_some());
+    assert!(matches!(
+        history.trust("nowhere"),
+        Err(GitError::NoRevision { .. })
+    ));
+
+    symlink("2026-014.k1.sig", policies.join("waivers/2026-014.k2.sig")).expect("a link");
+    fs::remove_file(policies.join("trust/root.dsse.json")).expect("removed");
+    symlink("../stopgate.yaml", policies.join("trust/root.dsse.json")).expect("a link");
+    git(dir.path(), &["add", "-A"]);
+    git(dir.path(), &["commit", "-qm", "four"]);
+    let Err(GitError::Refused(WorkspaceError::Refused { problems })) = history.trust("HEAD") else {
+        panic!("refused")
+    };
+    let link = |path: &str| Problem::Link(path.to_owned());
+    let wanted = [
+        link("trust/root.dsse.json"),
+        link("waivers/2026-014.k2.sig"),
+    ];
+    assert_eq!(problems, wanted);
+}

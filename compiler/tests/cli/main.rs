@@ -16,6 +16,7 @@ mod packaging;
 mod reference;
 mod sarif;
 mod schemas;
+mod sign;
 mod watch;
 
 use std::path::{Path, PathBuf};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jsonschema::Validator;
 use serde_json::Value;
 
-use crate::{Desk, bank, refund};
+use crate::{bank, refund, sign};
 
 /// Published ahead of its command; the renderer's own tests hold it to its schema.
 const AHEAD: &str = "diff.json";
@@ -61,9 +61,12 @@ fn every_command_has_a_schema_and_every_schema_a_command() {
 fn what_is_printed_fits() {
     let schemas = schemas();
     let bank = bank();
-    let desk = Desk::with_repository();
+    let desk = sign::desk();
+    let yes = format!("--yes={}", sign::digest(&desk, &sign::WAIVER));
     assert_eq!(desk.run(&["init", "invalid"]).exit, 0);
     desk.edit("invalid/rules/tickets.yaml", "risk: low", "risk: tiny");
+    std::fs::create_dir(desk.path("invalid/waivers")).expect("a folder");
+    std::fs::write(desk.path("invalid/waivers/1.yaml"), "stopgate: 1\n").expect("written");
     assert_eq!(desk.run(&["init", "failing"]).exit, 0);
     desk.edit(
         "failing/tests/tickets.yaml",
@@ -110,6 +113,15 @@ fn what_is_printed_fits() {
         vec!["keygen", "ci"],
         vec!["root", "--key=ci.key"],
         vec!["root", "--key=ci.key"],
+        [&sign::WAIVER[..], &[&yes]].concat(),
+        sign::WAIVER.to_vec(),
+        sign::REVIEW.to_vec(),
+        vec![
+            "sign",
+            "invalid/waivers/1.yaml",
+            "--waiver",
+            "--key=ana.key",
+        ],
         vec!["build", "p", "--key=ci.key"],
         vec!["build", "p", "-o", "unsigned.stopgate"],
         vec!["build", "invalid"],

@@ -13,6 +13,10 @@ use super::DOCUMENT_LIMITS;
 pub const STATEMENT: &str = "application/vnd.in-toto+json";
 /// Payload type of a trust root.
 pub const ROOT: &str = "application/vnd.stopgate.root+json";
+/// Payload type of a waiver.
+pub const WAIVER: &str = "application/vnd.stopgate.waiver+json";
+/// Payload type of a review.
+pub const REVIEW: &str = "application/vnd.stopgate.review+json";
 
 /// One signature and the id of the key that made it.
 #[derive(Debug, Clone, PartialEq, Eq)]

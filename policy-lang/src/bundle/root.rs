@@ -11,13 +11,13 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::dsse::{self, Envelope};
+use super::dsse::{self, Envelope, Signature};
 
 /// A verified trust root.
 #[derive(Debug, Clone)]
 pub struct TrustRoot {
     statement: RootStatement,
-    keys: BTreeMap<String, Vec<u8>>,
+    keys: BTreeMap<String, [u8; 32]>,
 }
 
 /// What a role may sign.
@@ -27,6 +27,19 @@ pub enum Role {
     Root,
     /// Bundles.
     Publisher,
+    /// Waivers and reviews.
+    Reviewer,
+}
+
+/// What a signature is worth under a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Worth {
+    /// It counts: this public key of the role made it.
+    Valid([u8; 32]),
+    /// The role has no such key, so nobody can say whether it verifies.
+    Unknown,
+    /// The role has the key, and the key did not sign this.
+    Invalid,
 }
 
 /// The document inside `root.dsse.json`.
@@ -74,6 +87,9 @@ pub struct RootRoles {
     pub root: RootRole,
     /// Signs bundles.
     pub publisher: RootRole,
+    /// Signs waivers and reviews. Left out: nobody can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reviewer: Option<RootRole>,
 }
 
 /// Keys of a role and how many of them must sign.
@@ -142,10 +158,8 @@ impl TrustRoot {
         let mut keys = BTreeMap::new();
         for (id, key) in &statement.keys {
             let KeyKind::Ed25519 = key.kind;
-            let public = STANDARD
-                .decode(&key.public)
-                .ok()
-                .filter(|public| public.len() == 32);
+            let public = STANDARD.decode(&key.public).ok();
+            let public = public.and_then(|public| <[u8; 32]>::try_from(public).ok());
             let public = public
                 .ok_or_else(|| TrustError::Roles(format!("key `{id}` is not a public key")))?;
             if keys.values().any(|other| *other == public) {
@@ -153,10 +167,16 @@ impl TrustRoot {
             }
             keys.insert(id.clone(), public);
         }
-        for (name, role) in [
-            ("root", &statement.roles.root),
-            ("publisher", &statement.roles.publisher),
-        ] {
+        let RootRoles {
+            root,
+            publisher,
+            reviewer,
+        } = &statement.roles;
+        let optional = reviewer.as_ref().map(|role| ("reviewer", role));
+        for (name, role) in [("root", root), ("publisher", publisher)]
+            .into_iter()
+            .chain(optional)
+        {
             let known = role.keys.iter().all(|key| keys.contains_key(key));
             let reachable = usize::try_from(role.threshold)
                 .is_ok_and(|needed| (1..=role.keys.len()).contains(&needed));
@@ -170,37 +190,69 @@ impl TrustRoot {
     /// Verifies every signature of `envelope` under `role`; gives the ids of the keys that signed.
     ///
     /// # Errors
-    /// [`TrustError::Signature`] for any signature that does not count, [`TrustError::Threshold`] for too few.
+    /// [`TrustError::Roles`] for a role that the root does not have, [`TrustError::Signature`] for any signature that
+    /// does not count, [`TrustError::Threshold`] for too few.
     pub fn verify(&self, role: Role, envelope: &Envelope) -> Result<Vec<String>, TrustError> {
-        let role = match role {
-            Role::Root => &self.statement.roles.root,
-            Role::Publisher => &self.statement.roles.publisher,
-        };
+        let threshold = self
+            .threshold(role)
+            .ok_or_else(|| TrustError::Roles("there is no such role".to_owned()))?;
         let message = dsse::signed_bytes(&envelope.payload_type, &envelope.payload);
         let mut signers = BTreeSet::new();
         for signature in &envelope.signatures {
-            let public = self
-                .keys
-                .get(&signature.key)
-                .filter(|_| role.keys.contains(&signature.key));
-            let verified = public.is_some_and(|public| {
-                UnparsedPublicKey::new(&ED25519, public)
-                    .verify(&message, &signature.bytes)
-                    .is_ok()
-            });
-            if !(verified && signers.insert(signature.key.clone())) {
+            let counts = match self.worth(role, &message, signature) {
+                Worth::Valid(_) => signers.insert(signature.key.clone()),
+                Worth::Unknown | Worth::Invalid => false,
+            };
+            if !counts {
                 return Err(TrustError::Signature(
                     signature.key.chars().take(64).collect(),
                 ));
             }
         }
-        if usize::try_from(role.threshold).is_ok_and(|needed| signers.len() >= needed) {
+        if usize::try_from(threshold).is_ok_and(|needed| signers.len() >= needed) {
             Ok(signers.into_iter().collect())
         } else {
             Err(TrustError::Threshold {
                 found: signers.len(),
-                needed: role.threshold,
+                needed: threshold,
             })
+        }
+    }
+
+    /// What `signature` over `message` is worth under `role`. `message` is what [`dsse::signed_bytes`] gives.
+    #[must_use]
+    pub fn worth(&self, role: Role, message: &[u8], signature: &Signature) -> Worth {
+        let Some(public) = self
+            .keys
+            .get(&signature.key)
+            .filter(|_| self.has(role, &signature.key))
+        else {
+            return Worth::Unknown;
+        };
+        let key = UnparsedPublicKey::new(&ED25519, public);
+        match key.verify(message, &signature.bytes) {
+            Ok(()) => Worth::Valid(*public),
+            Err(_) => Worth::Invalid,
+        }
+    }
+
+    /// Whether the key `id` is one of `role`.
+    #[must_use]
+    pub fn has(&self, role: Role, id: &str) -> bool {
+        self.role(role).is_some_and(|role| role.keys.contains(id))
+    }
+
+    /// Distinct keys of `role` that have to sign, at least 1; `None` if there is no such role.
+    #[must_use]
+    pub fn threshold(&self, role: Role) -> Option<u32> {
+        self.role(role).map(|role| role.threshold)
+    }
+
+    const fn role(&self, role: Role) -> Option<&RootRole> {
+        match role {
+            Role::Root => Some(&self.statement.roles.root),
+            Role::Publisher => Some(&self.statement.roles.publisher),
+            Role::Reviewer => self.statement.roles.reviewer.as_ref(),
         }
     }
 

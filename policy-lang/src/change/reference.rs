@@ -46,6 +46,8 @@ const fn document(kind: Kind) -> &'static str {
         Kind::Catalog => "catalog/TOOL.yaml",
         Kind::Rules => "rules/TOOL.yaml",
         Kind::Tests => "tests/TOOL.yaml",
+        Kind::Waivers => "waivers/ID.yaml",
+        Kind::Reviews => "reviews/ID.yaml",
     }
 }
 
@@ -190,4 +192,5 @@ const BESIDE: &str = "\n\
     - `catalog/TOOL.lock.json`: a breaking difference counts as looser, a compatible one is shown; a description is \
     shown in full, because it is what the model reads.\n\
     - `rules/NAME.cedar`: `@owner` and `@review_by` as in rules documents, `@description` is shown.\n\
+    - `waivers/ID.yaml`, `reviews/ID.yaml`: they count by the signatures of the base's reviewers, as a whole.\n\
     - `trust/root.dsse.json`: any difference counts as looser and is signed as high.\n";

@@ -4,7 +4,7 @@
 //! like policy has to stand where documents stand.
 
 use crate::diagnostic::names::nearest;
-use crate::name::ToolName;
+use crate::name::{ReviewId, ToolName, WaiverId};
 
 /// What a path stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,22 +17,28 @@ pub(crate) enum FileKind {
     Rules(ToolName),
     CedarRules(ToolName),
     Tests(ToolName),
+    Waiver(WaiverId),
+    Review(ReviewId),
     /// Not policy: documentation, keys, dot files.
     Other,
     /// Looks like policy and stands where nobody reads it; with what to do about it.
     Misplaced(String),
 }
 
-const DIRECTORIES: [&str; 3] = ["catalog", "rules", "tests"];
+const DIRECTORIES: [&str; 5] = ["catalog", "rules", "tests", WAIVERS, REVIEWS];
+const WAIVERS: &str = "waivers";
+const REVIEWS: &str = "reviews";
 const ROOT: [&str; 3] = ["stopgate.yaml", "profiles.yaml", "approvals.yaml"];
 
 /// The endings of documents in each directory.
-const ENDINGS: [(&str, &str); 5] = [
+const ENDINGS: [(&str, &str); 7] = [
     ("catalog", ".yaml"),
     ("catalog", ".lock.json"),
     ("rules", ".yaml"),
     ("rules", ".cedar"),
     ("tests", ".yaml"),
+    (WAIVERS, ".yaml"),
+    (REVIEWS, ".yaml"),
 ];
 
 impl FileKind {
@@ -58,6 +64,16 @@ impl FileKind {
             return Self::elsewhere(file, &[directory, file]);
         };
         let stem = file.strip_suffix(ending).unwrap_or_default();
+        let misnamed = |_| {
+            Self::Misplaced(format!(
+                "name it after its id: {directory}/ID{ending}, made of letters, digits, `_`, `.` and `-`"
+            ))
+        };
+        match directory {
+            WAIVERS => return WaiverId::new(stem).map_or_else(misnamed, Self::Waiver),
+            REVIEWS => return ReviewId::new(stem).map_or_else(misnamed, Self::Review),
+            _ => {}
+        }
         let Ok(stem) = ToolName::new(stem) else {
             return Self::Misplaced(format!(
                 "name it after its tool: {directory}/TOOL{ending}, in small letters"
@@ -82,7 +98,8 @@ impl FileKind {
             return Self::Other;
         }
         let general = "documents are stopgate.yaml, profiles.yaml, approvals.yaml, catalog/TOOL.yaml with \
-                       catalog/TOOL.lock.json, rules/TOOL.yaml, rules/NAME.cedar and tests/TOOL.yaml";
+                       catalog/TOOL.lock.json, rules/TOOL.yaml, rules/NAME.cedar, tests/TOOL.yaml, waivers/ID.yaml and \
+                       reviews/ID.yaml";
         Self::Misplaced(match parts {
             [file] => nearest(&file.to_ascii_lowercase().replace(".yml", ".yaml"), ROOT)
                 .map_or_else(
@@ -122,6 +139,15 @@ mod tests {
             ("rules/erp.yaml", FileKind::Rules(erp())),
             ("rules/erp.cedar", FileKind::CedarRules(erp())),
             ("tests/erp.yaml", FileKind::Tests(erp())),
+            (
+                "waivers/2026-014.yaml",
+                FileKind::Waiver(WaiverId::new("2026-014").expect("an id")),
+            ),
+            (
+                "reviews/2027-Q1.yaml",
+                FileKind::Review(ReviewId::new("2027-Q1").expect("an id")),
+            ),
+            ("waivers/2026-014.0123456789abcdef.sig", FileKind::Other),
             ("README.md", FileKind::Other),
             ("rules/README.md", FileKind::Other),
             (".github/workflows/ci.yaml", FileKind::Other),
@@ -140,7 +166,11 @@ mod tests {
             "catalog/erp.json",
             "policies/stopgate.yaml",
             "rules/erp.YAML",
-            "waivers/1.yaml",
+            "waivers/1.yml",
+            "waivers/old/1.yaml",
+            "waivers/a b.yaml",
+            "waiver/1.yaml",
+            "reviews/1.cedar",
         ] {
             let kind = FileKind::of(path);
             assert!(matches!(kind, FileKind::Misplaced(_)), "{path}: {kind:?}");

@@ -11,16 +11,17 @@ use crate::document::approvals::ApprovalsDoc;
 use crate::document::catalog::CatalogDoc;
 use crate::document::condition::{self, Place, diagnose};
 use crate::document::profiles::ProfileDoc;
-use crate::document::read::Named;
+use crate::document::read::{AsKey, Named};
 use crate::document::rules::RulesDoc;
 use crate::document::suites::SuiteDoc;
 use crate::document::workspace::Workspace;
 use crate::lock::{Lock, Problem};
-use crate::name::{ProfileName, ToolName};
+use crate::name::{ProfileName, ReviewId, ToolName, WaiverId};
 use crate::policy::Tool;
 use crate::source::node::Node;
 use crate::source::scan::{Tabs, scan};
 use crate::source::{FileId, SourceMap, Span, Spanned, yaml};
+use crate::waiver::{Review, Waiver};
 
 /// Every document by what it is about. `None` in a map: there is such a file, and it could not be read.
 #[derive(Default)]
@@ -37,6 +38,8 @@ pub(super) struct Repository {
     pub(super) suites: BTreeMap<ToolName, (FileId, Option<SuiteDoc>)>,
     /// Tools whose rules and tests nobody asked for.
     pub(super) skipped: BTreeSet<ToolName>,
+    pub(super) waivers: BTreeMap<WaiverId, Waiver>,
+    pub(super) reviews: BTreeMap<ReviewId, Review>,
 }
 
 impl Repository {
@@ -139,6 +142,22 @@ impl Repository {
                     .and_then(|root| document::suites::read(&root, dx));
                 let doc = doc.filter(|doc| file.is_about(&doc.tool, &tool, dx));
                 self.suites.insert(tool, (id, doc));
+            }
+            FileKind::Waiver(stem) => {
+                let waiver = file
+                    .yaml(dx)
+                    .and_then(|root| document::waivers::read(&root, dx));
+                let waiver = waiver.filter(|(id, _)| file.is_called(id, &stem, "waiver", dx));
+                self.waivers
+                    .extend(waiver.map(|(_, waiver)| (stem, waiver)));
+            }
+            FileKind::Review(stem) => {
+                let review = file
+                    .yaml(dx)
+                    .and_then(|root| document::reviews::read(&root, dx));
+                let review = review.filter(|(id, _)| file.is_called(id, &stem, "review", dx));
+                self.reviews
+                    .extend(review.map(|(_, review)| (stem, review)));
             }
             FileKind::Misplaced(help) => {
                 dx.push(say::misplaced_file(Span::beginning(id), file.path, &help))
@@ -259,6 +278,7 @@ impl File<'_> {
             Ok(lock) => {
                 dx.push(say::file_name_mismatch(
                     Span::beginning(self.id),
+                    "tool",
                     lock.tool.as_str(),
                     self.path,
                 ));
@@ -285,11 +305,23 @@ impl File<'_> {
     }
 
     fn is_about(&self, stated: &Spanned<ToolName>, stem: &ToolName, dx: &mut Diagnostics) -> bool {
+        self.is_called(stated, stem, "tool", dx)
+    }
+
+    /// Whether what the document says under `key` is its file's name.
+    fn is_called<N: PartialEq + AsKey>(
+        &self,
+        stated: &Spanned<N>,
+        stem: &N,
+        key: &str,
+        dx: &mut Diagnostics,
+    ) -> bool {
         let fits = stated.value == *stem;
         if !fits {
             dx.push(say::file_name_mismatch(
                 stated.span,
-                stated.value.as_str(),
+                key,
+                stated.value.as_key(),
                 self.path,
             ));
         }

@@ -132,8 +132,8 @@ codes! {
         => "Add it; `stopgate init` writes one of each kind.";
     MisplacedFile Error "misplaced-file" "A file looks like policy and stands where nobody reads it."
         => "Move it to the path the message names, or out of the repository.";
-    FileNameMismatch Error "file-name-mismatch" "A document is about another tool than its file's name says."
-        => "Make `tool:` and the file's name equal.";
+    FileNameMismatch Error "file-name-mismatch" "A document is about another tool, waiver or review than its file's name says."
+        => "Make `tool:`, `waiver:` or `review:` and the file's name equal.";
     UnknownTool Error "unknown-tool" "A tool is named that the catalog does not have."
         => "Correct its name, or add catalog/TOOL.yaml.";
     UnknownOperation Error "unknown-operation" "An operation is named that the tool does not have."
@@ -266,4 +266,6 @@ codes! {
         => "Install the solver, or give it more time; `--require-proof` makes this exit 6.";
     ReviewOverdue Warning "review-overdue" "The day by which a rule had to be looked at again has passed."
         => "Look at it again and move `review_by`, or let the reviewers sign reviews/ID.yaml.";
+    SignOffOrder Error "sign-off-order" "Fewer reviewers sign a loosening of a higher risk than one of a lower risk."
+        => "Ask for as many reviewers at a higher risk as at a lower one, or more.";
 }

@@ -172,8 +172,9 @@ pub(crate) fn misplaced_file(span: Span, path: &str, help: &str) -> Diagnostic {
     .help(help)
 }
 
-pub(crate) fn file_name_mismatch(span: Span, tool: &str, path: &str) -> Diagnostic {
-    let message = format!("this document is about `{tool}`, and its path is {path}");
+/// `stated` stands under `key` and is not what the file at `path` is called.
+pub(crate) fn file_name_mismatch(span: Span, key: &str, stated: &str, path: &str) -> Diagnostic {
+    let message = format!("this document is about the {key} `{stated}`, and its path is {path}");
     Diagnostic::new(Code::FileNameMismatch, span, message, "not the file's name")
-        .help("make `tool:` and the file's name equal")
+        .help(format!("make `{key}:` and the file's name equal"))
 }

@@ -7,7 +7,9 @@ use super::scalar::integer;
 use super::shape::{Field, Form, Loosens, Shape};
 use crate::calendar::Day;
 use crate::diagnostic::{Diagnostics, names, shape as say};
-use crate::name::{InvalidName, OperationName, ProfileName, RuleName, ToolName};
+use crate::name::{
+    InvalidName, OperationName, ProfileName, ReviewId, RuleName, ToolName, WaiverId,
+};
 use crate::pointer::Pointer;
 use crate::source::node::{Key, Node, Value};
 use crate::source::{Span, Spanned};
@@ -243,6 +245,8 @@ keyed!(
     ProfileName,
     RuleName,
     ToolName,
+    WaiverId,
+    ReviewId,
     Requirement,
     Day
 );

@@ -12,6 +12,7 @@ use super::shape::{Entries, Field, Form, Loosens, Meaning, Shape, Spelling};
 use crate::calendar::Day;
 use crate::decide::Reason;
 use crate::diagnostic::{Diagnostics, shape as say};
+use crate::digest::Digest;
 use crate::json::Json;
 use crate::name::InvalidName;
 use crate::pointer::Pointer;
@@ -68,6 +69,18 @@ pub(crate) mod form {
         pattern: "^/([^~]|~[01])*$",
         examples: &["/customer/tax_id", "/items/*/price"],
         help: "write a JSON Pointer such as `/customer/tax_id`; `*` stands for every element or member",
+        order: None,
+    });
+    pub(crate) const FILED: Form = Form::Spelt(Spelling {
+        pattern: "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+        examples: &["2026-014", "2027-Q1"],
+        help: "ids begin with a letter or a digit, followed by letters, digits, `_`, `.` and `-`; 64 characters at most",
+        order: None,
+    });
+    pub(crate) const DIGEST: Form = Form::Spelt(Spelling {
+        pattern: "^sha256:[0-9a-f]{64}$",
+        examples: &[],
+        help: super::DIGEST_HELP,
         order: None,
     });
     pub(crate) const DATE: Form = Form::Spelt(Spelling {
@@ -138,6 +151,9 @@ const ROW_LIMIT: Shape = Shape {
     ],
     bonds: &[],
 };
+
+/// What to write for a digest.
+const DIGEST_HELP: &str = "copy it from `stopgate diff`: `sha256:` and 64 digits from 0-9 and a-f";
 
 /// Most rows that can be said.
 const MAX_ROWS: i64 = u32::MAX as i64;
@@ -307,6 +323,19 @@ pub(crate) fn timestamp(node: &Node, dx: &mut Diagnostics) -> Option<Timestamp> 
 fn later(a: &str, b: &str) -> Option<Ordering> {
     let date = |text: &str| text.parse::<Date>().ok();
     Some(date(a)?.cmp(&date(b)?))
+}
+
+/// A digest, `sha256:` and 64 digits.
+pub(crate) fn digest(node: &Node, dx: &mut Diagnostics) -> Option<Digest> {
+    let digest = raw(node, dx)?.text.parse().ok();
+    if digest.is_none() {
+        dx.push(say::invalid_text(
+            node.span,
+            "this is no digest",
+            DIGEST_HELP,
+        ));
+    }
+    digest
 }
 
 /// Hours of a day, `09:00-18:00`.

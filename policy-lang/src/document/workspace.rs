@@ -1,13 +1,14 @@
 //! `stopgate.yaml`: whose policy it is, who may name subjects, how high each channel goes, what every grant asks for
-//! at least.
+//! at least, and what a change needs.
 
+use super::gate;
 use super::read::{Named, Record, STOPGATE, list, named};
 use super::scalar::{form, integer, name, raw, word};
 use super::shape::{Absent, Entries, Field, Form, List, Loosens, Shape, Spelling, Weight};
 use crate::attempt::INPUT_LIMITS;
 use crate::diagnostic::{Diagnostics, shape as say};
 use crate::name::{ChannelName, OwnerName, ToolName};
-use crate::policy::{Floor, Floors, Issuer};
+use crate::policy::{Floor, Floors, Gate, Issuer};
 use crate::source::node::Node;
 use crate::source::{Span, Spanned};
 use crate::surface::{Approval, Limit, Requirement, Risk};
@@ -71,6 +72,13 @@ pub(crate) const SHAPE: Shape = Shape {
             Form::Record(&LIMITS),
             "Limits of what sidecars accept.",
         ),
+        Field::optional(
+            "gate",
+            Loosens::Within,
+            Form::Record(&gate::SHAPE),
+            "What a change of the policy needs. A change is judged by what the revision before it says here.",
+        )
+        .weighs(Weight::Grave),
     ],
     bonds: &[],
 };
@@ -265,6 +273,7 @@ pub(crate) struct Workspace {
     pub(crate) channels: Named<ChannelName, Channel>,
     pub(crate) floors: Floors,
     pub(crate) input_bytes: usize,
+    pub(crate) gate: Gate,
 }
 
 pub(crate) struct Channel {
@@ -292,12 +301,16 @@ pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<Workspace> {
         .get("limits")
         .and_then(|node| input_bytes(node, dx))
         .unwrap_or(INPUT_BYTES);
+    let gate = record
+        .get("gate")
+        .map_or(Gate::DEFAULT, |node| gate::read(node, dx));
     Some(Workspace {
         organisation: organisation.map(|name| name.value),
         identity,
         channels,
         floors,
         input_bytes,
+        gate,
     })
 }
 

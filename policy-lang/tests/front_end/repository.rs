@@ -4,6 +4,7 @@ use stopgate_lang::decide::Reason;
 use stopgate_lang::policy::{DryRun, Operations, RuleKind};
 use stopgate_lang::surface::{Approval, Effect, Evidence, Limit, Need, Risk};
 use stopgate_lang::testing::ExpectedResult;
+use stopgate_lang::waiver::{Cover, Holder};
 
 use crate::fixture::{base, codes, compiled, edited, read, tests};
 
@@ -164,4 +165,86 @@ fn a_mistake_in_a_condition_points_into_the_yaml_file() {
         let found = (label["line"].as_u64(), label["column"].as_u64());
         assert_eq!(found, (Some(place.0), Some(place.1)), "{written}\n{json:#}");
     }
+}
+
+#[test]
+fn what_a_change_needs_is_stated_or_the_default_and_never_less_at_a_higher_risk() {
+    let gate = |written: &str| {
+        let all = "gate:\n  sign_off: {low: 0, medium: 1, high: 2}\n  waiver_days: 30\n";
+        let compiled = compiled(edited("stopgate.yaml", all, written));
+        compiled.policy.map(|policy| {
+            let asked = Risk::ALL.iter().map(|risk| policy.gate.sign_off.at(*risk));
+            (asked.collect::<Vec<_>>(), policy.gate.waiver_days)
+        })
+    };
+    for (written, sign_off, days) in [
+        ("", [1, 1, 2], 30),
+        ("gate: {waiver_days: 366}\n", [1, 1, 2], 366),
+        ("gate: {waiver_days: 1, sign_off: {low: 0}}\n", [0, 1, 2], 1),
+        (
+            "gate: {sign_off: {low: 0, medium: 0, high: 1}}\n",
+            [0, 0, 1],
+            30,
+        ),
+        (
+            "gate: {sign_off: {low: 16, medium: 16, high: 16}}\n",
+            [16, 16, 16],
+            30,
+        ),
+    ] {
+        assert_eq!(gate(written), Some((sign_off.to_vec(), days)), "{written}");
+    }
+    for refused in [
+        "gate: {sign_off: {high: 0}}\n",
+        "gate: {sign_off: {low: -1}}\n",
+        "gate: {sign_off: {high: 17}}\n",
+        "gate: {sign_off: {low: 2}}\n",
+        "gate: {sign_off: {medium: 3}}\n",
+        "gate: {sign_off: {high: 2.0}}\n",
+        "gate: {sign_off: 2}\n",
+        "gate: {waiver_days: 0}\n",
+        "gate: {waiver_days: 367}\n",
+        "gate: {waivers: 3}\n",
+        "gate: []\n",
+    ] {
+        assert_eq!(gate(refused), None, "{refused}");
+    }
+}
+
+#[test]
+fn waivers_and_reviews_are_read_and_no_comment_changes_what_is_signed() {
+    let path = "waivers/2026-014.yaml";
+    let one = compiled(base());
+    let [waiver] = one.waivers.as_slice() else {
+        panic!("one waiver")
+    };
+    assert_eq!(waiver.covers.len(), 3);
+    let Cover::Cell(cell) = &waiver.covers[0] else {
+        panic!("a cell")
+    };
+    let rules: Vec<String> = cell.rules.iter().map(ToString::to_string).collect();
+    assert_eq!(rules, ["erp/refund-small", "guardrails/currency"]);
+    let groups = ["SG Night Shift".to_owned(), "sg-support".to_owned()];
+    let Cover::Cell(second) = &waiver.covers[1] else {
+        panic!("a cell")
+    };
+    assert_eq!(second.holder, Holder::Groups(groups.into()));
+    assert!(
+        matches!(&waiver.covers[2], Cover::Setting(setting) if setting.file == "approvals.yaml")
+    );
+
+    let signed = |files| compiled(files).waivers[0].statement();
+    let order = "rules: [guardrails/currency, \"erp/refund-small\"] # as before";
+    let same = edited(path, "rules: [refund-small, guardrails/currency]", order);
+    assert_eq!(signed(same), waiver.statement());
+    let other = edited(path, "600.00", "900.00");
+    assert_ne!(signed(other), waiver.statement());
+
+    let [review] = one.reviews.as_slice() else {
+        panic!("one review")
+    };
+    assert_eq!(review.id.as_str(), "2027-Q1");
+    assert_eq!(review.next.to_string(), "2027-06-30");
+    let rules: Vec<String> = review.rules.iter().map(ToString::to_string).collect();
+    assert_eq!(rules, ["erp/refund-small", "guardrails/currency"]);
 }

@@ -66,7 +66,16 @@ fn every_document_that_compiles_fits() {
         top.join("compiler/templates/minimal"),
     ] {
         let documents = documents(&read(&repository));
-        assert!(documents.len() >= Kind::ALL.len(), "{documents:?}");
+        // Waivers and reviews come and go.
+        let lasting = Kind::ALL
+            .iter()
+            .filter(|kind| !matches!(kind, Kind::Waivers | Kind::Reviews));
+        for kind in lasting {
+            assert!(
+                documents.iter().any(|(_, found, _)| found == kind),
+                "no {kind:?}"
+            );
+        }
         for (path, kind, value) in documents {
             let mistakes: Vec<String> = validators[kind.file()]
                 .iter_errors(&value)

@@ -257,6 +257,28 @@ pub(crate) const EDITS: &[Edit] = &[
         "input_bytes: 1024",
         &["limits.input_bytes: 65536 -> 1024 stricter"],
     ),
+    edit(
+        WORKSPACE,
+        "input_bytes: 65536",
+        "input_bytes: 65536\ngate: {sign_off: {low: 0, medium: 0, high: 1}, waiver_days: 366}",
+        &[
+            "gate.sign_off.low: 1 (left out) -> 0 looser high",
+            "gate.sign_off.medium: 1 (left out) -> 0 looser high",
+            "gate.sign_off.high: 2 (left out) -> 1 looser high",
+            "gate.waiver_days: 30 (left out) -> 366 looser high",
+        ],
+    ),
+    edit(
+        WORKSPACE,
+        "input_bytes: 65536",
+        "input_bytes: 65536\ngate: {sign_off: {low: 2, medium: 2, high: 3}, waiver_days: 7}",
+        &[
+            "gate.sign_off.low: 1 (left out) -> 2 stricter",
+            "gate.sign_off.medium: 1 (left out) -> 2 stricter",
+            "gate.sign_off.high: 2 (left out) -> 3 stricter",
+            "gate.waiver_days: 30 (left out) -> 7 stricter",
+        ],
+    ),
     // profiles.yaml: who comes into a seat
     edit(
         PROFILES,

@@ -1,0 +1,253 @@
+//! `stopgate sign`: a reviewer's signature of a waiver or a review.
+
+use std::io::{BufRead, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, civil::Date};
+use serde_json::json;
+use stopgate_lang::bundle::TrustRoot;
+use stopgate_lang::bundle::root::Role;
+use stopgate_lang::compile::Compiled;
+use stopgate_lang::digest::Digest;
+use stopgate_lang::policy::Gate;
+
+use super::console::{Answer, Console, Failure, Format};
+use super::exit::Exit;
+use super::output::write_whole;
+use super::repository::{Repository, diagnostics};
+use crate::key::SigningKey;
+use crate::sign::{Paper, SignError};
+use crate::workspace::trust;
+use crate::{review, waiver};
+
+/// Sign a waiver or a review, as a reviewer
+///
+/// Shows what the document says and the digest of it, and asks; without a terminal, --yes has to bring the digest.
+/// Comments are not signed, everything else is. The signature goes into a file beside the document, ID.KEYID.sig, and
+/// counts where the trust root of the revision that is changed lists the key as a reviewer's.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  stopgate sign policies/waivers/2026-014.yaml --waiver --key ana.key
+  stopgate sign policies/reviews/2027-Q1.yaml --review --key ana.key --yes sha256:5b0e…
+
+Exits 0 when it is signed, 3 when the policy is invalid, 8 when it was not agreed to, the key cannot be used or is no
+reviewer's, or the signature would count for nothing: the waiver has expired or would hold too long.")]
+pub(super) struct Args {
+    /// waivers/ID.yaml or reviews/ID.yaml of a policy repository
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The file is a waiver or a review
+    #[arg(long, visible_alias = "review", required = true)]
+    waiver: bool,
+    /// Private key of the reviewer
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// Sign without asking if the document has this digest
+    #[arg(long, value_name = "DIGEST")]
+    yes: Option<Digest>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
+    let place = Place::of(&args.file)?;
+    let key = SigningKey::read(&args.key).map_err(Failure::untrusted)?;
+    let repository = Repository {
+        dir: place.repository.clone(),
+    };
+    let compiled = repository.compile(console)?;
+    let Some(gate) = compiled.policy.as_ref().map(|policy| policy.gate) else {
+        let answer = diagnostics("sign", &compiled, Exit::Invalid, args.format, console)?;
+        return Err(Failure::Answered(answer));
+    };
+    let paper = place.paper(&compiled)?;
+    let now = Timestamp::now();
+    let today = now.to_zoned(TimeZone::UTC).date();
+    paper.refuse(gate, today)?;
+    let id = key.public().map_err(Failure::untrusted)?.id();
+    let owner = reviewer(&place.repository, &id, now)?;
+    let digest = paper.statement().digest();
+    let shown = format!(
+        "{}key      {id} ({owner})\ndigest   {digest}\n",
+        paper.summary(today)
+    );
+    let asked = agree(args, &shown, digest)?;
+    let written = write(&place, &paper, &key, (gate, today))?;
+    match args.format {
+        Format::Json => {
+            let body = json!({
+                "kind": place.kind,
+                "id": paper.id(),
+                "digest": digest,
+                "signer": {"id": id, "owner": owner},
+                "file": written,
+            });
+            Answer::json("sign", Exit::Fine, body)
+        }
+        Format::Text => {
+            let shown = if asked { "" } else { &shown };
+            let text = format!("{shown}signed   {written}\n");
+            Ok(Answer::text(Exit::Fine, text))
+        }
+    }
+}
+
+/// Where a document to sign stands.
+struct Place {
+    repository: PathBuf,
+    /// `waiver` or `review`.
+    kind: &'static str,
+    /// The stem of its file.
+    id: String,
+}
+
+impl Place {
+    fn of(file: &Path) -> Result<Self, Failure> {
+        let elsewhere = || {
+            Failure::usage(format!("{} is no waiver and no review", file.display())).with_help(
+                "waivers are waivers/ID.yaml and reviews are reviews/ID.yaml of a policy repository",
+            )
+        };
+        let path = std::fs::canonicalize(file).map_err(|error| {
+            Failure::usage(format!("{} cannot be read: {error}", file.display()))
+        })?;
+        let folder = path.parent().ok_or_else(elsewhere)?;
+        let kind = match folder.file_name().and_then(|name| name.to_str()) {
+            Some(waiver::FOLDER) => "waiver",
+            Some(review::FOLDER) => "review",
+            Some(_) | None => return Err(elsewhere()),
+        };
+        let name = path.file_name().and_then(|name| name.to_str());
+        let id = name.and_then(|name| name.strip_suffix(".yaml"));
+        Ok(Self {
+            repository: folder.parent().ok_or_else(elsewhere)?.to_owned(),
+            kind,
+            id: id.ok_or_else(elsewhere)?.to_owned(),
+        })
+    }
+
+    /// The document, as the whole repository was compiled with it.
+    fn paper(&self, compiled: &Compiled) -> Result<Paper, Failure> {
+        let waivers = compiled.waivers.iter().cloned().map(Paper::Waiver);
+        let reviews = compiled.reviews.iter().cloned().map(Paper::Review);
+        let is_it = |paper: &Paper| match paper {
+            Paper::Waiver(waiver) => self.kind == "waiver" && waiver.id.as_str() == self.id,
+            Paper::Review(review) => self.kind == "review" && review.id.as_str() == self.id,
+        };
+        let mut all = waivers.chain(reviews);
+        let missing =
+            || Failure::usage(format!("the repository has no {} `{}`", self.kind, self.id));
+        all.find(is_it).ok_or_else(missing)
+    }
+}
+
+/// Who holds the key `id`, which has to be a reviewer's in the repository's trust root.
+fn reviewer(repository: &Path, id: &str, now: Timestamp) -> Result<String, Failure> {
+    let help = "a trust root with reviewers is made by `stopgate root --reviewer FILE`";
+    let none = format!(
+        "{} has no trust/root.dsse.json, so nobody can sign",
+        repository.display()
+    );
+    let bytes = trust::read(repository)?.root;
+    let bytes = bytes.ok_or_else(|| Failure::untrusted(none).with_help(help))?;
+    let root = TrustRoot::open(&bytes, now).map_err(Failure::untrusted)?;
+    if !root.has(Role::Reviewer, id) {
+        let message = format!("the key {id} is no reviewer's in trust/root.dsse.json");
+        return Err(Failure::untrusted(message).with_help(help));
+    }
+    let key = root.statement().keys.get(id);
+    Ok(key.map(|key| key.owner.clone()).unwrap_or_default())
+}
+
+/// Asks the person at the terminal, if one is there, and nobody if the digest was brought. Gives whether it asked.
+fn agree(args: &Args, shown: &str, digest: Digest) -> Result<bool, Failure> {
+    if let Some(agreed) = args.yes {
+        return same(agreed, digest).map(|()| false);
+    }
+    let stdin = std::io::stdin();
+    let err = std::io::stderr().lock();
+    if stdin.is_terminal() {
+        return ask(stdin.lock(), err, shown).map(|()| true);
+    }
+    say(err, shown)?;
+    Err(Failure::untrusted("nobody is there to be asked")
+        .with_help(format!("to agree to what is shown, add --yes {digest}")))
+}
+
+fn same(agreed: Digest, digest: Digest) -> Result<(), Failure> {
+    if agreed == digest {
+        return Ok(());
+    }
+    let message = format!("what is there is {digest}, not the {agreed} that was agreed to");
+    Err(Failure::untrusted(message).with_help("look at it again, and sign what you see"))
+}
+
+/// Only `yes` is a yes.
+fn ask(mut person: impl BufRead, err: impl Write, shown: &str) -> Result<(), Failure> {
+    say(err, &format!("{shown}sign it? type yes: "))?;
+    let mut answer = String::new();
+    person.read_line(&mut answer).map_err(Failure::failed)?;
+    if answer.trim() == "yes" {
+        Ok(())
+    } else {
+        Err(Failure::untrusted("not agreed to, so not signed"))
+    }
+}
+
+/// What nobody could read nobody agreed to.
+fn say(mut err: impl Write, text: &str) -> Result<(), Failure> {
+    err.write_all(text.as_bytes())
+        .and_then(|()| err.flush())
+        .map_err(Failure::failed)
+}
+
+/// Signs, and says where the signature is.
+fn write(
+    place: &Place,
+    paper: &Paper,
+    key: &SigningKey,
+    (gate, today): (Gate, Date),
+) -> Result<String, Failure> {
+    let (path, bytes) = paper.sign(key, gate, today)?;
+    let path = place.repository.join(path);
+    write_whole(&path, &bytes)?;
+    Ok(path.display().to_string())
+}
+
+impl From<SignError> for Failure {
+    fn from(error: SignError) -> Self {
+        match error {
+            SignError::Waiver { .. } | SignError::Review { .. } => {
+                Self::untrusted(error).with_help("change its day, and have it signed then")
+            }
+            SignError::TooLong | SignError::Key(_) => Self::untrusted(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_yes_is_a_yes_and_it_is_asked_after_everything_is_shown() {
+        for (answer, agreed) in [
+            ("yes\n", true),
+            (" yes \r\n", true),
+            ("y\n", false),
+            ("YES\n", false),
+            ("yes please\n", false),
+            ("\n", false),
+            ("", false),
+            ("no\nyes\n", false),
+        ] {
+            let mut shown = Vec::new();
+            let asked = ask(answer.as_bytes(), &mut shown, "waiver   2026-014\n");
+            assert_eq!(asked.is_ok(), agreed, "{answer:?}");
+            let shown = String::from_utf8(shown).expect("text");
+            assert_eq!(shown, "waiver   2026-014\nsign it? type yes: ");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Reviews that were signed: they move on the day by which a rule has to be looked at again.
+//!
+//! Pure. A review that too few reviewers signed moves nothing.
+
+use jiff::civil::Date;
+use stopgate_lang::bundle::TrustRoot;
+use stopgate_lang::bundle::root::Role;
+use stopgate_lang::digest::Digest;
+use stopgate_lang::name::RuleId;
+use stopgate_lang::waiver::Review;
+
+use crate::waiver::{Signers, stray};
+use crate::workspace::Document;
+
+/// The folder of reviews.
+pub const FOLDER: &str = "reviews";
+
+/// All reviews of a repository, with who signed them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reviews {
+    /// Each of them.
+    pub reviews: Vec<Reviewed>,
+    /// Signature files of no review.
+    pub stray: Vec<String>,
+}
+
+/// One review.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reviewed {
+    /// What it says.
+    pub review: Review,
+    /// The digest of what reviewers sign.
+    pub digest: Digest,
+    /// Reviewers that have to sign; `None`: the root has no reviewers, so nobody can.
+    pub needed: Option<usize>,
+    /// Who signed.
+    pub signers: Signers,
+}
+
+impl Reviewed {
+    /// Whether enough reviewers signed it, and no signature of it is spoilt.
+    #[must_use]
+    pub fn is_signed(&self) -> bool {
+        let enough = |needed| self.signers.reviewers.len() >= needed;
+        self.signers.spoilt.is_empty() && self.needed.is_some_and(enough)
+    }
+}
+
+impl Reviews {
+    /// Looks at the signatures of `reviews` under `root`. As many reviewers have to sign as the root's role says.
+    #[must_use]
+    pub fn verified(reviews: &[Review], signatures: &[Document], root: Option<&TrustRoot>) -> Self {
+        let needed = root.and_then(|root| root.threshold(Role::Reviewer));
+        let needed = needed.map(|needed| usize::try_from(needed).unwrap_or(usize::MAX));
+        let reviewed = |review: &Review| {
+            let statement = review.statement();
+            let id = review.id.as_str();
+            Reviewed {
+                review: review.clone(),
+                digest: statement.digest(),
+                needed,
+                signers: Signers::of(&statement, FOLDER, id, signatures, root),
+            }
+        };
+        let ids = reviews.iter().map(|review| review.id.as_str());
+        Self {
+            reviews: reviews.iter().map(reviewed).collect(),
+            stray: stray(FOLDER, ids, signatures),
+        }
+    }
+
+    /// The day by which `rule`, which states `review_by` itself, has to be looked at again: the latest of that day and
+    /// of the `next` of each signed review that lists the rule.
+    #[must_use]
+    pub fn review_by(&self, rule: &RuleId, review_by: Date) -> Date {
+        let signed = self.reviews.iter().filter(|reviewed| reviewed.is_signed());
+        let listing = signed.filter(|reviewed| reviewed.review.rules.contains(rule));
+        listing
+            .map(|reviewed| reviewed.review.next)
+            .fold(review_by, Date::max)
+    }
+}
+
+#[cfg(test)]
+mod tests;

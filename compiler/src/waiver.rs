@@ -1,0 +1,291 @@
+//! Whether reviewers let a change's loosenings pass: waivers of the change, judged by the revision before it.
+//!
+//! Pure: days, documents, signatures and keys are values. Keys and numbers are the base's, because a change that brings
+//! its own judges is judged by nobody. Whatever is doubtful covers nothing.
+
+mod judgement;
+mod signers;
+
+use std::collections::BTreeSet;
+
+use jiff::Span;
+use jiff::civil::Date;
+use stopgate_lang::bundle::TrustRoot;
+use stopgate_lang::bundle::root::Role;
+use stopgate_lang::digest::Digest;
+use stopgate_lang::name::{OperationName, RuleId, ToolName};
+use stopgate_lang::policy::Gate;
+use stopgate_lang::surface::Risk;
+use stopgate_lang::waiver::{self, Cover, Waiver};
+
+use crate::diff::{Cell, Holder, OperationChange};
+use crate::workspace::Document;
+
+pub use judgement::{Judgement, Shortfall, Standing, Verdict, WaiverReport};
+pub(crate) use signers::stray;
+pub use signers::{Flaw, MAX_SIGNATURE_BYTES, Signers, Spoilt, signature_file};
+
+/// The folder of waivers.
+pub const FOLDER: &str = "waivers";
+
+/// What the revision before the change says about who may let what pass.
+#[derive(Debug, Clone)]
+pub struct Judges<'a> {
+    /// Its gate.
+    pub gate: Gate,
+    /// Its trust root, verified; `None`: nobody can sign.
+    pub root: Option<&'a TrustRoot>,
+    /// Digests of the statements of its waivers, which were judged when they came in.
+    pub known: BTreeSet<Digest>,
+}
+
+/// Something that a change makes looser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loosening {
+    /// What.
+    pub what: Loosened,
+    /// The higher risk of before and after.
+    pub risk: Risk,
+}
+
+/// What can become looser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Loosened {
+    /// An operation, for somebody.
+    Cell {
+        /// Its tool.
+        tool: ToolName,
+        /// Its name.
+        operation: OperationName,
+        /// For whom.
+        holder: Holder,
+        /// The rules that make it so.
+        rules: BTreeSet<RuleId>,
+        /// Everything that decides about the operation after the change.
+        slice: Digest,
+    },
+    /// A setting.
+    Setting {
+        /// The document, by its path.
+        file: String,
+        /// The place in it; empty for the document as a whole.
+        path: String,
+        /// [`waiver::setting_digest`] of the change.
+        change: Digest,
+    },
+}
+
+impl Loosening {
+    /// The loosening that `cell` of `change` is.
+    #[must_use]
+    pub fn cell(change: &OperationChange, cell: &Cell) -> Self {
+        let rules = cell.because.iter().map(|cause| cause.rule.clone());
+        Self {
+            what: Loosened::Cell {
+                tool: change.tool.clone(),
+                operation: change.operation.clone(),
+                holder: cell.holder.clone(),
+                rules: rules.collect(),
+                slice: change.slice,
+            },
+            risk: change.risk,
+        }
+    }
+}
+
+/// Judges `loosenings` by the `waivers` and `signatures` of the change, on the day `today` (UTC).
+#[must_use]
+pub fn judge(
+    judges: &Judges<'_>,
+    waivers: &[Waiver],
+    signatures: &[Document],
+    loosenings: &[Loosening],
+    today: Date,
+) -> Judgement {
+    let mut papers: Vec<Paper<'_>> = waivers
+        .iter()
+        .map(|waiver| Paper::read(waiver, judges, signatures, today))
+        .collect();
+    let verdicts = loosenings
+        .iter()
+        .map(|loosening| verdict(judges, &mut papers, loosening))
+        .collect();
+    let ids = waivers.iter().map(|waiver| waiver.id.as_str());
+    Judgement {
+        verdicts,
+        stray: stray(FOLDER, ids, signatures),
+        waivers: papers
+            .into_iter()
+            .map(|paper| paper.report(judges))
+            .collect(),
+    }
+}
+
+fn verdict(judges: &Judges<'_>, papers: &mut [Paper<'_>], loosening: &Loosening) -> Verdict {
+    let asked = judges.gate.sign_off.at(loosening.risk);
+    // What the role itself asks for holds for everything that it signs.
+    let least = judges.root.and_then(|root| root.threshold(Role::Reviewer));
+    let least = least.map_or(0, |least| usize::try_from(least).unwrap_or(usize::MAX));
+    let needed = usize::from(asked).max(least);
+    let mut covered = None;
+    let mut short = Vec::new();
+    for paper in papers {
+        let Some(answer) = paper.covers(&loosening.what, needed, asked == 0) else {
+            continue;
+        };
+        let id = &paper.waiver.id;
+        match answer {
+            Ok(()) => covered = covered.or_else(|| Some(id.clone())),
+            Err(why) => short.push((id.clone(), why)),
+        }
+    }
+    match covered {
+        _ if asked == 0 => Verdict::Free,
+        Some(waiver) => Verdict::Covered { waiver },
+        None => Verdict::Open { needed, short },
+    }
+}
+
+/// A waiver while it is judged.
+struct Paper<'a> {
+    waiver: &'a Waiver,
+    digest: Digest,
+    signers: Signers,
+    /// Why its days do not let it cover anything.
+    days: Option<Shortfall>,
+    /// For each of its covers, whether it names something in this change.
+    named: Vec<bool>,
+    live: bool,
+}
+
+impl<'a> Paper<'a> {
+    fn read(waiver: &'a Waiver, judges: &Judges<'_>, signatures: &[Document], today: Date) -> Self {
+        let statement = waiver.statement();
+        let id = waiver.id.as_str();
+        Self {
+            waiver,
+            digest: statement.digest(),
+            signers: Signers::of(&statement, FOLDER, id, signatures, judges.root),
+            days: days(waiver.expires, judges.gate, today),
+            named: vec![false; waiver.covers.len()],
+            live: false,
+        }
+    }
+
+    /// Whether it covers `what`, if it names it.
+    fn covers(
+        &mut self,
+        what: &Loosened,
+        needed: usize,
+        free: bool,
+    ) -> Option<Result<(), Shortfall>> {
+        let covers = self.waiver.covers.iter().zip(&mut self.named);
+        let (cover, named) = covers.into_iter().find(|(cover, _)| names(cover, what))?;
+        *named = true;
+        let found = self.signers.reviewers.len();
+        let answer = match (&self.days, fits(cover, what)) {
+            (Some(days), _) => Err(days.clone()),
+            (None, Err(other)) => Err(other),
+            (None, Ok(())) if !self.signers.spoilt.is_empty() => Err(Shortfall::Spoilt),
+            (None, Ok(())) if found < needed && !free => {
+                Err(Shortfall::Signatures { found, needed })
+            }
+            (None, Ok(())) => Ok(()),
+        };
+        self.live |= answer.is_ok();
+        Some(answer)
+    }
+
+    fn report(self, judges: &Judges<'_>) -> WaiverReport {
+        let covers = self.waiver.covers.iter().zip(&self.named);
+        let unused: Vec<Cover> = covers
+            .filter(|(_, named)| !**named)
+            .map(|(cover, _)| cover.clone())
+            .collect();
+        let names_something = self.named.contains(&true);
+        let known = judges.known.contains(&self.digest);
+        let standing = match self.days {
+            Some(Shortfall::Expired(_)) => Standing::Expired,
+            Some(_) => Standing::TooLong,
+            None if self.live => Standing::Live,
+            None if names_something => Standing::Short,
+            None if known => Standing::Spent,
+            None => Standing::Unused,
+        };
+        WaiverReport {
+            id: self.waiver.id.clone(),
+            reason: self.waiver.reason.clone(),
+            expires: self.waiver.expires,
+            digest: self.digest,
+            standing,
+            // What the base has too was judged whole when it came in.
+            unused: if known { Vec::new() } else { unused },
+            signers: self.signers,
+        }
+    }
+}
+
+/// Why something that holds until `expires` holds for nothing today; `None` if it does.
+pub(crate) fn days(expires: Date, gate: Gate, today: Date) -> Option<Shortfall> {
+    if expires <= today {
+        return Some(Shortfall::Expired(expires));
+    }
+    // Where the calendar ends nobody can say, so it is too long.
+    let days = Span::new().try_days(gate.waiver_days);
+    let latest = days.and_then(|days| today.checked_add(days));
+    let latest = latest.unwrap_or(today);
+    (expires > latest).then_some(Shortfall::TooLong { expires, latest })
+}
+
+/// Whether `cover` is about `what`, whatever has become of it.
+fn names(cover: &Cover, what: &Loosened) -> bool {
+    match (cover, what) {
+        (
+            Cover::Cell(cover),
+            Loosened::Cell {
+                tool,
+                operation,
+                holder,
+                ..
+            },
+        ) => cover.tool == *tool && cover.operation == *operation && is(&cover.holder, holder),
+        (Cover::Setting(cover), Loosened::Setting { file, path, .. }) => {
+            cover.file == *file && cover.path == *path
+        }
+        (Cover::Cell(_), Loosened::Setting { .. }) | (Cover::Setting(_), Loosened::Cell { .. }) => {
+            false
+        }
+    }
+}
+
+fn is(covered: &waiver::Holder, holder: &Holder) -> bool {
+    match (covered, holder) {
+        (waiver::Holder::Profiles(covered), Holder::Profiles(held)) => covered == held,
+        (waiver::Holder::Groups(covered), Holder::Groups(held)) => covered == held,
+        (waiver::Holder::Profiles(_), Holder::Groups(_))
+        | (waiver::Holder::Groups(_), Holder::Profiles(_)) => false,
+    }
+}
+
+/// Whether `cover`, which names `what`, is about exactly what the change brings.
+fn fits(cover: &Cover, what: &Loosened) -> Result<(), Shortfall> {
+    let (covered, found) = match (cover, what) {
+        (Cover::Cell(cover), Loosened::Cell { slice, .. }) => (cover.slice, *slice),
+        (Cover::Setting(cover), Loosened::Setting { change, .. }) => (cover.change, *change),
+        (Cover::Cell(cover), Loosened::Setting { change, .. }) => (cover.slice, *change),
+        (Cover::Setting(cover), Loosened::Cell { slice, .. }) => (cover.change, *slice),
+    };
+    if covered != found {
+        return Err(Shortfall::OtherContent { covered, found });
+    }
+    if let (Cover::Cell(cover), Loosened::Cell { rules, .. }) = (cover, what) {
+        let rules: BTreeSet<RuleId> = rules.difference(&cover.rules).cloned().collect();
+        if !rules.is_empty() {
+            return Err(Shortfall::OtherRules { rules });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

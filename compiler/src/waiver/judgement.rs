@@ -1,0 +1,169 @@
+//! What came of judging waivers: values that reports render and exit codes are made of.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+use stopgate_lang::digest::Digest;
+use stopgate_lang::name::{RuleId, WaiverId};
+use stopgate_lang::waiver::Cover;
+
+use super::{Signers, Spoilt};
+
+/// Whether one loosening may pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nobody has to sign at its risk.
+    Free,
+    /// A waiver covers it.
+    Covered {
+        /// Which.
+        waiver: WaiverId,
+    },
+    /// It may not.
+    Open {
+        /// Reviewers that have to sign.
+        needed: usize,
+        /// Waivers that name it, and why each of them does not cover it.
+        short: Vec<(WaiverId, Shortfall)>,
+    },
+}
+
+/// Why a waiver that names a loosening does not cover it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Shortfall {
+    /// Its day has come.
+    #[error("expired on {0}")]
+    Expired(Date),
+    /// It would hold too long.
+    #[error("holds until {expires}, and may hold until {latest}")]
+    TooLong {
+        /// The day from which it would cover nothing.
+        expires: Date,
+        /// The latest such day that the gate lets through.
+        latest: Date,
+    },
+    /// What it names was changed after it was written.
+    #[error("covers {covered}, and what is there is {found}")]
+    OtherContent {
+        /// The digest in the waiver.
+        covered: Digest,
+        /// The digest of what the change brings.
+        found: Digest,
+    },
+    /// Rules that it does not name make it looser too.
+    #[error("does not name {}", rules.iter().map(RuleId::to_string).collect::<Vec<_>>().join(", "))]
+    OtherRules {
+        /// Those rules.
+        rules: BTreeSet<RuleId>,
+    },
+    /// A signature of it is not what it has to be.
+    #[error("has a signature that does not hold")]
+    Spoilt,
+    /// Too few reviewers signed.
+    #[error("has {found} of {needed} reviewers' signatures")]
+    Signatures {
+        /// Distinct keys of reviewers that signed.
+        found: usize,
+        /// How many it takes.
+        needed: usize,
+    },
+}
+
+/// What one waiver is good for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaiverReport {
+    /// Which.
+    pub id: WaiverId,
+    /// Why it is there, in its own words.
+    pub reason: String,
+    /// From this day on it covers nothing.
+    pub expires: Date,
+    /// The digest of what reviewers sign.
+    pub digest: Digest,
+    /// All of it in a word.
+    pub standing: Standing,
+    /// Those of its covers that name nothing in this change.
+    pub unused: Vec<Cover>,
+    /// Who signed.
+    pub signers: Signers,
+}
+
+/// What a waiver is good for, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// It covers something in this change.
+    Live,
+    /// It names something in this change and does not cover it: each such loosening says why.
+    Short,
+    /// It names nothing in this change, and the base has it too: it did its work when it came in.
+    Spent,
+    /// It names nothing in this change, and it is new.
+    Unused,
+    /// Its day has come.
+    Expired,
+    /// It would hold longer than the gate lets it.
+    TooLong,
+}
+
+impl Standing {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Short => "short",
+            Self::Spent => "spent",
+            Self::Unused => "unused",
+            Self::Expired => "expired",
+            Self::TooLong => "too-long",
+        }
+    }
+}
+
+impl WaiverReport {
+    /// Whether the waiver has to be mended or deleted before the change may pass.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        match self.standing {
+            Standing::Live | Standing::Short => !self.unused.is_empty(),
+            Standing::Spent => false,
+            Standing::Unused | Standing::Expired | Standing::TooLong => true,
+        }
+    }
+}
+
+/// What came of all waivers and loosenings together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// One verdict for each loosening, in their order.
+    pub verdicts: Vec<Verdict>,
+    /// One report for each waiver, in their order.
+    pub waivers: Vec<WaiverReport>,
+    /// Signature files of no waiver.
+    pub stray: Vec<String>,
+}
+
+impl Judgement {
+    /// Whether some loosening may not pass.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        let open = |verdict: &Verdict| match verdict {
+            Verdict::Open { .. } => true,
+            Verdict::Free | Verdict::Covered { .. } => false,
+        };
+        self.verdicts.iter().any(open)
+    }
+
+    /// Whether some waiver or signature has to be mended or deleted.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        !self.stray.is_empty() || self.waivers.iter().any(WaiverReport::is_error)
+    }
+
+    /// Signatures that do not hold: trust has failed if there is one.
+    pub fn spoilt(&self) -> impl Iterator<Item = &Spoilt> {
+        self.waivers
+            .iter()
+            .flat_map(|waiver| &waiver.signers.spoilt)
+    }
+}

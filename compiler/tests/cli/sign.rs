@@ -1,0 +1,254 @@
+//! A reviewer signs waivers and reviews: what is shown, what is written, and what is refused.
+
+use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
+
+use stopgate::waiver::Signers;
+use stopgate_lang::bundle::TrustRoot;
+
+use crate::Desk;
+
+/// So many days from today.
+fn day(days: i64) -> Date {
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    today.checked_add(days.days()).expect("a day")
+}
+
+/// A repository with a trust root that `ana` reviews under, a waiver and a review.
+pub(crate) fn desk() -> Desk {
+    let desk = Desk::with_repository();
+    for name in ["root", "ana", "eva"] {
+        assert_eq!(desk.run(&["keygen", name]).exit, 0);
+    }
+    let root = desk.run(&[
+        "root",
+        "--key=root.key",
+        "--reviewer=ana.pub",
+        "-o",
+        "p/trust/root.dsse.json",
+    ]);
+    assert_eq!(root.exit, 0, "{}", root.shown());
+    for folder in ["p/waivers", "p/reviews"] {
+        std::fs::create_dir(desk.path(folder)).expect("a folder");
+    }
+    waiver(&desk, day(20));
+    let review = format!(
+        "stopgate: 1\nreview: 2027-Q1\nnext: {}\nrules: [tickets/read]\n",
+        day(200)
+    );
+    std::fs::write(desk.path("p/reviews/2027-Q1.yaml"), review).expect("written");
+    desk
+}
+
+fn waiver(desk: &Desk, expires: Date) {
+    let text = format!(
+        "stopgate: 1\nwaiver: 2026-014\nreason: The new charter.\nexpires: {expires}\ncovers:\n  - \
+         {{tool: tickets, operation: close_ticket, profiles: [agent], rules: [close], slice: sha256:{}}}\n",
+        "ab".repeat(32)
+    );
+    std::fs::write(desk.path("p/waivers/2026-014.yaml"), text).expect("written");
+}
+
+pub(crate) const WAIVER: [&str; 4] = [
+    "sign",
+    "p/waivers/2026-014.yaml",
+    "--waiver",
+    "--key=ana.key",
+];
+pub(crate) const REVIEW: [&str; 4] = [
+    "sign",
+    "p/reviews/2027-Q1.yaml",
+    "--review",
+    "--key=ana.key",
+];
+
+/// The digest that `command` wants to be agreed to.
+pub(crate) fn digest(desk: &Desk, command: &[&str]) -> String {
+    let run = desk.run(command);
+    assert_eq!(run.exit, 8, "{}", run.shown());
+    let digest = run
+        .stderr
+        .lines()
+        .find_map(|line| line.strip_prefix("digest   "));
+    digest
+        .unwrap_or_else(|| panic!("{}", run.shown()))
+        .to_owned()
+}
+
+/// Files beside the document that end with `.sig`.
+fn signatures(desk: &Desk, folder: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(desk.path(folder)).expect("a folder");
+    let names = entries.map(|entry| entry.expect("an entry").file_name());
+    let names = names.map(|name| name.into_string().expect("UTF-8"));
+    names.filter(|name| name.ends_with(".sig")).collect()
+}
+
+/// Reviewers whose signature counts, as the gate reads it from disk.
+fn counted(desk: &Desk, folder: &str) -> usize {
+    let dir = desk.path("p");
+    let trust = stopgate::workspace::trust::read(&dir).expect("readable");
+    let root = TrustRoot::open(&trust.root.expect("a root"), Timestamp::now()).expect("opens");
+    let compiled = stopgate::check::check(&dir).expect("readable");
+    let statement = match folder {
+        "p/waivers" => compiled.waivers[0].statement(),
+        _ => compiled.reviews[0].statement(),
+    };
+    let (folder, id) = match folder {
+        "p/waivers" => ("waivers", compiled.waivers[0].id.as_str()),
+        _ => ("reviews", compiled.reviews[0].id.as_str()),
+    };
+    let signers = Signers::of(&statement, folder, id, &trust.signatures, Some(&root));
+    assert_eq!(signers.spoilt, []);
+    signers.reviewers.len()
+}
+
+#[test]
+fn what_is_shown_is_what_is_signed() {
+    let desk = desk();
+    for (command, folder, shown) in [
+        (
+            WAIVER,
+            "p/waivers",
+            format!(
+                "waiver   2026-014\nreason   The new charter.\nexpires  {} (in 20 days)\n\
+                 covers   tickets/close_ticket for agent\n           by tickets/close\n           slice sha256:{}\n",
+                day(20),
+                "ab".repeat(32)
+            ),
+        ),
+        (
+            REVIEW,
+            "p/reviews",
+            format!(
+                "review   2027-Q1\nnext     {} (in 200 days)\nrule     tickets/read\n",
+                day(200)
+            ),
+        ),
+    ] {
+        let asked = desk.run(&command);
+        assert_eq!(asked.exit, 8);
+        assert!(asked.stderr.starts_with(&shown), "{}", asked.shown());
+        assert_eq!(signatures(&desk, folder), Vec::<String>::new());
+
+        let digest = digest(&desk, &command);
+        let wrong = format!("--yes=sha256:{}", "0".repeat(64));
+        let other = desk.run(&[&command[..], &[&wrong]].concat());
+        assert_eq!(other.exit, 8, "{}", other.shown());
+        assert_eq!(signatures(&desk, folder), Vec::<String>::new());
+
+        let yes = format!("--yes={digest}");
+        let signed = desk.run(&[&command[..], &[&yes]].concat());
+        assert_eq!(signed.exit, 0, "{}", signed.shown());
+        assert!(signed.stdout.starts_with(&shown), "{}", signed.shown());
+        assert_eq!(signatures(&desk, folder).len(), 1);
+        assert_eq!(counted(&desk, folder), 1);
+        let again = desk.run(&[&command[..], &[&yes]].concat());
+        assert_eq!(again.stdout, signed.stdout, "signing again changes nothing");
+        assert_eq!(signatures(&desk, folder).len(), 1);
+    }
+    assert_eq!(desk.run(&["check", "p"]).exit, 0);
+}
+
+#[test]
+fn a_comment_leaves_the_digest_and_a_word_does_not() {
+    let desk = desk();
+    let before = digest(&desk, &WAIVER);
+    desk.edit("p/waivers/2026-014.yaml", "covers:", "# as agreed\ncovers:");
+    assert_eq!(digest(&desk, &WAIVER), before);
+    desk.edit("p/waivers/2026-014.yaml", "new charter", "old charter");
+    assert_ne!(digest(&desk, &WAIVER), before);
+    let yes = format!("--yes={before}");
+    let run = desk.run(&[&WAIVER[..], &[&yes]].concat());
+    assert_eq!(run.exit, 8, "{}", run.shown());
+}
+
+#[test]
+fn what_would_count_for_nothing_is_not_signed() {
+    let desk = desk();
+    let yes = format!("--yes={}", digest(&desk, &WAIVER));
+    let eva = [
+        "sign",
+        "p/waivers/2026-014.yaml",
+        "--waiver",
+        "--key=eva.key",
+        &yes,
+    ];
+    let run = desk.run(&eva);
+    assert_eq!(run.exit, 8, "{}", run.shown());
+    assert!(run.stderr.contains("is no reviewer's"), "{}", run.shown());
+    for (expires, said) in [(day(0), "expired on"), (day(31), "and may hold until")] {
+        waiver(&desk, expires);
+        let run = desk.run(&WAIVER);
+        assert_eq!(run.exit, 8, "{}", run.shown());
+        assert!(run.stderr.contains(said), "{}", run.shown());
+    }
+    desk.edit(
+        "p/reviews/2027-Q1.yaml",
+        &day(200).to_string(),
+        &day(0).to_string(),
+    );
+    assert_eq!(desk.run(&REVIEW).exit, 8);
+
+    waiver(&desk, day(20));
+    std::fs::remove_file(desk.path("p/trust/root.dsse.json")).expect("removed");
+    let run = desk.run(&WAIVER);
+    assert_eq!(run.exit, 8, "{}", run.shown());
+    assert!(
+        run.stderr.contains("no trust/root.dsse.json"),
+        "{}",
+        run.shown()
+    );
+    assert_eq!(signatures(&desk, "p/waivers"), Vec::<String>::new());
+}
+
+#[test]
+fn only_waivers_and_reviews_of_a_valid_repository_are_signed() {
+    let desk = desk();
+    for (exit, file) in [
+        (2, "p/stopgate.yaml"),
+        (2, "p/rules/tickets.yaml"),
+        (2, "p/waivers/nowhere.yaml"),
+        (2, "p/waivers"),
+    ] {
+        let run = desk.run(&["sign", file, "--waiver", "--key=ana.key"]);
+        assert_eq!(run.exit, exit, "{file}: {}", run.shown());
+    }
+    let run = desk.run(&["sign", "p/waivers/2026-014.yaml", "--key=ana.key"]);
+    assert_eq!(run.exit, 2, "{}", run.shown());
+    desk.edit("p/waivers/2026-014.yaml", "reason:", "reasons:");
+    let run = desk.run(&WAIVER);
+    assert_eq!(run.exit, 3, "{}", run.shown());
+    assert!(
+        run.stdout.contains("did you mean `reason`?"),
+        "{}",
+        run.shown()
+    );
+}
+
+#[test]
+fn a_root_names_its_reviewers() {
+    let desk = desk();
+    let run = desk.run(&[
+        "root",
+        "--key=root.key",
+        "--reviewer=ana.pub",
+        "--reviewer=eva.pub",
+    ]);
+    assert_eq!(run.exit, 0, "{}", run.shown());
+    let line = run
+        .stdout
+        .lines()
+        .find(|line| line.starts_with("reviewer   "));
+    let line = line.unwrap_or_else(|| panic!("{}", run.shown()));
+    assert!(
+        line.contains("(ana), ") && line.ends_with("(eva)"),
+        "{line}"
+    );
+    let twice = desk.run(&[
+        "root",
+        "--key=root.key",
+        "--reviewer=ana.pub",
+        "--reviewer=ana.pub",
+        "-o=other.json",
+    ]);
+    assert_eq!(twice.exit, 2, "{}", twice.shown());
+}

@@ -1,0 +1,244 @@
+//! What reviewers sign beside a policy: waivers, which let named loosenings pass, and reviews, which say that rules
+//! were looked at.
+//!
+//! Signed is the canonical JSON of the checked value: comments and layout of the document mean nothing, everything else
+//! does. Whose signatures count is a matter of the trust root, not of this module. Nothing of it is in a bundle.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+
+use crate::bundle::dsse;
+use crate::digest::Digest;
+use crate::json::Json;
+use crate::name::{OperationName, ProfileName, ReviewId, RuleId, ToolName, WaiverId};
+
+/// Version of what is signed.
+const FORMAT: i64 = 1;
+/// The purpose of digests of changed settings.
+const SETTING: &str = "stopgate-setting";
+
+/// `waivers/ID.yaml`: loosenings that may pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiver {
+    /// Its id, the stem of its file.
+    pub id: WaiverId,
+    /// Why, for people; not blank.
+    pub reason: String,
+    /// From this day on (UTC) it covers nothing.
+    pub expires: Date,
+    /// What may pass; never empty, no loosening twice.
+    pub covers: Vec<Cover>,
+}
+
+/// One loosening that may pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cover {
+    /// Of an operation, for somebody.
+    Cell(CellCover),
+    /// Of a setting.
+    Setting(SettingCover),
+}
+
+/// A looser operation, and for whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CellCover {
+    /// The tool.
+    pub tool: ToolName,
+    /// Its operation.
+    pub operation: OperationName,
+    /// For whom.
+    pub holder: Holder,
+    /// The only rules that may be the cause; never empty.
+    pub rules: BTreeSet<RuleId>,
+    /// Everything that decides about the operation after the change.
+    pub slice: Digest,
+}
+
+/// Somebody, by all that counts of them; never nobody.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holder {
+    /// With exactly these profiles directly.
+    Profiles(BTreeSet<ProfileName>),
+    /// In exactly these groups of the identity provider.
+    Groups(BTreeSet<String>),
+}
+
+/// A changed setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingCover {
+    /// The document, by its path.
+    pub file: String,
+    /// The place in it, as `stopgate diff` prints it; empty for the document as a whole.
+    pub path: String,
+    /// [`setting_digest`] of the change.
+    pub change: Digest,
+}
+
+/// `reviews/ID.yaml`: rules that were looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Review {
+    /// Its id, the stem of its file.
+    pub id: ReviewId,
+    /// The day by which the rules have to be looked at again.
+    pub next: Date,
+    /// The rules; never empty.
+    pub rules: BTreeSet<RuleId>,
+}
+
+/// What a signature is made over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// What kind of payload it is; signed too.
+    pub payload_type: &'static str,
+    /// Canonical JSON.
+    pub payload: Vec<u8>,
+}
+
+impl Statement {
+    fn new(payload_type: &'static str, members: Vec<(&str, Json)>) -> Self {
+        let stopgate = ("stopgate", Json::Integer(FORMAT));
+        let payload = object([vec![stopgate], members].concat());
+        Self {
+            payload_type,
+            payload: payload.canonical().into_bytes(),
+        }
+    }
+
+    /// The bytes that a signature covers.
+    #[must_use]
+    pub fn signed_bytes(&self) -> Vec<u8> {
+        dsse::signed_bytes(self.payload_type, &self.payload)
+    }
+
+    /// What a reviewer compares before signing: SHA-256 of all that is signed.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.signed_bytes())
+    }
+}
+
+impl Waiver {
+    /// What its reviewers sign.
+    #[must_use]
+    pub fn statement(&self) -> Statement {
+        let Self {
+            id,
+            reason,
+            expires,
+            covers,
+        } = self;
+        let members = vec![
+            ("kind", text("waiver")),
+            ("waiver", text(id)),
+            ("reason", text(reason)),
+            ("expires", text(expires)),
+            (
+                "covers",
+                Json::Array(covers.iter().map(Cover::json).collect()),
+            ),
+        ];
+        Statement::new(dsse::WAIVER, members)
+    }
+}
+
+impl Review {
+    /// What its reviewers sign.
+    #[must_use]
+    pub fn statement(&self) -> Statement {
+        let Self { id, next, rules } = self;
+        let members = vec![
+            ("kind", text("review")),
+            ("review", text(id)),
+            ("next", text(next)),
+            ("rules", texts(rules)),
+        ];
+        Statement::new(dsse::REVIEW, members)
+    }
+}
+
+impl Cover {
+    /// All of it.
+    fn json(&self) -> Json {
+        match self {
+            Self::Cell(CellCover {
+                tool,
+                operation,
+                holder,
+                rules,
+                slice,
+            }) => object(vec![
+                ("tool", text(tool)),
+                ("operation", text(operation)),
+                holder.member(),
+                ("rules", texts(rules)),
+                ("slice", text(slice)),
+            ]),
+            Self::Setting(SettingCover { file, path, change }) => object(vec![
+                ("file", text(file)),
+                ("path", text(path)),
+                ("change", text(change)),
+            ]),
+        }
+    }
+
+    /// What it covers a change of, without the change.
+    pub(crate) fn about(&self) -> Json {
+        match self {
+            Self::Cell(cell) => object(vec![
+                ("tool", text(&cell.tool)),
+                ("operation", text(&cell.operation)),
+                cell.holder.member(),
+            ]),
+            Self::Setting(setting) => object(vec![
+                ("file", text(&setting.file)),
+                ("path", text(&setting.path)),
+            ]),
+        }
+    }
+}
+
+impl Holder {
+    fn member(&self) -> (&'static str, Json) {
+        match self {
+            Self::Profiles(profiles) => ("profiles", texts(profiles)),
+            Self::Groups(groups) => ("groups", texts(groups)),
+        }
+    }
+}
+
+/// What a [`SettingCover`] is bound to: the place `path` in the document `file`, and what stands there before and after
+/// the change. `None` stands for nothing, which is something else than `null`. The values have to be whole: what is cut
+/// for people to read would let others through that are cut to the same.
+#[must_use]
+pub fn setting_digest(
+    file: &str,
+    path: &str,
+    before: Option<&Json>,
+    after: Option<&Json>,
+) -> Digest {
+    let mut members = vec![("file", text(file)), ("path", text(path))];
+    members.extend(before.map(|before| ("before", before.clone())));
+    members.extend(after.map(|after| ("after", after.clone())));
+    object(members).digest(SETTING)
+}
+
+fn text(value: impl std::fmt::Display) -> Json {
+    Json::String(value.to_string())
+}
+
+fn texts<T: std::fmt::Display>(values: &BTreeSet<T>) -> Json {
+    Json::Array(values.iter().map(text).collect())
+}
+
+fn object(members: Vec<(&str, Json)>) -> Json {
+    let members = members.into_iter();
+    Json::Object(
+        members
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+    )
+}
+
+#[cfg(test)]
+mod tests;
