@@ -70,7 +70,6 @@ fn every_direction_fits_its_form() {
             | (
                 Loosens::Any
                 | Loosens::Proved
-                | Loosens::Shown
                 | Loosens::Nothing
                 | Loosens::Outside,
                 _,

@@ -223,7 +223,7 @@ impl<'a> Walk<'a> {
                 Effect::Looser
             }
             (Loosens::Lower | Loosens::Higher, Some(_)) => Effect::Stricter,
-            (Loosens::Shown | Loosens::Nothing, _) => Effect::Listed,
+            (Loosens::Nothing, _) => Effect::Listed,
             (
                 Loosens::Lower
                 | Loosens::Higher
@@ -267,7 +267,7 @@ impl<'a> Walk<'a> {
             | Loosens::Any
             | Loosens::Within
             | Loosens::Outside => Effect::Changed,
-            Loosens::Shown | Loosens::Nothing => Effect::Listed,
+            Loosens::Nothing => Effect::Listed,
         };
         self.report(field, pair, here, effect);
     }

@@ -21,8 +21,6 @@ pub(crate) enum Loosens {
     Any,
     /// The proof judges every decision that follows from it. A change of the text alone is not reported.
     Proved,
-    /// The proof judges the decisions of today; the change is shown all the same, because rules to come start there.
-    Shown,
     /// Nothing follows from it: words for people, and what the compiler ties to something else. The change is shown.
     Nothing,
     /// Its keys say it, each for itself.
@@ -34,7 +32,7 @@ pub(crate) enum Loosens {
 
 impl Loosens {
     /// Every direction, in the order in which the reference lists them.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Lower,
         Self::Higher,
         Self::Removed,
@@ -42,7 +40,6 @@ impl Loosens {
         Self::Voters,
         Self::Any,
         Self::Proved,
-        Self::Shown,
         Self::Nothing,
         Self::Within,
         Self::Outside,
@@ -58,7 +55,6 @@ impl Loosens {
             Self::Voters => "voters",
             Self::Any => "any",
             Self::Proved => "proved",
-            Self::Shown => "shown",
             Self::Nothing => "nothing",
             Self::Within => "within",
             Self::Outside => "outside",
@@ -79,10 +75,6 @@ impl Loosens {
             Self::Any => "any change counts as looser until somebody has looked at it",
             Self::Proved => {
                 "the proof judges every decision that follows from it; a change of the text alone is not reported"
-            }
-            Self::Shown => {
-                "the proof judges the decisions of today; the change is shown all the same, because rules to come \
-                 start there"
             }
             Self::Nothing => {
                 "nothing follows from it: words for people, and what the compiler ties to something else; shown"

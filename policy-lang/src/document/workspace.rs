@@ -222,7 +222,7 @@ const FLOOR_WITH_RISK: Shape = Shape {
     fields: &[
         Field::optional(
             "risk",
-            Loosens::Shown,
+            Loosens::Lower,
             form::word::<Risk>(),
             "The lowest risk that such a grant can have. Left out: low.",
         )
@@ -235,7 +235,7 @@ const FLOOR_WITH_RISK: Shape = Shape {
 
 const FLOOR_APPROVAL: Field = Field::optional(
     "approval",
-    Loosens::Shown,
+    Loosens::Lower,
     form::word::<Approval>(),
     "Who has to approve at least. Left out: nobody.",
 )
@@ -243,7 +243,7 @@ const FLOOR_APPROVAL: Field = Field::optional(
 
 const FLOOR_REQUIRE: Field = Field::optional(
     "require",
-    Loosens::Shown,
+    Loosens::Removed,
     Form::set(&form::word::<Requirement>()),
     "What has to be collected at least, beside people's approval. Left out: nothing.",
 )
