@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use jiff::civil::Date;
-use stopgate_lang::change::{Change, Effect};
+use stopgate_lang::change::{Area, Change, Effect};
 use stopgate_lang::name::{OperationName, ToolName};
 use stopgate_lang::policy::Location;
 use stopgate_lang::summary::visible;
 
-use crate::diff::{Class, Diff, OperationChange, ProofReport};
+use crate::diff::{Bug, Cell, Class, Diff, Failing, Holder, OperationChange, ProofReport, holder};
 use crate::report::{count, list};
 
 /// The gate's findings.
@@ -31,25 +31,35 @@ pub struct Waiver {
     pub file: String,
     /// Why the loosening is wanted.
     pub reason: String,
-    /// Its last day.
+    /// From this day on it covers nothing.
     pub expires: Date,
-    /// Whether it counts.
+    /// What it is good for.
     pub standing: Standing,
-    /// Operations whose loosening it covers.
-    pub covers: BTreeSet<(ToolName, OperationName)>,
+    /// What it covers of this change: an operation, for somebody.
+    pub cells: BTreeSet<(ToolName, OperationName, Holder)>,
+    /// What it covers of this change: settings, each by its file and path.
+    pub settings: BTreeSet<(String, String)>,
+    /// Why it does not cover something that it names.
+    pub lacks: Vec<String>,
     /// Ids of the keys that signed it.
     pub signers: Vec<String>,
 }
 
-/// Whether a waiver counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a waiver is good for, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
-    /// It covers what it names.
+    /// It covers something in this change.
     Live,
-    /// Its last day is over.
-    Expired,
-    /// It covers nothing that changed.
+    /// It names something in this change and does not cover it.
+    Short,
+    /// It names nothing in this change, and the base has it too.
+    Spent,
+    /// It names nothing in this change, and it is new.
     Unused,
+    /// Its day has come.
+    Expired,
+    /// It would hold longer than the gate lets it.
+    TooLong,
 }
 
 impl Standing {
@@ -58,8 +68,57 @@ impl Standing {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Live => "live",
-            Self::Expired => "expired",
+            Self::Short => "short",
+            Self::Spent => "spent",
             Self::Unused => "unused",
+            Self::Expired => "expired",
+            Self::TooLong => "too-long",
+        }
+    }
+}
+
+/// Which value of which document.
+pub(crate) fn name(setting: &Change) -> String {
+    let name = if setting.path.is_empty() {
+        &setting.file
+    } else {
+        &setting.path
+    };
+    visible(name, 300)
+}
+
+/// Among what a setting is reported.
+pub(crate) const fn area(setting: &Change) -> &'static str {
+    match setting.area {
+        Area::Settings => "setting",
+        Area::GuardRails => "guard rail",
+        Area::Lock => "lock",
+        Area::TrustRoot => "trust root",
+    }
+}
+
+/// Where a setting stands, or in which document it is left out.
+pub(crate) fn setting_places(setting: &Change) -> String {
+    match (&setting.before_at, &setting.after_at) {
+        (None, None) => visible(&setting.file, 300),
+        (before, after) => places(before.as_ref(), after.as_ref()),
+    }
+}
+
+impl Waiver {
+    /// What it covers, one after the other.
+    pub(crate) fn covers(&self) -> String {
+        let cells = self.cells.iter();
+        let cells =
+            cells.map(|(tool, operation, who)| format!("{tool}/{operation} for {}", holder(who)));
+        let settings = self.settings.iter();
+        let settings =
+            settings.map(|(file, path)| visible(format!("{path} of {file}").trim_start(), 300));
+        let all = list(cells.chain(settings));
+        if all.is_empty() {
+            "nothing in this change".to_owned()
+        } else {
+            visible(&all, 1_000)
         }
     }
 }
@@ -86,8 +145,20 @@ impl<'a> GateReport<'a> {
         settings.fold(self.diff.class(), Class::max)
     }
 
-    /// What the class means for a reviewer.
+    /// All of it in a word.
+    pub(crate) fn word(&self) -> &'static str {
+        if self.diff.failing.is_empty() {
+            self.class().as_str()
+        } else {
+            "invalid"
+        }
+    }
+
+    /// What the word means for a reviewer.
     pub(crate) fn verdict(&self) -> &'static str {
+        if !self.diff.failing.is_empty() {
+            return "rules may fail to evaluate, which rejects every attempt that they reach";
+        }
         match self.class() {
             Class::Same => "no decision changes",
             Class::Stricter => "nobody can do more; something asks for more",
@@ -115,16 +186,18 @@ impl<'a> GateReport<'a> {
     /// `operations: 2 looser (1 waived), 1 stricter; settings: 1 looser`, or that nothing changed.
     pub(crate) fn totals(&self) -> String {
         let mut groups = Vec::new();
+        if !self.diff.failing.is_empty() {
+            groups.push(format!(
+                "{} may fail",
+                count(self.diff.failing.len(), "rule")
+            ));
+        }
         let of = |class: Class| {
             let changes = self.diff.operations.iter();
             let these: Vec<&OperationChange> =
                 changes.filter(|change| change.class == class).collect();
-            let waived = these.iter().filter(|change| self.waived(change).is_some());
-            let waived = waived.count();
-            let waived = match waived {
-                0 => String::new(),
-                waived => format!(" ({waived} waived)"),
-            };
+            let waived = these.iter().filter(|change| self.waived(change));
+            let waived = also_waived(waived.count());
             (!these.is_empty()).then(|| format!("{} {}{waived}", these.len(), class.as_str()))
         };
         let operations = list(Class::ALL.into_iter().rev().filter_map(of));
@@ -138,12 +211,13 @@ impl<'a> GateReport<'a> {
             Effect::Listed,
         ];
         let of = |effect: Effect| {
-            let these = self
-                .settings
+            let these = self.settings.iter();
+            let these: Vec<&Change> = these.filter(|setting| setting.effect == effect).collect();
+            let waived = these
                 .iter()
-                .filter(|setting| setting.effect == effect);
-            let these = these.count();
-            (these > 0).then(|| format!("{these} {}", effect.as_str()))
+                .filter(|setting| self.covering_setting(setting).is_some());
+            let waived = also_waived(waived.count());
+            (!these.is_empty()).then(|| format!("{} {}{waived}", these.len(), effect.as_str()))
         };
         let settings = list(effects.into_iter().filter_map(of));
         if !settings.is_empty() {
@@ -156,16 +230,35 @@ impl<'a> GateReport<'a> {
         }
     }
 
-    /// The live waiver that covers `change`, where it needs one.
-    pub(crate) fn waived(&self, change: &OperationChange) -> Option<&'a Waiver> {
-        let covers = |waiver: &&Waiver| {
-            let named = waiver.covers.iter();
-            let mut named = named
-                .filter(|(tool, operation)| *tool == change.tool && *operation == change.operation);
-            waiver.standing == Standing::Live && named.next().is_some()
-        };
-        let mut waivers = self.waivers.iter().filter(covers);
-        waivers.next().filter(|_| change.class.needs_review())
+    /// The waiver that covers what becomes of somebody, where it needs one.
+    pub(crate) fn covering(&self, change: &OperationChange, cell: &Cell) -> Option<&'a Waiver> {
+        let named = (
+            change.tool.clone(),
+            change.operation.clone(),
+            cell.holder.clone(),
+        );
+        let mut waivers = self.waivers.iter();
+        let waiver = waivers.find(|waiver| waiver.cells.contains(&named));
+        waiver.filter(|_| cell.class.needs_review())
+    }
+
+    /// The waiver that covers a setting, where it needs one.
+    pub(crate) fn covering_setting(&self, setting: &Change) -> Option<&'a Waiver> {
+        let named = (setting.file.clone(), setting.path.clone());
+        let mut waivers = self.waivers.iter();
+        let waiver = waivers.find(|waiver| waiver.settings.contains(&named));
+        waiver.filter(|_| setting.effect.needs_review())
+    }
+
+    /// Whether waivers cover everything that makes a reviewer sign for `change`.
+    fn waived(&self, change: &OperationChange) -> bool {
+        let mut open = change
+            .cells
+            .iter()
+            .filter(|cell| cell.class.needs_review())
+            .peekable();
+        let decided = change.class.needs_review() && change.undecided.is_empty();
+        decided && open.peek().is_some() && open.all(|cell| self.covering(change, cell).is_some())
     }
 
     /// The operations of one of `classes`, in the order of the comparison.
@@ -174,6 +267,13 @@ impl<'a> GateReport<'a> {
         changes
             .filter(|change| classes.contains(&change.class))
             .collect()
+    }
+}
+
+fn also_waived(number: usize) -> String {
+    match number {
+        0 => String::new(),
+        number => format!(" ({number} waived)"),
     }
 }
 
@@ -193,6 +293,32 @@ pub(crate) fn proof(proof: &ProofReport) -> String {
     format!(
         "{compared} of {} compared, {asked}, {equal} with equal sides",
         count(*operations, "operation")
+    )
+}
+
+/// A rule that may fail, in words.
+pub(crate) fn failing(failing: &Failing) -> String {
+    let Failing {
+        rule,
+        location,
+        tool,
+        operation,
+    } = failing;
+    let place = visible(&location.to_string(), 300);
+    format!("{rule} may fail to evaluate at {tool}/{operation}, {place}")
+}
+
+/// A request that the solver named and no bundle confirmed, in words.
+pub(crate) fn bug(bug: &Bug) -> String {
+    let Bug {
+        tool,
+        operation,
+        asked,
+        request: _,
+    } = bug;
+    let asked = visible(asked, 300);
+    format!(
+        "{tool}/{operation}, asked {asked}: the solver named a request that the bundles do not confirm"
     )
 }
 

@@ -44,10 +44,15 @@ pub fn matrix(matrix: &Matrix) -> String {
 pub fn diff(report: &GateReport<'_>, base: &Matrix, head: &Matrix) -> String {
     let mut page = Markup::default();
     let class = report.class();
-    begin(&mut page, &format!("stopgate diff: {}", class.as_str()));
-    page.open("header", &[("class", changes::tone(class))]);
+    begin(&mut page, &format!("stopgate diff: {}", report.word()));
+    let tone = if report.diff.failing.is_empty() {
+        changes::tone(class)
+    } else {
+        changes::tone(Class::Looser)
+    };
+    page.open("header", &[("class", tone)]);
     page.raw("<h1>")
-        .text(class.as_str())
+        .text(report.word())
         .raw("</h1><div><p class=verdict>");
     page.text(report.verdict()).raw("</p><p class=sides>from ");
     side(&mut page, &report.diff.base);

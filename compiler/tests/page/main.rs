@@ -237,7 +237,7 @@ fn what_the_policy_of_the_page_forbids_is_blocked() {
         "<main><script>document.title = 'taken'</script><img src=x onerror=alert(1)>",
     );
     let mut browser = Browser::open(&broken);
-    assert_eq!(browser.eval("document.title"), "stopgate diff: undecided");
+    assert_eq!(browser.eval("document.title"), "stopgate diff: invalid");
     assert!(browser.complaints() >= 2);
 }
 

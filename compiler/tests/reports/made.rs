@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stopgate::diff::{
-    Answer, Cause, Cell, Class, Diff, Direction, Holder, OperationChange, Part, ProofReport,
-    Request, Side,
+    Answer, Bug, Cause, Cell, Class, Diff, Direction, Failing, Holder, OperationChange, Part,
+    ProofReport, Request, Side,
 };
 use stopgate::report::{Change, Effect, Standing, Waiver};
 use stopgate_lang::change::Area;
@@ -332,6 +332,18 @@ pub(crate) fn everything() -> Made {
             commit: None,
         },
         operations,
+        failing: vec![Failing {
+            rule: "erp/refund-sum".parse().expect("an id"),
+            location: place(RULES, 40),
+            tool: tool("erp"),
+            operation: operation_name("create_refund"),
+        }],
+        bugs: vec![Bug {
+            tool: tool("hr"),
+            operation: operation_name("create_leave_request"),
+            asked: "approval at most supervisor".to_owned(),
+            request: "{}".to_owned(),
+        }],
         proof: ProofReport {
             solver: Some("cvc5 1.3.1".to_owned()),
             operations: 38,
@@ -375,12 +387,16 @@ fn settings() -> Vec<Change> {
             Effect::Changed,
         ),
         setting("deadlines.use", Some("15m"), Some("10m"), Effect::Stricter),
-        setting(
-            "tests.erp.refund-in-dollars",
-            Some("reject: forbidden"),
-            None,
-            Effect::Looser,
-        ),
+        Change {
+            note: Some("deleted"),
+            area: Area::GuardRails,
+            ..setting(
+                "tests.erp.refund-in-dollars",
+                Some("reject: forbidden"),
+                None,
+                Effect::Looser,
+            )
+        },
         setting(
             "catalog.erp.owner",
             None,
@@ -397,13 +413,31 @@ fn waivers() -> Vec<Waiver> {
         reason: "refunds up to 600.00 follow the new customer charter".to_owned(),
         expires: "2026-12-20".parse().expect("a date"),
         standing,
-        covers: BTreeSet::from([(tool("erp"), operation_name("create_refund"))]),
+        cells: BTreeSet::new(),
+        settings: BTreeSet::new(),
+        lacks: Vec::new(),
         signers: signers.iter().map(|signer| (*signer).to_owned()).collect(),
     };
+    let refund = (
+        tool("erp"),
+        operation_name("create_refund"),
+        profiles(&["support-analyst"]),
+    );
+    let zone = ("approvals.yaml".to_owned(), "calendar.zone".to_owned());
     vec![
-        waiver("2026-014", Standing::Live, &["anna", "ben"]),
+        Waiver {
+            cells: BTreeSet::from([refund]),
+            settings: BTreeSet::from([zone]),
+            ..waiver("2026-014", Standing::Live, &["anna", "ben"])
+        },
+        Waiver {
+            lacks: vec!["has 1 of 2 reviewers' signatures".to_owned()],
+            ..waiver("2026-008", Standing::Short, &["anna"])
+        },
         waiver("2026-009", Standing::Expired, &["anna"]),
         waiver("2026-010", Standing::Unused, &[]),
+        waiver("2026-011", Standing::TooLong, &[]),
+        waiver("2026-003", Standing::Spent, &["anna"]),
     ]
 }
 
@@ -440,6 +474,13 @@ pub(crate) fn hostile() -> Made {
     for waiver in &mut made.waivers {
         (waiver.id, waiver.file, waiver.reason) = (hostile(), hostile(), hostile());
         waiver.signers = vec![hostile()];
+        waiver.lacks = vec![hostile()];
+    }
+    for bug in &mut made.diff.bugs {
+        (bug.asked, bug.request) = (hostile(), hostile());
+    }
+    for failing in &mut made.diff.failing {
+        failing.location = place(HOSTILE, 1);
     }
     made.diff.base.name = hostile();
     made.diff.head.commit = Some(hostile());

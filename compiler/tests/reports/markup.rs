@@ -108,7 +108,10 @@ fn a_comment_is_never_longer_than_code_hosts_take() {
         );
         assert!(markdown.contains("<sub>Proof"));
     }
-    let markdown = markdown::diff(&GateReport::of(&many(300).diff));
+    let mut made = many(300);
+    made.diff.failing.clear();
+    made.diff.bugs.clear();
+    let markdown = markdown::diff(&GateReport::of(&made.diff));
     assert!(markdown.contains("more"), "{markdown}");
     let rows = markdown.matches("- **`").count();
     let more = markdown

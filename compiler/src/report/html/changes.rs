@@ -7,8 +7,8 @@ use super::markup::Markup;
 use crate::diff::{
     Answer, Cause, Cell, Class, OperationChange, Piece, Request, Sentence, people, sentence,
 };
-use crate::report::gate::places;
-use crate::report::{Change, Effect, GateReport, Standing, list};
+use crate::report::gate::{area, bug, failing, name, places, setting_places};
+use crate::report::{Change, Effect, GateReport, Standing, Waiver, list};
 
 /// Above so many operations a section is folded.
 const OPEN: usize = 12;
@@ -31,6 +31,8 @@ pub(super) fn finding_id(change: usize, cell: usize) -> String {
 
 /// Loosenings, doubts, and settings that have to be signed.
 pub(super) fn to_sign(page: &mut Markup, report: &GateReport<'_>) {
+    let failings = report.diff.failing.iter().map(failing);
+    listed(page, "Rules that may fail", failings);
     section(page, report, "Looser", &[Class::Looser, Class::Both]);
     section(page, report, "Undecided", &[Class::Undecided]);
     section(page, report, "Re-typed", &[Class::Retyped]);
@@ -45,6 +47,21 @@ pub(super) fn to_know(page: &mut Markup, report: &GateReport<'_>) {
     section(page, report, "Same", &[Class::Same]);
     settings(page, report, "Other settings", false);
     waivers(page, report);
+    let bugs = report.diff.bugs.iter().map(bug);
+    listed(page, "Bugs of the gate", bugs);
+}
+
+fn listed(page: &mut Markup, title: &'static str, lines: impl ExactSizeIterator<Item = String>) {
+    if lines.len() == 0 {
+        return;
+    }
+    page.raw("<section class=findings><h2>")
+        .raw(title)
+        .raw("</h2>\n<ul class=doubt>");
+    for line in lines {
+        page.raw("<li>").quoted(&line);
+    }
+    page.raw("</ul></section>\n");
 }
 
 fn section(page: &mut Markup, report: &GateReport<'_>, title: &'static str, classes: &[Class]) {
@@ -98,15 +115,9 @@ fn operation(
             .text(change.risk.as_str())
             .raw("</span>");
     }
-    if let Some(waiver) = report.waived(change) {
-        page.raw(" <span class=waived>waived by ")
-            .quoted(&waiver.id)
-            .raw(" until ");
-        page.text(&waiver.expires.to_string()).raw("</span>");
-    }
     page.raw("</summary>\n");
     for (place, cell) in change.cells.iter().enumerate() {
-        finding(page, &finding_id(at, place), change, cell);
+        finding(page, report, &finding_id(at, place), change, cell);
     }
     for why in &change.undecided {
         page.raw("<p class=doubt>undecided: ")
@@ -124,14 +135,22 @@ fn operation(
     page.raw("</details>\n");
 }
 
-fn finding(page: &mut Markup, id: &str, change: &OperationChange, cell: &Cell) {
+fn finding(
+    page: &mut Markup,
+    report: &GateReport<'_>,
+    id: &str,
+    change: &OperationChange,
+    cell: &Cell,
+) {
     page.open(
         "article",
         &[("id", id), ("data-class", cell.class.as_str())],
     );
     page.raw("<p class=sentence>");
     said(page, &sentence(change, cell));
-    page.raw("</p>\n<ul class=because>");
+    page.raw("</p>\n");
+    waived(page, report.covering(change, cell));
+    page.raw("<ul class=because>");
     for Cause {
         rule,
         kind,
@@ -153,6 +172,15 @@ fn finding(page: &mut Markup, id: &str, change: &OperationChange, cell: &Cell) {
     page.raw("<dt>now<dd>");
     answer(page, &cell.after);
     page.raw("</dl></details></article>\n");
+}
+
+fn waived(page: &mut Markup, waiver: Option<&Waiver>) {
+    if let Some(waiver) = waiver {
+        page.raw("<p class=waived>waived by ").quoted(&waiver.id);
+        page.raw(" until ")
+            .text(&waiver.expires.to_string())
+            .raw("</p>\n");
+    }
 }
 
 fn said(page: &mut Markup, sentence: &Sentence) {
@@ -255,26 +283,31 @@ fn settings(page: &mut Markup, report: &GateReport<'_>, title: &'static str, sig
         .raw("</h2>\n<div class=scroll><table class=plain><thead><tr>");
     page.raw("<th scope=col>setting<th scope=col>what<th scope=col>before<th scope=col>now<th scope=col>where</tr></thead><tbody>\n");
     for setting in these {
-        one_setting(page, setting);
+        one_setting(page, report, setting);
     }
     page.raw("</tbody></table></div></section>\n");
 }
 
-fn one_setting(page: &mut Markup, setting: &Change) {
+fn one_setting(page: &mut Markup, report: &GateReport<'_>, setting: &Change) {
     let tone = match setting.effect {
         Effect::Looser | Effect::Changed => "mark looser",
         Effect::Stricter => "mark stricter",
         Effect::Listed => "mark",
     };
     page.raw("<tr><th scope=row>")
-        .quoted(&setting.path)
+        .quoted(&name(setting))
         .raw("<td>");
+    page.text(area(setting)).raw(" ");
     page.open("span", &[("class", tone)])
         .text(setting.effect.as_str())
         .raw("</span>");
     if setting.effect.needs_review() {
         page.raw(" risk ").text(setting.risk.as_str());
     }
+    if let Some(note) = setting.note {
+        page.raw("<br>").quoted(note);
+    }
+    waived(page, report.covering_setting(setting));
     for value in [&setting.before, &setting.after] {
         match value {
             Some(value) => page.raw("<td><code>").quoted(value).raw("</code>"),
@@ -282,11 +315,7 @@ fn one_setting(page: &mut Markup, setting: &Change) {
         };
     }
     page.raw("<td>");
-    match (&setting.before_at, &setting.after_at) {
-        (None, None) => page.quoted(&setting.file),
-        (before, after) => page.quoted(&places(before.as_ref(), after.as_ref())),
-    };
-    page.raw("</tr>\n");
+    page.quoted(&setting_places(setting)).raw("</tr>\n");
 }
 
 fn waivers(page: &mut Markup, report: &GateReport<'_>) {
@@ -298,7 +327,10 @@ fn waivers(page: &mut Markup, report: &GateReport<'_>) {
     for waiver in report.waivers {
         let tone = match waiver.standing {
             Standing::Live => "mark stricter",
-            Standing::Expired | Standing::Unused => "mark looser",
+            Standing::Spent => "mark",
+            Standing::Short | Standing::Unused | Standing::Expired | Standing::TooLong => {
+                "mark looser"
+            }
         };
         page.raw("<tr><th scope=row>")
             .quoted(&waiver.id)
@@ -307,14 +339,13 @@ fn waivers(page: &mut Markup, report: &GateReport<'_>) {
             .text(waiver.standing.as_str())
             .raw("</span><td>");
         page.text(&waiver.expires.to_string()).raw("<td>");
-        let covers = waiver
-            .covers
-            .iter()
-            .map(|(tool, operation)| format!("{tool}/{operation}"));
-        page.text(&list(covers))
+        page.quoted(&waiver.covers())
             .raw("<td>")
-            .quoted(&waiver.reason)
-            .raw("<td>");
+            .quoted(&waiver.reason);
+        for lack in &waiver.lacks {
+            page.raw("<p class=doubt>").quoted(lack).raw("</p>");
+        }
+        page.raw("<td>");
         page.quoted(&list(&waiver.signers)).raw("</tr>\n");
     }
     page.raw("</tbody></table></div></section>\n");

@@ -5,9 +5,10 @@ use stopgate_lang::policy::Location;
 
 use super::surface;
 use crate::diff::{
-    Answer, Cause, Cell, Direction, Holder, OperationChange, Part, ProofReport, Request, Side,
-    sentence,
+    Answer, Bug, Cause, Cell, Direction, Failing, Holder, OperationChange, Part, ProofReport,
+    Request, Side, sentence,
 };
+use crate::report::gate::area;
 use crate::report::{Change, GateReport, Waiver};
 
 /// The members beside `stopgate`, `command` and `exit`.
@@ -22,16 +23,38 @@ pub fn diff(report: &GateReport<'_>) -> Value {
     } = &report.diff.proof;
     let changes = report.diff.operations.iter();
     json!({
-        "verdict": report.class().as_str(),
+        "verdict": report.word(),
         "base": side(&report.diff.base),
         "head": side(&report.diff.head),
+        "failing": report.diff.failing.iter().map(failing).collect::<Vec<_>>(),
         "operations": changes.map(|change| operation(report, change)).collect::<Vec<_>>(),
-        "settings": report.settings.iter().map(setting).collect::<Vec<_>>(),
+        "settings": report.settings.iter().map(|one| setting(report, one)).collect::<Vec<_>>(),
         "waivers": report.waivers.iter().map(waiver).collect::<Vec<_>>(),
+        "bugs": report.diff.bugs.iter().map(bug).collect::<Vec<_>>(),
         "proof": {
             "solver": solver, "operations": all, "compared": compared, "queries": queries, "equal": equal,
         },
     })
+}
+
+fn failing(failing: &Failing) -> Value {
+    let Failing {
+        rule,
+        location,
+        tool,
+        operation,
+    } = failing;
+    json!({"rule": rule.to_string(), "at": location.to_string(), "tool": tool, "operation": operation})
+}
+
+fn bug(bug: &Bug) -> Value {
+    let Bug {
+        tool,
+        operation,
+        asked,
+        request,
+    } = bug;
+    json!({"tool": tool, "operation": operation, "asked": asked, "request": request})
 }
 
 fn side(Side { name, commit }: &Side) -> Value {
@@ -56,14 +79,13 @@ fn operation(report: &GateReport<'_>, change: &OperationChange) -> Value {
         "class": class.as_str(),
         "risk": risk,
         "slice": slice.to_string(),
-        "waived": report.waived(change).map(|waiver| &waiver.id),
-        "cells": cells.iter().map(|cell| one_cell(change, cell)).collect::<Vec<_>>(),
+        "cells": cells.iter().map(|cell| one_cell(report, change, cell)).collect::<Vec<_>>(),
         "undecided": undecided,
         "notes": notes,
     })
 }
 
-fn one_cell(change: &OperationChange, cell: &Cell) -> Value {
+fn one_cell(report: &GateReport<'_>, change: &OperationChange, cell: &Cell) -> Value {
     let Cell {
         holder,
         class,
@@ -73,10 +95,6 @@ fn one_cell(change: &OperationChange, cell: &Cell) -> Value {
         after,
         because,
     } = cell;
-    let mut value = match holder {
-        Holder::Profiles(profiles) => json!({"profiles": profiles}),
-        Holder::Groups(groups) => json!({"groups": groups}),
-    };
     let rest = json!({
         "class": class.as_str(),
         "parts": parts.iter().map(part).collect::<Vec<_>>(),
@@ -84,12 +102,10 @@ fn one_cell(change: &OperationChange, cell: &Cell) -> Value {
         "before": answer(before),
         "after": answer(after),
         "because": because.iter().map(cause).collect::<Vec<_>>(),
+        "waived": report.covering(change, cell).map(|waiver| &waiver.id),
         "sentence": sentence(change, cell).to_string(),
     });
-    if let (Some(value), Value::Object(rest)) = (value.as_object_mut(), rest) {
-        value.extend(rest);
-    }
-    value
+    with(held(holder), rest)
 }
 
 fn part((part, direction): &(Part, Direction)) -> Value {
@@ -143,7 +159,8 @@ fn place(location: &Option<Location>) -> Option<String> {
     location.as_ref().map(ToString::to_string)
 }
 
-fn setting(setting: &Change) -> Value {
+fn setting(report: &GateReport<'_>, setting: &Change) -> Value {
+    let waived = report.covering_setting(setting).map(|waiver| &waiver.id);
     let Change {
         file,
         path,
@@ -159,7 +176,8 @@ fn setting(setting: &Change) -> Value {
     } = setting;
     json!({
         "file": file, "path": path, "field": field, "before": before, "after": after, "note": note,
-        "effect": effect.as_str(), "risk": risk, "before_at": place(before_at), "after_at": place(after_at),
+        "effect": effect.as_str(), "area": area(setting), "risk": risk,
+        "before_at": place(before_at), "after_at": place(after_at), "waived": waived,
     })
 }
 
@@ -170,13 +188,35 @@ fn waiver(waiver: &Waiver) -> Value {
         reason,
         expires,
         standing,
-        covers,
+        cells,
+        settings,
+        lacks,
         signers,
     } = waiver;
-    let covers = covers.iter();
-    let covers = covers.map(|(tool, operation)| json!({"tool": tool, "operation": operation}));
+    let cells = cells.iter().map(|(tool, operation, who)| {
+        let named = json!({"tool": tool, "operation": operation});
+        with(held(who), named)
+    });
+    let settings = settings.iter();
+    let settings = settings.map(|(file, path)| json!({"file": file, "path": path}));
     json!({
         "waiver": id, "file": file, "reason": reason, "expires": expires.to_string(), "standing": standing.as_str(),
-        "covers": covers.collect::<Vec<_>>(), "signers": signers,
+        "cells": cells.collect::<Vec<_>>(), "settings": settings.collect::<Vec<_>>(), "lacks": lacks,
+        "signers": signers,
     })
+}
+
+fn held(holder: &Holder) -> Value {
+    match holder {
+        Holder::Profiles(profiles) => json!({"profiles": profiles}),
+        Holder::Groups(groups) => json!({"groups": groups}),
+    }
+}
+
+/// The members of both objects.
+fn with(mut object: Value, more: Value) -> Value {
+    if let (Some(members), Value::Object(more)) = (object.as_object_mut(), more) {
+        members.extend(more);
+    }
+    object
 }

@@ -5,7 +5,7 @@
 use stopgate_lang::summary::visible;
 
 use crate::diff::{Cause, Class, OperationChange, Piece, Sentence, Side, leaves_out, sentence};
-use crate::report::gate::{places, proof};
+use crate::report::gate::{area, bug, failing, name, places, proof, setting_places};
 use crate::report::{Change, GateReport, Waiver, count};
 
 /// Most bytes of the comment, and so of its characters: code hosts take 65,536.
@@ -26,14 +26,25 @@ pub fn diff(report: &GateReport<'_>) -> String {
         Class::Looser | Class::Both | Class::Retyped => "🔴",
         Class::Undecided => "🟠",
     };
+    let mark = if report.diff.failing.is_empty() {
+        mark
+    } else {
+        "🔴"
+    };
     page.push(&format!(
         "### {mark} Stopgate: {}\n\n**{}.** From {} to {}: {}.\n",
-        class.as_str(),
+        report.word(),
         capital(report.verdict()),
         side(&report.diff.base),
         side(&report.diff.head),
         report.totals()
     ));
+    let failings = report.diff.failing.iter();
+    let failings = failings.map(|one| format!("- {}\n", code(&failing(one))));
+    if failings.len() > 0 {
+        page.end("\n#### Rules that may fail\n\n");
+        page.items(failings);
+    }
     for (title, classes) in [
         ("Looser", &[Class::Looser, Class::Both][..]),
         ("Undecided", &[Class::Undecided]),
@@ -67,6 +78,9 @@ pub fn diff(report: &GateReport<'_>) -> String {
     page.folded(&count(know.len(), "other setting"), know.into_iter());
     let waivers = report.waivers.iter();
     page.folded(&count(report.waivers.len(), "waiver"), waivers.map(waiver));
+    let bugs = report.diff.bugs.iter();
+    let bugs = bugs.map(|one| format!("- {}\n", code(&bug(one))));
+    page.folded(&count(bugs.len(), "bug of the gate"), bugs);
     page.end(&format!(
         "\n<sub>Proof: {}</sub>\n",
         code(&proof(&report.diff.proof))
@@ -143,13 +157,11 @@ fn operation(report: &GateReport<'_>, change: &OperationChange) -> String {
     if change.class.needs_review() {
         head.push_str(&format!(" · risk {}", change.risk));
     }
-    if let Some(waiver) = report.waived(change) {
-        let id = code(&visible(&waiver.id, 100));
-        head.push_str(&format!(" · waived by {id} until {}", waiver.expires));
-    }
     let mut item = format!("{head}\n");
     for cell in &change.cells {
-        let mut points = format!("  - {}\n", marked(&sentence(change, cell)));
+        let said = marked(&sentence(change, cell));
+        let waived = waived(report.covering(change, cell));
+        let mut points = format!("  - {said}{waived}\n");
         if leaves_out(&cell.request.input) {
             let request = code(&visible(&cell.request.input.canonical(), 1_000));
             points.push_str(&format!("    - request {request}\n"));
@@ -205,54 +217,63 @@ fn because(cause: &Cause) -> String {
 fn settings(report: &GateReport<'_>, sign: bool) -> Vec<String> {
     let these = report.settings.iter();
     let these = these.filter(|setting| setting.effect.needs_review() == sign);
-    these.map(setting).collect()
+    these.map(|one| setting(report, one)).collect()
 }
 
-fn setting(setting: &Change) -> String {
+fn setting(report: &GateReport<'_>, setting: &Change) -> String {
     let value = |value: &Option<String>| match value {
         Some(value) => code(&visible(value, 500)),
         None => "nothing".to_owned(),
-    };
-    let place = match (&setting.before_at, &setting.after_at) {
-        (None, None) => visible(&setting.file, 300),
-        (before, after) => places(before.as_ref(), after.as_ref()),
     };
     let risk = if setting.effect.needs_review() {
         format!(" · risk {}", setting.risk)
     } else {
         String::new()
     };
+    let note = setting
+        .note
+        .map_or_else(String::new, |note| format!(" · {}", code(note)));
     format!(
-        "- **{}** · {}{risk}: {} instead of {}, {}\n",
-        code(&visible(&setting.path, 300)),
+        "- **{}** · {} · {}{risk}{note}: {} instead of {}, {}{}\n",
+        code(&name(setting)),
+        area(setting),
         setting.effect.as_str(),
         value(&setting.after),
         value(&setting.before),
-        code(&place)
+        code(&setting_places(setting)),
+        waived(report.covering_setting(setting))
     )
 }
 
+fn waived(waiver: Option<&Waiver>) -> String {
+    let of = |waiver: &Waiver| {
+        let id = code(&visible(&waiver.id, 100));
+        format!(" · **waived** by {id} until {}", waiver.expires)
+    };
+    waiver.map_or_else(String::new, of)
+}
+
 fn waiver(waiver: &Waiver) -> String {
-    let covers = waiver.covers.iter().take(CAUSES);
-    let covers = covers.map(|(tool, operation)| code(&format!("{tool}/{operation}")));
-    let covers = covers.collect::<Vec<_>>().join(", ");
-    format!(
-        "- **{}** · {}, until {}, for {covers}: {}; {} by {}\n",
+    let signers = waiver.signers.iter().take(CAUSES);
+    let signers: Vec<String> = signers.map(|signer| code(&visible(signer, 100))).collect();
+    let mut item = format!(
+        "- **{}** · {}, until {}, for {}: {}; {} signed by {}\n",
         code(&visible(&waiver.id, 100)),
         waiver.standing.as_str(),
         waiver.expires,
+        code(&waiver.covers()),
         code(&visible(&waiver.reason, 500)),
         code(&visible(&waiver.file, 300)),
-        if waiver.signers.is_empty() {
+        if signers.is_empty() {
             "nobody".to_owned()
         } else {
-            let signers = waiver.signers.iter().take(CAUSES);
-            signers
-                .map(|signer| code(&visible(signer, 100)))
-                .collect::<Vec<_>>()
-                .join(", ")
+            signers.join(", ")
         }
-    )
+    );
+    for lack in waiver.lacks.iter().take(CAUSES) {
+        item.push_str(&format!("  - {}\n", code(&visible(lack, 300))));
+    }
+    item
 }
 
 fn marked(sentence: &Sentence) -> String {

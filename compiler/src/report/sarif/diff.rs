@@ -9,11 +9,11 @@ use stopgate_lang::summary::visible;
 
 use super::{SCHEMA, uri};
 use crate::diff::{Cell, Class, Holder, OperationChange, sentence};
-use crate::report::gate::places;
-use crate::report::{Change, GateReport, list};
+use crate::report::gate::{failing, name, places};
+use crate::report::{Change, GateReport, Waiver, list};
 
 /// The rules of the gate: id, title, advice.
-const RULES: [(&str, &str, &str); 4] = [
+const RULES: [(&str, &str, &str); 5] = [
     (
         "looser",
         "a call passes that did not, or needs less than it did",
@@ -30,6 +30,11 @@ const RULES: [(&str, &str, &str); 4] = [
         "Install the solver, or give it more time; a smaller change helps too.",
     ),
     (
+        "may-fail",
+        "a rule may fail to evaluate",
+        "A rule that fails rejects every attempt that it reaches: guard what it reads with `has`, and sums with bounds.",
+    ),
+    (
         "setting-looser",
         "a value beside the rules asks for less, or for something else",
         "Keep the old value, or have the change signed by reviewers.",
@@ -43,12 +48,24 @@ const NOWHERE: &str = "stopgate.yaml";
 #[must_use]
 pub fn diff(report: &GateReport<'_>, dir: &Path) -> Value {
     let mut results = Vec::new();
+    for one in &report.diff.failing {
+        let text = failing(one);
+        let mut found = result("may-fail", &text, Some(&one.location), dir);
+        add(
+            &mut found,
+            "partialFingerprints",
+            fingerprint(&["may-fail", &text]),
+        );
+        results.push(found);
+    }
     for change in &report.diff.operations {
         operation(&mut results, report, change, dir);
     }
     for setting in report.settings {
         if setting.effect.needs_review() {
-            results.push(one_setting(setting, dir));
+            let mut found = one_setting(setting, dir);
+            suppress(&mut found, report.covering_setting(setting));
+            results.push(found);
         }
     }
     let rule = |(id, title, advice): &(&str, &str, &str)| {
@@ -115,17 +132,7 @@ fn operation(
         if !related.is_empty() {
             add(&mut found, "relatedLocations", Value::Array(related));
         }
-        if let Some(waiver) = report.waived(change) {
-            let why = format!(
-                "waiver {} until {}: {}",
-                waiver.id, waiver.expires, waiver.reason
-            );
-            add(
-                &mut found,
-                "suppressions",
-                json!([{"kind": "external", "status": "accepted", "justification": visible(&why, 500)}]),
-            );
-        }
+        suppress(&mut found, report.covering(change, cell));
         results.push(found);
     }
     let mut whole = |rule: &str, text: &str| {
@@ -170,7 +177,7 @@ fn one_setting(setting: &Change, dir: &Path) -> Value {
     };
     let text = format!(
         "{}: {} instead of {}",
-        visible(&setting.path, 200),
+        name(setting),
         value(&setting.after),
         value(&setting.before)
     );
@@ -213,6 +220,24 @@ fn location(place: Option<&Location>, dir: &Path) -> Value {
             "region": {"startLine": line.max(1)},
         },
     })
+}
+
+/// What a waiver covers stays in the list, and stops nobody.
+fn suppress(found: &mut Value, waiver: Option<&Waiver>) {
+    if let Some(Waiver {
+        id,
+        expires,
+        reason,
+        ..
+    }) = waiver
+    {
+        let why = visible(&format!("waiver {id} until {expires}: {reason}"), 500);
+        add(
+            found,
+            "suppressions",
+            json!([{"kind": "external", "status": "accepted", "justification": why}]),
+        );
+    }
 }
 
 fn with_text(mut location: Value, text: &str) -> Value {

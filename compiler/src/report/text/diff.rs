@@ -4,7 +4,7 @@ use stopgate_lang::summary::visible;
 
 use super::line;
 use crate::diff::{Cause, Cell, Class, OperationChange, Side, leaves_out, sentence};
-use crate::report::gate::{places, proof};
+use crate::report::gate::{area, bug, failing, name, places, proof, setting_places};
 use crate::report::{Change, Effect, GateReport, Paint, Standing, Waiver, list};
 
 /// Most characters of a text that is not ours.
@@ -16,14 +16,18 @@ pub fn diff(report: &GateReport<'_>, colour: bool) -> String {
     let paint = Paint::new(colour);
     let mut out = String::new();
     let class = report.class();
-    let verdict = format!("{}: {}", class.as_str(), report.verdict());
-    line(
-        &mut out,
-        format_args!("{}", by_class(class, &verdict, paint)),
-    );
+    let verdict = format!("{}: {}", report.word(), report.verdict());
+    let verdict = if report.diff.failing.is_empty() {
+        by_class(class, &verdict, paint)
+    } else {
+        paint.bad(&verdict)
+    };
+    line(&mut out, format_args!("{verdict}"));
     let (base, head) = (side(&report.diff.base), side(&report.diff.head));
     line(&mut out, format_args!("  from {base} to {head}"));
     line(&mut out, format_args!("  {}", report.totals()));
+    let failings = report.diff.failing.iter().map(failing);
+    lines(&mut out, "rules that may fail", failings, paint);
     let sections: [&[Class]; 7] = [
         &[Class::Looser, Class::Both],
         &[Class::Undecided],
@@ -44,9 +48,21 @@ pub fn diff(report: &GateReport<'_>, colour: bool) -> String {
     }
     settings(&mut out, report, false, paint);
     waivers(&mut out, report.waivers, paint);
+    let bugs = report.diff.bugs.iter().map(bug);
+    lines(&mut out, "bugs of the gate", bugs, paint);
     let proof = format!("proof: {}", proof(&report.diff.proof));
     line(&mut out, format_args!("\n{}", paint.faint(&proof)));
     out
+}
+
+/// A section of single lines.
+fn lines(out: &mut String, head: &str, lines: impl ExactSizeIterator<Item = String>, paint: Paint) {
+    if lines.len() > 0 {
+        line(out, format_args!("\n{}", paint.head(head)));
+    }
+    for text in lines {
+        line(out, format_args!("  {}", paint.bad(&text)));
+    }
 }
 
 fn by_class(class: Class, text: &str, paint: Paint) -> String {
@@ -88,16 +104,8 @@ fn operation(out: &mut String, report: &GateReport<'_>, change: &OperationChange
         out,
         format_args!("  {}", format!("{}  {more}", paint.head(&name)).trim_end()),
     );
-    if let Some(waiver) = report.waived(change) {
-        let waived = format!(
-            "waived by {} until {}",
-            visible(&waiver.id, TEXT),
-            waiver.expires
-        );
-        line(out, format_args!("    {}", paint.mind(&waived)));
-    }
     for cell in &change.cells {
-        one_cell(out, change, cell, paint);
+        one_cell(out, report, change, cell, paint);
     }
     for why in &change.undecided {
         let why = format!("undecided: {}", visible(why, TEXT));
@@ -108,7 +116,13 @@ fn operation(out: &mut String, report: &GateReport<'_>, change: &OperationChange
     }
 }
 
-fn one_cell(out: &mut String, change: &OperationChange, cell: &Cell, paint: Paint) {
+fn one_cell(
+    out: &mut String,
+    report: &GateReport<'_>,
+    change: &OperationChange,
+    cell: &Cell,
+    paint: Paint,
+) {
     line(out, format_args!("    {}", sentence(change, cell)));
     if leaves_out(&cell.request.input) {
         let request = visible(&cell.request.input.canonical(), 4 * TEXT);
@@ -117,6 +131,7 @@ fn one_cell(out: &mut String, change: &OperationChange, cell: &Cell, paint: Pain
             format_args!("      {}", paint.faint(&format!("request {request}"))),
         );
     }
+    waived(out, "      ", report.covering(change, cell), paint);
     for Cause {
         rule,
         kind,
@@ -133,6 +148,14 @@ fn one_cell(out: &mut String, change: &OperationChange, cell: &Cell, paint: Pain
                 paint.faint(&places)
             ),
         );
+    }
+}
+
+fn waived(out: &mut String, indent: &str, waiver: Option<&Waiver>, paint: Paint) {
+    if let Some(waiver) = waiver {
+        let id = visible(&waiver.id, TEXT);
+        let waived = format!("waived by {id} until {}", waiver.expires);
+        line(out, format_args!("{indent}{}", paint.mind(&waived)));
     }
 }
 
@@ -160,9 +183,13 @@ fn settings(out: &mut String, report: &GateReport<'_>, sign: bool, paint: Paint)
             Effect::Stricter => paint.good(effect),
             Effect::Listed => paint.faint(effect),
         };
+        let area = area(setting);
+        let note = setting
+            .note
+            .map_or_else(String::new, |note| format!(": {note}"));
         line(
             out,
-            format_args!("  {effect}  {}", visible(&setting.path, TEXT)),
+            format_args!("  {effect}  {area} {}{note}", name(setting)),
         );
         for (what, value) in [("before", &setting.before), ("now", &setting.after)] {
             let value = value
@@ -170,11 +197,11 @@ fn settings(out: &mut String, report: &GateReport<'_>, sign: bool, paint: Paint)
                 .map_or_else(|| "not there".to_owned(), |value| visible(value, TEXT));
             line(out, format_args!("    {what:<6}  {value}"));
         }
-        let places = match (&setting.before_at, &setting.after_at) {
-            (None, None) => visible(&setting.file, TEXT),
-            (before, after) => places(before.as_ref(), after.as_ref()),
-        };
-        line(out, format_args!("    {}", paint.faint(&places)));
+        line(
+            out,
+            format_args!("    {}", paint.faint(&setting_places(setting))),
+        );
+        waived(out, "    ", report.covering_setting(setting), paint);
     }
 }
 
@@ -187,11 +214,12 @@ fn waivers(out: &mut String, waivers: &[Waiver], paint: Paint) {
         let standing = waiver.standing.as_str();
         let standing = match waiver.standing {
             Standing::Live => paint.good(standing),
-            Standing::Expired | Standing::Unused => paint.bad(standing),
+            Standing::Spent => paint.faint(standing),
+            Standing::Short | Standing::Unused | Standing::Expired | Standing::TooLong => {
+                paint.bad(standing)
+            }
         };
-        let covers = waiver.covers.iter();
-        let covers = covers.map(|(tool, operation)| format!("{tool}/{operation}"));
-        let covers = list(covers);
+        let covers = waiver.covers();
         let id = visible(&waiver.id, TEXT);
         line(
             out,
@@ -201,6 +229,9 @@ fn waivers(out: &mut String, waivers: &[Waiver], paint: Paint) {
                 visible(&waiver.reason, TEXT)
             ),
         );
+        for lack in &waiver.lacks {
+            line(out, format_args!("    {}", paint.bad(&visible(lack, TEXT))));
+        }
         let signers = list(waiver.signers.iter().map(|signer| visible(signer, TEXT)));
         let signers = if signers.is_empty() {
             "nobody".to_owned()
