@@ -88,13 +88,16 @@ fn counted(desk: &Desk, folder: &str) -> usize {
     let trust = stopgate::workspace::trust::read(&dir).expect("readable");
     let root = TrustRoot::open(&trust.root.expect("a root"), Timestamp::now()).expect("opens");
     let compiled = stopgate::check::check(&dir).expect("readable");
-    let statement = match folder {
-        "p/waivers" => compiled.waivers[0].statement(),
-        _ => compiled.reviews[0].statement(),
+    let (waivers, reviews) = (compiled.waivers.first(), compiled.reviews.first());
+    let (Some(waiver), Some(review)) = (waivers, reviews) else {
+        panic!(
+            "one of each: {}",
+            compiled.diagnostics.render(&compiled.sources, false)
+        )
     };
-    let (folder, id) = match folder {
-        "p/waivers" => ("waivers", compiled.waivers[0].id.as_str()),
-        _ => ("reviews", compiled.reviews[0].id.as_str()),
+    let (statement, folder, id) = match folder {
+        "p/waivers" => (waiver.statement(), "waivers", waiver.id.as_str()),
+        _ => (review.statement(), "reviews", review.id.as_str()),
     };
     let signers = Signers::of(&statement, folder, id, &trust.signatures, Some(&root));
     assert_eq!(signers.spoilt, []);
