@@ -10,6 +10,7 @@ pub mod cli;
 pub mod diff;
 pub mod editor;
 pub mod explain;
+pub mod gate;
 pub mod git;
 pub mod glob;
 pub mod init;

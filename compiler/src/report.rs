@@ -12,7 +12,9 @@ mod paint;
 pub mod sarif;
 pub mod text;
 
-pub use gate::{GateReport, Standing, Waiver};
+pub use gate::{GateReport, Waiver};
+
+pub use crate::waiver::Standing;
 pub(crate) use paint::Paint;
 pub use stopgate_lang::change::{Change, Effect};
 

@@ -21,12 +21,14 @@ use crate::compile::Sources;
 use crate::compile::files::FileKind;
 use crate::diagnostic::Diagnostics;
 use crate::digest::Digest;
+use crate::json::Json;
 use crate::policy::Location;
 use crate::schema::Kind;
 use crate::source::node::Node;
 use crate::source::scan::{Tabs, scan};
 use crate::source::{SourceMap, Span, yaml};
 use crate::surface::Risk;
+use crate::waiver::setting_digest;
 
 pub use reference::{Setting, reference, settings};
 
@@ -61,6 +63,23 @@ pub struct Change {
     pub after_at: Option<Location>,
     /// Whose signature it takes, if [`Effect::needs_review`]: that of a change of this risk.
     pub risk: Risk,
+    /// Digest of the place and of both documents, whole: what a waiver of it is bound to.
+    pub content: Digest,
+}
+
+impl Change {
+    /// The change, bound to the two documents that it is between.
+    fn between(mut self, before: Option<&[u8]>, after: Option<&[u8]>) -> Self {
+        let document = |bytes: &[u8]| Json::String(Digest::of(bytes).to_string());
+        let (before, after) = (before.map(document), after.map(document));
+        self.content = setting_digest(&self.file, &self.path, before.as_ref(), after.as_ref());
+        self
+    }
+}
+
+/// The content of a change that is not bound to its documents yet.
+fn unbound() -> Digest {
+    Digest::of(b"")
 }
 
 /// What a difference does.
@@ -127,7 +146,11 @@ pub fn changes(base: &Sources, head: &Sources) -> Vec<Change> {
             base: before.map(|bytes| Document::new(path, bytes)),
             head: after.map(|bytes| Document::new(path, bytes)),
         };
-        found.extend(sides.changes(&voters));
+        let changes = sides.changes(&voters).into_iter();
+        found.extend(
+            changes
+                .map(|change| change.between(before.map(Vec::as_slice), after.map(Vec::as_slice))),
+        );
     }
     found
 }
@@ -144,7 +167,7 @@ pub fn trust_change(base: Option<&[u8]>, head: Option<&[u8]>) -> Option<Change> 
         file: TRUST_ROOT.into(),
         line: 1,
     };
-    (base != head).then(|| Change {
+    let change = (base != head).then(|| Change {
         file: TRUST_ROOT.to_owned(),
         path: String::new(),
         field: String::new(),
@@ -156,7 +179,9 @@ pub fn trust_change(base: Option<&[u8]>, head: Option<&[u8]>) -> Option<Change> 
         before_at: base.map(at),
         after_at: head.map(at),
         risk: Risk::High,
-    })
+        content: unbound(),
+    });
+    change.map(|change| change.between(base, head))
 }
 
 /// A file of one side, in a map of its own.
@@ -264,6 +289,7 @@ impl Sides<'_> {
             before_at: self.base.as_ref().map(at),
             after_at: self.head.as_ref().map(at),
             risk,
+            content: unbound(),
         }]
     }
 }

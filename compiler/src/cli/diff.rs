@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use stopgate_lang::change::{Change, changes};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use stopgate_lang::bundle::TrustRoot;
+use stopgate_lang::change::{changes, trust_change};
 use stopgate_lang::compile::Compiled;
+use stopgate_lang::policy;
 
 use super::console::{Answer, Console, Failure, Format};
 use super::duration::duration;
@@ -12,11 +16,26 @@ use super::progress::Progress;
 use super::repository::{Repository, diagnostics};
 use super::revisions::{Pair, WORKTREE};
 use crate::diff::{Diff, Limits, Side, Version, diff};
+use crate::gate::Gate;
 use crate::matrix::{Matrix, matrix};
 use crate::report::{GateReport, html, json, markdown, sarif, text};
+use crate::waiver::Judges;
+use crate::workspace::trust::Trust;
 
 /// Show what a change of policy really does to decisions, and stop a loosening
+///
+/// Every operation that differs is proved: who can do what with less than before, or with more, each with a request
+/// that both policies were asked about. Settings, routes, locks and tests are compared too. What is looser has to be
+/// signed by reviewers in waivers/; their keys and their number are those of the base.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  stopgate diff policies --base origin/main                     the files as they are, against a branch
+  stopgate diff policies --base v12 --head v13                  two revisions
+  stopgate diff policies --base origin/main --format markdown   a comment on a pull request
+  stopgate diff policies --base origin/main --format html > gate.html
+
+Exits 0 when nothing is looser or reviewers have signed what is, 3 when the policy is invalid, 5 when a review is
+needed, 6 when something could not be decided, 8 when a signature does not hold.")]
 pub(super) struct Args {
     #[command(flatten)]
     repository: Repository,
@@ -73,11 +92,22 @@ impl Args {
 }
 
 pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
-    let Pair { base, head } = Pair::read(&args.repository.dir, args.base.as_str(), &args.head)?;
+    let dir = &args.repository.dir;
+    let Pair { base, head } = Pair::read(dir, &args.base, &args.head)?;
+    let trusted = match &base {
+        Some(base) => base.trust(dir)?,
+        None => Trust::default(),
+    };
+    let presented = head.trust(dir)?;
     // A first policy has nothing that it could loosen.
-    let settings = base
-        .as_ref()
-        .map_or_else(Vec::new, |base| changes(&base.sources(), &head.sources()));
+    let settings = base.as_ref().map_or_else(Vec::new, |base| {
+        let mut settings = changes(&base.sources(), &head.sources());
+        settings.extend(trust_change(
+            trusted.root.as_deref(),
+            presented.root.as_deref(),
+        ));
+        settings
+    });
     let mut compiled = head.compile(console);
     let Some(head_policy) = compiled.policy.take() else {
         return Err(Failure::Answered(diagnostics(
@@ -107,12 +137,48 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     let found = diff(version, head_version, sides, args.limits(), &|done, of| {
         progress.tell(done, of, "operations");
     });
-    let found = found.map_err(Failure::failed)?;
-    let exit = exit(&found, &settings);
+    let root = trusted.root.as_deref().map(root).transpose()?;
+    let known = base_compiled.iter().flat_map(|base| &base.waivers);
+    let judges = Judges {
+        gate: base_policy
+            .as_ref()
+            .map_or(policy::Gate::DEFAULT, |base| base.gate),
+        root: root.as_ref(),
+        known: known.map(|waiver| waiver.statement().digest()).collect(),
+    };
+    let gate = Gate::judge(
+        found.map_err(Failure::failed)?,
+        settings,
+        &judges,
+        &compiled.waivers,
+        &presented.signatures,
+        Timestamp::now().to_zoned(TimeZone::UTC).date(),
+    );
+    gate.stray.iter().for_each(|file| {
+        console.progress(format_args!(
+            "{file} is the signature of no waiver: delete it"
+        ));
+    });
+    bugs(&gate.diff, console);
+    let matrices = || {
+        let before = base_policy.as_ref().map_or_else(Matrix::empty, matrix);
+        (before, matrix(&head_policy))
+    };
+    answer(args, &gate, matrices, console)
+}
+
+/// The gate's findings in the format that was asked for.
+fn answer(
+    args: &Args,
+    gate: &Gate,
+    matrices: impl FnOnce() -> (Matrix, Matrix),
+    console: &Console,
+) -> Result<Answer, Failure> {
+    let exit = exit(gate);
     let report = GateReport {
-        diff: &found,
-        settings: &settings,
-        waivers: &[],
+        diff: &gate.diff,
+        settings: &gate.settings,
+        waivers: &gate.waivers,
     };
     match args.format {
         DiffFormat::Text => Ok(Answer::text(exit, text::diff(&report, console.colour()))),
@@ -124,41 +190,61 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
             Ok(Answer::text(exit, text + "\n"))
         }
         DiffFormat::Html => {
-            let before = base_policy.as_ref().map_or_else(Matrix::empty, matrix);
-            let after = matrix(&head_policy);
+            let (before, after) = matrices();
             Ok(Answer::text(exit, html::diff(&report, &before, &after)))
         }
     }
 }
 
 /// How the run ends, by the gravest that was found.
-fn exit(found: &Diff, settings: &[Change]) -> Exit {
-    let settings = settings.iter().any(|change| change.effect.needs_review());
-    let settings = if settings {
-        Exit::ReviewNeeded
-    } else {
-        Exit::Fine
-    };
-    let of_class = found.operations.iter().map(|change| {
-        let review = change.cells.iter().any(|cell| cell.class.needs_review())
-            || change.class.needs_review();
-        let undecided = if change.undecided.is_empty() {
-            Exit::Fine
-        } else {
-            Exit::Undecided
-        };
-        undecided.and(if review {
-            Exit::ReviewNeeded
-        } else {
-            Exit::Fine
-        })
-    });
-    let failing = if found.failing.is_empty() {
-        Exit::Fine
-    } else {
-        Exit::Invalid
-    };
-    of_class.fold(failing.and(settings), Exit::and)
+fn exit(gate: &Gate) -> Exit {
+    let applies = |does: bool, exit: Exit| if does { exit } else { Exit::Fine };
+    let undecided = gate
+        .diff
+        .operations
+        .iter()
+        .any(|change| !change.undecided.is_empty());
+    [
+        applies(!gate.spoilt.is_empty(), Exit::Untrusted),
+        applies(!gate.diff.failing.is_empty(), Exit::Invalid),
+        applies(undecided, Exit::Undecided),
+        applies(gate.is_open || gate.has_errors, Exit::ReviewNeeded),
+    ]
+    .into_iter()
+    .fold(Exit::Fine, Exit::and)
+}
+
+/// The base's trust root, if it can be believed.
+fn root(bytes: &[u8]) -> Result<TrustRoot, Failure> {
+    TrustRoot::open(bytes, Timestamp::now()).map_err(|error| {
+        Failure::untrusted(error)
+            .with_help("the base's trust/root.dsse.json is what waivers are judged by")
+    })
+}
+
+/// Keeps what the solver named and the bundles did not confirm, for whoever looks into it.
+fn bugs(found: &Diff, console: &Console) {
+    for bug in &found.bugs {
+        let file = tempfile::Builder::new()
+            .prefix("stopgate-bug-")
+            .suffix(".json")
+            .tempfile();
+        let kept = file.and_then(|mut file| {
+            std::io::Write::write_all(&mut file, bug.request.as_bytes())?;
+            Ok(file.keep()?.1)
+        });
+        match kept {
+            Ok(path) => console.progress(format_args!(
+                "{}/{}: the solver's request is kept in {}",
+                bug.tool,
+                bug.operation,
+                path.display()
+            )),
+            Err(error) => {
+                console.progress(format_args!("the solver's request cannot be kept: {error}"))
+            }
+        }
+    }
 }
 
 fn broken(revision: &str, compiled: &Compiled) -> Failure {

@@ -9,6 +9,7 @@ use stopgate_lang::name::ToolName;
 use super::console::{Console, Failure};
 use crate::diff::Side;
 use crate::git::{GitError, History};
+use crate::workspace::trust::{self, Trust};
 use crate::workspace::{self, Document};
 
 /// What stands for the files as they are on the disk.
@@ -82,6 +83,14 @@ impl Revision {
             documents: read.documents,
             only: None,
         })
+    }
+
+    /// Its signatures and its trust root, nothing of it verified.
+    pub(super) fn trust(&self, dir: &Path) -> Result<Trust, Failure> {
+        if self.side.commit.is_none() {
+            return Ok(trust::read(dir)?);
+        }
+        Ok(History::open(dir)?.trust(&self.side.name)?)
     }
 
     /// The documents, as a comparison of settings takes them.

@@ -10,6 +10,7 @@ use stopgate_lang::summary::visible;
 
 use crate::diff::{Bug, Cell, Class, Diff, Failing, Holder, OperationChange, ProofReport, holder};
 use crate::report::{count, list};
+use crate::waiver::Standing;
 
 /// The gate's findings.
 #[derive(Debug, Clone, Copy)]
@@ -45,38 +46,6 @@ pub struct Waiver {
     pub signers: Vec<String>,
 }
 
-/// What a waiver is good for, in a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
-    /// It covers something in this change.
-    Live,
-    /// It names something in this change and does not cover it.
-    Short,
-    /// It names nothing in this change, and the base has it too.
-    Spent,
-    /// It names nothing in this change, and it is new.
-    Unused,
-    /// Its day has come.
-    Expired,
-    /// It would hold longer than the gate lets it.
-    TooLong,
-}
-
-impl Standing {
-    /// The word for it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Live => "live",
-            Self::Short => "short",
-            Self::Spent => "spent",
-            Self::Unused => "unused",
-            Self::Expired => "expired",
-            Self::TooLong => "too-long",
-        }
-    }
-}
-
 /// Which value of which document.
 pub(crate) fn name(setting: &Change) -> String {
     let name = if setting.path.is_empty() {
@@ -102,6 +71,16 @@ pub(crate) fn setting_places(setting: &Change) -> String {
     match (&setting.before_at, &setting.after_at) {
         (None, None) => visible(&setting.file, 300),
         (before, after) => places(before.as_ref(), after.as_ref()),
+    }
+}
+
+/// Where a setting stands, and what a waiver of it is bound to, if it takes one.
+pub(crate) fn sealed(setting: &Change) -> String {
+    let places = setting_places(setting);
+    if setting.effect.needs_review() {
+        format!("{places}  change {}", setting.content)
+    } else {
+        places
     }
 }
 

@@ -53,6 +53,7 @@ pub(super) fn changes(both: Both<'_>) -> Vec<Change> {
                 before_at: Some(at(both.base, old)),
                 after_at: Some(at(both.head, new)),
                 risk: Risk::Medium,
+                content: super::unbound(),
             });
         }
     }

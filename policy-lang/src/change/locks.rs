@@ -55,6 +55,7 @@ fn change(both: &Both<'_>, found: &lock::Change) -> Change {
         before_at: at(before, both.base.bytes),
         after_at: at(after, both.head.bytes),
         risk: Risk::Medium,
+        content: super::unbound(),
     }
 }
 

@@ -67,13 +67,7 @@ fn every_direction_fits_its_form() {
                 list.entries != Entries::Ordered
             }
             (Loosens::Removed | Loosens::Added | Loosens::Voters, _)
-            | (
-                Loosens::Any
-                | Loosens::Proved
-                | Loosens::Nothing
-                | Loosens::Outside,
-                _,
-            ) => true,
+            | (Loosens::Any | Loosens::Proved | Loosens::Nothing | Loosens::Outside, _) => true,
         };
         assert!(fits, "{name} cannot be {}", field.loosens.as_str());
     }

@@ -314,6 +314,7 @@ impl<'a> Walk<'a> {
             before_at: at(&self.both.base.map, before),
             after_at: at(&self.both.head.map, after),
             risk: here.risk.max(risk(field.weight, pair)),
+            content: super::unbound(),
         });
     }
 }

@@ -173,11 +173,12 @@ fn setting(report: &GateReport<'_>, setting: &Change) -> Value {
         before_at,
         after_at,
         risk,
+        content,
     } = setting;
     json!({
         "file": file, "path": path, "field": field, "before": before, "after": after, "note": note,
         "effect": effect.as_str(), "area": area(setting), "risk": risk,
-        "before_at": place(before_at), "after_at": place(after_at), "waived": waived,
+        "before_at": place(before_at), "after_at": place(after_at), "change": content, "waived": waived,
     })
 }
 

@@ -5,7 +5,7 @@
 use stopgate_lang::summary::visible;
 
 use crate::diff::{Cause, Class, OperationChange, Piece, Sentence, Side, leaves_out, sentence};
-use crate::report::gate::{area, bug, failing, name, places, proof, setting_places};
+use crate::report::gate::{area, bug, failing, name, places, proof, sealed};
 use crate::report::{Change, GateReport, Waiver, count};
 
 /// Most bytes of the comment, and so of its characters: code hosts take 65,536.
@@ -240,7 +240,7 @@ fn setting(report: &GateReport<'_>, setting: &Change) -> String {
         setting.effect.as_str(),
         value(&setting.after),
         value(&setting.before),
-        code(&setting_places(setting)),
+        code(&sealed(setting)),
         waived(report.covering_setting(setting))
     )
 }

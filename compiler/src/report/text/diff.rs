@@ -4,7 +4,7 @@ use stopgate_lang::summary::visible;
 
 use super::line;
 use crate::diff::{Cause, Cell, Class, OperationChange, Side, leaves_out, sentence};
-use crate::report::gate::{area, bug, failing, name, places, proof, setting_places};
+use crate::report::gate::{area, bug, failing, name, places, proof, sealed};
 use crate::report::{Change, Effect, GateReport, Paint, Standing, Waiver, list};
 
 /// Most characters of a text that is not ours.
@@ -197,10 +197,7 @@ fn settings(out: &mut String, report: &GateReport<'_>, sign: bool, paint: Paint)
                 .map_or_else(|| "not there".to_owned(), |value| visible(value, TEXT));
             line(out, format_args!("    {what:<6}  {value}"));
         }
-        line(
-            out,
-            format_args!("    {}", paint.faint(&setting_places(setting))),
-        );
+        line(out, format_args!("    {}", paint.faint(&sealed(setting))));
         waived(out, "    ", report.covering_setting(setting), paint);
     }
 }
