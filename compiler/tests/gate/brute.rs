@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stopgate::diff::{Class, Direction, Part};
+use stopgate::diff::{Class, Direction, Part, Version};
 use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
 use stopgate_lang::bundle::Bundle;
 use stopgate_lang::compile::{Sources, compile};
@@ -13,6 +13,7 @@ use stopgate_lang::decide::{Decision, LimitNow, LimitedBy, Outcome, Reason, Situ
 use stopgate_lang::name::{OperationName, ProfileName, ToolName};
 use stopgate_lang::policy::{Operation, Policy};
 use stopgate_lang::surface::{Enforces, Evidence, Limit, Surface};
+use stopgate_lang::testing::TestSuite;
 use stopgate_lang::tool_schema::{Member, Shape};
 
 use crate::domain::{Domain, One, conditions};
@@ -26,6 +27,7 @@ pub(crate) type People = BTreeSet<String>;
 /// A compiled revision.
 pub(crate) struct Side {
     pub(crate) policy: Policy,
+    suites: Vec<TestSuite>,
     bundle: Bundle,
 }
 
@@ -43,7 +45,19 @@ impl Side {
             return Err(compiled.diagnostics.render(&compiled.sources, false));
         };
         let bundle = stopgate::build::rehearse(&policy).expect("a bundle");
-        Ok(Self { policy, bundle })
+        Ok(Self {
+            policy,
+            suites: compiled.suites,
+            bundle,
+        })
+    }
+
+    /// What the gate is asked about.
+    pub(crate) fn version(&self) -> Version<'_> {
+        Version {
+            policy: &self.policy,
+            suites: &self.suites,
+        }
     }
 
     /// The answer to `one`, asked by `people`.

@@ -155,21 +155,9 @@ impl Part {
     }
 }
 
-fn stopgate() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_stopgate"))
-}
-
-/// Whether the command line has the gate.
-pub(crate) fn has_gate() -> bool {
-    let output = stopgate().arg("--help").output().expect("stopgate starts");
-    let help = String::from_utf8(output.stdout).expect("UTF-8");
-    help.lines()
-        .any(|line| line.trim_start().starts_with("diff "))
-}
-
 /// Asks the gate about the last commit of the repository in `top`.
 pub(crate) fn diff(top: &Path) -> Said {
-    let output = stopgate()
+    let output = Command::new(env!("CARGO_BIN_EXE_stopgate"))
         .arg("diff")
         .arg(top)
         .args(["--base", "HEAD~1", "--head", "HEAD", "--format", "json"])
