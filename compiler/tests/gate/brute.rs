@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stopgate::diff::{Class, Direction, Part};
+use stopgate::diff::{Class, Direction, Part, Version};
 use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
 use stopgate_lang::bundle::Bundle;
 use stopgate_lang::compile::{Sources, compile};
@@ -13,7 +13,8 @@ use stopgate_lang::decide::{Decision, LimitNow, LimitedBy, Outcome, Reason, Situ
 use stopgate_lang::name::{OperationName, ProfileName, ToolName};
 use stopgate_lang::policy::{Operation, Policy};
 use stopgate_lang::surface::{Enforces, Evidence, Limit, Surface};
-use stopgate_lang::tool_schema::Shape;
+use stopgate_lang::testing::TestSuite;
+use stopgate_lang::tool_schema::{Member, Shape};
 
 use crate::domain::{Domain, One, conditions};
 use crate::fixture::Files;
@@ -26,6 +27,7 @@ pub(crate) type People = BTreeSet<String>;
 /// A compiled revision.
 pub(crate) struct Side {
     pub(crate) policy: Policy,
+    suites: Vec<TestSuite>,
     bundle: Bundle,
 }
 
@@ -43,7 +45,19 @@ impl Side {
             return Err(compiled.diagnostics.render(&compiled.sources, false));
         };
         let bundle = stopgate::build::rehearse(&policy).expect("a bundle");
-        Ok(Self { policy, bundle })
+        Ok(Self {
+            policy,
+            suites: compiled.suites,
+            bundle,
+        })
+    }
+
+    /// What the gate is asked about.
+    pub(crate) fn version(&self) -> Version<'_> {
+        Version {
+            policy: &self.policy,
+            suites: &self.suites,
+        }
     }
 
     /// The answer to `one`, asked by `people`.
@@ -148,14 +162,17 @@ pub(crate) fn judge(base: &Side, head: &Side) -> BTreeMap<Key, Judged> {
 fn operation(base: &Side, head: &Side, key: &Key) -> Judged {
     let domain = Domain::of(base, head, key);
     let mut seen: BTreeMap<(Part, Direction), BTreeSet<People>> = BTreeMap::new();
-    let (mut fails, mut attempts) = (false, 0);
+    let (mut fails, mut both, mut attempts) = (false, false, 0);
     for people in &domain.people {
         for one in domain.attempts() {
             let before = base.decide(key, people, domain.by_groups, &one);
             let after = head.decide(key, people, domain.by_groups, &one);
             fails |= failed(&after);
             attempts += 1;
-            for moved in moved(&before, &after) {
+            let moved = moved(&before, &after);
+            let to = |direction| moved.iter().any(|(_, to)| *to == direction);
+            both |= to(Direction::Looser) && to(Direction::Stricter);
+            for moved in moved {
                 seen.entry(moved).or_default().insert(people.clone());
             }
         }
@@ -170,14 +187,11 @@ fn operation(base: &Side, head: &Side, key: &Key) -> Judged {
         (None, Some(new)) if !base.offers(&new.function) => Class::Added,
         (Some(_), None) => Class::Removed,
         (Some(was), Some(is)) if retyped(base, key, was, is) => Class::Retyped,
-        (None | Some(_), Some(_)) | (None, None) => {
-            match (looser.is_empty(), stricter.is_empty()) {
-                (true, true) => Class::Same,
-                (true, false) => Class::Stricter,
-                (false, true) => Class::Looser,
-                (false, false) => Class::Both,
-            }
-        }
+        // Looser and stricter in one attempt; one attempt that is looser and another that is stricter make it looser.
+        (None | Some(_), Some(_)) | (None, None) if both => Class::Both,
+        (None | Some(_), Some(_)) | (None, None) if !looser.is_empty() => Class::Looser,
+        (None | Some(_), Some(_)) | (None, None) if !stricter.is_empty() => Class::Stricter,
+        (None | Some(_), Some(_)) | (None, None) => Class::Same,
     };
     Judged {
         class,
@@ -197,21 +211,23 @@ pub(crate) fn smallest(all: &BTreeSet<People>) -> BTreeSet<People> {
     all.iter().filter(|one| !smaller(one)).cloned().collect()
 }
 
-/// Whether a rule of the base reads an argument that head lacks, types otherwise or no longer asks for.
+/// Whether a rule of the base that reads an argument has no meaning for head: it is typed otherwise, or it was always
+/// there and need not be any more. Who reads an optional argument asks first whether it is there.
 fn retyped(base: &Side, key: &Key, was: &Operation, is: &Operation) -> bool {
     let texts = conditions(&base.policy, key);
+    let always = |member: &Member| member.required && !member.nullable;
     was.input.members().iter().any(|before| {
         let read = format!("context.input.{}", before.name);
         let reads = |text: &String| {
             let mut after = text.split(&read).skip(1);
             after.any(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
         };
-        let fits = is.input.member(&before.name).is_some_and(|after| {
-            let optional = |required: bool, nullable: bool| !required || nullable;
-            same_type(&before.shape, &after.shape)
-                && (optional(before.required, before.nullable)
-                    || !optional(after.required, after.nullable))
-        });
+        let fits = match is.input.member(&before.name) {
+            Some(after) => {
+                same_type(&before.shape, &after.shape) && (always(after) || !always(before))
+            }
+            None => !always(before),
+        };
         !fits && texts.iter().any(reads)
     })
 }

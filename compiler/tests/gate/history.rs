@@ -1,9 +1,9 @@
 //! Two revisions in a real git repository, and what `stopgate diff` says about them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 use tempfile::TempDir;
@@ -11,40 +11,42 @@ use tempfile::TempDir;
 use crate::brute::{People, smallest};
 use crate::fixture::Files;
 
-/// A repository whose `HEAD~1` is the base and whose `HEAD` is the head.
+/// A repository whose `HEAD~1` is the base and whose `HEAD` is the head. Nothing is checked out: the gate reads objects.
 pub(crate) fn history(base: &Files, head: &Files) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    let top = folder.path();
-    git(top, &["init", "-q", "-b", "main"]);
-    write(top, base);
-    git(top, &["add", "-A"]);
-    git(top, &["commit", "-qm", "base"]);
-    for path in base.keys().filter(|path| !head.contains_key(*path)) {
-        fs::remove_file(top.join(path)).expect("removed");
-    }
-    write(top, head);
-    git(top, &["add", "-A"]);
-    git(top, &["commit", "-qm", "head"]);
+    git(folder.path(), &["init", "-q", "-b", "main"], &[]);
+    let commits = [commit("base", base), commit("head", head)].concat();
+    git(folder.path(), &["fast-import", "--quiet"], &commits);
     folder
 }
 
-fn write(top: &Path, files: &Files) {
+/// A commit on `main` that holds `files` and nothing else, as `git fast-import` reads it.
+fn commit(message: &str, files: &Files) -> Vec<u8> {
+    let length = message.len();
+    let mut text = format!(
+        "commit refs/heads/main\ncommitter t <t@example.com> 1795514400 +0000\ndata {length}\n{message}\ndeleteall\n"
+    )
+    .into_bytes();
     for (path, bytes) in files {
-        let path = top.join(path);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-        fs::write(path, bytes).expect("written");
+        text.extend(format!("M 100644 inline {path}\ndata {}\n", bytes.len()).bytes());
+        text.extend(bytes);
+        text.push(b'\n');
     }
+    text
 }
 
-fn git(top: &Path, args: &[&str]) {
-    let output = Command::new("git")
-        .args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
-        .args(["-c", "core.autocrlf=false", "-c", "commit.gpgsign=false"])
+fn git(top: &Path, args: &[&str], input: &[u8]) {
+    let mut git = Command::new("git")
         .args(args)
         .current_dir(top)
-        .output()
-        .expect("git runs");
-    assert!(output.status.success(), "git {args:?}: {output:?}");
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("git starts");
+    let mut stdin = git.stdin.take().expect("a pipe");
+    stdin.write_all(input).expect("written");
+    drop(stdin);
+    let status = git.wait().expect("git ends");
+    assert!(status.success(), "git {args:?}: {status}");
 }
 
 /// What the gate said.
@@ -153,21 +155,9 @@ impl Part {
     }
 }
 
-fn stopgate() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_stopgate"))
-}
-
-/// Whether the command line has the gate.
-pub(crate) fn has_gate() -> bool {
-    let output = stopgate().arg("--help").output().expect("stopgate starts");
-    let help = String::from_utf8(output.stdout).expect("UTF-8");
-    help.lines()
-        .any(|line| line.trim_start().starts_with("diff "))
-}
-
 /// Asks the gate about the last commit of the repository in `top`.
 pub(crate) fn diff(top: &Path) -> Said {
-    let output = stopgate()
+    let output = Command::new(env!("CARGO_BIN_EXE_stopgate"))
         .arg("diff")
         .arg(top)
         .args(["--base", "HEAD~1", "--head", "HEAD", "--format", "json"])
@@ -185,5 +175,21 @@ pub(crate) fn diff(top: &Path) -> Said {
         exit,
         answer,
         printed: stdout + &stderr,
+    }
+}
+
+#[test]
+fn a_history_is_read_back_as_it_was_made() {
+    let files = |texts: &[(&str, &str)]| -> Files {
+        let file = |(path, text): &(&str, &str)| ((*path).to_owned(), text.as_bytes().to_vec());
+        texts.iter().map(file).collect()
+    };
+    let base = files(&[("rules/erp.yaml", "one\n"), ("stopgate.yaml", "no newline")]);
+    let head = files(&[("rules/erp.cedar", ""), ("stopgate.yaml", "two\n")]);
+    let folder = history(&base, &head);
+    let opened = stopgate::git::History::open(folder.path()).expect("a history");
+    for (revision, files) in [("HEAD~1", base), ("HEAD", head)] {
+        let read = opened.read(revision).expect("a revision");
+        assert_eq!(read.documents, files.into_iter().collect::<Vec<_>>());
     }
 }
