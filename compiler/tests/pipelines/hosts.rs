@@ -15,19 +15,15 @@ fn text(host: &str) -> String {
 /// The commands of a file that call the gate: the block that holds them.
 fn commands(host: &str) -> String {
     let text = text(host);
-    let lines: Vec<&str> = text.lines().collect();
     let depth = |line: &str| line.len() - line.trim_start().len();
-    let call = lines
-        .iter()
-        .position(|line| line.contains("ci/pipelines/gate"))
+    let call = text
+        .find("ci/pipelines/gate\"")
         .expect("a call of the gate");
-    let start = lines[..call]
-        .iter()
-        .rposition(|line| line.trim_end().ends_with('|'))
-        .expect("the beginning of the block");
-    let block = lines[start + 1..]
-        .iter()
-        .take_while(|line| depth(line) > depth(lines[start]));
+    let (before, _) = text.split_at(call);
+    let start = before.rfind("|\n").expect("the block's beginning") + 2;
+    let (above, block) = text.split_at(start);
+    let outer = depth(above.lines().last().unwrap_or_default());
+    let block = block.lines().take_while(|line| depth(line) > outer);
     block
         .map(|line| format!("{}\n", line.trim_start()))
         .collect()
