@@ -148,3 +148,18 @@ fn the_verdict_of_another_run_is_nobodys() {
     assert_eq!(ours.status.code(), Some(1));
     assert_eq!(stage.asked(), [""; 0]);
 }
+
+#[test]
+fn a_policy_may_lie_at_the_top() {
+    let stage = Stage::new();
+    let version = env!("CARGO_PKG_VERSION");
+    stage.history.write(".stopgate-version", version);
+    stage.history.write("stopgate.yaml", "stopgate: 1\n");
+    stage.history.commit();
+    for folder in [".", "./"] {
+        let bash = stage.bash(Ends::default());
+        let verdict = stage.history.judge(bash, &["-p", folder, "HEAD", "HEAD"]);
+        assert_eq!(verdict.exit, 0, "{}", verdict.all());
+        assert_eq!(stage.asked(), ["check", "test", "diff"]);
+    }
+}
