@@ -20,6 +20,11 @@ fn a_rollout_shows_what_happens() {
     is_current("rollout.md");
 }
 
+#[test]
+fn reviewing_a_change_shows_what_happens() {
+    is_current("review-a-change.md");
+}
+
 fn is_current(page: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../docs/guide")
