@@ -43,6 +43,22 @@ fn other_words_for_the_same_are_fine() {
 }
 
 #[test]
+fn without_a_solver_nothing_is_promised() {
+    let history = History::new();
+    history.edit(
+        "policies/rules/tickets.yaml",
+        "when: context.input.reason == \"other\"",
+        "when: |-\n      !(context.input.reason != \"other\")",
+    );
+    history.commit();
+    let mut bash = history.command("bash");
+    bash.env("CVC5", "/nowhere/cvc5");
+    let verdict = history.judge(bash, &["HEAD^", "HEAD"]);
+    assert_eq!(verdict.exit, 6, "{}", verdict.all());
+    assert!(verdict.report("comment.md").contains("no solver"));
+}
+
+#[test]
 fn a_policy_that_is_invalid_says_where() {
     let history = History::new();
     history.edit("policies/rules/tickets.yaml", "risk: low", "risk: lowest");
