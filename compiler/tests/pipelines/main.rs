@@ -1,0 +1,8 @@
+//! `ci/pipelines/`: what users copy, run as their pipelines would run it.
+
+#![expect(clippy::expect_used, reason = "what the tests share fails as they do")]
+
+mod double;
+mod history;
+mod hosts;
+mod verdicts;

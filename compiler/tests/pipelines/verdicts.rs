@@ -1,0 +1,176 @@
+//! Changes of policy on a bare clone, judged by the gate with the shipped `stopgate` and a solver.
+
+use crate::history::History;
+
+#[test]
+fn a_label_that_is_lowered_asks_for_a_review_and_names_the_operation() {
+    let history = History::of_the_bank();
+    history.edit(
+        "policies/rules/erp.yaml",
+        "operations: [change_supplier_bank_account]\n    profiles: [finance-manager]\n    risk: high",
+        "operations: [change_supplier_bank_account]\n    profiles: [finance-manager]\n    risk: low",
+    );
+    history.commit();
+    let verdict = history.gate();
+    assert_eq!(verdict.exit, 5, "{}", verdict.all());
+    for report in ["comment.md", "diff.md", "diff.json", "diff.sarif"] {
+        assert!(
+            verdict
+                .report(report)
+                .contains("change_supplier_bank_account"),
+            "{report}: {}",
+            verdict.report(report)
+        );
+    }
+    assert!(
+        verdict
+            .report("diff.sarif")
+            .contains("policies/rules/erp.yaml")
+    );
+}
+
+#[test]
+fn other_words_for_the_same_are_fine() {
+    let history = History::new();
+    history.edit(
+        "policies/rules/tickets.yaml",
+        "when: context.input.reason == \"other\"",
+        "when: |-\n      !(context.input.reason != \"other\")",
+    );
+    history.commit();
+    let verdict = history.gate();
+    assert_eq!(verdict.exit, 0, "{}", verdict.all());
+}
+
+#[test]
+fn without_a_solver_nothing_is_promised() {
+    let history = History::new();
+    history.edit(
+        "policies/rules/tickets.yaml",
+        "when: context.input.reason == \"other\"",
+        "when: |-\n      !(context.input.reason != \"other\")",
+    );
+    history.commit();
+    let mut bash = history.command("bash");
+    bash.env("CVC5", "/nowhere/cvc5");
+    let verdict = history.judge(bash, &["HEAD^", "HEAD"]);
+    assert_eq!(verdict.exit, 6, "{}", verdict.all());
+    assert!(verdict.report("comment.md").contains("no solver"));
+}
+
+#[test]
+fn a_policy_that_is_invalid_says_where() {
+    let history = History::new();
+    history.edit("policies/rules/tickets.yaml", "risk: low", "risk: lowest");
+    history.commit();
+    let verdict = history.gate();
+    assert_eq!(verdict.exit, 3, "{}", verdict.all());
+    assert!(verdict.report("comment.md").contains("rules/tickets.yaml"));
+}
+
+#[test]
+fn attributes_of_a_change_hide_nothing_from_the_gate() {
+    let history = History::new();
+    history.write("policies/rules/hidden.yaml", "stopgate: 1\nrules: lowest\n");
+    history.write("policies/.gitattributes", "rules export-ignore\n");
+    history.write(
+        ".gitattributes",
+        "[attr]hide export-ignore\n*.yaml hide\npolicies/rules/* export-ignore\n",
+    );
+    history.commit();
+    let verdict = history.gate();
+    assert_eq!(verdict.exit, 3, "{}", verdict.all());
+    assert!(verdict.report("check.txt").contains("rules/hidden.yaml"));
+}
+
+#[test]
+fn only_the_binary_that_the_base_names_may_judge() {
+    let version = env!("CARGO_PKG_VERSION");
+    let digest = "0".repeat(64);
+    for pinned in ["", "0.0.9", &format!("{version} sha256:{digest}")] {
+        let history = History::new();
+        history.write("policies/.stopgate-version", pinned);
+        history.commit();
+        // What the change says of it counts from the next change on.
+        history.write("policies/.stopgate-version", version);
+        history.commit();
+        let verdict = history.gate();
+        assert_eq!(verdict.exit, 1, "{pinned:?}: {}", verdict.all());
+        assert!(verdict.report("comment.md").contains(".stopgate-version"));
+    }
+}
+
+#[test]
+fn a_binary_that_the_base_lists_may_judge() {
+    let history = History::new();
+    let binary = env!("CARGO_BIN_EXE_stopgate");
+    let sum = history.command("sha256sum").arg(binary).output();
+    let sum = String::from_utf8(sum.expect("sha256sum starts").stdout).expect("UTF-8");
+    let digest = sum.split(' ').next().expect("a digest");
+    let pinned = format!("{}\nsha256:{digest}\n", env!("CARGO_PKG_VERSION"));
+    history.write("policies/.stopgate-version", &pinned);
+    history.commit();
+    history.write("policies/README.md", "a change of nothing\n");
+    history.commit();
+    let verdict = history.gate();
+    assert_eq!(verdict.exit, 0, "{}", verdict.all());
+}
+
+#[test]
+fn what_is_not_there_or_not_on_top_of_the_base_cannot_be_judged() {
+    let history = History::new();
+    history.git(&["switch", "--quiet", "--create", "change"]);
+    history.write("policies/README.md", "a change of nothing\n");
+    history.commit();
+    history.git(&["switch", "--quiet", "main"]);
+    history.write("policies/NOTES.md", "meanwhile\n");
+    history.commit();
+    for (base, head, why) in [
+        ("nowhere", "main", "no revision nowhere"),
+        ("main", "nowhere", "no revision nowhere"),
+        ("main", "--all", "no revision --all"),
+        ("main", "change", "does not contain"),
+    ] {
+        let verdict = history.gate_between(base, head);
+        assert_eq!(verdict.exit, 1, "{base}..{head}: {}", verdict.all());
+        assert!(verdict.stderr.contains(why), "{}", verdict.all());
+    }
+    history.git(&["rm", "--quiet", "-r", "policies"]);
+    history.commit();
+    let verdict = history.gate();
+    assert_eq!(verdict.exit, 1, "no policy left: {}", verdict.all());
+}
+
+#[test]
+fn the_work_tree_is_not_what_is_judged() {
+    let history = History::new();
+    history.write("policies/README.md", "a change of nothing\n");
+    history.commit();
+    history.edit("policies/rules/tickets.yaml", "risk: low", "risk: lowest");
+    let verdict = history.judge(history.command("bash"), &["HEAD^", "HEAD"]);
+    assert_eq!(verdict.exit, 0, "{}", verdict.all());
+
+    std::fs::remove_dir_all(history.path("clone/policies")).expect("removed");
+    std::os::unix::fs::symlink("elsewhere", history.path("clone/policies")).expect("a link");
+    let verdict = history.judge(history.command("bash"), &["HEAD^", "HEAD"]);
+    assert_eq!(verdict.exit, 0, "{}", verdict.all());
+}
+
+#[test]
+fn a_clone_without_the_base_cannot_tell() {
+    let history = History::new();
+    for note in ["one", "two"] {
+        history.write("policies/README.md", note);
+        history.commit();
+    }
+    let (base, head) = (
+        history.git(&["rev-parse", "HEAD~2"]),
+        history.git(&["rev-parse", "HEAD"]),
+    );
+    let shallow = history.path("shallow");
+    let shallow = shallow.to_str().expect("UTF-8");
+    let origin = format!("file://{}", history.path("clone").display());
+    history.git(&["clone", "--quiet", "--depth=1", &origin, shallow]);
+    let verdict = history.judge(history.command("bash"), &["-C", shallow, &base, &head]);
+    assert_eq!(verdict.exit, 1, "{}", verdict.all());
+}
