@@ -17,6 +17,7 @@ pub mod name;
 pub mod pointer;
 pub mod policy;
 pub mod record;
+pub mod replay;
 pub mod routing;
 pub mod schema;
 pub mod selector;
