@@ -9,6 +9,7 @@ pub mod compile;
 pub mod decide;
 pub mod diagnostic;
 pub mod digest;
+pub mod directory;
 mod document;
 pub mod fact;
 pub mod json;

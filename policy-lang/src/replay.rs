@@ -46,7 +46,7 @@ impl Lost {
     }
 }
 
-/// The attempt of `record`, to be decided under any of `bundles` and no other.
+/// The attempt of `record`, to be decided under `bundles`, the base first, and no other.
 ///
 /// Profiles are the recorded ones, whatever groups they came from. A definition that was found to be the pinned one
 /// stays the pinned one, because a server changes with its lock.
@@ -65,7 +65,8 @@ pub fn recall(record: &DecisionRecord, bundles: [&Bundle; 2]) -> Result<Attempt,
         input,
         definition,
     } = &record.attempt;
-    if was_not_asked(record, bundles) {
+    let [base, _] = bundles;
+    if is_unasked(record, base) {
         return Err(Lost::Unasked);
     }
     let target = match (function, operation) {
@@ -177,16 +178,16 @@ pub fn missing_part(record: &DecisionRecord) -> Option<Lost> {
     }
 }
 
-fn was_not_asked(record: &DecisionRecord, bundles: [&Bundle; 2]) -> bool {
+/// Whether the recorded answer came before any policy was asked, as far as `base` can tell.
+#[must_use]
+pub fn is_unasked(record: &DecisionRecord, base: &Bundle) -> bool {
     let RecordedResult::Reject(rejection) = &record.result else {
         return false;
     };
     match rejection.reason {
         Reason::SubjectUnverified | Reason::AuditUnavailable | Reason::Overloaded => true,
         // The base knows the tool: it was the caller who may not ask about it.
-        Reason::UnknownTool => bundles
-            .first()
-            .is_some_and(|base| base.tool(&record.attempt.tool).is_some()),
+        Reason::UnknownTool => base.tool(&record.attempt.tool).is_some(),
         Reason::UnknownOperation
         | Reason::UnknownProfile
         | Reason::OperationMismatch

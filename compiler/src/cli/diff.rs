@@ -161,7 +161,8 @@ fn exit(found: &Diff, settings: &[Change]) -> Exit {
     of_class.fold(failing.and(settings), Exit::and)
 }
 
-fn broken(revision: &str, compiled: &Compiled) -> Failure {
+/// The base has mistakes of its own.
+pub(super) fn broken(revision: &str, compiled: &Compiled) -> Failure {
     let (errors, _) = compiled.diagnostics.counts();
     let error = format!(
         "the base, revision `{revision}`, has {errors} errors of its own, so nothing can be compared with it"
