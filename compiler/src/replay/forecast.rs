@@ -28,8 +28,8 @@ enum Side {
 #[derive(Debug, Clone)]
 pub(super) struct Ask<'r> {
     pub(super) level: Approval,
-    pub(super) tool: ToolName,
-    pub(super) operation: OperationName,
+    pub(super) tool: &'r ToolName,
+    pub(super) operation: &'r OperationName,
     pub(super) subject: Option<&'r Subject>,
     pub(super) now: Timestamp,
 }
@@ -303,7 +303,7 @@ impl<'a> Planner<'a> {
                 Side::Before => self.question.base,
                 Side::After => self.question.head,
             };
-            let route = version.bundle.route(ask.level, &ask.tool, &ask.operation);
+            let route = version.bundle.route(ask.level, ask.tool, ask.operation);
             let key = Key {
                 side,
                 without: self.asker(side, route.map(|route| &route.id), ask.subject),

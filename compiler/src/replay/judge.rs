@@ -6,11 +6,13 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use stopgate_lang::attempt::{Attempt, Subject, Target};
+use stopgate_lang::attempt::{Attempt, Subject};
 use stopgate_lang::bundle::{Alike, Bundle};
-use stopgate_lang::decide::{Decision, LimitNow, LimitedBy, Outcome, decide};
+use stopgate_lang::decide::{Decision, LimitNow, LimitedBy, Outcome, Reason, decide};
 use stopgate_lang::name::{OperationName, ProfileName, ToolName};
-use stopgate_lang::record::{DecisionRecord, Record, RecordBody, RecordedResult, Seq};
+use stopgate_lang::record::{
+    Answered, DecisionRecord, Record, RecordBody, RecordedResult, Seq, Skimmed,
+};
 use stopgate_lang::replay::{Lost, is_recorded, is_unasked, missing_part, recall, situation};
 use stopgate_lang::surface::{Approval, Evidence, Need};
 
@@ -28,6 +30,10 @@ const EXAMPLES: usize = 5;
 pub(super) struct Judge<'a> {
     question: Question<'a>,
     alike: Alike,
+    /// How many operations are.
+    operations: usize,
+    /// The base's digest, as records print it.
+    base: String,
     planner: Planner<'a>,
 }
 
@@ -139,16 +145,19 @@ impl Seen {
 
 impl<'a> Judge<'a> {
     pub(super) fn new(question: Question<'a>) -> Self {
+        let alike = Alike::between(&question.base.bundle, &question.head.bundle);
         Self {
             question,
-            alike: Alike::between(&question.base.bundle, &question.head.bundle),
+            operations: alike.operations(),
+            alike,
+            base: question.base.bundle.digest().to_string(),
             planner: Planner::new(question),
         }
     }
 
     /// How many operations answer alike.
-    pub(super) fn alike(&self) -> usize {
-        self.alike.operations()
+    pub(super) const fn alike(&self) -> usize {
+        self.operations
     }
 
     pub(super) fn batch(&self, batch: &Batch) -> Result<Found, ReplayError> {
@@ -157,6 +166,9 @@ impl<'a> Judge<'a> {
             ..Found::default()
         };
         for (number, line) in batch.lines() {
+            if self.take(line, &mut found) {
+                continue;
+            }
             let record = Record::parse(line).map_err(|source| ReplayError::Line {
                 path: batch.path.to_path_buf(),
                 line: number,
@@ -176,30 +188,20 @@ impl<'a> Judge<'a> {
 
     fn record(&self, seq: Seq, record: &DecisionRecord, found: &mut Found) {
         let (base, head) = (&self.question.base.bundle, &self.question.head.bundle);
+        self.arrived(record.context.now, found);
         let seen = &mut found.seen;
-        seen.attempts = seen.attempts.saturating_add(1);
-        let now = record.context.now;
-        seen.first = Some(seen.first.map_or(now, |first| first.min(now)));
-        seen.last = Some(seen.last.map_or(now, |last| last.max(now)));
-        found.requests.day(self.planner.day(now));
         if is_unasked(record, base) {
             return seen.lose(Lost::Unasked);
         }
         let own = record.bundle == base.digest();
-        let limits = [base, head].map(|bundle| self.limit(record, bundle));
-        let same_limit = limits.iter().all(|limit| *limit == limits[0]);
-        let alike = same_limit && self.is_alike(record);
-        let as_recorded = limits[0] == record.limit && record.evidence == Evidence::NONE;
-        if alike && own && as_recorded && seq.get() % SAMPLE != 0 {
-            seen.taken = seen.taken.saturating_add(1);
-            self.take(record, found);
-            return;
-        }
+        let limits = self.limits(record.limit, &record.attempt.tool);
+        let [base_limit, head_limit] = limits;
+        let alike = base_limit == head_limit && self.is_alike(record);
+        let as_recorded = base_limit == record.limit && record.evidence == Evidence::NONE;
         let attempt = match recall(record, [base, head]) {
             Ok(attempt) => attempt,
             Err(why) => return seen.lose(why),
         };
-        let [base_limit, head_limit] = limits;
         let before = decide(
             base,
             &attempt,
@@ -218,8 +220,8 @@ impl<'a> Judge<'a> {
         });
         // What has evidence was asked before without, and people once.
         if record.evidence == Evidence::NONE {
-            let ask = |decision| self.ask(record, decision);
-            let asks = [ask(&before), ask(after.as_ref().unwrap_or(&before))];
+            let asks = [&before, after.as_ref().unwrap_or(&before)];
+            let asks = asks.map(|decision| ask(record, decision));
             self.planner.plan(asks, &mut found.requests);
         }
         if let Some(after) = after
@@ -229,30 +231,87 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn is_alike(&self, record: &DecisionRecord) -> bool {
-        let attempt = &record.attempt;
-        let target = match (&attempt.function, &attempt.operation) {
-            (Some(function), _) => Target::Function(function.clone()),
-            (None, Some(operation)) => Target::Operation(operation.clone()),
-            (None, None) => return false,
-        };
-        self.alike.covers(&attempt.tool, &target)
+    fn arrived(&self, now: Timestamp, found: &mut Found) {
+        let seen = &mut found.seen;
+        seen.attempts = seen.attempts.saturating_add(1);
+        seen.first = Some(seen.first.map_or(now, |first| first.min(now)));
+        seen.last = Some(seen.last.map_or(now, |last| last.max(now)));
+        found.requests.day(self.planner.day(now));
     }
 
-    /// The class that one policy lets through.
-    fn limit(&self, record: &DecisionRecord, bundle: &Bundle) -> LimitNow {
-        let Some(channel) = self.question.channel else {
-            return record.limit;
+    fn is_alike(&self, record: &DecisionRecord) -> bool {
+        let attempt = &record.attempt;
+        let (function, operation) = (attempt.function.as_deref(), attempt.operation.as_deref());
+        self.alike.covers(&attempt.tool, function, operation)
+    }
+
+    /// The class that each policy lets through.
+    fn limits(&self, recorded: LimitNow, tool: &str) -> [LimitNow; 2] {
+        let limit = |bundle: &Bundle| {
+            let Some(channel) = self.question.channel else {
+                return recorded;
+            };
+            let ceiling = LimitNow {
+                class: bundle.ceiling(channel, tool),
+                by: LimitedBy::Ceiling,
+            };
+            match recorded.by {
+                LimitedBy::Ceiling => ceiling,
+                LimitedBy::Freshness if recorded.class < ceiling.class => recorded,
+                LimitedBy::Freshness => ceiling,
+            }
         };
-        let ceiling = LimitNow {
-            class: bundle.ceiling(channel, &record.attempt.tool),
-            by: LimitedBy::Ceiling,
-        };
-        match record.limit.by {
-            LimitedBy::Ceiling => ceiling,
-            LimitedBy::Freshness if record.limit.class < ceiling.class => record.limit,
-            LimitedBy::Freshness => ceiling,
+        [self.question.base, self.question.head].map(|side| limit(&side.bundle))
+    }
+
+    /// Counts what a record itself says, for both, if it is the base's own answer and head's too.
+    fn take(&self, line: &[u8], found: &mut Found) -> bool {
+        if self.alike() == 0 {
+            return false;
         }
+        let Some(record) = Skimmed::of(line) else {
+            return false;
+        };
+        let covered = || {
+            self.alike
+                .covers(record.tool, record.function, record.operation)
+        };
+        let limits = || self.limits(record.limit, record.tool);
+        let sampled = record.seq.get() % SAMPLE == 0;
+        if sampled || record.bundle != self.base || !was_asked(record.answer) || !covered() {
+            return false;
+        }
+        if limits() != [record.limit; 2] {
+            return false;
+        }
+        let ask = match (record.answer, record.operation) {
+            (Answered::Route(Some(level)), Some(operation)) => {
+                // Names that are covered are names.
+                let (Ok(tool), Ok(operation)) = (record.tool.parse(), operation.parse()) else {
+                    return false;
+                };
+                let subject = record.subject.map(|(issuer, id)| Subject {
+                    issuer: issuer.to_owned(),
+                    id: id.to_owned(),
+                });
+                Some((level, tool, operation, subject))
+            }
+            (Answered::Route(Some(_)), None) => return false,
+            (Answered::Permit | Answered::Route(None) | Answered::Reject(_), _) => None,
+        };
+        self.arrived(record.now, found);
+        found.seen.taken = found.seen.taken.saturating_add(1);
+        let asks = [&ask, &ask].map(|ask| {
+            ask.as_ref().map(|(level, tool, operation, subject)| Ask {
+                level: *level,
+                tool,
+                operation,
+                subject: subject.as_ref(),
+                now: record.now,
+            })
+        });
+        self.planner.plan(asks, &mut found.requests);
+        true
     }
 
     /// Whether the base says what the record says that it said; what it cannot say is lost, what it does not is noted.
@@ -292,41 +351,34 @@ impl<'a> Judge<'a> {
         }
         true
     }
+}
 
-    /// Counts what the record itself says, for both.
-    fn take(&self, record: &DecisionRecord, found: &mut Found) {
-        let RecordedResult::Route(needs) = &record.result else {
-            return;
-        };
-        let asked = level(needs).zip(self.operation_of(record));
-        let ask = asked.map(|(level, (tool, operation))| Ask {
-            level,
-            tool,
-            operation,
-            subject: record.attempt.subject.as_ref(),
-            now: record.context.now,
-        });
-        self.planner.plan([ask.clone(), ask], &mut found.requests);
-    }
+/// The request for an approval that a decision leads to.
+fn ask<'r>(record: &'r DecisionRecord, decision: &'r Decision) -> Option<Ask<'r>> {
+    let Outcome::Route(needs) = decision.outcome() else {
+        return None;
+    };
+    let seen = decision.seen();
+    Some(Ask {
+        level: level(needs)?,
+        tool: seen.tool.as_ref()?,
+        operation: seen.operation.as_ref()?,
+        subject: record.attempt.subject.as_ref(),
+        now: record.context.now,
+    })
+}
 
-    fn operation_of(&self, record: &DecisionRecord) -> Option<(ToolName, OperationName)> {
-        let attempt = &record.attempt;
-        let operation = attempt.operation.as_ref()?;
-        Some((attempt.tool.parse().ok()?, operation.parse().ok()?))
-    }
-
-    fn ask<'r>(&self, record: &'r DecisionRecord, decision: &Decision) -> Option<Ask<'r>> {
-        let Outcome::Route(needs) = decision.outcome() else {
-            return None;
-        };
-        let seen = decision.seen();
-        Some(Ask {
-            level: level(needs)?,
-            tool: seen.tool.clone()?,
-            operation: seen.operation.clone()?,
-            subject: record.attempt.subject.as_ref(),
-            now: record.context.now,
-        })
+/// Whether a policy gave the answer, at a tool that it knows.
+const fn was_asked(answer: Answered) -> bool {
+    match answer {
+        Answered::Permit | Answered::Route(_) => true,
+        Answered::Reject(reason) => !matches!(
+            reason,
+            Reason::SubjectUnverified
+                | Reason::UnknownTool
+                | Reason::AuditUnavailable
+                | Reason::Overloaded
+        ),
     }
 }
 

@@ -352,6 +352,12 @@ fn a_torn_tail_is_told_and_any_other_bad_line_ends_the_run() {
     );
     let twice = desk.run(&args(["a.jsonl", "./a.jsonl"]));
     assert_eq!(twice.exit, 2);
+    // What is decided is read to the last byte.
+    desk.edit(
+        "rules/erp.yaml",
+        "amount_cents <= 50000",
+        "amount_cents <= 40000",
+    );
     for (spoilt, why) in [
         (
             whole.replacen("\"erp\"", "\"erp\" ", 2),

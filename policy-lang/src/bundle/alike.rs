@@ -6,7 +6,6 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::open::{Bundle, LoadedOperation, LoadedTool};
-use crate::attempt::Target;
 use crate::cedar::ANYWHERE;
 use crate::decide::Kind;
 use crate::name::{OperationName, RuleId, ToolName};
@@ -42,13 +41,13 @@ impl Alike {
         alike
     }
 
-    /// Whether every attempt on `target` of `tool` has the same outcome, rules and surface under both, given the same
-    /// situation.
+    /// Whether every attempt on `function` of `tool`, or on `operation` where the caller named no function, has the same
+    /// outcome, rules and surface under both, given the same situation.
     #[must_use]
-    pub fn covers(&self, tool: &str, target: &Target) -> bool {
-        self.tools.get(tool).is_some_and(|tool| match target {
-            Target::Operation(name) => tool.operations.contains(name.as_str()),
-            Target::Function(name) => tool.functions.contains(name),
+    pub fn covers(&self, tool: &str, function: Option<&str>, operation: Option<&str>) -> bool {
+        self.tools.get(tool).is_some_and(|tool| match function {
+            Some(function) => tool.functions.contains(function),
+            None => operation.is_some_and(|operation| tool.operations.contains(operation)),
         })
     }
 
