@@ -247,7 +247,9 @@ fn waivers_and_reviews_are_read_and_no_comment_changes_what_is_signed() {
     assert_eq!(review.next.to_string(), "2027-06-30");
     let rules: Vec<String> = review.rules.iter().map(ToString::to_string).collect();
     assert_eq!(rules, ["erp/refund-small", "guardrails/currency"]);
+}
 
+#[test]
 fn what_one_person_can_be_asked_for_in_a_day_is_20_unless_it_is_said() {
     let of = |limits: &str| {
         let files = edited(
