@@ -18,6 +18,7 @@ mod man;
 mod matrix;
 mod output;
 mod progress;
+mod replay;
 mod repository;
 mod revisions;
 mod root;
@@ -65,6 +66,7 @@ enum Command {
     Explain(explain::Args),
     Matrix(matrix::Args),
     Diff(diff::Args),
+    Replay(replay::Args),
     Keygen(keygen::Args),
     Root(root::Args),
     Sign(sign::Args),
@@ -87,6 +89,7 @@ impl Command {
             Self::Explain(args) => ("explain", args.format, explain::run(args, console)),
             Self::Matrix(args) => ("matrix", args.format(), matrix::run(args, console)),
             Self::Diff(args) => ("diff", args.format(), diff::run(args, console)),
+            Self::Replay(args) => ("replay", args.format, replay::run(args, console)),
             Self::Keygen(args) => ("keygen", args.format, keygen::run(args)),
             Self::Root(args) => ("root", args.format, root::run(args)),
             Self::Sign(args) => ("sign", args.format, sign::run(args, console)),

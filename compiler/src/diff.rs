@@ -28,6 +28,7 @@ pub use model::{
     ProofReport, Request, Side, people,
 };
 pub use sentence::{Piece, Sentence, holder, leaves_out, sentence};
+pub(crate) use stage::parts_between;
 
 use crate::build::BuildError;
 use crate::solver::{Prover, STACK, Solver};

@@ -19,6 +19,7 @@ pub mod lock;
 pub mod log;
 pub mod matrix;
 pub mod mutants;
+pub mod replay;
 pub mod report;
 pub mod review;
 pub mod root;

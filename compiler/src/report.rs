@@ -31,3 +31,11 @@ fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
         .collect::<Vec<_>>()
         .join(", ")
 }
+
+/// The word for a direction.
+const fn direction(direction: crate::diff::Direction) -> &'static str {
+    match direction {
+        crate::diff::Direction::Looser => "looser",
+        crate::diff::Direction::Stricter => "stricter",
+    }
+}

@@ -79,6 +79,23 @@ impl Input {
         })
     }
 
+    /// Arguments that were parsed before, with the digest of their canonical form. How long the text was that they came
+    /// as is not known any more: their canonical form counts.
+    pub(crate) fn recorded(json: Json, digest: Digest) -> Self {
+        let bytes = json.canonical().len();
+        Self {
+            json,
+            digest,
+            bytes,
+        }
+    }
+
+    /// Arguments that nobody sent.
+    pub(crate) fn made(json: Json) -> Self {
+        let digest = json.digest(Self::DOMAIN);
+        Self::recorded(json, digest)
+    }
+
     /// The arguments.
     #[must_use]
     pub const fn json(&self) -> &Json {

@@ -4,6 +4,7 @@
 //! everything: the layout byte for byte, the digest of each part, every signature, the publisher's threshold. There
 //! is no path on which an unsigned or altered bundle decides anything.
 
+mod alike;
 mod archive;
 mod assemble;
 pub mod dsse;
@@ -11,6 +12,7 @@ mod open;
 mod parts;
 pub mod root;
 
+pub use alike::Alike;
 pub use assemble::{AssembleError, Unsigned, assemble};
 pub use open::{Bundle, BundleError};
 pub(crate) use open::{LoadedFunction, LoadedOperation, LoadedProfile, LoadedTool};

@@ -113,6 +113,12 @@ impl Calendar {
         })
     }
 
+    /// The day of `now` in the policy's zone.
+    #[must_use]
+    pub fn date(&self, now: Timestamp) -> Date {
+        self.zone.to_datetime(now).date()
+    }
+
     /// Whether `now` is business time.
     #[must_use]
     pub fn is_business(&self, now: Timestamp) -> bool {

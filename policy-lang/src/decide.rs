@@ -345,7 +345,7 @@ fn known<'a>(
 }
 
 /// The operation that the attempt means. Where a function is several, the input says which, whatever the caller names.
-fn operation<'a>(
+pub(crate) fn operation<'a>(
     bundle: &'a Bundle,
     tool: &'a LoadedTool,
     attempt: &Attempt,

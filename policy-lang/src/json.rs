@@ -275,6 +275,9 @@ fn write_string(out: &mut String, text: &str) {
     out.push('"');
 }
 
+/// Members up to which looking through their names is cheaper than a set of them.
+const FEW: usize = 16;
+
 struct Parser<'a> {
     text: &'a str,
     at: usize,
@@ -385,8 +388,8 @@ impl<'a> Parser<'a> {
 
     fn object(&mut self, depth: usize) -> Result<Json, InvalidJson> {
         self.skip(1);
-        let mut members = Vec::new();
-        // Sorted views of the names seen: an object of many members must not cost their square.
+        let mut members: Vec<(String, Json)> = Vec::new();
+        // An object of many members must not cost their square, and most have few.
         let mut seen = std::collections::HashSet::new();
         self.space();
         if self.take(b'}') {
@@ -400,7 +403,15 @@ impl<'a> Parser<'a> {
                 return Err(self.unexpected());
             }
             let name = self.string()?;
-            if !seen.insert(name.clone()) {
+            let known = if members.len() < FEW {
+                members.iter().any(|(known, _)| *known == name)
+            } else {
+                if seen.is_empty() {
+                    seen.extend(members.iter().map(|(known, _)| known.clone()));
+                }
+                !seen.insert(name.clone())
+            };
+            if known {
                 return Err(InvalidJson {
                     problem: Problem::Duplicate,
                     offset: start,
@@ -427,7 +438,8 @@ impl<'a> Parser<'a> {
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
             let plain = rest
-                .find(|c: char| c == '"' || c == '\\' || c < ' ')
+                .bytes()
+                .position(|byte| byte < b' ' || matches!(byte, b'"' | b'\\'))
                 .unwrap_or(rest.len());
             out.push_str(rest.get(..plain).unwrap_or_default());
             self.skip(plain);

@@ -35,6 +35,8 @@ pub struct Policy {
     pub input_bytes: usize,
     /// What a change of this policy needs. Not part of a bundle.
     pub gate: Gate,
+    /// Most approvals that one person is asked for in a day; at least 1. Forecasts are held against it, not decisions.
+    pub approvals_per_approver_per_day: u32,
     /// Profiles, their hierarchy and the groups they come from.
     pub profiles: BTreeMap<ProfileName, Profile>,
     /// When it is business time.

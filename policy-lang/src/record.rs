@@ -14,12 +14,15 @@ mod input;
 mod lattice;
 mod line;
 mod members;
+mod skim;
 
 pub use chain::{Break, Chain, Fault, file_name, first_seq_of};
 pub use decision::{DecisionRecord, RecordedAttempt, RecordedContext, RecordedResult};
 pub use event::{BundleChange, BundleRecord, GapRecord, StartRecord, StopRecord};
+pub(crate) use input::is_mask;
 pub use input::{KeyedDigest, MaskKey, RecordedInput};
 pub use line::{Encoded, InvalidRecord};
+pub use skim::{Answered, Skimmed};
 
 use jiff::Timestamp;
 

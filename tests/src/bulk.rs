@@ -116,6 +116,7 @@ pub fn policy(rules: usize) -> Policy {
         floors: Floors::DEFAULT,
         input_bytes: 65_536,
         gate: Gate::DEFAULT,
+        approvals_per_approver_per_day: 20,
         profiles: profiles.iter().map(held).collect(),
         calendar: calendar(),
         routes: Vec::new(),

@@ -247,7 +247,8 @@ fn bugs(found: &Diff, console: &Console) {
     }
 }
 
-fn broken(revision: &str, compiled: &Compiled) -> Failure {
+/// The base has mistakes of its own.
+pub(super) fn broken(revision: &str, compiled: &Compiled) -> Failure {
     let (errors, _) = compiled.diagnostics.counts();
     let error = format!(
         "the base, revision `{revision}`, has {errors} errors of its own, so nothing can be compared with it"

@@ -63,7 +63,8 @@ fn differing<'a>(base: &'a [Document], head: &'a [Document]) -> BTreeSet<&'a str
 }
 
 impl Revision {
-    fn read(dir: &Path, revision: &str) -> Result<Self, Failure> {
+    /// Reads one alone, with all of its documents.
+    pub(super) fn read(dir: &Path, revision: &str) -> Result<Self, Failure> {
         if revision == WORKTREE {
             return Ok(Self {
                 side: Side {

@@ -161,7 +161,7 @@ fn about(policy: &Policy, operations: &BTreeSet<(ToolName, OperationName)>) -> P
 }
 
 /// The parts in which two answers differ, each with how. Where one of them is a rejection only that counts.
-pub(super) fn parts_between(before: &Answer, after: &Answer) -> Vec<(Part, Direction)> {
+pub(crate) fn parts_between(before: &Answer, after: &Answer) -> Vec<(Part, Direction)> {
     let (before, after) = match (before, after) {
         (Answer::Rejected { .. }, Answer::Rejected { .. }) => return Vec::new(),
         (Answer::Rejected { .. }, Answer::Passes(_)) => {

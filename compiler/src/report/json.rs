@@ -1,6 +1,7 @@
 //! JSON bodies of the commands; their schemas are in `docs/reference/schemas/`.
 
 mod diff;
+mod replay;
 
 use serde_json::{Value, json};
 use stopgate_lang::compile::Compiled;
@@ -13,6 +14,7 @@ use crate::mutants::{Mutant, MutantReport, Survivor};
 use crate::test::{CaseReport, Mismatch, SuiteReport, TestReport, Try};
 
 pub use diff::diff;
+pub(crate) use replay::replay;
 
 /// Body of `check`, and of every command whose policy turns out invalid.
 pub(crate) fn check(compiled: &Compiled) -> Value {

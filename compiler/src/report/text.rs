@@ -4,6 +4,7 @@ mod diff;
 mod explain;
 mod matrix;
 mod mutants;
+mod replay;
 mod test;
 
 use std::fmt::Write as _;
@@ -16,6 +17,7 @@ pub use diff::diff;
 pub(crate) use explain::explain;
 pub(crate) use matrix::matrix;
 pub(crate) use mutants::mutants;
+pub(crate) use replay::replay;
 pub(crate) use test::test;
 
 /// Every diagnostic with its place, then one line of totals.

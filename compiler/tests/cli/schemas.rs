@@ -131,6 +131,7 @@ fn what_is_printed_fits() {
         vec!["lock", "nowhere", "p"],
         vec!["schemas"],
         vec!["log", "verify", "nowhere"],
+        vec!["replay", "p", "--log", "nowhere", "--base", "main"],
     ];
     let mut tried = BTreeSet::new();
     for args in runs {

@@ -40,14 +40,16 @@ pub struct Bundle {
     routes: Vec<Route>,
     deadlines: Deadlines,
     groups: HashMap<String, BTreeSet<ProfileName>>,
-    profiles: Vec<LoadedProfile>,
+    pub(super) profiles: Vec<LoadedProfile>,
     profile_places: BTreeMap<ProfileName, ProfileAt>,
-    tools: BTreeMap<ToolName, LoadedTool>,
+    pub(super) tools: BTreeMap<ToolName, LoadedTool>,
     operations: Vec<LoadedOperation>,
     rules: Vec<LoadedRule>,
     surfaces: Vec<Surface>,
     schema: PreparedSchema,
     index: Index,
+    /// Digest of the text of each slice that holds a rule, by `tool/operation` or [`ANYWHERE`].
+    pub(super) slices: BTreeMap<String, Digest>,
 }
 
 #[derive(Debug)]
@@ -71,7 +73,7 @@ pub(crate) struct LoadedTool {
 }
 
 /// What a function of the server means.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum LoadedFunction {
     /// This operation, whatever the input.
     One(OperationName),
@@ -84,7 +86,7 @@ pub(crate) enum LoadedFunction {
 
 impl LoadedFunction {
     /// Every operation that it is.
-    fn operations(&self) -> Box<dyn Iterator<Item = &OperationName> + '_> {
+    pub(crate) fn operations(&self) -> Box<dyn Iterator<Item = &OperationName> + '_> {
         match self {
             Self::One(name) => Box::new(std::iter::once(name)),
             Self::Selected { by_text, .. } => Box::new(by_text.values()),
@@ -357,8 +359,9 @@ impl Loader<'_> {
                 .map(|(profile, at)| (profile.entity.clone(), at))
                 .collect(),
         };
-        let index = Index::load(&self.slices()?, &places, &schema)
-            .map_err(|error| format(error.to_string()))?;
+        let slices = self.slices()?;
+        let index =
+            Index::load(&slices, &places, &schema).map_err(|error| format(error.to_string()))?;
         let channels = channels.into_iter().map(|(name, ceiling)| {
             (
                 name,
@@ -387,6 +390,10 @@ impl Loader<'_> {
             surfaces: surfaces.into_iter().map(Surface::from).collect(),
             schema,
             index,
+            slices: slices
+                .into_iter()
+                .map(|(name, text)| (name, Digest::of(text.as_bytes())))
+                .collect(),
         })
     }
 

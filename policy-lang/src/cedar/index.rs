@@ -173,6 +173,20 @@ impl Index {
         matches
     }
 
+    /// Every rule that a request on an operation can meet, or with `None` every rule that names no operation.
+    pub(crate) fn rules(&self, operation: Option<OperationAt>) -> BTreeSet<RuleAt> {
+        let buckets = match operation {
+            Some(at) => self.by_action.get(&at),
+            None => Some(&self.anywhere),
+        };
+        let sets = buckets
+            .into_iter()
+            .flat_map(|buckets| buckets.by_profile.values().chain([&buckets.anybody]));
+        sets.flat_map(PolicySet::policies)
+            .filter_map(|policy| place(policy.id()))
+            .collect()
+    }
+
     /// The same policies without buckets: every request then reads all of them.
     pub(crate) fn without_buckets(mut self) -> Self {
         let mut whole = PolicySet::new();
@@ -214,12 +228,6 @@ impl Index {
         let response = self
             .authorizer
             .is_authorized(&request.request, set, request.entities);
-        let place = |id: &PolicyId| {
-            let id: &str = id.as_ref();
-            id.split('.')
-                .next()
-                .and_then(|place| place.parse::<RuleAt>().ok())
-        };
         for id in response.diagnostics().reason() {
             match place(id) {
                 Some(rule) => matches.matched.insert(rule),
@@ -234,4 +242,10 @@ impl Index {
                 .insert(place(error.policy_id()).unwrap_or(RuleAt::MAX));
         }
     }
+}
+
+/// The rule of one of our own ids.
+fn place(id: &PolicyId) -> Option<RuleAt> {
+    let id: &str = id.as_ref();
+    id.split('.').next().and_then(|place| place.parse().ok())
 }

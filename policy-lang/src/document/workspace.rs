@@ -16,6 +16,9 @@ use crate::surface::{Approval, Limit, Requirement, Risk};
 /// Longest input accepted where `limits.input_bytes` says nothing.
 const INPUT_BYTES: usize = 64 * 1024;
 
+/// Approvals that one person can give a day where `limits.approvals_per_approver_per_day` says nothing.
+const APPROVALS_PER_APPROVER_PER_DAY: u32 = 20;
+
 /// The claim with the user's id where `subject` says nothing.
 const SUBJECT_CLAIM: &str = "sub";
 
@@ -70,7 +73,7 @@ pub(crate) const SHAPE: Shape = Shape {
             "limits",
             Loosens::Within,
             Form::Record(&LIMITS),
-            "Limits of what sidecars accept.",
+            "Limits of what sidecars accept and of what people are asked.",
         ),
         Field::optional(
             "gate",
@@ -251,29 +254,50 @@ const FLOOR_REQUIRE: Field = Field::optional(
 
 const LIMITS: Shape = Shape {
     what: "limits",
-    fields: &[Field::optional(
-        "input_bytes",
-        Loosens::Higher,
-        Form::Integer {
-            least: 1,
-            most: MAX_INPUT_BYTES,
-        },
-        "Longest input of a call, in bytes. Left out: 65536.",
-    )
-    .absent(Absent::Same("65536"))],
+    fields: &[
+        Field::optional(
+            "input_bytes",
+            Loosens::Higher,
+            Form::Integer {
+                least: 1,
+                most: MAX_INPUT_BYTES,
+            },
+            "Longest input of a call, in bytes. Left out: 65536.",
+        )
+        .absent(Absent::Same("65536")),
+        Field::optional(
+            "approvals_per_approver_per_day",
+            Loosens::Higher,
+            Form::Integer {
+                least: 1,
+                most: MAX_APPROVALS,
+            },
+            "Most approvals that one person is asked for in a day; a forecast of `stopgate replay` above it fails. \
+             Left out: 20.",
+        )
+        .absent(Absent::Same("20")),
+    ],
     bonds: &[],
 };
 
 /// Longest input that can be allowed.
 const MAX_INPUT_BYTES: i64 = INPUT_LIMITS.bytes as i64;
 
+/// Most approvals a day that can be said of one person: who gives more reads none of them.
+const MAX_APPROVALS: i64 = 1000;
+
 pub(crate) struct Workspace {
     pub(crate) organisation: Option<OwnerName>,
     pub(crate) identity: Vec<Issuer>,
     pub(crate) channels: Named<ChannelName, Channel>,
     pub(crate) floors: Floors,
-    pub(crate) input_bytes: usize,
+    pub(crate) limits: Limits,
     pub(crate) gate: Gate,
+}
+
+pub(crate) struct Limits {
+    pub(crate) input_bytes: usize,
+    pub(crate) approvals_per_approver_per_day: u32,
 }
 
 pub(crate) struct Channel {
@@ -297,10 +321,7 @@ pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<Workspace> {
     let floors = record
         .get("floors")
         .map_or(Floors::DEFAULT, |node| floors(node, dx));
-    let input_bytes = record
-        .get("limits")
-        .and_then(|node| input_bytes(node, dx))
-        .unwrap_or(INPUT_BYTES);
+    let limits = limits(record.get("limits"), dx);
     let gate = record
         .get("gate")
         .map_or(Gate::DEFAULT, |node| gate::read(node, dx));
@@ -309,7 +330,7 @@ pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<Workspace> {
         identity,
         channels,
         floors,
-        input_bytes,
+        limits,
         gate,
     })
 }
@@ -469,10 +490,20 @@ fn floor(node: &Node, by_effect: bool, dx: &mut Diagnostics) -> Option<Floor> {
     })
 }
 
-fn input_bytes(node: &Node, dx: &mut Diagnostics) -> Option<usize> {
-    let record = Record::open(node, &LIMITS, dx)?;
-    let bytes = record
-        .get("input_bytes")
-        .and_then(|node| integer(node, 1, MAX_INPUT_BYTES, dx))?;
-    usize::try_from(bytes).ok()
+fn limits(node: Option<&Node>, dx: &mut Diagnostics) -> Limits {
+    let record = node.and_then(|node| Record::open(node, &LIMITS, dx));
+    let mut stated = |key, most| {
+        let node = record.as_ref().and_then(|record| record.get(key))?;
+        integer(node, 1, most, dx)
+    };
+    let input_bytes = stated("input_bytes", MAX_INPUT_BYTES);
+    let approvals = stated("approvals_per_approver_per_day", MAX_APPROVALS);
+    Limits {
+        input_bytes: input_bytes
+            .and_then(|bytes| usize::try_from(bytes).ok())
+            .unwrap_or(INPUT_BYTES),
+        approvals_per_approver_per_day: approvals
+            .and_then(|approvals| u32::try_from(approvals).ok())
+            .unwrap_or(APPROVALS_PER_APPROVER_PER_DAY),
+    }
 }

@@ -155,3 +155,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_member_that_stands_twice_is_found_however_many_there_are() {
+    for members in [1, 2, 15, 16, 17, 18, 40] {
+        let names: Vec<String> = (0..members).map(|at| format!("\"m{at}\":{at}")).collect();
+        let text = format!("{{{}}}", names.join(","));
+        assert!(Json::parse(text.as_bytes(), LIMITS).is_ok(), "{members}");
+        for twice in 0..members {
+            let text = format!("{{{},\"m{twice}\":0}}", names.join(","));
+            let refused = Json::parse(text.as_bytes(), LIMITS).expect_err("twice");
+            assert_eq!(refused.problem, Problem::Duplicate, "{twice} of {members}");
+        }
+    }
+}

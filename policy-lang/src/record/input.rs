@@ -240,6 +240,11 @@ impl RecordedInput {
     }
 }
 
+/// Whether `value` stands in a record for something masked.
+pub(crate) fn is_mask(value: &Json) -> bool {
+    value.get(MASKED).is_some()
+}
+
 /// Masks every object that claims to be a mask.
 fn hide_forged(value: &mut Json, key: &MaskKey) {
     match value {
@@ -261,7 +266,7 @@ fn hide_forged(value: &mut Json, key: &MaskKey) {
 /// Masks what `steps` lead to. What they cannot pass through is masked whole: it is not what the catalog expected,
 /// so it may be what the catalog wanted hidden.
 fn hide(value: &mut Json, steps: &[Step], key: &MaskKey) {
-    if value.get(MASKED).is_some() {
+    if is_mask(value) {
         return;
     }
     let Some((step, rest)) = steps.split_first() else {

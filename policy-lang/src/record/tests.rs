@@ -180,6 +180,59 @@ fn numbers_of_records_are_those_that_json_keeps() {
     assert_eq!(Seq::FIRST.next(), Seq::new(2));
 }
 
+/// A quick look sees what is there, or says that it cannot tell.
+fn agree(record: &Record, line: &str) {
+    let Some(skimmed) = Skimmed::of(line.as_bytes()) else {
+        return;
+    };
+    let RecordBody::Decision(body) = &record.body else {
+        panic!("no decision: {line}")
+    };
+    assert_eq!(body.evidence, crate::surface::Evidence::NONE);
+    assert_eq!(skimmed.seq, record.stamp.seq);
+    assert_eq!(skimmed.bundle, body.bundle.to_string());
+    let attempt = &body.attempt;
+    assert_eq!(skimmed.tool, attempt.tool);
+    assert_eq!(skimmed.operation, attempt.operation.as_deref());
+    assert_eq!(skimmed.function, attempt.function.as_deref());
+    let subject = attempt.subject.as_ref();
+    let subject = subject.map(|subject| (subject.issuer.as_str(), subject.id.as_str()));
+    assert_eq!(skimmed.subject, subject);
+    assert_eq!((skimmed.now, skimmed.limit), (body.context.now, body.limit));
+    let answer = match &body.result {
+        RecordedResult::Permit => Answered::Permit,
+        RecordedResult::Route(needs) => {
+            Answered::Route(needs.iter().rev().find_map(|need| match need {
+                crate::surface::Need::Approval(level) => Some(*level),
+                crate::surface::Need::UserConfirmation | crate::surface::Need::DryRun => None,
+            }))
+        }
+        RecordedResult::Reject(rejection) => Answered::Reject(rejection.reason),
+    };
+    assert_eq!(skimmed.answer, answer);
+}
+
+#[test]
+fn a_quick_look_sees_plain_records_and_refuses_others() {
+    let line = canonical(EXAMPLE);
+    let record = Record::parse(line.as_bytes()).expect("a record");
+    assert!(Skimmed::of(line.as_bytes()).is_some());
+    agree(&record, &line);
+    for (from, to) in [
+        ("\"v\":1", "\"v\":2"),
+        ("\"v\":1", "\"v\":1,\"w\":1"),
+        ("\"latency_us\":41,", ""),
+        ("\"approval\":\"automatic\"", "\"approval\":\"committee\""),
+        ("\"kind\":\"decision\"", "\"kind\":\"vote\""),
+        ("\"class\":\"high\"", "\"class\":\"huge\""),
+    ] {
+        assert!(
+            Skimmed::of(with(&line, from, to).as_bytes()).is_none(),
+            "{to}"
+        );
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
@@ -190,6 +243,7 @@ proptest! {
         prop_assert!(!bare.contains('\n'));
         prop_assert_eq!(canonical(bare), bare);
         prop_assert!(line.len() <= record.body.encode().max_len());
+        agree(&record, bare);
         prop_assert_eq!(Record::parse(bare.as_bytes()), Ok(record));
     }
 }

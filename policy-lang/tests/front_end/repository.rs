@@ -248,3 +248,28 @@ fn waivers_and_reviews_are_read_and_no_comment_changes_what_is_signed() {
     let rules: Vec<String> = review.rules.iter().map(ToString::to_string).collect();
     assert_eq!(rules, ["erp/refund-small", "guardrails/currency"]);
 }
+
+#[test]
+fn what_one_person_can_be_asked_for_in_a_day_is_20_unless_it_is_said() {
+    let of = |limits: &str| {
+        let files = edited(
+            "stopgate.yaml",
+            "stopgate: 1\n",
+            &format!("stopgate: 1\n{limits}"),
+        );
+        let compiled = compiled(files);
+        let policy = compiled.policy.as_ref().ok_or_else(|| codes(&compiled))?;
+        Ok::<_, Vec<&str>>(policy.approvals_per_approver_per_day)
+    };
+    assert_eq!(of(""), Ok(20));
+    assert_eq!(of("limits: {input_bytes: 1024}\n"), Ok(20));
+    assert_eq!(of("limits: {approvals_per_approver_per_day: 1}\n"), Ok(1));
+    assert_eq!(
+        of("limits: {approvals_per_approver_per_day: 1000}\n"),
+        Ok(1000)
+    );
+    for wrong in ["0", "1001"] {
+        let limits = format!("limits: {{approvals_per_approver_per_day: {wrong}}}\n");
+        assert_eq!(of(&limits), Err(vec!["invalid-number"]), "{wrong}");
+    }
+}

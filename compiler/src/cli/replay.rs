@@ -1,0 +1,155 @@
+//! `stopgate replay`: what a change of policy would have done to the attempts on record.
+
+use std::path::{Path, PathBuf};
+
+use stopgate_lang::directory::{Directory, MAX_DIRECTORY_BYTES};
+
+use super::console::{Answer, Console, Failure, Format};
+use super::diff::broken;
+use super::exit::Exit;
+use super::output::read_whole;
+use super::progress::Progress;
+use super::repository::{Repository, diagnostics};
+use super::revisions::{Revision, WORKTREE};
+use crate::build::rehearse;
+use crate::diff::Side;
+use crate::replay::{Done, Question, ReplayError, Replayed, Version, replay};
+use crate::report::{Paint, json, text};
+
+/// Decide recorded attempts again, before and after a change of policy
+///
+/// Every attempt in the sidecar's decision log is decided under both policies, from its record alone: with the profiles,
+/// the instant and the agent that stand there, and with nothing collected yet. The answer says which of them flip, at
+/// which operation and for whom, and how many approvals a day people would be asked for. Changed groups and changed
+/// evidence are not seen. The budget is limits.approvals_per_approver_per_day of the base.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  stopgate replay policies --log /var/lib/stopgate/log --base main
+  stopgate replay policies.git --log a.jsonl b.jsonl --base v1 --head v2 --directory people.json
+
+Exits 0 when nobody is asked for more than the budget, 3 when a policy is invalid, 5 when somebody would be asked for
+more, or for something that too few people can approve. Without --directory each route counts as if the fewest people
+shared it. Whether the log is whole is for `stopgate log verify` to say.")]
+pub(super) struct Args {
+    #[command(flatten)]
+    repository: Repository,
+    /// Files of decision logs, or folders of them; the last line of the last file may be unfinished
+    #[arg(long, value_name = "FILES", required = true, num_args = 1..)]
+    log: Vec<PathBuf>,
+    /// What to compare with: a revision
+    #[arg(long, value_name = "REV")]
+    base: String,
+    /// What to compare: a revision, or `worktree` for the files as they are
+    #[arg(long, value_name = "REV", default_value = WORKTREE)]
+    head: String,
+    /// Decide under this channel's ceilings, each policy's own, instead of the limits on record
+    #[arg(long, value_name = "NAME")]
+    channel: Option<String>,
+    /// People, as JSON: who can fill a seat shares its load
+    #[arg(long, value_name = "FILE")]
+    directory: Option<PathBuf>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
+    let directory = args.directory.as_deref().map(people).transpose()?;
+    let (base_side, base) = base(args, console)?;
+    let (head_side, head) = match head(args, console)? {
+        Ok(head) => head,
+        Err(invalid) => return Ok(invalid),
+    };
+    if let Some(channel) = args.channel.as_deref() {
+        let known = [&base, &head].map(|side| side.bundle.has_channel(channel));
+        if known == [false, false] {
+            let error = format!("neither policy has a channel `{channel}`");
+            return Err(Failure::usage(error));
+        }
+    } else if base.policy.channels != head.policy.channels {
+        console.progress(format_args!(
+            "ceilings differ, and both policies are replayed under those on record: --channel NAME takes each one's own"
+        ));
+    }
+    let question = Question {
+        base: &base,
+        head: &head,
+        channel: args.channel.as_deref(),
+        directory: directory.as_ref(),
+    };
+    let progress = Progress::new(console);
+    let tell = |Done {
+                    attempts,
+                    mebibytes,
+                    of,
+                }| {
+        progress.tell(mebibytes, of, &format!("MiB, {attempts} attempts"));
+    };
+    let found = replay(question, &args.log, tell)?;
+    if let Some(torn) = &found.torn {
+        console.progress(format_args!(
+            "{}:{}: the last line has no end and is left out",
+            torn.path.display(),
+            torn.line
+        ));
+    }
+    let exit = exit(&found);
+    let sides = [&base_side, &head_side];
+    match args.format {
+        Format::Json => Answer::json("replay", exit, json::replay(&found, question, sides)),
+        Format::Text => Ok(Answer::text(
+            exit,
+            text::replay(&found, question, sides, Paint::new(console.colour())),
+        )),
+    }
+}
+
+const fn exit(found: &Replayed) -> Exit {
+    if found.forecast.over {
+        Exit::ReviewNeeded
+    } else {
+        Exit::Fine
+    }
+}
+
+fn people(path: &Path) -> Result<Directory, Failure> {
+    let text = read_whole(path, MAX_DIRECTORY_BYTES)?;
+    Directory::parse(&text).map_err(Failure::usage)
+}
+
+fn base(args: &Args, console: &Console) -> Result<(Side, Version), Failure> {
+    let revision = Revision::read(&args.repository.dir, &args.base)?;
+    let mut compiled = revision.compile(console);
+    let policy = compiled.policy.take();
+    let policy = policy.ok_or_else(|| broken(&args.base, &compiled))?;
+    let bundle = rehearse(&policy)?;
+    Ok((revision.side, Version { policy, bundle }))
+}
+
+/// The policy to compare, or its diagnostics.
+fn head(args: &Args, console: &Console) -> Result<Result<(Side, Version), Answer>, Failure> {
+    let revision = Revision::read(&args.repository.dir, &args.head)?;
+    let mut compiled = revision.compile(console);
+    let Some(policy) = compiled.policy.take() else {
+        let answer = diagnostics("replay", &compiled, Exit::Invalid, args.format, console)?;
+        return Ok(Err(answer));
+    };
+    let bundle = rehearse(&policy)?;
+    Ok(Ok((revision.side, Version { policy, bundle })))
+}
+
+impl From<ReplayError> for Failure {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::Empty { .. } => Self::usage(error)
+                .with_help("the log is the folder `log` in the sidecar's state_dir"),
+            ReplayError::Twice { .. } => Self::usage(error),
+            ReplayError::Line { .. } | ReplayError::Endless { .. } => {
+                Self::failed(error).with_help("`stopgate log verify` says where the log was broken")
+            }
+            ReplayError::Read { .. } | ReplayError::Days(_) | ReplayError::Worker => {
+                Self::failed(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! A quick look at a decision record: what it answers to what, without the rest of it and without a copy.
+//!
+//! It is for readers who take the record's word. That the line is JSON with the members of a record is checked, what
+//! stands in those that are not asked for is not: [`super::Record::parse`] does that, and is asked wherever this one
+//! cannot tell.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::{Kind, Seq, VERSION, lattice};
+use crate::decide::{LimitNow, LimitedBy, Reason};
+use crate::surface::{Approval, Limit, Need};
+
+/// What a decision record says in short.
+#[derive(Debug, Clone)]
+pub struct Skimmed<'l> {
+    /// Its place.
+    pub seq: Seq,
+    /// The bundle's digest, as it is printed.
+    pub bundle: &'l str,
+    /// The system acted on.
+    pub tool: &'l str,
+    /// The operation, if there is one.
+    pub operation: Option<&'l str>,
+    /// The server's function, if the caller named that.
+    pub function: Option<&'l str>,
+    /// Issuer and id of the original user.
+    pub subject: Option<(&'l str, &'l str)>,
+    /// When it was decided.
+    pub now: Timestamp,
+    /// The highest class that was let through.
+    pub limit: LimitNow,
+    /// The answer.
+    pub answer: Answered,
+}
+
+/// An answer in short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answered {
+    /// It may run.
+    Permit,
+    /// Something is missing; the level, if it is people's approval.
+    Route(Option<Approval>),
+    /// It may not run.
+    Reject(Reason),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "members that have to be there and are not asked for"
+)]
+struct Line<'l> {
+    v: i64,
+    seq: u64,
+    time: IgnoredAny,
+    kind: &'l str,
+    prev: IgnoredAny,
+    decision: IgnoredAny,
+    request_id: IgnoredAny,
+    trace: Option<IgnoredAny>,
+    sidecar: IgnoredAny,
+    bundle: &'l str,
+    #[serde(borrow)]
+    attempt: Attempt<'l>,
+    context: Context<'l>,
+    evidence: Evidence<'l>,
+    limit: Limited<'l>,
+    enforces: IgnoredAny,
+    surface: IgnoredAny,
+    #[serde(borrow)]
+    result: Outcome<'l>,
+    rules: IgnoredAny,
+    latency_us: IgnoredAny,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "members that have to be there and are not asked for"
+)]
+struct Attempt<'l> {
+    #[serde(borrow)]
+    subject: Option<Subject<'l>>,
+    profiles: IgnoredAny,
+    agent: IgnoredAny,
+    tool: &'l str,
+    operation: Option<&'l str>,
+    function: Option<&'l str>,
+    session: Option<IgnoredAny>,
+    input: Option<IgnoredAny>,
+    input_digest: IgnoredAny,
+    input_refused: Option<IgnoredAny>,
+    definition: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Subject<'l> {
+    issuer: &'l str,
+    id: &'l str,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "members that have to be there and are not asked for"
+)]
+struct Context<'l> {
+    facts: IgnoredAny,
+    agent: IgnoredAny,
+    #[serde(borrow)]
+    time: Clock<'l>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "members that have to be there and are not asked for"
+)]
+struct Clock<'l> {
+    now: &'l str,
+    business: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Evidence<'l> {
+    approval: &'l str,
+    user_confirmation: bool,
+    dry_run: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Limited<'l> {
+    class: &'l str,
+    by: &'l str,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Outcome<'l> {
+    Permit(IgnoredAny),
+    Route(#[serde(borrow)] Vec<&'l str>),
+    Reject(#[serde(borrow)] Rejection<'l>),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "members that have to be there and are not asked for"
+)]
+struct Rejection<'l> {
+    reason: &'l str,
+    message: IgnoredAny,
+}
+
+impl<'l> Skimmed<'l> {
+    /// Looks at a line without its newline; `None` if it is no decision that was made with nothing collected, or cannot
+    /// be told so quickly.
+    #[must_use]
+    pub fn of(line: &'l [u8]) -> Option<Self> {
+        let line: Line<'l> = serde_json::from_slice(line).ok()?;
+        if line.v != VERSION || line.kind != Kind::Decision.as_str() {
+            return None;
+        }
+        let Evidence {
+            approval,
+            user_confirmation,
+            dry_run,
+        } = line.evidence;
+        if approval != Approval::Automatic.as_str() || user_confirmation || dry_run {
+            return None;
+        }
+        let by = [LimitedBy::Ceiling, LimitedBy::Freshness]
+            .into_iter()
+            .find(|by| by.as_str() == line.limit.by)?;
+        Some(Self {
+            seq: Seq::new(line.seq)?,
+            bundle: line.bundle,
+            tool: line.attempt.tool,
+            operation: line.attempt.operation,
+            function: line.attempt.function,
+            subject: line
+                .attempt
+                .subject
+                .map(|subject| (subject.issuer, subject.id)),
+            now: line.context.time.now.parse().ok()?,
+            limit: LimitNow {
+                class: Limit::from_word(line.limit.class)?,
+                by,
+            },
+            answer: answered(&line.result)?,
+        })
+    }
+}
+
+fn answered(outcome: &Outcome<'_>) -> Option<Answered> {
+    match outcome {
+        Outcome::Permit(_) => Some(Answered::Permit),
+        Outcome::Route(words) => {
+            let mut level = None;
+            for word in words {
+                match lattice::need_from_word(word)? {
+                    Need::Approval(asked) => level = Some(asked),
+                    Need::UserConfirmation | Need::DryRun => {}
+                }
+            }
+            Some(Answered::Route(level))
+        }
+        Outcome::Reject(rejection) => Reason::from_word(rejection.reason).map(Answered::Reject),
+    }
+}

@@ -1,0 +1,228 @@
+//! From a decision record back to the question that was asked, so that other bundles can be asked it too.
+//!
+//! Nothing but the record is read. Where the record does not hold what `decide` would read, there is no question: a
+//! masked argument is put back by a value that no rule can read, and only where every value gives the same answer.
+
+mod masked;
+
+use crate::attempt::{Attempt, Input, Subject, Target};
+use crate::bundle::Bundle;
+use crate::decide::{Decision, LimitNow, Outcome, Reason, Situation};
+use crate::json::{InvalidJson, Problem};
+use crate::record::{DecisionRecord, RecordedAttempt, RecordedInput, RecordedResult};
+use crate::surface::Evidence;
+
+/// Why a recorded attempt cannot be asked again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lost {
+    /// No policy was asked: nobody vouched for the subject, the caller may not ask about the tool, or time ran out.
+    Unasked,
+    /// What is masked may decide.
+    Masked,
+    /// The record does not show the input.
+    Withheld,
+    /// What was refused of the input, its length or a spelling, is not in the record.
+    Unreproduced,
+}
+
+impl Lost {
+    /// Every way.
+    pub const ALL: [Self; 4] = [
+        Self::Unasked,
+        Self::Masked,
+        Self::Withheld,
+        Self::Unreproduced,
+    ];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unasked => "unasked",
+            Self::Masked => "masked",
+            Self::Withheld => "withheld",
+            Self::Unreproduced => "unreproduced",
+        }
+    }
+}
+
+/// The attempt of `record`, to be decided under `bundles`, the base first, and no other.
+///
+/// Profiles are the recorded ones, whatever groups they came from. A definition that was found to be the pinned one
+/// stays the pinned one, because a server changes with its lock.
+///
+/// # Errors
+/// [`Lost`] where the record does not hold what one of the bundles would read.
+pub fn recall(record: &DecisionRecord, bundles: [&Bundle; 2]) -> Result<Attempt, Lost> {
+    let RecordedAttempt {
+        subject,
+        profiles,
+        agent,
+        tool,
+        operation,
+        function,
+        session: _,
+        input,
+        definition,
+    } = &record.attempt;
+    let [base, _] = bundles;
+    if is_unasked(record, base) {
+        return Err(Lost::Unasked);
+    }
+    let target = match (function, operation) {
+        (Some(function), _) => Target::Function(function.clone()),
+        (None, Some(operation)) => Target::Operation(operation.clone()),
+        // No operation has an empty name: the caller named none.
+        (None, None) => Target::Operation(String::new()),
+    };
+    let nobody = || Subject {
+        issuer: String::new(),
+        id: String::new(),
+    };
+    let mut attempt = Attempt {
+        subject: subject.clone().unwrap_or_else(nobody),
+        profiles: profiles.clone(),
+        agent: agent.clone(),
+        tool: tool.clone(),
+        target,
+        definition: definition.filter(|_| !was_pinned(record)),
+        input: recorded(input),
+    };
+    match input {
+        RecordedInput::Clear { .. } | RecordedInput::Refused { .. } => {}
+        RecordedInput::Masked { json, .. } => {
+            let whole = masked::put_back(json, &attempt, *definition, bundles);
+            attempt.input = Ok(Input::made(whole.ok_or(Lost::Masked)?));
+        }
+        // What is unknown is rejected before anybody looks at the input.
+        RecordedInput::Withheld { .. } => {
+            if bundles
+                .iter()
+                .any(|bundle| names(bundle, tool, &attempt.target))
+            {
+                return Err(Lost::Withheld);
+            }
+        }
+    }
+    Ok(attempt)
+}
+
+/// Whether `target` is an operation or a function of `tool`. Which operation a function is may still hang on the input.
+fn names(bundle: &Bundle, tool: &str, target: &Target) -> bool {
+    bundle.tool(tool).is_some_and(|(_, tool)| match target {
+        Target::Operation(name) => tool.operations.contains_key(name.as_str()),
+        Target::Function(name) => tool.functions.contains_key(name),
+    })
+}
+
+/// As much of the input as the record has.
+fn recorded(input: &RecordedInput) -> Result<Input, InvalidJson> {
+    match input {
+        RecordedInput::Clear { json, digest } => Ok(Input::recorded(json.clone(), *digest)),
+        RecordedInput::Masked { json, .. } => Ok(Input::made(json.clone())),
+        RecordedInput::Withheld { .. } => Err(InvalidJson {
+            problem: Problem::Ended,
+            offset: 0,
+        }),
+        RecordedInput::Refused { problem, .. } => Err(*problem),
+    }
+}
+
+/// What held when `record` was made, under `limit` and with `evidence`.
+#[must_use]
+pub const fn situation(record: &DecisionRecord, limit: LimitNow, evidence: Evidence) -> Situation {
+    Situation {
+        now: record.context.now,
+        limit,
+        evidence,
+        enforces: record.enforces,
+    }
+}
+
+/// Whether `decision` is the one that stands in `record`: answer, surface, rules, facts and business time. Messages
+/// are for people and do not count.
+#[must_use]
+pub fn is_recorded(record: &DecisionRecord, decision: &Decision) -> bool {
+    let answer = match (decision.outcome(), &record.result) {
+        (Outcome::Permit(_), RecordedResult::Permit) => true,
+        (Outcome::Route(needs), RecordedResult::Route(recorded)) => needs == recorded,
+        (Outcome::Reject(rejection), RecordedResult::Reject(recorded)) => {
+            rejection.reason == recorded.reason
+        }
+        (Outcome::Permit(_) | Outcome::Route(_) | Outcome::Reject(_), _) => false,
+    };
+    let seen = decision.seen();
+    answer
+        && decision.surface() == record.surface.as_ref()
+        && decision
+            .rules()
+            .iter()
+            .map(|rule| &rule.id)
+            .eq(&record.rules)
+        && seen.facts == record.context.facts
+        && seen.business == record.context.business
+}
+
+/// What the difference between `record` and the decision of the very bundle that it names comes from, if it is that
+/// the record holds less than was asked; `None` if it should have been the same.
+#[must_use]
+pub fn missing_part(record: &DecisionRecord) -> Option<Lost> {
+    let refused = matches!(&record.result, RecordedResult::Reject(rejection) if rejection.reason == Reason::InputInvalid);
+    match &record.attempt.input {
+        RecordedInput::Masked { .. } => Some(Lost::Masked),
+        // A text can be too long as it was sent and short enough in canonical form.
+        RecordedInput::Clear { .. } if refused => Some(Lost::Unreproduced),
+        RecordedInput::Clear { .. }
+        | RecordedInput::Withheld { .. }
+        | RecordedInput::Refused { .. } => None,
+    }
+}
+
+/// Whether the recorded answer came before any policy was asked, as far as `base` can tell.
+#[must_use]
+pub fn is_unasked(record: &DecisionRecord, base: &Bundle) -> bool {
+    let RecordedResult::Reject(rejection) = &record.result else {
+        return false;
+    };
+    match rejection.reason {
+        Reason::SubjectUnverified | Reason::AuditUnavailable | Reason::Overloaded => true,
+        // The base knows the tool: it was the caller who may not ask about it.
+        Reason::UnknownTool => base.tool(&record.attempt.tool).is_some(),
+        Reason::UnknownOperation
+        | Reason::UnknownProfile
+        | Reason::OperationMismatch
+        | Reason::DefinitionMismatch
+        | Reason::InputInvalid
+        | Reason::NoRule
+        | Reason::Forbidden
+        | Reason::Ceiling
+        | Reason::Obligation
+        | Reason::EvaluationError
+        | Reason::PolicyStale => false,
+    }
+}
+
+/// Whether the recorded definition had been compared with the pinned one, and was it.
+fn was_pinned(record: &DecisionRecord) -> bool {
+    let RecordedResult::Reject(rejection) = &record.result else {
+        return true;
+    };
+    match rejection.reason {
+        Reason::SubjectUnverified
+        | Reason::UnknownTool
+        | Reason::UnknownOperation
+        | Reason::OperationMismatch
+        | Reason::DefinitionMismatch
+        | Reason::AuditUnavailable
+        | Reason::Overloaded => false,
+        // Of a text that is no JSON nobody asks which operation it selects.
+        Reason::InputInvalid => !matches!(record.attempt.input, RecordedInput::Refused { .. }),
+        Reason::UnknownProfile
+        | Reason::NoRule
+        | Reason::Forbidden
+        | Reason::Ceiling
+        | Reason::Obligation
+        | Reason::EvaluationError
+        | Reason::PolicyStale => true,
+    }
+}
