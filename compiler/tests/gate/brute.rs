@@ -162,17 +162,14 @@ pub(crate) fn judge(base: &Side, head: &Side) -> BTreeMap<Key, Judged> {
 fn operation(base: &Side, head: &Side, key: &Key) -> Judged {
     let domain = Domain::of(base, head, key);
     let mut seen: BTreeMap<(Part, Direction), BTreeSet<People>> = BTreeMap::new();
-    let (mut fails, mut both, mut attempts) = (false, false, 0);
+    let (mut fails, mut attempts) = (false, 0);
     for people in &domain.people {
         for one in domain.attempts() {
             let before = base.decide(key, people, domain.by_groups, &one);
             let after = head.decide(key, people, domain.by_groups, &one);
             fails |= failed(&after);
             attempts += 1;
-            let moved = moved(&before, &after);
-            let to = |direction| moved.iter().any(|(_, to)| *to == direction);
-            both |= to(Direction::Looser) && to(Direction::Stricter);
-            for moved in moved {
+            for moved in moved(&before, &after) {
                 seen.entry(moved).or_default().insert(people.clone());
             }
         }
@@ -187,11 +184,14 @@ fn operation(base: &Side, head: &Side, key: &Key) -> Judged {
         (None, Some(new)) if !base.offers(&new.function) => Class::Added,
         (Some(_), None) => Class::Removed,
         (Some(was), Some(is)) if retyped(base, key, was, is) => Class::Retyped,
-        // Looser and stricter in one attempt; one attempt that is looser and another that is stricter make it looser.
-        (None | Some(_), Some(_)) | (None, None) if both => Class::Both,
-        (None | Some(_), Some(_)) | (None, None) if !looser.is_empty() => Class::Looser,
-        (None | Some(_), Some(_)) | (None, None) if !stricter.is_empty() => Class::Stricter,
-        (None | Some(_), Some(_)) | (None, None) => Class::Same,
+        (None | Some(_), Some(_)) | (None, None) => {
+            match (looser.is_empty(), stricter.is_empty()) {
+                (true, true) => Class::Same,
+                (true, false) => Class::Stricter,
+                (false, true) => Class::Looser,
+                (false, false) => Class::Both,
+            }
+        }
     };
     Judged {
         class,

@@ -145,8 +145,8 @@ impl Mix {
         let least = [
             (Class::Same, 10),
             (Class::Stricter, 10),
-            (Class::Looser, 20),
-            (Class::Both, 2),
+            (Class::Looser, 10),
+            (Class::Both, 10),
         ];
         for (class, percent) in least {
             assert!(
