@@ -372,6 +372,7 @@ fn settings() -> Vec<Change> {
         before_at: before.map(|_| place("approvals.yaml", 17)),
         after_at: after.map(|_| place("approvals.yaml", 18)),
         risk: Risk::High,
+        content: Digest::of(path.as_bytes()),
     };
     vec![
         setting(
