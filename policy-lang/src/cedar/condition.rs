@@ -87,10 +87,13 @@ impl Condition {
             }
             if is_context(node) {
                 mistakes.push(self.bare_context());
-            } else if node
-                .get("in")
-                .is_some_and(|test| test.get("left") != Some(&json!({"Var": "principal"})))
-            {
+            } else if let Some(test) = node.get("in") {
+                // Proofs replace what is named here by what leads to it; of any other use they would say nothing true.
+                if is_profile_test(test) {
+                    continue;
+                }
+                mistakes.push(self.profile_test());
+            } else if entity_type(node) == Some("Stopgate::Profile") {
                 mistakes.push(self.profile_test());
             } else if entity_type(node) == Some("Stopgate::User") {
                 let mistake = CedarMistake::new(
@@ -113,7 +116,7 @@ impl Condition {
     fn profile_test(&self) -> CedarMistake {
         CedarMistake::new(
             "profile-test",
-            "`in` tests something other than the principal",
+            "profiles are tested in another way than `principal in …` with profiles written out",
             self.find("in"),
         )
         .help(format!(
@@ -246,6 +249,20 @@ impl Condition {
         reads
     }
 
+    /// Whether anything in it reads `name` or asks if it is there, of whatever value.
+    #[must_use]
+    pub fn names_member(&self, name: &str) -> bool {
+        let mut names = false;
+        for clause in self.clauses.iter() {
+            walk(clause, &mut |node| {
+                let access = node.get(".").or_else(|| node.get("has"));
+                let attr = access.and_then(|access| access.get("attr"));
+                names |= attr.and_then(Value::as_str) == Some(name);
+            });
+        }
+        names
+    }
+
     /// Whether a `when` clause asks if something is there: in a rule that only restricts, absence then switches it off.
     #[must_use]
     pub fn asks_for_presence(&self) -> bool {
@@ -297,6 +314,23 @@ impl Condition {
 /// The type of the entity that `node` is, if it is one.
 fn entity_type(node: &Value) -> Option<&str> {
     node.get("__entity")?.get("type")?.as_str()
+}
+
+/// Whether the operands of an `in` are the principal and a profile, or a list of nothing but profiles.
+fn is_profile_test(test: &Value) -> bool {
+    let is_profile = |node: &Value| {
+        let named = node.get("Value").and_then(entity_type);
+        named == Some("Stopgate::Profile")
+    };
+    let right = test.get("right");
+    let listed = right
+        .and_then(|right| right.get("Set"))
+        .and_then(Value::as_array);
+    test.get("left") == Some(&json!({"Var": "principal"}))
+        && match listed {
+            Some(listed) => listed.iter().all(is_profile),
+            None => right.is_some_and(is_profile),
+        }
 }
 
 fn is_context(node: &Value) -> bool {

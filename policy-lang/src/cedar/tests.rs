@@ -33,6 +33,19 @@ fn conditions_are_one_expression_over_named_parts_of_the_request() {
         ("{a: context}.a.input.n > 1", "bare-context"),
         ("resource in Stopgate::Profile::\"lead\"", "profile-test"),
         ("action in Stopgate::Action::\"x\"", "profile-test"),
+        (
+            "principal in [Stopgate::Profile::\"a\", if context.time.business then Stopgate::Profile::\"b\" else Stopgate::Profile::\"c\"]",
+            "profile-test",
+        ),
+        (
+            "principal in (if context.time.business then Stopgate::Profile::\"b\" else Stopgate::Profile::\"c\")",
+            "profile-test",
+        ),
+        (
+            "Stopgate::Profile::\"a\" == Stopgate::Profile::\"b\"",
+            "profile-test",
+        ),
+        ("principal in principal", "profile-test"),
         ("\"open", "cedar-syntax"),
     ] {
         assert_eq!(code(text), Some(expected), "{text}");
