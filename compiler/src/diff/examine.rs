@@ -12,7 +12,7 @@ use stopgate_lang::cedar::proof::{self, Atom, Flat, Holding};
 use stopgate_lang::digest::Digest;
 use stopgate_lang::json::Json;
 use stopgate_lang::name::{OperationName, ProfileName, ToolName};
-use stopgate_lang::policy::{Operation, Policy};
+use stopgate_lang::policy::{Operation, Policy, Rule};
 use stopgate_lang::surface::Risk;
 use stopgate_lang::testing::TestSuite;
 
@@ -327,21 +327,25 @@ impl Examination<'_> {
 
     /// Whether every rule of the base still means something under head's types; those that do not are named.
     fn base_rules_fit(&mut self) -> bool {
-        if self
-            .base
-            .is_none_or(|base| base.input == self.maker.head.input)
-        {
+        let head = &self.maker.head.input;
+        let Some(base) = self.base.filter(|base| base.input != *head) else {
             return true;
-        }
+        };
+        // Under head's types an argument that is hidden there looks as if it were never sent: no mistake, and not true.
+        let hidden = base.input.hidden_by(head);
+        let reads_hidden = |rule: &Rule| {
+            let condition = rule.condition.as_ref();
+            condition.is_some_and(|one| hidden.iter().any(|name| one.names_member(name)))
+        };
         let misfits = self
             .before
             .rules
             .iter()
-            .filter(|rule| !Prover::fits(&self.subject, &rule.body));
+            .filter(|rule| reads_hidden(rule.rule) || !Prover::fits(&self.subject, &rule.body));
         let notes: Vec<String> = misfits
             .map(|rule| {
                 format!(
-                    "rule {} of the base ({}) reads arguments that have another type now, so what it did cannot be compared",
+                    "rule {} of the base ({}) reads arguments that have another type now or are hidden, so what it did cannot be compared",
                     rule.rule.id, rule.rule.location
                 )
             })
@@ -402,12 +406,7 @@ impl Examination<'_> {
             change.class = Class::Undecided;
         }
         let looser = change.cells.iter().filter(|cell| cell.class.needs_review());
-        let risks = looser
-            .flat_map(|cell| [&cell.before, &cell.after])
-            .filter_map(|answer| match answer {
-                Answer::Passes(surface) => Some(surface.risk),
-                Answer::Rejected { .. } => None,
-            });
+        let risks = looser.filter_map(|cell| risk_between(&cell.before, &cell.after));
         change.risk = risks.max().unwrap_or(Risk::Low).max(change.risk);
         if change.class != Class::Same || !change.notes.is_empty() {
             found.change = Some(change);
@@ -559,32 +558,94 @@ impl Search<'_, '_> {
                 }
             };
             let verdict = ask.ask(|prover, subject| prover.implies(subject, &left, &right));
-            match verdict {
-                Verdict::Proved => return found,
-                Verdict::Unknown(why) => {
-                    self.undecided
-                        .insert(format!("{}: {why}", self.what(level)));
-                    return found;
+            if let Verdict::Proved = verdict {
+                if found && self.direction == Direction::Looser {
+                    self.graver(level, form, other, among, ask);
                 }
-                Verdict::Refuted(raw) => {
-                    if !self.shown(level, &raw) {
-                        self.undecided.insert(format!(
-                            "{}: the solver named a request that does not show it under both bundles",
-                            self.what(level)
-                        ));
-                        self.bugs
-                            .push(Bug::new(self.examination.named, self.what(level), &raw));
-                        return found;
-                    }
-                    found = true;
-                }
+                return found;
             }
+            if !self.taken(level, verdict, Risk::Low) {
+                return found;
+            }
+            found = true;
         }
         self.undecided.insert(format!(
             "{}: more than {MOST_CELLS} sets of holders",
             self.what(level)
         ));
         found
+    }
+
+    /// Takes what the solver says about `level`; whether that is a difference at `least` at this risk. What it is not
+    /// is undecided, unless it is a proof.
+    fn taken(&mut self, level: &Level, verdict: Verdict, least: Risk) -> bool {
+        match verdict {
+            Verdict::Proved => false,
+            Verdict::Unknown(why) => {
+                self.undecided
+                    .insert(format!("{}: {why}", self.what(level)));
+                false
+            }
+            Verdict::Refuted(raw) => {
+                let shown = self.shown(level, &raw, least);
+                if !shown {
+                    self.undecided.insert(format!(
+                        "{}: the solver named a request that does not show it under both bundles",
+                        self.what(level)
+                    ));
+                    self.bugs
+                        .push(Bug::new(self.examination.named, self.what(level), &raw));
+                }
+                shown
+            }
+        }
+    }
+
+    /// Looks for something looser in `level` at a higher risk than all that was found. Of people who are known already
+    /// no other request was looked for, and the highest risk says how many reviewers sign.
+    fn graver(
+        &mut self,
+        level: &Level,
+        form: &Form<'_>,
+        other: &Form<'_>,
+        among: Option<(&Form<'_>, &Form<'_>)>,
+        ask: &mut Ask<'_>,
+    ) {
+        let examination = self.examination;
+        for least in [Risk::High, Risk::Medium] {
+            let known = |cell: &Cell| risk_between(&cell.before, &cell.after) >= Some(least);
+            if self.cells.iter().any(known) {
+                return;
+            }
+            // What the base rejects has no risk there.
+            let before = examination.before.rules.iter();
+            let before = before.filter(|_| *level != Level::Passing);
+            let rules = examination.after.rules.iter().chain(before);
+            let grave = rules.filter(|rule| {
+                let asks = rule.asks.as_ref();
+                asks.is_some_and(|surface| surface.risk >= least)
+            });
+            let grave: Vec<&Atom> = grave.map(|rule| &rule.body).collect();
+            if grave.is_empty() {
+                continue;
+            }
+            let allowed = proof::by_both(form.permits.values().copied(), grave);
+            let form = Form {
+                permits: std::iter::once((allowed.key(), &allowed)).collect(),
+                forbids: form.forbids.clone(),
+            };
+            let sides = match among {
+                None => self.question(&form, other, &[]),
+                Some((_, right)) => self.question_among(&form, other, right, &[]),
+            };
+            match sides {
+                Ok((left, right)) => {
+                    let verdict = ask.ask(|prover, subject| prover.implies(subject, &left, &right));
+                    self.taken(level, verdict, least);
+                }
+                Err(error) => drop(self.undecided.insert(error.to_string())),
+            }
+        }
     }
 
     fn what(&self, level: &Level) -> String {
@@ -651,16 +712,17 @@ impl Search<'_, '_> {
         Ok((left, sided(other)?))
     }
 
-    /// Takes the solver's request for what both bundles make of it.
-    fn shown(&mut self, level: &Level, raw: &Raw) -> bool {
+    /// Takes the solver's request for what both bundles make of it, if that is at `least` of this risk.
+    fn shown(&mut self, level: &Level, raw: &Raw, least: Risk) -> bool {
         let examination = self.examination;
         let wanted = (level.part(), self.direction);
         let (before, after) = &examination.context.stages;
         let (tool, operation) = examination.named;
         let at = (tool, operation);
         let shows = |trial: &Trial| {
-            let parts = parts_between(&before.answer(at, trial).0, &after.answer(at, trial).0);
-            parts.contains(&wanted)
+            let (before, after) = (before.answer(at, trial).0, after.answer(at, trial).0);
+            parts_between(&before, &after).contains(&wanted)
+                && risk_between(&before, &after) >= Some(least)
         };
         let Some(trial) = examination
             .maker
@@ -709,6 +771,15 @@ impl Search<'_, '_> {
         });
         true
     }
+}
+
+/// The higher risk of two answers, if one of them passes.
+fn risk_between(before: &Answer, after: &Answer) -> Option<Risk> {
+    let risk = |answer: &Answer| match answer {
+        Answer::Passes(surface) => Some(surface.risk),
+        Answer::Rejected { .. } => None,
+    };
+    risk(before).max(risk(after))
 }
 
 fn sided(form: &Form<'_>) -> Result<Policies, FormError> {

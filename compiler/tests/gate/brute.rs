@@ -212,7 +212,8 @@ pub(crate) fn smallest(all: &BTreeSet<People>) -> BTreeSet<People> {
 }
 
 /// Whether a rule of the base that reads an argument has no meaning for head: it is typed otherwise, or it was always
-/// there and need not be any more. Who reads an optional argument asks first whether it is there.
+/// there and need not be any more. Who reads an optional argument asks first whether it is there. Where head hides it,
+/// asking has no meaning either.
 fn retyped(base: &Side, key: &Key, was: &Operation, is: &Operation) -> bool {
     let texts = conditions(&base.policy, key);
     let always = |member: &Member| member.required && !member.nullable;
@@ -222,7 +223,13 @@ fn retyped(base: &Side, key: &Key, was: &Operation, is: &Operation) -> bool {
             let mut after = text.split(&read).skip(1);
             after.any(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
         };
-        let fits = match is.input.member(&before.name) {
+        let asked = format!("context.input has {}", before.name);
+        let after = is.input.member(&before.name);
+        let hidden = after.is_some_and(|after| before.opaque.is_none() && after.opaque.is_some());
+        if hidden && texts.iter().any(|text| text.contains(&asked)) {
+            return true;
+        }
+        let fits = match after {
             Some(after) => {
                 same_type(&before.shape, &after.shape) && (always(after) || !always(before))
             }

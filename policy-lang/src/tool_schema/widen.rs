@@ -4,6 +4,8 @@
 //! Shapes are intervals and lists, so that a widening shows at the end of an interval or at an entry of a list: trying
 //! those is complete. Values are checked by the types themselves.
 
+use std::collections::BTreeSet;
+
 use crate::json::{Json, MAX_SAFE_INTEGER};
 
 use super::{InputType, Member, Shape};
@@ -27,6 +29,24 @@ impl InputType {
         let mut found = Vec::new();
         widenings(self, narrow, &mut Vec::new(), &mut found);
         found
+    }
+
+    /// Arguments that rules of `self` can read and rules of `other`, which has them too, cannot.
+    #[must_use]
+    pub fn hidden_by(&self, other: &Self) -> BTreeSet<&str> {
+        let mut hidden = BTreeSet::new();
+        for member in self.members.iter().filter(|member| member.opaque.is_none()) {
+            let Some(there) = other.member(&member.name) else {
+                continue;
+            };
+            if there.opaque.is_some() {
+                hidden.insert(member.name.as_str());
+            } else if let (Shape::Object(own), Shape::Object(there)) = (&member.shape, &there.shape)
+            {
+                hidden.extend(own.hidden_by(there));
+            }
+        }
+        hidden
     }
 
     /// Some input of this type: required arguments alone, each with a plain value.
@@ -101,6 +121,8 @@ fn candidates(wide: &Shape, narrow: &Shape, readable: bool) -> Vec<Json> {
             texts.chain(listed).map(Json::String).collect()
         }
         (Shape::Array { element, .. }, Shape::Array { element: other, .. }) => {
+            // Rules see which numbers a list holds, but types cannot say between what they have to lie.
+            let readable = readable && !matches!(**other, Shape::Integer { one_of: None, .. });
             let inner = candidates(element, other, readable);
             let odd = inner
                 .into_iter()
@@ -237,8 +259,6 @@ fn plain(shape: &Shape) -> Json {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::attempt::INPUT_LIMITS;
     use crate::pointer::Pointer;
