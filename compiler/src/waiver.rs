@@ -114,10 +114,7 @@ pub fn judge(
     Judgement {
         verdicts,
         stray: stray(FOLDER, ids, signatures),
-        waivers: papers
-            .into_iter()
-            .map(|paper| paper.report(judges))
-            .collect(),
+        waivers: papers.into_iter().map(Paper::report).collect(),
     }
 }
 
@@ -151,6 +148,8 @@ struct Paper<'a> {
     waiver: &'a Waiver,
     digest: Digest,
     signers: Signers,
+    /// The base has it too.
+    known: bool,
     /// Why its days do not let it cover anything.
     days: Option<Shortfall>,
     /// For each of its covers, whether it names something in this change.
@@ -162,9 +161,11 @@ impl<'a> Paper<'a> {
     fn read(waiver: &'a Waiver, judges: &Judges<'_>, signatures: &[Document], today: Date) -> Self {
         let statement = waiver.statement();
         let id = waiver.id.as_str();
+        let digest = statement.digest();
         Self {
             waiver,
-            digest: statement.digest(),
+            digest,
+            known: judges.known.contains(&digest),
             signers: Signers::of(&statement, FOLDER, id, signatures, judges.root),
             days: days(waiver.expires, judges.gate, today),
             named: vec![false; waiver.covers.len()],
@@ -185,6 +186,8 @@ impl<'a> Paper<'a> {
         let found = self.signers.reviewers.len();
         let answer = match (&self.days, fits(cover, what)) {
             (Some(days), _) => Err(days.clone()),
+            // It was signed for the change that brought it in: what was taken back since is a change of its own.
+            (None, _) if self.known => Err(Shortfall::Spent),
             (None, Err(other)) => Err(other),
             (None, Ok(())) if !self.signers.spoilt.is_empty() => Err(Shortfall::Spoilt),
             (None, Ok(())) if found < needed && !free => {
@@ -196,14 +199,14 @@ impl<'a> Paper<'a> {
         Some(answer)
     }
 
-    fn report(self, judges: &Judges<'_>) -> WaiverReport {
+    fn report(self) -> WaiverReport {
         let covers = self.waiver.covers.iter().zip(&self.named);
         let unused: Vec<Cover> = covers
             .filter(|(_, named)| !**named)
             .map(|(cover, _)| cover.clone())
             .collect();
         let names_something = self.named.contains(&true);
-        let known = judges.known.contains(&self.digest);
+        let known = self.known;
         let standing = match self.days {
             Some(Shortfall::Expired(_)) => Standing::Expired,
             Some(_) => Standing::TooLong,

@@ -42,6 +42,9 @@ pub enum Shortfall {
         /// The latest such day that the gate lets through.
         latest: Date,
     },
+    /// The base has it too: it let pass the change that it came in with.
+    #[error("was used when it came into the base: a new change takes a new waiver")]
+    Spent,
     /// What it names was changed after it was written.
     #[error("covers {covered}, and what is there is {found}")]
     OtherContent {

@@ -416,10 +416,10 @@ fn what_covers_nothing_is_an_error_unless_the_base_has_it_too() {
         ),
         ("of the base, unused", &own, &[], Standing::Spent, 0, false),
         (
-            "of the base, half used",
+            "of the base, named again",
             &own,
             &one,
-            Standing::Live,
+            Standing::Short,
             0,
             false,
         ),
@@ -436,7 +436,8 @@ fn what_covers_nothing_is_an_error_unless_the_base_has_it_too() {
         assert_eq!(report.standing, standing, "{name}");
         assert_eq!(report.unused.len(), unused, "{name}");
         assert_eq!(judgement.has_errors(), error, "{name}");
-        assert!(!judgement.is_open(), "{name}");
+        // What a change of before let pass is taken back by whoever tightened it since.
+        assert_eq!(judgement.is_open(), standing == Standing::Short, "{name}");
     }
     let judgement = judged(Some(&root), &[], &signatures, &[]);
     assert_eq!(
