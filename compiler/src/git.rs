@@ -5,7 +5,7 @@
 
 mod trust;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use git2::{ErrorCode, ObjectType, Oid, Repository, Tree};
@@ -48,6 +48,12 @@ pub enum GitError {
         revision: String,
         /// Whether the clone leaves history out.
         shallow: bool,
+    },
+    /// Several branches and tags are called so, and they are not the same commit.
+    #[error("`{revision}` names more than one commit")]
+    Ambiguous {
+        /// As it was asked for.
+        revision: String,
     },
     /// The revision has no policy.
     #[error("revision `{revision}` has no {}", path.display())]
@@ -124,6 +130,10 @@ impl History {
             revision: revision.to_owned(),
             shallow: self.repository.is_shallow(),
         };
+        if self.is_ambiguous(revision) {
+            let revision = revision.to_owned();
+            return Err(GitError::Ambiguous { revision });
+        }
         let object = self
             .repository
             .revparse_single(revision)
@@ -135,6 +145,23 @@ impl History {
         };
         let whole = commit.tree().map_err(failed)?;
         Ok((commit.id(), whole))
+    }
+
+    /// Whether the name that `revision` begins with is that of several commits. A tag called `origin/main` would else
+    /// stand before the branch of that name, and whoever may push one would choose the judge.
+    fn is_ambiguous(&self, revision: &str) -> bool {
+        let name = revision.split(['~', '^', '@', ':']).next();
+        let name = name.unwrap_or_default();
+        let commit = |place: &&str| {
+            let reference = self
+                .repository
+                .find_reference(&format!("{place}{name}"))
+                .ok()?;
+            Some(reference.peel_to_commit().ok()?.id())
+        };
+        let places = ["", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/"];
+        let commits: BTreeSet<Oid> = places.iter().filter_map(commit).collect();
+        commits.len() > 1
     }
 
     fn subtree<'r>(&'r self, whole: &Tree<'r>, revision: &str) -> Result<Tree<'r>, GitError> {

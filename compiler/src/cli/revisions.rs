@@ -120,6 +120,8 @@ impl From<GitError> for Failure {
         match error {
             GitError::NoRevision { shallow: true, .. } => Self::usage(error)
                 .with_help("fetch more of the history, such as with git fetch --deepen=50"),
+            GitError::Ambiguous { .. } => Self::usage(error)
+                .with_help("name the commit, or the whole name such as refs/remotes/origin/main"),
             GitError::NoRepository(_) | GitError::NoPolicy { .. } | GitError::NoRevision { .. } => {
                 Self::usage(error)
             }

@@ -104,6 +104,17 @@ fn links_that_leave_and_revisions_without_policy_are_refused() {
         history.read("nowhere"),
         Err(GitError::NoRevision { .. })
     ));
+    git(
+        dir.path(),
+        &["update-ref", "refs/remotes/origin/main", "HEAD~1"],
+    );
+    assert!(history.read("origin/main").is_ok());
+    git(dir.path(), &["tag", "origin/main"]);
+    for name in ["origin/main", "origin/main~1"] {
+        let read = history.read(name);
+        assert!(matches!(read, Err(GitError::Ambiguous { .. })), "{name}");
+    }
+    assert!(history.read("refs/remotes/origin/main").is_ok());
     let top = History::open(dir.path()).expect("opens");
     assert!(matches!(top.read("HEAD~1"), Err(GitError::NoPolicy { .. })));
     let outside = tempfile::tempdir().expect("a folder");
