@@ -24,6 +24,9 @@ enum Side {
     After,
 }
 
+/// Something of each day, before and after.
+type BySide<T> = [BTreeMap<Date, T>; 2];
+
 /// One request for an approval.
 #[derive(Debug, Clone)]
 pub(super) struct Ask<'r> {
@@ -169,8 +172,7 @@ impl Requests {
     }
 
     fn routes(&self) -> Vec<RouteLoad> {
-        let mut daily: BTreeMap<(Option<&RouteName>, Approval), [BTreeMap<Date, u64>; 2]> =
-            BTreeMap::new();
+        let mut daily: BTreeMap<(Option<&RouteName>, Approval), BySide<u64>> = BTreeMap::new();
         for (key, count) in &self.counts {
             let [before, after] = daily.entry((key.route.as_ref(), key.level)).or_default();
             let days = match key.side {
@@ -201,8 +203,8 @@ impl Requests {
         &self,
         [before, after]: &[Candidates; 2],
         routes: &mut [RouteLoad],
-    ) -> BTreeMap<PersonAt, [BTreeMap<Date, f64>; 2]> {
-        let mut people: BTreeMap<PersonAt, [BTreeMap<Date, f64>; 2]> = BTreeMap::new();
+    ) -> BTreeMap<PersonAt, BySide<f64>> {
+        let mut people: BTreeMap<PersonAt, BySide<f64>> = BTreeMap::new();
         let mut known = BTreeMap::new();
         for (key, count) in &self.counts {
             let candidates = match key.side {
@@ -246,10 +248,7 @@ const fn as_float(count: u64) -> f64 {
     count as f64
 }
 
-fn approvers(
-    people: &BTreeMap<PersonAt, [BTreeMap<Date, f64>; 2]>,
-    question: Question<'_>,
-) -> Vec<Approver> {
+fn approvers(people: &BTreeMap<PersonAt, BySide<f64>>, question: Question<'_>) -> Vec<Approver> {
     let directory = question.directory.map(|directory| directory.people());
     let peak = |days: &BTreeMap<Date, f64>| Peak {
         total: days.values().sum(),
