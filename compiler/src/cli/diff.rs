@@ -243,9 +243,12 @@ fn emit(path: &Path, cases: &str, console: &Console) -> Result<(), Failure> {
         return Ok(());
     }
     let written = File::create_new(path).and_then(|mut file| file.write_all(cases.as_bytes()));
-    written.map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => is_there(path),
-        _ => Failure::failed(error),
+    written.map_err(|error| {
+        if error.kind() == ErrorKind::AlreadyExists {
+            is_there(path)
+        } else {
+            Failure::failed(error)
+        }
     })
 }
 

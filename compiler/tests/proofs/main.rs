@@ -1,11 +1,7 @@
 //! What `stopgate check` finds in a valid policy, what `stopgate diff` emits as cases, and that no broken solver is
 //! taken for a proof.
 
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "what the tests share fails as they do"
-)]
+#![expect(clippy::expect_used, reason = "what the tests share fails as they do")]
 
 mod emitted;
 mod findings;
