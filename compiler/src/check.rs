@@ -5,13 +5,17 @@ mod proof;
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
+use stopgate_lang::bundle::TrustRoot;
 use stopgate_lang::compile::{Compiled, Sources, compile};
+use stopgate_lang::waiver::Review;
 
 pub use proof::Depth;
 
 use crate::diff::Limits;
-use crate::workspace::{self, WorkspaceError};
+use crate::review::Reviews;
+use crate::workspace::{self, WorkspaceError, trust};
 
 /// Reads and compiles the repository in `dir`.
 ///
@@ -21,10 +25,23 @@ pub fn check(dir: &Path) -> Result<Compiled, WorkspaceError> {
     workspace::read(dir).map(|documents| compile(Sources::new(documents)))
 }
 
-/// Adds to a valid policy's diagnostics what a date and the solver can say about it. Whether everything that was asked
-/// was also answered.
+/// `reviews` of the repository in `dir` with who signed them by its own trust root, as it stands at `now`. Whatever
+/// cannot be read or believed signs nothing.
+#[must_use]
+pub fn signed_reviews(dir: &Path, reviews: &[Review], now: Timestamp) -> Reviews {
+    let Ok(trust) = trust::read(dir) else {
+        return Reviews::default();
+    };
+    let root = trust.root.as_deref();
+    let root = root.and_then(|bytes| TrustRoot::open(bytes, now).ok());
+    Reviews::verified(reviews, &trust.signatures, root.as_ref())
+}
+
+/// Adds to a valid policy's diagnostics what a date, signed reviews and the solver can say about it. Whether everything
+/// that was asked was also answered.
 pub fn look_closer(
     compiled: &mut Compiled,
+    reviews: &Reviews,
     today: Date,
     depth: Depth,
     limits: Limits,
@@ -34,7 +51,7 @@ pub fn look_closer(
         return true;
     };
     let (places, dx) = (&compiled.places, &mut compiled.diagnostics);
-    lint::lint(policy, places, today, dx);
+    lint::lint(policy, places, reviews, today, dx);
     let complete = proof::prove(policy, places, depth, limits, progress, dx);
     dx.sort(&compiled.sources);
     complete

@@ -4,11 +4,12 @@
 //! solver of its own. The two policies come in as checked values and are decided on as bundles; nothing here reads a
 //! disk or a revision.
 
+mod emit;
 mod examine;
 mod model;
 mod sentence;
 mod shrink;
-mod slice;
+pub(crate) mod slice;
 mod stage;
 mod witness;
 
@@ -22,6 +23,7 @@ use stopgate_lang::name::ProfileName;
 use stopgate_lang::policy::Policy;
 
 pub use crate::solver::INSTALL;
+pub use emit::cases;
 pub use examine::Version;
 pub use model::{
     Answer, Bug, Cause, Cell, Class, Diff, Direction, Failing, Holder, OperationChange, Part,

@@ -10,7 +10,7 @@ mod edit;
 pub(crate) mod fact;
 pub(crate) mod input;
 mod make;
-mod paste;
+pub(crate) mod paste;
 mod place;
 mod search;
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::calendar::Calendar;
 use crate::cedar::Condition;
 use crate::digest::Digest;
-use crate::fact::Fact;
+use crate::fact::{Fact, FactName};
 use crate::json::Json;
 use crate::name::{ChannelName, OperationName, OwnerName, ProfileName, RuleId, ToolName};
 use crate::pointer::Pointer;
@@ -287,6 +287,9 @@ pub struct Operation {
     pub input: InputType,
     /// Typed views of the input, in order of their names.
     pub facts: Vec<Fact>,
+    /// Facts of which more never makes an attempt looser; a promise about the rules that only a proof keeps, so it is
+    /// in no bundle.
+    pub monotone: BTreeSet<FactName>,
     /// What it does to the tool's data.
     pub effect: Effect,
     /// How a dry run of it is made.

@@ -153,6 +153,7 @@ fn operation(name: &str) -> Operation {
         function: name.to_owned(),
         select: None,
         facts: Vec::new(),
+        monotone: BTreeSet::new(),
         summary: None,
         money: BTreeMap::new(),
         definition: function.digest,

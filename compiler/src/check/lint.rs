@@ -10,8 +10,16 @@ use stopgate_lang::name::{OperationName, ToolName};
 use stopgate_lang::policy::{Operations, Policy, Rule, RuleKind};
 use stopgate_lang::surface::Limit;
 
-/// Adds every finding. `today` is the day on which reviews are overdue or not.
-pub(super) fn lint(policy: &Policy, places: &Places, today: Date, dx: &mut Diagnostics) {
+use crate::review::Reviews;
+
+/// Adds every finding. `today` is the day on which reviews are overdue or not; `reviews` move on what is signed.
+pub(super) fn lint(
+    policy: &Policy,
+    places: &Places,
+    reviews: &Reviews,
+    today: Date,
+    dx: &mut Diagnostics,
+) {
     let grants = || {
         let rules = policy.rules.iter();
         rules.filter(|rule| matches!(rule.kind, RuleKind::Grant(_)))
@@ -49,16 +57,19 @@ pub(super) fn lint(policy: &Policy, places: &Places, today: Date, dx: &mut Diagn
             );
         }
     }
-    overdue(policy, places, today, dx);
+    overdue(policy, places, reviews, today, dx);
 }
 
 /// One finding for each file and day, because a file's rules are looked at together.
-fn overdue(policy: &Policy, places: &Places, today: Date, dx: &mut Diagnostics) {
+fn overdue(policy: &Policy, places: &Places, reviews: &Reviews, today: Date, dx: &mut Diagnostics) {
     let mut late: BTreeMap<(&str, Date), Vec<&Rule>> = BTreeMap::new();
-    for rule in policy.rules.iter().filter(|rule| rule.review_by < today) {
-        late.entry((&rule.location.file, rule.review_by))
-            .or_default()
-            .push(rule);
+    for rule in &policy.rules {
+        let day = reviews.review_by(&rule.id, rule.review_by);
+        if day < today {
+            late.entry((&rule.location.file, day))
+                .or_default()
+                .push(rule);
+        }
     }
     for ((_, day), rules) in late {
         let first = rules
@@ -71,8 +82,9 @@ fn overdue(policy: &Policy, places: &Places, today: Date, dx: &mut Diagnostics) 
         };
         let message = format!("`{}`{others} had to be looked at again by {day}", first.id);
         dx.push(
-            Diagnostic::new(Code::ReviewOverdue, span, message, "its review is overdue")
-                .help("look at it again and move `review_by`"),
+            Diagnostic::new(Code::ReviewOverdue, span, message, "its review is overdue").help(
+                "look at it again and move `review_by`, or let the reviewers sign reviews/ID.yaml",
+            ),
         );
     }
 }

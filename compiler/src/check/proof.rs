@@ -1,7 +1,10 @@
-//! What takes a proof: that rules can always be evaluated, that each can match, and that each has an effect.
+//! What takes a proof: that rules can always be evaluated, that each can match and has an effect, and that more of a
+//! monotone fact asks for no less.
 //!
 //! A rule that fails rejects every attempt that it reaches, so that is an error. Only arithmetic can fail, and most
 //! rules have none: they are asked about nothing. The rest is asked for where proofs are required.
+
+mod monotone;
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -9,7 +12,7 @@ use std::time::Instant;
 use stopgate_lang::cedar::proof::{self, Flat, Holding};
 use stopgate_lang::compile::Places;
 use stopgate_lang::diagnostic::{Code, Diagnostic, Diagnostics};
-use stopgate_lang::name::{OperationName, ToolName};
+use stopgate_lang::name::{OperationName, RuleId, ToolName};
 use stopgate_lang::policy::{Operation, Policy, Rule, RuleKind};
 use stopgate_lang::source::Span;
 
@@ -21,7 +24,7 @@ use crate::solver::{INSTALL, NoSolver, Prover, STACK, Solver, Subject, Verdict};
 pub enum Depth {
     /// Whether rules with arithmetic can be evaluated.
     Evaluable,
-    /// Also whether each rule can match, and whether it changes any decision.
+    /// Also whether each rule can match and changes any decision, and whether monotone facts are.
     Everything,
 }
 
@@ -86,10 +89,14 @@ struct Proofs<'a> {
     dx: &'a mut Diagnostics,
 }
 
+/// A rule at an operation that it reaches.
+type Meeting<'p> = (&'p RuleId, (&'p ToolName, &'p OperationName));
+
 impl Proofs<'_> {
     fn all(mut self, depth: Depth, progress: &(dyn Fn(usize, usize) + Sync)) -> bool {
         let flat = Flat::of(self.policy, Holding::Profiles);
         let none = BTreeSet::new();
+        let mut failing: BTreeSet<Meeting<'_>> = BTreeSet::new();
         let count = self.policy.rules.len();
         for (done, rule) in self.policy.rules.iter().enumerate() {
             let body = proof::rule(rule, &flat, &none);
@@ -101,13 +108,17 @@ impl Proofs<'_> {
                 }
                 let Some(subject) = self.subject(rule, named, operation, &flat) else {
                     sound = false;
+                    failing.insert((&rule.id, named));
                     continue;
                 };
                 let mut guards = proof::domain(operation, &[]);
                 guards.extend(proof::refused(&flat, operation, operation, 0));
                 if body.may_fail() {
                     let verdict = self.ask(|prover| prover.never_fails(&subject, &body, &guards));
-                    sound &= self.is_evaluable(rule, named, verdict);
+                    if !self.is_evaluable(rule, named, verdict) {
+                        sound = false;
+                        failing.insert((&rule.id, named));
+                    }
                 }
                 if depth == Depth::Everything && !matches {
                     match self.ask(|prover| prover.never_matches(&subject, &body, &guards)) {
@@ -133,6 +144,9 @@ impl Proofs<'_> {
                 self.effect(rule);
             }
             progress(done.saturating_add(1), count);
+        }
+        if depth == Depth::Everything {
+            self.monotone(&flat, &failing);
         }
         self.complete
     }

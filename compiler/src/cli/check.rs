@@ -11,7 +11,7 @@ use super::duration::duration;
 use super::exit::Exit;
 use super::progress::Progress;
 use super::repository::{Repository, diagnostics};
-use crate::check::{Depth, look_closer};
+use crate::check::{Depth, look_closer, signed_reviews};
 use crate::diff::Limits;
 use crate::report::sarif;
 
@@ -85,10 +85,11 @@ fn once(args: &Args, console: &Console) -> Result<Answer, Failure> {
         ..Limits::default()
     };
     let progress = Progress::new(console);
-    let today = Zoned::now().date();
-    let proved = look_closer(&mut compiled, today, depth, limits, &|done, of| {
-        progress.tell(done, of, "rules");
-    });
+    let now = Zoned::now();
+    let reviews = signed_reviews(&args.repository.dir, &compiled.reviews, now.timestamp());
+    let today = now.date();
+    let tell = |done, of| progress.tell(done, of, "rules");
+    let proved = look_closer(&mut compiled, &reviews, today, depth, limits, &tell);
     let exit = if args.require_proof && !proved {
         Exit::Undecided
     } else {

@@ -1,5 +1,8 @@
 //! `stopgate diff`: the gate.
 
+use std::fs::File;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -15,7 +18,7 @@ use super::exit::Exit;
 use super::progress::Progress;
 use super::repository::{Repository, diagnostics};
 use super::revisions::{Pair, WORKTREE};
-use crate::diff::{Diff, Limits, Side, Version, diff};
+use crate::diff::{Diff, Limits, Side, Version, cases, diff};
 use crate::gate::Gate;
 use crate::matrix::{Matrix, matrix};
 use crate::report::{GateReport, html, json, markdown, sarif, text};
@@ -33,6 +36,7 @@ use crate::workspace::trust::Trust;
   stopgate diff policies --base v12 --head v13                  two revisions
   stopgate diff policies --base origin/main --format markdown   a comment on a pull request
   stopgate diff policies --base origin/main --format html > gate.html
+  stopgate diff policies --base origin/main --emit-test cases.yaml   tests that the change breaks
 
 Exits 0 when nothing is looser or reviewers have signed what is, 3 when the policy is invalid, 5 when a review is
 needed, 6 when something could not be decided, 8 when a signature does not hold.")]
@@ -51,6 +55,9 @@ pub(super) struct Args {
     /// Longest that all proofs together may take
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "2m")]
     run_limit: Duration,
+    /// Also write what is looser as cases of decision tables that fail under head; never over a file that is there
+    #[arg(long, value_name = "FILE")]
+    emit_test: Option<PathBuf>,
     /// How to print the result
     #[arg(long, value_enum, default_value_t = DiffFormat::Text)]
     format: DiffFormat,
@@ -92,6 +99,14 @@ impl Args {
 }
 
 pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
+    // Said before minutes of proofs, and looked at once more when it is written.
+    if let Some(file) = args
+        .emit_test
+        .as_ref()
+        .filter(|file| file.symlink_metadata().is_ok())
+    {
+        return Err(is_there(file));
+    }
     let dir = &args.repository.dir;
     let Pair { base, head } = Pair::read(dir, &args.base, &args.head)?;
     let trusted = match &base {
@@ -160,6 +175,10 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
         ));
     });
     bugs(&gate.diff, console);
+    if let Some(file) = &args.emit_test {
+        let cases = version.map_or_else(String::new, |base| cases(&gate.diff, base, head_version));
+        emit(file, &cases, console)?;
+    }
     let matrices = || {
         let before = base_policy.as_ref().map_or_else(Matrix::empty, matrix);
         (before, matrix(&head_policy))
@@ -212,6 +231,30 @@ fn exit(gate: &Gate) -> Exit {
     ]
     .into_iter()
     .fold(Exit::Fine, Exit::and)
+}
+
+/// Writes `cases` to a new file; where there is none, says so and writes nothing.
+fn emit(path: &Path, cases: &str, console: &Console) -> Result<(), Failure> {
+    if cases.is_empty() {
+        console.progress(format_args!(
+            "no operation is looser for anybody: {} is not written",
+            path.display()
+        ));
+        return Ok(());
+    }
+    let written = File::create_new(path).and_then(|mut file| file.write_all(cases.as_bytes()));
+    written.map_err(|error| {
+        if error.kind() == ErrorKind::AlreadyExists {
+            is_there(path)
+        } else {
+            Failure::failed(error)
+        }
+    })
+}
+
+fn is_there(path: &Path) -> Failure {
+    Failure::usage(format!("{} is there already", path.display()))
+        .with_help("name a new file: cases are never written over anything")
 }
 
 /// The base's trust root, if it can be believed.

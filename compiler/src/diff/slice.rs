@@ -12,26 +12,26 @@ use stopgate_lang::surface::{Approval, Risk, Surface};
 use super::model::Part;
 
 /// The rules of one side that can reach an operation.
-pub(super) struct Slice<'p> {
-    pub(super) rules: Vec<SliceRule<'p>>,
+pub(crate) struct Slice<'p> {
+    pub(crate) rules: Vec<SliceRule<'p>>,
     /// What this side refuses before any rule is asked.
-    pub(super) refused: Vec<Atom>,
+    pub(crate) refused: Vec<Atom>,
 }
 
 /// A rule at one operation.
-pub(super) struct SliceRule<'p> {
-    pub(super) rule: &'p Rule,
-    pub(super) body: Atom,
-    pub(super) scope: Atom,
+pub(crate) struct SliceRule<'p> {
+    pub(crate) rule: &'p Rule,
+    pub(crate) body: Atom,
+    pub(crate) scope: Atom,
     /// What it adds to the surface; `None` for a never.
-    pub(super) asks: Option<Surface>,
+    pub(crate) asks: Option<Surface>,
     /// It is not proved that it can be evaluated.
-    pub(super) may_fail: bool,
+    pub(crate) may_fail: bool,
 }
 
 /// A level of a part: the surfaces that ask for no more than it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Level {
+pub(crate) enum Level {
     /// Every surface.
     Passing,
     /// No approval above this one.
@@ -49,15 +49,15 @@ pub(super) enum Level {
 }
 
 /// What Cedar would be given to allow exactly what passes at a level.
-pub(super) struct Form<'s> {
-    pub(super) permits: BTreeMap<&'s str, &'s Atom>,
-    pub(super) forbids: BTreeMap<&'s str, &'s Atom>,
+pub(crate) struct Form<'s> {
+    pub(crate) permits: BTreeMap<&'s str, &'s Atom>,
+    pub(crate) forbids: BTreeMap<&'s str, &'s Atom>,
 }
 
 impl<'p> Slice<'p> {
     /// The slice of `policy` at an operation that is `own` here and has the types of `head`. `renamed` are the names of
     /// facts that this side computes otherwise, `flags` the number of things that only the other side accepts.
-    pub(super) fn of(
+    pub(crate) fn of(
         policy: &'p Policy,
         (tool, name, own): (&ToolName, &OperationName, &Operation),
         flat: &Flat,
@@ -84,7 +84,7 @@ impl<'p> Slice<'p> {
     }
 
     /// What a side is that has no such operation: it refuses everything.
-    pub(super) const fn nothing() -> Self {
+    pub(crate) const fn nothing() -> Self {
         Self {
             rules: Vec::new(),
             refused: Vec::new(),
@@ -92,7 +92,7 @@ impl<'p> Slice<'p> {
     }
 
     /// Everything that decides: two slices of one fingerprint decide every attempt alike.
-    pub(super) fn fingerprint(&self) -> BTreeSet<String> {
+    pub(crate) fn fingerprint(&self) -> BTreeSet<String> {
         let rule = |rule: &SliceRule<'_>| {
             let kind = match &rule.rule.kind {
                 RuleKind::Grant(_) => "grant",
@@ -109,7 +109,7 @@ impl<'p> Slice<'p> {
     }
 
     /// The levels at which the surfaces of this slice differ, beside passing at all.
-    pub(super) fn levels(&self, levels: &mut BTreeSet<Level>) {
+    pub(crate) fn levels(&self, levels: &mut BTreeSet<Level>) {
         levels.insert(Level::Passing);
         for surface in self.rules.iter().filter_map(|rule| rule.asks.as_ref()) {
             let Surface {
@@ -136,7 +136,7 @@ impl<'p> Slice<'p> {
 
     /// The level form: a rule at or below the level is a permit (a raise is left out), one above it a forbid; so is a
     /// never, everything that is refused unseen, and the bare scope of what may fail, which rejects.
-    pub(super) fn form(&self, level: &Level) -> Form<'_> {
+    pub(crate) fn form(&self, level: &Level) -> Form<'_> {
         let mut form = Form {
             permits: BTreeMap::new(),
             forbids: BTreeMap::new(),
@@ -167,7 +167,7 @@ impl<'p> Slice<'p> {
 impl Form<'_> {
     /// Whether everything that this form allows the other one does, without looking into a single condition: it has no
     /// other permits and all its forbids. Sides that are equal are the common case.
-    pub(super) fn is_within(&self, other: &Self) -> bool {
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
         self.permits.is_empty()
             || (self
                 .permits
@@ -182,7 +182,7 @@ impl Form<'_> {
 
 impl Level {
     /// Whether `surface` asks for no more than this level.
-    pub(super) fn allows(&self, surface: &Surface) -> bool {
+    pub(crate) fn allows(&self, surface: &Surface) -> bool {
         match self {
             Self::Passing => true,
             Self::Approval(level) => surface.approval <= *level,
@@ -198,7 +198,7 @@ impl Level {
     }
 
     /// The part that the level is of.
-    pub(super) fn part(&self) -> Part {
+    pub(crate) fn part(&self) -> Part {
         match self {
             Self::Passing => Part::Passing,
             Self::Approval(_) => Part::Approval,

@@ -95,7 +95,7 @@ fn expect(tool: &ToolName, decision: &Decision, was: &Said, is: &Said) -> String
 }
 
 /// Ids as a table of `tool` names them.
-fn rules(tool: &ToolName, ids: &BTreeSet<RuleId>) -> String {
+pub(crate) fn rules(tool: &ToolName, ids: &BTreeSet<RuleId>) -> String {
     let id = |id: &RuleId| {
         if id.home == *tool {
             id.name.to_string()
@@ -106,7 +106,8 @@ fn rules(tool: &ToolName, ids: &BTreeSet<RuleId>) -> String {
     list(ids.iter().map(|rule| scalar(&id(rule))))
 }
 
-fn obligations(obligations: &Obligations) -> String {
+/// What is hidden and cut, in flow style.
+pub(crate) fn obligations(obligations: &Obligations) -> String {
     let Obligations { mask, max_rows } = obligations;
     let mut members = Vec::new();
     if !mask.is_empty() {
@@ -122,7 +123,8 @@ fn obligations(obligations: &Obligations) -> String {
     format!("{{{}}}", members.join(", "))
 }
 
-fn list(items: impl Iterator<Item = String>) -> String {
+/// Items that are YAML already, in flow style.
+pub(crate) fn list(items: impl Iterator<Item = String>) -> String {
     format!("[{}]", items.collect::<Vec<_>>().join(", "))
 }
 
@@ -158,7 +160,7 @@ fn name(suite: &TestSuite, case: &Case, result: &str) -> String {
 }
 
 /// A value in flow style; whatever YAML could read otherwise is quoted as JSON, which it reads as JSON does.
-fn flow(value: &Json) -> String {
+pub(crate) fn flow(value: &Json) -> String {
     match value {
         Json::String(text) => scalar(text),
         Json::Array(elements) => list(elements.iter().map(flow)),
@@ -172,7 +174,8 @@ fn flow(value: &Json) -> String {
     }
 }
 
-fn scalar(text: &str) -> String {
+/// `text` as YAML that reads as this text everywhere.
+pub(crate) fn scalar(text: &str) -> String {
     let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./ ".contains(c);
     let word = WORDS.iter().any(|word| word.eq_ignore_ascii_case(text));

@@ -368,6 +368,20 @@ pub fn domain(head: &Operation, base_facts: &[&Fact]) -> Vec<Atom> {
         .collect()
 }
 
+/// A forbid of everything but two sizes of one number: requests in which `fact` is there and its copy is too, and the
+/// copy is no more.
+#[must_use]
+pub fn no_more(fact: &Fact) -> Atom {
+    let (own, copy) = (fact.name.to_string(), format!("{}{OTHERWISE}", fact.name));
+    let test = binary("<=", read(["facts", &copy]), read(["facts", &own]));
+    if !fact.optional {
+        return Atom::when(not(test));
+    }
+    let there = |name: &str| has(read(["facts"]), name);
+    let both = binary("&&", there(&own), there(&copy));
+    Atom::when(not(binary("&&", both, test)))
+}
+
 /// What a side refuses before any rule is asked, as bodies of forbids: people without a known profile, and inputs that
 /// are none of `own` although they are some of `head`. Flags stand for what types cannot say; all of them are refused
 /// where `flags` is not zero.

@@ -6,8 +6,8 @@ use super::arguments::Arguments;
 use super::names::Names;
 use super::repository::Repository;
 use crate::diagnostic::{Diagnostics, catalog as facts, names as naming, shape as say};
-use crate::document::catalog::{CatalogDoc, DryRunDoc, OperationDoc, SelectDoc};
-use crate::fact::Fact;
+use crate::document::catalog::{CatalogDoc, DryRunDoc, FactDoc, OperationDoc, SelectDoc};
+use crate::fact::{Fact, FactName, View};
 use crate::json::Json;
 use crate::lock::{Lock, LockedFunction};
 use crate::name::{OperationName, ToolName};
@@ -309,6 +309,7 @@ impl Catalog<'_> {
             input_schema: schema.clone(),
             input,
             facts: derived,
+            monotone: monotone(doc, dx),
             summary,
             money,
             effect: doc.effect.value,
@@ -329,6 +330,27 @@ impl Catalog<'_> {
             max_rows: doc.max_rows.clone(),
         })
     }
+}
+
+/// The facts that `doc` marks as monotone. Only what is a number can be more or less.
+fn monotone(doc: &OperationDoc, dx: &mut Diagnostics) -> BTreeSet<FactName> {
+    let is_number = |fact: &FactDoc| match fact.projection.value.view {
+        View::Count | View::Number | View::Minor { .. } => true,
+        View::Keys | View::Text => false,
+    };
+    let numbers = doc.facts.iter().filter(|fact| is_number(fact));
+    let numbers: Vec<&str> = numbers.map(|fact| fact.name.as_str()).collect();
+    let mut marked = BTreeSet::new();
+    for Spanned { value: name, span } in &doc.monotone {
+        match doc.facts.iter().find(|fact| fact.name == *name) {
+            Some(fact) if is_number(fact) => {
+                marked.insert(name.clone());
+            }
+            Some(_) => dx.push(facts::no_number(*span, name.as_str())),
+            None => dx.push(facts::unknown_fact(*span, name.as_str(), &numbers)),
+        }
+    }
+    marked
 }
 
 /// One operation of a function.

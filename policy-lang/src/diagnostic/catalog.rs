@@ -1,5 +1,7 @@
 //! Facts about catalogs and their locks.
 
+use super::names::nearest;
+use super::shape::alternatives;
 use super::{Code, Diagnostic};
 use crate::fact::{BadTarget, InvalidProjection};
 use crate::pointer::Pointer;
@@ -153,6 +155,24 @@ pub(crate) fn invalid_fact(span: Span, why: &InvalidProjection) -> Diagnostic {
     Diagnostic::new(Code::InvalidFact, span, format!("this is no fact: {why}"), "").help(
         "write `count(/P)`, `keys(/P)`, `text(/P)`, `number(/P)` or \"minor(/P, 2)\"; for JSON inside a text `keys(json(/P))`",
     )
+}
+
+/// `monotone` names what the operation does not derive; `numbers` are the facts that it could name.
+pub(crate) fn unknown_fact(span: Span, name: &str, numbers: &[&str]) -> Diagnostic {
+    let help = match (nearest(name, numbers.iter().copied()), numbers.is_empty()) {
+        (Some(near), _) => format!("did you mean `{near}`? name facts of this operation"),
+        (None, false) => format!("write {}", alternatives(numbers.iter().copied())),
+        (None, true) => "derive a `count`, `number` or `minor` under `facts` first".to_owned(),
+    };
+    let message = format!("this operation has no fact `{name}`");
+    Diagnostic::new(Code::FactTarget, span, message, "no such fact").help(help)
+}
+
+/// `monotone` names a fact of which there is no more and no less.
+pub(crate) fn no_number(span: Span, name: &str) -> Diagnostic {
+    let message = format!("there is no more or less of the fact `{name}`");
+    Diagnostic::new(Code::FactTarget, span, message, "not a number")
+        .help("name facts made by `count`, `number` or `minor`")
 }
 
 pub(crate) fn fact_target(span: Span, function: &str, why: &BadTarget) -> Diagnostic {

@@ -43,6 +43,8 @@ pub(crate) struct OperationDoc {
     pub(crate) function: Option<Spanned<String>>,
     pub(crate) select: Option<SelectDoc>,
     pub(crate) facts: Vec<FactDoc>,
+    /// Names of facts; whether they are declared is not looked at here.
+    pub(crate) monotone: Vec<Spanned<FactName>>,
     pub(crate) dry_run: DryRunDoc,
     pub(crate) input_mask: Vec<Spanned<Pointer>>,
     pub(crate) result_mask: Vec<Spanned<Pointer>>,
@@ -170,6 +172,7 @@ fn operation(node: &Node, dx: &mut Diagnostics) -> Option<OperationDoc> {
         select(node, dx)
     });
     let derived = record.get("facts").map(|node| derived(node, dx));
+    let monotone = record.get("monotone").map(|node| set(node, dx, fact_name));
     let dry_run = dry_run(&record, dx);
     let summary = record.get("summary").map(|node| summary(node, dx));
     let money = record.get("money").map(|node| money(node, dx));
@@ -200,6 +203,7 @@ fn operation(node: &Node, dx: &mut Diagnostics) -> Option<OperationDoc> {
             None => None,
         },
         facts: derived.unwrap_or_default(),
+        monotone: monotone.unwrap_or_default(),
         summary: summary.flatten(),
         money: money.unwrap_or_default(),
         dry_run,
@@ -229,12 +233,7 @@ fn select(node: &Node, dx: &mut Diagnostics) -> Option<SelectDoc> {
 fn derived(node: &Node, dx: &mut Diagnostics) -> Vec<FactDoc> {
     let mut read = Vec::new();
     for (key, node) in mapping(node, dx).unwrap_or_default() {
-        let name = FactName::new(&key.text)
-            .map_err(|why| {
-                let help = "write a name such as `rows` or `field_names`";
-                dx.push(say::invalid_text(key.span, &why.to_string(), help));
-            })
-            .ok();
+        let name = named_fact(&key.text, key.span, dx);
         let projection = raw(node, dx).and_then(|scalar| {
             scalar
                 .text
@@ -249,6 +248,19 @@ fn derived(node: &Node, dx: &mut Diagnostics) -> Vec<FactDoc> {
     }
     read.sort_by(|a, b| a.name.cmp(&b.name));
     read
+}
+
+fn fact_name(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<FactName>> {
+    let name = named_fact(&raw(node, dx)?.text, node.span, dx)?;
+    Some(Spanned::new(name, node.span))
+}
+
+fn named_fact(text: &str, span: Span, dx: &mut Diagnostics) -> Option<FactName> {
+    let name = FactName::new(text).map_err(|why| {
+        let help = "write a name such as `rows` or `field_names`";
+        dx.push(say::invalid_text(span, &why.to_string(), help));
+    });
+    name.ok()
 }
 
 fn summary(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<Summary>> {

@@ -7,6 +7,7 @@ use super::scalar::integer;
 use super::shape::{Field, Form, Loosens, Shape};
 use crate::calendar::Day;
 use crate::diagnostic::{Diagnostics, names, shape as say};
+use crate::fact::FactName;
 use crate::name::{
     InvalidName, OperationName, ProfileName, ReviewId, RuleName, ToolName, WaiverId,
 };
@@ -240,6 +241,7 @@ macro_rules! keyed {
 }
 
 keyed!(
+    FactName,
     Pointer,
     OperationName,
     ProfileName,

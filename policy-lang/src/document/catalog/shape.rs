@@ -140,6 +140,13 @@ pub(super) const OPERATION: Shape = Shape {
             "Typed views of arguments that the function's schema leaves open, readable in rules as `context.facts.NAME`.",
         ).absent(Absent::Same("{}")),
         Field::optional(
+            "monotone",
+            Loosens::Removed,
+            Form::set(&Form::Spelt(FACT_NAMES)),
+            "Facts that are numbers and of which more never makes an attempt easier; `stopgate check --require-proof` \
+             proves it of every rule. Left out: none.",
+        ).absent(Absent::Same("[]")),
+        Field::optional(
             "dry_run",
             Loosens::Any,
             form::NAME,

@@ -632,6 +632,12 @@ pub(crate) const EDITS: &[Edit] = &[
         &["operations.delete_records.facts.fields: - -> keys(/records/*) stricter"],
     ),
     edit(
+        SALESFORCE,
+        "facts: {rows: count(/records)}\n",
+        "facts: {rows: count(/records)}\n    monotone: [rows]\n",
+        &["operations.delete_records.monotone: - -> [rows] stricter"],
+    ),
+    edit(
         ERP,
         "dry_run: preview_refund ",
         "dry_run: preview_cancel ",

@@ -1,0 +1,159 @@
+//! Whether more of a monotone fact ever asks for less.
+//!
+//! An operation is compared with itself: two requests that differ in one fact alone, level by level. Wherever the one
+//! with more passes at a level the other has to pass there too.
+
+use std::collections::BTreeSet;
+
+use stopgate_lang::cedar::FormError;
+use stopgate_lang::cedar::proof::{self, Atom, Flat};
+use stopgate_lang::diagnostic::{Code, Diagnostic};
+use stopgate_lang::fact::Fact;
+use stopgate_lang::name::{OperationName, ToolName};
+use stopgate_lang::policy::Operation;
+
+use super::{Meeting, Proofs};
+use crate::diff::Part;
+use crate::diff::slice::{Form, Slice};
+use crate::solver::{AtomEffect, Policies, Subject, Verdict};
+
+type Named<'p> = (&'p ToolName, &'p OperationName);
+
+impl Proofs<'_> {
+    /// Asks about every fact that the catalog marks. `failing` is what is not proved to be evaluable.
+    pub(super) fn monotone(&mut self, flat: &Flat, failing: &BTreeSet<Meeting<'_>>) {
+        for (tool, described) in &self.policy.tools {
+            for (name, operation) in &described.operations {
+                let facts = operation.facts.iter();
+                for fact in facts.filter(|fact| operation.monotone.contains(&fact.name)) {
+                    self.fact((tool, name), operation, fact, flat, failing);
+                }
+            }
+        }
+    }
+
+    fn fact(
+        &mut self,
+        named: Named<'_>,
+        operation: &Operation,
+        fact: &Fact,
+        flat: &Flat,
+        failing: &BTreeSet<Meeting<'_>>,
+    ) {
+        let (tool, name) = named;
+        let slice = |renamed: &[&str]| {
+            let renamed = renamed.iter().copied().collect();
+            Slice::of(
+                self.policy,
+                (tool, name, operation),
+                flat,
+                operation,
+                &renamed,
+                0,
+            )
+        };
+        let (mut more, mut less) = (slice(&[]), slice(&[fact.name.as_str()]));
+        for rule in more.rules.iter_mut().chain(&mut less.rules) {
+            rule.may_fail = rule.may_fail && failing.contains(&(&rule.rule.id, named));
+        }
+        // Taken for a rule that rejects, it would hide what the larger request is given.
+        if let Some(rule) = more.rules.iter().find(|rule| rule.may_fail) {
+            let why = format!("rule {} is not proved to be evaluable", rule.rule.id);
+            return self.not_proved(named, fact, &why);
+        }
+        let (schema, environment) = match proof::request(tool, name, operation, &[fact], 0) {
+            Ok(request) => request,
+            Err(why) => return self.not_proved(named, fact, &why),
+        };
+        let subject = Subject {
+            schema,
+            environment,
+            known: flat.known().iter().cloned().collect(),
+        };
+        let mut domain = proof::domain(operation, &[fact]);
+        domain.push(proof::no_more(fact));
+        let mut levels = BTreeSet::new();
+        more.levels(&mut levels);
+        for level in levels {
+            let (form, other) = (more.form(&level), less.form(&level));
+            // No rule of the level reads the fact.
+            if form.is_within(&other) {
+                continue;
+            }
+            let sides = question(&form, &other, &domain);
+            let verdict = match sides {
+                Ok((left, right)) => self.ask(|prover| prover.implies(&subject, &left, &right)),
+                Err(error) => Verdict::Unknown(error.to_string()),
+            };
+            match verdict {
+                Verdict::Proved => {}
+                // The first part that is easier says enough.
+                Verdict::Refuted(_) => return self.not_monotone(named, fact, &level.part()),
+                Verdict::Unknown(why) => return self.not_proved(named, fact, &why),
+            }
+        }
+    }
+
+    fn not_monotone(&mut self, (tool, name): Named<'_>, fact: &Fact, part: &Part) {
+        let fact = &fact.name;
+        let message = match part {
+            Part::Passing => {
+                format!(
+                    "{tool}/{name}: an attempt with more `{fact}` passes where one with less is rejected"
+                )
+            }
+            Part::Risk
+            | Part::Approval
+            | Part::UserConfirmation
+            | Part::DryRun
+            | Part::Mask(_)
+            | Part::MaxRows(_) => {
+                format!("{tool}/{name}: an attempt with more `{fact}` is asked for less of {part}")
+            }
+        };
+        self.say_of(
+            (tool, name),
+            Code::NotMonotone,
+            message,
+            "a monotone fact of it is not",
+        );
+    }
+
+    fn not_proved(&mut self, (tool, name): Named<'_>, fact: &Fact, why: &str) {
+        self.complete = false;
+        let message = format!(
+            "{tool}/{name}: whether more `{}` never asks for less is not proved: {why}",
+            fact.name
+        );
+        self.say_of((tool, name), Code::Unproved, message, "not proved");
+    }
+
+    fn say_of(&mut self, (tool, name): Named<'_>, code: Code, message: String, label: &str) {
+        let place = self.places.operations.get(&(tool.clone(), name.clone()));
+        if let Some(span) = place {
+            let found = Diagnostic::new(code, *span, message, label.to_owned());
+            self.dx.push(found.help(code.advice()));
+        }
+    }
+}
+
+/// The form of the request with more, kept to the domain, and the form of the one with less.
+fn question(
+    more: &Form<'_>,
+    less: &Form<'_>,
+    domain: &[Atom],
+) -> Result<(Policies, Policies), FormError> {
+    let (mut left, mut right) = (Policies::default(), Policies::default());
+    for (form, side) in [(more, &mut left), (less, &mut right)] {
+        for atom in form.permits.values() {
+            side.add(atom, AtomEffect::Permit)?;
+        }
+        for atom in form.forbids.values() {
+            side.add(atom, AtomEffect::Forbid)?;
+        }
+    }
+    for atom in domain {
+        left.add(atom, AtomEffect::Forbid)?;
+    }
+    Ok((left, right))
+}

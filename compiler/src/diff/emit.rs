@@ -1,0 +1,313 @@
+//! Loosenings as cases of decision tables, to be pasted below `cases:`.
+//!
+//! Each expects what the base answered, so it holds before the change and fails after it. Pure text: nothing is decided
+//! here. What a table cannot tell apart is said in a comment and is no case.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use stopgate_lang::json::Json;
+use stopgate_lang::name::{ChannelName, ProfileName, RuleId, ToolName};
+use stopgate_lang::policy::{Location, Policy};
+use stopgate_lang::surface::{Evidence, Limit, Surface};
+use stopgate_lang::testing::TestSuite;
+
+use super::examine::Version;
+use super::model::{Answer, Cause, Cell, Diff, Holder, OperationChange};
+use crate::mutants::paste::{flow, list, obligations, rules, scalar};
+use crate::test::obligations_of;
+
+/// Most characters of an argument in the name of a case.
+const SHOWN: usize = 24;
+
+/// The cases of every loosened cell of `diff`, a list for each tool; empty where nothing is looser.
+#[must_use]
+pub fn cases(diff: &Diff, base: Version<'_>, head: Version<'_>) -> String {
+    let mut loosened: BTreeMap<&ToolName, Vec<(&OperationChange, &Cell)>> = BTreeMap::new();
+    for change in &diff.operations {
+        let cells = change.cells.iter().filter(|cell| cell.class.needs_review());
+        let cells: Vec<_> = cells.map(|cell| (change, cell)).collect();
+        if !cells.is_empty() {
+            loosened.entry(&change.tool).or_default().extend(cells);
+        }
+    }
+    let mut text = String::new();
+    for (tool, cells) in loosened {
+        let mut table = Table::of(tool.clone(), base, head);
+        table.open(diff, &mut text);
+        for (change, cell) in cells {
+            table.cell(change, cell, &mut text);
+        }
+    }
+    text
+}
+
+/// The decision table of one tool, as far as cases of it depend on it.
+struct Table<'a> {
+    tool: ToolName,
+    base: &'a Policy,
+    head: &'a Policy,
+    suite: Option<&'a TestSuite>,
+    /// Names of cases that there are.
+    taken: BTreeSet<String>,
+}
+
+impl<'a> Table<'a> {
+    fn of(tool: ToolName, base: Version<'a>, head: Version<'a>) -> Self {
+        let suites = || base.suites.iter().chain(head.suites);
+        let own = suites().filter(|suite| suite.tool == tool);
+        let taken = own.flat_map(|suite| &suite.cases);
+        Self {
+            taken: taken.map(|case| case.name.clone()).collect(),
+            suite: suites().find(|suite| suite.tool == tool),
+            tool,
+            base: base.policy,
+            head: head.policy,
+        }
+    }
+
+    /// Where to paste what follows.
+    fn open(&self, diff: &Diff, text: &mut String) {
+        let file = match self.suite {
+            Some(suite) => suite.file.to_string(),
+            None => format!("tests/{}.yaml", self.tool),
+        };
+        let gap = if text.is_empty() { "" } else { "\n" };
+        let (base, head) = (&diff.base.name, &diff.head.name);
+        line(
+            text,
+            format_args!(
+                "{gap}# Paste below `cases:` of {file}. Each holds under {base:?} and fails under {head:?}."
+            ),
+        );
+    }
+
+    fn cell(&mut self, change: &OperationChange, cell: &Cell, text: &mut String) {
+        let who = who(&cell.holder);
+        let Some(told) = Told::between(&cell.before, &cell.after) else {
+            return line(
+                text,
+                format_args!(
+                    "  # {} by {who}: only its risk differs, which no case can tell",
+                    change.operation
+                ),
+            );
+        };
+        let (channel, highest) = self.channel();
+        if let (Answer::Passes(surface), Some(operation)) = (
+            &cell.before,
+            self.base.operation(&self.tool, &change.operation),
+        ) && surface.class(operation.effect) > highest
+        {
+            return line(
+                text,
+                format_args!(
+                    "  # {} by {who}: no channel lets it through, so no case can tell",
+                    change.operation
+                ),
+            );
+        }
+        self.case(told, channel, (change, cell), text);
+    }
+
+    fn case(
+        &mut self,
+        told: Told,
+        channel: Option<&ChannelName>,
+        (change, cell): (&OperationChange, &Cell),
+        text: &mut String,
+    ) {
+        let name = self.name(change, cell);
+        line(text, format_args!("  - name: {}", scalar(&name)));
+        if let Holder::Groups(_) = &cell.holder {
+            let who = who(&cell.holder);
+            line(
+                text,
+                format_args!(
+                    "    # {who}, and the profiles that these lead to in head; a table knows no groups"
+                ),
+            );
+        }
+        let profiles = self.profiles(&cell.holder);
+        let profiles = list(profiles.iter().map(|name| scalar(name.as_str())));
+        line(text, format_args!("    as: {profiles}"));
+        line(
+            text,
+            format_args!("    do: {}", scalar(change.operation.as_str())),
+        );
+        for left_out in self.left_out(change, cell) {
+            line(
+                text,
+                format_args!(
+                    "    # the sample has {left_out:?} and this request has not: take it out of the sample"
+                ),
+            );
+        }
+        line(
+            text,
+            format_args!("    input: {}", flow(&cell.request.input)),
+        );
+        if let Some(now) = cell.request.now {
+            line(text, format_args!("    now: {now}"));
+        }
+        if let Some(channel) = channel {
+            line(
+                text,
+                format_args!("    channel: {}", scalar(channel.as_str())),
+            );
+        }
+        if let Some(agent) = &cell.request.agent {
+            line(text, format_args!("    agent: {}", scalar(agent)));
+        }
+        let before = matched(cell, |cause| cause.before.as_ref());
+        let after = matched(cell, |cause| cause.after.as_ref());
+        line(
+            text,
+            format_args!(
+                "    expect: {}",
+                told.expect(&self.tool, &cell.before, &before)
+            ),
+        );
+        line(
+            text,
+            format_args!(
+                "    # under head: {}",
+                told.expect(&self.tool, &cell.after, &after)
+            ),
+        );
+    }
+
+    /// The channel with the highest ceiling, unless the table's own is as high, and that ceiling.
+    fn channel(&self) -> (Option<&'a ChannelName>, Limit) {
+        let ceilings = self.base.channels.iter();
+        let ceilings = ceilings.map(|(name, ceiling)| (name, ceiling.of(self.tool.as_str())));
+        let highest = ceilings.clone().map(|(_, limit)| limit).max();
+        let highest = highest.unwrap_or(Limit::ReadOnly);
+        let own = self.suite.map(|suite| &suite.channel);
+        let reach = ceilings.filter(|(_, limit)| *limit == highest);
+        let reach: Vec<&ChannelName> = reach.map(|(name, _)| name).collect();
+        let is_enough = own.is_some_and(|own| reach.contains(&own));
+        let other = reach.first().copied().filter(|_| !is_enough);
+        (other, highest)
+    }
+
+    /// Profiles of `holder`; of groups those that they lead to under head.
+    fn profiles(&self, holder: &Holder) -> BTreeSet<ProfileName> {
+        match holder {
+            Holder::Profiles(profiles) => profiles.clone(),
+            Holder::Groups(groups) => {
+                let profiles = self.head.profiles.iter();
+                let led = profiles.filter(|(_, profile)| !profile.groups.is_disjoint(groups));
+                led.map(|(name, _)| name.clone()).collect()
+            }
+        }
+    }
+
+    /// Arguments that the sample would add to the request.
+    fn left_out(&self, change: &OperationChange, cell: &Cell) -> Vec<&'a str> {
+        let members = self.sample(change).and_then(Json::as_object);
+        let members = members.unwrap_or_default().iter();
+        let missing = members.filter(|(name, _)| cell.request.input.get(name).is_none());
+        missing.map(|(name, _)| name.as_str()).collect()
+    }
+
+    fn sample(&self, change: &OperationChange) -> Option<&'a Json> {
+        self.suite
+            .and_then(|suite| suite.samples.get(&change.operation))
+    }
+
+    /// A name that says who asked for what, and that no other case has.
+    fn name(&mut self, change: &OperationChange, cell: &Cell) -> String {
+        let mut name = format!("{} by {}", change.operation, who(&cell.holder));
+        let sample = self.sample(change);
+        for (member, value) in cell.request.input.as_object().unwrap_or_default() {
+            if sample.and_then(|sample| sample.get(member)) == Some(value) {
+                continue;
+            }
+            let value = value
+                .as_str()
+                .map_or_else(|| value.canonical(), str::to_owned);
+            let value: String = value.chars().take(SHOWN).collect();
+            let _always_fits = write!(name, " with {member} {value}");
+        }
+        if let Some(now) = cell.request.now {
+            let _always_fits = write!(name, " at {}", now.strftime("%H.%M"));
+        }
+        name.push_str(" is no easier");
+        let numbered = (2..).map(|number: u32| format!("{name} {number}"));
+        let mut names = std::iter::once(name.clone()).chain(numbered);
+        let free = names
+            .find(|name| !self.taken.contains(name))
+            .unwrap_or(name);
+        self.taken.insert(free.clone());
+        free
+    }
+}
+
+/// What of two answers a case can state so that it tells them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// Whether it passes, and what has to be collected.
+    Outcome,
+    /// That and what is hidden or cut.
+    Obligations,
+}
+
+impl Told {
+    fn between(before: &Answer, after: &Answer) -> Option<Self> {
+        let (Answer::Passes(before), Answer::Passes(after)) = (before, after) else {
+            return Some(Self::Outcome);
+        };
+        if obligations_of(before) != obligations_of(after) {
+            return Some(Self::Obligations);
+        }
+        let needs = |surface: &Surface| surface.missing(&Evidence::NONE);
+        (needs(before) != needs(after)).then_some(Self::Outcome)
+    }
+
+    fn expect(self, tool: &ToolName, answer: &Answer, ids: &BTreeSet<RuleId>) -> String {
+        let surface = match answer {
+            Answer::Rejected { reason, .. } => return format!("{{reject: {reason}}}"),
+            Answer::Passes(surface) => surface,
+        };
+        let needs = surface.missing(&Evidence::NONE);
+        let mut members = if needs.is_empty() {
+            vec![format!("permit: {}", rules(tool, ids))]
+        } else {
+            let needs = needs.iter().map(|need| scalar(&need.to_string()));
+            vec![format!("route: {}", list(needs))]
+        };
+        match self {
+            Self::Outcome => {}
+            Self::Obligations => {
+                let obliged = obligations(&obligations_of(surface));
+                members.push(format!("obligations: {obliged}"));
+            }
+        }
+        format!("{{{}}}", members.join(", "))
+    }
+}
+
+/// Rules that matched on a side.
+fn matched(cell: &Cell, side: impl Fn(&Cause) -> Option<&Location>) -> BTreeSet<RuleId> {
+    let matched = cell.because.iter().filter(|cause| side(cause).is_some());
+    matched.map(|cause| cause.rule.clone()).collect()
+}
+
+/// Profiles or groups, on one line whatever is in their names.
+fn who(holder: &Holder) -> String {
+    let names: Vec<String> = holder
+        .names()
+        .map(|name| name.escape_debug().to_string())
+        .collect();
+    match (names.is_empty(), holder) {
+        (true, _) => "nobody in particular".to_owned(),
+        (false, Holder::Profiles(_)) => names.join(" and "),
+        (false, Holder::Groups(_)) => format!("members of {}", names.join(" and ")),
+    }
+}
+
+fn line(text: &mut String, what: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    let _always_fits = writeln!(text, "{what}");
+}

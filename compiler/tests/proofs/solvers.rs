@@ -1,0 +1,81 @@
+//! A solver that is missing, dies, hangs or talks nonsense proves nothing.
+
+use crate::Desk;
+
+/// How a solver can be broken, by what it is called here.
+const BROKEN: [(&str, &str); 3] = [
+    ("dies", "exit 1"),
+    // One line is read, so that it is in the middle of a question.
+    ("is killed", "read -r line; kill -9 $$"),
+    (
+        "talks nonsense",
+        "while read -r line; do echo '(banana'; done",
+    ),
+];
+
+fn broken() -> Vec<(&'static str, Desk)> {
+    let mut all: Vec<_> = BROKEN
+        .iter()
+        .map(|(name, what)| (*name, changed().with_solver(what)))
+        .collect();
+    let mut missing = changed();
+    missing.solver = Some("/nonexistent".into());
+    all.push(("is missing", missing));
+    all
+}
+
+/// A repository whose work tree says the same in other words, and does sums.
+fn changed() -> Desk {
+    let desk = Desk::of_the_bank();
+    desk.edit(
+        "rules/erp.yaml",
+        "context.input.amount_cents > 0 && context.input.amount_cents <= 50000",
+        "context.input.amount_cents + 1 > 1 && context.input.amount_cents <= 50000",
+    );
+    desk
+}
+
+#[test]
+fn a_broken_solver_is_no_proof_of_rules() {
+    for (name, desk) in broken() {
+        let run = desk.run(&["check", "p", "--require-proof"]);
+        assert_eq!(run.exit, 6, "{name}: {}", run.shown());
+        assert!(
+            run.stdout.contains("is not proved: "),
+            "{name}: {}",
+            run.shown()
+        );
+        let run = desk.run(&["check", "p"]);
+        assert_eq!(run.exit, 0, "{name}: {}", run.shown());
+        assert!(run.stdout.contains("unproved"), "{name}: {}", run.shown());
+    }
+}
+
+#[test]
+fn a_broken_solver_is_no_proof_of_a_change() {
+    for (name, desk) in broken() {
+        for format in ["text", "json"] {
+            let run = desk.run(&["diff", "p", "--base=HEAD", "--format", format]);
+            assert_eq!(run.exit, 6, "{name}: {}", run.shown());
+            let why = match name {
+                "is missing" => "no solver",
+                _ => "whether",
+            };
+            assert!(run.stdout.contains(why), "{name}: {}", run.shown());
+        }
+    }
+}
+
+#[test]
+fn a_solver_that_hangs_is_left_alone_after_its_time() {
+    let desk = changed().with_solver("exec tail -f /dev/null");
+    for format in ["text", "json"] {
+        let limits = ["--slice-limit=1s", "--run-limit=2s"];
+        let args = ["diff", "p", "--base=HEAD", "--format", format];
+        let run = desk.run(&[&args[..], &limits[..]].concat());
+        assert_eq!(run.exit, 6, "{}", run.shown());
+        assert!(run.stdout.contains("did not answer"), "{}", run.shown());
+    }
+    let run = desk.run(&["check", "p", "--require-proof", "--run-limit=1s"]);
+    assert_eq!(run.exit, 6, "{}", run.shown());
+}
