@@ -35,6 +35,7 @@ pub(crate) use stage::parts_between;
 use crate::build::BuildError;
 use crate::solver::{Prover, STACK, Solver};
 use examine::{Context, Examined, Named};
+use slice::Reach;
 use stage::Stage;
 
 /// How long proofs may take, and who makes them.
@@ -101,6 +102,10 @@ pub fn diff(
         head,
         holding,
         flat: (base_flat, head_flat),
+        reach: (
+            base.map(|base| Reach::of(base.policy)),
+            Reach::of(head.policy),
+        ),
         stages: (
             Stage::new(None, &BTreeSet::new(), holding).map_err(|source| DiffError::Build {
                 side: "base",

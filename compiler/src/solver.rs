@@ -76,6 +76,17 @@ impl Policies {
         Ok(())
     }
 
+    /// Compiles this side for the requests of `subject`, for as many questions as it is a side of.
+    ///
+    /// # Errors
+    /// Why it has no part in any question, as text.
+    pub(crate) fn compile(&self, subject: &Subject) -> Result<Compiled, String> {
+        let set = self.set()?;
+        CompiledPolicySet::compile(&set, &subject.environment, &subject.schema)
+            .map(Compiled)
+            .map_err(|error| error.to_string())
+    }
+
     fn set(&self) -> Result<PolicySet, String> {
         if self.0.len() > MOST_POLICIES {
             return Err(format!(
@@ -86,6 +97,9 @@ impl Policies {
         PolicySet::from_policies(self.0.iter().cloned()).map_err(|error| error.to_string())
     }
 }
+
+/// One side of a question, ready to be asked about.
+pub(crate) struct Compiled(CompiledPolicySet);
 
 /// How a body stands in a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,21 +200,13 @@ impl Prover {
     pub(crate) fn implies(
         &mut self,
         subject: &Subject,
-        left: &Policies,
-        right: &Policies,
+        left: &Compiled,
+        right: &Compiled,
     ) -> Verdict {
-        let compiled = |side: &Policies| {
-            let set = side.set()?;
-            CompiledPolicySet::compile(&set, &subject.environment, &subject.schema)
-                .map_err(|error| error.to_string())
-        };
-        let (left, right) = match (compiled(left), compiled(right)) {
-            (Ok(left), Ok(right)) => (left, right),
-            (Err(why), _) | (_, Err(why)) => return Verdict::Unknown(why),
-        };
+        let (Compiled(left), Compiled(right)) = (left, right);
         self.ask(subject, async |solver| {
             solver
-                .check_implies_with_counterexample_opt(&left, &right)
+                .check_implies_with_counterexample_opt(left, right)
                 .await
         })
     }

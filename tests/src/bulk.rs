@@ -29,7 +29,7 @@ use stopgate_lang::routing::Deadlines;
 use stopgate_lang::surface::{Approval, Effect, Enforces, Evidence, Limit, Risk, Surface};
 use stopgate_lang::tool_schema::InputType;
 
-pub use text::repository;
+pub use text::{Edit, Shape, repository};
 
 /// Rules in each cell of operation and profile.
 pub const PER_CELL: usize = 4;

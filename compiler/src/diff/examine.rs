@@ -17,17 +17,21 @@ use stopgate_lang::surface::Risk;
 use stopgate_lang::testing::TestSuite;
 
 use super::model::{
-    Answer, Bug, Cause, Cell, Class, Direction, Failing, Holder, OperationChange, Request,
+    Answer, Bug, Cause, Cell, Class, Direction, Failing, Holder, OperationChange, Part, Request,
 };
 use super::shrink::{Known, shrink};
-use super::slice::{Form, Level, Slice};
+use super::slice::{Form, Level, Reach, Slice};
 use super::stage::{AGENT, Stage, Trial, parts_between};
 use super::witness::{Maker, instants};
+use crate::mutants::input::with;
 use crate::solver::{AtomEffect, INSTALL, Policies, Prover, Raw, Subject, Verdict};
 use crate::test::merged;
 
 /// Most cells that are looked for in one part of one operation.
 const MOST_CELLS: usize = 64;
+
+/// Holders for whom a request like the one found shows nothing, until no more are tried.
+const MOST_MISSES: usize = 3;
 
 /// One side of a comparison.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +48,7 @@ pub(super) struct Context<'a> {
     pub(super) head: Version<'a>,
     pub(super) holding: Holding,
     pub(super) flat: (Flat, Flat),
+    pub(super) reach: (Option<Reach<'a>>, Reach<'a>),
     pub(super) stages: (Stage, Stage),
     pub(super) until: Instant,
     pub(super) per_slice: std::time::Duration,
@@ -75,30 +80,15 @@ impl Context<'_> {
         ) else {
             return false;
         };
-        let Some(version) = self.base else {
+        let (Some(before), after) = &self.reach else {
             return false;
         };
         let same_types =
             base.input == head.input && base.facts == head.facts && base.select == head.select;
         same_types && {
             let none = BTreeSet::new();
-            let (tool, name) = named;
-            let before = Slice::of(
-                version.policy,
-                (tool, name, base),
-                &self.flat.0,
-                head,
-                &none,
-                0,
-            );
-            let after = Slice::of(
-                self.head.policy,
-                (tool, name, head),
-                &self.flat.1,
-                head,
-                &none,
-                0,
-            );
+            let before = Slice::of(before, (named, base), &self.flat.0, head, &none, 0);
+            let after = Slice::of(after, (named, head), &self.flat.1, head, &none, 0);
             before.fingerprint() == after.fingerprint()
         }
     }
@@ -194,26 +184,15 @@ impl<'a> Examination<'a> {
         let (schema, environment) = proof::request(tool, name, head, &base_facts, flags.len())?;
         let names: BTreeSet<&str> = base_facts.iter().map(|fact| fact.name.as_str()).collect();
         let (base_flat, head_flat) = &context.flat;
-        let before = match (context.base, base) {
-            (Some(version), Some(base)) => Slice::of(
-                version.policy,
-                (tool, name, base),
-                base_flat,
-                head,
-                &names,
-                flags.len(),
-            ),
+        let (base_reach, head_reach) = &context.reach;
+        let before = match (base_reach, base) {
+            (Some(reach), Some(base)) => {
+                Slice::of(reach, (named, base), base_flat, head, &names, flags.len())
+            }
             _ => Slice::nothing(),
         };
         let none = BTreeSet::new();
-        let after = Slice::of(
-            context.head.policy,
-            (tool, name, head),
-            head_flat,
-            head,
-            &none,
-            0,
-        );
+        let after = Slice::of(head_reach, (named, head), head_flat, head, &none, 0);
         let known: BTreeSet<&String> = base_flat.known().union(head_flat.known()).collect();
         let (sample, now) = sample(context, named, head);
         let conditions = before.rules.iter().chain(&after.rules);
@@ -273,6 +252,11 @@ impl Examination<'_> {
             subject: &self.subject,
             until: self.until,
         };
+        let before = self.before.rules.iter();
+        let before: BTreeSet<String> = before
+            .filter(|rule| rule.may_fail)
+            .map(|rule| rule.body.key().to_owned())
+            .collect();
         prove_evaluable(
             &mut self.before,
             Side::Base,
@@ -282,6 +266,7 @@ impl Examination<'_> {
             &mut self.found,
             &mut self.change,
         );
+        take_over(&self.before, &mut self.after, &before);
         prove_evaluable(
             &mut self.after,
             Side::Head,
@@ -323,6 +308,48 @@ impl Examination<'_> {
             self.found.equal = self.found.equal.saturating_add(equal);
         }
         self.finish()
+    }
+
+    /// The parts in which both bundles differ about `trial`.
+    fn parts(&self, trial: &Trial) -> Vec<(Part, Direction)> {
+        let (before, after) = self.answers(trial);
+        parts_between(&before, &after)
+    }
+
+    /// What `trial` gets under each of them.
+    fn answers(&self, trial: &Trial) -> (Answer, Answer) {
+        let (before, after) = &self.context.stages;
+        let (tool, operation) = self.named;
+        let at = (tool, operation);
+        (before.answer(at, trial).0, after.answer(at, trial).0)
+    }
+
+    /// Requests like `trial` by who holds `one` alone, with the numbers of the rules that speak of it.
+    fn near(&self, trial: &Trial, one: &str) -> Vec<Trial> {
+        let quoted = serde_json::Value::from(one).to_string();
+        let rules = self.before.rules.iter().chain(&self.after.rules);
+        let rules = rules.filter(|rule| rule.body.key().contains(&quoted));
+        let conditions = rules.filter_map(|rule| rule.rule.condition.as_ref());
+        let numbers: BTreeSet<i64> = conditions
+            .flat_map(|condition| condition.constants().numbers)
+            .flat_map(|number| [number.saturating_sub(1), number, number.saturating_add(1)])
+            .collect();
+        let of_one = Trial {
+            held: BTreeSet::from([one.to_owned()]),
+            ..trial.clone()
+        };
+        let mut all = vec![of_one.clone()];
+        for (name, value) in trial.input.as_object().unwrap_or_default() {
+            if let Json::Integer(_) = value {
+                let path = [name.clone()];
+                let changed = numbers.iter().map(|number| Trial {
+                    input: with(&trial.input, &path, Some(&Json::Integer(*number))),
+                    ..of_one.clone()
+                });
+                all.extend(changed);
+            }
+        }
+        all
     }
 
     /// Whether every rule of the base still means something under head's types; those that do not are named.
@@ -449,6 +476,26 @@ impl Ask<'_> {
     }
 }
 
+/// What was proved of a body in the base is proved of the same body in head, where both refuse the same unseen.
+/// `doubted` are the bodies of the base that could have failed.
+fn take_over(before: &Slice<'_>, after: &mut Slice<'_>, doubted: &BTreeSet<String>) {
+    let keys = |slice: &Slice<'_>| -> BTreeSet<String> {
+        let refused = slice.refused.iter();
+        refused.map(|atom| atom.key().to_owned()).collect()
+    };
+    if keys(before) != keys(after) {
+        return;
+    }
+    let proved = before.rules.iter().filter(|rule| !rule.may_fail);
+    let proved: BTreeSet<&str> = proved
+        .map(|rule| rule.body.key())
+        .filter(|key| doubted.contains(*key))
+        .collect();
+    for rule in &mut after.rules {
+        rule.may_fail &= !proved.contains(rule.body.key());
+    }
+}
+
 /// Proves of every rule that could fail that it does not. Of head that is required; what is not proved of the base
 /// rejects wherever the rule reaches, as it does at run time.
 fn prove_evaluable(
@@ -544,30 +591,45 @@ impl Search<'_, '_> {
         ask: &mut Ask<'_>,
     ) -> bool {
         let mut found = false;
+        let right = right_of(form, other);
+        // Whoever was found is blocked on the left: the right stays as it is.
+        let mut compiled = None;
         for _ in 0..MOST_CELLS {
             let blocked = self.blocked(level);
-            let sides = match among {
-                None => self.question(form, other, &blocked),
-                Some((_, right)) => self.question_among(form, other, right, &blocked),
+            let left = match among {
+                None => self.left(form, other, &blocked),
+                Some((_, passing)) => self.left_among(form, other, passing, &blocked),
             };
-            let (left, right) = match sides {
-                Ok(sides) => sides,
-                Err(error) => {
+            let (left, right) = match (left, &right) {
+                (Ok(left), Ok(right)) => (left, right),
+                (Err(error), _) => {
+                    self.undecided.insert(error.to_string());
+                    return found;
+                }
+                (_, Err(error)) => {
                     self.undecided.insert(error.to_string());
                     return found;
                 }
             };
-            let verdict = ask.ask(|prover, subject| prover.implies(subject, &left, &right));
+            let verdict = ask.ask(|prover, subject| {
+                let right = compiled.get_or_insert_with(|| right.compile(subject));
+                match (left.compile(subject), right) {
+                    (Ok(left), Ok(right)) => prover.implies(subject, &left, right),
+                    (Err(why), _) => Verdict::Unknown(why),
+                    (_, Err(why)) => Verdict::Unknown(why.clone()),
+                }
+            });
             if let Verdict::Proved = verdict {
                 if found && self.direction == Direction::Looser {
                     self.graver(level, form, other, among, ask);
                 }
                 return found;
             }
-            if !self.taken(level, verdict, Risk::Low) {
+            let Some(trial) = self.taken(level, verdict, Risk::Low) else {
                 return found;
-            }
+            };
             found = true;
+            self.others(level, &trial);
         }
         self.undecided.insert(format!(
             "{}: more than {MOST_CELLS} sets of holders",
@@ -576,29 +638,28 @@ impl Search<'_, '_> {
         found
     }
 
-    /// Takes what the solver says about `level`; whether that is a difference at `least` at this risk. What it is not
-    /// is undecided, unless it is a proof.
-    fn taken(&mut self, level: &Level, verdict: Verdict, least: Risk) -> bool {
-        match verdict {
-            Verdict::Proved => false,
+    /// Takes what the solver says about `level`: the attempt that shows a difference at `least` at this risk. What it
+    /// is not is undecided, unless it is a proof.
+    fn taken(&mut self, level: &Level, verdict: Verdict, least: Risk) -> Option<Trial> {
+        let raw = match verdict {
+            Verdict::Proved => return None,
             Verdict::Unknown(why) => {
                 self.undecided
                     .insert(format!("{}: {why}", self.what(level)));
-                false
+                return None;
             }
-            Verdict::Refuted(raw) => {
-                let shown = self.shown(level, &raw, least);
-                if !shown {
-                    self.undecided.insert(format!(
-                        "{}: the solver named a request that does not show it under both bundles",
-                        self.what(level)
-                    ));
-                    self.bugs
-                        .push(Bug::new(self.examination.named, self.what(level), &raw));
-                }
-                shown
-            }
+            Verdict::Refuted(raw) => raw,
+        };
+        let shown = self.shown(level, &raw, least);
+        if shown.is_none() {
+            self.undecided.insert(format!(
+                "{}: the solver named a request that does not show it under both bundles",
+                self.what(level)
+            ));
+            self.bugs
+                .push(Bug::new(self.examination.named, self.what(level), &raw));
         }
+        shown
     }
 
     /// Looks for something looser in `level` at a higher risk than all that was found. Of people who are known already
@@ -634,13 +695,18 @@ impl Search<'_, '_> {
                 permits: std::iter::once((allowed.key(), &allowed)).collect(),
                 forbids: form.forbids.clone(),
             };
-            let sides = match among {
-                None => self.question(&form, other, &[]),
-                Some((_, right)) => self.question_among(&form, other, right, &[]),
+            let left = match among {
+                None => self.left(&form, other, &[]),
+                Some((_, passing)) => self.left_among(&form, other, passing, &[]),
             };
-            match sides {
+            match left.and_then(|left| Ok((left, right_of(&form, other)?))) {
                 Ok((left, right)) => {
-                    let verdict = ask.ask(|prover, subject| prover.implies(subject, &left, &right));
+                    let verdict = ask.ask(|prover, subject| {
+                        match (left.compile(subject), right.compile(subject)) {
+                            (Ok(left), Ok(right)) => prover.implies(subject, &left, &right),
+                            (Err(why), _) | (_, Err(why)) => Verdict::Unknown(why),
+                        }
+                    });
                     self.taken(level, verdict, least);
                 }
                 Err(error) => drop(self.undecided.insert(error.to_string())),
@@ -665,39 +731,34 @@ impl Search<'_, '_> {
             .collect()
     }
 
-    fn question(
+    fn left(
         &self,
         form: &Form<'_>,
         other: &Form<'_>,
         blocked: &[Atom],
-    ) -> Result<(Policies, Policies), FormError> {
+    ) -> Result<Policies, FormError> {
         let mut left = Policies::default();
-        for atom in form.permits.values() {
+        for atom in form.permits_against(other) {
             left.add(atom, AtomEffect::Permit)?;
         }
-        for atom in form
-            .forbids
-            .values()
-            .copied()
-            .chain(&self.examination.domain)
-            .chain(blocked)
-        {
+        let own = form.forbids.values().copied();
+        for atom in own.chain(&self.examination.domain).chain(blocked) {
             left.add(atom, AtomEffect::Forbid)?;
         }
-        Ok((left, sided(other)?))
+        Ok(left)
     }
 
     /// The same among what passes on the right at all.
-    fn question_among(
+    fn left_among(
         &self,
         form: &Form<'_>,
         other: &Form<'_>,
         passing: &Form<'_>,
         blocked: &[Atom],
-    ) -> Result<(Policies, Policies), FormError> {
+    ) -> Result<Policies, FormError> {
         let mut left = Policies::default();
         let both = proof::by_both(
-            form.permits.values().copied(),
+            form.permits_against(other),
             passing.permits.values().copied(),
         );
         left.add(&both, AtomEffect::Permit)?;
@@ -709,31 +770,56 @@ impl Search<'_, '_> {
         for atom in own.chain(&self.examination.domain).chain(blocked) {
             left.add(atom, AtomEffect::Forbid)?;
         }
-        Ok((left, sided(other)?))
+        Ok(left)
     }
 
-    /// Takes the solver's request for what both bundles make of it, if that is at `least` of this risk.
-    fn shown(&mut self, level: &Level, raw: &Raw, least: Risk) -> bool {
+    /// Takes the solver's request for what both bundles make of it, if that is at `least` of this risk: the plainest
+    /// attempt that shows as much.
+    fn shown(&mut self, level: &Level, raw: &Raw, least: Risk) -> Option<Trial> {
         let examination = self.examination;
         let wanted = (level.part(), self.direction);
-        let (before, after) = &examination.context.stages;
-        let (tool, operation) = examination.named;
-        let at = (tool, operation);
         let shows = |trial: &Trial| {
-            let (before, after) = (before.answer(at, trial).0, after.answer(at, trial).0);
+            let (before, after) = examination.answers(trial);
             parts_between(&before, &after).contains(&wanted)
                 && risk_between(&before, &after) >= Some(least)
         };
-        let Some(trial) = examination
-            .maker
-            .trials(raw)
-            .into_iter()
-            .find(|trial| shows(trial))
-        else {
-            return false;
-        };
+        let trials = examination.maker.trials(raw);
+        let trial = trials.into_iter().find(shows)?;
         let trial = shrink(trial, &examination.known, shows);
-        let ((before, met), (after, meets)) = (before.answer(at, &trial), after.answer(at, &trial));
+        self.add(&trial);
+        Some(trial)
+    }
+
+    /// Others for whom a request like `trial` shows the same, found without the solver, which is then asked for what
+    /// is left. Where rules come in rows, one for each profile, that is most of what there is to find.
+    fn others(&mut self, level: &Level, trial: &Trial) {
+        let examination = self.examination;
+        let wanted = (level.part(), self.direction);
+        let shows = |trial: &Trial| examination.parts(trial).contains(&wanted);
+        let mut misses = 0;
+        for one in &examination.subject.known {
+            let known = self.cells.iter();
+            let mut known = known.filter(|cell| cell.parts.contains(&wanted));
+            if known.any(|cell| cell.holder.names().all(|name| name == one)) {
+                continue;
+            }
+            if misses == MOST_MISSES {
+                return;
+            }
+            match examination.near(trial, one).into_iter().find(shows) {
+                Some(found) => self.add(&shrink(found, &examination.known, shows)),
+                None => misses += 1,
+            }
+        }
+    }
+
+    /// Records what `trial` shows.
+    fn add(&mut self, trial: &Trial) {
+        let examination = self.examination;
+        let (before, after) = &examination.context.stages;
+        let (tool, operation) = examination.named;
+        let at = (tool, operation);
+        let ((before, met), (after, meets)) = (before.answer(at, trial), after.answer(at, trial));
         let parts = parts_between(&before, &after);
         let looser = parts
             .iter()
@@ -766,10 +852,9 @@ impl Search<'_, '_> {
                 business: calendar.is_business(trial.now),
                 now: (examination.known.now != Some(trial.now)).then_some(trial.now),
                 agent: (trial.agent != AGENT).then(|| trial.agent.clone()),
-                input: trial.input,
+                input: trial.input.clone(),
             },
         });
-        true
     }
 }
 
@@ -782,12 +867,18 @@ fn risk_between(before: &Answer, after: &Answer) -> Option<Risk> {
     risk(before).max(risk(after))
 }
 
-fn sided(form: &Form<'_>) -> Result<Policies, FormError> {
+/// The right side of a question whose left is `form`: what the left takes away already is not said again, and where all
+/// its permits are permits on the right too, only what is taken away here can make a difference.
+fn right_of(form: &Form<'_>, other: &Form<'_>) -> Result<Policies, FormError> {
     let mut side = Policies::default();
-    for atom in form.permits.values() {
-        side.add(atom, AtomEffect::Permit)?;
+    if form.permits_within(other) {
+        side.add(&Atom::always(), AtomEffect::Permit)?;
+    } else {
+        for atom in other.permits.values() {
+            side.add(atom, AtomEffect::Permit)?;
+        }
     }
-    for atom in form.forbids.values() {
+    for atom in other.forbids_beyond(form) {
         side.add(atom, AtomEffect::Forbid)?;
     }
     Ok(side)

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use stopgate_lang::cedar::proof::{self, Atom, Flat};
 use stopgate_lang::name::{OperationName, ToolName};
 use stopgate_lang::pointer::Pointer;
-use stopgate_lang::policy::{Operation, Policy, Rule, RuleKind};
+use stopgate_lang::policy::{Operation, Operations, Policy, Rule, RuleKind};
 use stopgate_lang::surface::{Approval, Risk, Surface};
 
 use super::model::Part;
@@ -54,25 +54,62 @@ pub(crate) struct Form<'s> {
     pub(crate) forbids: BTreeMap<&'s str, &'s Atom>,
 }
 
+/// Which rules of a policy reach which operation, found once for all of its operations.
+pub(crate) struct Reach<'p> {
+    policy: &'p Policy,
+    /// Rules that name no operation, each with its place among all rules.
+    everywhere: Vec<(usize, &'p Rule)>,
+    listed: BTreeMap<&'p (ToolName, OperationName), Vec<(usize, &'p Rule)>>,
+}
+
+impl<'p> Reach<'p> {
+    pub(crate) fn of(policy: &'p Policy) -> Self {
+        let mut reach = Self {
+            policy,
+            everywhere: Vec::new(),
+            listed: BTreeMap::new(),
+        };
+        for (place, rule) in policy.rules.iter().enumerate() {
+            match &rule.scope.operations {
+                Operations::All => reach.everywhere.push((place, rule)),
+                Operations::Listed(listed) => {
+                    for operation in listed {
+                        let reaching = reach.listed.entry(operation).or_default();
+                        reaching.push((place, rule));
+                    }
+                }
+            }
+        }
+        reach
+    }
+
+    /// The rules that reach `named`, in the order of the policy.
+    fn rules(&self, named: &(ToolName, OperationName)) -> Vec<&'p Rule> {
+        let listed = self.listed.get(named).into_iter().flatten();
+        let mut all: Vec<_> = self.everywhere.iter().chain(listed).copied().collect();
+        all.sort_unstable_by_key(|(place, _)| *place);
+        all.into_iter().map(|(_, rule)| rule).collect()
+    }
+}
+
 impl<'p> Slice<'p> {
-    /// The slice of `policy` at an operation that is `own` here and has the types of `head`. `renamed` are the names of
+    /// The slice of a policy at an operation that is `own` here and has the types of `head`. `renamed` are the names of
     /// facts that this side computes otherwise, `flags` the number of things that only the other side accepts.
     pub(crate) fn of(
-        policy: &'p Policy,
-        (tool, name, own): (&ToolName, &OperationName, &Operation),
+        reach: &Reach<'p>,
+        (named, own): (&(ToolName, OperationName), &Operation),
         flat: &Flat,
         head: &Operation,
         renamed: &BTreeSet<&str>,
         flags: usize,
     ) -> Self {
-        let reaching = policy.rules.iter();
-        let reaching = reaching.filter(|rule| rule.scope.operations.contains(tool, name));
+        let reaching = reach.rules(named).into_iter();
         let rules = reaching.map(|rule| {
             let body = proof::rule(rule, flat, renamed);
             SliceRule {
                 rule,
                 scope: proof::scope(rule, flat),
-                asks: policy.surface(rule, own),
+                asks: reach.policy.surface(rule, own),
                 may_fail: body.may_fail(),
                 body,
             }
@@ -169,14 +206,29 @@ impl Form<'_> {
     /// other permits and all its forbids. Sides that are equal are the common case.
     pub(crate) fn is_within(&self, other: &Self) -> bool {
         self.permits.is_empty()
-            || (self
-                .permits
-                .keys()
-                .all(|key| other.permits.contains_key(key))
-                && other
-                    .forbids
-                    .keys()
-                    .all(|key| self.forbids.contains_key(key)))
+            || (self.permits_within(other) && other.forbids_beyond(self).is_empty())
+    }
+
+    /// Whether every permit of this form is one of the other, too.
+    pub(super) fn permits_within(&self, other: &Self) -> bool {
+        let mut permits = self.permits.keys();
+        permits.all(|key| other.permits.contains_key(key))
+    }
+
+    /// What this form takes away and the other one does not.
+    pub(super) fn forbids_beyond(&self, other: &Self) -> Vec<&Atom> {
+        let beyond = self.forbids.iter();
+        let beyond = beyond.filter(|(key, _)| !other.forbids.contains_key(**key));
+        beyond.map(|(_, atom)| *atom).collect()
+    }
+
+    /// What this form grants that can make a difference to the other one: where the other one takes nothing more away,
+    /// what both grant makes none.
+    pub(super) fn permits_against(&self, other: &Self) -> Vec<&Atom> {
+        let same = other.forbids_beyond(self).is_empty();
+        let permits = self.permits.iter();
+        let permits = permits.filter(|(key, _)| !(same && other.permits.contains_key(**key)));
+        permits.map(|(_, atom)| *atom).collect()
     }
 }
 

@@ -136,6 +136,12 @@ impl Atom {
         Self::new(vec![json!({"kind": "when", "body": body})])
     }
 
+    /// The body that holds for every request.
+    #[must_use]
+    pub fn always() -> Self {
+        Self::new(Vec::new())
+    }
+
     /// What tells two bodies apart; equal keys are equal bodies.
     #[must_use]
     pub fn key(&self) -> &str {
@@ -199,7 +205,7 @@ impl Atom {
 }
 
 /// Words of Cedar's tree that evaluate without failing where the types are right. Whatever is not here may fail.
-const CANNOT_FAIL: [&str; 30] = [
+const CANNOT_FAIL: [&str; 31] = [
     "kind",
     "body",
     "Value",
@@ -230,6 +236,7 @@ const CANNOT_FAIL: [&str; 30] = [
     "if-then-else",
     "like",
     "pattern",
+    "Literal",
 ];
 
 /// The body of `rule` for everybody it reaches.
@@ -404,7 +411,7 @@ pub fn refused(flat: &Flat, own: &Operation, head: &Operation, flags: usize) -> 
             }
             None if own.select == head.select => {}
             // It may mean anything, so nothing is promised of it.
-            None => atoms.push(Atom::new(Vec::new())),
+            None => atoms.push(Atom::always()),
         }
     }
     compare_types(&own.input, &head.input, &mut Vec::new(), &mut atoms);

@@ -8,43 +8,97 @@ use stopgate_lang::lock::{Lock, LockedFunction, ServerIdentity};
 use super::{DEFINITION, PER_CELL, parse};
 use crate::generate::Files;
 
-/// Profiles of the repository.
-const PROFILES: usize = 25;
-/// Operations of each of its tools.
+/// Operations of each tool.
 const OPERATIONS: usize = 10;
 
-/// A repository of at least `rules` rules: 10 operations a tool, 25 profiles, and in each cell
-/// of operation and profile as many rules as in [`super::policy`], each with another condition.
+/// How many there are of what.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// Each with ten operations.
+    pub tools: usize,
+    /// In each cell of operation and profile are as many rules as in [`super::policy`].
+    pub profiles: usize,
+}
+
+/// In what a repository is not the plain one of its shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edit {
+    /// In nothing.
+    Nothing,
+    /// One rule of all has a bound that is higher by one.
+    OneRule,
+    /// One rule of every operation has.
+    OneRuleOfEach,
+    /// Every rule that compares a number has.
+    EveryBound,
+    /// The guardrail that reaches everybody everywhere lets another currency pass.
+    Guardrail,
+}
+
+impl Shape {
+    /// The number of operations.
+    #[must_use]
+    pub const fn operations(self) -> usize {
+        self.tools * OPERATIONS
+    }
+
+    /// The number of rules, guardrails left out.
+    #[must_use]
+    pub const fn rules(self) -> usize {
+        self.operations() * self.profiles * PER_CELL
+    }
+
+    /// The documents, no two rules of them with the same condition.
+    ///
+    /// # Panics
+    /// Never for the constants of this file.
+    #[must_use]
+    pub fn repository(self, edit: Edit) -> Files {
+        let guardrails = match edit {
+            Edit::Guardrail => GUARDRAILS.replace(r#""GBP"]"#, r#""GBP", "USD"]"#),
+            Edit::Nothing | Edit::OneRule | Edit::OneRuleOfEach | Edit::EveryBound => {
+                GUARDRAILS.to_owned()
+            }
+        };
+        let mut files = Files::from([
+            ("stopgate.yaml".to_owned(), WORKSPACE.into()),
+            ("approvals.yaml".to_owned(), APPROVALS.into()),
+            (
+                "profiles.yaml".to_owned(),
+                profiles(self.profiles).into_bytes(),
+            ),
+            ("rules/guardrails.cedar".to_owned(), guardrails.into_bytes()),
+        ]);
+        for at in 0..self.tools {
+            let tool = format!("t{at}");
+            for (path, text) in [
+                (format!("catalog/{tool}.yaml"), catalog(&tool)),
+                (format!("catalog/{tool}.lock.json"), lock(&tool)),
+                (format!("rules/{tool}.yaml"), self.rules_of(&tool, at, edit)),
+                (format!("tests/{tool}.yaml"), samples(&tool)),
+            ] {
+                files.insert(path, text.into_bytes());
+            }
+        }
+        files
+    }
+}
+
+/// A repository of at least `rules` rules for 25 profiles.
 ///
 /// # Panics
 /// Never for the constants of this file.
 #[must_use]
 pub fn repository(rules: usize) -> Files {
-    let tools = rules.div_ceil(OPERATIONS * PROFILES * PER_CELL).max(1);
-    let mut files = Files::from([
-        ("stopgate.yaml".to_owned(), WORKSPACE.into()),
-        ("approvals.yaml".to_owned(), APPROVALS.into()),
-        ("profiles.yaml".to_owned(), profiles().into_bytes()),
-        ("rules/guardrails.cedar".to_owned(), GUARDRAILS.into()),
-    ]);
-    for at in 0..tools {
-        let tool = format!("t{at}");
-        for (path, text) in [
-            (format!("catalog/{tool}.yaml"), catalog(&tool)),
-            (format!("catalog/{tool}.lock.json"), lock(&tool)),
-            (format!("rules/{tool}.yaml"), self::rules(&tool, at)),
-            (format!("tests/{tool}.yaml"), samples(&tool)),
-        ] {
-            files.insert(path, text.into_bytes());
-        }
-    }
-    files
+    let profiles = 25;
+    let tools = rules.div_ceil(OPERATIONS * profiles * PER_CELL).max(1);
+    Shape { tools, profiles }.repository(Edit::Nothing)
 }
 
 const WORKSPACE: &str = "stopgate: 1
 organisation: acme
 identity:
-  - issuer: https://sso.example/
+  - {issuer: https://sso.example/, audience: stopgate, subject: sub, groups: groups}
 channels:
   dev: {ceiling: high}
 ";
@@ -55,6 +109,9 @@ calendar:
   days: [mon, tue, wed, thu, fri]
   hours: 09:00-18:00
   holidays: []
+routes:
+  - {id: supervisor, level: supervisor, seats: [{profiles: [p0], votes: 1}]}
+  - {id: committee, level: committee, seats: [{profiles: [p1, p2], votes: 2}]}
 ";
 
 const GUARDRAILS: &str = r#"@id("currency") @owner("security") @review_by("2027-03-31") @description("not in this currency")
@@ -66,9 +123,9 @@ forbid (principal, action, resource)
 unless { context.time.business };
 "#;
 
-fn profiles() -> String {
+fn profiles(count: usize) -> String {
     let mut text = String::from("stopgate: 1\nprofiles:\n");
-    for at in 0..PROFILES {
+    for at in 0..count {
         let _ = writeln!(text, "  p{at}:\n    groups: [g-p{at}]");
     }
     text
@@ -126,43 +183,59 @@ fn samples(tool: &str) -> String {
     text
 }
 
-/// The rules of the tool at place `tool`; no two have the same bounds.
-fn rules(name: &str, tool: usize) -> String {
-    let mut text =
-        format!("stopgate: 1\ntool: {name}\nowner: team\nreview_by: 2027-03-31\nrules:\n");
-    for operation in 0..OPERATIONS {
-        for profile in 0..PROFILES {
-            let cell = (tool * OPERATIONS + operation) * PROFILES + profile;
-            for at in 0..PER_CELL {
-                let bound = cell * PER_CELL + at + 1;
-                let (asks, when) = match at {
-                    0 => (
-                        "risk: low\n    approval: automatic",
-                        format!(
-                            "context.input.amount_cents > 0 && context.input.amount_cents <= {bound}"
+impl Shape {
+    /// The rules of the tool at place `tool`; no two have the same bounds.
+    fn rules_of(self, name: &str, tool: usize, edit: Edit) -> String {
+        let mut text =
+            format!("stopgate: 1\ntool: {name}\nowner: team\nreview_by: 2027-03-31\nrules:\n");
+        for operation in 0..OPERATIONS {
+            for profile in 0..self.profiles {
+                let cell = (tool * OPERATIONS + operation) * self.profiles + profile;
+                for at in 0..PER_CELL {
+                    let rule = cell * PER_CELL + at;
+                    let bound = rule + 1 + usize::from(edit.moves(rule, profile * PER_CELL + at));
+                    let (asks, when) = match at {
+                        0 => (
+                            "risk: low\n    approval: automatic",
+                            format!(
+                                "context.input.amount_cents > 0 && context.input.amount_cents <= {bound}"
+                            ),
                         ),
-                    ),
-                    1 => (
-                        "risk: low\n    approval: automatic",
-                        format!(
-                            "context.input.amount_cents <= {bound} && context.input.currency == \"EUR\""
+                        1 => (
+                            "risk: low\n    approval: automatic",
+                            format!(
+                                "context.input.amount_cents <= {bound} && context.input.currency == \"EUR\""
+                            ),
                         ),
-                    ),
-                    2 => (
-                        "raise: {require: [user_confirmation]}",
-                        format!("context.input.order_id like \"A-{bound}*\""),
-                    ),
-                    _ => (
-                        "risk: high\n    approval: committee\n    require: [user_confirmation]",
-                        format!("context.input.amount_cents > {bound}"),
-                    ),
-                };
-                let _ = writeln!(
-                    text,
-                    "  - id: o{operation}.p{profile}.{at}\n    operations: [o{operation}]\n    profiles: [p{profile}]\n    {asks}\n    when: |-\n      {when}"
-                );
+                        2 => (
+                            "raise: {require: [user_confirmation]}",
+                            format!("context.input.order_id like \"A-{bound}*\""),
+                        ),
+                        _ => (
+                            "risk: high\n    approval: committee\n    require: [user_confirmation]",
+                            format!("context.input.amount_cents > {bound}"),
+                        ),
+                    };
+                    let _ = writeln!(
+                        text,
+                        "  - id: o{operation}.p{profile}.{at}\n    operations: [o{operation}]\n    profiles: [p{profile}]\n    {asks}\n    when: |-\n      {when}"
+                    );
+                }
             }
         }
+        text
     }
-    text
+}
+
+impl Edit {
+    /// Whether the bound of a rule is moved: the rule's place among all, and among those of its operation.
+    const fn moves(self, of_all: usize, of_operation: usize) -> bool {
+        match self {
+            Self::Nothing | Self::Guardrail => false,
+            Self::OneRule => of_all == 0,
+            Self::OneRuleOfEach => of_operation == 0,
+            // The third rule of a cell is about a text.
+            Self::EveryBound => of_operation % PER_CELL != 2,
+        }
+    }
 }

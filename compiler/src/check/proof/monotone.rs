@@ -14,7 +14,7 @@ use stopgate_lang::policy::Operation;
 
 use super::{Meeting, Proofs};
 use crate::diff::Part;
-use crate::diff::slice::{Form, Slice};
+use crate::diff::slice::{Form, Reach, Slice};
 use crate::solver::{AtomEffect, Policies, Subject, Verdict};
 
 type Named<'p> = (&'p ToolName, &'p OperationName);
@@ -41,16 +41,11 @@ impl Proofs<'_> {
         failing: &BTreeSet<Meeting<'_>>,
     ) {
         let (tool, name) = named;
+        let reach = Reach::of(self.policy);
+        let key = (tool.clone(), name.clone());
         let slice = |renamed: &[&str]| {
             let renamed = renamed.iter().copied().collect();
-            Slice::of(
-                self.policy,
-                (tool, name, operation),
-                flat,
-                operation,
-                &renamed,
-                0,
-            )
+            Slice::of(&reach, (&key, operation), flat, operation, &renamed, 0)
         };
         let (mut more, mut less) = (slice(&[]), slice(&[fact.name.as_str()]));
         for rule in more.rules.iter_mut().chain(&mut less.rules) {
@@ -82,7 +77,14 @@ impl Proofs<'_> {
             }
             let sides = question(&form, &other, &domain);
             let verdict = match sides {
-                Ok((left, right)) => self.ask(|prover| prover.implies(&subject, &left, &right)),
+                Ok((left, right)) => {
+                    self.ask(
+                        |prover| match (left.compile(&subject), right.compile(&subject)) {
+                            (Ok(left), Ok(right)) => prover.implies(&subject, &left, &right),
+                            (Err(why), _) | (_, Err(why)) => Verdict::Unknown(why),
+                        },
+                    )
+                }
                 Err(error) => Verdict::Unknown(error.to_string()),
             };
             match verdict {
