@@ -164,7 +164,7 @@ fn unnamed(needed: usize) -> Verdict {
 }
 
 #[test]
-fn as_many_reviewers_sign_as_the_risk_asks_for() {
+fn t1_as_many_reviewers_sign_as_the_risk_asks_for() {
     let keys = Keys::new();
     let root = keys.root(&[&keys.ana, &keys.eva]);
     let waivers = [waiver(vec![Cover::Cell(cell())])];
@@ -211,7 +211,7 @@ fn as_many_reviewers_sign_as_the_risk_asks_for() {
 }
 
 #[test]
-fn no_key_counts_twice_whatever_it_is_called() {
+fn t1_no_key_counts_twice_whatever_it_is_called() {
     let keys = Keys::new();
     // The same key file, renamed: one signature file, one signer.
     let waivers = [waiver(vec![Cover::Cell(cell())])];
@@ -249,7 +249,7 @@ fn no_key_counts_twice_whatever_it_is_called() {
 }
 
 #[test]
-fn only_reviewers_of_the_base_count() {
+fn t1_only_reviewers_of_the_base_count() {
     let keys = Keys::new();
     let waivers = [waiver(vec![Cover::Cell(cell())])];
     let signatures = signed(&waivers[0], &[&keys.stranger]);
@@ -285,7 +285,7 @@ fn only_reviewers_of_the_base_count() {
 }
 
 #[test]
-fn a_cover_is_about_one_loosening_to_the_letter() {
+fn t1_a_cover_is_about_one_loosening_to_the_letter() {
     let keys = Keys::new();
     let root = keys.root(&[&keys.ana]);
     let verdict = |cover: Cover, what: Loosening| {
@@ -449,7 +449,7 @@ fn what_covers_nothing_is_an_error_unless_the_base_has_it_too() {
 }
 
 #[test]
-fn a_signature_that_does_not_hold_ends_trust_and_covers_nothing() {
+fn t1_a_signature_that_does_not_hold_ends_trust_and_covers_nothing() {
     let keys = Keys::new();
     let root = keys.root(&[&keys.ana, &keys.eva]);
     let written = waiver(vec![Cover::Cell(cell())]);
@@ -532,7 +532,7 @@ fn a_signature_that_does_not_hold_ends_trust_and_covers_nothing() {
 }
 
 #[test]
-fn signatures_of_two_waivers_are_not_added_up() {
+fn t1_signatures_of_two_waivers_are_not_added_up() {
     let keys = Keys::new();
     let root = keys.root(&[&keys.ana, &keys.eva]);
     let one = waiver(vec![Cover::Cell(cell())]);
@@ -591,7 +591,7 @@ fn a_root_may_ask_for_more_than_the_gate() {
 }
 
 #[test]
-fn no_changed_bit_of_a_signature_file_leaves_it_a_signature() {
+fn t1_no_changed_bit_of_a_signature_file_leaves_it_a_signature() {
     let keys = Keys::new();
     let root = keys.root(&[&keys.ana]);
     let waivers = [waiver(vec![Cover::Cell(cell())])];

@@ -207,7 +207,7 @@ fn what_the_hand_wrote_about_a_change_is_what_trying_finds() {
 }
 
 #[test]
-fn the_gate_says_about_a_change_what_the_hand_wrote() {
+fn t1_to_t3_i19_the_gate_says_about_a_change_what_the_hand_wrote() {
     each(gated);
 }
 

@@ -3,7 +3,7 @@
 use crate::history::History;
 
 #[test]
-fn a_label_that_is_lowered_asks_for_a_review_and_names_the_operation() {
+fn t1_a_label_that_is_lowered_asks_for_a_review_and_names_the_operation() {
     let history = History::of_the_bank();
     history.edit(
         "policies/rules/erp.yaml",
@@ -30,7 +30,7 @@ fn a_label_that_is_lowered_asks_for_a_review_and_names_the_operation() {
 }
 
 #[test]
-fn other_words_for_the_same_are_fine() {
+fn t2_other_words_for_the_same_are_fine() {
     let history = History::new();
     history.edit(
         "policies/rules/tickets.yaml",
@@ -43,7 +43,7 @@ fn other_words_for_the_same_are_fine() {
 }
 
 #[test]
-fn without_a_solver_nothing_is_promised() {
+fn i19_without_a_solver_nothing_is_promised() {
     let history = History::new();
     history.edit(
         "policies/rules/tickets.yaml",
@@ -69,7 +69,7 @@ fn a_policy_that_is_invalid_says_where() {
 }
 
 #[test]
-fn attributes_of_a_change_hide_nothing_from_the_gate() {
+fn t2_attributes_of_a_change_hide_nothing_from_the_gate() {
     let history = History::new();
     history.write("policies/rules/hidden.yaml", "stopgate: 1\nrules: lowest\n");
     history.write("policies/.gitattributes", "rules export-ignore\n");
@@ -84,7 +84,7 @@ fn attributes_of_a_change_hide_nothing_from_the_gate() {
 }
 
 #[test]
-fn only_the_binary_that_the_base_names_may_judge() {
+fn t8_only_the_binary_that_the_base_names_may_judge() {
     let version = env!("CARGO_PKG_VERSION");
     let digest = "0".repeat(64);
     for pinned in ["", "0.0.9", &format!("{version} sha256:{digest}")] {
@@ -142,7 +142,7 @@ fn what_is_not_there_or_not_on_top_of_the_base_cannot_be_judged() {
 }
 
 #[test]
-fn the_work_tree_is_not_what_is_judged() {
+fn t8_the_work_tree_is_not_what_is_judged() {
     let history = History::new();
     history.write("policies/README.md", "a change of nothing\n");
     history.commit();

@@ -48,7 +48,7 @@ fn said(change: &Change) -> String {
 }
 
 #[test]
-fn every_edit_is_judged_as_it_was_by_hand() {
+fn t1_i19_every_edit_is_judged_as_it_was_by_hand() {
     let bank = bank();
     let mut wrong = String::new();
     for edit in EDITS {
@@ -84,7 +84,7 @@ fn documents(file: &str) -> String {
 }
 
 #[test]
-fn every_field_is_tried() {
+fn i19_every_field_is_tried() {
     let bank = bank();
     let mut tried: BTreeSet<String> = PROVED
         .iter()
@@ -217,7 +217,7 @@ const SAME: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn what_means_the_same_is_no_change() {
+fn t2_what_means_the_same_is_no_change() {
     let bank = bank();
     let policy = |files: &Files| format!("{:?}", compiled(files.clone()).policy.expect("a policy"));
     let before = policy(&bank);
@@ -237,7 +237,7 @@ fn what_means_the_same_is_no_change() {
 }
 
 #[test]
-fn what_is_spelt_otherwise_is_no_change() {
+fn t2_what_is_spelt_otherwise_is_no_change() {
     let bank = bank();
     for (file, from, to) in [
         // What the channel says of every other tool.
@@ -321,7 +321,7 @@ proptest! {
 
     /// JSON is YAML: the same documents without a comment, in one line, in another order.
     #[test]
-    fn order_comments_and_spaces_are_no_change(mut seed in 1_u64.., edit in 0..EDITS.len()) {
+    fn t2_order_comments_and_spaces_are_no_change(mut seed in 1_u64.., edit in 0..EDITS.len()) {
         let mut random = |below: usize| {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             usize::try_from(seed >> 33).expect("31 bits") % below
@@ -559,7 +559,7 @@ fn locks_are_judged_by_what_breaks() {
 }
 
 #[test]
-fn any_change_of_the_trust_root_takes_high_signatures() {
+fn t1_any_change_of_the_trust_root_takes_high_signatures() {
     assert_eq!(trust_change(None, None), None);
     assert_eq!(trust_change(Some(b"{}"), Some(b"{}")), None);
     for (base, head) in [

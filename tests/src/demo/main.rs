@@ -11,6 +11,7 @@
 
 mod attempts;
 mod faults;
+mod gate;
 mod screen;
 
 use std::process::{Command, Output};
@@ -50,7 +51,7 @@ async fn main() -> anyhow::Result<()> {
     screen.say(&format!(
         "{records} attempts were answered, each has its record, and the chain of records is whole."
     ));
-    Ok(())
+    gate::play(&stage, &screen)
 }
 
 /// The author's and the pipeline's part. The policies are tested as they are; what is built for the sidecar has the
