@@ -207,7 +207,8 @@ impl Json {
         }
     }
 
-    fn write(&self, out: &mut String) {
+    /// Appends the canonical form to `out`.
+    pub(crate) fn write(&self, out: &mut String) {
         match self {
             Self::Null => out.push_str("null"),
             Self::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
@@ -243,7 +244,8 @@ impl fmt::Display for Json {
     }
 }
 
-fn write_string(out: &mut String, text: &str) {
+/// Appends the canonical form of a string to `out`.
+pub(crate) fn write_string(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
     // Most text has nothing to escape: it goes over in one piece, and what has to be escaped is one byte long.

@@ -15,6 +15,7 @@ mod lattice;
 mod line;
 mod members;
 mod skim;
+mod value;
 
 pub use chain::{Break, Chain, Fault, file_name, first_seq_of};
 pub use decision::{DecisionRecord, RecordedAttempt, RecordedContext, RecordedResult};

@@ -259,7 +259,7 @@ impl AuditLog {
             queue,
             room,
             unrecorded,
-            under_way: Arc::new(UnderWay::new()),
+            under_way: Arc::new(UnderWay::default()),
             health: seen,
             mask_key,
             sidecar,

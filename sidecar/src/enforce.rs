@@ -115,7 +115,8 @@ impl Enforcer {
         }
     }
 
-    /// Decides `request` of `caller` and records the decision.
+    /// Decides `request` of `caller` and records the decision. It waits for nothing but the disk: when it is first
+    /// polled, it decides and puts the record where the log takes it, so that dropping it after that takes nothing back.
     ///
     /// # Errors
     /// [`Undecided`] when nothing was decided; nothing is recorded then. A panic is counted for the next `gap`.
@@ -148,21 +149,23 @@ impl Enforcer {
             latency_us: u32::try_from(arrived.elapsed().as_micros()).unwrap_or(u32::MAX),
         };
         let record = considered.record(&told, self.audit.mask_key());
-        let decision = match pending.record(record).await {
-            Ok(_) => considered.decision,
-            Err(error) => unrecorded(error),
-        };
+        let mut decision = considered.decision;
+        let tool = request.tool.as_str();
+        let mut answering = self.metrics.answering(tool, decision.outcome(), arrived);
+        if let Err(error) = pending.record(record).await {
+            decision = unrecorded(error);
+            answering.instead(decision.outcome());
+        }
+        drop(answering);
         tracing::debug!(
             decision = %name,
             bundle = %active.bundle.digest(),
-            tool = request.tool.as_str(),
+            tool,
             operation = decision.seen().operation.as_ref().map(|operation| operation.as_str()),
             answer = word(decision.outcome()),
             rules = ?decision.rules().iter().map(|rule| &rule.id).collect::<Vec<_>>(),
             "decided"
         );
-        self.metrics
-            .answered(request.tool.as_str(), decision.outcome(), arrived.elapsed());
         Ok(Answer {
             name,
             request: request.id,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use stopgate_lang::decide::{Outcome, Reason};
 use stopgate_lang::name::ToolName;
@@ -29,6 +29,40 @@ enum Answer {
     Permit,
     Route,
     Reject(Reason),
+}
+
+impl Answer {
+    const fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Permit(_) => Self::Permit,
+            Outcome::Route(_) => Self::Route,
+            Outcome::Reject(rejection) => Self::Reject(rejection.reason),
+        }
+    }
+}
+
+/// An answer that is about to leave. Dropped: it counts.
+#[must_use]
+#[derive(Debug)]
+pub struct Answering<'a> {
+    metrics: &'a Metrics,
+    tool: &'a str,
+    answer: Answer,
+    arrived: Instant,
+}
+
+impl Answering<'_> {
+    /// Another answer leaves than was decided.
+    pub const fn instead(&mut self, outcome: &Outcome) {
+        self.answer = Answer::of(outcome);
+    }
+}
+
+impl Drop for Answering<'_> {
+    fn drop(&mut self) {
+        self.metrics
+            .count(self.tool, self.answer, self.arrived.elapsed());
+    }
 }
 
 /// Why a connection was turned away.
@@ -193,11 +227,26 @@ impl Metrics {
 
     /// Counts an answer about `tool`, which may be any text; `took` is from the request's arrival to its record.
     pub fn answered(&self, tool: &str, outcome: &Outcome, took: Duration) {
-        let answer = match outcome {
-            Outcome::Permit(_) => Answer::Permit,
-            Outcome::Route(_) => Answer::Route,
-            Outcome::Reject(rejection) => Answer::Reject(rejection.reason),
-        };
+        self.count(tool, Answer::of(outcome), took);
+    }
+
+    /// As [`Metrics::answered`], but counted once the value returned is dropped: also when nobody waits any more for
+    /// the answer to a request that arrived at `arrived`.
+    pub fn answering<'a>(
+        &'a self,
+        tool: &'a str,
+        outcome: &Outcome,
+        arrived: Instant,
+    ) -> Answering<'a> {
+        Answering {
+            metrics: self,
+            tool,
+            answer: Answer::of(outcome),
+            arrived,
+        }
+    }
+
+    fn count(&self, tool: &str, answer: Answer, took: Duration) {
         let known = self
             .tools
             .read()

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use super::InvalidRecord;
 use super::input::RecordedInput;
 use super::lattice;
-use super::members::{Members, count, object, text, texts, time, variant};
+use super::members::{Members, variant};
+use super::value::{Value, count, object, printed, text, texts, time};
 use crate::attempt::Subject;
 use crate::decide::{LimitNow, Reason, Rejection};
 use crate::digest::Digest;
@@ -99,7 +100,7 @@ pub enum RecordedResult {
 }
 
 impl DecisionRecord {
-    pub(super) fn members(&self) -> Vec<(&'static str, Json)> {
+    pub(super) fn members(&self) -> Vec<(&'static str, Value<'_>)> {
         let Self {
             decision,
             request_id,
@@ -124,18 +125,18 @@ impl DecisionRecord {
             ("decision", text(decision)),
             ("request_id", text(request_id)),
             ("sidecar", text(sidecar)),
-            ("bundle", text(bundle)),
-            ("attempt", attempt.json()),
-            ("context", context.json()),
+            ("bundle", printed(bundle)),
+            ("attempt", attempt.value()),
+            ("context", context.value()),
             ("evidence", lattice::evidence(*evidence)),
             ("limit", lattice::limit(*limit)),
             ("enforces", lattice::enforces(*enforces)),
             (
                 "surface",
-                surface.as_ref().map_or(Json::Null, lattice::surface),
+                surface.as_ref().map_or(Value::Null, lattice::surface),
             ),
-            ("result", result.json()),
-            ("rules", texts(rules)),
+            ("result", result.value()),
+            ("rules", texts(rules.iter().map(ToString::to_string))),
             ("latency_us", count(u64::from(*latency_us))),
         ];
         members.extend(trace.as_ref().map(|trace| ("trace", text(trace))));
@@ -165,7 +166,7 @@ impl DecisionRecord {
 }
 
 impl RecordedAttempt {
-    fn json(&self) -> Json {
+    fn value(&self) -> Value<'_> {
         let Self {
             subject,
             profiles,
@@ -178,7 +179,7 @@ impl RecordedAttempt {
             definition,
         } = self;
         let mut members = vec![
-            ("profiles", texts(profiles)),
+            ("profiles", texts(profiles.iter().map(ProfileName::as_str))),
             ("agent", text(agent)),
             ("tool", text(tool)),
         ];
@@ -199,7 +200,7 @@ impl RecordedAttempt {
                 .map(|function| ("function", text(function))),
         );
         members.extend(session.as_ref().map(|session| ("session", text(session))));
-        members.extend(definition.map(|definition| ("definition", text(definition))));
+        members.extend(definition.map(|definition| ("definition", printed(definition))));
         members.extend(input.members());
         object(members)
     }
@@ -235,7 +236,7 @@ fn read_subject(mut members: Members) -> Result<Subject, InvalidRecord> {
 }
 
 impl RecordedContext {
-    fn json(&self) -> Json {
+    fn value(&self) -> Value<'_> {
         let Self {
             facts,
             agent,
@@ -244,8 +245,8 @@ impl RecordedContext {
         } = self;
         let facts = facts
             .iter()
-            .map(|(name, fact)| (name.as_str(), fact.clone()));
-        let business = business.map(|business| ("business", Json::Bool(business)));
+            .map(|(name, fact)| (name.as_str(), Value::Json(fact)));
+        let business = business.map(|business| ("business", Value::Bool(business)));
         let clock = [("now", time(*now, 3))].into_iter().chain(business);
         object([
             ("facts", object(facts)),
@@ -273,13 +274,16 @@ impl RecordedContext {
 }
 
 impl RecordedResult {
-    fn json(&self) -> Json {
+    fn value(&self) -> Value<'_> {
         object([match self {
             Self::Permit => ("permit", object([])),
-            Self::Route(needs) => ("route", texts(needs)),
+            Self::Route(needs) => ("route", texts(needs.iter().map(ToString::to_string))),
             Self::Reject(Rejection { reason, message }) => (
                 "reject",
-                object([("reason", text(reason)), ("message", text(message))]),
+                object([
+                    ("reason", text(reason.as_str())),
+                    ("message", text(message)),
+                ]),
             ),
         }])
     }

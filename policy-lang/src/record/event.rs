@@ -4,11 +4,11 @@ use jiff::Timestamp;
 
 use super::InvalidRecord;
 use super::input::KeyedDigest;
-use super::members::{Members, count, object, text, time, variant};
+use super::members::{Members, variant};
+use super::value::{Value, count, object, printed, text, time};
 use crate::digest::Digest;
-use crate::json::Json;
 
-type Named = Vec<(&'static str, Json)>;
+type Named<'a> = Vec<(&'static str, Value<'a>)>;
 
 /// The log was opened. A `start` that follows anything but a `stop` tells of a process that ended otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct StartRecord {
 }
 
 impl StartRecord {
-    pub(super) fn members(&self) -> Named {
+    pub(super) fn members(&self) -> Named<'_> {
         let Self {
             sidecar,
             software,
@@ -34,7 +34,7 @@ impl StartRecord {
         vec![
             ("sidecar", text(sidecar)),
             ("software", text(software)),
-            ("mask_key", text(mask_key)),
+            ("mask_key", printed(mask_key)),
             (
                 "recovered",
                 object([("dropped_bytes", count(*dropped_bytes))]),
@@ -84,7 +84,7 @@ pub enum BundleChange {
 }
 
 impl BundleRecord {
-    pub(super) fn members(&self) -> Named {
+    pub(super) fn members(&self) -> Named<'_> {
         let Self {
             sidecar,
             channel,
@@ -103,7 +103,7 @@ impl BundleRecord {
             ("channel", text(channel)),
             ("result", object([result])),
         ];
-        members.extend(bundle.map(|bundle| ("bundle", text(bundle))));
+        members.extend(bundle.map(|bundle| ("bundle", printed(bundle))));
         members
     }
 
@@ -144,7 +144,7 @@ pub struct GapRecord {
 }
 
 impl GapRecord {
-    pub(super) fn members(&self) -> Named {
+    pub(super) fn members(&self) -> Named<'_> {
         let Self {
             count: attempts,
             overloaded,
@@ -182,7 +182,7 @@ pub struct StopRecord {
 }
 
 impl StopRecord {
-    pub(super) fn members(&self) -> Named {
+    pub(super) fn members(&self) -> Named<'_> {
         let Self { sidecar } = self;
         vec![("sidecar", text(sidecar))]
     }

@@ -9,7 +9,8 @@ use std::fmt;
 use aws_lc_rs::hmac;
 
 use super::InvalidRecord;
-use super::members::{Members, count, object, text};
+use super::members::Members;
+use super::value::{Value, count, object, printed, text};
 use crate::attempt::Input;
 use crate::digest::Digest;
 use crate::json::{InvalidJson, Json, Problem};
@@ -33,28 +34,25 @@ impl MaskKey {
     /// A digest that names the key and gives nothing away.
     #[must_use]
     pub fn id(&self) -> KeyedDigest {
-        self.digest("stopgate-mask-key-v1", Json::Null)
+        self.digest("stopgate-mask-key-v1", Value::Null)
     }
 
     /// Digest of one masked value.
     #[must_use]
     pub fn of_value(&self, value: &Json) -> KeyedDigest {
-        self.digest("stopgate-mask-value-v1", value.clone())
+        self.digest("stopgate-mask-value-v1", Value::Json(value))
     }
 
     /// Digest of a digest: of an input that is not shown whole. Who holds the input and the key can make it again.
     #[must_use]
     pub fn of_digest(&self, digest: &Digest) -> KeyedDigest {
-        self.digest("stopgate-mask-digest-v1", text(digest))
+        self.digest("stopgate-mask-digest-v1", printed(digest))
     }
 
-    fn digest(&self, domain: &str, value: Json) -> KeyedDigest {
-        let tag = hmac::sign(
-            &self.0,
-            Json::Array(vec![text(domain), value])
-                .canonical()
-                .as_bytes(),
-        );
+    fn digest(&self, domain: &str, value: Value<'_>) -> KeyedDigest {
+        let mut signed = String::new();
+        Value::List(vec![text(domain), value]).write(&mut signed);
+        let tag = hmac::sign(&self.0, signed.as_bytes());
         let mut bytes = [0; 32];
         for (to, from) in bytes.iter_mut().zip(tag.as_ref()) {
             *to = *from;
@@ -156,9 +154,10 @@ impl RecordedInput {
                 };
             }
         };
-        let (digest, keyed) = (input.digest(), key.of_digest(&input.digest()));
+        // Keyed only where the input is not shown whole, which is rare.
+        let keyed = || key.of_digest(&input.digest());
         let Some(masks) = masks else {
-            return Self::Withheld { digest: keyed };
+            return Self::Withheld { digest: keyed() };
         };
         let mut json = input.json().clone();
         hide_forged(&mut json, key);
@@ -166,24 +165,19 @@ impl RecordedInput {
             hide(&mut json, &mask.steps().collect::<Vec<_>>(), key);
         }
         if json == *input.json() {
+            let digest = input.digest();
             Self::Clear { json, digest }
         } else {
-            Self::Masked {
-                json,
-                digest: keyed,
-            }
+            let digest = keyed();
+            Self::Masked { json, digest }
         }
     }
 
-    pub(super) fn members(&self) -> Vec<(&'static str, Json)> {
+    pub(super) fn members(&self) -> Vec<(&'static str, Value<'_>)> {
         match self {
-            Self::Clear { json, digest } => {
-                vec![("input", json.clone()), ("input_digest", text(digest))]
-            }
-            Self::Masked { json, digest } => {
-                vec![("input", json.clone()), ("input_digest", text(digest))]
-            }
-            Self::Withheld { digest } => vec![("input_digest", text(digest))],
+            Self::Clear { json, digest } => shown(json, printed(digest)),
+            Self::Masked { json, digest } => shown(json, printed(digest)),
+            Self::Withheld { digest } => vec![("input_digest", printed(digest))],
             Self::Refused {
                 bytes,
                 digest,
@@ -196,7 +190,10 @@ impl RecordedInput {
                     ("offset", count(offset)),
                     ("problem", problem),
                 ]);
-                vec![("input_digest", text(digest)), ("input_refused", refused)]
+                vec![
+                    ("input_digest", printed(digest)),
+                    ("input_refused", refused),
+                ]
             }
         }
     }
@@ -243,6 +240,10 @@ impl RecordedInput {
 /// Whether `value` stands in a record for something masked.
 pub(crate) fn is_mask(value: &Json) -> bool {
     value.get(MASKED).is_some()
+}
+
+fn shown<'a>(json: &'a Json, digest: Value<'a>) -> Vec<(&'static str, Value<'a>)> {
+    vec![("input", Value::Json(json)), ("input_digest", digest)]
 }
 
 /// Masks every object that claims to be a mask.
@@ -299,7 +300,8 @@ fn hide(value: &mut Json, steps: &[Step], key: &MaskKey) {
 }
 
 fn replace(value: &mut Json, key: &MaskKey) {
-    *value = object([(MASKED, text(key.of_value(value)))]);
+    let digest = Json::String(key.of_value(value).to_string());
+    *value = Json::Object(vec![(MASKED.to_owned(), digest)]);
 }
 
 const PROBLEMS: [Problem; 13] = [

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::InvalidRecord;
-use super::members::{Members, count, object, text, texts};
+use super::members::Members;
+use super::value::{Value, count, object, text, texts};
 use crate::decide::{LimitNow, LimitedBy};
 use crate::json::Json;
 use crate::pointer::Pointer;
@@ -17,16 +18,16 @@ pub(super) fn need_from_word(word: &str) -> Option<Need> {
         .find(|need| need.to_string() == word)
 }
 
-pub(super) fn evidence(evidence: Evidence) -> Json {
+pub(super) fn evidence(evidence: Evidence) -> Value<'static> {
     let Evidence {
         approval,
         user_confirmation,
         dry_run,
     } = evidence;
     object([
-        ("approval", text(approval)),
-        ("user_confirmation", Json::Bool(user_confirmation)),
-        ("dry_run", Json::Bool(dry_run)),
+        ("approval", text(approval.as_str())),
+        ("user_confirmation", Value::Bool(user_confirmation)),
+        ("dry_run", Value::Bool(dry_run)),
     ])
 }
 
@@ -40,9 +41,9 @@ pub(super) fn read_evidence(mut members: Members) -> Result<Evidence, InvalidRec
     Ok(evidence)
 }
 
-pub(super) fn limit(limit: LimitNow) -> Json {
+pub(super) fn limit(limit: LimitNow) -> Value<'static> {
     let LimitNow { class, by } = limit;
-    object([("class", text(class)), ("by", text(by.as_str()))])
+    object([("class", text(class.as_str())), ("by", text(by.as_str()))])
 }
 
 pub(super) fn read_limit(mut members: Members) -> Result<LimitNow, InvalidRecord> {
@@ -59,7 +60,7 @@ pub(super) fn read_limit(mut members: Members) -> Result<LimitNow, InvalidRecord
     Ok(limit)
 }
 
-pub(super) fn enforces(enforces: Enforces) -> Json {
+pub(super) fn enforces(enforces: Enforces) -> Value<'static> {
     let Enforces { mask, max_rows } = enforces;
     texts(
         [(mask, "mask"), (max_rows, "max_rows")]
@@ -83,7 +84,7 @@ pub(super) fn read_enforces(members: &mut Members) -> Result<Enforces, InvalidRe
 }
 
 /// `require` lists the confirmation and the dry run; `max_rows` maps pointers to rows, or is `null` for no limit.
-pub(super) fn surface(surface: &Surface) -> Json {
+pub(super) fn surface(surface: &Surface) -> Value<'_> {
     let Surface {
         risk,
         approval,
@@ -96,14 +97,17 @@ pub(super) fn surface(surface: &Surface) -> Json {
         .iter()
         .map(|(pointer, rows)| (pointer.as_str(), count(u64::from(*rows))));
     object([
-        ("risk", text(risk)),
-        ("approval", text(approval)),
-        ("require", texts(surface.requirements())),
-        ("mask", texts(masks)),
+        ("risk", text(risk.as_str())),
+        ("approval", text(approval.as_str())),
+        (
+            "require",
+            texts(surface.requirements().map(Requirement::as_str)),
+        ),
+        ("mask", texts(masks.iter().map(Pointer::as_str))),
         (
             "max_rows",
             if max_rows.is_empty() {
-                Json::Null
+                Value::Null
             } else {
                 object(rows)
             },

@@ -3,7 +3,8 @@
 //! Writing is in two steps, so that the single writer of the log only glues: [`RecordBody::encode`] renders what is
 //! known beforehand, [`Encoded::line`] adds the stamp.
 
-use super::members::{Members, count, text, time};
+use super::members::Members;
+use super::value::{Value, count, printed, text, time};
 use super::{Kind, MAX_LINE_BYTES, Record, RecordBody, Seq, Stamp, VERSION};
 use crate::json::{InvalidJson, Json, Limits};
 
@@ -13,6 +14,9 @@ const LINE_LIMITS: Limits = Limits {
     depth: 40,
     members: 16_384,
 };
+
+/// Room for the line of a usual decision.
+const USUAL_LEN: usize = 1536;
 
 /// Why a line is not a record. No value of the line is named: it may be what a mask would have hidden.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,10 +44,16 @@ pub enum InvalidRecord {
     NotCanonical,
 }
 
+/// Members of the stamp, in their order: text that is already there goes around them.
+const STAMP: [&str; 3] = ["prev", "seq", "time"];
+
 /// A body whose members are rendered and sorted; only the stamp is missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoded {
-    members: Vec<(&'static str, String)>,
+    /// `"name":value,` for each member of the body.
+    text: String,
+    /// Where each member of the stamp belongs.
+    places: [usize; STAMP.len()],
     kind: Kind,
 }
 
@@ -51,24 +61,33 @@ impl RecordBody {
     /// Renders everything but the stamp.
     #[must_use]
     pub fn encode(&self) -> Encoded {
-        let members = match self {
+        let mut members = match self {
             Self::Start(record) => record.members(),
             Self::Bundle(record) => record.members(),
             Self::Decision(record) => record.members(),
             Self::Gap(record) => record.members(),
             Self::Stop(record) => record.members(),
         };
-        let always = [
-            ("v", Json::Integer(VERSION)),
+        members.extend([
+            ("v", Value::Integer(VERSION)),
             ("kind", text(self.kind().as_str())),
-        ];
-        let members = members.into_iter().chain(always);
-        let mut members: Vec<_> = members
-            .map(|(name, value)| (name, value.canonical()))
-            .collect();
+        ]);
         members.sort_unstable_by_key(|(name, _)| *name);
+        let mut rendered = String::with_capacity(USUAL_LEN);
+        let mut places = [0; STAMP.len()];
+        for (name, mut value) in members {
+            push_name(&mut rendered, name);
+            value.write(&mut rendered);
+            rendered.push(',');
+            for (place, stamp) in places.iter_mut().zip(STAMP) {
+                if name < stamp {
+                    *place = rendered.len();
+                }
+            }
+        }
         Encoded {
-            members,
+            text: rendered,
+            places,
             kind: self.kind(),
         }
     }
@@ -87,14 +106,10 @@ impl RecordBody {
 impl Encoded {
     /// Upper bound of the line's length in bytes, newline included.
     #[must_use]
-    pub fn max_len(&self) -> usize {
+    pub const fn max_len(&self) -> usize {
         // Braces, newline, and the stamp: 16 + 40 + 85 bytes at most, with names and commas.
         const ROUND: usize = 192;
-        let members = self
-            .members
-            .iter()
-            .map(|(name, value)| name.len().saturating_add(value.len()).saturating_add(4));
-        members.fold(ROUND, usize::saturating_add)
+        self.text.len().saturating_add(ROUND)
     }
 
     /// The kind of the record.
@@ -106,41 +121,39 @@ impl Encoded {
     /// The line, newline included.
     #[must_use]
     pub fn line(&self, stamp: &Stamp) -> String {
+        let mut line = String::with_capacity(self.max_len());
+        self.write(stamp, &mut line);
+        line
+    }
+
+    /// Appends the line, newline included, to `out`.
+    pub fn write(&self, stamp: &Stamp, out: &mut String) {
         let Stamp {
             seq,
             time: at,
             prev,
         } = stamp;
-        let stamp = [
-            ("prev", text(prev)),
-            ("seq", count(seq.get())),
-            ("time", time(*at, 6)),
-        ];
-        let mut stamp = stamp
-            .map(|(name, value)| (name, value.canonical()))
-            .into_iter()
-            .peekable();
-        let mut line = String::with_capacity(self.max_len());
-        for (name, value) in &self.members {
-            while let Some((name, value)) = stamp.next_if(|(next, _)| next < name) {
-                push(&mut line, name, &value);
-            }
-            push(&mut line, name, value);
+        let stamp = [printed(prev), count(seq.get()), time(*at, 6)];
+        out.push('{');
+        let mut written = 0;
+        for ((name, mut value), place) in STAMP.into_iter().zip(stamp).zip(self.places) {
+            out.push_str(self.text.get(written..place).unwrap_or_default());
+            push_name(out, name);
+            value.write(out);
+            out.push(',');
+            written = place;
         }
-        for (name, value) in stamp {
-            push(&mut line, name, &value);
-        }
-        line.push_str("}\n");
-        line
+        out.push_str(self.text.get(written..).unwrap_or_default());
+        // The comma after the last member.
+        out.pop();
+        out.push_str("}\n");
     }
 }
 
-fn push(line: &mut String, name: &str, value: &str) {
-    line.push(if line.is_empty() { '{' } else { ',' });
-    line.push('"');
-    line.push_str(name);
-    line.push_str("\":");
-    line.push_str(value);
+fn push_name(out: &mut String, name: &str) {
+    out.push('"');
+    out.push_str(name);
+    out.push_str("\":");
 }
 
 impl Record {

@@ -1,42 +1,9 @@
-//! Building and taking apart the objects of a record. Every member is named once, and none may be left over.
+//! Taking apart the objects of a record. Every member is named once, and none may be left over.
 
 use std::str::FromStr;
 
-use jiff::Timestamp;
-
 use super::InvalidRecord;
 use crate::json::Json;
-
-/// An object of `members`.
-pub(super) fn object<'a>(members: impl IntoIterator<Item = (&'a str, Json)>) -> Json {
-    Json::Object(
-        members
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect(),
-    )
-}
-
-/// A string.
-pub(super) fn text(text: impl ToString) -> Json {
-    Json::String(text.to_string())
-}
-
-/// An array of strings.
-pub(super) fn texts<T: ToString>(items: impl IntoIterator<Item = T>) -> Json {
-    Json::Array(items.into_iter().map(text).collect())
-}
-
-/// A count; beyond what JSON keeps exactly it stays at the largest such number.
-pub(super) fn count(number: u64) -> Json {
-    let largest = crate::json::MAX_SAFE_INTEGER;
-    Json::Integer(i64::try_from(number).map_or(largest, |number| number.min(largest)))
-}
-
-/// A point in time with `digits` digits of the second.
-pub(super) fn time(time: Timestamp, digits: usize) -> Json {
-    Json::String(format!("{time:.digits$}"))
-}
 
 /// The members of an object that nobody has taken yet.
 pub(super) struct Members(Vec<(String, Json)>);

@@ -3,11 +3,14 @@
 //! A decision that panics or is cut off counts when its [`Pending`] is dropped. The end of the log waits for decisions
 //! for a while; then it is sealed, and what is still under way counts at once and can leave no record any more.
 
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use stopgate_lang::record::{DecisionRecord, GapRecord, RecordBody, Seq};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::unrecorded::Unrecorded;
@@ -17,14 +20,14 @@ use super::{AuditError, AuditLog};
 /// here.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How many decisions are between their beginning and the queue.
-#[derive(Debug)]
-pub(super) struct UnderWay(watch::Sender<Open>);
-
+/// How many decisions are between their beginning and the queue. Decisions do not wait for each other: only sealing
+/// shuts everybody out.
 #[derive(Debug, Default)]
-struct Open {
-    decisions: u64,
-    sealed: bool,
+pub(super) struct UnderWay {
+    sealed: RwLock<bool>,
+    decisions: AtomicU64,
+    /// Told whenever nothing is under way any more.
+    ended: Notify,
 }
 
 /// A decision under way. Dropped: it left no record, and counts.
@@ -37,53 +40,56 @@ pub struct Pending<'a> {
 }
 
 impl UnderWay {
-    pub(super) fn new() -> Self {
-        Self(watch::Sender::new(Open::default()))
-    }
-
     /// One more, unless the log is sealed.
     fn enter(&self) -> bool {
-        self.0.send_if_modified(|open| {
-            if !open.sealed {
-                open.decisions = open.decisions.saturating_add(1);
-            }
-            !open.sealed
-        })
+        let sealed = self.sealed.read().unwrap_or_else(PoisonError::into_inner);
+        if !*sealed {
+            self.decisions.fetch_add(1, Ordering::Relaxed);
+        }
+        !*sealed
     }
 
-    /// One less. Says whether it was still waited for; `meanwhile` runs only then, and before anybody can seal.
-    fn leave(&self, meanwhile: impl FnOnce()) -> bool {
-        self.0.send_if_modified(|open| {
-            if !open.sealed {
-                open.decisions = open.decisions.saturating_sub(1);
-                meanwhile();
+    /// One less. `meanwhile` runs only if it was still waited for, and before anybody can seal.
+    fn leave(&self, meanwhile: impl FnOnce()) {
+        let sealed = self.sealed.read().unwrap_or_else(PoisonError::into_inner);
+        if !*sealed {
+            meanwhile();
+            if self.decisions.fetch_sub(1, Ordering::AcqRel) == 1 {
+                self.ended.notify_waiters();
             }
-            !open.sealed
-        })
+        }
     }
 
     /// Waits until nothing is under way, but not for ever; then nothing can be any more, and the rest is counted.
     pub(super) async fn end(&self, unrecorded: &Unrecorded) {
-        let mut open = self.0.subscribe();
-        let ended = open.wait_for(|open| open.decisions == 0);
-        if timeout(PATIENCE, ended).await.is_err() {
+        if timeout(PATIENCE, self.nothing()).await.is_err() {
             tracing::warn!("decisions cut off");
         }
-        self.0.send_modify(|open| {
-            let now = Timestamp::now();
-            if open.decisions > 0 {
-                unrecorded.lose(GapRecord {
-                    count: open.decisions,
-                    overloaded: 0,
-                    first: now,
-                    last: now,
-                });
+        let mut sealed = self.sealed.write().unwrap_or_else(PoisonError::into_inner);
+        *sealed = true;
+        let count = self.decisions.swap(0, Ordering::AcqRel);
+        let now = Timestamp::now();
+        if count > 0 {
+            unrecorded.lose(GapRecord {
+                count,
+                overloaded: 0,
+                first: now,
+                last: now,
+            });
+        }
+    }
+
+    /// Returns when nothing is under way.
+    async fn nothing(&self) {
+        loop {
+            let mut ended = pin!(self.ended.notified());
+            // Asked for before the count is looked at, so that no end falls in between.
+            ended.as_mut().enable();
+            if self.decisions.load(Ordering::Acquire) == 0 {
+                return;
             }
-            *open = Open {
-                decisions: 0,
-                sealed: true,
-            };
-        });
+            ended.await;
+        }
     }
 }
 

@@ -177,16 +177,16 @@ impl<S: Storage> Writer<S> {
             .into_iter()
             .chain(gap.map(|gap| RecordBody::Gap(gap).encode()));
         let mut after = self.position;
-        let mut bytes = Vec::new();
+        let mut lines = String::new();
         for record in owed {
-            after.write(&record, now, &mut bytes)?;
+            after.write(&record, now, &mut lines)?;
         }
         let mut written = Vec::with_capacity(batch.len());
         for entry in batch {
-            let seq = after.write(&entry.record, now, &mut bytes)?;
+            let seq = after.write(&entry.record, now, &mut lines)?;
             written.push((entry, seq));
         }
-        match self.persist(&bytes) {
+        match self.persist(lines.as_bytes()) {
             Ok(()) => {
                 (self.position.next, self.position.prev) = (after.next, after.prev);
                 self.start = None;
@@ -303,22 +303,24 @@ impl<S: Storage> Writer<S> {
 }
 
 impl Position {
-    /// Appends the line of `record` to `bytes` and moves on.
+    /// Appends the line of `record` to `lines` and moves on.
     fn write(
         &mut self,
         record: &Encoded,
         time: Timestamp,
-        bytes: &mut Vec<u8>,
+        lines: &mut String,
     ) -> Result<Seq, Fatal> {
         let seq = self.next.ok_or(Fatal::Full)?;
-        let line = record.line(&Stamp {
+        let stamp = Stamp {
             seq,
             time,
             prev: self.prev,
-        });
-        self.prev = Digest::of(line.strip_suffix('\n').unwrap_or(&line).as_bytes());
+        };
+        let start = lines.len();
+        record.write(&stamp, lines);
+        let line = lines.get(start..).unwrap_or_default();
+        self.prev = Digest::of(line.strip_suffix('\n').unwrap_or(line).as_bytes());
         self.next = seq.next();
-        bytes.extend_from_slice(line.as_bytes());
         Ok(seq)
     }
 }

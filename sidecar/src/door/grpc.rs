@@ -1,10 +1,13 @@
 //! `stopgate.v1.EnforcementService`: translates, and catches what goes wrong in between. It decides nothing.
 
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use stopgate_proto::v1 as pb;
 use stopgate_proto::v1::enforcement_service_server::EnforcementService;
-use tokio::task::JoinHandle;
 use tonic::{Code, Request, Response, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
@@ -65,12 +68,19 @@ fn caller<T>(request: &Request<T>) -> Option<Arc<Caller>> {
     request.extensions().get::<Arc<Caller>>().cloned()
 }
 
-/// What came of a task; one that panicked is a fault.
-async fn settle<T>(task: JoinHandle<Result<T, Undecided>>) -> Result<T, Undecided> {
-    task.await.unwrap_or_else(|error| {
-        tracing::error!(%error, "request failed");
-        Err(Undecided::Fault)
+/// What comes of `deciding`; a panic is a fault.
+async fn settle<T>(deciding: impl Future<Output = Result<T, Undecided>>) -> Result<T, Undecided> {
+    let mut deciding = pin!(deciding);
+    poll_fn(|cx| {
+        // What a panic leaves behind is dropped and not looked at again; what is shared is counters and locks, each
+        // whole after every step.
+        let polled = catch_unwind(AssertUnwindSafe(|| deciding.as_mut().poll(cx)));
+        polled.unwrap_or_else(|_| {
+            tracing::error!("request panicked");
+            Poll::Ready(Err(Undecided::Fault))
+        })
     })
+    .await
 }
 
 #[tonic::async_trait]
@@ -90,12 +100,8 @@ impl EnforcementService for Grpc {
         let request = request
             .map_err(|invalid| self.undecided(Undecided::Malformed, &invalid.to_string()))?;
         let request = enforce::Request { trace, ..request };
-        let enforcer = Arc::clone(&self.enforcer);
-        // A task of its own: a caller that goes away takes no record with it, and a panic ends here.
-        let answered = settle(tokio::spawn(async move {
-            enforcer.decide(&caller, request).await
-        }))
-        .await;
+        // No task of its own: a caller that goes away takes no record with it, which is on its way before anybody waits.
+        let answered = settle(self.enforcer.decide(&caller, request)).await;
         match answered {
             Ok(answer) => Ok(Response::new(answer.into())),
             Err(why) => Err(self.undecided(why, message(why))),
@@ -121,8 +127,8 @@ mod tests {
         async fn faulty() -> Result<(), Undecided> {
             panic!("a fault in the handler")
         }
-        assert_eq!(settle(tokio::spawn(faulty())).await, Err(Undecided::Fault));
-        assert_eq!(settle(tokio::spawn(async { Ok(1) })).await, Ok(1));
+        assert_eq!(settle(faulty()).await, Err(Undecided::Fault));
+        assert_eq!(settle(async { Ok(1) }).await, Ok(1));
         assert_eq!(status(Undecided::Fault, "").code(), Code::Internal);
     }
 

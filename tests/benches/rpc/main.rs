@@ -1,7 +1,7 @@
 //! What a decision costs over the socket: `cargo bench -p stopgate-tests --bench rpc`. It prints its method first and
 //! tables last; how to read them is in `docs/benchmarks.md`.
 //!
-//! The same load meets, in turn, a bare service, a sidecar without a disk and a sidecar with one, and then the disk
+//! The same load meets, in turn, two bare services, a sidecar without a disk and a sidecar with one, and then the disk
 //! is asked alone. Everything is compared within a round, so that noise hits all alike.
 
 #![expect(
@@ -52,7 +52,7 @@ fn main() -> anyhow::Result<()> {
 
     let clients = Runtime::new()?;
     let (request, answer) = (place.request(), discarding.first_answer(&clients, &place)?);
-    let bare = place.bare(answer.clone())?;
+    let (bare, hyper) = (place.bare(answer.clone())?, place.hyper(answer.clone())?);
     let line = recording.line_of_one_answer(&clients, &place)?;
     let disk = Disk::new(folder.path())?;
     report::method(&report::Method {
@@ -76,6 +76,7 @@ fn main() -> anyhow::Result<()> {
             report.push(Round {
                 callers: load.callers,
                 bare: ask(&bare, load)?,
+                hyper: ask(&hyper, load)?,
                 discarding: ask(&discarding, load)?,
                 recording: ask(&recording, load)?,
                 disk: disk.flushes(line * load.callers, span)?,
@@ -83,7 +84,7 @@ fn main() -> anyhow::Result<()> {
         }
     }
     report.print();
-    for served in [bare, discarding, recording] {
+    for served in [bare, hyper, discarding, recording] {
         served.end()?;
     }
     Ok(())

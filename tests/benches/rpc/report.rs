@@ -48,14 +48,17 @@ pub(crate) fn method(method: &Method<'_>) {
         answer.encoded_len()
     );
     println!(
-        "(a) bare: tonic's service on hyper's HTTP/2; it reads the same request and sends a sidecar's answer, ready made."
+        "(a) bare: tonic's server, as it comes; it reads the same request and sends a sidecar's answer, ready made."
+    );
+    println!("(b) hyper: the same service on hyper's HTTP/2 alone.");
+    println!(
+        "(c) null sink: the sidecar, {rules} rules ({PER_CELL} and 2 guardrails in the asked cell); every record is made and chained, and thrown away."
     );
     println!(
-        "(b) null sink: the sidecar, {rules} rules ({PER_CELL} and 2 guardrails in the asked cell); every record is made and chained, and thrown away."
+        "(d) log: the same as (c), each record of {line} bytes on the disk before its answer."
     );
-    println!("(c) log: the same, each record of {line} bytes on the disk before its answer.");
     println!(
-        "(d) disk: appends of as many records as there are callers, each flushed with fdatasync, one after another, on {}.",
+        "(e) disk: appends of as many records as there are callers, each flushed with fdatasync, one after another, on {}.",
         disk.system()
     );
     for load in *loads {
@@ -65,7 +68,7 @@ pub(crate) fn method(method: &Method<'_>) {
         );
     }
     println!(
-        "{rounds} rounds of a b c d; {span:?} each, after a fifth of that to warm up. A ratio is of one round; rows are medians of rounds. \
+        "{rounds} rounds of a b c d e; {span:?} each, after a fifth of that to warm up. A ratio is of one round; rows are medians of rounds. \
          Processor time is that of the whole process for one answer, callers included.\n"
     );
 }
@@ -74,6 +77,7 @@ pub(crate) fn method(method: &Method<'_>) {
 pub(crate) struct Round {
     pub(crate) callers: usize,
     pub(crate) bare: Measured,
+    pub(crate) hyper: Measured,
     pub(crate) discarding: Measured,
     pub(crate) recording: Measured,
     pub(crate) disk: Measured,
@@ -136,6 +140,10 @@ impl Report {
                 2,
                 many.then_some(aim),
             );
+            let hyper = self.of(callers, |round| {
+                round.discarding.per_second / round.hyper.per_second
+            });
+            hyper.print(callers, "null sink ÷ hyper, per second", 2, None);
             let processor = self.of(callers, |round| {
                 round.bare.processor.as_secs_f64() / round.discarding.processor.as_secs_f64()
             });
@@ -153,11 +161,12 @@ impl Report {
 
 type Pick = fn(&Round) -> &Measured;
 
-const WHAT: [(&str, Pick); 4] = [
+const WHAT: [(&str, Pick); 5] = [
     ("(a) bare", |round| &round.bare),
-    ("(b) null sink", |round| &round.discarding),
-    ("(c) log", |round| &round.recording),
-    ("(d) disk", |round| &round.disk),
+    ("(b) hyper", |round| &round.hyper),
+    ("(c) null sink", |round| &round.discarding),
+    ("(d) log", |round| &round.recording),
+    ("(e) disk", |round| &round.disk),
 ];
 
 fn microseconds(value: f64) -> String {

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use anyhow::Context as _;
 use hyper::server::conn::http2;
@@ -19,10 +21,12 @@ use stopgate_sidecar::audit::{AuditLog, LOG_DIR, Options};
 use stopgate_sidecar::config::{Config, Overrides};
 use stopgate_sidecar::run::Sidecar;
 use stopgate_tests::bulk;
-use tokio::net::UnixListener;
+use tokio::net::{UnixListener, UnixStream};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tonic::codegen::tokio_stream::Stream;
+use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 
 use crate::load;
@@ -117,13 +121,31 @@ enforces = ["mask", "max_rows"]
         })
     }
 
-    /// A service of the same messages that does nothing: `answer` to everything.
+    /// A service of the same messages that does nothing: `answer` to everything. tonic's own server, as it comes.
     pub(crate) fn bare(&self, answer: pb::DecideResponse) -> anyhow::Result<Served> {
-        let socket = self.folder.join("bare.sock");
-        let runtime = runtime()?;
-        let entered = runtime.enter();
-        let listener = UnixListener::bind(&socket)?;
-        drop(entered);
+        let (runtime, socket, listener) = self.listen("bare")?;
+        let (stop, stopped) = oneshot::channel();
+        let service = EnforcementServiceServer::new(Bare(answer));
+        let ended = runtime.spawn(async move {
+            // A sender that is gone means the same.
+            let stopped = async { drop(stopped.await) };
+            let server = Server::builder();
+            let served = server.serve_with_incoming_shutdown(service, Accepted(listener), stopped);
+            Ok(served.await?)
+        });
+        Ok(Served {
+            name: "bare",
+            runtime,
+            socket,
+            log: PathBuf::new(),
+            stop,
+            ended,
+        })
+    }
+
+    /// The same on hyper's HTTP/2 alone, which the sidecar serves with too.
+    pub(crate) fn hyper(&self, answer: pb::DecideResponse) -> anyhow::Result<Served> {
+        let (runtime, socket, listener) = self.listen("hyper")?;
         let (stop, mut stopped) = oneshot::channel();
         let service = EnforcementServiceServer::new(Bare(answer));
         let ended = runtime.spawn(async move {
@@ -140,13 +162,34 @@ enforces = ["mask", "max_rows"]
             }
         });
         Ok(Served {
-            name: "bare",
+            name: "hyper",
             runtime,
             socket,
             log: PathBuf::new(),
             stop,
             ended,
         })
+    }
+
+    fn listen(&self, name: &str) -> anyhow::Result<(Runtime, PathBuf, UnixListener)> {
+        let socket = self.folder.join(format!("{name}.sock"));
+        let runtime = runtime()?;
+        let entered = runtime.enter();
+        let listener = UnixListener::bind(&socket)?;
+        drop(entered);
+        Ok((runtime, socket, listener))
+    }
+}
+
+/// Connections as tonic's server takes them.
+struct Accepted(UnixListener);
+
+impl Stream for Accepted {
+    type Item = std::io::Result<UnixStream>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let accepted = ready!(self.0.poll_accept(cx));
+        Poll::Ready(Some(accepted.map(|(stream, _)| stream)))
     }
 }
 
