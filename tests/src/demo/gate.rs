@@ -1,5 +1,5 @@
-//! Two pull requests on the bank's policies: one lowers a label, one says the same in other words, and the gate tells
-//! them apart.
+//! Two pull requests on the bank's policies: one lowers a label, which waits until reviewers have signed it, and one
+//! says the same in other words. The gate tells them apart.
 //!
 //! A proof needs a solver. Without one the gate is undecided about both, and says how to get it; that is the story then.
 
@@ -12,6 +12,7 @@ use anyhow::{Context as _, ensure};
 use stopgate_tests::stage::{REFERENCE, Stage, copy, said};
 
 use crate::screen::Screen;
+use crate::waiver;
 
 const RULES: &str = "rules/erp.yaml";
 
@@ -59,13 +60,14 @@ pub(crate) fn play(stage: &Stage, screen: &Screen) -> anyhow::Result<()> {
     screen.title("Somebody changes the rules");
     let clone = stage.path("clone");
     copy(Path::new(REFERENCE), &clone)?;
+    waiver::trust(stage, &clone)?;
     git(&clone, &["init", "--quiet", "--initial-branch=main"])?;
     commit(&clone)?;
     let solver = has_solver();
     for change in &CHANGES {
         propose(&clone, change)?;
         let start = Instant::now();
-        let gate = judge(stage, &clone)?;
+        let gate = judge(stage, &clone, "HEAD~1", &[])?;
         let took = start.elapsed();
         let text = String::from_utf8_lossy(&gate.stdout);
         let told = told(change, gate.status.code(), &text, solver)
@@ -77,6 +79,10 @@ pub(crate) fn play(stage: &Stage, screen: &Screen) -> anyhow::Result<()> {
             screen.step("", sentence, None);
         }
         screen.step("", told.exit, None);
+        // What is undecided is nobody's to sign.
+        if change.exit == 5 && solver {
+            waiver::play(stage, &clone, screen)?;
+        }
     }
     Ok(())
 }
@@ -137,12 +143,18 @@ fn propose(clone: &Path, change: &Change) -> anyhow::Result<()> {
     commit(clone)
 }
 
-/// The gate on the last commit, as a pipeline asks it. A slow machine is no doubt.
-fn judge(stage: &Stage, clone: &Path) -> anyhow::Result<Output> {
+/// The gate on what there is since `base`, as a pipeline asks it. A slow machine is no doubt.
+pub(crate) fn judge(
+    stage: &Stage,
+    clone: &Path,
+    base: &str,
+    more: &[&str],
+) -> anyhow::Result<Output> {
     let mut gate = Command::new(stage.programs().stopgate());
     gate.arg("diff")
         .arg(clone)
-        .args(["--base", "HEAD~1", "--head", "HEAD", "--slice-limit", "60s"])
+        .args(["--base", base, "--head", "HEAD", "--slice-limit", "60s"])
+        .args(more)
         .env_clear()
         .stdin(Stdio::null());
     for variable in ["PATH", "CVC5"] {
@@ -161,7 +173,8 @@ fn has_solver() -> bool {
     solver.output().is_ok()
 }
 
-fn commit(clone: &Path) -> anyhow::Result<()> {
+/// Commits everything there is.
+pub(crate) fn commit(clone: &Path) -> anyhow::Result<()> {
     git(clone, &["add", "--all"])?;
     git(
         clone,

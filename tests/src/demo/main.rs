@@ -13,6 +13,7 @@ mod attempts;
 mod faults;
 mod gate;
 mod screen;
+mod waiver;
 
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
