@@ -147,7 +147,7 @@ fn marked() -> Desk {
 }
 
 #[test]
-fn more_of_a_monotone_fact_is_never_easier() {
+fn i9_more_of_a_monotone_fact_is_never_easier() {
     let desk = marked();
     // Of one record only: none at all is rejected, so more is easier.
     let run = desk.run(&["check", "p", "--require-proof"]);
