@@ -34,7 +34,23 @@ const LONGEST: usize = 500;
 const SPLIT: usize = 800;
 
 /// Longer files, and why they are one.
-const EXPLAINED: [(&str, &str); 3] = [
+const EXPLAINED: [(&str, &str); 7] = [
+    (
+        "compiler/src/diff/examine.rs",
+        "one operation from its two slices to its verdict, in order",
+    ),
+    (
+        "policy-lang/src/cedar/proof.rs",
+        "what one question is made of: both sides have to be read together",
+    ),
+    (
+        "policy-lang/src/document/workspace.rs",
+        "the table of a document and its reader stand together",
+    ),
+    (
+        "sidecar/src/metrics.rs",
+        "every metric with its name, its labels and its help in one list",
+    ),
     (
         "policy-lang/src/bundle/open.rs",
         "the one constructor of a bundle: every check on the way, in order",

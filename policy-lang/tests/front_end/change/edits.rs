@@ -259,6 +259,12 @@ pub(crate) const EDITS: &[Edit] = &[
     ),
     edit(
         WORKSPACE,
+        "approvals_per_approver_per_day: 20 ",
+        "approvals_per_approver_per_day: 40 ",
+        &["limits.approvals_per_approver_per_day: 20 -> 40 looser medium"],
+    ),
+    edit(
+        WORKSPACE,
         "input_bytes: 65536",
         "input_bytes: 65536\ngate: {sign_off: {low: 0, medium: 0, high: 1}, waiver_days: 366}",
         &[

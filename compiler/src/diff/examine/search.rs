@@ -1,0 +1,365 @@
+//! The search for everything that is looser, or stricter, in one operation: level by level, each counterexample shown by
+//! both bundles, until the solver proves that nobody is left.
+
+use super::*;
+
+/// The search for everything that is looser, or stricter, in one operation.
+pub(super) struct Search<'e, 'a> {
+    pub(super) examination: &'e Examination<'a>,
+    pub(super) direction: Direction,
+    pub(super) cells: Vec<Cell>,
+    pub(super) undecided: BTreeSet<String>,
+    pub(super) bugs: Vec<Bug>,
+    pub(super) equal: usize,
+}
+
+impl Search<'_, '_> {
+    pub(super) fn levels(mut self, levels: &BTreeSet<Level>, ask: &mut Ask<'_>) -> Self {
+        let examination = self.examination;
+        let (left, right) = match self.direction {
+            Direction::Looser => (&examination.after, &examination.before),
+            Direction::Stricter => (&examination.before, &examination.after),
+        };
+        // An operation that a side does not have is rejected there, whatever its types say.
+        let nothing = Slice::nothing();
+        let (left, right) = match (self.direction, examination.base) {
+            (Direction::Stricter, None) => (&nothing, right),
+            (Direction::Looser, None) => (left, &nothing),
+            (Direction::Looser | Direction::Stricter, Some(_)) => (left, right),
+        };
+        let (left_passing, right_passing) =
+            (left.form(&Level::Passing), right.form(&Level::Passing));
+        let mut proved = BTreeSet::new();
+        let mut differs = false;
+        for level in levels {
+            let (form, other) = (left.form(level), right.form(level));
+            if form.is_within(&other) {
+                self.equal = self.equal.saturating_add(1);
+                continue;
+            }
+            // What holds of one pair of forms holds of the same pair at another level.
+            let keys = |form: &Form<'_>| -> Vec<String> {
+                let all = form.permits.keys().map(|key| format!("+{key}"));
+                all.chain(form.forbids.keys().map(|key| format!("-{key}")))
+                    .collect()
+            };
+            let pair = (keys(&form), keys(&other));
+            if proved.contains(&pair) {
+                self.equal = self.equal.saturating_add(1);
+                continue;
+            }
+            let among =
+                (differs && *level != Level::Passing).then_some((&left_passing, &right_passing));
+            // With somebody left out the answer is about one part only.
+            let of_everybody = self.blocked(level).is_empty();
+            let found = self.level(level, &form, &other, among, ask);
+            if !found && of_everybody {
+                proved.insert(pair);
+            }
+            differs |= found && *level == Level::Passing;
+        }
+        self
+    }
+
+    /// Everybody for whom `level` differs; whether there is somebody.
+    fn level(
+        &mut self,
+        level: &Level,
+        form: &Form<'_>,
+        other: &Form<'_>,
+        among: Option<(&Form<'_>, &Form<'_>)>,
+        ask: &mut Ask<'_>,
+    ) -> bool {
+        let mut found = false;
+        let right = right_of(form, other);
+        // Whoever was found is blocked on the left: the right stays as it is.
+        let mut compiled = None;
+        for _ in 0..MOST_CELLS {
+            let blocked = self.blocked(level);
+            let left = match among {
+                None => self.left(form, other, &blocked),
+                Some((_, passing)) => self.left_among(form, other, passing, &blocked),
+            };
+            let (left, right) = match (left, &right) {
+                (Ok(left), Ok(right)) => (left, right),
+                (Err(error), _) => {
+                    self.undecided.insert(error.to_string());
+                    return found;
+                }
+                (_, Err(error)) => {
+                    self.undecided.insert(error.to_string());
+                    return found;
+                }
+            };
+            let verdict = ask.ask(|prover, subject| {
+                let right = compiled.get_or_insert_with(|| right.compile(subject));
+                match (left.compile(subject), right) {
+                    (Ok(left), Ok(right)) => prover.implies(subject, &left, right),
+                    (Err(why), _) => Verdict::Unknown(why),
+                    (_, Err(why)) => Verdict::Unknown(why.clone()),
+                }
+            });
+            if let Verdict::Proved = verdict {
+                if found && self.direction == Direction::Looser {
+                    self.graver(level, form, other, among, ask);
+                }
+                return found;
+            }
+            let Some(trial) = self.taken(level, verdict, Risk::Low) else {
+                return found;
+            };
+            found = true;
+            self.others(level, &trial);
+        }
+        self.undecided.insert(format!(
+            "{}: more than {MOST_CELLS} sets of holders",
+            self.what(level)
+        ));
+        found
+    }
+
+    /// Takes what the solver says about `level`: the attempt that shows a difference at `least` at this risk. What it
+    /// is not is undecided, unless it is a proof.
+    fn taken(&mut self, level: &Level, verdict: Verdict, least: Risk) -> Option<Trial> {
+        let raw = match verdict {
+            Verdict::Proved => return None,
+            Verdict::Unknown(why) => {
+                self.undecided
+                    .insert(format!("{}: {why}", self.what(level)));
+                return None;
+            }
+            Verdict::Refuted(raw) => raw,
+        };
+        let shown = self.shown(level, &raw, least);
+        if shown.is_none() {
+            self.undecided.insert(format!(
+                "{}: the solver named a request that does not show it under both bundles",
+                self.what(level)
+            ));
+            self.bugs
+                .push(Bug::new(self.examination.named, self.what(level), &raw));
+        }
+        shown
+    }
+
+    /// Looks for something looser in `level` at a higher risk than all that was found. Of people who are known already
+    /// no other request was looked for, and the highest risk says how many reviewers sign.
+    fn graver(
+        &mut self,
+        level: &Level,
+        form: &Form<'_>,
+        other: &Form<'_>,
+        among: Option<(&Form<'_>, &Form<'_>)>,
+        ask: &mut Ask<'_>,
+    ) {
+        let examination = self.examination;
+        for least in [Risk::High, Risk::Medium] {
+            let known = |cell: &Cell| risk_between(&cell.before, &cell.after) >= Some(least);
+            if self.cells.iter().any(known) {
+                return;
+            }
+            // What the base rejects has no risk there.
+            let before = examination.before.rules.iter();
+            let before = before.filter(|_| *level != Level::Passing);
+            let rules = examination.after.rules.iter().chain(before);
+            let grave = rules.filter(|rule| {
+                let asks = rule.asks.as_ref();
+                asks.is_some_and(|surface| surface.risk >= least)
+            });
+            let grave: Vec<&Atom> = grave.map(|rule| &rule.body).collect();
+            if grave.is_empty() {
+                continue;
+            }
+            let allowed = proof::by_both(form.permits.values().copied(), grave);
+            let form = Form {
+                permits: std::iter::once((allowed.key(), &allowed)).collect(),
+                forbids: form.forbids.clone(),
+            };
+            let left = match among {
+                None => self.left(&form, other, &[]),
+                Some((_, passing)) => self.left_among(&form, other, passing, &[]),
+            };
+            match left.and_then(|left| Ok((left, right_of(&form, other)?))) {
+                Ok((left, right)) => {
+                    let verdict = ask.ask(|prover, subject| {
+                        match (left.compile(subject), right.compile(subject)) {
+                            (Ok(left), Ok(right)) => prover.implies(subject, &left, &right),
+                            (Err(why), _) | (_, Err(why)) => Verdict::Unknown(why),
+                        }
+                    });
+                    self.taken(level, verdict, least);
+                }
+                Err(error) => drop(self.undecided.insert(error.to_string())),
+            }
+        }
+    }
+
+    fn what(&self, level: &Level) -> String {
+        let word = match self.direction {
+            Direction::Looser => "looser",
+            Direction::Stricter => "stricter",
+        };
+        format!("whether it is {word} in {}", level.part())
+    }
+
+    /// Holders for whom the part is known to differ, with all who hold more.
+    fn blocked(&self, level: &Level) -> Vec<Atom> {
+        let part = (level.part(), self.direction);
+        let known = self.cells.iter().filter(|cell| cell.parts.contains(&part));
+        known
+            .map(|cell| proof::holders_of_all(cell.holder.names()))
+            .collect()
+    }
+
+    fn left(
+        &self,
+        form: &Form<'_>,
+        other: &Form<'_>,
+        blocked: &[Atom],
+    ) -> Result<Policies, FormError> {
+        let mut left = Policies::default();
+        for atom in form.permits_against(other) {
+            left.add(atom, AtomEffect::Permit)?;
+        }
+        let own = form.forbids.values().copied();
+        for atom in own.chain(&self.examination.domain).chain(blocked) {
+            left.add(atom, AtomEffect::Forbid)?;
+        }
+        Ok(left)
+    }
+
+    /// The same among what passes on the right at all.
+    fn left_among(
+        &self,
+        form: &Form<'_>,
+        other: &Form<'_>,
+        passing: &Form<'_>,
+        blocked: &[Atom],
+    ) -> Result<Policies, FormError> {
+        let mut left = Policies::default();
+        let both = proof::by_both(
+            form.permits_against(other),
+            passing.permits.values().copied(),
+        );
+        left.add(&both, AtomEffect::Permit)?;
+        let own = form
+            .forbids
+            .values()
+            .copied()
+            .chain(passing.forbids.values().copied());
+        for atom in own.chain(&self.examination.domain).chain(blocked) {
+            left.add(atom, AtomEffect::Forbid)?;
+        }
+        Ok(left)
+    }
+
+    /// Takes the solver's request for what both bundles make of it, if that is at `least` of this risk: the plainest
+    /// attempt that shows as much.
+    fn shown(&mut self, level: &Level, raw: &Raw, least: Risk) -> Option<Trial> {
+        let examination = self.examination;
+        let wanted = (level.part(), self.direction);
+        let shows = |trial: &Trial| {
+            let (before, after) = examination.answers(trial);
+            parts_between(&before, &after).contains(&wanted)
+                && risk_between(&before, &after) >= Some(least)
+        };
+        let trials = examination.maker.trials(raw);
+        let trial = trials.into_iter().find(shows)?;
+        let trial = shrink(trial, &examination.known, shows);
+        self.add(&trial);
+        Some(trial)
+    }
+
+    /// Others for whom a request like `trial` shows the same, found without the solver, which is then asked for what
+    /// is left. Where rules come in rows, one for each profile, that is most of what there is to find.
+    fn others(&mut self, level: &Level, trial: &Trial) {
+        let examination = self.examination;
+        let wanted = (level.part(), self.direction);
+        let shows = |trial: &Trial| examination.parts(trial).contains(&wanted);
+        let mut misses = 0;
+        for one in &examination.subject.known {
+            let known = self.cells.iter();
+            let mut known = known.filter(|cell| cell.parts.contains(&wanted));
+            if known.any(|cell| cell.holder.names().all(|name| name == one)) {
+                continue;
+            }
+            if misses == MOST_MISSES {
+                return;
+            }
+            match examination.near(trial, one).into_iter().find(shows) {
+                Some(found) => self.add(&shrink(found, &examination.known, shows)),
+                None => misses += 1,
+            }
+        }
+    }
+
+    /// Records what `trial` shows.
+    fn add(&mut self, trial: &Trial) {
+        let examination = self.examination;
+        let (before, after) = &examination.context.stages;
+        let (tool, operation) = examination.named;
+        let at = (tool, operation);
+        let ((before, met), (after, meets)) = (before.answer(at, trial), after.answer(at, trial));
+        let parts = parts_between(&before, &after);
+        let looser = parts
+            .iter()
+            .any(|(_, direction)| *direction == Direction::Looser);
+        let stricter = parts
+            .iter()
+            .any(|(_, direction)| *direction == Direction::Stricter);
+        let names = trial.held.iter();
+        let holder = match examination.context.holding {
+            Holding::Profiles => Holder::Profiles(
+                names
+                    .filter_map(|name| ProfileName::new(name).ok())
+                    .collect(),
+            ),
+            Holding::Groups => Holder::Groups(names.cloned().collect()),
+        };
+        let calendar = &examination.context.head.policy.calendar;
+        self.cells.push(Cell {
+            holder,
+            class: match (looser, stricter) {
+                (true, true) => Class::Both,
+                (true, false) => Class::Looser,
+                (false, _) => Class::Stricter,
+            },
+            parts,
+            because: Cause::between(&met, &meets),
+            before,
+            after,
+            request: Request {
+                business: calendar.is_business(trial.now),
+                now: (examination.known.now != Some(trial.now)).then_some(trial.now),
+                agent: (trial.agent != AGENT).then(|| trial.agent.clone()),
+                input: trial.input.clone(),
+            },
+        });
+    }
+}
+
+/// The higher risk of two answers, if one of them passes.
+pub(super) fn risk_between(before: &Answer, after: &Answer) -> Option<Risk> {
+    let risk = |answer: &Answer| match answer {
+        Answer::Passes(surface) => Some(surface.risk),
+        Answer::Rejected { .. } => None,
+    };
+    risk(before).max(risk(after))
+}
+
+/// The right side of a question whose left is `form`: what the left takes away already is not said again, and where all
+/// its permits are permits on the right too, only what is taken away here can make a difference.
+fn right_of(form: &Form<'_>, other: &Form<'_>) -> Result<Policies, FormError> {
+    let mut side = Policies::default();
+    if form.permits_within(other) {
+        side.add(&Atom::always(), AtomEffect::Permit)?;
+    } else {
+        for atom in other.permits.values() {
+            side.add(atom, AtomEffect::Permit)?;
+        }
+    }
+    for atom in other.forbids_beyond(form) {
+        side.add(atom, AtomEffect::Forbid)?;
+    }
+    Ok(side)
+}
