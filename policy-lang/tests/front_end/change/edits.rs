@@ -259,9 +259,9 @@ pub(crate) const EDITS: &[Edit] = &[
     ),
     edit(
         WORKSPACE,
-        "approvals_per_approver_per_day: 20 ",
-        "approvals_per_approver_per_day: 40 ",
-        &["limits.approvals_per_approver_per_day: 20 -> 40 looser medium"],
+        "  input_bytes: 65536",
+        "  input_bytes: 65536\n  approvals_per_approver_per_day: 40",
+        &["limits.approvals_per_approver_per_day: 20 (left out) -> 40 looser medium"],
     ),
     edit(
         WORKSPACE,
