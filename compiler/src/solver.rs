@@ -3,6 +3,7 @@
 //! One solver process for each prover, a fresh one after any failure, and a time for each question. Whatever is not a
 //! proof and not a counterexample is [`Verdict::Unknown`], with why.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -59,7 +60,10 @@ pub(crate) struct Subject {
 
 /// Policies of one side of a question, with their effects.
 #[derive(Debug, Default)]
-pub(crate) struct Policies(Vec<Policy>);
+pub(crate) struct Policies {
+    policies: Vec<Policy>,
+    bodies: BTreeSet<(AtomEffect, String)>,
+}
 
 impl Policies {
     /// Adds a policy.
@@ -67,13 +71,19 @@ impl Policies {
     /// # Errors
     /// [`FormError`], which is a mistake of ours.
     pub(crate) fn add(&mut self, atom: &Atom, effect: AtomEffect) -> Result<(), FormError> {
-        let id = format!("p{}", self.0.len());
-        let effect = match effect {
+        let id = format!("p{}", self.policies.len());
+        let of_cedar = match effect {
             AtomEffect::Permit => Effect::Permit,
             AtomEffect::Forbid => Effect::Forbid,
         };
-        self.0.push(atom.policy(&id, effect)?);
+        self.policies.push(atom.policy(&id, of_cedar)?);
+        self.bodies.insert((effect, atom.key().to_owned()));
         Ok(())
+    }
+
+    /// What tells two sides apart; sides with the same bodies allow the same.
+    pub(crate) const fn bodies(&self) -> &BTreeSet<(AtomEffect, String)> {
+        &self.bodies
     }
 
     /// Compiles this side for the requests of `subject`, for as many questions as it is a side of.
@@ -88,13 +98,13 @@ impl Policies {
     }
 
     fn set(&self) -> Result<PolicySet, String> {
-        if self.0.len() > MOST_POLICIES {
+        if self.policies.len() > MOST_POLICIES {
             return Err(format!(
                 "{} rules reach it, more than the {MOST_POLICIES} that one proof is made of",
-                self.0.len()
+                self.policies.len()
             ));
         }
-        PolicySet::from_policies(self.0.iter().cloned()).map_err(|error| error.to_string())
+        PolicySet::from_policies(self.policies.iter().cloned()).map_err(|error| error.to_string())
     }
 }
 
@@ -102,7 +112,7 @@ impl Policies {
 pub(crate) struct Compiled(CompiledPolicySet);
 
 /// How a body stands in a question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum AtomEffect {
     /// It allows.
     Permit,

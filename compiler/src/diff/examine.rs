@@ -21,7 +21,7 @@ use stopgate_lang::testing::TestSuite;
 use super::model::{
     Answer, Bug, Cause, Cell, Class, Direction, Failing, Holder, OperationChange, Part, Request,
 };
-use super::shrink::{Known, shrink};
+use super::shrink::{Known, fewest, shrink};
 use super::slice::{Form, Level, Reach, Slice};
 use super::stage::{AGENT, Stage, Trial, parts_between};
 use super::witness::{Maker, instants};
@@ -33,8 +33,10 @@ use search::{Search, risk_between};
 /// Most cells that are looked for in one part of one operation.
 const MOST_CELLS: usize = 64;
 
-/// Holders for whom a request like the one found shows nothing, until no more are tried.
-const MOST_MISSES: usize = 3;
+/// Sets of holders in a row for whom a request like the one found shows nothing, until no more are tried.
+const MOST_MISSES: usize = 8;
+/// Most cells of one part of one operation, until no more are looked for without the solver.
+const MOST_LIKE: usize = 256;
 
 /// One side of a comparison.
 #[derive(Debug, Clone, Copy)]
@@ -290,6 +292,7 @@ impl Examination<'_> {
                 undecided: BTreeSet::new(),
                 bugs: Vec::new(),
                 equal: 0,
+                proved: BTreeSet::new(),
             }
             .levels(&levels, &mut ask);
             let Search {
@@ -327,27 +330,30 @@ impl Examination<'_> {
         (before.answer(at, trial).0, after.answer(at, trial).0)
     }
 
-    /// Requests like `trial` by who holds `one` alone, with the numbers of the rules that speak of it.
-    fn near(&self, trial: &Trial, one: &str) -> Vec<Trial> {
-        let quoted = serde_json::Value::from(one).to_string();
+    /// Requests like `trial` by who holds `held`, with the numbers of the rules that speak of it.
+    fn near(&self, trial: &Trial, held: BTreeSet<String>) -> Vec<Trial> {
+        let quoted = held
+            .iter()
+            .map(|one| serde_json::Value::from(one.as_str()).to_string());
+        let quoted: Vec<String> = quoted.collect();
         let rules = self.before.rules.iter().chain(&self.after.rules);
-        let rules = rules.filter(|rule| rule.body.key().contains(&quoted));
+        let rules = rules.filter(|rule| quoted.iter().any(|one| rule.body.key().contains(one)));
         let conditions = rules.filter_map(|rule| rule.rule.condition.as_ref());
         let numbers: BTreeSet<i64> = conditions
             .flat_map(|condition| condition.constants().numbers)
             .flat_map(|number| [number.saturating_sub(1), number, number.saturating_add(1)])
             .collect();
-        let of_one = Trial {
-            held: BTreeSet::from([one.to_owned()]),
+        let by_them = Trial {
+            held,
             ..trial.clone()
         };
-        let mut all = vec![of_one.clone()];
+        let mut all = vec![by_them.clone()];
         for (name, value) in trial.input.as_object().unwrap_or_default() {
             if let Json::Integer(_) = value {
                 let path = [name.clone()];
                 let changed = numbers.iter().map(|number| Trial {
                     input: with(&trial.input, &path, Some(&Json::Integer(*number))),
-                    ..of_one.clone()
+                    ..by_them.clone()
                 });
                 all.extend(changed);
             }

@@ -121,6 +121,19 @@ pub(super) fn shrink(trial: Trial, known: &Known, mut shows: impl FnMut(&Trial) 
     }
 }
 
+/// `trial` by who holds as little as possible of what is held and still `shows` the same.
+pub(super) fn fewest(trial: Trial, shows: impl Fn(&Trial) -> bool) -> Trial {
+    let mut best = trial;
+    for one in best.held.clone() {
+        let mut fewer = best.clone();
+        fewer.held.remove(&one);
+        if !fewer.held.is_empty() && shows(&fewer) {
+            best = fewer;
+        }
+    }
+    best
+}
+
 /// Requests one step plainer than `trial`.
 fn simpler(trial: &Trial, known: &Known) -> Vec<Trial> {
     let mut all = Vec::new();

@@ -20,7 +20,7 @@ use crate::tool_schema::{InputType, Member, Shape};
 
 use super::form::FormError;
 use super::schema::proof_schema;
-use super::tree::{binary, either, has, holds, not, read, set, value};
+use super::tree::{binary, either, has, holds, not, profiles, read, set, value};
 
 /// What stands behind the name of a fact that the base computes otherwise than head. No fact's name holds it.
 pub const OTHERWISE: &str = "@base";
@@ -85,19 +85,16 @@ impl Flat {
 
     /// `node` with every profile in it replaced by what leads to it.
     fn flatten(&self, node: &Value) -> Value {
-        if let Some(profile) = profile_of(node) {
-            return holds_of(holds(self.reaching(profile)));
+        if let Some(ids) = principal_in(node) {
+            return holds(ids.into_iter().flat_map(|id| self.reaching(id)));
+        }
+        if let Some(ids) = profiles_of(node) {
+            return profiles(ids.into_iter().flat_map(|id| self.reaching(id)));
         }
         match node {
             Value::Object(members) => {
                 let member = |(name, node): (&String, &Value)| (name.clone(), self.flatten(node));
-                match members.get("Set").and_then(Value::as_array) {
-                    Some(elements) if elements.iter().any(|one| profile_of(one).is_some()) => {
-                        let ids = elements.iter().filter_map(profile_of);
-                        holds_of(holds(ids.flat_map(|profile| self.reaching(profile))))
-                    }
-                    _ => Value::Object(members.iter().map(member).collect()),
-                }
+                Value::Object(members.iter().map(member).collect())
             }
             Value::Array(nodes) => {
                 Value::Array(nodes.iter().map(|node| self.flatten(node)).collect())
@@ -107,10 +104,21 @@ impl Flat {
     }
 }
 
-/// The set of an `in` that [`holds`] made.
-fn holds_of(test: Value) -> Value {
-    let set = test.get("in").and_then(|test| test.get("right"));
-    set.cloned().unwrap_or(test)
+/// The profiles of a test whether the principal is in one of them.
+fn principal_in(node: &Value) -> Option<Vec<&str>> {
+    let test = node.get("in")?;
+    (test.get("left")?.get("Var")?.as_str()? == "principal").then_some(())?;
+    profiles_of(test.get("right")?)
+}
+
+/// The profiles that `node` is, one or a set of them.
+fn profiles_of(node: &Value) -> Option<Vec<&str>> {
+    if let Some(profile) = profile_of(node) {
+        return Some(vec![profile]);
+    }
+    let elements = node.get("Set")?.as_array()?;
+    let ids: Vec<&str> = elements.iter().filter_map(profile_of).collect();
+    (!ids.is_empty()).then_some(ids)
 }
 
 fn profile_of(node: &Value) -> Option<&str> {

@@ -1,5 +1,7 @@
 //! Cedar's syntax tree as JSON, in the few forms that our own expressions are made of. Nothing is glued as text.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::NAMESPACE;
@@ -43,10 +45,27 @@ pub(super) fn either(condition: Value, then: Value, otherwise: Value) -> Value {
     json!({"if-then-else": {"if": condition, "then": then, "else": otherwise}})
 }
 
-/// Whether the principal is in one of `ids`. Never an empty set, which has no type.
+/// Whether the principal is in one of `ids`: one test for each, because a solver is slower at sets that overlap, and
+/// halved again and again, so that no tree is deep.
 pub(super) fn holds<'a>(ids: impl IntoIterator<Item = &'a str>) -> Value {
-    let ids = ids.into_iter().map(profile).chain([profile(NOBODY)]);
-    binary("in", json!({"Var": "principal"}), set(ids))
+    let ids: BTreeSet<&str> = ids.into_iter().collect();
+    any(&Vec::from_iter(ids))
+}
+
+fn any(ids: &[&str]) -> Value {
+    match ids {
+        [] => value(false),
+        [id] => binary("in", json!({"Var": "principal"}), profile(id)),
+        more => {
+            let (first, second) = more.split_at(more.len() / 2);
+            binary("||", any(first), any(second))
+        }
+    }
+}
+
+/// The set of `ids`. Never an empty one, which has no type.
+pub(super) fn profiles<'a>(ids: impl IntoIterator<Item = &'a str>) -> Value {
+    set(ids.into_iter().map(profile).chain([profile(NOBODY)]))
 }
 
 /// A profile that nobody holds: no name can be spelt so.

@@ -11,7 +11,12 @@ pub(super) struct Search<'e, 'a> {
     pub(super) undecided: BTreeSet<String>,
     pub(super) bugs: Vec<Bug>,
     pub(super) equal: usize,
+    /// Questions of this direction that are proved, by the bodies of their sides.
+    pub(super) proved: BTreeSet<(Bodies, Bodies)>,
 }
+
+/// The bodies of one side of a question.
+type Bodies = BTreeSet<(AtomEffect, String)>;
 
 impl Search<'_, '_> {
     pub(super) fn levels(mut self, levels: &BTreeSet<Level>, ask: &mut Ask<'_>) -> Self {
@@ -91,15 +96,24 @@ impl Search<'_, '_> {
                     return found;
                 }
             };
-            let verdict = ask.ask(|prover, subject| {
+            // At another level the same may be left to ask when the same people are left out.
+            let question = (left.bodies().clone(), right.bodies().clone());
+            let is_proved = self.proved.contains(&question);
+            let answer = |prover: &mut Prover, subject: &Subject| {
                 let right = compiled.get_or_insert_with(|| right.compile(subject));
                 match (left.compile(subject), right) {
                     (Ok(left), Ok(right)) => prover.implies(subject, &left, right),
                     (Err(why), _) => Verdict::Unknown(why),
                     (_, Err(why)) => Verdict::Unknown(why.clone()),
                 }
-            });
+            };
+            let verdict = if is_proved {
+                Verdict::Proved
+            } else {
+                ask.ask(answer)
+            };
             if let Verdict::Proved = verdict {
+                self.proved.insert(question);
                 if found && self.direction == Direction::Looser {
                     self.graver(level, form, other, among, ask);
                 }
@@ -153,10 +167,11 @@ impl Search<'_, '_> {
         ask: &mut Ask<'_>,
     ) {
         let examination = self.examination;
-        for least in [Risk::High, Risk::Medium] {
+        // What is not there at medium is not there at high.
+        for least in [Risk::Medium, Risk::High] {
             let known = |cell: &Cell| risk_between(&cell.before, &cell.after) >= Some(least);
             if self.cells.iter().any(known) {
-                return;
+                continue;
             }
             // What the base rejects has no risk there.
             let before = examination.before.rules.iter();
@@ -187,6 +202,9 @@ impl Search<'_, '_> {
                             (Err(why), _) | (_, Err(why)) => Verdict::Unknown(why),
                         }
                     });
+                    if let Verdict::Proved = verdict {
+                        return;
+                    }
                     self.taken(level, verdict, least);
                 }
                 Err(error) => drop(self.undecided.insert(error.to_string())),
@@ -271,26 +289,40 @@ impl Search<'_, '_> {
     }
 
     /// Others for whom a request like `trial` shows the same, found without the solver, which is then asked for what
-    /// is left. Where rules come in rows, one for each profile, that is most of what there is to find.
+    /// is left. Where rules come in rows, one for each profile, that is most of what there is to find. Each holds what
+    /// somebody found holds, with one in place of another.
     fn others(&mut self, level: &Level, trial: &Trial) {
         let examination = self.examination;
         let wanted = (level.part(), self.direction);
         let shows = |trial: &Trial| examination.parts(trial).contains(&wanted);
+        let mut tried = BTreeSet::new();
         let mut misses = 0;
-        for one in &examination.subject.known {
-            let known = self.cells.iter();
-            let mut known = known.filter(|cell| cell.parts.contains(&wanted));
-            if known.any(|cell| cell.holder.names().all(|name| name == one)) {
-                continue;
-            }
-            if misses == MOST_MISSES {
-                return;
-            }
-            match examination.near(trial, one).into_iter().find(shows) {
-                Some(found) => self.add(&shrink(found, &examination.known, shows)),
-                None => misses += 1,
+        let mut open = vec![trial.clone()];
+        while let Some(trial) = open.pop() {
+            for held in instead(&trial.held, &examination.subject.known) {
+                if misses == MOST_MISSES || self.cells.len() >= MOST_LIKE {
+                    return;
+                }
+                if self.is_known(&wanted, &held) || !tried.insert(held.clone()) {
+                    continue;
+                }
+                match examination.near(&trial, held).into_iter().find(shows) {
+                    Some(found) => {
+                        let found = fewest(found, shows);
+                        self.add(&found);
+                        open.push(found);
+                        misses = 0;
+                    }
+                    None => misses += 1,
+                }
             }
         }
+    }
+
+    /// Whether `wanted` is known of people who hold no more than `held`.
+    fn is_known(&self, wanted: &(Part, Direction), held: &BTreeSet<String>) -> bool {
+        let mut known = self.cells.iter().filter(|cell| cell.parts.contains(wanted));
+        known.any(|cell| cell.holder.names().all(|name| held.contains(name)))
     }
 
     /// Records what `trial` shows.
@@ -336,6 +368,20 @@ impl Search<'_, '_> {
             },
         });
     }
+}
+
+/// `held` with one of `known` in place of one that is held, in every way there is.
+fn instead<'k>(
+    held: &'k BTreeSet<String>,
+    known: &'k [String],
+) -> impl Iterator<Item = BTreeSet<String>> + 'k {
+    let others = known.iter().filter(|one| !held.contains(*one));
+    others.flat_map(move |one| {
+        held.iter().map(move |left_out| {
+            let kept = held.iter().filter(|other| *other != left_out);
+            kept.chain([one]).cloned().collect()
+        })
+    })
 }
 
 /// The higher risk of two answers, if one of them passes.
