@@ -118,7 +118,7 @@ fn people(path: &Path) -> Result<Directory, Failure> {
 }
 
 fn base(args: &Args, console: &Console) -> Result<(Side, Version), Failure> {
-    let revision = Revision::read(&args.repository.dir, &args.base)?;
+    let revision = Revision::base(&args.repository.dir, &args.base)?;
     let mut compiled = revision.compile(console);
     let policy = compiled.policy.take();
     let policy = policy.ok_or_else(|| broken(&args.base, &compiled))?;

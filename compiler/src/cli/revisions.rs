@@ -37,7 +37,7 @@ impl Pair {
     pub(super) fn read(dir: &Path, base: &str, head: &str) -> Result<Self, Failure> {
         let mut head = Revision::read(dir, head)?;
         let mut base = (base != EMPTY)
-            .then(|| Revision::read(dir, base))
+            .then(|| Revision::base(dir, base))
             .transpose()?;
         if let Some(base) = &mut base {
             let only = tools_of(differing(&base.documents, &head.documents));
@@ -63,6 +63,18 @@ fn differing<'a>(base: &'a [Document], head: &'a [Document]) -> BTreeSet<&'a str
 }
 
 impl Revision {
+    /// Reads one alone that another is judged by, with all of its documents.
+    pub(super) fn base(dir: &Path, revision: &str) -> Result<Self, Failure> {
+        if revision == WORKTREE {
+            let help = "who changes a policy would choose what it is judged by; to compare the files on the disk with \
+                the last commit, say --base HEAD";
+            return Err(
+                Failure::usage("--base takes a commit, not the files on the disk").with_help(help),
+            );
+        }
+        Self::read(dir, revision)
+    }
+
     /// Reads one alone, with all of its documents.
     pub(super) fn read(dir: &Path, revision: &str) -> Result<Self, Failure> {
         if revision == WORKTREE {

@@ -4,39 +4,30 @@
 //! Passing at all is asked first. Where it differs, a level of another part is asked among the attempts that pass on
 //! both sides, because elsewhere the answer is known already.
 
+mod evaluable;
 mod search;
 
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use stopgate_lang::cedar::FormError;
 use stopgate_lang::cedar::proof::{self, Atom, Flat, Holding};
 use stopgate_lang::digest::Digest;
 use stopgate_lang::json::Json;
-use stopgate_lang::name::{OperationName, ProfileName, ToolName};
+use stopgate_lang::name::{OperationName, ToolName};
 use stopgate_lang::policy::{Operation, Policy, Rule};
 use stopgate_lang::surface::Risk;
 use stopgate_lang::testing::TestSuite;
 
-use super::model::{
-    Answer, Bug, Cause, Cell, Class, Direction, Failing, Holder, OperationChange, Part, Request,
-};
-use super::shrink::{Known, fewest, shrink};
-use super::slice::{Form, Level, Reach, Slice};
-use super::stage::{AGENT, Stage, Trial, parts_between};
+use super::model::{Answer, Bug, Cell, Class, Direction, Failing, OperationChange, Part};
+use super::shrink::Known;
+use super::slice::{Reach, Slice};
+use super::stage::{Stage, Trial, parts_between};
 use super::witness::{Maker, instants};
 use crate::mutants::input::with;
-use crate::solver::{AtomEffect, INSTALL, Policies, Prover, Raw, Subject, Verdict};
+use crate::solver::{Prover, Subject};
 use crate::test::merged;
+use evaluable::{Ask, Side, prove_evaluable, take_over};
 use search::{Search, risk_between};
-
-/// Most cells that are looked for in one part of one operation.
-const MOST_CELLS: usize = 64;
-
-/// Sets of holders in a row for whom a request like the one found shows nothing, until no more are tried.
-const MOST_MISSES: usize = 8;
-/// Most cells of one part of one operation, until no more are looked for without the solver.
-const MOST_LIKE: usize = 256;
 
 /// One side of a comparison.
 #[derive(Debug, Clone, Copy)]
@@ -458,84 +449,6 @@ fn is_known(policy: &Policy, head: &Operation) -> bool {
         tool.unused.contains(&head.function)
             || operations.any(|other| other.function == head.function)
     })
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Base,
-    Head,
-}
-
-/// Whom questions go to, and until when.
-struct Ask<'a> {
-    prover: Option<&'a mut Prover>,
-    subject: &'a Subject,
-    until: Instant,
-}
-
-impl Ask<'_> {
-    fn ask(&mut self, question: impl FnOnce(&mut Prover, &Subject) -> Verdict) -> Verdict {
-        if Instant::now() > self.until {
-            return Verdict::Unknown("its time was over".to_owned());
-        }
-        match &mut self.prover {
-            Some(prover) => question(prover, self.subject),
-            None => Verdict::Unknown(format!("there is no solver: {INSTALL}")),
-        }
-    }
-}
-
-/// What was proved of a body in the base is proved of the same body in head, where both refuse the same unseen.
-/// `doubted` are the bodies of the base that could have failed.
-fn take_over(before: &Slice<'_>, after: &mut Slice<'_>, doubted: &BTreeSet<String>) {
-    let keys = |slice: &Slice<'_>| -> BTreeSet<String> {
-        let refused = slice.refused.iter();
-        refused.map(|atom| atom.key().to_owned()).collect()
-    };
-    if keys(before) != keys(after) {
-        return;
-    }
-    let proved = before.rules.iter().filter(|rule| !rule.may_fail);
-    let proved: BTreeSet<&str> = proved
-        .map(|rule| rule.body.key())
-        .filter(|key| doubted.contains(*key))
-        .collect();
-    for rule in &mut after.rules {
-        rule.may_fail &= !proved.contains(rule.body.key());
-    }
-}
-
-/// Proves of every rule that could fail that it does not. Of head that is required; what is not proved of the base
-/// rejects wherever the rule reaches, as it does at run time.
-fn prove_evaluable(
-    slice: &mut Slice<'_>,
-    side: Side,
-    ask: &mut Ask<'_>,
-    domain: &[Atom],
-    named: &Named,
-    found: &mut Examined,
-    change: &mut OperationChange,
-) {
-    let guards: Vec<Atom> = domain.iter().chain(&slice.refused).cloned().collect();
-    for rule in slice.rules.iter_mut().filter(|rule| rule.may_fail) {
-        let verdict = ask.ask(|prover, subject| prover.never_fails(subject, &rule.body, &guards));
-        match (verdict, side) {
-            (Verdict::Proved, _) => rule.may_fail = false,
-            (Verdict::Refuted(_), Side::Head) => found.failing.push(Failing {
-                rule: rule.rule.id.clone(),
-                location: rule.rule.location.clone(),
-                tool: named.0.clone(),
-                operation: named.1.clone(),
-            }),
-            (Verdict::Unknown(why), Side::Head) => {
-                change.undecided.push(format!("whether rule {} can be evaluated: {why}", rule.rule.id));
-            }
-            (Verdict::Refuted(_) | Verdict::Unknown(_), Side::Base) => change.notes.push(format!(
-                "rule {} of the base ({}) may fail to evaluate, which rejects; it is taken to reject wherever it reaches",
-                rule.rule.id, rule.rule.location
-            )),
-        }
-    }
 }
 
 /// A valid input of the operation, from head's tests, else the base's, else a plain one; and the tests' instants.

@@ -23,6 +23,9 @@ use crate::solver::Raw;
 /// Hours within which every calendar has both business time and none.
 const HOURS: i64 = 24 * 14;
 
+/// Most characters that a text is made longer by: no bound of a schema makes us write a book.
+const LONGEST_PADDING: usize = 1024;
+
 /// What requests of one operation are rebuilt with.
 pub(super) struct Maker<'a> {
     pub(super) head: &'a Operation,
@@ -86,20 +89,26 @@ impl Maker<'_> {
         let given = context.get("input").unwrap_or(&Value::Null);
         let base = built(&self.head.input, given, &self.sample);
         let base = self.with_facts(base, context.get("facts").unwrap_or(&Value::Null));
+        // Texts that mean nothing to a rule, or only in part, may be too short or too long for the tool.
         let mut inputs = vec![base.clone()];
-        // Texts that mean nothing to a rule may be too short or too long for the tool.
-        inputs.push(with_sampled_texts(&self.head.input, &base, &self.sample));
+        for other in Other::ALL {
+            let changed = with_texts(&self.head.input, &base, Some(&self.sample), other);
+            if !inputs.contains(&changed) {
+                inputs.push(changed);
+            }
+        }
         let set = |number: usize| {
             let flag = context
                 .get("only_head")
                 .and_then(|flags| flags.get(format!("flag{number}")));
             flag.and_then(Value::as_bool) == Some(true)
         };
+        let plain = inputs.len();
         for (number, widening) in self.flags.iter().enumerate() {
             if set(number) {
                 let more = inputs
                     .iter()
-                    .take(2)
+                    .take(plain)
                     .map(|input| with(input, &widening.path, widening.value.as_ref()));
                 let more: Vec<Json> = more.collect();
                 inputs.extend(more);
@@ -212,19 +221,46 @@ fn of_member(member: &Member, value: &Value, sampled: Option<&Json>) -> Option<J
     }
 }
 
-/// `input` with the sample's text wherever both have one that is free.
-fn with_sampled_texts(of: &InputType, input: &Json, sample: &Json) -> Json {
+/// What stands in place of a text of the solver's that is free but for its length.
+#[derive(Debug, Clone, Copy)]
+enum Other {
+    /// The sample's.
+    Sampled,
+    /// The same, made as long as it has to be at its end.
+    Longer,
+    /// The same, made as long as it has to be at its beginning.
+    LongerBefore,
+}
+
+impl Other {
+    const ALL: [Self; 3] = [Self::Sampled, Self::Longer, Self::LongerBefore];
+
+    /// In place of `text`, of which at least `min` characters are wanted.
+    fn text(self, text: &str, min: usize, sampled: Option<&Json>) -> String {
+        let missing = min.saturating_sub(text.chars().count());
+        let missing = "x".repeat(missing.min(LONGEST_PADDING));
+        match self {
+            Self::Sampled => sampled.and_then(Json::as_str).unwrap_or(text).to_owned(),
+            Self::Longer => format!("{text}{missing}"),
+            Self::LongerBefore => format!("{missing}{text}"),
+        }
+    }
+}
+
+/// `input` with another text wherever one is free.
+fn with_texts(of: &InputType, input: &Json, sample: Option<&Json>, other: Other) -> Json {
     let member = |(name, value): &(String, Json)| {
-        let sampled = sample.get(name);
+        let sampled = sample.and_then(|sample| sample.get(name));
         let shape = of.member(name).map(|member| &member.shape);
-        let value = match (shape, value, sampled) {
+        let value = match (shape, value) {
             (
-                Some(Shape::String { one_of: None, .. }),
-                Json::String(_),
-                Some(Json::String(text)),
-            ) => Json::String(text.clone()),
-            (Some(Shape::Object(members)), Json::Object(_), Some(sampled)) => {
-                with_sampled_texts(members, value, sampled)
+                Some(Shape::String {
+                    one_of: None, min, ..
+                }),
+                Json::String(text),
+            ) => Json::String(other.text(text, *min, sampled)),
+            (Some(Shape::Object(members)), Json::Object(_)) => {
+                with_texts(members, value, sampled, other)
             }
             _ => value.clone(),
         };

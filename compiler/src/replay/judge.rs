@@ -169,7 +169,8 @@ impl<'a> Judge<'a> {
             if self.take(line, &mut found) {
                 continue;
             }
-            let record = Record::parse(line).map_err(|source| ReplayError::Line {
+            // Whether a log was kept as it was written is for `log verify` to say.
+            let record = Record::read(line).map_err(|source| ReplayError::Line {
                 path: batch.path.to_path_buf(),
                 line: number,
                 source,

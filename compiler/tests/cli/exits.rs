@@ -56,6 +56,9 @@ fn every_command_ends_as_its_help_says() {
         (4, &["test", "failing"]),
         (0, &["matrix", "p"]),
         (3, &["matrix", "invalid"]),
+        // What is judged would choose what it is judged by.
+        (2, &["diff", "p", "--base=worktree"]),
+        (2, &["replay", "p", "--log=file", "--base=worktree"]),
         (
             0,
             &[

@@ -193,8 +193,8 @@ fn too_many_approvals_for_one_person_are_red() {
     // The gate is the base's: a change that needs more may not allow itself more.
     desk.edit(
         "stopgate.yaml",
-        "approvals_per_approver_per_day: 20",
-        "approvals_per_approver_per_day: 100",
+        "  input_bytes: 65536",
+        "  input_bytes: 65536\n  approvals_per_approver_per_day: 100",
     );
     assert_eq!(desk.replay("21.jsonl").exit, 5);
 }
@@ -354,7 +354,7 @@ fn a_torn_tail_is_told_and_any_other_bad_line_ends_the_run() {
     );
     let twice = desk.run(&args(["a.jsonl", "./a.jsonl"]));
     assert_eq!(twice.exit, 2);
-    // What is decided is read to the last byte.
+    // What is decided is read whole; how it is spelt is for `log verify` to say.
     desk.edit(
         "rules/erp.yaml",
         "amount_cents <= 50000",
@@ -362,7 +362,7 @@ fn a_torn_tail_is_told_and_any_other_bad_line_ends_the_run() {
     );
     for (spoilt, why) in [
         (
-            whole.replacen("\"erp\"", "\"erp\" ", 2),
+            whole.replacen("\"erp\"", "\"erp\",\"more\":1", 2),
             "a.jsonl:1: the line is not a record",
         ),
         (

@@ -2,130 +2,30 @@
 //!
 //! An [`Atom`] is the body of a policy without its effect: whether a rule stands as a permit or as a forbid depends on
 //! the level that is asked about (DESIGN: level form), its body does not. Bodies are compared by their keys, so that
-//! what is equal on both sides costs nothing. Profiles are flattened to what a person holds directly, each side by its
-//! own `profiles.yaml`, because a proof must also see what the hierarchy and the mapping change. No evidence, ceiling
-//! or risk is ever in a policy of a proof.
+//! what is equal on both sides costs nothing. No evidence, ceiling or risk is ever in a policy of a proof.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod flat;
+mod refused;
+
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use cedar_policy::{Effect, Policy as CedarPolicy, PolicyId, RequestEnv, Schema};
 use serde_json::{Value, json};
 
-use crate::fact::{Fact, View};
-use crate::json::MAX_SAFE_INTEGER;
-use crate::name::{OperationName, ProfileName, ToolName};
-use crate::policy::{Operation, Policy, Rule};
-use crate::tool_schema::{InputType, Member, Shape};
+use crate::fact::Fact;
+use crate::name::{OperationName, ToolName};
+use crate::policy::{Operation, Rule};
 
 use super::form::FormError;
 use super::schema::proof_schema;
-use super::tree::{binary, either, has, holds, not, profiles, read, set, value};
+use super::tree::{binary, holds, not, read, set, value};
+
+pub use flat::{Flat, Holding};
+pub use refused::{domain, no_more, refused};
 
 /// What stands behind the name of a fact that the base computes otherwise than head. No fact's name holds it.
 pub const OTHERWISE: &str = "@base";
-
-/// What a person holds directly in a proof.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Holding {
-    /// Profiles that some group leads to.
-    Profiles,
-    /// Groups of the identity provider.
-    Groups,
-}
-
-/// What is held directly, and what of it leads to each profile's rules, on one side.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Flat {
-    reaching: BTreeMap<ProfileName, BTreeSet<String>>,
-    known: BTreeSet<String>,
-}
-
-impl Flat {
-    /// The holdings of `policy`. A profile without groups is held by nobody directly.
-    #[must_use]
-    pub fn of(policy: &Policy, holding: Holding) -> Self {
-        let mut flat = Self {
-            reaching: BTreeMap::new(),
-            known: BTreeSet::new(),
-        };
-        for (name, profile) in &policy.profiles {
-            if profile.groups.is_empty() {
-                continue;
-            }
-            let held: Vec<String> = match holding {
-                Holding::Profiles => vec![name.to_string()],
-                Holding::Groups => profile.groups.iter().cloned().collect(),
-            };
-            flat.known.extend(held.iter().cloned());
-            for reached in policy.closure([name]) {
-                let reaching = flat.reaching.entry(reached.clone()).or_default();
-                reaching.extend(held.iter().cloned());
-            }
-        }
-        flat
-    }
-
-    /// Everything that can be held and leads to some profile.
-    #[must_use]
-    pub const fn known(&self) -> &BTreeSet<String> {
-        &self.known
-    }
-
-    fn reaching(&self, profile: &str) -> impl Iterator<Item = &str> {
-        let found = self
-            .reaching
-            .iter()
-            .find(|(name, _)| name.as_str() == profile);
-        found
-            .into_iter()
-            .flat_map(|(_, held)| held)
-            .map(String::as_str)
-    }
-
-    /// `node` with every profile in it replaced by what leads to it.
-    fn flatten(&self, node: &Value) -> Value {
-        if let Some(ids) = principal_in(node) {
-            return holds(ids.into_iter().flat_map(|id| self.reaching(id)));
-        }
-        if let Some(ids) = profiles_of(node) {
-            return profiles(ids.into_iter().flat_map(|id| self.reaching(id)));
-        }
-        match node {
-            Value::Object(members) => {
-                let member = |(name, node): (&String, &Value)| (name.clone(), self.flatten(node));
-                Value::Object(members.iter().map(member).collect())
-            }
-            Value::Array(nodes) => {
-                Value::Array(nodes.iter().map(|node| self.flatten(node)).collect())
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => node.clone(),
-        }
-    }
-}
-
-/// The profiles of a test whether the principal is in one of them.
-fn principal_in(node: &Value) -> Option<Vec<&str>> {
-    let test = node.get("in")?;
-    (test.get("left")?.get("Var")?.as_str()? == "principal").then_some(())?;
-    profiles_of(test.get("right")?)
-}
-
-/// The profiles that `node` is, one or a set of them.
-fn profiles_of(node: &Value) -> Option<Vec<&str>> {
-    if let Some(profile) = profile_of(node) {
-        return Some(vec![profile]);
-    }
-    let elements = node.get("Set")?.as_array()?;
-    let ids: Vec<&str> = elements.iter().filter_map(profile_of).collect();
-    (!ids.is_empty()).then_some(ids)
-}
-
-fn profile_of(node: &Value) -> Option<&str> {
-    let entity = node.get("Value")?.get("__entity")?;
-    (entity.get("type")?.as_str()? == "Stopgate::Profile").then_some(())?;
-    entity.get("id")?.as_str()
-}
 
 /// The body of a policy, without its effect.
 #[derive(Debug, Clone)]
@@ -194,6 +94,20 @@ impl Atom {
         });
         CedarPolicy::from_json(Some(PolicyId::new(id)), tree)
             .map_err(|source| FormError::of(id, source))
+    }
+
+    /// All its clauses as one expression.
+    fn expression(&self) -> Value {
+        let bodies = self.conditions.iter().map(|clause| {
+            let body = clause.get("body").cloned().unwrap_or_default();
+            match clause.get("kind").and_then(Value::as_str) {
+                Some("unless") => not(body),
+                _ => body,
+            }
+        });
+        bodies
+            .reduce(|left, right| binary("&&", left, right))
+            .unwrap_or_else(|| value(true))
     }
 
     /// Whether Cedar could fail to evaluate it: only arithmetic and the functions of its extension types can.
@@ -348,287 +262,6 @@ pub fn request(
     Ok((schema, environment))
 }
 
-/// What the sidecar guarantees of every request (DESIGN: the domain), as bodies of forbids.
-#[must_use]
-pub fn domain(head: &Operation, base_facts: &[&Fact]) -> Vec<Atom> {
-    let mut bodies = Vec::new();
-    walk(&head.input, &mut Vec::new(), &mut |path, member| {
-        if let Shape::Integer { .. } = member.shape {
-            bodies.push(guarded(
-                path,
-                within(path, -MAX_SAFE_INTEGER, MAX_SAFE_INTEGER),
-            ));
-        }
-    });
-    let own = head.facts.iter().map(|fact| (fact, fact.name.to_string()));
-    let base = base_facts
-        .iter()
-        .map(|fact| (*fact, format!("{}{OTHERWISE}", fact.name)));
-    for (fact, name) in own.chain(base) {
-        let least = match fact.projection.view {
-            View::Count => 0,
-            View::Number | View::Minor { .. } => -MAX_SAFE_INTEGER,
-            View::Keys | View::Text => continue,
-        };
-        let test = compare(read(["facts", &name]), least, MAX_SAFE_INTEGER);
-        bodies.push(if fact.optional {
-            either(has(read(["facts"]), &name), test, value(true))
-        } else {
-            test
-        });
-    }
-    bodies
-        .into_iter()
-        .map(|body| Atom::when(not(body)))
-        .collect()
-}
-
-/// A forbid of everything but two sizes of one number: requests in which `fact` is there and its copy is too, and the
-/// copy is no more.
-#[must_use]
-pub fn no_more(fact: &Fact) -> Atom {
-    let (own, copy) = (fact.name.to_string(), format!("{}{OTHERWISE}", fact.name));
-    let test = binary("<=", read(["facts", &copy]), read(["facts", &own]));
-    if !fact.optional {
-        return Atom::when(not(test));
-    }
-    let there = |name: &str| has(read(["facts"]), name);
-    let both = binary("&&", there(&own), there(&copy));
-    Atom::when(not(binary("&&", both, test)))
-}
-
-/// What a side refuses before any rule is asked, as bodies of forbids: people without a known profile, and inputs that
-/// are none of `own` although they are some of `head`. Flags stand for what types cannot say; all of them are refused
-/// where `flags` is not zero.
-#[must_use]
-pub fn refused(flat: &Flat, own: &Operation, head: &Operation, flags: usize) -> Vec<Atom> {
-    let known = flat.known.iter().map(String::as_str);
-    let mut atoms = vec![Atom::when(not(holds(known)))];
-    if let Some(select) = &own.select {
-        let steps: Vec<_> = select.pointer.steps().collect();
-        let keys = steps.iter().map(|step| match step {
-            crate::pointer::Step::Key(key) => Some(key.as_str()),
-            crate::pointer::Step::Every => None,
-        });
-        let path: Option<Vec<&str>> = keys.collect();
-        let readable = path.filter(|path| is_text(&head.input, path));
-        match readable {
-            Some(path) => {
-                let test = binary("==", at(&path), value(select.equals.as_str()));
-                atoms.push(Atom::when(not(guarded(&path, test))));
-            }
-            None if own.select == head.select => {}
-            // It may mean anything, so nothing is promised of it.
-            None => atoms.push(Atom::always()),
-        }
-    }
-    compare_types(&own.input, &head.input, &mut Vec::new(), &mut atoms);
-    for flag in 0..flags {
-        atoms.push(Atom::when(read(["only_head", &format!("flag{flag}")])));
-    }
-    atoms
-}
-
-/// Whether `path` leads to a text that rules of `input` can read.
-fn is_text(input: &InputType, path: &[&str]) -> bool {
-    let Some((first, rest)) = path.split_first() else {
-        return false;
-    };
-    match input.member(first).filter(|member| member.opaque.is_none()) {
-        Some(Member {
-            shape: Shape::String { .. },
-            ..
-        }) => rest.is_empty(),
-        Some(Member {
-            shape: Shape::Object(members),
-            ..
-        }) => is_text(members, rest),
-        _ => false,
-    }
-}
-
-/// What `own` refuses of the inputs of `head`, as far as types can say it.
-fn compare_types<'a>(
-    own: &'a InputType,
-    head: &'a InputType,
-    path: &mut Vec<&'a str>,
-    atoms: &mut Vec<Atom>,
-) {
-    for member in own.members() {
-        let there = head.member(&member.name);
-        // Head refuses what it does not declare, so no input of head has it.
-        if member.required && there.is_none() {
-            atoms.push(inside(path, value(true)));
-        }
-    }
-    for member in head.members() {
-        let mine = own.member(&member.name);
-        let parent = at(path);
-        if member.opaque.is_some() {
-            // Not in the request: an input that has to have it is refused where it is unknown.
-            if mine.is_none() && member.required {
-                atoms.push(inside(path, value(true)));
-            }
-            continue;
-        }
-        let present = has(parent, &member.name);
-        let Some(mine) = mine else {
-            atoms.push(inside(path, present));
-            continue;
-        };
-        // With null in its place it is there, and both sides look at that apart.
-        if mine.required && !member.required {
-            atoms.push(inside(path, not(present.clone())));
-        }
-        path.push(&member.name);
-        match (&mine.shape, &member.shape) {
-            (Shape::Object(own), Shape::Object(head)) => compare_types(own, head, path, atoms),
-            (own, head) => match bounds(own, head, at(path)) {
-                Bounds::None => {}
-                Bounds::Test(test) => atoms.push(Atom::when(not(guarded(path, test)))),
-                Bounds::Nothing => {
-                    let inner = path.len().saturating_sub(1);
-                    let outer = path.get(..inner).unwrap_or_default();
-                    atoms.push(inside(outer, present));
-                }
-            },
-        }
-        path.pop();
-    }
-}
-
-/// What a side's shape lets through of another's values.
-enum Bounds {
-    /// Everything, as far as types can say it.
-    None,
-    /// What passes this test.
-    Test(Value),
-    /// Nothing.
-    Nothing,
-}
-
-fn bounds(own: &Shape, head: &Shape, at: Value) -> Bounds {
-    match (own, head) {
-        (Shape::Anything, _) => Bounds::None,
-        (Shape::Integer { one_of, min, max }, Shape::Integer { .. }) => {
-            let range = compare(
-                at.clone(),
-                (*min).max(-MAX_SAFE_INTEGER),
-                (*max).min(MAX_SAFE_INTEGER),
-            );
-            match one_of {
-                None => Bounds::Test(range),
-                Some(listed) => Bounds::Test(binary(
-                    "&&",
-                    range,
-                    listed_contains("contains", listed.iter().map(|number| value(*number)), at),
-                )),
-            }
-        }
-        (
-            Shape::String {
-                one_of: Some(listed),
-                ..
-            },
-            Shape::String { .. },
-        ) => Bounds::Test(listed_contains(
-            "contains",
-            listed.iter().map(|text| value(text.as_str())),
-            at,
-        )),
-        (Shape::String { one_of: None, .. }, Shape::String { .. })
-        | (Shape::Boolean, Shape::Boolean)
-        | (Shape::Number { .. }, Shape::Integer { .. }) => Bounds::None,
-        (Shape::Array { element: own, .. }, Shape::Array { element: head, .. }) => {
-            match (own.as_ref(), head.as_ref()) {
-                (
-                    Shape::String {
-                        one_of: Some(listed),
-                        ..
-                    },
-                    Shape::String { .. },
-                ) => {
-                    let listed = listed.iter().map(|text| value(text.as_str()));
-                    Bounds::Test(listed_contains("containsAll", listed, at))
-                }
-                (
-                    Shape::Integer {
-                        one_of: Some(listed),
-                        ..
-                    },
-                    Shape::Integer { .. },
-                ) => {
-                    let listed = listed.iter().map(|number| value(*number));
-                    Bounds::Test(listed_contains("containsAll", listed, at))
-                }
-                (Shape::String { .. }, Shape::String { .. })
-                | (Shape::Integer { .. }, Shape::Integer { .. })
-                | (Shape::Boolean, Shape::Boolean) => Bounds::None,
-                _ => Bounds::Nothing,
-            }
-        }
-        _ => Bounds::Nothing,
-    }
-}
-
-fn listed_contains(how: &str, listed: impl Iterator<Item = Value>, at: Value) -> Value {
-    binary(how, set(listed), at)
-}
-
-/// The value at `path` of the input.
-fn at(path: &[&str]) -> Value {
-    read(["input"].into_iter().chain(path.iter().copied()))
-}
-
-fn within(path: &[&str], least: i64, most: i64) -> Value {
-    compare(at(path), least, most)
-}
-
-fn compare(of: Value, least: i64, most: i64) -> Value {
-    binary(
-        "&&",
-        binary("<=", value(least), of.clone()),
-        binary("<=", of, value(most)),
-    )
-}
-
-/// `test`, where everything on `path` is there; true elsewhere.
-fn guarded(path: &[&str], test: Value) -> Value {
-    let mut guarded = test;
-    for end in (0..path.len()).rev() {
-        let (Some(parent), Some(name)) = (path.get(..end), path.get(end)) else {
-            continue;
-        };
-        guarded = either(has(at(parent), name), guarded, value(true));
-    }
-    guarded
-}
-
-/// A forbid of `body`, where everything on `path` is there.
-fn inside(path: &[&str], body: Value) -> Atom {
-    Atom::when(not(guarded(path, not(body))))
-}
-
-/// Every argument that rules can read, with the way to it.
-fn walk<'a>(
-    input: &'a InputType,
-    path: &mut Vec<&'a str>,
-    visit: &mut impl FnMut(&[&'a str], &'a Member),
-) {
-    for member in input
-        .members()
-        .iter()
-        .filter(|member| member.opaque.is_none())
-    {
-        path.push(&member.name);
-        visit(path, member);
-        if let Shape::Object(members) = &member.shape {
-            walk(members, path, visit);
-        }
-        path.pop();
-    }
-}
-
 /// A forbid of everybody who holds all of `held`: what has been found is not asked for again.
 #[must_use]
 pub fn holders_of_all<'a>(held: impl IntoIterator<Item = &'a str>) -> Atom {
@@ -654,20 +287,4 @@ pub fn by_both<'a>(
         clause(any(&mut left.into_iter())),
         clause(any(&mut right.into_iter())),
     ])
-}
-
-impl Atom {
-    /// All its clauses as one expression.
-    fn expression(&self) -> Value {
-        let bodies = self.conditions.iter().map(|clause| {
-            let body = clause.get("body").cloned().unwrap_or_default();
-            match clause.get("kind").and_then(Value::as_str) {
-                Some("unless") => not(body),
-                _ => body,
-            }
-        });
-        bodies
-            .reduce(|left, right| binary("&&", left, right))
-            .unwrap_or_else(|| value(true))
-    }
 }

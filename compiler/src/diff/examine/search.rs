@@ -1,7 +1,28 @@
 //! The search for everything that is looser, or stricter, in one operation: level by level, each counterexample shown by
 //! both bundles, until the solver proves that nobody is left.
 
-use super::*;
+use std::collections::BTreeSet;
+
+use stopgate_lang::cedar::FormError;
+use stopgate_lang::cedar::proof::{self, Atom, Holding};
+use stopgate_lang::name::ProfileName;
+use stopgate_lang::surface::Risk;
+
+use super::super::model::{Answer, Bug, Cause, Cell, Class, Direction, Holder, Part, Request};
+use super::super::shrink::{fewest, shrink};
+use super::super::slice::{Form, Level, Slice};
+use super::super::stage::{AGENT, Trial, parts_between};
+use super::Examination;
+use super::evaluable::Ask;
+use crate::solver::{AtomEffect, Policies, Prover, Raw, Subject, Verdict};
+
+/// Most cells that are looked for in one part of one operation.
+const MOST_CELLS: usize = 64;
+
+/// Sets of holders in a row for whom a request like the one found shows nothing, until no more are tried.
+const MOST_MISSES: usize = 8;
+/// Most cells of one part of one operation, until no more are looked for without the solver.
+const MOST_LIKE: usize = 256;
 
 /// The search for everything that is looser, or stricter, in one operation.
 pub(super) struct Search<'e, 'a> {
