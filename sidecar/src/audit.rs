@@ -187,6 +187,23 @@ struct Entry {
     _room: Option<OwnedSemaphorePermit>,
 }
 
+/// A record is in the queue: the writer takes it to the disk, whether anybody waits for it or not.
+#[must_use]
+#[derive(Debug)]
+pub struct Receipt(oneshot::Receiver<Result<Seq, AuditError>>);
+
+impl Receipt {
+    /// Returns when the record is on the disk, or is known not to be. Dropping the future does not take the record
+    /// back.
+    ///
+    /// # Errors
+    /// [`AuditError`]: the record is not in the log.
+    pub async fn wait(self) -> Result<Seq, AuditError> {
+        // Without an answer the writer has died with the record in its hands.
+        self.0.await.unwrap_or(Err(AuditError::Closed))
+    }
+}
+
 impl AuditLog {
     /// Opens the log in `state_dir`, which is made if it is not there, and records the `start`. Blocks on the disk.
     ///
@@ -272,15 +289,10 @@ impl AuditLog {
     /// # Errors
     /// [`AuditError`]: the record is not in the log. A decision is then counted for the next `gap`.
     pub async fn append(&self, body: &RecordBody) -> Result<Seq, AuditError> {
-        let enqueued = self.enqueue_or_count(body.encode());
-        // Without an answer the writer has died with the record in its hands.
-        enqueued?.await.unwrap_or(Err(AuditError::Closed))
+        self.enqueue_or_count(body.encode())?.wait().await
     }
 
-    fn enqueue_or_count(
-        &self,
-        record: Encoded,
-    ) -> Result<oneshot::Receiver<Result<Seq, AuditError>>, AuditError> {
+    fn enqueue_or_count(&self, record: Encoded) -> Result<Receipt, AuditError> {
         let (kind, bytes) = (record.kind(), record.max_len());
         let enqueued = self.enqueue(record, bytes);
         if let Err(error) = enqueued
@@ -291,11 +303,7 @@ impl AuditLog {
         enqueued
     }
 
-    fn enqueue(
-        &self,
-        record: Encoded,
-        bytes: usize,
-    ) -> Result<oneshot::Receiver<Result<Seq, AuditError>>, AuditError> {
+    fn enqueue(&self, record: Encoded, bytes: usize) -> Result<Receipt, AuditError> {
         if bytes > MAX_LINE_BYTES {
             return Err(AuditError::TooLong);
         }
@@ -309,7 +317,7 @@ impl AuditLog {
             done,
             _room: Some(room),
         })) {
-            Ok(()) => Ok(answer),
+            Ok(()) => Ok(Receipt(answer)),
             Err(TrySendError::Full(_)) => Err(AuditError::Overloaded),
             Err(TrySendError::Disconnected(_)) => Err(AuditError::Closed),
         }
@@ -397,4 +405,4 @@ impl AuditLog {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -7,6 +7,8 @@ mod naming;
 mod principal;
 mod recorded;
 mod request;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,9 +21,10 @@ use stopgate_lang::decide::{
 };
 use stopgate_lang::digest::Digest;
 use stopgate_lang::name::ChannelName;
+use stopgate_lang::record::Seq;
 use stopgate_lang::surface::Evidence;
 
-use crate::audit::{AuditError, AuditLog};
+use crate::audit::{AuditError, AuditLog, Receipt};
 use crate::config::Caller;
 use crate::identity::Identity;
 use crate::metrics::Metrics;
@@ -119,7 +122,8 @@ impl Enforcer {
     /// polled, it decides and puts the record where the log takes it, so that dropping it after that takes nothing back.
     ///
     /// # Errors
-    /// [`Undecided`] when nothing was decided; nothing is recorded then. A panic is counted for the next `gap`.
+    /// [`Undecided`] when nothing was decided; nothing is recorded then. A panic before the record is counted for the next
+    /// `gap`.
     pub async fn decide(&self, caller: &Caller, request: Request) -> Result<Answer, Undecided> {
         let arrived = Instant::now();
         if !caller.may.decide {
@@ -151,12 +155,13 @@ impl Enforcer {
         let record = considered.record(&told, self.audit.mask_key());
         let mut decision = considered.decision;
         let tool = request.tool.as_str();
-        let mut answering = self.metrics.answering(tool, decision.outcome(), arrived);
-        if let Err(error) = pending.record(record).await {
+        let recorded = match pending.enqueue(record) {
+            Ok(receipt) => self.on_disk(receipt, tool, decision.outcome()).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = recorded {
             decision = unrecorded(error);
-            answering.instead(decision.outcome());
         }
-        drop(answering);
         tracing::debug!(
             decision = %name,
             bundle = %active.bundle.digest(),
@@ -166,6 +171,9 @@ impl Enforcer {
             rules = ?decision.rules().iter().map(|rule| &rule.id).collect::<Vec<_>>(),
             "decided"
         );
+        // Nothing is left that could go wrong: a request that is counted here is not counted as a fault too.
+        self.metrics
+            .answered(tool, decision.outcome(), arrived.elapsed());
         Ok(Answer {
             name,
             request: request.id,
@@ -173,6 +181,20 @@ impl Enforcer {
             time,
             decision,
         })
+    }
+
+    /// Waits until the record of `outcome` is on the disk. A caller that leaves meanwhile is counted; that there is a
+    /// receipt says that the record stays.
+    async fn on_disk(
+        &self,
+        receipt: Receipt,
+        tool: &str,
+        outcome: &Outcome,
+    ) -> Result<Seq, AuditError> {
+        let waiting = self.metrics.waiting(tool, outcome);
+        let recorded = receipt.wait().await;
+        waiting.over();
+        recorded
     }
 
     /// The decision, before anybody may hear of it.
@@ -295,3 +317,6 @@ const fn word(outcome: &Outcome) -> &'static str {
 fn milliseconds(now: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,14 @@
 //! Counters for operators. Every label is a value of a closed list: no text of a caller becomes a series, and the
 //! number of series is bounded whatever is asked.
+//!
+//! A request counts once: as answered, as one whose caller left while its record was on its way, or as undecided.
+
+mod counters;
+mod page;
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use stopgate_lang::decide::{Outcome, Reason};
 use stopgate_lang::name::ToolName;
@@ -15,15 +18,12 @@ use crate::identity::Found;
 use crate::identity::token::Refused;
 use crate::undecided::Undecided;
 
+use counters::{Counters, Histogram};
+
 /// Most tools with series of their own; the rest count as `other`.
 const MAX_TOOLS: usize = 64;
 
-/// Upper bounds of the histograms' buckets, in microseconds.
-const BUCKETS_US: [u64; 14] = [
-    5, 10, 20, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 250_000,
-];
-
-/// What an attempt got, as a label.
+/// What was decided about an attempt, as a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Answer {
     Permit,
@@ -39,29 +39,52 @@ impl Answer {
             Outcome::Reject(rejection) => Self::Reject(rejection.reason),
         }
     }
-}
 
-/// An answer that is about to leave. Dropped: it counts.
-#[must_use]
-#[derive(Debug)]
-pub struct Answering<'a> {
-    metrics: &'a Metrics,
-    tool: &'a str,
-    answer: Answer,
-    arrived: Instant,
-}
-
-impl Answering<'_> {
-    /// Another answer leaves than was decided.
-    pub const fn instead(&mut self, outcome: &Outcome) {
-        self.answer = Answer::of(outcome);
+    fn all() -> impl Iterator<Item = Self> {
+        let rejections = Reason::ALL.into_iter().map(Self::Reject);
+        [Self::Permit, Self::Route].into_iter().chain(rejections)
     }
 }
 
-impl Drop for Answering<'_> {
+/// The decisions about one tool.
+#[derive(Debug)]
+struct OfTool {
+    answered: Counters<Answer>,
+    left: Counters<Answer>,
+}
+
+impl OfTool {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            answered: Counters::of(Answer::all()),
+            left: Counters::of(Answer::all()),
+        })
+    }
+}
+
+/// A caller that waits for the record of its decision. Dropped: it left.
+#[must_use]
+#[derive(Debug)]
+pub struct Waiting<'a> {
+    metrics: &'a Metrics,
+    tool: &'a str,
+    answer: Answer,
+    /// It has what it waited for.
+    over: bool,
+}
+
+impl Waiting<'_> {
+    /// The record is there, or is known to be lost, and the caller is still there to hear of it.
+    pub fn over(mut self) {
+        self.over = true;
+    }
+}
+
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.metrics
-            .count(self.tool, self.answer, self.arrived.elapsed());
+        if !self.over {
+            self.metrics.tool(self.tool).left.count(self.answer);
+        }
     }
 }
 
@@ -72,6 +95,15 @@ pub enum TurnedAway {
     Peer,
     /// There are too many connections.
     Limit,
+}
+
+impl TurnedAway {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Peer => "peer",
+            Self::Limit => "limit",
+        }
+    }
 }
 
 /// How a token was judged.
@@ -96,8 +128,8 @@ impl TokenCheck {
 /// Everything that is counted. Shared behind an `Arc`.
 #[derive(Debug)]
 pub struct Metrics {
-    tools: RwLock<BTreeMap<ToolName, Arc<Counters<Answer>>>>,
-    other: Arc<Counters<Answer>>,
+    tools: RwLock<BTreeMap<ToolName, Arc<OfTool>>>,
+    other: Arc<OfTool>,
     undecided: Counters<Undecided>,
     turned_away: Counters<TurnedAway>,
     refusals: Counters<Refusal>,
@@ -127,78 +159,11 @@ pub struct Gauges {
     pub connections: usize,
 }
 
-#[derive(Debug)]
-struct Counters<L>(BTreeMap<L, AtomicU64>);
-
-#[derive(Debug)]
-struct Histogram {
-    buckets: [AtomicU64; BUCKETS_US.len()],
-    count: AtomicU64,
-    sum_us: AtomicU64,
-}
-
-impl<L: Ord> Counters<L> {
-    fn of(labels: impl IntoIterator<Item = L>) -> Self {
-        Self(
-            labels
-                .into_iter()
-                .map(|label| (label, AtomicU64::new(0)))
-                .collect(),
-        )
-    }
-
-    fn count(&self, label: L) {
-        if let Some(counter) = self.0.get(&label) {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn values(&self) -> impl Iterator<Item = (&L, u64)> {
-        self.0
-            .iter()
-            .map(|(label, counter)| (label, counter.load(Ordering::Relaxed)))
-    }
-}
-
-impl Counters<Answer> {
-    fn of_answers() -> Arc<Self> {
-        let rejections = Reason::ALL.map(Answer::Reject);
-        Arc::new(Self::of(
-            [Answer::Permit, Answer::Route]
-                .into_iter()
-                .chain(rejections),
-        ))
-    }
-}
-
-impl Histogram {
-    fn new() -> Self {
-        Self {
-            buckets: std::array::from_fn(|_| AtomicU64::new(0)),
-            count: AtomicU64::new(0),
-            sum_us: AtomicU64::new(0),
-        }
-    }
-
-    fn observe(&self, took: Duration) {
-        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        if let Some((_, bucket)) = BUCKETS_US
-            .iter()
-            .zip(&self.buckets)
-            .find(|(bound, _)| took <= **bound)
-        {
-            bucket.fetch_add(1, Ordering::Relaxed);
-        }
-        self.count.fetch_add(1, Ordering::Relaxed);
-        self.sum_us.fetch_add(took, Ordering::Relaxed);
-    }
-}
-
 impl Default for Metrics {
     fn default() -> Self {
         Self {
             tools: RwLock::new(BTreeMap::new()),
-            other: Counters::of_answers(),
+            other: OfTool::new(),
             undecided: Counters::of(Undecided::ALL),
             turned_away: Counters::of([TurnedAway::Peer, TurnedAway::Limit]),
             refusals: Counters::of(Refusal::ALL),
@@ -220,41 +185,33 @@ impl Metrics {
         let mut known = self.tools.write().unwrap_or_else(PoisonError::into_inner);
         for tool in tools {
             if known.len() < MAX_TOOLS && !known.contains_key(tool) {
-                known.insert(tool.clone(), Counters::of_answers());
+                known.insert(tool.clone(), OfTool::new());
             }
         }
     }
 
-    /// Counts an answer about `tool`, which may be any text; `took` is from the request's arrival to its record.
-    pub fn answered(&self, tool: &str, outcome: &Outcome, took: Duration) {
-        self.count(tool, Answer::of(outcome), took);
+    /// The counters of `tool`, which may be any text.
+    fn tool(&self, tool: &str) -> Arc<OfTool> {
+        let tools = self.tools.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(tools.get(tool).unwrap_or(&self.other))
     }
 
-    /// As [`Metrics::answered`], but counted once the value returned is dropped: also when nobody waits any more for
-    /// the answer to a request that arrived at `arrived`.
-    pub fn answering<'a>(
-        &'a self,
-        tool: &'a str,
-        outcome: &Outcome,
-        arrived: Instant,
-    ) -> Answering<'a> {
-        Answering {
+    /// Counts an answer about `tool`, which may be any text; `took` is from the request's arrival until its answer may
+    /// leave.
+    pub fn answered(&self, tool: &str, outcome: &Outcome, took: Duration) {
+        self.tool(tool).answered.count(Answer::of(outcome));
+        self.answer.observe(took);
+    }
+
+    /// Says that the record of `outcome` is on its way to the disk and that a caller waits for it. Counts if what is
+    /// returned is dropped before the wait is over. Should the disk then refuse the record, the next `gap` counts it.
+    pub fn waiting<'a>(&'a self, tool: &'a str, outcome: &Outcome) -> Waiting<'a> {
+        Waiting {
             metrics: self,
             tool,
             answer: Answer::of(outcome),
-            arrived,
+            over: false,
         }
-    }
-
-    fn count(&self, tool: &str, answer: Answer, took: Duration) {
-        let known = self
-            .tools
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(tool)
-            .cloned();
-        known.as_ref().unwrap_or(&self.other).count(answer);
-        self.answer.observe(took);
     }
 
     /// Notes how long the policy took.
@@ -285,259 +242,9 @@ impl Metrics {
     /// The Prometheus text format, version 0.0.4.
     #[must_use]
     pub fn render(&self, gauges: &Gauges) -> String {
-        let mut page = Page(String::with_capacity(8 * 1024));
-        page.write(self, gauges)
-            .map_or_else(|fmt::Error| String::new(), |()| page.0)
-    }
-}
-
-/// A page of metrics being written.
-struct Page(String);
-
-impl Page {
-    fn write(&mut self, metrics: &Metrics, gauges: &Gauges) -> fmt::Result {
-        self.head(
-            "stopgate_answers_total",
-            "counter",
-            "Attempts by tool and answer.",
-        )?;
-        let tools = metrics.tools.read().unwrap_or_else(PoisonError::into_inner);
-        for (tool, counters) in tools.iter() {
-            self.answers(tool.as_str(), counters)?;
-        }
-        self.answers("other", &metrics.other)?;
-        self.head(
-            "stopgate_undecided_total",
-            "counter",
-            "Requests without a decision, by reason.",
-        )?;
-        for (why, value) in metrics.undecided.values() {
-            writeln!(
-                self.0,
-                "stopgate_undecided_total{{reason=\"{}\"}} {value}",
-                why.as_str()
-            )?;
-        }
-        self.head(
-            "stopgate_connections_turned_away_total",
-            "counter",
-            "Connections turned away, by reason.",
-        )?;
-        for (why, value) in metrics.turned_away.values() {
-            let why = match why {
-                TurnedAway::Peer => "peer",
-                TurnedAway::Limit => "limit",
-            };
-            writeln!(
-                self.0,
-                "stopgate_connections_turned_away_total{{reason=\"{why}\"}} {value}"
-            )?;
-        }
-        self.head(
-            "stopgate_bundle_refusals_total",
-            "counter",
-            "Updates that were refused, by reason.",
-        )?;
-        for (why, value) in metrics.refusals.values() {
-            writeln!(
-                self.0,
-                "stopgate_bundle_refusals_total{{reason=\"{}\"}} {value}",
-                why.as_str()
-            )?;
-        }
-        self.head(
-            "stopgate_tokens_total",
-            "counter",
-            "Tokens of subjects, by what came of them.",
-        )?;
-        for (check, value) in metrics.tokens.values().filter(|(_, value)| *value > 0) {
-            writeln!(
-                self.0,
-                "stopgate_tokens_total{{result=\"{}\"}} {value}",
-                check.as_str()
-            )?;
-        }
-        self.histogram(
-            "stopgate_decide_seconds",
-            "Time the policy took.",
-            &metrics.decide,
-        )?;
-        self.histogram(
-            "stopgate_answer_seconds",
-            "Time from the request to its durable record.",
-            &metrics.answer,
-        )?;
-        self.head(
-            "stopgate_unrecorded_total",
-            "counter",
-            "Attempts without a record; a gap record counts them.",
-        )?;
-        writeln!(self.0, "stopgate_unrecorded_total {}", gauges.unrecorded)?;
-        self.gauges(gauges)
-    }
-
-    fn head(&mut self, name: &str, kind: &str, help: &str) -> fmt::Result {
-        writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}")
-    }
-
-    fn answers(&mut self, tool: &str, counters: &Counters<Answer>) -> fmt::Result {
-        for (answer, value) in counters.values().filter(|(_, value)| *value > 0) {
-            let (answer, reason) = match answer {
-                Answer::Permit => ("permit", ""),
-                Answer::Route => ("route", ""),
-                Answer::Reject(reason) => ("reject", reason.as_str()),
-            };
-            let labels = format!("tool=\"{tool}\",answer=\"{answer}\",reason=\"{reason}\"");
-            writeln!(self.0, "stopgate_answers_total{{{labels}}} {value}")?;
-        }
-        Ok(())
-    }
-
-    fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) -> fmt::Result {
-        self.head(name, "histogram", help)?;
-        let mut below = 0_u64;
-        for (bound, bucket) in BUCKETS_US.iter().zip(&histogram.buckets) {
-            below = below.saturating_add(bucket.load(Ordering::Relaxed));
-            let bound = Duration::from_micros(*bound).as_secs_f64();
-            writeln!(self.0, "{name}_bucket{{le=\"{bound}\"}} {below}")?;
-        }
-        let count = histogram.count.load(Ordering::Relaxed).max(below);
-        let sum = Duration::from_micros(histogram.sum_us.load(Ordering::Relaxed)).as_secs_f64();
-        writeln!(
-            self.0,
-            "{name}_bucket{{le=\"+Inf\"}} {count}\n{name}_sum {sum}\n{name}_count {count}"
-        )
-    }
-
-    fn gauges(&mut self, gauges: &Gauges) -> fmt::Result {
-        let Gauges {
-            bundle,
-            rules,
-            failures,
-            log_writable,
-            unrecorded: _,
-            ready,
-            failing_issuers,
-            connections,
-        } = *gauges;
-        for (name, help, value) in [
-            (
-                "stopgate_ready",
-                "1 while attempts are decided.",
-                u64::from(ready),
-            ),
-            (
-                "stopgate_bundle_active",
-                "1 while a verified bundle is in force.",
-                u64::from(bundle),
-            ),
-            (
-                "stopgate_bundle_rules",
-                "Rules in force.",
-                u64::try_from(rules).unwrap_or(u64::MAX),
-            ),
-            (
-                "stopgate_bundle_failures",
-                "Updates that failed in a row.",
-                u64::from(failures),
-            ),
-            (
-                "stopgate_log_writable",
-                "1 while the decision log takes records.",
-                u64::from(log_writable),
-            ),
-            (
-                "stopgate_failing_issuers",
-                "Issuers whose keys could not be read at the last look.",
-                u64::try_from(failing_issuers).unwrap_or(u64::MAX),
-            ),
-            (
-                "stopgate_connections",
-                "Open connections.",
-                u64::try_from(connections).unwrap_or(u64::MAX),
-            ),
-        ] {
-            self.head(name, "gauge", help)?;
-            writeln!(self.0, "{name} {value}")?;
-        }
-        Ok(())
+        page::of(self, gauges)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use stopgate_lang::decide::Rejection;
-
-    fn page(metrics: &Metrics) -> String {
-        metrics.render(&Gauges {
-            bundle: true,
-            rules: 3,
-            failures: 0,
-            log_writable: true,
-            unrecorded: 0,
-            ready: true,
-            failing_issuers: 0,
-            connections: 1,
-        })
-    }
-
-    fn unknown_tool() -> Outcome {
-        Outcome::Reject(Rejection::new(Reason::UnknownTool, ""))
-    }
-
-    #[test]
-    fn t41_names_of_callers_make_no_series() {
-        let metrics = Metrics::default();
-        let tool = ToolName::new("erp").expect("a name");
-        metrics.learn([&tool]);
-        metrics.answered("erp", &unknown_tool(), Duration::ZERO);
-        metrics.answered("x", &unknown_tool(), Duration::ZERO);
-        let series = page(&metrics).lines().count();
-        for number in 0..100_000_u32 {
-            metrics.answered(
-                &format!("tool-{number}"),
-                &unknown_tool(),
-                Duration::from_micros(u64::from(number)),
-            );
-        }
-        let after = page(&metrics);
-        assert_eq!(after.lines().count(), series);
-        let others = "stopgate_answers_total{tool=\"other\",answer=\"reject\",reason=\"unknown_tool\"} 100001";
-        assert!(after.contains(others), "{after}");
-    }
-
-    #[test]
-    fn t41_tools_of_the_policy_are_bounded_too() {
-        let metrics = Metrics::default();
-        let tools: Vec<_> = (0..10_000)
-            .map(|n| ToolName::new(&format!("tool-{n}")).expect("a name"))
-            .collect();
-        metrics.learn(&tools);
-        for tool in &tools {
-            for reason in Reason::ALL {
-                let outcome = Outcome::Reject(Rejection::new(reason, ""));
-                metrics.answered(tool.as_str(), &outcome, Duration::ZERO);
-            }
-        }
-        assert!(page(&metrics).lines().count() < 2_000);
-    }
-
-    #[test]
-    fn buckets_are_cumulative() {
-        let metrics = Metrics::default();
-        for micros in [1, 7, 7, 1_000_000] {
-            metrics.decided(Duration::from_micros(micros));
-        }
-        let page = page(&metrics);
-        for line in [
-            "stopgate_decide_seconds_bucket{le=\"0.000005\"} 1",
-            "stopgate_decide_seconds_bucket{le=\"0.00001\"} 3",
-            "stopgate_decide_seconds_bucket{le=\"0.25\"} 3",
-            "stopgate_decide_seconds_bucket{le=\"+Inf\"} 4",
-            "stopgate_decide_seconds_count 4",
-        ] {
-            assert!(page.lines().any(|found| found == line), "{line} in\n{page}");
-        }
-    }
-}
+mod tests;

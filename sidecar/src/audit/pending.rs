@@ -9,12 +9,12 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use stopgate_lang::record::{DecisionRecord, GapRecord, RecordBody, Seq};
+use stopgate_lang::record::{DecisionRecord, GapRecord, RecordBody};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::unrecorded::Unrecorded;
-use super::{AuditError, AuditLog};
+use super::{AuditError, AuditLog, Receipt};
 
 /// How long the end of the log waits for decisions. They take milliseconds; a disk may take longer, but does not count
 /// here.
@@ -111,19 +111,19 @@ impl AuditLog {
 }
 
 impl Pending<'_> {
-    /// Records the decision; as [`AuditLog::append`].
+    /// Puts the decision's record where the log takes it. It waits for nothing: what can be dropped is only the wait
+    /// for the disk.
     ///
     /// # Errors
-    /// [`AuditError`]: the record is not in the log, and the decision is counted.
-    pub async fn record(mut self, decision: DecisionRecord) -> Result<Seq, AuditError> {
+    /// [`AuditError`]: the record is not on its way to the log, and the decision is counted.
+    pub fn enqueue(mut self, decision: DecisionRecord) -> Result<Receipt, AuditError> {
         let record = RecordBody::Decision(Box::new(decision)).encode();
         let mut enqueued = Err(AuditError::Closed);
         let log = self.log;
         log.under_way
             .leave(|| enqueued = log.enqueue_or_count(record));
         self.accounted = true;
-        // Without an answer the writer has died with the record in its hands.
-        enqueued?.await.unwrap_or(Err(AuditError::Closed))
+        enqueued
     }
 }
 

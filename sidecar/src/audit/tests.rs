@@ -1,11 +1,13 @@
 //! The writer over a disk that fails on command. T34, T36, I33, I34, I37.
 
 mod faults;
-mod faulty;
+pub(crate) mod faulty;
 mod load;
 mod pending;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -69,7 +71,8 @@ fn bundle() -> RecordBody {
     })
 }
 
-fn open(disk: &Disk, options: Options) -> AuditLog {
+/// A log on `disk`.
+pub(crate) fn open(disk: &Disk, options: Options) -> AuditLog {
     let key = MaskKey::new(&[7; 32]);
     AuditLog::begin(disk.clone(), Position::after(None, None), 0, key, options).expect("a log")
 }
@@ -84,15 +87,15 @@ fn small_files() -> Options {
 
 /// What stands in a sound log.
 #[derive(Debug, Default)]
-struct Contents {
-    decisions: BTreeMap<String, Seq>,
-    gaps: u64,
+pub(crate) struct Contents {
+    pub(crate) decisions: BTreeMap<String, Seq>,
+    pub(crate) gaps: u64,
     overloaded: u64,
     kinds: Vec<Kind>,
 }
 
 /// Reads `files`, which must be one unbroken chain from the first record on.
-fn contents(files: &BTreeMap<Seq, Vec<u8>>) -> Contents {
+pub(crate) fn contents(files: &BTreeMap<Seq, Vec<u8>>) -> Contents {
     let mut chain = stopgate_lang::record::Chain::new();
     let mut contents = Contents::default();
     for (first, bytes) in files {
@@ -129,4 +132,9 @@ async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     tokio::time::timeout(Duration::from_secs(30), waited)
         .await
         .expect(what);
+}
+
+/// Lets `future` run to its first wait, or to its end.
+pub(crate) fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
 }

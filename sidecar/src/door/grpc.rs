@@ -119,30 +119,4 @@ impl EnforcementService for Grpc {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_panic_is_a_fault_and_goes_no_further() {
-        async fn faulty() -> Result<(), Undecided> {
-            panic!("a fault in the handler")
-        }
-        assert_eq!(settle(faulty()).await, Err(Undecided::Fault));
-        assert_eq!(settle(async { Ok(1) }).await, Ok(1));
-        assert_eq!(status(Undecided::Fault, "").code(), Code::Internal);
-    }
-
-    #[test]
-    fn every_status_carries_its_reason() {
-        for why in Undecided::ALL {
-            let status = status(why, message(why));
-            let details = status.get_error_details();
-            let info = details.error_info().expect("an ErrorInfo");
-            assert_eq!(
-                (info.domain.as_str(), info.reason.to_lowercase().as_str()),
-                (DOMAIN, why.as_str())
-            );
-            assert_ne!(status.code(), Code::Ok);
-        }
-    }
-}
+mod tests;

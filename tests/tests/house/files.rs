@@ -34,14 +34,10 @@ const LONGEST: usize = 500;
 const SPLIT: usize = 800;
 
 /// Longer files, and why they are one.
-const EXPLAINED: [(&str, &str); 5] = [
+const EXPLAINED: [(&str, &str); 4] = [
     (
         "policy-lang/src/document/workspace.rs",
         "the table of a document and its reader stand together",
-    ),
-    (
-        "sidecar/src/metrics.rs",
-        "every metric with its name, its labels and its help in one list",
     ),
     (
         "policy-lang/src/bundle/open.rs",

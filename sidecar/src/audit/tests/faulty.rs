@@ -56,7 +56,7 @@ struct State {
 
 /// A handle; clones share the disk.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Disk(Arc<(Mutex<State>, Condvar)>);
+pub(crate) struct Disk(Arc<(Mutex<State>, Condvar)>);
 
 impl Disk {
     fn state(&self) -> MutexGuard<'_, State> {
@@ -78,7 +78,7 @@ impl Disk {
     }
 
     /// Makes syncs wait, or lets them go on.
-    pub(super) fn hold(&self, held: bool) {
+    pub(crate) fn hold(&self, held: bool) {
         self.state().held = held;
         self.0.1.notify_all();
     }
@@ -89,7 +89,7 @@ impl Disk {
     }
 
     /// What a power cut would leave for sure.
-    pub(super) fn durable(&self) -> BTreeMap<Seq, Vec<u8>> {
+    pub(crate) fn durable(&self) -> BTreeMap<Seq, Vec<u8>> {
         self.state()
             .files
             .iter()

@@ -2,11 +2,11 @@
 
 use super::*;
 
-fn record(name: &str) -> DecisionRecord {
+fn enqueue(pending: Pending<'_>, name: &str) -> Result<Receipt, AuditError> {
     let RecordBody::Decision(record) = decision(name) else {
         panic!("not a decision");
     };
-    *record
+    pending.enqueue(*record)
 }
 
 #[tokio::test]
@@ -25,7 +25,11 @@ async fn a_decision_that_panics_is_counted() {
     })
     .await;
     let pending = log.announce().expect("open");
-    pending.record(record("after")).await.expect("recorded");
+    enqueue(pending, "after")
+        .expect("in the queue")
+        .wait()
+        .await
+        .expect("recorded");
     log.close().await.expect("a stop");
     let found = contents(&disk.durable());
     assert_eq!((found.gaps, found.decisions.len()), (1, 1));
@@ -40,7 +44,11 @@ async fn the_end_waits_for_decisions_under_way() {
     let closing = log.clone();
     let closed = tokio::spawn(async move { closing.close().await });
     tokio::task::yield_now().await;
-    pending.record(record("last")).await.expect("recorded");
+    enqueue(pending, "last")
+        .expect("in the queue")
+        .wait()
+        .await
+        .expect("recorded");
     closed.await.expect("no panic").expect("a stop");
     let found = contents(&disk.durable());
     assert_eq!(found.kinds, [Kind::Start, Kind::Decision, Kind::Stop]);
@@ -54,9 +62,29 @@ async fn a_decision_that_outlasts_the_end_is_counted_and_leaves_no_record() {
     let late = log.announce().expect("open");
     let dropped = log.announce().expect("open");
     log.close().await.expect("a stop");
-    assert_eq!(late.record(record("late")).await, Err(AuditError::Closed));
+    assert_eq!(enqueue(late, "late").err(), Some(AuditError::Closed));
     drop(dropped);
     let found = contents(&disk.durable());
     assert_eq!(found.kinds, [Kind::Start, Kind::Gap, Kind::Stop]);
     assert_eq!((found.gaps, log.unrecorded()), (2, 2));
+}
+
+#[tokio::test]
+async fn a_receipt_that_nobody_waits_with_takes_no_record_back() {
+    let disk = Disk::default();
+    let log = open(&disk, Options::new("erp-7f"));
+    disk.hold(true);
+    let pending = log.announce().expect("open");
+    drop(enqueue(pending, "left").expect("in the queue"));
+    let pending = log.announce().expect("open");
+    let mut wait = Box::pin(enqueue(pending, "waited").expect("in the queue").wait());
+    assert!(poll_once(wait.as_mut()).is_pending());
+    drop(wait);
+    disk.hold(false);
+    log.close().await.expect("a stop");
+    let found = contents(&disk.durable());
+    assert_eq!(
+        (found.decisions.len(), found.gaps, log.unrecorded()),
+        (2, 0, 0)
+    );
 }

@@ -1,0 +1,91 @@
+//! What counts: a counter for each label of a closed list, and a histogram of durations.
+//!
+//! It does not know what is counted, nor how it is shown.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Upper bounds of the histograms' buckets, in microseconds.
+const BUCKETS_US: [u64; 14] = [
+    5, 10, 20, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 250_000,
+];
+
+/// A counter for each label there is.
+#[derive(Debug)]
+pub(super) struct Counters<L>(BTreeMap<L, AtomicU64>);
+
+/// How often something took how long.
+#[derive(Debug)]
+pub(super) struct Histogram {
+    buckets: [AtomicU64; BUCKETS_US.len()],
+    count: AtomicU64,
+    sum_us: AtomicU64,
+}
+
+impl<L: Copy + Ord> Counters<L> {
+    /// Nothing counted yet; `labels` are all that can be.
+    pub(super) fn of(labels: impl IntoIterator<Item = L>) -> Self {
+        Self(
+            labels
+                .into_iter()
+                .map(|label| (label, AtomicU64::new(0)))
+                .collect(),
+        )
+    }
+
+    pub(super) fn count(&self, label: L) {
+        if let Some(counter) = self.0.get(&label) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Every label and its value, in the order of the labels.
+    pub(super) fn values(&self) -> impl Iterator<Item = (L, u64)> {
+        self.0
+            .iter()
+            .map(|(label, counter)| (*label, counter.load(Ordering::Relaxed)))
+    }
+}
+
+impl Histogram {
+    pub(super) fn new() -> Self {
+        Self {
+            buckets: std::array::from_fn(|_| AtomicU64::new(0)),
+            count: AtomicU64::new(0),
+            sum_us: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn observe(&self, took: Duration) {
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        if let Some((_, bucket)) = BUCKETS_US
+            .iter()
+            .zip(&self.buckets)
+            .find(|(bound, _)| took <= **bound)
+        {
+            bucket.fetch_add(1, Ordering::Relaxed);
+        }
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.sum_us.fetch_add(took, Ordering::Relaxed);
+    }
+
+    /// Every bound and how many took at most so long.
+    pub(super) fn cumulative(&self) -> impl Iterator<Item = (Duration, u64)> {
+        let buckets = BUCKETS_US.iter().zip(&self.buckets);
+        buckets.scan(0_u64, |below, (bound, bucket)| {
+            *below = below.saturating_add(bucket.load(Ordering::Relaxed));
+            Some((Duration::from_micros(*bound), *below))
+        })
+    }
+
+    /// How many there were.
+    pub(super) fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// How long all of them took together.
+    pub(super) fn sum(&self) -> Duration {
+        Duration::from_micros(self.sum_us.load(Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,197 @@
+//! The page of metrics in the Prometheus text format, version 0.0.4: every metric with its name, its labels and its
+//! help. It only reads.
+
+use std::fmt::{self, Write as _};
+use std::sync::PoisonError;
+
+use super::counters::{Counters, Histogram};
+use super::{Answer, Gauges, Metrics, OfTool, TokenCheck, TurnedAway};
+use crate::follow::Refusal;
+use crate::undecided::Undecided;
+
+/// The whole page.
+pub(super) fn of(metrics: &Metrics, gauges: &Gauges) -> String {
+    let mut page = Page(String::with_capacity(8 * 1024));
+    page.write(metrics, gauges)
+        .map_or_else(|fmt::Error| String::new(), |()| page.0)
+}
+
+/// A page being written.
+struct Page(String);
+
+impl Page {
+    fn write(&mut self, metrics: &Metrics, gauges: &Gauges) -> fmt::Result {
+        self.decisions(
+            "stopgate_answers_total",
+            "Attempts by tool and answer.",
+            metrics,
+            |tool| &tool.answered,
+        )?;
+        self.decisions(
+            "stopgate_callers_left_total",
+            "Decisions handed to the log whose caller left before the answer, by tool and answer.",
+            metrics,
+            |tool| &tool.left,
+        )?;
+        self.counters(
+            "stopgate_undecided_total",
+            "Requests without a decision, by reason.",
+            "reason",
+            metrics.undecided.values(),
+            Undecided::as_str,
+        )?;
+        self.counters(
+            "stopgate_connections_turned_away_total",
+            "Connections turned away, by reason.",
+            "reason",
+            metrics.turned_away.values(),
+            TurnedAway::as_str,
+        )?;
+        self.counters(
+            "stopgate_bundle_refusals_total",
+            "Updates that were refused, by reason.",
+            "reason",
+            metrics.refusals.values(),
+            Refusal::as_str,
+        )?;
+        self.counters(
+            "stopgate_tokens_total",
+            "Tokens of subjects, by what came of them.",
+            "result",
+            metrics.tokens.values().filter(|(_, value)| *value > 0),
+            TokenCheck::as_str,
+        )?;
+        self.histogram(
+            "stopgate_decide_seconds",
+            "Time the policy took.",
+            &metrics.decide,
+        )?;
+        self.histogram(
+            "stopgate_answer_seconds",
+            "Time from the request until its answer may leave.",
+            &metrics.answer,
+        )?;
+        self.head(
+            "stopgate_unrecorded_total",
+            "counter",
+            "Attempts without a record; a gap record counts them.",
+        )?;
+        writeln!(self.0, "stopgate_unrecorded_total {}", gauges.unrecorded)?;
+        self.gauges(gauges)
+    }
+
+    fn head(&mut self, name: &str, kind: &str, help: &str) -> fmt::Result {
+        writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}")
+    }
+
+    /// Counters of every tool; those at 0 are left out.
+    fn decisions(
+        &mut self,
+        name: &str,
+        help: &str,
+        metrics: &Metrics,
+        of: impl Fn(&OfTool) -> &Counters<Answer>,
+    ) -> fmt::Result {
+        self.head(name, "counter", help)?;
+        let tools = metrics.tools.read().unwrap_or_else(PoisonError::into_inner);
+        let known = tools.iter().map(|(name, tool)| (name.as_str(), tool));
+        for (tool, counters) in known.chain([("other", &metrics.other)]) {
+            for (answer, value) in of(counters).values().filter(|(_, value)| *value > 0) {
+                let (answer, reason) = match answer {
+                    Answer::Permit => ("permit", ""),
+                    Answer::Route => ("route", ""),
+                    Answer::Reject(reason) => ("reject", reason.as_str()),
+                };
+                let labels = format!("tool=\"{tool}\",answer=\"{answer}\",reason=\"{reason}\"");
+                writeln!(self.0, "{name}{{{labels}}} {value}")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn counters<L>(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: impl Iterator<Item = (L, u64)>,
+        word: impl Fn(L) -> &'static str,
+    ) -> fmt::Result {
+        self.head(name, "counter", help)?;
+        for (of, value) in values {
+            writeln!(self.0, "{name}{{{label}=\"{}\"}} {value}", word(of))?;
+        }
+        Ok(())
+    }
+
+    fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) -> fmt::Result {
+        self.head(name, "histogram", help)?;
+        let mut below = 0;
+        for (bound, cumulative) in histogram.cumulative() {
+            below = cumulative;
+            let bound = bound.as_secs_f64();
+            writeln!(self.0, "{name}_bucket{{le=\"{bound}\"}} {below}")?;
+        }
+        // Counted after the buckets: what came in between is in none of them.
+        let count = histogram.count().max(below);
+        let sum = histogram.sum().as_secs_f64();
+        writeln!(
+            self.0,
+            "{name}_bucket{{le=\"+Inf\"}} {count}\n{name}_sum {sum}\n{name}_count {count}"
+        )
+    }
+
+    fn gauges(&mut self, gauges: &Gauges) -> fmt::Result {
+        let Gauges {
+            bundle,
+            rules,
+            failures,
+            log_writable,
+            unrecorded: _,
+            ready,
+            failing_issuers,
+            connections,
+        } = *gauges;
+        for (name, help, value) in [
+            (
+                "stopgate_ready",
+                "1 while attempts are decided.",
+                u64::from(ready),
+            ),
+            (
+                "stopgate_bundle_active",
+                "1 while a verified bundle is in force.",
+                u64::from(bundle),
+            ),
+            (
+                "stopgate_bundle_rules",
+                "Rules in force.",
+                u64::try_from(rules).unwrap_or(u64::MAX),
+            ),
+            (
+                "stopgate_bundle_failures",
+                "Updates that failed in a row.",
+                u64::from(failures),
+            ),
+            (
+                "stopgate_log_writable",
+                "1 while the decision log takes records.",
+                u64::from(log_writable),
+            ),
+            (
+                "stopgate_failing_issuers",
+                "Issuers whose keys could not be read at the last look.",
+                u64::try_from(failing_issuers).unwrap_or(u64::MAX),
+            ),
+            (
+                "stopgate_connections",
+                "Open connections.",
+                u64::try_from(connections).unwrap_or(u64::MAX),
+            ),
+        ] {
+            self.head(name, "gauge", help)?;
+            writeln!(self.0, "{name} {value}")?;
+        }
+        Ok(())
+    }
+}

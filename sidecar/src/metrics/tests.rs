@@ -1,0 +1,95 @@
+use super::*;
+use stopgate_lang::decide::Rejection;
+
+fn page(metrics: &Metrics) -> String {
+    metrics.render(&Gauges {
+        bundle: true,
+        rules: 3,
+        failures: 0,
+        log_writable: true,
+        unrecorded: 0,
+        ready: true,
+        failing_issuers: 0,
+        connections: 1,
+    })
+}
+
+fn unknown_tool() -> Outcome {
+    Outcome::Reject(Rejection::new(Reason::UnknownTool, ""))
+}
+
+#[test]
+fn t41_names_of_callers_make_no_series() {
+    let metrics = Metrics::default();
+    let tool = ToolName::new("erp").expect("a name");
+    metrics.learn([&tool]);
+    metrics.answered("erp", &unknown_tool(), Duration::ZERO);
+    metrics.answered("x", &unknown_tool(), Duration::ZERO);
+    let series = page(&metrics).lines().count();
+    for number in 0..100_000_u32 {
+        metrics.answered(
+            &format!("tool-{number}"),
+            &unknown_tool(),
+            Duration::from_micros(u64::from(number)),
+        );
+    }
+    let after = page(&metrics);
+    assert_eq!(after.lines().count(), series);
+    let others =
+        "stopgate_answers_total{tool=\"other\",answer=\"reject\",reason=\"unknown_tool\"} 100001";
+    assert!(after.contains(others), "{after}");
+}
+
+#[test]
+fn t41_tools_of_the_policy_are_bounded_too() {
+    let metrics = Metrics::default();
+    let tools: Vec<_> = (0..10_000)
+        .map(|n| ToolName::new(&format!("tool-{n}")).expect("a name"))
+        .collect();
+    metrics.learn(&tools);
+    for tool in &tools {
+        for reason in Reason::ALL {
+            let outcome = Outcome::Reject(Rejection::new(reason, ""));
+            metrics.answered(tool.as_str(), &outcome, Duration::ZERO);
+            drop(metrics.waiting(tool.as_str(), &outcome));
+        }
+    }
+    assert!(page(&metrics).lines().count() < 4_000);
+}
+
+#[test]
+fn buckets_are_cumulative() {
+    let metrics = Metrics::default();
+    for micros in [1, 7, 7, 1_000_000] {
+        metrics.decided(Duration::from_micros(micros));
+    }
+    let page = page(&metrics);
+    for line in [
+        "stopgate_decide_seconds_bucket{le=\"0.000005\"} 1",
+        "stopgate_decide_seconds_bucket{le=\"0.00001\"} 3",
+        "stopgate_decide_seconds_bucket{le=\"0.25\"} 3",
+        "stopgate_decide_seconds_bucket{le=\"+Inf\"} 4",
+        "stopgate_decide_seconds_count 4",
+    ] {
+        assert!(page.lines().any(|found| found == line), "{line} in\n{page}");
+    }
+}
+
+#[test]
+fn who_leaves_is_no_answer_and_who_stays_has_not_left() {
+    let metrics = Metrics::default();
+    let tool = ToolName::new("erp").expect("a name");
+    metrics.learn([&tool]);
+    drop(metrics.waiting("erp", &unknown_tool()));
+    metrics.waiting("erp", &unknown_tool()).over();
+    metrics.answered("erp", &unknown_tool(), Duration::ZERO);
+    let page = page(&metrics);
+    let labels = "{tool=\"erp\",answer=\"reject\",reason=\"unknown_tool\"}";
+    for line in [
+        format!("stopgate_answers_total{labels} 1"),
+        format!("stopgate_callers_left_total{labels} 1"),
+        "stopgate_answer_seconds_count 1".to_owned(),
+    ] {
+        assert!(page.lines().any(|found| found == line), "{line} in\n{page}");
+    }
+}
