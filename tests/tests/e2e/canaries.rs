@@ -146,7 +146,7 @@ fn requests(
 }
 
 /// One page of the probes, whose address stands in the events.
-fn page(events: &Path, path: &str) -> Vec<u8> {
+pub(crate) fn page(events: &Path, path: &str) -> Vec<u8> {
     let events = std::fs::read_to_string(events).expect("events");
     let address = events
         .split("probes=")

@@ -14,6 +14,8 @@ use stopgate_tests::ask::{order, refund, word};
 use stopgate_tests::sidecar::{PATIENCE, Sidecar};
 use stopgate_tests::stage::{CALLER, Hours, Stage};
 
+use crate::canaries::page;
+
 /// What is asked; also how long a caller waits who expects an answer.
 const LONG: Duration = Duration::from_secs(10);
 /// How long a caller waits who expects none.
@@ -299,8 +301,17 @@ async fn log_full() -> anyhow::Result<String> {
 async fn log_slow() -> anyhow::Result<String> {
     let stage = stage()?;
     let inject = format!("fdatasync:delay_enter=2000000:when={HEALTHY}");
-    let sidecar = under_strace(&stage, "fdatasync", &inject).await?;
-    first_other(&sidecar.client().await?, SHORT).await
+    let mut sidecar = under_strace(&stage, "fdatasync", &inject).await?;
+    let answer = first_other(&sidecar.client().await?, SHORT).await?;
+    // The caller is gone and its record is not: it counts as that, and as no answer.
+    sidecar
+        .until("the caller is seen to have left", async |_| {
+            let page = page(&stage.events(), "/metrics");
+            String::from_utf8_lossy(&page)
+                .contains(r#"stopgate_callers_left_total{tool="erp",answer="permit",reason=""} 1"#)
+        })
+        .await?;
+    Ok(answer)
 }
 
 async fn log_fails() -> anyhow::Result<String> {
