@@ -18,6 +18,19 @@ impl Verdict {
         std::fs::read_to_string(self.reports.join(name)).unwrap_or_default()
     }
 
+    /// Everything that was written anywhere, by the name of its file.
+    pub(crate) fn written(&self) -> Vec<(String, String)> {
+        let reports = std::fs::read_dir(&self.reports).expect("a folder");
+        let report = |entry: std::io::Result<std::fs::DirEntry>| {
+            let name = entry.expect("an entry").file_name();
+            let name = name.to_str().expect("UTF-8").to_owned();
+            let text = self.report(&name);
+            (name, text)
+        };
+        let said = ("stderr".to_owned(), self.stderr.clone());
+        reports.map(report).chain([said]).collect()
+    }
+
     /// Everything, for the message of a failed test.
     pub(crate) fn all(&self) -> String {
         format!(

@@ -142,6 +142,32 @@ fn what_is_not_there_or_not_on_top_of_the_base_cannot_be_judged() {
 }
 
 #[test]
+fn t8_no_secret_of_the_pipeline_is_in_what_it_says() {
+    const CANARY: &str = "canary-5f1c9e";
+    let secrets = ["GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "STOPGATE_KEY"];
+    let history = History::of_the_bank();
+    history.edit("policies/rules/erp.yaml", "risk: high", "risk: medium");
+    history.commit();
+    history.write("policies/rules/erp.yaml", "risk: high\n");
+    history.commit();
+    for (base, head, exit) in [
+        ("HEAD~2", "HEAD^", 5),
+        ("HEAD~2", "HEAD", 3),
+        ("HEAD^", "nowhere", 1),
+    ] {
+        let mut bash = history.command("bash");
+        bash.envs(secrets.map(|name| (name, CANARY)));
+        let verdict = history.judge(bash, &[base, head]);
+        assert_eq!(verdict.exit, exit, "{}", verdict.all());
+        let written = verdict.written();
+        assert!(!written.is_empty());
+        for (name, text) in written {
+            assert!(!text.contains(CANARY), "{name}: {text}");
+        }
+    }
+}
+
+#[test]
 fn t8_the_work_tree_is_not_what_is_judged() {
     let history = History::new();
     history.write("policies/README.md", "a change of nothing\n");
