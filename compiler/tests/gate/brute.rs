@@ -12,7 +12,7 @@ use stopgate_lang::compile::{Sources, compile};
 use stopgate_lang::decide::{Decision, LimitNow, LimitedBy, Outcome, Reason, Situation, decide};
 use stopgate_lang::name::{OperationName, ProfileName, ToolName};
 use stopgate_lang::policy::{Operation, Policy};
-use stopgate_lang::surface::{Enforces, Evidence, Limit, Surface};
+use stopgate_lang::surface::{Enforces, Evidence, Limit, Risk, Surface};
 use stopgate_lang::testing::TestSuite;
 use stopgate_lang::tool_schema::{Member, Shape};
 
@@ -142,6 +142,8 @@ pub(crate) struct Judged {
     pub(crate) looser: BTreeMap<Part, BTreeSet<People>>,
     /// The same for stricter.
     pub(crate) stricter: BTreeMap<Part, BTreeSet<People>>,
+    /// The highest risk, on either side, of an attempt that got looser.
+    pub(crate) risk: Option<Risk>,
     /// Whether a rule of head fails somewhere.
     pub(crate) fails: bool,
     /// Attempts that were decided on both sides.
@@ -162,7 +164,7 @@ pub(crate) fn judge(base: &Side, head: &Side) -> BTreeMap<Key, Judged> {
 fn operation(base: &Side, head: &Side, key: &Key) -> Judged {
     let domain = Domain::of(base, head, key);
     let mut seen: BTreeMap<(Part, Direction), BTreeSet<People>> = BTreeMap::new();
-    let (mut fails, mut attempts) = (false, 0);
+    let (mut fails, mut attempts, mut risk) = (false, 0, None);
     for people in &domain.people {
         for one in domain.attempts() {
             let before = base.decide(key, people, domain.by_groups, &one);
@@ -170,6 +172,10 @@ fn operation(base: &Side, head: &Side, key: &Key) -> Judged {
             fails |= failed(&after);
             attempts += 1;
             for moved in moved(&before, &after) {
+                if moved.1 == Direction::Looser {
+                    let sides = [&before, &after].map(|side| surface(side).map(|asks| asks.risk));
+                    risk = sides.into_iter().chain([risk]).max().flatten();
+                }
                 seen.entry(moved).or_default().insert(people.clone());
             }
         }
@@ -197,6 +203,7 @@ fn operation(base: &Side, head: &Side, key: &Key) -> Judged {
         class,
         looser,
         stricter,
+        risk,
         fails,
         attempts,
     }

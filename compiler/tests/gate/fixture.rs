@@ -84,6 +84,8 @@ impl Text {
 pub(crate) struct Expected {
     /// In a word.
     pub(crate) class: String,
+    /// The highest risk of what got looser, where it is not that of everything.
+    pub(crate) risk: Option<String>,
     /// Parts that got looser, each with the smallest sets of people who see it.
     #[serde(default)]
     pub(crate) looser: BTreeMap<String, BTreeSet<BTreeSet<String>>>,

@@ -74,6 +74,7 @@ struct Operation {
     tool: String,
     operation: String,
     class: String,
+    risk: String,
     cells: Vec<Cell>,
 }
 
@@ -105,6 +106,8 @@ pub(crate) struct Setting {
 pub(crate) struct Told {
     /// In a word.
     pub(crate) class: String,
+    /// The highest risk of what got looser.
+    pub(crate) risk: String,
     /// Parts that got looser.
     pub(crate) looser: BTreeSet<String>,
     /// Parts that got stricter.
@@ -138,6 +141,7 @@ impl Operation {
         let people = self.cells.iter().filter(looser).map(holder).collect();
         Told {
             class: self.class.clone(),
+            risk: self.risk.clone(),
             looser: towards("looser"),
             stricter: towards("stricter"),
             people: smallest(&people),

@@ -48,7 +48,8 @@ fn each(check: impl Fn(&Pair, &Files) -> Result<(), String> + Sync) {
     );
 }
 
-fn found(judged: &Judged) -> Expected {
+/// `expected` says whether it is written which risk it is of.
+fn found(judged: &Judged, expected: Option<&Expected>) -> Expected {
     let people = |(part, people): (&_, &_)| (word(part), BTreeSet::clone(people));
     let told = matches!(
         judged.class,
@@ -57,6 +58,10 @@ fn found(judged: &Judged) -> Expected {
     // What is new, gone or typed otherwise is named and not compared.
     Expected {
         class: judged.class.as_str().to_owned(),
+        risk: expected
+            .and_then(|expected| expected.risk.as_ref())
+            .and(judged.risk)
+            .map(|risk| risk.as_str().to_owned()),
         looser: if told {
             judged.looser.iter().map(people).collect()
         } else {
@@ -101,7 +106,11 @@ fn tried(pair: &Pair, shared: &Files) -> Result<(), String> {
     let found: BTreeMap<String, Expected> = judged
         .iter()
         .filter(|(_, one)| one.class != Class::Same)
-        .map(|((tool, operation), one)| (format!("{tool}/{operation}"), found(one)))
+        .map(|((tool, operation), one)| {
+            let name = format!("{tool}/{operation}");
+            let found = found(one, pair.operations.get(&name));
+            (name, found)
+        })
         .collect();
     if found != pair.operations {
         return Err(format!("found\n{found:#?}"));
@@ -178,6 +187,7 @@ fn gated(pair: &Pair, shared: &Files) -> Result<(), String> {
         let compared = matches!(expected.class.as_str(), "stricter" | "looser" | "both");
         let wanted = Told {
             class: expected.class.clone(),
+            risk: expected.risk.as_ref().unwrap_or(&told.risk).clone(),
             looser: expected.looser.keys().cloned().collect(),
             stricter: names(&expected.stricter),
             people: crate::brute::smallest(&all),

@@ -7,20 +7,28 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use stopgate::diff::{Class, Direction, Limits, OperationChange, Part, diff};
+use stopgate_lang::surface::Risk;
 
 use crate::brute::{Judged, Key, People, Side, judge, smallest, word};
 use crate::fixture::Files;
 use crate::generate::{Change, change};
 use crate::random::Random;
 
-/// Of each operation that got looser: in which parts, and the smallest sets of people who see any of it.
-type Loosened = BTreeMap<Key, (BTreeSet<Part>, BTreeSet<People>)>;
+/// What is said of an operation that got looser.
+#[derive(Debug, PartialEq, Eq)]
+struct Loosened {
+    parts: BTreeSet<Part>,
+    /// The smallest sets of people who see any of it.
+    people: BTreeSet<People>,
+    /// The highest risk of it, which says how many reviewers sign.
+    risk: Option<Risk>,
+}
 
 /// What the gate says.
 ///
 /// # Errors
 /// It could not decide, or found a rule that may fail.
-fn asked(base: &Side, head: &Side) -> Result<Loosened, String> {
+fn asked(base: &Side, head: &Side) -> Result<BTreeMap<Key, Loosened>, String> {
     let named = |name: &str| stopgate::diff::Side {
         name: name.to_owned(),
         commit: None,
@@ -45,11 +53,11 @@ fn asked(base: &Side, head: &Side) -> Result<Loosened, String> {
     }
     let changes = found.operations.iter().map(loosened_by);
     Ok(changes
-        .filter(|(_, (parts, _))| !parts.is_empty())
+        .filter(|(_, loosened)| !loosened.parts.is_empty())
         .collect())
 }
 
-fn loosened_by(change: &OperationChange) -> (Key, (BTreeSet<Part>, BTreeSet<People>)) {
+fn loosened_by(change: &OperationChange) -> (Key, Loosened) {
     let (mut parts, mut people) = (BTreeSet::new(), BTreeSet::new());
     for cell in &change.cells {
         let looser = cell.parts.iter();
@@ -61,15 +69,25 @@ fn loosened_by(change: &OperationChange) -> (Key, (BTreeSet<Part>, BTreeSet<Peop
         parts.extend(looser.into_iter().cloned());
     }
     let key = (change.tool.clone(), change.operation.clone());
-    (key, (parts, smallest(&people)))
+    let loosened = Loosened {
+        parts,
+        people: smallest(&people),
+        risk: Some(change.risk),
+    };
+    (key, loosened)
 }
 
 /// What trying finds, in the same words.
-fn loosened(judged: &BTreeMap<Key, Judged>) -> Loosened {
+fn loosened(judged: &BTreeMap<Key, Judged>) -> BTreeMap<Key, Loosened> {
     let told = |(key, one): (&Key, &Judged)| {
         let people = one.looser.values().flatten().cloned().collect();
         let parts = one.looser.keys().cloned().collect();
-        (key.clone(), (parts, smallest(&people)))
+        let loosened = Loosened {
+            parts,
+            people: smallest(&people),
+            risk: one.risk,
+        };
+        (key.clone(), loosened)
     };
     let all = judged.iter().filter(|(_, one)| !one.looser.is_empty());
     all.map(told).collect()

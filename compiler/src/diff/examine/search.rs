@@ -14,7 +14,7 @@ use super::super::slice::{Form, Level, Slice};
 use super::super::stage::{AGENT, Trial, parts_between};
 use super::Examination;
 use super::evaluable::Ask;
-use crate::solver::{AtomEffect, Policies, Prover, Raw, Subject, Verdict};
+use crate::solver::{AtomEffect, Compiled, Policies, Raw, Verdict};
 
 /// Most cells that are looked for in one part of one operation.
 const MOST_CELLS: usize = 64;
@@ -117,25 +117,10 @@ impl Search<'_, '_> {
                     return found;
                 }
             };
-            // At another level the same may be left to ask when the same people are left out.
-            let question = (left.bodies().clone(), right.bodies().clone());
-            let is_proved = self.proved.contains(&question);
-            let answer = |prover: &mut Prover, subject: &Subject| {
-                let right = compiled.get_or_insert_with(|| right.compile(subject));
-                match (left.compile(subject), right) {
-                    (Ok(left), Ok(right)) => prover.implies(subject, &left, right),
-                    (Err(why), _) => Verdict::Unknown(why),
-                    (_, Err(why)) => Verdict::Unknown(why.clone()),
-                }
-            };
-            let verdict = if is_proved {
-                Verdict::Proved
-            } else {
-                ask.ask(answer)
-            };
+            let verdict = self.ask((&left, right), &mut compiled, ask);
             if let Verdict::Proved = verdict {
-                self.proved.insert(question);
-                if found && self.direction == Direction::Looser {
+                // Of whoever is left out only one request was looked at, whatever level it was found at.
+                if !blocked.is_empty() && self.direction == Direction::Looser {
                     self.graver(level, form, other, among, ask);
                 }
                 return found;
@@ -151,6 +136,33 @@ impl Search<'_, '_> {
             self.what(level)
         ));
         found
+    }
+
+    /// Whether everything that `left` allows is allowed by `right`, which is compiled once for as many questions as it
+    /// is a side of. At another level the same may be left to ask when the same people are left out: what is proved is
+    /// not asked again.
+    fn ask(
+        &mut self,
+        (left, right): (&Policies, &Policies),
+        compiled: &mut Option<Result<Compiled, String>>,
+        ask: &mut Ask<'_>,
+    ) -> Verdict {
+        let question = (left.bodies().clone(), right.bodies().clone());
+        if self.proved.contains(&question) {
+            return Verdict::Proved;
+        }
+        let verdict = ask.ask(|prover, subject| {
+            let right = compiled.get_or_insert_with(|| right.compile(subject));
+            match (left.compile(subject), right) {
+                (Ok(left), Ok(right)) => prover.implies(subject, &left, right),
+                (Err(why), _) => Verdict::Unknown(why),
+                (_, Err(why)) => Verdict::Unknown(why.clone()),
+            }
+        });
+        if let Verdict::Proved = verdict {
+            self.proved.insert(question);
+        }
+        verdict
     }
 
     /// Takes what the solver says about `level`: the attempt that shows a difference at `least` at this risk. What it
@@ -177,8 +189,8 @@ impl Search<'_, '_> {
         shown
     }
 
-    /// Looks for something looser in `level` at a higher risk than all that was found. Of people who are known already
-    /// no other request was looked for, and the highest risk says how many reviewers sign.
+    /// Looks for something looser in `level` at a higher risk than all that was found, among everybody: the highest risk
+    /// says how many reviewers sign.
     fn graver(
         &mut self,
         level: &Level,
@@ -217,12 +229,7 @@ impl Search<'_, '_> {
             };
             match left.and_then(|left| Ok((left, right_of(&form, other)?))) {
                 Ok((left, right)) => {
-                    let verdict = ask.ask(|prover, subject| {
-                        match (left.compile(subject), right.compile(subject)) {
-                            (Ok(left), Ok(right)) => prover.implies(subject, &left, &right),
-                            (Err(why), _) | (_, Err(why)) => Verdict::Unknown(why),
-                        }
-                    });
+                    let verdict = self.ask((&left, &right), &mut None, ask);
                     if let Verdict::Proved = verdict {
                         return;
                     }
