@@ -11,11 +11,28 @@ const OPERATORS: usize = 400;
 /// Longest single policy or condition, in bytes.
 const LENGTH: usize = 16 * 1024;
 
+/// Brackets inside each other in a text that we print: each operator may get brackets of its own, and so may the few
+/// that a scope adds.
+const PRINTED_DEPTH: usize = DEPTH + OPERATORS + 16;
+/// Longest single policy that we print, in bytes: an escape is up to ten bytes for one, and lists of agents are added.
+const PRINTED_LENGTH: usize = 16 * LENGTH;
+
 /// A piece of Cedar text that is not a comment or white space.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token<'a> {
     pub(super) text: &'a str,
     pub(super) range: Range<usize>,
+}
+
+impl Token<'_> {
+    /// Brackets that are open after it, if `depth` were before.
+    fn depth_after(&self, depth: usize) -> usize {
+        match self.text {
+            "(" | "[" | "{" => depth.saturating_add(1),
+            ")" | "]" | "}" => depth.saturating_sub(1),
+            _ => depth,
+        }
+    }
 }
 
 /// Splits `text` into tokens: words, strings, and single punctuation characters. Comments are left out.
@@ -63,6 +80,40 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, CedarMistake> {
     Ok(tokens)
 }
 
+/// Tokens of each policy: they end with a `;` outside brackets.
+pub(super) fn split<'t, 'a>(tokens: &'t [Token<'a>]) -> impl Iterator<Item = &'t [Token<'a>]> {
+    let mut depth = 0_usize;
+    tokens.split_inclusive(move |token| {
+        depth = token.depth_after(depth);
+        depth == 0 && token.text == ";"
+    })
+}
+
+/// The policies of a text that we printed, one by one, so that Cedar's parser never looks for the next policy behind
+/// what is none: it takes minutes for that. `None` if we did not print it.
+pub(super) fn printed(text: &str) -> Option<Vec<&str>> {
+    let tokens = tokens(text).ok()?;
+    let policy = |tokens: &[Token<'_>]| {
+        let (first, last) = (tokens.first()?, tokens.last()?);
+        let policy = text.get(first.range.start..last.range.end)?;
+        (policy.len() <= PRINTED_LENGTH && is_printed(tokens)).then_some(policy)
+    };
+    split(&tokens).map(policy).collect()
+}
+
+/// Whether no bracket of a text is deeper than we print them.
+pub(super) fn is_shallow(text: &str) -> bool {
+    tokens(text).is_ok_and(|tokens| is_printed(&tokens))
+}
+
+fn is_printed(tokens: &[Token<'_>]) -> bool {
+    let depths = tokens.iter().scan(0, |depth, token| {
+        *depth = token.depth_after(*depth);
+        Some(*depth)
+    });
+    depths.max().unwrap_or(0) <= PRINTED_DEPTH
+}
+
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
@@ -85,11 +136,7 @@ pub(super) fn check_tokens(tokens: &[Token<'_>]) -> Result<(), CedarMistake> {
     }
     let (mut depth, mut operators) = (0_usize, 0_usize);
     for token in tokens {
-        match token.text {
-            "(" | "[" | "{" => depth = depth.saturating_add(1),
-            ")" | "]" | "}" => depth = depth.saturating_sub(1),
-            _ => {}
-        }
+        depth = token.depth_after(depth);
         // `a["b"]` is an access, and clauses are joined like operands: what parses deep is evaluated deep.
         match token.text {
             "[" | "when" | "unless" => operators = operators.saturating_add(1),

@@ -55,7 +55,7 @@ pub enum CedarOperations {
 pub fn parse(text: &str) -> Result<Vec<CedarRule>, Vec<CedarMistake>> {
     let tokens = bounds::tokens(text).map_err(|mistake| vec![mistake])?;
     let (mut rules, mut mistakes) = (Vec::new(), Vec::new());
-    for piece in split(&tokens) {
+    for piece in bounds::split(&tokens) {
         match one(text, piece) {
             Ok(rule) => rules.push(rule),
             Err(found) => mistakes.extend(found),
@@ -66,19 +66,6 @@ pub fn parse(text: &str) -> Result<Vec<CedarRule>, Vec<CedarMistake>> {
     } else {
         Err(mistakes)
     }
-}
-
-/// Tokens of each policy: they end with a `;` outside brackets.
-fn split<'t, 'a>(tokens: &'t [Token<'a>]) -> impl Iterator<Item = &'t [Token<'a>]> {
-    let mut depth = 0_usize;
-    tokens.split_inclusive(move |token| {
-        match token.text {
-            "(" | "[" | "{" => depth = depth.saturating_add(1),
-            ")" | "]" | "}" => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        depth == 0 && token.text == ";"
-    })
 }
 
 fn one(text: &str, tokens: &[Token<'_>]) -> Result<CedarRule, Vec<CedarMistake>> {

@@ -4,13 +4,13 @@
 //! equals the whole set, in what matches and in what fails. This holds because the match form has permits only.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::str::FromStr;
 
 use cedar_policy::{
     ActionConstraint, Authorizer, Effect, EntityUid, Policy, PolicyId, PolicySet,
     PrincipalConstraint, ResourceConstraint,
 };
 
+use super::bounds::printed;
 use super::form::ANYWHERE;
 use super::request::{Prepared, PreparedSchema};
 
@@ -112,10 +112,6 @@ impl Index {
         };
         let mut seen = BTreeSet::new();
         for (name, text) in slices {
-            let set = PolicySet::from_str(text).map_err(|_| LoadError::Syntax(name.clone()))?;
-            if set.templates().next().is_some() {
-                return Err(LoadError::NotMatchForm(name.clone()));
-            }
             let action = (name != ANYWHERE).then(|| schema.action(name));
             let buckets = match &action {
                 Some(_) => {
@@ -127,7 +123,10 @@ impl Index {
                 }
                 None => &mut index.anywhere,
             };
-            for policy in set.policies() {
+            let printed = printed(text).ok_or_else(|| LoadError::Syntax(name.clone()))?;
+            for policy in printed {
+                let policy = Policy::parse(None, policy);
+                let policy = &policy.map_err(|_| LoadError::Syntax(name.clone()))?;
                 let rule = policy
                     .annotation("rule")
                     .and_then(|id| places.rules.get(id));

@@ -13,6 +13,7 @@ use crate::json::Json;
 use crate::tool_schema::{InputType, Member, Shape};
 
 use super::NAMESPACE;
+use super::bounds::is_shallow;
 
 /// The schema of a bundle, ready to validate requests, with the type names that requests need.
 #[derive(Debug)]
@@ -60,9 +61,13 @@ pub(crate) struct Prepared<'a> {
 impl PreparedSchema {
     /// Reads the schema part of a bundle; `None` when Cedar refuses it.
     pub(crate) fn new(text: &str) -> Option<Self> {
+        if !is_shallow(text) {
+            return None;
+        }
+        let schema = Schema::from_str(text).ok()?;
         let name = |kind| EntityTypeName::from_str(&format!("{NAMESPACE}::{kind}")).ok();
         Some(Self {
-            schema: Schema::from_str(text).ok()?,
+            schema,
             // Rules name profiles and never people, so one id stands for every subject and no byte that a caller
             // sends can be the principal.
             user: EntityUid::from_type_name_and_id(name("User")?, EntityId::new("subject")),

@@ -84,6 +84,24 @@ fn t4_nesting_bombs_are_refused_on_a_small_stack() {
     small.expect("a thread").join().expect("no overflow");
 }
 
+/// Cedar's parser takes minutes to say what is wrong with these, and they may be in a bundle.
+#[test]
+fn t4_printed_texts_are_bounded_policy_by_policy() {
+    let policy = "@rule(\"a/b\")\npermit(principal, action, resource) when { context.input.note == \"; {\" };";
+    let two = format!("{policy}\n{policy}\n");
+    assert_eq!(bounds::printed(&two), Some(vec![policy, policy]));
+    assert_eq!(bounds::printed("\n"), Some(Vec::new()));
+    for bomb in ["(", "[", "{", "{ permit("] {
+        let text = format!("{policy}{}", bomb.repeat(40_000));
+        assert_eq!(bounds::printed(&text), None, "{bomb}");
+        assert!(!bounds::is_shallow(&text), "{bomb}");
+    }
+    let long = policy.replace("; {", &"x".repeat(1 << 20));
+    assert_eq!(bounds::printed(&long), None);
+    assert!(bounds::is_shallow(&long));
+    assert_eq!(bounds::printed("permit(principal == \"x"), None);
+}
+
 #[test]
 fn what_a_condition_reads_is_known_by_path() {
     let condition = Condition::parse(
