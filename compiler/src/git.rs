@@ -16,6 +16,8 @@ use crate::workspace::{self, Document, Problem, WorkspaceError};
 const MAX_LINKS: usize = 8;
 /// The mode of a symbolic link in a tree.
 const LINK: i32 = 0o120_000;
+/// Digits of a commit's id.
+const WHOLE_ID: usize = 40;
 
 /// A policy repository's history.
 pub struct History {
@@ -152,15 +154,24 @@ impl History {
     fn is_ambiguous(&self, revision: &str) -> bool {
         let name = revision.split(['~', '^', '@', ':']).next();
         let name = name.unwrap_or_default();
-        let commit = |place: &&str| {
-            let reference = self
-                .repository
-                .find_reference(&format!("{place}{name}"))
-                .ok()?;
+        let commit_of = |name: &str| {
+            let reference = self.repository.find_reference(name).ok()?;
             Some(reference.peel_to_commit().ok()?.id())
         };
+        let commit = |place: &&str| commit_of(&format!("{place}{name}"));
+        let shortened = || {
+            let kind = Some(ObjectType::Commit);
+            let object = self.repository.find_object_by_prefix(name, kind).ok()?;
+            Some(object.id())
+        };
         let places = ["", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/"];
-        let commits: BTreeSet<Oid> = places.iter().filter_map(commit).collect();
+        let mut commits: BTreeSet<Oid> = places.iter().filter_map(commit).collect();
+        // A remote alone stands for the branch that it names its first.
+        commits.extend(commit_of(&format!("refs/remotes/{name}/HEAD")));
+        // Of a whole id git asks nothing else.
+        if name.len() < WHOLE_ID {
+            commits.extend(shortened());
+        }
         commits.len() > 1
     }
 

@@ -10,6 +10,7 @@ mod cedar;
 mod locks;
 mod pairs;
 mod reference;
+mod replaced;
 mod sides;
 mod value;
 mod voters;
@@ -31,6 +32,7 @@ use crate::surface::Risk;
 use crate::waiver::setting_digest;
 
 pub use reference::{Setting, reference, settings};
+pub use replaced::replacements;
 
 use voters::Voters;
 use walk::Walk;

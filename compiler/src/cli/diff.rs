@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use stopgate_lang::bundle::TrustRoot;
-use stopgate_lang::change::{changes, trust_change};
+use stopgate_lang::change::{changes, replacements, trust_change};
 use stopgate_lang::compile::Compiled;
 use stopgate_lang::policy;
 
@@ -115,8 +115,9 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     };
     let presented = head.trust(dir)?;
     // A first policy has nothing that it could loosen.
-    let settings = base.as_ref().map_or_else(Vec::new, |base| {
-        let mut settings = changes(&base.sources(), &head.sources());
+    let sources = base.as_ref().map(|base| (base.sources(), head.sources()));
+    let mut settings = sources.as_ref().map_or_else(Vec::new, |(before, after)| {
+        let mut settings = changes(before, after);
         settings.extend(trust_change(
             trusted.root.as_deref(),
             presented.root.as_deref(),
@@ -138,6 +139,9 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
         None => None,
         Some(base) => Some(base.policy.take().ok_or_else(|| broken(&args.base, base))?),
     };
+    if let (Some((before, after)), Some(policy)) = (&sources, &base_policy) {
+        settings.extend(replacements((policy, before), (&head_policy, after)));
+    }
     let version = base_compiled.as_ref().zip(base_policy.as_ref());
     let version = version.map(|(compiled, policy)| Version {
         policy,

@@ -176,7 +176,8 @@ impl<'a> Examination<'a> {
     ) -> Result<Self, String> {
         let (tool, name) = named;
         let base_facts = base.map_or_else(Vec::new, |base| proof::renamed_facts(base, head));
-        let flags = base.map_or_else(Vec::new, |base| head.input.widenings(&base.input));
+        let longest = context.head.policy.input_bytes;
+        let flags = base.map_or_else(Vec::new, |base| head.input.widenings(&base.input, longest));
         let (schema, environment) = proof::request(tool, name, head, &base_facts, flags.len())?;
         let names: BTreeSet<&str> = base_facts.iter().map(|fact| fact.name.as_str()).collect();
         let (base_flat, head_flat) = &context.flat;

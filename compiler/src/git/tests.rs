@@ -1,3 +1,5 @@
+//! Revisions of small real repositories: what is read, and what is refused instead of guessed.
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
@@ -122,6 +124,27 @@ fn links_that_leave_and_revisions_without_policy_are_refused() {
         History::open(outside.path()),
         Err(GitError::NoRepository(_))
     ));
+}
+
+#[test]
+fn t1_a_name_that_stands_for_two_commits_judges_nothing() {
+    let dir = repository();
+    let top = dir.path();
+    git(top, &["update-ref", "refs/remotes/origin/main", "HEAD"]);
+    let (name, target) = ("refs/remotes/origin/HEAD", "refs/remotes/origin/main");
+    git(top, &["symbolic-ref", name, target]);
+    let history = History::open(&top.join("policies")).expect("opens");
+    assert!(history.read("origin").is_ok());
+    git(top, &["tag", "origin", "HEAD~1"]);
+    let whole = history.read("HEAD").expect("read").commit;
+    let short = whole.get(..10).expect("an id");
+    assert!(history.read(short).is_ok());
+    git(top, &["branch", short, "HEAD~1"]);
+    for name in ["origin", "origin~0", short] {
+        let read = history.read(name);
+        assert!(matches!(read, Err(GitError::Ambiguous { .. })), "{name}");
+    }
+    assert!(history.read(&whole).is_ok());
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! Signed reviews: which rules they give a later day, and whose signatures count for that.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;

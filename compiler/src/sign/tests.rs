@@ -1,3 +1,5 @@
+//! What is put before a signer, and what is not signed because it would count for nothing.
+
 use jiff::civil::date;
 use stopgate_lang::digest::Digest;
 use stopgate_lang::name::{OperationName, ReviewId, ToolName, WaiverId};

@@ -1,3 +1,5 @@
+//! Which Cedar texts are taken, what becomes of them, and that none ends the process.
+
 use super::*;
 
 fn code(text: &str) -> Option<&'static str> {

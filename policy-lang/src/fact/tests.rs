@@ -1,3 +1,5 @@
+//! Facts of inputs: which values they have, and when there is none.
+
 use std::collections::BTreeSet;
 
 use super::compute::Why;

@@ -1,3 +1,5 @@
+//! The strict JSON subset against hostile texts and against other readers.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Locks as they are written and read back, and the class of each change of a definition.
+
 use std::collections::BTreeSet;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! From a tool's JSON Schema to what is checked and what rules can see.
+
 use super::*;
 use crate::attempt::INPUT_LIMITS;
 

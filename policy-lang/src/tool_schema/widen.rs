@@ -6,12 +6,13 @@
 
 use std::collections::BTreeSet;
 
+use crate::attempt::INPUT_LIMITS;
 use crate::json::{Json, MAX_SAFE_INTEGER};
 
 use super::{InputType, Member, Shape};
 
-/// Longest text or array that is made: what is longer no sidecar accepts.
-const LONGEST: usize = 64 * 1024;
+/// Longest array that is made: a longer one no sidecar accepts.
+const MOST: usize = INPUT_LIMITS.members;
 
 /// Something that only the wider type accepts.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,11 +24,12 @@ pub struct Widening {
 }
 
 impl InputType {
-    /// Everything that `self` accepts and `narrow` refuses, and that no rule can see; one value for each argument.
+    /// Everything that `self` accepts and `narrow` refuses, and that no rule can see; one value for each argument. No
+    /// text is as long as `bytes`, the longest input that is accepted at all.
     #[must_use]
-    pub fn widenings(&self, narrow: &Self) -> Vec<Widening> {
+    pub fn widenings(&self, narrow: &Self, bytes: usize) -> Vec<Widening> {
         let mut found = Vec::new();
-        widenings(self, narrow, &mut Vec::new(), &mut found);
+        widenings(self, narrow, bytes, &mut Vec::new(), &mut found);
         found
     }
 
@@ -64,6 +66,7 @@ impl InputType {
 fn widenings(
     wide: &InputType,
     narrow: &InputType,
+    bytes: usize,
     path: &mut Vec<String>,
     found: &mut Vec<Widening>,
 ) {
@@ -91,7 +94,7 @@ fn widenings(
                 }
                 let readable = member.opaque.is_none();
                 let refused = |value: &Json| member.accepts(value) && !other.accepts(value);
-                let value = candidates(&member.shape, &other.shape, readable)
+                let value = candidates(&member.shape, &other.shape, bytes, readable)
                     .into_iter()
                     .find(refused);
                 if value.is_some() {
@@ -102,28 +105,28 @@ fn widenings(
         if let (Shape::Object(wide), Some(Shape::Object(narrow))) =
             (&member.shape, other.map(|other| &other.shape))
         {
-            widenings(wide, narrow, path, found);
+            widenings(wide, narrow, bytes, path, found);
         }
         path.pop();
     }
 }
 
 /// Values at the ends of what the two shapes accept. Of a readable argument only what types of rules cannot say.
-fn candidates(wide: &Shape, narrow: &Shape, readable: bool) -> Vec<Json> {
+fn candidates(wide: &Shape, narrow: &Shape, bytes: usize, readable: bool) -> Vec<Json> {
     match (wide, narrow) {
         (Shape::String { .. }, Shape::String { .. }) => {
             let listed = [wide, narrow].into_iter().filter(|_| !readable);
             let listed = listed.flat_map(listed_texts);
             let ends = [wide, narrow].into_iter().flat_map(ends);
             let texts = ends
-                .filter(|length| *length <= LONGEST)
+                .filter(|length| *length < bytes)
                 .map(|length| "x".repeat(length));
             texts.chain(listed).map(Json::String).collect()
         }
         (Shape::Array { element, .. }, Shape::Array { element: other, .. }) => {
             // Rules see which numbers a list holds, but types cannot say between what they have to lie.
             let readable = readable && !matches!(**other, Shape::Integer { one_of: None, .. });
-            let inner = candidates(element, other, readable);
+            let inner = candidates(element, other, bytes, readable);
             let odd = inner
                 .into_iter()
                 .find(|one| element.accepts(one) && !other.accepts(one));
@@ -131,7 +134,7 @@ fn candidates(wide: &Shape, narrow: &Shape, readable: bool) -> Vec<Json> {
             let lengths = [wide, narrow]
                 .into_iter()
                 .flat_map(ends)
-                .filter(|length| *length <= LONGEST);
+                .filter(|length| *length < MOST);
             let with_odd = odd.map(|odd| {
                 let least = ends(wide).first().map_or(1, |least| (*least).max(1));
                 Json::Array(vec![odd; least])
@@ -193,8 +196,11 @@ fn numbers(shape: &Shape) -> Vec<Json> {
                 .collect()
         }
         Shape::Number { min, max } => {
+            // The plainest first, then those nearest to the ends: beyond 2^53 one more is no other number.
             let around = [*min, *max, min - 1.0, max + 1.0, min - 0.5, max + 0.5];
-            let finite = around.into_iter().filter(|number| number.is_finite());
+            let nearest = [min.next_down(), max.next_up()];
+            let around = around.into_iter().chain(nearest);
+            let finite = around.filter(|number| number.is_finite());
             let mut all: Vec<Json> = finite
                 .map(|number| Json::Decimal(format!("{number:?}").into()))
                 .collect();
@@ -235,7 +241,7 @@ fn plain(shape: &Shape) -> Json {
         } => Json::String(listed.first().cloned().unwrap_or_default()),
         Shape::String {
             one_of: None, min, ..
-        } => Json::String("x".repeat((*min).clamp(0, LONGEST))),
+        } => Json::String("x".repeat((*min).min(INPUT_LIMITS.bytes))),
         Shape::Integer {
             one_of: Some(listed),
             ..
@@ -251,7 +257,7 @@ fn plain(shape: &Shape) -> Json {
             fits.unwrap_or(Json::Decimal(format!("{:?}", (min + max) / 2.0).into()))
         }
         Shape::Boolean => Json::Bool(false),
-        Shape::Array { element, min, .. } => Json::Array(vec![plain(element); (*min).min(LONGEST)]),
+        Shape::Array { element, min, .. } => Json::Array(vec![plain(element); (*min).min(MOST)]),
         Shape::Object(members) => members.plain(),
         Shape::Anything => Json::Object(Vec::new()),
     }
@@ -260,7 +266,6 @@ fn plain(shape: &Shape) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attempt::INPUT_LIMITS;
     use crate::pointer::Pointer;
 
     fn of(properties: &str, required: &str, masked: &[&str]) -> InputType {
@@ -279,7 +284,10 @@ mod tests {
             let value = one.value.map_or("–".to_owned(), |value| value.canonical());
             format!("{} = {value}", one.path.join("/"))
         };
-        wide.widenings(narrow).into_iter().map(show).collect()
+        wide.widenings(narrow, INPUT_LIMITS.bytes)
+            .into_iter()
+            .map(show)
+            .collect()
     }
 
     #[test]
@@ -325,6 +333,33 @@ mod tests {
             ]
         );
         assert_eq!(shown(&narrow, &narrow), [""; 0]);
+    }
+
+    #[test]
+    fn the_ends_that_inputs_can_have_are_reached_and_no_others() {
+        let text = |most: usize| {
+            of(
+                &format!(r#""t":{{"type":"string","maxLength":{most}}}"#),
+                "",
+                &[],
+            )
+        };
+        let (wide, narrow) = (text(200_000), text(70_000));
+        let length = |bytes| -> Vec<Option<usize>> {
+            let found = wide.widenings(&narrow, bytes).into_iter();
+            let value = found.map(|one| one.value.expect("a text"));
+            value.map(|value| value.as_str().map(str::len)).collect()
+        };
+        assert_eq!(length(INPUT_LIMITS.bytes), [Some(200_000)]);
+        assert_eq!(length(100_000), [Some(70_001)]);
+        assert_eq!(length(64 * 1024), [None; 0]);
+        // One more than 1e20 is no other double.
+        let number = |most: &str| of(&format!(r#""x":{{"type":"number"{most}}}"#), "", &[]);
+        let (wide, narrow) = (number(""), number(r#","maximum":1e20"#));
+        assert_eq!(shown(&wide, &narrow), ["x = 1.0000000000000002e20"]);
+        assert_eq!(shown(&narrow, &wide), [""; 0]);
+        let narrow = number(r#","minimum":-1e20"#);
+        assert_eq!(shown(&wide, &narrow), ["x = -1.0000000000000002e20"]);
     }
 
     #[test]

@@ -1,3 +1,5 @@
+//! What a waiver's signature is over, byte by byte.
+
 use super::*;
 
 fn digest(byte: u8) -> Digest {

@@ -1,3 +1,5 @@
+//! Flags, environment and file: which wins, and that every mistake is told at once.
+
 use super::*;
 
 const GOOD: &str = r#"

@@ -1,3 +1,5 @@
+//! The strict YAML subset: each trap of the language is refused in its place.
+
 use super::*;
 use crate::diagnostic::Diagnostics;
 use crate::source::SourceMap;
