@@ -143,6 +143,9 @@ impl<'a> GateReport<'a> {
             Class::Stricter => "nobody can do more; something asks for more",
             Class::Added => "nobody can do more with what there was; operations are new",
             Class::Removed => "nobody can do more; operations are gone",
+            Class::Looser | Class::Both if self.is_signed() => {
+                "somebody can do more, or needs less for it; reviewers have signed all of that"
+            }
             Class::Looser | Class::Both => {
                 "somebody can do more, or needs less for it; reviewers have to sign"
             }
@@ -238,6 +241,17 @@ impl<'a> GateReport<'a> {
             .peekable();
         let decided = change.class.needs_review() && change.undecided.is_empty();
         decided && open.peek().is_some() && open.all(|cell| self.covering(change, cell).is_some())
+    }
+
+    /// Whether waivers cover everything that makes a reviewer sign. Whether the change may be merged is the gate's
+    /// answer, which looks at the waivers themselves too.
+    fn is_signed(&self) -> bool {
+        let mut operations = self.diff.operations.iter();
+        let mut settings = self.settings.iter();
+        operations.all(|change| !change.class.needs_review() || self.waived(change))
+            && settings.all(|setting| {
+                !setting.effect.needs_review() || self.covering_setting(setting).is_some()
+            })
     }
 
     /// The operations of one of `classes`, in the order of the comparison.

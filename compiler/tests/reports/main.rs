@@ -14,7 +14,7 @@ use std::path::Path;
 use insta::assert_snapshot;
 use serde_json::Value;
 use stopgate::diff::{Class, sentence};
-use stopgate::report::{GateReport, json, markdown, sarif, text};
+use stopgate::report::{Change, GateReport, json, markdown, sarif, text};
 
 use made::{Made, everything, hostile};
 
@@ -77,6 +77,29 @@ fn a_setting_that_asks_for_less_makes_the_verdict() {
     made.settings
         .retain(|setting| !setting.effect.needs_review());
     assert_eq!(report(&made).class(), Class::Stricter);
+}
+
+#[test]
+fn the_headline_says_when_all_is_signed_and_only_then() {
+    let mut made = everything();
+    made.diff.failing.clear();
+    made.diff.operations.clear();
+    let headline = |made: &Made| {
+        let text = text::diff(&report(made), false);
+        text.lines().next().expect("a line").to_owned()
+    };
+    assert!(headline(&made).ends_with("; reviewers have to sign"));
+    let waivers = made.waivers.clone();
+    let is_covered = |setting: &Change| {
+        let named = (setting.file.clone(), setting.path.clone());
+        waivers
+            .iter()
+            .any(|waiver| waiver.settings.contains(&named))
+    };
+    made.settings
+        .retain(|setting| !setting.effect.needs_review() || is_covered(setting));
+    assert_eq!(report(&made).class(), Class::Looser);
+    assert!(headline(&made).ends_with("; reviewers have signed all of that"));
 }
 
 fn valid(schema: &jsonschema::Validator, json: &Value) {
