@@ -4,6 +4,7 @@
 
 mod build;
 mod check;
+mod compared;
 mod completions;
 mod console;
 mod diff;

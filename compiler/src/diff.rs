@@ -26,10 +26,10 @@ pub use crate::solver::INSTALL;
 pub use emit::cases;
 pub use examine::Version;
 pub use model::{
-    Answer, Bug, Cause, Cell, Class, Diff, Direction, Failing, Holder, OperationChange, Part,
-    ProofReport, Request, Side, people,
+    Answer, Bug, Cause, Cell, Channels, Class, Diff, Direction, Failing, Holder, OperationChange,
+    Part, ProofReport, Request, Side, people,
 };
-pub use sentence::{Piece, Sentence, holder, leaves_out, sentence};
+pub use sentence::{Piece, Sentence, holder, leaves_out, sentence, sentence_of_all};
 pub(crate) use stage::parts_between;
 
 use crate::build::BuildError;

@@ -3,7 +3,7 @@
 //! Keys and numbers are those of the base, because a change that brings its own judges is judged by nobody. Whatever is
 //! doubtful is not let pass.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use stopgate_lang::change::Change;
@@ -11,54 +11,134 @@ use stopgate_lang::waiver::Waiver;
 
 use crate::diff::{Class, Diff};
 use crate::report;
-use crate::waiver::{Judgement, Judges, Loosened, Loosening, Spoilt, Verdict, WaiverReport, judge};
+use crate::waiver::{
+    Judges, Loosened, Loosening, Spoilt, ToSign, Verdict, WaiverReport, about, judge,
+};
 use crate::workspace::Document;
 
 /// Everything that was found about a change, and what reviewers said of it.
 #[derive(Debug)]
-pub struct Gate {
+pub struct Gate<'a> {
     /// What it does to decisions.
-    pub diff: Diff,
+    pub diff: &'a Diff,
     /// What else it changes.
-    pub settings: Vec<Change>,
-    /// Waivers, as reports show them.
-    pub waivers: Vec<report::Waiver>,
+    pub settings: &'a [Change],
+    /// Everything that is looser, with what became of it.
+    pub judged: Vec<(Loosening, Verdict)>,
+    /// What each waiver of head is good for.
+    pub waivers: Vec<WaiverReport>,
+    /// What reviewers still have to sign.
+    pub to_sign: Option<ToSign>,
     /// Something looser that nobody let pass.
     pub is_open: bool,
     /// Waivers or signatures that have to be mended or deleted.
     pub has_errors: bool,
-    /// Signatures that do not hold.
-    pub spoilt: Vec<Spoilt>,
     /// Signature files of no waiver.
     pub stray: Vec<String>,
 }
 
-impl Gate {
+impl<'a> Gate<'a> {
     /// Judges what was found by the waivers and signatures of head.
     #[must_use]
     pub fn judge(
-        diff: Diff,
-        settings: Vec<Change>,
+        diff: &'a Diff,
+        settings: &'a [Change],
         judges: &Judges<'_>,
         waivers: &[Waiver],
         signatures: &[Document],
         today: Date,
     ) -> Self {
-        let loosenings = loosenings(&diff, &settings);
+        let loosenings = loosenings(diff, settings);
         let judgement = judge(judges, waivers, signatures, &loosenings, today);
         // Of what has no meaning under the new types nothing is known that a waiver could name.
         let retyped = diff
             .operations
             .iter()
             .any(|change| change.class == Class::Retyped);
+        let is_open = judgement.is_open() || retyped;
+        let has_errors = judgement.has_errors();
+        let judged: Vec<_> = loosenings.into_iter().zip(judgement.verdicts).collect();
         Self {
-            is_open: judgement.is_open() || retyped,
-            has_errors: judgement.has_errors(),
-            spoilt: judgement.spoilt().cloned().collect(),
-            stray: judgement.stray.clone(),
-            waivers: shown(&loosenings, judgement),
+            to_sign: ToSign::of(judges, &judged, today),
+            is_open,
+            has_errors,
+            judged,
+            waivers: judgement.waivers,
+            stray: judgement.stray,
             diff,
             settings,
+        }
+    }
+
+    /// Signatures that do not hold: trust has failed if there is one.
+    pub fn spoilt(&self) -> impl Iterator<Item = &Spoilt> {
+        self.waivers
+            .iter()
+            .flat_map(|waiver| &waiver.signers.spoilt)
+    }
+
+    /// The waivers as reports show them: with what each of them really covers, and why not more.
+    #[must_use]
+    pub fn shown(&self) -> Vec<report::Waiver> {
+        self.waivers.iter().map(|one| self.one(one)).collect()
+    }
+
+    fn one(&self, waiver: &WaiverReport) -> report::Waiver {
+        let (mut cells, mut settings) = (BTreeSet::new(), BTreeSet::new());
+        let mut short: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (Loosening { what, .. }, verdict) in &self.judged {
+            match verdict {
+                Verdict::Covered { waiver: by } if *by == waiver.id => match what {
+                    Loosened::Cell {
+                        tool,
+                        operation,
+                        holder,
+                        ..
+                    } => drop(cells.insert((tool.clone(), operation.clone(), holder.clone()))),
+                    Loosened::Setting { file, path, .. } => {
+                        settings.insert((file.clone(), path.clone()));
+                    }
+                },
+                Verdict::Open { short: all, .. } => {
+                    let mine = all.iter().filter(|(id, _)| *id == waiver.id);
+                    for (_, why) in mine {
+                        let named = short.entry(why.to_string()).or_default();
+                        named.insert(what.to_string());
+                    }
+                }
+                Verdict::Covered { .. } | Verdict::Free => {}
+            }
+        }
+        let mut lacks: Vec<String> = waiver
+            .signers
+            .spoilt
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let said = |(why, named): (String, BTreeSet<String>)| {
+            format!(
+                "{why}: {}",
+                named.into_iter().collect::<Vec<_>>().join(", ")
+            )
+        };
+        lacks.extend(short.into_iter().map(said));
+        // A waiver of nothing at all says so by its standing.
+        if !cells.is_empty() || !settings.is_empty() || !lacks.is_empty() {
+            let unused = waiver.unused.iter();
+            lacks.extend(
+                unused.map(|cover| format!("names nothing in this change: {}", about(cover))),
+            );
+        }
+        report::Waiver {
+            file: format!("{}/{}.yaml", crate::waiver::FOLDER, waiver.id),
+            id: waiver.id.to_string(),
+            reason: waiver.reason.clone(),
+            expires: waiver.expires,
+            standing: waiver.standing,
+            cells,
+            settings,
+            lacks,
+            signers: waiver.signers.reviewers.iter().cloned().collect(),
         }
     }
 }
@@ -81,53 +161,4 @@ fn loosenings(diff: &Diff, settings: &[Change]) -> Vec<Loosening> {
         risk: change.risk,
     });
     cells.chain(settings).collect()
-}
-
-/// The waivers as reports show them: with what each of them really covers.
-fn shown(loosenings: &[Loosening], judgement: Judgement) -> Vec<report::Waiver> {
-    let Judgement {
-        verdicts, waivers, ..
-    } = judgement;
-    let one = |waiver: WaiverReport| {
-        let (mut cells, mut settings) = (BTreeSet::new(), BTreeSet::new());
-        let mut lacks: Vec<String> = waiver
-            .signers
-            .spoilt
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        for (loosening, verdict) in loosenings.iter().zip(&verdicts) {
-            match verdict {
-                Verdict::Covered { waiver: by } if *by == waiver.id => match &loosening.what {
-                    Loosened::Cell {
-                        tool,
-                        operation,
-                        holder,
-                        ..
-                    } => drop(cells.insert((tool.clone(), operation.clone(), holder.clone()))),
-                    Loosened::Setting { file, path, .. } => {
-                        settings.insert((file.clone(), path.clone()));
-                    }
-                },
-                Verdict::Open { short, .. } => {
-                    let mine = short.iter().filter(|(id, _)| *id == waiver.id);
-                    lacks.extend(mine.map(|(_, why)| why.to_string()));
-                }
-                Verdict::Covered { .. } | Verdict::Free => {}
-            }
-        }
-        lacks.dedup();
-        report::Waiver {
-            file: format!("{}/{}.yaml", crate::waiver::FOLDER, waiver.id),
-            id: waiver.id.to_string(),
-            reason: waiver.reason,
-            expires: waiver.expires,
-            standing: waiver.standing,
-            cells,
-            settings,
-            lacks,
-            signers: waiver.signers.reviewers.into_iter().collect(),
-        }
-    };
-    waivers.into_iter().map(one).collect()
 }

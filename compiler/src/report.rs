@@ -19,7 +19,7 @@ pub(crate) use paint::Paint;
 pub use stopgate_lang::change::{Change, Effect};
 
 /// `1 rule`, `2 rules`.
-fn count(number: usize, noun: &str) -> String {
+pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 

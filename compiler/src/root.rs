@@ -105,6 +105,8 @@ pub fn first_with_reviewers(
 
 #[cfg(test)]
 mod tests {
+    use stopgate_lang::change::trust_change;
+
     use super::*;
 
     #[test]
@@ -156,5 +158,45 @@ mod tests {
         let without = first(&root, "security", &none, Timestamp::MAX).expect("a root");
         let text = Envelope::from_bytes(&without).expect("an envelope").payload;
         assert!(!String::from_utf8(text).expect("text").contains("reviewer"));
+    }
+
+    #[test]
+    fn a_changed_root_says_who_is_trusted_now_by_the_keys_themselves() {
+        let key = || SigningKey::generate().expect("a key");
+        let [root, ana, eva] = [(); 3].map(|()| key());
+        let public = |key: &SigningKey| key.public().expect("a public key");
+        let made = |reviewers: &[(&str, &SigningKey)]| {
+            let named = reviewers.iter();
+            let named = named.map(|(name, key)| ((*name).to_owned(), public(key)));
+            let none = BTreeMap::new();
+            first_with_reviewers(&root, "security", &none, &named.collect(), Timestamp::MAX)
+                .expect("a root")
+        };
+        let both = made(&[("ana", &ana), ("eva", &eva)]);
+        let change = trust_change(Some(&made(&[("ana", &ana)])), Some(&both)).expect("a change");
+        let id = |key| public(key).id();
+        let before = format!("reviewer 1 of ana {}", id(&ana));
+        assert_eq!(change.before.as_deref(), Some(before.as_str()));
+        let mut ids = [("ana", id(&ana)), ("eva", id(&eva))];
+        ids.sort_by(|(_, one), (_, other)| one.cmp(other));
+        let [one, other] = ids.map(|(name, id)| format!("{name} {id}"));
+        let after = format!("reviewer 1 of {one}, {other}");
+        assert_eq!(change.after.as_deref(), Some(after.as_str()));
+        // Another key under the name and the id of one that is trusted is another key.
+        let text = String::from_utf8(Envelope::from_bytes(&both).expect("an envelope").payload);
+        let swapped = text
+            .expect("text")
+            .replace(&public(&eva).to_string(), &public(&key()).to_string());
+        let envelope = Envelope {
+            payload_type: dsse::ROOT.to_owned(),
+            signatures: vec![Signature {
+                key: id(&root),
+                bytes: root.sign(&dsse::signed_bytes(dsse::ROOT, swapped.as_bytes())),
+            }],
+            payload: swapped.into_bytes(),
+        };
+        let change = trust_change(Some(&both), Some(&envelope.to_bytes())).expect("a change");
+        assert_ne!(change.before, change.after);
+        assert!(!change.after.expect("a root").contains(&id(&eva)));
     }
 }

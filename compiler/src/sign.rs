@@ -5,13 +5,23 @@ use std::fmt::Write as _;
 use jiff::civil::Date;
 use stopgate_lang::bundle::dsse::Signature;
 use stopgate_lang::name::RuleId;
-use stopgate_lang::policy::Gate;
-use stopgate_lang::waiver::{CellCover, Cover, Holder, Review, SettingCover, Statement, Waiver};
+use stopgate_lang::policy;
+use stopgate_lang::summary::visible;
+use stopgate_lang::waiver::{CellCover, Cover, Review, SettingCover, Statement, Waiver};
 
+use crate::diff::sentence;
+use crate::gate::Gate;
 use crate::key::{KeyError, SigningKey};
-use crate::waiver::{MAX_SIGNATURE_BYTES, Shortfall, days, signature_file};
+use crate::report::count;
+use crate::waiver::{
+    Loosened, Loosening, MAX_SIGNATURE_BYTES, Shortfall, Standing, Verdict, about, days, names,
+    signature_file,
+};
 use crate::workspace::Document;
 use crate::{review, waiver};
+
+/// Most characters that are shown of a value of a setting.
+const TEXT: usize = 500;
 
 /// What a reviewer can sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,13 +87,14 @@ impl Paper {
         }
     }
 
-    /// All that it says, for the person who is about to sign it, on the day `today`.
+    /// All that it says, for the person who is about to sign it, on the day `today`, with what the gate found about
+    /// what it names.
     #[must_use]
-    pub fn summary(&self, today: Date) -> String {
+    pub fn summary(&self, today: Date, gate: Option<&Gate<'_>>) -> String {
         let mut out = String::new();
         // Writing to a string cannot fail.
         let _always_fits = match self {
-            Self::Waiver(waiver) => about_waiver(&mut out, waiver, today),
+            Self::Waiver(waiver) => about_waiver(&mut out, waiver, today, gate),
             Self::Review(review) => about_review(&mut out, review, today),
         };
         out
@@ -94,7 +105,12 @@ impl Paper {
     /// # Errors
     /// [`SignError`] when the signature would be worth nothing on the day `today` (UTC) under `gate`, or the key does
     /// not work.
-    pub fn sign(&self, key: &SigningKey, gate: Gate, today: Date) -> Result<Document, SignError> {
+    pub fn sign(
+        &self,
+        key: &SigningKey,
+        gate: policy::Gate,
+        today: Date,
+    ) -> Result<Document, SignError> {
         self.refuse(gate, today)?;
         let statement = self.statement();
         let signature = Signature {
@@ -112,7 +128,7 @@ impl Paper {
     ///
     /// # Errors
     /// [`SignError`] says which.
-    pub fn refuse(&self, gate: Gate, today: Date) -> Result<(), SignError> {
+    pub fn refuse(&self, gate: policy::Gate, today: Date) -> Result<(), SignError> {
         let id = self.id().to_owned();
         match self {
             Self::Waiver(waiver) => match days(waiver.expires, gate, today) {
@@ -128,7 +144,76 @@ impl Paper {
     }
 }
 
-fn about_waiver(out: &mut String, waiver: &Waiver, today: Date) -> std::fmt::Result {
+/// Why a signature of `waiver` would let nothing pass, or not all that it names, whoever signs beside.
+#[must_use]
+pub fn worthless(gate: &Gate<'_>, waiver: &Waiver) -> Option<String> {
+    let id = &waiver.id;
+    let report = gate.waivers.iter().find(|report| report.id == *id)?;
+    let named: Vec<String> = report.unused.iter().map(about).collect();
+    if !named.is_empty() {
+        let named = named.join(", ");
+        return Some(format!(
+            "the waiver `{id}` names what is not in this change: {named}"
+        ));
+    }
+    for (Loosening { what, .. }, verdict) in &gate.judged {
+        let Verdict::Open { short, .. } = verdict else {
+            continue;
+        };
+        let mut mine = short.iter().filter(|(other, _)| other == id);
+        if let Some((_, why)) = mine.find(|(_, why)| !why.is_of_signatures()) {
+            return Some(format!("the waiver `{id}` {why}: {what}"));
+        }
+    }
+    (report.standing == Standing::Spent).then(|| format!("the waiver `{id}` {}", Shortfall::Spent))
+}
+
+/// What the gate found about what `cover` names, each in a sentence.
+fn found(gate: &Gate<'_>, cover: &Cover) -> Vec<String> {
+    let cells = gate.diff.operations.iter().flat_map(|change| {
+        let cells = change.cells.iter().filter(|cell| cell.class.needs_review());
+        let named = cells.filter(|cell| names(cover, &Loosening::cell(change, cell).what));
+        named.map(|cell| {
+            let risk = change.risk;
+            format!("risk {risk}: {}", sentence(change, cell))
+        })
+    });
+    let settings = gate.settings.iter().filter(|setting| {
+        let Cover::Setting(cover) = cover else {
+            return false;
+        };
+        setting.effect.needs_review() && cover.file == setting.file && cover.path == setting.path
+    });
+    let settings = settings.map(|setting| {
+        let value = |value: &Option<String>| {
+            let value = value.as_deref().unwrap_or("nothing");
+            visible(value, TEXT)
+        };
+        let (before, after) = (value(&setting.before), value(&setting.after));
+        format!("risk {}: {after} instead of {before}", setting.risk)
+    });
+    cells.chain(settings).collect()
+}
+
+/// As many reviewers as have to sign `waiver`.
+fn needed(gate: &Gate<'_>, waiver: &Waiver) -> usize {
+    let named = |what: &Loosened| waiver.covers.iter().any(|cover| names(cover, what));
+    let needed = gate
+        .judged
+        .iter()
+        .map(|(Loosening { what, .. }, verdict)| match verdict {
+            Verdict::Open { needed, .. } if named(what) => *needed,
+            Verdict::Open { .. } | Verdict::Covered { .. } | Verdict::Free => 0,
+        });
+    needed.max().unwrap_or(0)
+}
+
+fn about_waiver(
+    out: &mut String,
+    waiver: &Waiver,
+    today: Date,
+    gate: Option<&Gate<'_>>,
+) -> std::fmt::Result {
     writeln!(out, "waiver   {}", waiver.id)?;
     // A line break in a text must not begin what looks like another entry.
     let reason = waiver.reason.replace('\n', "\n           ");
@@ -140,24 +225,23 @@ fn about_waiver(out: &mut String, waiver: &Waiver, today: Date) -> std::fmt::Res
         away(waiver.expires, today)
     )?;
     for cover in &waiver.covers {
+        writeln!(out, "covers   {}", about(cover))?;
+        let found = gate.map_or_else(Vec::new, |gate| found(gate, cover));
+        for sentence in found {
+            writeln!(out, "           {sentence}")?;
+        }
         match cover {
-            Cover::Cell(CellCover {
-                tool,
-                operation,
-                holder,
-                rules,
-                slice,
-            }) => {
-                writeln!(out, "covers   {tool}/{operation} for {}", people(holder))?;
+            Cover::Cell(CellCover { rules, slice, .. }) => {
                 writeln!(out, "           by {}", ids(rules.iter()))?;
                 writeln!(out, "           slice {slice}")?;
             }
-            Cover::Setting(SettingCover { file, path, change }) => {
-                let path = if path.is_empty() { "all" } else { path };
-                writeln!(out, "covers   {} of {}", line(path), line(file))?;
+            Cover::Setting(SettingCover { change, .. }) => {
                 writeln!(out, "           change {change}")?;
             }
         }
+    }
+    if let Some(gate) = gate {
+        writeln!(out, "takes    {}", count(needed(gate, waiver), "signature"))?;
     }
     Ok(())
 }
@@ -169,24 +253,6 @@ fn about_review(out: &mut String, review: &Review, today: Date) -> std::fmt::Res
         writeln!(out, "rule     {rule}")?;
     }
     Ok(())
-}
-
-fn people(holder: &Holder) -> String {
-    match holder {
-        Holder::Profiles(profiles) => {
-            let names: Vec<&str> = profiles.iter().map(|name| name.as_str()).collect();
-            names.join(" + ")
-        }
-        Holder::Groups(groups) => {
-            let names: Vec<String> = groups.iter().map(|group| line(group)).collect();
-            format!("members of {}", names.join(" + "))
-        }
-    }
-}
-
-/// A text on one line.
-fn line(text: &str) -> String {
-    text.replace('\n', " ")
 }
 
 fn ids<'a>(rules: impl Iterator<Item = &'a RuleId>) -> String {

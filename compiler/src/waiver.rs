@@ -3,10 +3,12 @@
 //! Pure: days, documents, signatures and keys are values. Keys and numbers are the base's, because a change that brings
 //! its own judges is judged by nobody. Whatever is doubtful covers nothing.
 
+mod draft;
 mod judgement;
 mod signers;
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use jiff::Span;
 use jiff::civil::Date;
@@ -15,18 +17,23 @@ use stopgate_lang::bundle::root::Role;
 use stopgate_lang::digest::Digest;
 use stopgate_lang::name::{OperationName, RuleId, ToolName};
 use stopgate_lang::policy::Gate;
+use stopgate_lang::summary::visible;
 use stopgate_lang::surface::Risk;
 use stopgate_lang::waiver::{self, Cover, Waiver};
 
-use crate::diff::{Cell, Holder, OperationChange};
+use crate::diff::{Cell, Holder, OperationChange, holder};
 use crate::workspace::Document;
 
+pub use draft::ToSign;
 pub use judgement::{Judgement, Shortfall, Standing, Verdict, WaiverReport};
 pub(crate) use signers::stray;
 pub use signers::{Flaw, MAX_SIGNATURE_BYTES, Signers, Spoilt, signature_file};
 
 /// The folder of waivers.
 pub const FOLDER: &str = "waivers";
+
+/// Most characters that are shown of a text that is not ours.
+const TEXT: usize = 300;
 
 /// What the revision before the change says about who may let what pass.
 #[derive(Debug, Clone)]
@@ -73,6 +80,56 @@ pub enum Loosened {
         /// [`waiver::setting_digest`] of the change.
         change: Digest,
     },
+}
+
+impl fmt::Display for Loosened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cell {
+                tool,
+                operation,
+                holder,
+                ..
+            } => write!(f, "{}", Named::Cell(tool, operation, holder)),
+            Self::Setting { file, path, .. } => write!(f, "{}", Named::Setting(file, path)),
+        }
+    }
+}
+
+/// What a waiver can be about, in words: `erp/create_refund for support`, `calendar.zone of approvals.yaml`.
+pub(crate) enum Named<'a> {
+    /// An operation, for somebody.
+    Cell(&'a ToolName, &'a OperationName, &'a Holder),
+    /// A place, in a document.
+    Setting(&'a str, &'a str),
+}
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cell(tool, operation, who) => {
+                write!(f, "{tool}/{operation} for {}", holder(who))
+            }
+            Self::Setting(file, path) => {
+                let path = if path.is_empty() { "all" } else { path };
+                write!(f, "{} of {}", visible(path, TEXT), visible(file, TEXT))
+            }
+        }
+    }
+}
+
+/// What `cover` is about, in words.
+pub(crate) fn about(cover: &Cover) -> String {
+    match cover {
+        Cover::Cell(cell) => {
+            let holder = match &cell.holder {
+                waiver::Holder::Profiles(names) => Holder::Profiles(names.clone()),
+                waiver::Holder::Groups(names) => Holder::Groups(names.clone()),
+            };
+            Named::Cell(&cell.tool, &cell.operation, &holder).to_string()
+        }
+        Cover::Setting(setting) => Named::Setting(&setting.file, &setting.path).to_string(),
+    }
 }
 
 impl Loosening {
@@ -241,7 +298,7 @@ pub(crate) fn days(expires: Date, gate: Gate, today: Date) -> Option<Shortfall> 
 }
 
 /// Whether `cover` is about `what`, whatever has become of it.
-fn names(cover: &Cover, what: &Loosened) -> bool {
+pub(crate) fn names(cover: &Cover, what: &Loosened) -> bool {
     match (cover, what) {
         (
             Cover::Cell(cover),

@@ -12,6 +12,7 @@ mod pairs;
 mod reference;
 mod replaced;
 mod sides;
+mod trust;
 mod value;
 mod voters;
 mod walk;
@@ -33,12 +34,10 @@ use crate::waiver::setting_digest;
 
 pub use reference::{Setting, reference, settings};
 pub use replaced::replacements;
+pub use trust::trust_change;
 
 use voters::Voters;
 use walk::Walk;
-
-/// The trust root of a repository. The workspace reader does not hand it over; see [`trust_change`].
-const TRUST_ROOT: &str = "trust/root.dsse.json";
 
 /// One difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,35 +154,6 @@ pub fn changes(base: &Sources, head: &Sources) -> Vec<Change> {
         );
     }
     found
-}
-
-/// What becomes of the trust root, from the bytes of its file on both sides. Any difference takes the signature of a
-/// change of high risk: it says whose signatures count.
-#[must_use]
-pub fn trust_change(base: Option<&[u8]>, head: Option<&[u8]>) -> Option<Change> {
-    let print = |bytes: &[u8]| {
-        let digest = Digest::of(bytes).to_string();
-        digest.chars().take(19).chain("…".chars()).collect()
-    };
-    let at = |_: &[u8]| Location {
-        file: TRUST_ROOT.into(),
-        line: 1,
-    };
-    let change = (base != head).then(|| Change {
-        file: TRUST_ROOT.to_owned(),
-        path: String::new(),
-        field: String::new(),
-        before: base.map(print),
-        after: head.map(print),
-        note: None,
-        effect: Effect::Changed,
-        area: Area::TrustRoot,
-        before_at: base.map(at),
-        after_at: head.map(at),
-        risk: Risk::High,
-        content: unbound(),
-    });
-    change.map(|change| change.between(base, head))
 }
 
 /// A file of one side, in a map of its own.

@@ -5,25 +5,18 @@ use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use stopgate_lang::bundle::TrustRoot;
-use stopgate_lang::change::{changes, replacements, trust_change};
 use stopgate_lang::compile::Compiled;
-use stopgate_lang::policy;
 
+use super::compared::Compared;
 use super::console::{Answer, Console, Failure, Format};
 use super::duration::duration;
 use super::exit::Exit;
-use super::progress::Progress;
 use super::repository::{Repository, diagnostics};
-use super::revisions::{Pair, WORKTREE};
-use crate::diff::{Diff, Limits, Side, Version, cases, diff};
+use super::revisions::WORKTREE;
+use crate::diff::{Diff, Limits, cases};
 use crate::gate::Gate;
 use crate::matrix::{Matrix, matrix};
 use crate::report::{GateReport, html, json, markdown, sarif, text};
-use crate::waiver::Judges;
-use crate::workspace::trust::Trust;
 
 /// Show what a change of policy really does to decisions, and stop a loosening
 ///
@@ -107,101 +100,62 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     {
         return Err(is_there(file));
     }
-    let dir = &args.repository.dir;
-    let Pair { base, head } = Pair::read(dir, &args.base, &args.head)?;
-    let trusted = match &base {
-        Some(base) => base.trust(dir)?,
-        None => Trust::default(),
-    };
-    let presented = head.trust(dir)?;
-    // A first policy has nothing that it could loosen.
-    let sources = base.as_ref().map(|base| (base.sources(), head.sources()));
-    let mut settings = sources.as_ref().map_or_else(Vec::new, |(before, after)| {
-        let mut settings = changes(before, after);
-        settings.extend(trust_change(
-            trusted.root.as_deref(),
-            presented.root.as_deref(),
-        ));
-        settings
-    });
-    let mut compiled = head.compile(console);
-    let Some(head_policy) = compiled.policy.take() else {
-        return Err(Failure::Answered(diagnostics(
-            "diff",
-            &compiled,
-            Exit::Fine,
-            args.format(),
-            console,
-        )?));
-    };
-    let mut base_compiled = base.as_ref().map(|base| base.compile(console));
-    let base_policy = match &mut base_compiled {
-        None => None,
-        Some(base) => Some(base.policy.take().ok_or_else(|| broken(&args.base, base))?),
-    };
-    if let (Some((before, after)), Some(policy)) = (&sources, &base_policy) {
-        settings.extend(replacements((policy, before), (&head_policy, after)));
-    }
-    let version = base_compiled.as_ref().zip(base_policy.as_ref());
-    let version = version.map(|(compiled, policy)| Version {
-        policy,
-        suites: &compiled.suites,
-    });
-    let head_version = Version {
-        policy: &head_policy,
-        suites: &compiled.suites,
-    };
-    let sides = (base.map_or_else(Side::empty, |base| base.side), head.side);
-    let progress = Progress::new(console);
-    let found = diff(version, head_version, sides, args.limits(), &|done, of| {
-        progress.tell(done, of, "operations");
-    });
-    let root = trusted.root.as_deref().map(root).transpose()?;
-    let known = base_compiled.iter().flat_map(|base| &base.waivers);
-    let judges = Judges {
-        gate: base_policy
-            .as_ref()
-            .map_or(policy::Gate::DEFAULT, |base| base.gate),
-        root: root.as_ref(),
-        known: known.map(|waiver| waiver.statement().digest()).collect(),
-    };
-    let gate = Gate::judge(
-        found.map_err(Failure::failed)?,
-        settings,
-        &judges,
-        &compiled.waivers,
-        &presented.signatures,
-        Timestamp::now().to_zoned(TimeZone::UTC).date(),
-    );
+    let compared = Compared::read(
+        &args.repository.dir,
+        (&args.base, &args.head),
+        args.limits(),
+        |compiled| invalid(args, compiled, console),
+        console,
+    )?;
+    let gate = compared.judged(&compared.signatures);
     gate.stray.iter().for_each(|file| {
         console.progress(format_args!(
             "{file} is the signature of no waiver: delete it"
         ));
     });
-    bugs(&gate.diff, console);
+    bugs(gate.diff, console);
+    let base = compared.base.as_ref();
     if let Some(file) = &args.emit_test {
-        let cases = version.map_or_else(String::new, |base| cases(&gate.diff, base, head_version));
+        let head = compared.head.version();
+        let cases = base.map_or_else(String::new, |base| cases(gate.diff, base.version(), head));
         emit(file, &cases, console)?;
     }
     let matrices = || {
-        let before = base_policy.as_ref().map_or_else(Matrix::empty, matrix);
-        (before, matrix(&head_policy))
+        let before = base.map_or_else(Matrix::empty, |base| matrix(&base.policy));
+        (before, matrix(&compared.head.policy))
     };
     answer(args, &gate, matrices, console)
+}
+
+/// The mistakes of a head that does not compile, in the format that was asked for.
+fn invalid(args: &Args, compiled: &Compiled, console: &Console) -> Result<Answer, Failure> {
+    let page = match args.format {
+        DiffFormat::Markdown => markdown::invalid(&text::check(compiled, false)),
+        DiffFormat::Html => html::invalid(&text::check(compiled, false)),
+        DiffFormat::Sarif => {
+            let report = sarif::check(compiled, &args.repository.dir);
+            serde_json::to_string_pretty(&report).map_err(Failure::failed)? + "\n"
+        }
+        DiffFormat::Text | DiffFormat::Json => {
+            return diagnostics("diff", compiled, Exit::Fine, args.format(), console);
+        }
+    };
+    Ok(Answer::text(Exit::Invalid, page))
 }
 
 /// The gate's findings in the format that was asked for.
 fn answer(
     args: &Args,
-    gate: &Gate,
+    gate: &Gate<'_>,
     matrices: impl FnOnce() -> (Matrix, Matrix),
     console: &Console,
 ) -> Result<Answer, Failure> {
     let exit = exit(gate);
     let report = GateReport {
-        diff: &gate.diff,
-        settings: &gate.settings,
-        waivers: &gate.waivers,
+        diff: gate.diff,
+        settings: gate.settings,
+        waivers: &gate.shown(),
+        to_sign: gate.to_sign.as_ref(),
     };
     match args.format {
         DiffFormat::Text => Ok(Answer::text(exit, text::diff(&report, console.colour()))),
@@ -220,7 +174,7 @@ fn answer(
 }
 
 /// How the run ends, by the gravest that was found.
-fn exit(gate: &Gate) -> Exit {
+fn exit(gate: &Gate<'_>) -> Exit {
     let applies = |does: bool, exit: Exit| if does { exit } else { Exit::Fine };
     let undecided = gate
         .diff
@@ -228,7 +182,7 @@ fn exit(gate: &Gate) -> Exit {
         .iter()
         .any(|change| !change.undecided.is_empty());
     [
-        applies(!gate.spoilt.is_empty(), Exit::Untrusted),
+        applies(gate.spoilt().next().is_some(), Exit::Untrusted),
         applies(!gate.diff.failing.is_empty(), Exit::Invalid),
         applies(undecided, Exit::Undecided),
         applies(gate.is_open || gate.has_errors, Exit::ReviewNeeded),
@@ -261,14 +215,6 @@ fn is_there(path: &Path) -> Failure {
         .with_help("name a new file: cases are never written over anything")
 }
 
-/// The base's trust root, if it can be believed.
-fn root(bytes: &[u8]) -> Result<TrustRoot, Failure> {
-    TrustRoot::open(bytes, Timestamp::now()).map_err(|error| {
-        Failure::untrusted(error)
-            .with_help("the base's trust/root.dsse.json is what waivers are judged by")
-    })
-}
-
 /// Keeps what the solver named and the bundles did not confirm, for whoever looks into it.
 fn bugs(found: &Diff, console: &Console) {
     for bug in &found.bugs {
@@ -292,13 +238,4 @@ fn bugs(found: &Diff, console: &Console) {
             }
         }
     }
-}
-
-/// The base has mistakes of its own.
-pub(super) fn broken(revision: &str, compiled: &Compiled) -> Failure {
-    let (errors, _) = compiled.diagnostics.counts();
-    let error = format!(
-        "the base, revision `{revision}`, has {errors} errors of its own, so nothing can be compared with it"
-    );
-    Failure::new(Exit::Invalid, error).with_help("name a base that `stopgate check` accepts")
 }

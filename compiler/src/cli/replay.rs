@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use stopgate_lang::directory::{Directory, MAX_DIRECTORY_BYTES};
 
+use super::compared::broken;
 use super::console::{Answer, Console, Failure, Format};
-use super::diff::broken;
 use super::exit::Exit;
 use super::output::read_whole;
 use super::progress::Progress;

@@ -19,7 +19,8 @@ const DAYS: i64 = 365;
 /// Make the first trust root: who may sign bundles and waivers
 ///
 /// Version 1, signed by the root key itself, one signature needed for each role. Sidecars are given this file and
-/// trust nothing else, so check its keys before you hand it out.
+/// trust nothing else, so check its keys before you hand it out. The gate reads it from trust/root.dsse.json of the
+/// revision that a change is judged by: the change that brings it in is signed by nobody yet.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   stopgate root --key offline/root.key --publisher ci.pub -o policies/trust/root.dsse.json
@@ -109,6 +110,11 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
             );
             if !reviewers.is_empty() {
                 let _always_fits = writeln!(text, "reviewer   {}", keys(&reviewers));
+            }
+            if let [_alone] = reviewers.as_slice() {
+                text.push_str(
+                    "what is looser at risk high takes two reviewers, unless gate.sign_off says otherwise\n",
+                );
             }
             Ok(Answer::text(Exit::Fine, text))
         }

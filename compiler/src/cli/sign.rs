@@ -3,7 +3,6 @@
 use std::io::{BufRead, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
-use jiff::tz::TimeZone;
 use jiff::{Timestamp, civil::Date};
 use serde_json::json;
 use stopgate_lang::bundle::TrustRoot;
@@ -12,10 +11,13 @@ use stopgate_lang::compile::Compiled;
 use stopgate_lang::digest::Digest;
 use stopgate_lang::policy::Gate;
 
+use super::compared::{Compared, today};
 use super::console::{Answer, Console, Failure, Format};
 use super::exit::Exit;
 use super::output::write_whole;
 use super::repository::{Repository, diagnostics};
+use super::revisions::WORKTREE;
+use crate::diff::Limits;
 use crate::key::SigningKey;
 use crate::sign::{Paper, SignError};
 use crate::workspace::trust;
@@ -23,16 +25,18 @@ use crate::{review, waiver};
 
 /// Sign a waiver or a review, as a reviewer
 ///
-/// Shows what the document says and the digest of it, and asks; without a terminal, --yes has to bring the digest.
-/// Comments are not signed, everything else is. The signature goes into a file beside the document, ID.KEYID.sig, and
-/// counts where the trust root of the revision that is changed lists the key as a reviewer's.
+/// Shows what the document says, what the gate found about everything that a waiver names, and the digest, and asks;
+/// without a terminal, --yes has to bring the digest. Comments are not signed, everything else is. The signature goes
+/// into a file beside the document, ID.KEYID.sig. A waiver's counts where the trust root of the revision that is changed
+/// lists the key as a reviewer's; a review's, where the repository's own does.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  stopgate sign policies/waivers/2026-014.yaml --waiver --key ana.key
+  stopgate sign policies/waivers/2026-014.yaml --waiver --base origin/main --key ana.key
   stopgate sign policies/reviews/2027-Q1.yaml --review --key ana.key --yes sha256:5b0e…
 
 Exits 0 when it is signed, 3 when the policy is invalid, 8 when it was not agreed to, the key cannot be used or is no
-reviewer's, or the signature would count for nothing: the waiver has expired or would hold too long.")]
+reviewer's, or the signature would count for nothing: the waiver has expired, would hold too long, or names what is
+not in the change.")]
 pub(super) struct Args {
     /// waivers/ID.yaml or reviews/ID.yaml of a policy repository
     #[arg(value_name = "FILE")]
@@ -40,6 +44,9 @@ pub(super) struct Args {
     /// The file is a waiver or a review
     #[arg(long, visible_alias = "review", required = true)]
     waiver: bool,
+    /// Revision that the change goes into; a waiver needs it
+    #[arg(long, value_name = "REV")]
+    base: Option<String>,
     /// Private key of the reviewer
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
@@ -63,16 +70,39 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
         return Err(Failure::Answered(answer));
     };
     let paper = place.paper(&compiled)?;
-    let now = Timestamp::now();
-    let today = now.to_zoned(TimeZone::UTC).date();
-    paper.refuse(gate, today)?;
+    let today = today();
     let id = key.public().map_err(Failure::untrusted)?.id();
-    let owner = reviewer(&place.repository, &id, now)?;
+    let (gate, owner, summary) = match &paper {
+        Paper::Review(_) => {
+            paper.refuse(gate, today)?;
+            let root = own_root(&place.repository)?;
+            let owner = reviewer(root.as_ref(), "the repository", &id)?;
+            (gate, owner, paper.summary(today, None))
+        }
+        Paper::Waiver(waiver) => {
+            let base = args.base.as_deref().ok_or_else(no_base)?;
+            let compared = Compared::read(
+                &place.repository,
+                (base, WORKTREE),
+                Limits::default(),
+                |compiled| diagnostics("sign", compiled, Exit::Invalid, args.format, console),
+                console,
+            )?;
+            paper.refuse(compared.gate(), today)?;
+            let owner = reviewer(compared.root.as_ref(), base, &id)?;
+            // Other signatures decide nothing about whether this one is worth making.
+            let judged = compared.judged(&[]);
+            if let Some(why) = crate::sign::worthless(&judged, waiver) {
+                let help = format!(
+                    "`stopgate diff --base {base}` prints the waiver that the change needs"
+                );
+                return Err(Failure::untrusted(why).with_help(help));
+            }
+            (compared.gate(), owner, paper.summary(today, Some(&judged)))
+        }
+    };
     let digest = paper.statement().digest();
-    let shown = format!(
-        "{}key      {id} ({owner})\ndigest   {digest}\n",
-        paper.summary(today)
-    );
+    let shown = format!("{summary}key      {id} ({owner})\ndigest   {digest}\n");
     let asked = agree(args, &shown, digest)?;
     let written = write(&place, &paper, &key, (gate, today))?;
     match args.format {
@@ -143,18 +173,28 @@ impl Place {
     }
 }
 
-/// Who holds the key `id`, which has to be a reviewer's in the repository's trust root.
-fn reviewer(repository: &Path, id: &str, now: Timestamp) -> Result<String, Failure> {
-    let help = "a trust root with reviewers is made by `stopgate root --reviewer FILE`";
-    let none = format!(
-        "{} has no trust/root.dsse.json, so nobody can sign",
-        repository.display()
-    );
+fn no_base() -> Failure {
+    Failure::usage("a waiver is signed for the change of a revision, and none is named")
+        .with_help("add --base REV, the revision that the change goes into, such as origin/main")
+}
+
+/// The repository's own trust root, verified.
+fn own_root(repository: &Path) -> Result<Option<TrustRoot>, Failure> {
     let bytes = trust::read(repository)?.root;
-    let bytes = bytes.ok_or_else(|| Failure::untrusted(none).with_help(help))?;
-    let root = TrustRoot::open(&bytes, now).map_err(Failure::untrusted)?;
+    let open = |bytes: Vec<u8>| TrustRoot::open(&bytes, Timestamp::now());
+    bytes.map(open).transpose().map_err(Failure::untrusted)
+}
+
+/// Who holds the key `id`, which has to be a reviewer's in `root`, the trust root of `place`.
+fn reviewer(root: Option<&TrustRoot>, place: &str, id: &str) -> Result<String, Failure> {
+    let help = "`stopgate root --reviewer FILE` makes a trust root with reviewers; it counts once it is in the base";
+    let none = || {
+        let none = format!("{place} has no trust/root.dsse.json, so nobody can sign");
+        Failure::untrusted(none).with_help(help)
+    };
+    let root = root.ok_or_else(none)?;
     if !root.has(Role::Reviewer, id) {
-        let message = format!("the key {id} is no reviewer's in trust/root.dsse.json");
+        let message = format!("the key {id} is no reviewer's in trust/root.dsse.json of {place}");
         return Err(Failure::untrusted(message).with_help(help));
     }
     let key = root.statement().keys.get(id);

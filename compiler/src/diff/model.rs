@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use stopgate_lang::decide::{Kind, MatchedRule, Reason};
 use stopgate_lang::digest::Digest;
 use stopgate_lang::json::Json;
-use stopgate_lang::name::{OperationName, ProfileName, RuleId, ToolName};
+use stopgate_lang::name::{ChannelName, OperationName, ProfileName, RuleId, ToolName};
 use stopgate_lang::pointer::Pointer;
-use stopgate_lang::policy::Location;
+use stopgate_lang::policy::{Location, Policy};
 use stopgate_lang::surface::{Approval, Risk, Surface};
 
 use crate::solver::Raw;
@@ -186,8 +186,75 @@ pub struct Cell {
     pub before: Answer,
     /// The answer under head.
     pub after: Answer,
+    /// Where the ceilings let that through.
+    pub channels: Channels,
     /// Rules and settings that differ and that this request meets, with their places.
     pub because: Vec<Cause>,
+}
+
+impl Cell {
+    /// Whether nothing but the holder differs in `other`.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let Self {
+            holder: _,
+            class,
+            parts,
+            request,
+            before,
+            after,
+            channels,
+            because,
+        } = other;
+        (&self.class, &self.parts, &self.request) == (class, parts, request)
+            && (&self.before, &self.after, &self.channels) == (before, after, channels)
+            && self.because == *because
+    }
+}
+
+/// Channels by whether their ceilings let an answer through. A label decides what is collected and, through the
+/// ceilings, where anything can be collected at all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Channels {
+    /// Those that let the answer under the base through.
+    pub before: BTreeSet<ChannelName>,
+    /// Those that let the answer under head through.
+    pub after: BTreeSet<ChannelName>,
+    /// Those that stop the answer under head.
+    pub shut: BTreeSet<ChannelName>,
+}
+
+impl Channels {
+    /// Those where `tool`'s `operation` gets through under each policy, given the answers; a rejection gets through
+    /// nowhere.
+    pub(super) fn between(
+        (tool, operation): (&ToolName, &OperationName),
+        (base, before): (Option<&Policy>, &Answer),
+        (head, after): (&Policy, &Answer),
+    ) -> Self {
+        let open = |policy: &Policy, answer: &Answer| -> BTreeSet<ChannelName> {
+            let effect = policy.operation(tool, operation).map(|one| one.effect);
+            let (Some(effect), Answer::Passes(surface)) = (effect, answer) else {
+                return BTreeSet::new();
+            };
+            let class = surface.class(effect);
+            let channels = policy.channels.iter();
+            let channels = channels.filter(|(_, ceiling)| ceiling.of(tool.as_str()) >= class);
+            channels.map(|(name, _)| name.clone()).collect()
+        };
+        let after_open = open(head, after);
+        let all = head.channels.keys();
+        Self {
+            before: base.map_or_else(BTreeSet::new, |base| open(base, before)),
+            shut: match after {
+                Answer::Passes(_) => all
+                    .filter(|one| !after_open.contains(*one))
+                    .cloned()
+                    .collect(),
+                Answer::Rejected { .. } => BTreeSet::new(),
+            },
+            after: after_open,
+        }
+    }
 }
 
 /// Who meets another answer.
@@ -291,32 +358,46 @@ pub struct Cause {
     pub before: Option<Location>,
     /// Its place in head, if it matches there.
     pub after: Option<Location>,
+    /// Whether both policies have it and say other things with it.
+    pub changed: bool,
 }
 
 impl Cause {
-    /// What differs between the rules that matched on each side; where the same rules matched, all of them.
+    /// The rules that matched on either side, those first that matched on one side only, then those that `changed`.
     #[must_use]
-    pub fn between(before: &[MatchedRule], after: &[MatchedRule]) -> Vec<Self> {
+    pub(super) fn between(
+        before: &[MatchedRule],
+        after: &[MatchedRule],
+        changed: impl Fn(&RuleId) -> bool,
+    ) -> Vec<Self> {
+        let cause = |rule: &MatchedRule| Self {
+            rule: rule.id.clone(),
+            kind: rule.kind,
+            before: None,
+            after: None,
+            changed: changed(&rule.id),
+        };
         let mut causes: Vec<Self> = Vec::new();
         for rule in before {
             causes.push(Self {
-                rule: rule.id.clone(),
-                kind: rule.kind,
                 before: Some(rule.location.clone()),
-                after: None,
+                ..cause(rule)
             });
         }
         for rule in after {
+            let place = Some(rule.location.clone());
             match causes.iter_mut().find(|cause| cause.rule == rule.id) {
-                Some(cause) => cause.after = Some(rule.location.clone()),
+                Some(cause) => cause.after = place,
                 None => causes.push(Self {
-                    rule: rule.id.clone(),
-                    kind: rule.kind,
-                    before: None,
-                    after: Some(rule.location.clone()),
+                    after: place,
+                    ..cause(rule)
                 }),
             }
         }
+        causes.sort_by_key(|cause| {
+            let both = cause.before.is_some() && cause.after.is_some();
+            (both, !cause.changed)
+        });
         causes
     }
 }

@@ -3,14 +3,16 @@
 //! A sentence keeps our words and what came from a policy or a request apart, so that a renderer can mark the second
 //! kind and nothing in it can pass for the first. It knows nothing of colours, Markdown or HTML.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use stopgate_lang::json::Json;
+use stopgate_lang::name::ChannelName;
 use stopgate_lang::summary::{in_major_units, visible};
 use stopgate_lang::surface::{Approval, Surface};
 
 use super::model::{
-    Answer, Cell, Class, Direction, Holder, OperationChange, Part, Request, people,
+    Answer, Cell, Channels, Class, Direction, Holder, OperationChange, Part, Request, people,
 };
 
 /// Most arguments that a sentence lists.
@@ -111,7 +113,24 @@ fn said(words: &str) -> Sentence {
 /// What `cell` of `change` says: who can or cannot do what any more, and what it was before.
 #[must_use]
 pub fn sentence(change: &OperationChange, cell: &Cell) -> Sentence {
-    let who = holder(&cell.holder);
+    of(holder(&cell.holder), change, cell)
+}
+
+/// What `cells` of `change` say, in which nothing but the holder differs; [`sentence`] where it is one.
+#[must_use]
+pub fn sentence_of_all(change: &OperationChange, cells: &[&Cell]) -> Sentence {
+    match cells {
+        [] => Sentence::default(),
+        [cell] => sentence(change, cell),
+        [cell, ..] => {
+            let holders = cells.iter().map(|cell| holder(&cell.holder));
+            let each = said("each of ").then(Sentence::all(holders.collect()));
+            of(each, change, cell)
+        }
+    }
+}
+
+fn of(who: Sentence, change: &OperationChange, cell: &Cell) -> Sentence {
     let call = Sentence::default()
         .quoted(format_args!("{}/{}", change.tool, change.operation))
         .then(request(change, &cell.request));
@@ -146,6 +165,7 @@ pub fn sentence(change: &OperationChange, cell: &Cell) -> Sentence {
             };
             let now = who.words(can).then(call).words(" with ").then(needs(after));
             let now = now.words(" at risk ").words(after.risk.as_str());
+            let now = now.then(in_channels(&cell.channels));
             if cell.class == Class::Added {
                 return now;
             }
@@ -299,23 +319,79 @@ fn moved(
     let (looser, stricter) = (parts(Direction::Looser), parts(Direction::Stricter));
     if looser.is_empty() {
         let now = said("for ").then(who).words(", ").then(call).words(" now ");
-        return now.then(asks_for(&stricter, before, after));
+        let now = now.then(asks_for(&stricter, before, after));
+        return now.then(moved_in_channels(&cell.channels));
     }
     let (now, was) = asks_less(&looser, before, after);
-    let sentence = who
+    let mut sentence = who
         .words(" can now call ")
         .then(call)
         .words(" ")
         .then(now)
         .words("; before ")
         .then(was);
-    if stricter.is_empty() {
-        sentence
-    } else {
-        sentence
-            .words("; but it now ")
-            .then(asks_for(&stricter, before, after))
+    if let Some(still) = asks_still(before, after) {
+        sentence = sentence.words("; it still needs ").then(still);
     }
+    if !stricter.is_empty() {
+        sentence = sentence
+            .words("; but it now ")
+            .then(asks_for(&stricter, before, after));
+    }
+    sentence.then(moved_in_channels(&cell.channels))
+}
+
+/// ` in dev only`, of what was rejected everywhere; nothing where every channel lets it through.
+fn in_channels(Channels { after, shut, .. }: &Channels) -> Sentence {
+    match (after.is_empty(), shut.is_empty()) {
+        (_, true) => Sentence::default(),
+        (true, false) => said(", which is above the ceiling of every channel"),
+        (false, false) => said(" in ").then(named(after)).words(" only"),
+    }
+}
+
+/// `; in prod the ceiling rejected it, and does not any more`, of what passes on both sides.
+fn moved_in_channels(channels: &Channels) -> Sentence {
+    let Channels {
+        before,
+        after,
+        shut,
+    } = channels;
+    if before.is_empty() && after.is_empty() && !shut.is_empty() {
+        return said("; it is above the ceiling of every channel");
+    }
+    let opened: BTreeSet<ChannelName> = after.difference(before).cloned().collect();
+    let closed: BTreeSet<ChannelName> = before.intersection(shut).cloned().collect();
+    let mut sentence = Sentence::default();
+    if !opened.is_empty() {
+        let opens = said("; in ").then(named(&opened));
+        sentence = opens.words(" the ceiling rejected it, and does not any more");
+    }
+    if !closed.is_empty() {
+        let closes = sentence.words("; in ").then(named(&closed));
+        sentence = closes.words(" the ceiling rejects it now");
+    }
+    sentence
+}
+
+fn named(channels: &BTreeSet<ChannelName>) -> Sentence {
+    let names = channels.iter().map(|name| Sentence::default().quoted(name));
+    Sentence::all(names.collect())
+}
+
+/// What has to be collected before and after alike, if anything.
+fn asks_still(before: &Surface, after: &Surface) -> Option<Sentence> {
+    let both = Surface {
+        approval: if before.approval == after.approval {
+            after.approval
+        } else {
+            Approval::Automatic
+        },
+        user_confirmation: before.user_confirmation && after.user_confirmation,
+        dry_run: before.dry_run && after.dry_run,
+        ..Surface::BOTTOM
+    };
+    (both != Surface::BOTTOM).then(|| needs(&both))
 }
 
 /// `with a supervisor` and `it needed a committee`.

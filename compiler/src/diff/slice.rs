@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stopgate_lang::cedar::proof::{self, Atom, Flat};
-use stopgate_lang::name::{OperationName, ToolName};
+use stopgate_lang::name::{OperationName, RuleId, ToolName};
 use stopgate_lang::pointer::Pointer;
 use stopgate_lang::policy::{Operation, Operations, Policy, Rule, RuleKind};
 use stopgate_lang::surface::{Approval, Risk, Surface};
@@ -93,6 +93,12 @@ impl<'p> Reach<'p> {
 }
 
 impl<'p> Slice<'p> {
+    /// The rule with this id, if it can reach the operation.
+    pub(crate) fn rule(&self, id: &RuleId) -> Option<&'p Rule> {
+        let mut rules = self.rules.iter().map(|one| one.rule);
+        rules.find(|rule| rule.id == *id)
+    }
+
     /// The slice of a policy at an operation that is `own` here and has the types of `head`. `renamed` are the names of
     /// facts that this side computes otherwise, `flags` the number of things that only the other side accepts.
     pub(crate) fn of(

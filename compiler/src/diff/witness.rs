@@ -69,7 +69,7 @@ impl Maker<'_> {
         trials
     }
 
-    /// The solver's own instant if it can be that, then all that are on the right side of business time.
+    /// All that are on the right side of business time, the solver's own last: it is any that there is.
     fn instants(&self, now: Option<Timestamp>, business: bool) -> impl Iterator<Item = Timestamp> {
         let right = move |now: &Timestamp| {
             self.calendars
@@ -77,12 +77,11 @@ impl Maker<'_> {
                 .all(|calendar| calendar.is_business(*now) == business)
         };
         let mut seen = BTreeSet::new();
-        let all = now
-            .into_iter()
-            .chain(self.instants.iter().copied())
-            .filter(right);
-        let first: Vec<Timestamp> = all.filter(|now| seen.insert(*now)).take(12).collect();
-        first.into_iter()
+        let plain = self.instants.iter().copied().filter(right);
+        let mut all: Vec<Timestamp> = plain.filter(|now| seen.insert(*now)).take(12).collect();
+        let own = now.filter(right).filter(|now| !all.contains(now));
+        all.extend(own);
+        all.into_iter()
     }
 
     fn inputs(&self, context: &Value) -> Vec<Json> {

@@ -8,9 +8,9 @@ use stopgate_lang::name::{OperationName, ToolName};
 use stopgate_lang::policy::Location;
 use stopgate_lang::summary::visible;
 
-use crate::diff::{Bug, Cell, Class, Diff, Failing, Holder, OperationChange, ProofReport, holder};
+use crate::diff::{Bug, Cause, Cell, Class, Diff, Failing, Holder, OperationChange, ProofReport};
 use crate::report::{count, list};
-use crate::waiver::Standing;
+use crate::waiver::{Named, Standing, ToSign};
 
 /// The gate's findings.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +21,8 @@ pub struct GateReport<'a> {
     pub settings: &'a [Change],
     /// The waivers of head.
     pub waivers: &'a [Waiver],
+    /// What reviewers still have to sign.
+    pub to_sign: Option<&'a ToSign>,
 }
 
 /// A waiver, as far as a report shows it.
@@ -74,31 +76,14 @@ pub(crate) fn setting_places(setting: &Change) -> String {
     }
 }
 
-/// Where a setting stands, and what a waiver of it is bound to, if it takes one.
-pub(crate) fn sealed(setting: &Change) -> String {
-    let places = setting_places(setting);
-    if setting.effect.needs_review() {
-        format!("{places}  change {}", setting.content)
-    } else {
-        places
-    }
-}
-
 impl Waiver {
-    /// What it covers, one after the other.
+    /// What it covers, one after the other; empty for nothing.
     pub(crate) fn covers(&self) -> String {
         let cells = self.cells.iter();
-        let cells =
-            cells.map(|(tool, operation, who)| format!("{tool}/{operation} for {}", holder(who)));
+        let cells = cells.map(|(tool, operation, who)| Named::Cell(tool, operation, who));
         let settings = self.settings.iter();
-        let settings =
-            settings.map(|(file, path)| visible(format!("{path} of {file}").trim_start(), 300));
-        let all = list(cells.chain(settings));
-        if all.is_empty() {
-            "nothing in this change".to_owned()
-        } else {
-            visible(&all, 1_000)
-        }
+        let settings = settings.map(|(file, path)| Named::Setting(file, path));
+        visible(&list(cells.chain(settings)), 1_000)
     }
 }
 
@@ -110,6 +95,7 @@ impl<'a> GateReport<'a> {
             diff,
             settings: &[],
             waivers: &[],
+            to_sign: None,
         }
     }
 
@@ -134,11 +120,17 @@ impl<'a> GateReport<'a> {
     }
 
     /// What the word means for a reviewer.
-    pub(crate) fn verdict(&self) -> &'static str {
+    pub(crate) fn verdict(&self) -> String {
+        let sign = match self.to_sign.map(|to_sign| to_sign.needed) {
+            Some(1) => "1 reviewer has to sign".to_owned(),
+            Some(needed) => format!("{needed} reviewers have to sign"),
+            None => "reviewers have to sign".to_owned(),
+        };
         if !self.diff.failing.is_empty() {
-            return "rules may fail to evaluate, which rejects every attempt that they reach";
+            return "rules may fail to evaluate, which rejects every attempt that they reach"
+                .to_owned();
         }
-        match self.class() {
+        let words = match self.class() {
             Class::Same => "no decision changes",
             Class::Stricter => "nobody can do more; something asks for more",
             Class::Added => "nobody can do more with what there was; operations are new",
@@ -147,10 +139,10 @@ impl<'a> GateReport<'a> {
                 "somebody can do more, or needs less for it; reviewers have signed all of that"
             }
             Class::Looser | Class::Both => {
-                "somebody can do more, or needs less for it; reviewers have to sign"
+                return format!("somebody can do more, or needs less for it; {sign}");
             }
             Class::Retyped => {
-                "rules of the base mean nothing under the new types, so nothing is proved about them; reviewers have to sign"
+                "rules of the base mean nothing under the new types, so nothing is proved about them, and no waiver names that: change rules first, types then"
             }
             Class::Undecided
                 if self
@@ -162,7 +154,8 @@ impl<'a> GateReport<'a> {
                 "a proof did not come to its end, so nothing more is promised; what is looser is certain"
             }
             Class::Undecided => "a proof did not come to its end, so nothing is promised",
-        }
+        };
+        words.to_owned()
     }
 
     /// `operations: 2 looser (1 waived), 1 stricter; settings: 1 looser`, or that nothing changed.
@@ -222,6 +215,25 @@ impl<'a> GateReport<'a> {
         let mut waivers = self.waivers.iter();
         let waiver = waivers.find(|waiver| waiver.cells.contains(&named));
         waiver.filter(|_| cell.class.needs_review())
+    }
+
+    /// The cells of `change`, those together in which nothing but the holder differs.
+    pub(crate) fn grouped<'c>(&self, change: &'c OperationChange) -> Vec<Vec<&'c Cell>> {
+        let mut groups: Vec<Vec<&Cell>> = Vec::new();
+        for cell in &change.cells {
+            let waiver = self.covering(change, cell);
+            let is_like = |group: &&mut Vec<&Cell>| {
+                let first = group.first();
+                first.is_some_and(|first| {
+                    first.is_like(cell) && self.covering(change, first) == waiver
+                })
+            };
+            match groups.iter_mut().find(is_like) {
+                Some(group) => group.push(cell),
+                None => groups.push(vec![cell]),
+            }
+        }
+        groups
     }
 
     /// The waiver that covers a setting, where it needs one.
@@ -284,7 +296,7 @@ pub(crate) fn proof(proof: &ProofReport) -> String {
         None => "no solver asked".to_owned(),
     };
     format!(
-        "{compared} of {} compared, {asked}, {equal} with equal sides",
+        "{compared} of {} had to be compared: {asked}, {equal} with equal sides",
         count(*operations, "operation")
     )
 }
@@ -315,8 +327,23 @@ pub(crate) fn bug(bug: &Bug) -> String {
     )
 }
 
-/// Where a cause or a setting stands on the two sides: `rules/erp.yaml:14 in head only`.
-pub(crate) fn places(before: Option<&Location>, after: Option<&Location>) -> String {
+/// Where a rule stands, whether it matched the request before and matches it now, and whether it was changed.
+pub(crate) fn matching(cause: &Cause) -> String {
+    let place = |location: &Location| visible(&location.to_string(), 300);
+    let changed = if cause.changed { "changed: " } else { "" };
+    match (&cause.before, &cause.after) {
+        (Some(_), Some(after)) if cause.changed => {
+            format!("{} changed, matches as before", place(after))
+        }
+        (Some(_), Some(after)) => format!("{} matches as before", place(after)),
+        (Some(before), None) => format!("{} {changed}matches no more", place(before)),
+        (None, Some(after)) => format!("{} {changed}matches now, did not before", place(after)),
+        (None, None) => "no place".to_owned(),
+    }
+}
+
+/// Where a setting stands on the two sides: `rules/erp.yaml:14 in head only`.
+fn places(before: Option<&Location>, after: Option<&Location>) -> String {
     let place = |location: &Location| visible(&location.to_string(), 300);
     match (before, after) {
         (Some(before), Some(after)) if before == after => format!("{} on both sides", place(after)),

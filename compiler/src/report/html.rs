@@ -35,7 +35,7 @@ pub fn matrix(matrix: &Matrix) -> String {
     page.raw("<section aria-labelledby=map><h2 id=map>Operations by profiles</h2>\n");
     grid.write(&mut page);
     page.raw("</section>\n");
-    pairs(&mut page, matrix);
+    pairs(&mut page, matrix, "");
     end(page)
 }
 
@@ -54,7 +54,7 @@ pub fn diff(report: &GateReport<'_>, base: &Matrix, head: &Matrix) -> String {
     page.raw("<h1>")
         .text(report.word())
         .raw("</h1><div><p class=verdict>");
-    page.text(report.verdict()).raw("</p><p class=sides>from ");
+    page.text(&report.verdict()).raw("</p><p class=sides>from ");
     side(&mut page, &report.diff.base);
     page.raw(" to ");
     side(&mut page, &report.diff.head);
@@ -72,9 +72,27 @@ pub fn diff(report: &GateReport<'_>, base: &Matrix, head: &Matrix) -> String {
     grid.write(&mut page);
     page.raw("</section>\n");
     changes::to_know(&mut page, report);
-    pairs(&mut page, head);
+    pairs(
+        &mut page,
+        head,
+        "After the change, whether it did anything to them or not.",
+    );
     page.raw("<footer>proof: ");
     page.quoted(&proof(&report.diff.proof)).raw("</footer>\n");
+    end(page)
+}
+
+/// A policy that does not compile, of which nothing else can be said; `mistakes` as `stopgate check` prints them.
+#[must_use]
+pub fn invalid(mistakes: &str) -> String {
+    let mut page = Markup::default();
+    begin(&mut page, "stopgate diff: invalid");
+    page.open("header", &[("class", changes::tone(Class::Looser))]);
+    page.raw("<h1>invalid</h1><div><p class=verdict>the policy does not compile, so nothing can be compared</p></div>");
+    theme(&mut page);
+    page.raw("</header>\n<main>\n<pre>")
+        .text(mistakes)
+        .raw("</pre>\n");
     end(page)
 }
 
@@ -147,14 +165,17 @@ fn filters(page: &mut Markup, grid: &Grid<'_>, classes: &[Class]) {
 }
 
 /// Where holding two profiles is not holding both.
-fn pairs(page: &mut Markup, matrix: &Matrix) {
+fn pairs(page: &mut Markup, matrix: &Matrix, when: &'static str) {
     if matrix.pairs.is_empty() {
         return;
     }
     page.raw(
-        "<section aria-labelledby=pairs><h2 id=pairs>Who holds two profiles</h2>\n<div class=scroll><table class=plain><thead><tr>\
-         <th scope=col>operation<th scope=col>profiles<th scope=col>becomes<th scope=col>without<th scope=col>left\
-         <th scope=col>no longer asked for</tr></thead><tbody>\n",
+        "<section aria-labelledby=pairs><h2 id=pairs>Who holds two profiles</h2>\n<p class=legend>",
+    );
+    page.raw(when).raw(
+        "</p>\n<div class=scroll><table class=plain><thead><tr>\
+         <th scope=col>operation<th scope=col>profiles<th scope=col>holding both is<th scope=col>without<th scope=col>left\
+         <th scope=col>not asked for then</tr></thead><tbody>\n",
     );
     for pair in &matrix.pairs {
         let [one, other] = &pair.profiles;

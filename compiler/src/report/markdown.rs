@@ -10,7 +10,7 @@ use stopgate_lang::name::ToolName;
 use crate::matrix::{Becomes, Cell, Matrix, Row};
 use crate::report::list;
 
-pub use diff::diff;
+pub use diff::{diff, invalid};
 
 /// The matrix: one table for each tool.
 pub(crate) fn matrix(matrix: &Matrix) -> String {

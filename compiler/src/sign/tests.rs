@@ -3,6 +3,7 @@
 use jiff::civil::date;
 use stopgate_lang::digest::Digest;
 use stopgate_lang::name::{OperationName, ReviewId, ToolName, WaiverId};
+use stopgate_lang::waiver;
 
 use super::*;
 
@@ -12,7 +13,7 @@ fn waiver(expires: Date) -> Waiver {
     let cell = CellCover {
         tool: ToolName::new("erp").expect("a name"),
         operation: OperationName::new("create_refund").expect("a name"),
-        holder: Holder::Groups(["SG Night".to_owned(), "sg-support".to_owned()].into()),
+        holder: waiver::Holder::Groups(["SG Night".to_owned(), "sg-support".to_owned()].into()),
         rules: ["erp/refund-small".parse().expect("an id")].into(),
         slice: Digest::of(b"slice"),
     };
@@ -36,13 +37,13 @@ fn no_text_of_the_document_looks_like_an_entry_of_the_summary() {
         "waiver   2026-014\n\
          reason   The charter.\n           expires  2026-11-26 (tomorrow)\n\
          expires  2026-12-20 (in 25 days)\n\
-         covers   erp/create_refund for members of SG Night + sg-support\n           \
+         covers   erp/create_refund for members of SG Night and sg-support\n           \
            by erp/refund-small\n           slice {}\n\
          covers   routes[committee].seats of approvals.yaml\n           change {}\n",
         Digest::of(b"slice"),
         Digest::of(b"change")
     );
-    assert_eq!(paper.summary(TODAY), wanted);
+    assert_eq!(paper.summary(TODAY, None), wanted);
 }
 
 #[test]
@@ -63,7 +64,7 @@ fn what_would_count_for_nothing_is_not_signed() {
         ("a review of the past", review(TODAY), false),
         ("a review", review(date(2027, 6, 30)), true),
     ] {
-        let made = paper.sign(&key, Gate::DEFAULT, TODAY);
+        let made = paper.sign(&key, policy::Gate::DEFAULT, TODAY);
         assert_eq!(made.is_ok(), signed, "{name}: {made:?}");
         if let Ok((path, _)) = made {
             let id = key.public().expect("a public key").id();
@@ -72,6 +73,6 @@ fn what_would_count_for_nothing_is_not_signed() {
     }
     let mut long = waiver(date(2026, 12, 20));
     long.covers = (0..2_000).flat_map(|_| long.covers.clone()).collect();
-    let made = Paper::Waiver(long).sign(&key, Gate::DEFAULT, TODAY);
+    let made = Paper::Waiver(long).sign(&key, policy::Gate::DEFAULT, TODAY);
     assert!(matches!(made, Err(SignError::TooLong)), "{made:?}");
 }

@@ -72,6 +72,14 @@ pub enum Shortfall {
     },
 }
 
+impl Shortfall {
+    /// Whether nothing is missing but signatures.
+    #[must_use]
+    pub const fn is_of_signatures(&self) -> bool {
+        matches!(self, Self::Signatures { .. })
+    }
+}
+
 /// What one waiver is good for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WaiverReport {
@@ -119,6 +127,19 @@ impl Standing {
             Self::Unused => "unused",
             Self::Expired => "expired",
             Self::TooLong => "too-long",
+        }
+    }
+
+    /// What the word means for whoever has to do something about it.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Live => "lets what it names pass",
+            Self::Short => "does not let what it names pass",
+            Self::Spent => "let its change pass when it came into the base; nothing is to be done",
+            Self::Unused => "names nothing in this change; delete it",
+            Self::Expired => "its day has come; delete it, or change the day and have it signed",
+            Self::TooLong => "would hold longer than gate.waiver_days lets it; change the day",
         }
     }
 }

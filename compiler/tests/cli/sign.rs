@@ -2,6 +2,7 @@
 
 use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
 
+use serde_json::Value;
 use stopgate::waiver::Signers;
 use stopgate_lang::bundle::TrustRoot;
 
@@ -13,20 +14,20 @@ fn day(days: i64) -> Date {
     today.checked_add(days.days()).expect("a day")
 }
 
-/// A repository with a trust root that `ana` reviews under, a waiver and a review.
+/// A repository whose last commit has a trust root that `ana` reviews under. Since then a ticket may be closed at night,
+/// and there are a waiver of that, as the gate drafts it, and a review.
 pub(crate) fn desk() -> Desk {
     let desk = Desk::with_repository();
     for name in ["root", "ana", "eva"] {
         assert_eq!(desk.run(&["keygen", name]).exit, 0);
     }
-    let root = desk.run(&[
-        "root",
-        "--key=root.key",
-        "--reviewer=ana.pub",
-        "-o",
-        "p/trust/root.dsse.json",
-    ]);
-    assert_eq!(root.exit, 0, "{}", root.shown());
+    root(&desk, &["--reviewer=ana.pub"]);
+    commit(&desk);
+    desk.edit(
+        "p/rules/tickets.yaml",
+        "\n    when: context.time.business",
+        "",
+    );
     for folder in ["p/waivers", "p/reviews"] {
         std::fs::create_dir(desk.path(folder)).expect("a folder");
     }
@@ -39,19 +40,58 @@ pub(crate) fn desk() -> Desk {
     desk
 }
 
-fn waiver(desk: &Desk, expires: Date) {
-    let text = format!(
-        "stopgate: 1\nwaiver: 2026-014\nreason: The new charter.\nexpires: {expires}\ncovers:\n  - \
-         {{tool: tickets, operation: close_ticket, profiles: [agent], rules: [close], slice: sha256:{}}}\n",
-        "ab".repeat(32)
-    );
-    std::fs::write(desk.path("p/waivers/2026-014.yaml"), text).expect("written");
+/// A new trust root with `reviewers`.
+fn root(desk: &Desk, reviewers: &[&str]) {
+    let file = "p/trust/root.dsse.json";
+    if desk.path(file).exists() {
+        std::fs::remove_file(desk.path(file)).expect("removed");
+    }
+    let root = [&["root", "--key=root.key", "-o", file], reviewers].concat();
+    let root = desk.run(&root);
+    assert_eq!(root.exit, 0, "{}", root.shown());
 }
 
-pub(crate) const WAIVER: [&str; 4] = [
+/// Commits the repository as it is.
+fn commit(desk: &Desk) {
+    let git = |args: &[&str]| {
+        let output = std::process::Command::new("git")
+            .args(["-c", "user.name=t", "-c", "user.email=t@t.example"])
+            .args(args)
+            .current_dir(desk.path("p"))
+            .output()
+            .expect("git starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "git {args:?}: {said}");
+    };
+    git(&["init", "-q"]);
+    git(&["add", "-A"]);
+    git(&["commit", "-q", "--no-gpg-sign", "-m", "as it is"]);
+}
+
+/// The waiver that the gate drafts for what is not committed, with a reason and another day.
+fn waiver(desk: &Desk, expires: Date) {
+    let file = desk.path("p/waivers/2026-014.yaml");
+    if file.exists() {
+        std::fs::remove_file(&file).expect("removed");
+    }
+    let found = desk.run(&["diff", "p", "--base=HEAD", "--format=json"]);
+    let json = found.json();
+    let draft = json.pointer("/to_sign/waiver").and_then(Value::as_str);
+    let draft = draft.unwrap_or_else(|| panic!("no draft: {}", found.shown()));
+    let line = |line: &str| match line.split(' ').next() {
+        Some("waiver:") => "waiver: 2026-014\n".to_owned(),
+        Some("reason:") => "reason: The new charter.\n".to_owned(),
+        Some("expires:") => format!("expires: {expires}\n"),
+        _ => format!("{line}\n"),
+    };
+    std::fs::write(file, draft.lines().map(line).collect::<String>()).expect("written");
+}
+
+pub(crate) const WAIVER: [&str; 5] = [
     "sign",
     "p/waivers/2026-014.yaml",
     "--waiver",
+    "--base=HEAD",
     "--key=ana.key",
 ];
 pub(crate) const REVIEW: [&str; 4] = [
@@ -107,19 +147,26 @@ fn counted(desk: &Desk, folder: &str) -> usize {
 #[test]
 fn what_is_shown_is_what_is_signed() {
     let desk = desk();
+    let waiver = std::fs::read_to_string(desk.path("p/waivers/2026-014.yaml")).expect("a waiver");
+    let slice = waiver.trim_end().rsplit(' ').next().expect("a word");
     for (command, folder, shown) in [
         (
-            WAIVER,
+            &WAIVER[..],
             "p/waivers",
             format!(
                 "waiver   2026-014\nreason   The new charter.\nexpires  {} (in 20 days)\n\
-                 covers   tickets/close_ticket for agent\n           by tickets/close\n           slice sha256:{}\n",
+                 covers   tickets/close_ticket for support-lead\n           \
+                   risk medium: support-lead can now call tickets/close_ticket with ticket_id = \"T-1\", reason = \"solved\" \
+                   at 2026-11-24T18:00:00Z, outside business hours, with a supervisor and the user's confirmation \
+                   at risk medium in dev only; before it was rejected (no_rule: no rule grants this to the subject's \
+                   profiles)\n           \
+                   by tickets/close\n           slice {slice}\n\
+                 takes    1 signature\n",
                 day(20),
-                "ab".repeat(32)
             ),
         ),
         (
-            REVIEW,
+            &REVIEW,
             "p/reviews",
             format!(
                 "review   2027-Q1\nnext     {} (in 200 days)\nrule     tickets/read\n",
@@ -127,24 +174,24 @@ fn what_is_shown_is_what_is_signed() {
             ),
         ),
     ] {
-        let asked = desk.run(&command);
+        let asked = desk.run(command);
         assert_eq!(asked.exit, 8);
         assert!(asked.stderr.starts_with(&shown), "{}", asked.shown());
         assert_eq!(signatures(&desk, folder), Vec::<String>::new());
 
-        let digest = digest(&desk, &command);
+        let digest = digest(&desk, command);
         let wrong = format!("--yes=sha256:{}", "0".repeat(64));
-        let other = desk.run(&[&command[..], &[&wrong]].concat());
+        let other = desk.run(&[command, &[&wrong]].concat());
         assert_eq!(other.exit, 8, "{}", other.shown());
         assert_eq!(signatures(&desk, folder), Vec::<String>::new());
 
         let yes = format!("--yes={digest}");
-        let signed = desk.run(&[&command[..], &[&yes]].concat());
+        let signed = desk.run(&[command, &[&yes]].concat());
         assert_eq!(signed.exit, 0, "{}", signed.shown());
         assert!(signed.stdout.starts_with(&shown), "{}", signed.shown());
         assert_eq!(signatures(&desk, folder).len(), 1);
         assert_eq!(counted(&desk, folder), 1);
-        let again = desk.run(&[&command[..], &[&yes]].concat());
+        let again = desk.run(&[command, &[&yes]].concat());
         assert_eq!(again.stdout, signed.stdout, "signing again changes nothing");
         assert_eq!(signatures(&desk, folder).len(), 1);
     }
@@ -164,25 +211,26 @@ fn a_comment_leaves_the_digest_and_a_word_does_not() {
     assert_eq!(run.exit, 8, "{}", run.shown());
 }
 
+/// Nothing is signed, and it is said why.
+fn refuses(desk: &Desk, command: &[&str], said: &str) {
+    let run = desk.run(command);
+    assert_eq!(run.exit, 8, "{}", run.shown());
+    assert!(run.stderr.contains(said), "{said}: {}", run.shown());
+    assert_eq!(signatures(desk, "p/waivers"), Vec::<String>::new());
+}
+
 #[test]
 fn what_would_count_for_nothing_is_not_signed() {
     let desk = desk();
-    let yes = format!("--yes={}", digest(&desk, &WAIVER));
-    let eva = [
-        "sign",
-        "p/waivers/2026-014.yaml",
-        "--waiver",
-        "--key=eva.key",
-        &yes,
-    ];
-    let run = desk.run(&eva);
-    assert_eq!(run.exit, 8, "{}", run.shown());
-    assert!(run.stderr.contains("is no reviewer's"), "{}", run.shown());
+    let eva = [&WAIVER[..4], &["--key=eva.key"]].concat();
+    refuses(
+        &desk,
+        &eva,
+        "is no reviewer's in trust/root.dsse.json of HEAD",
+    );
     for (expires, said) in [(day(0), "expired on"), (day(31), "and may hold until")] {
         waiver(&desk, expires);
-        let run = desk.run(&WAIVER);
-        assert_eq!(run.exit, 8, "{}", run.shown());
-        assert!(run.stderr.contains(said), "{}", run.shown());
+        refuses(&desk, &WAIVER, said);
     }
     desk.edit(
         "p/reviews/2027-Q1.yaml",
@@ -192,15 +240,67 @@ fn what_would_count_for_nothing_is_not_signed() {
     assert_eq!(desk.run(&REVIEW).exit, 8);
 
     waiver(&desk, day(20));
-    std::fs::remove_file(desk.path("p/trust/root.dsse.json")).expect("removed");
-    let run = desk.run(&WAIVER);
-    assert_eq!(run.exit, 8, "{}", run.shown());
-    assert!(
-        run.stderr.contains("no trust/root.dsse.json"),
-        "{}",
-        run.shown()
+    let file = "p/waivers/2026-014.yaml";
+    let whole = std::fs::read_to_string(desk.path(file)).expect("a waiver");
+    let rules = "rules: [close]";
+    let digit = whole.trim_end().chars().next_back().expect("a digit");
+    let (slice, other) = (
+        format!("{digit}\n"),
+        if digit == '0' { "1\n" } else { "0\n" },
     );
-    assert_eq!(signatures(&desk, "p/waivers"), Vec::<String>::new());
+    for (from, to, said) in [
+        (
+            "[support-lead]",
+            "[support]",
+            "names what is not in this change: tickets/close_ticket for support",
+        ),
+        (
+            "close_ticket",
+            "get_ticket",
+            "names what is not in this change",
+        ),
+        (rules, "rules: [read]", "does not name tickets/close"),
+        (slice.as_str(), other, "and what is there is sha256:"),
+    ] {
+        let at = whole.rfind(from).expect(from);
+        let (before, after) = whole.split_at(at);
+        let edited = format!("{before}{to}{}", after.split_at(from.len()).1);
+        std::fs::write(desk.path(file), edited).expect("written");
+        refuses(&desk, &WAIVER, said);
+    }
+}
+
+#[test]
+fn a_waiver_is_signed_by_reviewers_of_the_base_and_not_of_the_change() {
+    let desk = desk();
+    let without = [&WAIVER[..3], &["--key=ana.key"]].concat();
+    let run = desk.run(&without);
+    assert_eq!(run.exit, 2, "{}", run.shown());
+    assert!(run.stderr.contains("add --base REV"), "{}", run.shown());
+    // The change makes eva a reviewer, and lets nobody be one.
+    root(&desk, &["--reviewer=ana.pub", "--reviewer=eva.pub"]);
+    let eva = [&WAIVER[..4], &["--key=eva.key"]].concat();
+    refuses(
+        &desk,
+        &eva,
+        "is no reviewer's in trust/root.dsse.json of HEAD",
+    );
+    std::fs::remove_file(desk.path("p/trust/root.dsse.json")).expect("removed");
+    let digest = digest(&desk, &WAIVER);
+    assert!(digest.starts_with("sha256:"), "the base's root counts");
+    // A base without a root lets nobody sign.
+    commit(&desk);
+    refuses(
+        &desk,
+        &WAIVER,
+        "HEAD has no trust/root.dsse.json, so nobody can sign",
+    );
+    root(&desk, &["--reviewer=ana.pub"]);
+    refuses(
+        &desk,
+        &WAIVER,
+        "HEAD has no trust/root.dsse.json, so nobody can sign",
+    );
 }
 
 #[test]

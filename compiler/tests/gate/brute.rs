@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use stopgate::diff::{Class, Direction, Part, Version};
 use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
 use stopgate_lang::bundle::Bundle;
@@ -68,6 +69,18 @@ impl Side {
         by_groups: bool,
         one: &One,
     ) -> Decision {
+        self.decide_below(Limit::High, key, people, by_groups, one)
+    }
+
+    /// The same where nothing above `ceiling` gets through.
+    fn decide_below(
+        &self,
+        ceiling: Limit,
+        key: &Key,
+        people: &People,
+        by_groups: bool,
+        one: &One,
+    ) -> Decision {
         let attempt = Attempt {
             subject: Subject {
                 issuer: "https://sso.acme.example/".to_owned(),
@@ -83,13 +96,36 @@ impl Side {
         let situation = Situation {
             now: one.now,
             limit: LimitNow {
-                class: Limit::High,
+                class: ceiling,
                 by: LimitedBy::Ceiling,
             },
             evidence: Evidence::NONE,
             enforces: Enforces::ALL,
         };
         decide(&self.bundle, &attempt, &situation)
+    }
+
+    /// The channels in which `one` gets through, asked by `people`.
+    pub(crate) fn channels(
+        &self,
+        key: &Key,
+        people: &People,
+        by_groups: bool,
+        one: &One,
+    ) -> BTreeSet<String> {
+        let all = self.policy.channels.iter();
+        let open = all.filter(|(_, ceiling)| {
+            let ceiling = ceiling.of(key.0.as_str());
+            let decision = self.decide_below(ceiling, key, people, by_groups, one);
+            !matches!(decision.outcome(), Outcome::Reject(_))
+        });
+        open.map(|(name, _)| name.to_string()).collect()
+    }
+
+    /// When the first table about the tool of `key` is played.
+    pub(crate) fn now(&self, key: &Key) -> Option<Timestamp> {
+        let mut suites = self.suites.iter();
+        Some(suites.find(|suite| suite.tool == key.0)?.now)
     }
 
     fn profiles(&self, people: &People, by_groups: bool) -> BTreeSet<ProfileName> {

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use tempfile::TempDir;
 
@@ -78,11 +79,31 @@ struct Operation {
     cells: Vec<Cell>,
 }
 
+/// Somebody for whom something differs.
 #[derive(Debug, Deserialize)]
-struct Cell {
+pub(crate) struct Cell {
     profiles: Option<People>,
     groups: Option<People>,
     parts: Vec<Part>,
+    /// What shows it.
+    pub(crate) request: Request,
+    /// Where that gets through.
+    pub(crate) channels: Channels,
+}
+
+/// A request; what does not matter is not there.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Request {
+    pub(crate) input: serde_json::Value,
+    pub(crate) agent: Option<String>,
+    pub(crate) now: Option<Timestamp>,
+}
+
+/// Channels by name, before and after.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+pub(crate) struct Channels {
+    pub(crate) before: BTreeSet<String>,
+    pub(crate) after: BTreeSet<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -118,7 +139,23 @@ pub(crate) struct Told {
     pub(crate) by_groups: bool,
 }
 
+impl Cell {
+    /// Who.
+    pub(crate) fn holder(&self) -> &People {
+        let people = self.profiles.as_ref().or(self.groups.as_ref());
+        people.expect("profiles or groups")
+    }
+}
+
 impl Answer {
+    /// Everybody for whom something differs, each with `tool/operation`.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = (String, &Cell)> {
+        self.operations.iter().flat_map(|one| {
+            let name = format!("{}/{}", one.tool, one.operation);
+            one.cells.iter().map(move |cell| (name.clone(), cell))
+        })
+    }
+
     /// By `tool/operation`; operations that stay the same may be left out.
     pub(crate) fn told(&self) -> BTreeMap<String, Told> {
         let told = |one: &Operation| (format!("{}/{}", one.tool, one.operation), one.told());
@@ -134,10 +171,7 @@ impl Operation {
             mine.map(Part::word).collect()
         };
         let looser = |cell: &&Cell| cell.parts.iter().any(|part| part.direction == "looser");
-        let holder = |cell: &Cell| {
-            let people = cell.profiles.as_ref().or(cell.groups.as_ref());
-            people.expect("profiles or groups").clone()
-        };
+        let holder = |cell: &Cell| cell.holder().clone();
         let people = self.cells.iter().filter(looser).map(holder).collect();
         Told {
             class: self.class.clone(),

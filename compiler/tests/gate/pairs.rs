@@ -12,7 +12,7 @@ use stopgate_lang::json::{Json, Limits};
 use crate::brute::{Judged, Key, Side, judge, moved, word};
 use crate::domain::{One, instants};
 use crate::fixture::{Expected, Files, Pair, Setting, pairs, sealed, shared};
-use crate::history::{Said, Told, diff, history};
+use crate::history::{Cell, Channels, Said, Told, diff, history};
 
 /// Changes that stop a pull request.
 const REVIEW: i32 = 5;
@@ -133,14 +133,8 @@ fn shown(pair: &Pair, base: &Side, head: &Side) -> Result<(), String> {
             Ok(())
         };
     };
-    let limits = Limits {
-        bytes: 4096,
-        depth: 8,
-        members: 200,
-    };
-    let input = Json::parse(shows.input.to_string().as_bytes(), limits).expect("JSON");
     let one = One {
-        input,
+        input: json(&shows.input),
         now: instants(base, head)[usize::from(shows.night)],
         agent: shows.agent.clone().unwrap_or_else(|| "somebody".to_owned()),
     };
@@ -162,10 +156,36 @@ fn shown(pair: &Pair, base: &Side, head: &Side) -> Result<(), String> {
     ))
 }
 
-/// What the gate says is what the hand wrote.
+/// The channels in which the request of `cell` gets through, by trying.
+fn channels(key: &Key, cell: &Cell, pair: &Pair, (base, head): (&Side, &Side)) -> Channels {
+    let plain = || head.now(key).or_else(|| base.now(key));
+    let agent = cell.request.agent.clone();
+    let one = One {
+        input: json(&cell.request.input),
+        now: cell.request.now.or_else(plain).expect("an instant"),
+        agent: agent.unwrap_or_else(|| "somebody".to_owned()),
+    };
+    let tried = |side: &Side| side.channels(key, cell.holder(), pair.by_groups, &one);
+    Channels {
+        before: tried(base),
+        after: tried(head),
+    }
+}
+
+fn json(value: &serde_json::Value) -> Json {
+    let limits = Limits {
+        bytes: 4096,
+        depth: 8,
+        members: 200,
+    };
+    Json::parse(value.to_string().as_bytes(), limits).expect("JSON")
+}
+
+/// What the gate says is what the hand wrote, and the channels that it names are those.
 fn gated(pair: &Pair, shared: &Files) -> Result<(), String> {
     let (base, head) = pair.sides(shared);
     let repository = history(&base, &head);
+    let sides = || Ok::<_, String>((Side::new(&base)?, Side::new(&head)?));
     let Said {
         exit,
         answer,
@@ -196,6 +216,15 @@ fn gated(pair: &Pair, shared: &Files) -> Result<(), String> {
         if told.class != wanted.class || (compared && told != wanted) {
             return Err(format!(
                 "{operation}: {told:#?}\nand not {wanted:#?}\n{printed}"
+            ));
+        }
+    }
+    let (base, head) = sides()?;
+    for (operation, cell) in answer.cells() {
+        let found = channels(&key(&operation), cell, pair, (&base, &head));
+        if found != cell.channels {
+            return Err(format!(
+                "{operation} gets through in {found:?}\nand not {cell:#?}"
             ));
         }
     }

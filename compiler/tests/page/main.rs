@@ -26,6 +26,7 @@ fn gate(made: &Made) -> String {
         diff: &made.diff,
         settings: &made.settings,
         waivers: &made.waivers,
+        to_sign: made.to_sign.as_ref(),
     };
     html::diff(&report, &before(), &after())
 }

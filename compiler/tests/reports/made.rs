@@ -3,18 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stopgate::diff::{
-    Answer, Bug, Cause, Cell, Class, Diff, Direction, Failing, Holder, OperationChange, Part,
-    ProofReport, Request, Side,
+    Answer, Bug, Cause, Cell, Channels, Class, Diff, Direction, Failing, Holder, OperationChange,
+    Part, ProofReport, Request, Side,
 };
 use stopgate::report::{Change, Effect, Standing, Waiver};
+use stopgate::waiver::ToSign;
 use stopgate_lang::change::Area;
 use stopgate_lang::decide::{Kind, Reason};
 use stopgate_lang::digest::Digest;
 use stopgate_lang::json::{Json, Limits};
-use stopgate_lang::name::{OperationName, ProfileName, ToolName};
+use stopgate_lang::name::{ChannelName, OperationName, ProfileName, ToolName};
 use stopgate_lang::pointer::Pointer;
 use stopgate_lang::policy::Location;
 use stopgate_lang::surface::{Approval, Risk, Surface};
+use stopgate_lang::waiver::{self, CellCover, Cover, SettingCover};
 
 /// What tries to be markup, a script, a mention, a table, an escape sequence or another order of letters.
 pub(crate) const HOSTILE: &str = "</script></style><img src=x onerror=alert(1)>`` ` @all #1 | [a](http://x.example) \"'&lt; ]]> \u{1b}[31m\u{202e}\n# end";
@@ -24,6 +26,7 @@ pub(crate) struct Made {
     pub(crate) diff: Diff,
     pub(crate) settings: Vec<Change>,
     pub(crate) waivers: Vec<Waiver>,
+    pub(crate) to_sign: Option<ToSign>,
 }
 
 pub(crate) fn place(file: &str, line: u32) -> Location {
@@ -80,6 +83,21 @@ pub(crate) fn surface(risk: Risk, approval: Approval) -> Surface {
     }
 }
 
+/// Channels that let the answers before and after through, and that do not any more.
+pub(crate) fn channels(before: &[&str], after: &[&str], shut: &[&str]) -> Channels {
+    let named = |names: &[&str]| {
+        let names = names.iter();
+        names
+            .map(|name| ChannelName::new(name).expect("a name"))
+            .collect()
+    };
+    Channels {
+        before: named(before),
+        after: named(after),
+        shut: named(shut),
+    }
+}
+
 pub(crate) fn rejected(reason: Reason, message: &str) -> Answer {
     Answer::Rejected {
         reason,
@@ -98,6 +116,7 @@ pub(crate) fn cause(
         kind,
         before: before.map(|(file, line)| place(file, line)),
         after: after.map(|(file, line)| place(file, line)),
+        changed: before.is_some_and(|(_, line)| after.is_some_and(|(_, other)| line != other)),
     }
 }
 
@@ -132,6 +151,7 @@ pub(crate) fn refund() -> OperationChange {
             request: request(r#"{"amount_cents": 50001, "currency": "EUR", "order_id": "A-1001"}"#),
             before: Answer::Passes(surface(Risk::High, Approval::Committee)),
             after: Answer::Passes(surface(Risk::High, Approval::Supervisor)),
+            channels: channels(&["dev"], &["dev"], &["prod"]),
             because: vec![
                 cause("erp/refund-small", Kind::Grant, None, Some((RULES, 12))),
                 cause("erp/refund-large", Kind::Grant, Some((RULES, 21)), None),
@@ -159,6 +179,7 @@ pub(crate) fn refund() -> OperationChange {
             },
             before: Answer::Passes(both_before),
             after: Answer::Passes(both_after),
+            channels: channels(&["dev"], &["dev", "prod"], &[]),
             because: vec![cause(
                 "erp/refund-large",
                 Kind::Grant,
@@ -196,6 +217,10 @@ pub(crate) fn everything() -> Made {
         class,
         parts,
         request: request(text),
+        channels: match &after {
+            Answer::Passes(_) => channels(&[], &["dev"], &["pilot", "prod"]),
+            Answer::Rejected { .. } => Channels::default(),
+        },
         before,
         after,
         because: vec![cause(
@@ -356,6 +381,7 @@ pub(crate) fn everything() -> Made {
         diff,
         settings: settings(),
         waivers: waivers(),
+        to_sign: Some(to_sign()),
     }
 }
 
@@ -442,6 +468,33 @@ fn waivers() -> Vec<Waiver> {
     ]
 }
 
+/// Two reviewers have to sign an operation and a setting.
+fn to_sign() -> ToSign {
+    let profiles = [ProfileName::new("finance").expect("a name")];
+    let rules = ["crm/read".parse().expect("an id")];
+    ToSign {
+        needed: 2,
+        reviewers: 3,
+        covers: vec![
+            Cover::Cell(CellCover {
+                tool: tool("crm"),
+                operation: operation_name("query_records"),
+                holder: waiver::Holder::Profiles(profiles.into()),
+                rules: rules.into(),
+                slice: Digest::of(b"query_records"),
+            }),
+            Cover::Setting(SettingCover {
+                file: "approvals.yaml".to_owned(),
+                path: "routes.refund-committee.seats.1.votes".to_owned(),
+                change: Digest::of(b"routes.refund-committee.seats.1.votes"),
+            }),
+        ],
+        beyond: 1,
+        today: "2026-11-25".parse().expect("a date"),
+        expires: "2026-12-09".parse().expect("a date"),
+    }
+}
+
 /// A report in which every text that is not a checked name is [`HOSTILE`].
 pub(crate) fn hostile() -> Made {
     let hostile = || HOSTILE.to_owned();
@@ -476,6 +529,16 @@ pub(crate) fn hostile() -> Made {
         (waiver.id, waiver.file, waiver.reason) = (hostile(), hostile(), hostile());
         waiver.signers = vec![hostile()];
         waiver.lacks = vec![hostile()];
+    }
+    for cover in made
+        .to_sign
+        .iter_mut()
+        .flat_map(|to_sign| &mut to_sign.covers)
+    {
+        match cover {
+            Cover::Cell(cell) => cell.holder = waiver::Holder::Groups([hostile()].into()),
+            Cover::Setting(setting) => (setting.file, setting.path) = (hostile(), hostile()),
+        }
     }
     for bug in &mut made.diff.bugs {
         (bug.asked, bug.request) = (hostile(), hostile());

@@ -23,6 +23,7 @@ fn report(made: &Made) -> GateReport<'_> {
         diff: &made.diff,
         settings: &made.settings,
         waivers: &made.waivers,
+        to_sign: made.to_sign.as_ref(),
     }
 }
 
@@ -88,7 +89,7 @@ fn the_headline_says_when_all_is_signed_and_only_then() {
         let text = text::diff(&report(made), false);
         text.lines().next().expect("a line").to_owned()
     };
-    assert!(headline(&made).ends_with("; reviewers have to sign"));
+    assert!(headline(&made).ends_with("; 2 reviewers have to sign"));
     let waivers = made.waivers.clone();
     let is_covered = |setting: &Change| {
         let named = (setting.file.clone(), setting.path.clone());

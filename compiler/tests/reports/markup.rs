@@ -1,15 +1,26 @@
 //! Texts of a policy or a request stay texts, whatever they hold, and a report stays as short as it has to be.
 
-use stopgate::report::{GateReport, markdown, text};
+use stopgate::report::{GateReport, html, markdown, text};
 
 use crate::made::{HOSTILE, Made, everything, hostile};
 use crate::report;
 
-/// Lines of the report, without everything that stands in a code span. A span ends where its fence comes again, and has
-/// to do so on its line.
+/// Lines of the report, without everything that stands in a block or a span of code. A span ends where its fence comes
+/// again, and has to do so on its line.
 fn outside_of_code(markdown: &str) -> String {
     let mut outside = String::new();
+    let mut in_block = false;
     for line in markdown.lines() {
+        if line.trim_start().starts_with("```") {
+            assert!(
+                ["```yaml", "```"].contains(&line),
+                "not a fence of ours: {line}"
+            );
+            in_block = !in_block;
+        }
+        if in_block || line == "```" {
+            continue;
+        }
         let mut rest = line;
         while let Some(start) = rest.find('`') {
             let (before, from) = rest.split_at(start);
@@ -23,6 +34,7 @@ fn outside_of_code(markdown: &str) -> String {
         outside.push_str(rest);
         outside.push('\n');
     }
+    assert!(!in_block, "a block of code is not closed");
     outside
 }
 
@@ -73,6 +85,25 @@ fn nothing_of_others_is_markdown() {
     assert_eq!(
         outside.matches("<details>").count(),
         outside.matches("</details>").count()
+    );
+}
+
+#[test]
+fn mistakes_of_a_policy_are_a_block_of_code_whatever_they_hold() {
+    let mistakes = format!("error[syntax]: no\n```\n{HOSTILE}\n");
+    let comment = markdown::invalid(&mistakes);
+    let (_, block) = comment.split_once("**\n\n").expect("a block");
+    assert!(
+        block.lines().all(|line| line.starts_with("    ")),
+        "{comment}"
+    );
+    let long = markdown::invalid(&mistakes.repeat(10_000));
+    assert!(long.chars().count() <= 60_000);
+    assert!(long.ends_with("`stopgate check` prints all of it.\n"));
+    let page = html::invalid(&mistakes);
+    assert!(
+        page.contains("error[syntax]: no") && !page.contains("<img"),
+        "{page}"
     );
 }
 

@@ -43,7 +43,9 @@ const CHANGES: [Change; 2] = [
     when: context.input.amount_cents > 50000"#,
         exit: 5,
         verdict: "looser: ",
-        sentence: Some("at risk medium; before its risk was high"),
+        sentence: Some(
+            "at risk medium; before its risk was high; it still needs a committee, the user's confirmation and a dry run",
+        ),
     },
     Change {
         what: "refund-large says in other words when it applies",

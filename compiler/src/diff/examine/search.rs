@@ -8,7 +8,9 @@ use stopgate_lang::cedar::proof::{self, Atom, Holding};
 use stopgate_lang::name::ProfileName;
 use stopgate_lang::surface::Risk;
 
-use super::super::model::{Answer, Bug, Cause, Cell, Class, Direction, Holder, Part, Request};
+use super::super::model::{
+    Answer, Bug, Cause, Cell, Channels, Class, Direction, Holder, Part, Request,
+};
 use super::super::shrink::{fewest, shrink};
 use super::super::slice::{Form, Level, Slice};
 use super::super::stage::{AGENT, Trial, parts_between};
@@ -385,7 +387,15 @@ impl Search<'_, '_> {
                 (false, _) => Class::Stricter,
             },
             parts,
-            because: Cause::between(&met, &meets),
+            channels: Channels::between(
+                at,
+                (examination.context.base.map(|base| base.policy), &before),
+                (examination.context.head.policy, &after),
+            ),
+            because: Cause::between(&met, &meets, |rule| {
+                let rules = (examination.before.rule(rule), examination.after.rule(rule));
+                matches!(rules, (Some(before), Some(after)) if !before.says_the_same(after))
+            }),
             before,
             after,
             request: Request {

@@ -7,8 +7,9 @@ use super::markup::Markup;
 use crate::diff::{
     Answer, Cause, Cell, Class, OperationChange, Piece, Request, Sentence, people, sentence,
 };
-use crate::report::gate::{area, bug, failing, name, places, setting_places};
+use crate::report::gate::{area, bug, failing, matching, name, setting_places};
 use crate::report::{Change, Effect, GateReport, Standing, Waiver, list};
+use crate::waiver::ToSign;
 
 /// Above so many operations a section is folded.
 const OPEN: usize = 12;
@@ -37,6 +38,32 @@ pub(super) fn to_sign(page: &mut Markup, report: &GateReport<'_>) {
     section(page, report, "Undecided", &[Class::Undecided]);
     section(page, report, "Re-typed", &[Class::Retyped]);
     settings(page, report, "Settings to be signed", true);
+    if let Some(to_sign) = report.to_sign {
+        unsigned(page, to_sign);
+    }
+}
+
+/// How many have to sign, and the waiver to be signed.
+fn unsigned(page: &mut Markup, to_sign: &ToSign) {
+    page.raw("<section class=findings><h2>To be signed</h2>\n<p>by ")
+        .text(&to_sign.people())
+        .raw("</p>\n");
+    if to_sign.beyond > 0 {
+        let beyond = format!("{} of it can be named by no waiver", to_sign.beyond);
+        page.raw("<p class=doubt>").text(&beyond).raw("</p>\n");
+    }
+    match to_sign.draft() {
+        Some(draft) => {
+            page.raw("<details class=more><summary>the waiver, <code>")
+                .text(&to_sign.file())
+                .raw("</code></summary><pre>");
+            page.text(&draft).raw("</pre></details>\n");
+        }
+        None => {
+            page.raw("<p>The waivers below name all of it and lack signatures.</p>\n");
+        }
+    }
+    page.raw("</section>\n");
 }
 
 /// The rest.
@@ -127,11 +154,6 @@ fn operation(
     for note in &change.notes {
         page.raw("<p>note: ").quoted(note).raw("</p>\n");
     }
-    if change.class.needs_review() {
-        page.raw("<p class=slice>slice <code>")
-            .text(&change.slice.to_string())
-            .raw("</code></p>\n");
-    }
     page.raw("</details>\n");
 }
 
@@ -151,19 +173,14 @@ fn finding(
     page.raw("</p>\n");
     waived(page, report.covering(change, cell));
     page.raw("<ul class=because>");
-    for Cause {
-        rule,
-        kind,
-        before,
-        after,
-    } in &cell.because
-    {
+    for cause in &cell.because {
+        let Cause { rule, kind, .. } = cause;
         page.raw("<li>")
             .text(kind.as_str())
             .raw(" <code>")
             .text(&rule.to_string())
             .raw("</code> ");
-        page.quoted(&places(before.as_ref(), after.as_ref()));
+        page.quoted(&matching(cause));
     }
     page.raw("</ul>\n<details class=more><summary>request and answers</summary>\n");
     request(page, &cell.request);
@@ -323,7 +340,7 @@ fn waivers(page: &mut Markup, report: &GateReport<'_>) {
         return;
     }
     page.raw("<section class=findings><h2>Waivers</h2>\n<div class=scroll><table class=plain><thead><tr>");
-    page.raw("<th scope=col>waiver<th scope=col>standing<th scope=col>until<th scope=col>covers<th scope=col>why<th scope=col>signed by</tr></thead><tbody>\n");
+    page.raw("<th scope=col>waiver<th scope=col>standing<th scope=col>until<th scope=col>lets pass<th scope=col>why<th scope=col>signed by</tr></thead><tbody>\n");
     for waiver in report.waivers {
         let tone = match waiver.standing {
             Standing::Live => "mark stricter",
@@ -339,9 +356,13 @@ fn waivers(page: &mut Markup, report: &GateReport<'_>) {
             .text(waiver.standing.as_str())
             .raw("</span><td>");
         page.text(&waiver.expires.to_string()).raw("<td>");
-        page.quoted(&waiver.covers())
-            .raw("<td>")
-            .quoted(&waiver.reason);
+        let covers = waiver.covers();
+        if covers.is_empty() {
+            page.text(waiver.standing.meaning());
+        } else {
+            page.quoted(&covers);
+        }
+        page.raw("<td>").quoted(&waiver.reason);
         for lack in &waiver.lacks {
             page.raw("<p class=doubt>").quoted(lack).raw("</p>");
         }

@@ -5,11 +5,12 @@ use stopgate_lang::policy::Location;
 
 use super::surface;
 use crate::diff::{
-    Answer, Bug, Cause, Cell, Direction, Failing, Holder, OperationChange, Part, ProofReport,
-    Request, Side, sentence,
+    Answer, Bug, Cause, Cell, Channels, Direction, Failing, Holder, OperationChange, Part,
+    ProofReport, Request, Side, sentence,
 };
 use crate::report::gate::area;
 use crate::report::{Change, GateReport, Waiver};
+use crate::waiver::ToSign;
 
 /// The members beside `stopgate`, `command` and `exit`.
 #[must_use]
@@ -30,6 +31,7 @@ pub fn diff(report: &GateReport<'_>) -> Value {
         "operations": changes.map(|change| operation(report, change)).collect::<Vec<_>>(),
         "settings": report.settings.iter().map(|one| setting(report, one)).collect::<Vec<_>>(),
         "waivers": report.waivers.iter().map(waiver).collect::<Vec<_>>(),
+        "to_sign": report.to_sign.map(to_sign),
         "bugs": report.diff.bugs.iter().map(bug).collect::<Vec<_>>(),
         "proof": {
             "solver": solver, "operations": all, "compared": compared, "queries": queries, "equal": equal,
@@ -93,14 +95,21 @@ fn one_cell(report: &GateReport<'_>, change: &OperationChange, cell: &Cell) -> V
         request,
         before,
         after,
+        channels,
         because,
     } = cell;
+    let Channels {
+        before: open_before,
+        after: open_after,
+        shut: _,
+    } = channels;
     let rest = json!({
         "class": class.as_str(),
         "parts": parts.iter().map(part).collect::<Vec<_>>(),
         "request": asked(request),
         "before": answer(before),
         "after": answer(after),
+        "channels": {"before": open_before, "after": open_after},
         "because": because.iter().map(cause).collect::<Vec<_>>(),
         "waived": report.covering(change, cell).map(|waiver| &waiver.id),
         "sentence": sentence(change, cell).to_string(),
@@ -151,8 +160,11 @@ fn cause(cause: &Cause) -> Value {
         kind,
         before,
         after,
+        changed,
     } = cause;
-    json!({"rule": rule.to_string(), "kind": kind, "before": place(before), "after": place(after)})
+    json!({
+        "rule": rule.to_string(), "kind": kind, "before": place(before), "after": place(after), "changed": changed,
+    })
 }
 
 fn place(location: &Option<Location>) -> Option<String> {
@@ -204,6 +216,20 @@ fn waiver(waiver: &Waiver) -> Value {
         "waiver": id, "file": file, "reason": reason, "expires": expires.to_string(), "standing": standing.as_str(),
         "cells": cells.collect::<Vec<_>>(), "settings": settings.collect::<Vec<_>>(), "lacks": lacks,
         "signers": signers,
+    })
+}
+
+fn to_sign(to_sign: &ToSign) -> Value {
+    let ToSign {
+        needed,
+        reviewers,
+        covers: _,
+        beyond,
+        today: _,
+        expires: _,
+    } = to_sign;
+    json!({
+        "needed": needed, "reviewers": reviewers, "beyond": beyond, "file": to_sign.file(), "waiver": to_sign.draft(),
     })
 }
 

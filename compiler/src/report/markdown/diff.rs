@@ -4,9 +4,12 @@
 
 use stopgate_lang::summary::visible;
 
-use crate::diff::{Cause, Class, OperationChange, Piece, Sentence, Side, leaves_out, sentence};
-use crate::report::gate::{area, bug, failing, name, places, proof, sealed};
+use crate::diff::{
+    Cause, Class, OperationChange, Piece, Sentence, Side, leaves_out, sentence_of_all,
+};
+use crate::report::gate::{area, bug, failing, matching, name, proof, setting_places};
 use crate::report::{Change, GateReport, Waiver, count};
+use crate::waiver::ToSign;
 
 /// Most bytes of the comment, and so of its characters: code hosts take 65,536.
 const MOST: usize = 60_000;
@@ -34,7 +37,7 @@ pub fn diff(report: &GateReport<'_>) -> String {
     page.push(&format!(
         "### {mark} Stopgate: {}\n\n**{}.** From {} to {}: {}.\n",
         report.word(),
-        capital(report.verdict()),
+        capital(&report.verdict()),
         side(&report.diff.base),
         side(&report.diff.head),
         report.totals()
@@ -78,6 +81,9 @@ pub fn diff(report: &GateReport<'_>) -> String {
     page.folded(&count(know.len(), "other setting"), know.into_iter());
     let waivers = report.waivers.iter();
     page.folded(&count(report.waivers.len(), "waiver"), waivers.map(waiver));
+    if let Some(to_sign) = report.to_sign {
+        unsigned(&mut page, to_sign);
+    }
     let bugs = report.diff.bugs.iter();
     let bugs = bugs.map(|one| format!("- {}\n", code(&bug(one))));
     page.folded(&count(bugs.len(), "bug of the gate"), bugs);
@@ -85,6 +91,26 @@ pub fn diff(report: &GateReport<'_>) -> String {
         "\n<sub>Proof: {}</sub>\n",
         code(&proof(&report.diff.proof))
     ));
+    page.text
+}
+
+/// The comment on a policy that does not compile, of which nothing else can be said; `mistakes` as `stopgate check`
+/// prints them.
+#[must_use]
+pub fn invalid(mistakes: &str) -> String {
+    let mut page = Page::default();
+    page.push(
+        "### 🔴 Stopgate: invalid\n\n**The policy does not compile, so nothing can be compared.**\n\n",
+    );
+    // A block that is indented has no fence that a text could end.
+    for line in mistakes.lines() {
+        let line = format!("    {line}\n");
+        if !page.fits(&line) {
+            page.end("\n… and more: `stopgate check` prints all of it.\n");
+            break;
+        }
+        page.push(&line);
+    }
     page.text
 }
 
@@ -158,8 +184,11 @@ fn operation(report: &GateReport<'_>, change: &OperationChange) -> String {
         head.push_str(&format!(" · risk {}", change.risk));
     }
     let mut item = format!("{head}\n");
-    for cell in &change.cells {
-        let said = marked(&sentence(change, cell));
+    for cells in report.grouped(change) {
+        let Some(cell) = cells.first() else {
+            continue;
+        };
+        let said = marked(&sentence_of_all(change, &cells));
         let waived = waived(report.covering(change, cell));
         let mut points = format!("  - {said}{waived}\n");
         if leaves_out(&cell.request.input) {
@@ -189,28 +218,16 @@ fn operation(report: &GateReport<'_>, change: &OperationChange) -> String {
             item.push_str(&format!("  - … and {more} more\n"));
         }
     }
-    if change.class.needs_review() {
-        item.push_str(&format!(
-            "  - <sub>slice {}</sub>\n",
-            code(&change.slice.to_string())
-        ));
-    }
     item
 }
 
 fn because(cause: &Cause) -> String {
-    let Cause {
-        rule,
-        kind,
-        before,
-        after,
-    } = cause;
-    let places = places(before.as_ref(), after.as_ref());
+    let Cause { rule, kind, .. } = cause;
     format!(
         "    - {} {}: {}\n",
         kind.as_str(),
         code(&rule.to_string()),
-        code(&places)
+        code(&matching(cause))
     )
 }
 
@@ -240,7 +257,7 @@ fn setting(report: &GateReport<'_>, setting: &Change) -> String {
         setting.effect.as_str(),
         value(&setting.after),
         value(&setting.before),
-        code(&sealed(setting)),
+        code(&setting_places(setting)),
         waived(report.covering_setting(setting))
     )
 }
@@ -256,12 +273,17 @@ fn waived(waiver: Option<&Waiver>) -> String {
 fn waiver(waiver: &Waiver) -> String {
     let signers = waiver.signers.iter().take(CAUSES);
     let signers: Vec<String> = signers.map(|signer| code(&visible(signer, 100))).collect();
+    let covers = waiver.covers();
+    let meaning = if covers.is_empty() {
+        waiver.standing.meaning().to_owned()
+    } else {
+        format!("lets pass {}", code(&covers))
+    };
     let mut item = format!(
-        "- **{}** · {}, until {}, for {}: {}; {} signed by {}\n",
+        "- **{}** · {}, until {}: {}; {meaning}; {} signed by {}\n",
         code(&visible(&waiver.id, 100)),
         waiver.standing.as_str(),
         waiver.expires,
-        code(&waiver.covers()),
         code(&visible(&waiver.reason, 500)),
         code(&visible(&waiver.file, 300)),
         if signers.is_empty() {
@@ -274,6 +296,30 @@ fn waiver(waiver: &Waiver) -> String {
         item.push_str(&format!("  - {}\n", code(&visible(lack, 300))));
     }
     item
+}
+
+/// How many have to sign, and the waiver to be signed, as long as it fits.
+fn unsigned(page: &mut Page, to_sign: &ToSign) {
+    page.end(&format!("\n**To be signed** by {}.\n", to_sign.people()));
+    if to_sign.beyond > 0 {
+        let beyond = format!("\n{} of it can be named by no waiver.\n", to_sign.beyond);
+        page.end(&beyond);
+    }
+    let Some(draft) = to_sign.draft() else {
+        return page.end("\nThe waivers above name all of it and lack signatures.\n");
+    };
+    let file = code(&to_sign.file());
+    // What is quoted in it is quoted as JSON, on one line, and no line of it begins with a fence.
+    let block = format!(
+        "\n<details><summary>The waiver to be signed, {file}</summary>\n\n```yaml\n{draft}```\n\n</details>\n"
+    );
+    if page.fits(&block) {
+        page.end(&block);
+    } else {
+        page.end(
+            "\nThe waiver to be signed is too long for a comment; `stopgate diff` prints it.\n",
+        );
+    }
 }
 
 fn marked(sentence: &Sentence) -> String {

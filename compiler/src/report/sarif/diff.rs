@@ -9,7 +9,7 @@ use stopgate_lang::summary::visible;
 
 use super::{SCHEMA, uri};
 use crate::diff::{Cell, Class, Holder, OperationChange, sentence};
-use crate::report::gate::{failing, name, places};
+use crate::report::gate::{failing, matching, name};
 use crate::report::{Change, GateReport, Waiver, list};
 
 /// The rules of the gate: id, title, advice.
@@ -121,11 +121,7 @@ fn operation(
         // All places that differ, in head before the base.
         let related = cell.because.iter().map(|cause| {
             let place = cause.after.as_ref().or(cause.before.as_ref());
-            let text = format!(
-                "{}: {}",
-                cause.rule,
-                places(cause.before.as_ref(), cause.after.as_ref())
-            );
+            let text = format!("{}: {}", cause.rule, matching(cause));
             with_text(location(place, dir), &text)
         });
         let related: Vec<Value> = related.collect();

@@ -3,8 +3,8 @@
 use stopgate_lang::summary::visible;
 
 use super::line;
-use crate::diff::{Cause, Cell, Class, OperationChange, Side, leaves_out, sentence};
-use crate::report::gate::{area, bug, failing, name, places, proof, sealed};
+use crate::diff::{Cause, Cell, Class, OperationChange, Side, leaves_out, sentence_of_all};
+use crate::report::gate::{area, bug, failing, matching, name, proof, setting_places};
 use crate::report::{Change, Effect, GateReport, Paint, Standing, Waiver, list};
 
 /// Most characters of a text that is not ours.
@@ -48,6 +48,7 @@ pub fn diff(report: &GateReport<'_>, colour: bool) -> String {
     }
     settings(&mut out, report, false, paint);
     waivers(&mut out, report.waivers, paint);
+    to_sign(&mut out, report, paint);
     let bugs = report.diff.bugs.iter().map(bug);
     lines(&mut out, "bugs of the gate", bugs, paint);
     let proof = format!("proof: {}", proof(&report.diff.proof));
@@ -94,18 +95,14 @@ fn operations(out: &mut String, report: &GateReport<'_>, classes: &[Class], pain
 
 fn operation(out: &mut String, report: &GateReport<'_>, change: &OperationChange, paint: Paint) {
     let name = format!("{}/{}", change.tool, change.operation);
-    let mut more = Vec::new();
-    if change.class.needs_review() {
-        more.push(format!("risk {}", change.risk));
-        more.push(format!("slice {}", change.slice));
-    }
-    let more = paint.faint(&more.join("  "));
-    line(
-        out,
-        format_args!("  {}", format!("{}  {more}", paint.head(&name)).trim_end()),
-    );
-    for cell in &change.cells {
-        one_cell(out, report, change, cell, paint);
+    let risk = if change.class.needs_review() {
+        paint.faint(&format!("  risk {}", change.risk))
+    } else {
+        String::new()
+    };
+    line(out, format_args!("  {}{risk}", paint.head(&name)));
+    for cells in report.grouped(change) {
+        alike(out, report, change, &cells, paint);
     }
     for why in &change.undecided {
         let why = format!("undecided: {}", visible(why, TEXT));
@@ -116,14 +113,18 @@ fn operation(out: &mut String, report: &GateReport<'_>, change: &OperationChange
     }
 }
 
-fn one_cell(
+/// What is the same for the holders of all `cells`.
+fn alike(
     out: &mut String,
     report: &GateReport<'_>,
     change: &OperationChange,
-    cell: &Cell,
+    cells: &[&Cell],
     paint: Paint,
 ) {
-    line(out, format_args!("    {}", sentence(change, cell)));
+    let Some(cell) = cells.first() else {
+        return;
+    };
+    line(out, format_args!("    {}", sentence_of_all(change, cells)));
     if leaves_out(&cell.request.input) {
         let request = visible(&cell.request.input.canonical(), 4 * TEXT);
         line(
@@ -132,21 +133,12 @@ fn one_cell(
         );
     }
     waived(out, "      ", report.covering(change, cell), paint);
-    for Cause {
-        rule,
-        kind,
-        before,
-        after,
-    } in &cell.because
-    {
-        let places = places(before.as_ref(), after.as_ref());
+    for cause in &cell.because {
+        let Cause { rule, kind, .. } = cause;
+        let matching = paint.faint(&matching(cause));
         line(
             out,
-            format_args!(
-                "      {:<5}  {rule}  {}",
-                kind.as_str(),
-                paint.faint(&places)
-            ),
+            format_args!("      {:<5}  {rule}  {matching}", kind.as_str()),
         );
     }
 }
@@ -197,7 +189,10 @@ fn settings(out: &mut String, report: &GateReport<'_>, sign: bool, paint: Paint)
                 .map_or_else(|| "not there".to_owned(), |value| visible(value, TEXT));
             line(out, format_args!("    {what:<6}  {value}"));
         }
-        line(out, format_args!("    {}", paint.faint(&sealed(setting))));
+        line(
+            out,
+            format_args!("    {}", paint.faint(&setting_places(setting))),
+        );
         waived(out, "    ", report.covering_setting(setting), paint);
     }
 }
@@ -216,16 +211,19 @@ fn waivers(out: &mut String, waivers: &[Waiver], paint: Paint) {
                 paint.bad(standing)
             }
         };
-        let covers = waiver.covers();
         let id = visible(&waiver.id, TEXT);
+        let reason = visible(&waiver.reason, TEXT);
         line(
             out,
-            format_args!(
-                "  {standing}  {id} until {} for {covers}: {}",
-                waiver.expires,
-                visible(&waiver.reason, TEXT)
-            ),
+            format_args!("  {standing}  {id} until {}: {reason}", waiver.expires),
         );
+        let covers = waiver.covers();
+        let meaning = if covers.is_empty() {
+            waiver.standing.meaning().to_owned()
+        } else {
+            format!("lets pass {covers}")
+        };
+        line(out, format_args!("    {meaning}"));
         for lack in &waiver.lacks {
             line(out, format_args!("    {}", paint.bad(&visible(lack, TEXT))));
         }
@@ -243,5 +241,35 @@ fn waivers(out: &mut String, waivers: &[Waiver], paint: Paint) {
                 paint.faint(&format!("{file}, signed by {signers}"))
             ),
         );
+    }
+}
+
+/// How many have to sign, and the waiver to be signed, at the left edge so that it can be copied.
+fn to_sign(out: &mut String, report: &GateReport<'_>, paint: Paint) {
+    let Some(to_sign) = report.to_sign else {
+        return;
+    };
+    let people = format!("to be signed by {}", to_sign.people());
+    line(out, format_args!("\n{}", paint.head(&people)));
+    if to_sign.beyond > 0 {
+        let beyond = format!("{} of it can be named by no waiver", to_sign.beyond);
+        line(out, format_args!("  {}", paint.bad(&beyond)));
+    }
+    let Some(draft) = to_sign.draft() else {
+        return line(
+            out,
+            format_args!("  the waivers above name all of it and lack signatures"),
+        );
+    };
+    let file = to_sign.file();
+    let base = visible(&report.diff.base.name, TEXT);
+    line(
+        out,
+        format_args!(
+            "  save this as {file}, give it a reason, and `stopgate sign FILE --waiver --base {base} --key KEY`\n\n{draft}"
+        ),
+    );
+    while out.ends_with("\n\n") {
+        out.pop();
     }
 }

@@ -1,0 +1,176 @@
+//! A change of policy, read, compared and judged: what `diff` reports, and what `sign` shows to a reviewer.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use stopgate_lang::bundle::TrustRoot;
+use stopgate_lang::change::{Change, changes, replacements, trust_change};
+use stopgate_lang::compile::Compiled;
+use stopgate_lang::digest::Digest;
+use stopgate_lang::policy::{self, Policy};
+use stopgate_lang::testing::TestSuite;
+use stopgate_lang::waiver::Waiver;
+
+use super::console::{Answer, Console, Failure};
+use super::exit::Exit;
+use super::progress::Progress;
+use super::revisions::Pair;
+use crate::diff::{Diff, Limits, Side, Version, diff};
+use crate::gate::Gate;
+use crate::waiver::Judges;
+use crate::workspace::Document;
+use crate::workspace::trust::Trust;
+
+/// Two policies, what differs between them, and by whom that is judged.
+pub(super) struct Compared {
+    /// `None` stands for no policy at all.
+    pub(super) base: Option<Policed>,
+    pub(super) head: Policed,
+    /// The base's trust root, verified.
+    pub(super) root: Option<TrustRoot>,
+    /// Signatures of head, not verified.
+    pub(super) signatures: Vec<Document>,
+    diff: Diff,
+    settings: Vec<Change>,
+    /// Head's.
+    waivers: Vec<Waiver>,
+    /// Waivers that the base has too.
+    known: BTreeSet<Digest>,
+}
+
+/// A policy with its tests.
+pub(super) struct Policed {
+    pub(super) policy: Policy,
+    suites: Vec<TestSuite>,
+}
+
+impl Policed {
+    pub(super) fn version(&self) -> Version<'_> {
+        Version {
+            policy: &self.policy,
+            suites: &self.suites,
+        }
+    }
+}
+
+impl Compared {
+    /// Reads and compares two revisions of the repository at `dir`; `invalid` answers for a head that does not compile.
+    pub(super) fn read(
+        dir: &Path,
+        (base_name, head_name): (&str, &str),
+        limits: Limits,
+        invalid: impl FnOnce(&Compiled) -> Result<Answer, Failure>,
+        console: &Console,
+    ) -> Result<Self, Failure> {
+        let Pair { base, head } = Pair::read(dir, base_name, head_name)?;
+        let trusted = match &base {
+            Some(base) => base.trust(dir)?,
+            None => Trust::default(),
+        };
+        let root = trusted.root.as_deref().map(root).transpose()?;
+        let presented = head.trust(dir)?;
+        // A first policy has nothing that it could loosen.
+        let sources = base.as_ref().map(|base| (base.sources(), head.sources()));
+        let mut settings = sources.as_ref().map_or_else(Vec::new, |(before, after)| {
+            let mut settings = changes(before, after);
+            settings.extend(trust_change(
+                trusted.root.as_deref(),
+                presented.root.as_deref(),
+            ));
+            settings
+        });
+        let mut compiled = head.compile(console);
+        let Some(policy) = compiled.policy.take() else {
+            return Err(Failure::Answered(invalid(&compiled)?));
+        };
+        let head_side = head.side;
+        let head = Policed {
+            policy,
+            suites: compiled.suites,
+        };
+        let (mut known, mut base_side) = (BTreeSet::new(), Side::empty());
+        let base = match base {
+            None => None,
+            Some(base) => {
+                let mut compiled = base.compile(console);
+                let policy = compiled.policy.take();
+                let policy = policy.ok_or_else(|| broken(base_name, &compiled))?;
+                known.extend(compiled.waivers.iter().map(|one| one.statement().digest()));
+                base_side = base.side;
+                Some(Policed {
+                    policy,
+                    suites: compiled.suites,
+                })
+            }
+        };
+        if let (Some((before, after)), Some(base)) = (&sources, &base) {
+            settings.extend(replacements((&base.policy, before), (&head.policy, after)));
+        }
+        let progress = Progress::new(console);
+        let found = diff(
+            base.as_ref().map(Policed::version),
+            head.version(),
+            (base_side, head_side),
+            limits,
+            &|done, of| progress.tell(done, of, "operations"),
+        );
+        Ok(Self {
+            root,
+            diff: found.map_err(Failure::failed)?,
+            base,
+            head,
+            settings,
+            waivers: compiled.waivers,
+            known,
+            signatures: presented.signatures,
+        })
+    }
+
+    /// What the base says of gates.
+    pub(super) fn gate(&self) -> policy::Gate {
+        let base = self.base.as_ref();
+        base.map_or(policy::Gate::DEFAULT, |base| base.policy.gate)
+    }
+
+    /// The change, judged today by the base's keys and numbers as if `signatures` were all there are.
+    pub(super) fn judged(&self, signatures: &[Document]) -> Gate<'_> {
+        let judges = Judges {
+            gate: self.gate(),
+            root: self.root.as_ref(),
+            known: self.known.clone(),
+        };
+        Gate::judge(
+            &self.diff,
+            &self.settings,
+            &judges,
+            &self.waivers,
+            signatures,
+            today(),
+        )
+    }
+}
+
+/// The day it is, as days of waivers are meant.
+pub(super) fn today() -> Date {
+    Timestamp::now().to_zoned(TimeZone::UTC).date()
+}
+
+/// The base's trust root, if it can be believed.
+fn root(bytes: &[u8]) -> Result<TrustRoot, Failure> {
+    TrustRoot::open(bytes, Timestamp::now()).map_err(|error| {
+        Failure::untrusted(error)
+            .with_help("the base's trust/root.dsse.json is what waivers are judged by")
+    })
+}
+
+/// The base has mistakes of its own.
+pub(super) fn broken(revision: &str, compiled: &Compiled) -> Failure {
+    let (errors, _) = compiled.diagnostics.counts();
+    let error = format!(
+        "the base, revision `{revision}`, has {errors} errors of its own, so nothing can be compared with it"
+    );
+    Failure::new(Exit::Invalid, error).with_help("name a base that `stopgate check` accepts")
+}

@@ -1,0 +1,219 @@
+//! The waiver that a change still lacks, written out: nobody copies digests by hand.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use jiff::Span;
+use jiff::civil::Date;
+use stopgate_lang::summary::visible;
+use stopgate_lang::waiver::{self, CellCover, Cover, SettingCover};
+
+use super::{Judges, Loosened, Loosening, Verdict};
+use crate::diff::Holder;
+use crate::mutants::paste::{list, rules as rules_of, scalar};
+
+/// Days that a drafted waiver holds, unless the gate lets it hold fewer.
+const DAYS: u16 = 14;
+
+/// What reviewers have to sign before a change may pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToSign {
+    /// As many reviewers as the gravest of it takes.
+    pub needed: usize,
+    /// Reviewers whose signatures count: those of the base's trust root.
+    pub reviewers: usize,
+    /// What no waiver names as it is; empty if waivers only lack signatures.
+    pub covers: Vec<Cover>,
+    /// Loosenings that no waiver can name: for nobody in particular, or by no rule.
+    pub beyond: usize,
+    /// The day of the draft, which is its id too.
+    pub today: Date,
+    /// The first day on which the draft covers nothing.
+    pub expires: Date,
+}
+
+impl ToSign {
+    /// What is left to sign of `judged` loosenings; `None` if nothing is.
+    #[must_use]
+    pub fn of(judges: &Judges<'_>, judged: &[(Loosening, Verdict)], today: Date) -> Option<Self> {
+        let (mut most, mut covers, mut beyond) = (None, Vec::new(), 0_usize);
+        for (loosening, verdict) in judged {
+            let Verdict::Open { needed, short } = verdict else {
+                continue;
+            };
+            most = most.max(Some(*needed));
+            if short.iter().any(|(_, why)| why.is_of_signatures()) {
+                continue;
+            }
+            match cover(&loosening.what) {
+                Some(cover) => add(&mut covers, cover),
+                None => beyond = beyond.saturating_add(1),
+            }
+        }
+        let days = Span::new().try_days(DAYS.min(judges.gate.waiver_days));
+        let expires = days.and_then(|days| today.checked_add(days));
+        Some(Self {
+            needed: most?,
+            reviewers: judges
+                .root
+                .and_then(|root| root.statement().roles.reviewer.as_ref())
+                .map_or(0, |role| role.keys.len()),
+            covers,
+            beyond,
+            today,
+            // Where the calendar ends the draft says a day that the gate refuses.
+            expires: expires.unwrap_or(today),
+        })
+    }
+
+    /// Where the draft belongs, relative to the repository.
+    #[must_use]
+    pub fn file(&self) -> String {
+        format!("{}/{}.yaml", super::FOLDER, self.today)
+    }
+
+    /// How many reviewers have to sign, and whether so many can.
+    #[must_use]
+    pub fn people(&self) -> String {
+        let one = |number: usize| if number == 1 { "reviewer" } else { "reviewers" };
+        let Self {
+            needed, reviewers, ..
+        } = self;
+        match reviewers {
+            0 => format!(
+                "{needed} {}, and nobody can: the base has no trust root that names reviewers",
+                one(*needed)
+            ),
+            reviewers if reviewers < needed => format!(
+                "{needed} {}, and that many there are not: the base's trust root names {reviewers}",
+                one(*needed)
+            ),
+            reviewers => format!(
+                "{needed} {} of the {reviewers} that the base's trust root names",
+                one(*needed)
+            ),
+        }
+    }
+
+    /// The draft, to be given a reason: an empty one is refused.
+    #[must_use]
+    pub fn draft(&self) -> Option<String> {
+        if self.covers.is_empty() {
+            return None;
+        }
+        let mut text = format!(
+            "stopgate: 1\nwaiver: \"{}\"\nreason: \"\"  # why this may pass; it is signed too\nexpires: {}\ncovers:\n",
+            self.today, self.expires
+        );
+        for cover in &self.covers {
+            // Writing to a string cannot fail.
+            let _always_fits = match cover {
+                Cover::Cell(cell) => write_cell(&mut text, cell),
+                Cover::Setting(setting) => write_setting(&mut text, setting),
+            };
+        }
+        Some(text)
+    }
+}
+
+/// Adds `cover`, to one of the same people if there is one: a waiver names nothing twice.
+fn add(covers: &mut Vec<Cover>, cover: Cover) {
+    let Cover::Cell(cell) = cover else {
+        return covers.push(cover);
+    };
+    for other in covers.iter_mut() {
+        if let Cover::Cell(other) = other
+            && (&other.tool, &other.operation, &other.holder)
+                == (&cell.tool, &cell.operation, &cell.holder)
+        {
+            other.rules.extend(cell.rules);
+            return;
+        }
+    }
+    covers.push(Cover::Cell(cell));
+}
+
+/// What covers `what`, if a document can say it.
+fn cover(what: &Loosened) -> Option<Cover> {
+    let can_be_written = |text: &String| visible(text, usize::MAX) == *text;
+    match what {
+        Loosened::Cell {
+            tool,
+            operation,
+            holder,
+            rules,
+            slice,
+        } => {
+            let holder = match holder {
+                Holder::Profiles(profiles) => waiver::Holder::Profiles(profiles.clone()),
+                Holder::Groups(groups) if groups.iter().all(can_be_written) => {
+                    waiver::Holder::Groups(groups.clone())
+                }
+                Holder::Groups(_) => return None,
+            };
+            let is_somebody = match &holder {
+                waiver::Holder::Profiles(profiles) => !profiles.is_empty(),
+                waiver::Holder::Groups(groups) => !groups.is_empty(),
+            };
+            let cell = CellCover {
+                tool: tool.clone(),
+                operation: operation.clone(),
+                holder,
+                rules: rules.clone(),
+                slice: *slice,
+            };
+            (is_somebody && !rules.is_empty()).then_some(Cover::Cell(cell))
+        }
+        Loosened::Setting { file, path, change } => {
+            let setting = SettingCover {
+                file: file.clone(),
+                path: path.clone(),
+                change: *change,
+            };
+            [file, path]
+                .into_iter()
+                .all(can_be_written)
+                .then_some(Cover::Setting(setting))
+        }
+    }
+}
+
+/// `text` as YAML on one line, whatever is in it.
+fn plain(text: &str) -> String {
+    scalar(&visible(text, usize::MAX))
+}
+
+fn write_cell(text: &mut String, cell: &CellCover) -> std::fmt::Result {
+    let CellCover {
+        tool,
+        operation,
+        holder,
+        rules,
+        slice,
+    } = cell;
+    let (key, names): (_, BTreeSet<&str>) = match holder {
+        waiver::Holder::Profiles(names) => {
+            ("profiles", names.iter().map(|name| name.as_str()).collect())
+        }
+        waiver::Holder::Groups(names) => ("groups", names.iter().map(String::as_str).collect()),
+    };
+    let names = list(names.into_iter().map(plain));
+    let rules = rules_of(tool, rules);
+    writeln!(text, "  - tool: {}", scalar(tool.as_str()))?;
+    writeln!(text, "    operation: {}", scalar(operation.as_str()))?;
+    writeln!(text, "    {key}: {names}")?;
+    writeln!(text, "    rules: {rules}")?;
+    writeln!(text, "    slice: {slice}")
+}
+
+fn write_setting(text: &mut String, setting: &SettingCover) -> std::fmt::Result {
+    let SettingCover { file, path, change } = setting;
+    writeln!(text, "  - file: {}", plain(file))?;
+    if !path.is_empty() {
+        writeln!(text, "    path: {}", plain(path))?;
+    }
+    writeln!(text, "    change: {change}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! A draft reads back as what it was made of, and names nothing that a document cannot say.
+
+use std::path::Path;
+
+use jiff::civil::date;
+use stopgate_lang::compile::{Sources, compile};
+use stopgate_lang::digest::Digest;
+use stopgate_lang::name::{OperationName, ProfileName, RuleId, ToolName, WaiverId};
+use stopgate_lang::policy::Gate;
+use stopgate_lang::surface::Risk;
+
+use super::*;
+use crate::waiver::Shortfall;
+use crate::workspace;
+
+const TODAY: Date = date(2026, 11, 26);
+
+fn cell(holder: Holder, rules: &[&str]) -> Loosened {
+    let rules = rules.iter().map(|rule| rule.parse::<RuleId>());
+    Loosened::Cell {
+        tool: ToolName::new("erp").expect("a name"),
+        operation: OperationName::new("create_refund").expect("a name"),
+        holder,
+        rules: rules.collect::<Result<_, _>>().expect("ids"),
+        slice: Digest::of(b"head"),
+    }
+}
+
+fn groups(names: &[&str]) -> Holder {
+    Holder::Groups(names.iter().map(|name| (*name).to_owned()).collect())
+}
+
+fn setting(file: &str, path: &str) -> Loosened {
+    Loosened::Setting {
+        file: file.to_owned(),
+        path: path.to_owned(),
+        change: Digest::of(path.as_bytes()),
+    }
+}
+
+fn to_sign(open: Vec<(Loosened, Verdict)>) -> Option<ToSign> {
+    let judges = Judges {
+        gate: Gate::DEFAULT,
+        root: None,
+        known: BTreeSet::new(),
+    };
+    let judged = open.into_iter().map(|(what, verdict)| {
+        let risk = Risk::Medium;
+        (Loosening { what, risk }, verdict)
+    });
+    ToSign::of(&judges, &judged.collect::<Vec<_>>(), TODAY)
+}
+
+fn open(needed: usize) -> Verdict {
+    let short = Vec::new();
+    Verdict::Open { needed, short }
+}
+
+#[test]
+fn a_draft_with_a_reason_is_the_waiver_of_all_that_is_open() {
+    let profile = ProfileName::new("yes").expect("a name");
+    let to_sign = to_sign(vec![
+        (
+            cell(
+                Holder::Profiles([profile].into()),
+                &["erp/refund-small", "guardrails/night"],
+            ),
+            open(1),
+        ),
+        (
+            cell(
+                groups(&["null", "a: b", "it's \"so\"", "é #x"]),
+                &["erp/refund-small"],
+            ),
+            open(2),
+        ),
+        // The same people at another risk: a waiver names nobody twice.
+        (
+            cell(
+                groups(&["null", "a: b", "it's \"so\"", "é #x"]),
+                &["erp/refund-large"],
+            ),
+            open(1),
+        ),
+        (
+            setting("tests/erp.yaml", "cases[one cent: more].input"),
+            open(1),
+        ),
+        (setting("trust/root.dsse.json", ""), open(2)),
+        (setting("stopgate.yaml", "floors"), Verdict::Free),
+    ]);
+    let to_sign = to_sign.expect("something to sign");
+    assert_eq!((to_sign.needed, to_sign.beyond), (2, 0));
+    let draft = to_sign.draft().expect("a draft");
+    let minimal = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/minimal");
+    let compiled = |draft: &str| {
+        let mut documents = workspace::read(&minimal).expect("a repository");
+        documents.push((to_sign.file(), draft.as_bytes().to_vec()));
+        compile(Sources::new(documents))
+    };
+    assert!(
+        compiled(&draft).policy.is_none(),
+        "without a reason it is no waiver"
+    );
+    let compiled = compiled(&draft.replace("reason: \"\"", "reason: The new charter."));
+    let mistakes = compiled.diagnostics.render(&compiled.sources, false);
+    assert!(compiled.policy.is_some(), "{mistakes}");
+    let wanted = stopgate_lang::waiver::Waiver {
+        id: WaiverId::new("2026-11-26").expect("an id"),
+        reason: "The new charter.".to_owned(),
+        expires: date(2026, 12, 10),
+        covers: to_sign.covers,
+    };
+    assert_eq!(compiled.waivers, [wanted]);
+}
+
+#[test]
+fn what_no_waiver_can_name_is_counted_and_what_lacks_signatures_is_not_drafted_again() {
+    let nobody = Holder::Profiles(BTreeSet::new());
+    let waiver = WaiverId::new("2026-014").expect("an id");
+    let short = |why| Verdict::Open {
+        needed: 2,
+        short: vec![(waiver.clone(), why)],
+    };
+    let signatures = Shortfall::Signatures {
+        found: 1,
+        needed: 2,
+    };
+    let to_sign = to_sign(vec![
+        (cell(nobody, &["erp/refund-small"]), open(1)),
+        (cell(groups(&["a"]), &[]), open(1)),
+        (
+            cell(groups(&["a\u{202e}b"]), &["erp/refund-small"]),
+            open(1),
+        ),
+        (setting("approvals.yaml", "routes[lead]"), short(signatures)),
+        (
+            setting("approvals.yaml", "calendar"),
+            short(Shortfall::Spent),
+        ),
+    ]);
+    let to_sign = to_sign.expect("something to sign");
+    assert_eq!((to_sign.needed, to_sign.beyond), (2, 3));
+    let draft = to_sign.draft().expect("a draft");
+    assert!(draft.contains("path: calendar\n"), "{draft}");
+    assert_eq!(draft.matches("  - ").count(), 1, "{draft}");
+    let people = "2 reviewers, and nobody can: the base has no trust root that names reviewers";
+    assert_eq!(to_sign.people(), people);
+}
+
+#[test]
+fn nothing_open_is_nothing_to_sign() {
+    assert_eq!(to_sign(Vec::new()), None);
+    let waiver = WaiverId::new("2026-014").expect("an id");
+    let covered = Verdict::Covered { waiver };
+    let what = setting("approvals.yaml", "calendar");
+    assert_eq!(to_sign(vec![(what, covered)]), None);
+}

@@ -1,0 +1,124 @@
+//! What becomes of the trust root: who is trusted with what, before and after.
+
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+
+use super::{Area, Change, Effect, unbound};
+use crate::bundle::TrustRoot;
+use crate::bundle::root::{RootKey, RootRole};
+use crate::digest::Digest;
+use crate::policy::Location;
+use crate::summary::visible;
+use crate::surface::Risk;
+
+/// The trust root of a repository. The workspace reader does not hand it over with the documents.
+const TRUST_ROOT: &str = "trust/root.dsse.json";
+/// Digits of a key's fingerprint, as many as its id has where this program made it.
+const FINGERPRINT: usize = 16;
+/// Most characters of an owner's name.
+const OWNER: usize = 60;
+
+/// What becomes of the trust root, from the bytes of its file on both sides. Any difference takes the signature of a
+/// change of high risk: it says whose signatures count.
+#[must_use]
+pub fn trust_change(base: Option<&[u8]>, head: Option<&[u8]>) -> Option<Change> {
+    let (before, after) = (base.map(Told::of), head.map(Told::of));
+    let at = |_: &[u8]| Location {
+        file: TRUST_ROOT.into(),
+        line: 1,
+    };
+    let change = (base != head).then(|| Change {
+        file: TRUST_ROOT.to_owned(),
+        path: String::new(),
+        field: String::new(),
+        before: before.as_ref().map(|told| told.beside(after.as_ref())),
+        after: after.as_ref().map(|told| told.beside(before.as_ref())),
+        note: None,
+        effect: Effect::Changed,
+        area: Area::TrustRoot,
+        before_at: base.map(at),
+        after_at: head.map(at),
+        risk: Risk::High,
+        content: unbound(),
+    });
+    change.map(|change| change.between(base, head))
+}
+
+/// A trust root in lines.
+struct Told {
+    digest: Digest,
+    /// Or why it is none.
+    lines: Result<Vec<String>, String>,
+}
+
+impl Told {
+    fn of(bytes: &[u8]) -> Self {
+        // A root that has expired still says whom it trusted.
+        let root = TrustRoot::open(bytes, Timestamp::MIN);
+        Self {
+            digest: Digest::of(bytes),
+            lines: root
+                .map(|root| Self::lines(&root))
+                .map_err(|error| error.to_string()),
+        }
+    }
+
+    fn lines(root: &TrustRoot) -> Vec<String> {
+        let statement = root.statement();
+        let roles = &statement.roles;
+        let mut lines = vec![
+            format!("version {}", statement.version),
+            format!("until {}", statement.expires),
+        ];
+        let reviewer = roles.reviewer.as_ref();
+        let all = [
+            ("root", Some(&roles.root)),
+            ("publisher", Some(&roles.publisher)),
+            ("reviewer", reviewer),
+        ];
+        for (name, role) in all {
+            lines.push(match role {
+                Some(role) => people(name, role, |id| statement.keys.get(id)),
+                None => format!("{name} nobody"),
+            });
+        }
+        lines
+    }
+
+    /// What it says that `other` does not.
+    fn beside(&self, other: Option<&Self>) -> String {
+        let digest = self.digest;
+        let lines = match &self.lines {
+            Ok(lines) => lines,
+            Err(why) => return format!("{why} ({digest})"),
+        };
+        let known = other.and_then(|other| other.lines.as_ref().ok());
+        let is_new = |line: &&String| known.is_none_or(|known| !known.contains(line));
+        let new: Vec<&str> = lines.iter().filter(is_new).map(String::as_str).collect();
+        if new.is_empty() {
+            format!("the same keys and roles, written or signed otherwise ({digest})")
+        } else {
+            new.join("; ")
+        }
+    }
+}
+
+/// `reviewer 1 of ana 93be01c2d3e4f506, eva 5b0e…`. Ids and owners are what the root calls its keys; the fingerprint is
+/// of the key itself.
+fn people<'k>(name: &str, role: &RootRole, key: impl Fn(&str) -> Option<&'k RootKey>) -> String {
+    let mut line = format!("{name} {} of", role.threshold);
+    for (at, id) in role.keys.iter().enumerate() {
+        let comma = if at == 0 { "" } else { "," };
+        let Some(key) = key(id) else {
+            continue;
+        };
+        let raw = STANDARD.decode(&key.public).unwrap_or_default();
+        let fingerprint: String = Digest::of(&raw).hex().chars().take(FINGERPRINT).collect();
+        // Writing to a string cannot fail.
+        let _always_fits = write!(line, "{comma} {} {fingerprint}", visible(&key.owner, OWNER));
+    }
+    line
+}
