@@ -28,3 +28,4 @@ mod solver;
 pub mod test;
 pub mod waiver;
 pub mod workspace;
+mod yaml;

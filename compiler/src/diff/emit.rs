@@ -14,8 +14,9 @@ use stopgate_lang::testing::TestSuite;
 
 use super::examine::Version;
 use super::model::{Answer, Cause, Cell, Diff, Holder, OperationChange};
-use crate::mutants::paste::{flow, list, obligations, rules, scalar};
+use crate::mutants::paste::obligations;
 use crate::test::obligations_of;
+use crate::yaml::{flow, list, rules, scalar};
 
 /// Most characters of an argument in the name of a case.
 const SHOWN: usize = 24;

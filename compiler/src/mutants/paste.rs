@@ -1,20 +1,15 @@
 //! A case as an author would write it, to be pasted below `cases:`.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use stopgate_lang::decide::{Decision, Outcome};
 use stopgate_lang::json::Json;
-use stopgate_lang::name::{RuleId, ToolName};
+use stopgate_lang::name::ToolName;
 use stopgate_lang::testing::{Case, Obligations, TestSuite};
 
 use super::MissingCase;
 use super::search::Said;
-
-/// What YAML 1.1 or 1.2 does not read as text.
-const WORDS: [&str; 10] = [
-    "true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan",
-];
+use crate::yaml::{flow, list, rules, scalar};
 
 /// `case` of `suite` with `decision` as its expectation. `was` and `is` are what tables can say of the policy and of its
 /// mutant: as much is expected as tells them apart.
@@ -94,18 +89,6 @@ fn expect(tool: &ToolName, decision: &Decision, was: &Said, is: &Said) -> String
     format!("{{{}}}", members.join(", "))
 }
 
-/// Ids as a table of `tool` names them.
-pub(crate) fn rules(tool: &ToolName, ids: &BTreeSet<RuleId>) -> String {
-    let id = |id: &RuleId| {
-        if id.home == *tool {
-            id.name.to_string()
-        } else {
-            id.to_string()
-        }
-    };
-    list(ids.iter().map(|rule| scalar(&id(rule))))
-}
-
 /// What is hidden and cut, in flow style.
 pub(crate) fn obligations(obligations: &Obligations) -> String {
     let Obligations { mask, max_rows } = obligations;
@@ -121,11 +104,6 @@ pub(crate) fn obligations(obligations: &Obligations) -> String {
         members.push(format!("max_rows: {}", list(limits)));
     }
     format!("{{{}}}", members.join(", "))
-}
-
-/// Items that are YAML already, in flow style.
-pub(crate) fn list(items: impl Iterator<Item = String>) -> String {
-    format!("[{}]", items.collect::<Vec<_>>().join(", "))
 }
 
 /// A name that says what is special about the case, and that no other case of the suite has.
@@ -157,56 +135,4 @@ fn name(suite: &TestSuite, case: &Case, result: &str) -> String {
         .chain(numbered)
         .find(|name| !taken(name))
         .unwrap_or(name)
-}
-
-/// A value in flow style; whatever YAML could read otherwise is quoted as JSON, which it reads as JSON does.
-pub(crate) fn flow(value: &Json) -> String {
-    match value {
-        Json::String(text) => scalar(text),
-        Json::Array(elements) => list(elements.iter().map(flow)),
-        Json::Object(members) => {
-            let members = members
-                .iter()
-                .map(|(name, value)| format!("{}: {}", scalar(name), flow(value)));
-            format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
-        }
-        Json::Null | Json::Bool(_) | Json::Integer(_) | Json::Decimal(_) => value.canonical(),
-    }
-}
-
-/// `text` as YAML that reads as this text everywhere.
-pub(crate) fn scalar(text: &str) -> String {
-    let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./ ".contains(c);
-    let word = WORDS.iter().any(|word| word.eq_ignore_ascii_case(text));
-    let spaced = text.ends_with(' ') || text.contains("  ");
-    if begins && text.chars().all(plain) && !word && !spaced {
-        text.to_owned()
-    } else {
-        Json::String(text.to_owned()).canonical()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_yaml_could_read_otherwise_is_quoted() {
-        for plain in ["refund-small", "guardrails/night-writes", "/a/b", "A-1001"] {
-            assert_eq!(scalar(plain), plain);
-        }
-        for quoted in [
-            "approval:supervisor",
-            "yes",
-            "No",
-            "12",
-            "",
-            "a ",
-            "- a",
-            "a #b",
-        ] {
-            assert_eq!(scalar(quoted), format!("\"{quoted}\""), "{quoted}");
-        }
-    }
 }

@@ -10,7 +10,7 @@ use stopgate_lang::waiver::{self, CellCover, Cover, SettingCover};
 
 use super::{Judges, Loosened, Loosening, Verdict};
 use crate::diff::Holder;
-use crate::mutants::paste::{list, rules as rules_of, scalar};
+use crate::yaml::{list, rules as rules_of, scalar};
 
 /// Days that a drafted waiver holds, unless the gate lets it hold fewer.
 const DAYS: u16 = 14;
