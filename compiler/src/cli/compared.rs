@@ -17,7 +17,7 @@ use stopgate_lang::waiver::Waiver;
 use super::console::{Answer, Console, Failure};
 use super::exit::Exit;
 use super::progress::Progress;
-use super::revisions::Pair;
+use super::revisions::{About, Pair};
 use crate::diff::{Diff, Limits, Side, Version, diff};
 use crate::gate::Gate;
 use crate::waiver::Judges;
@@ -61,11 +61,12 @@ impl Compared {
     pub(super) fn read(
         dir: &Path,
         (base_name, head_name): (&str, &str),
+        about: About,
         limits: Limits,
         invalid: impl FnOnce(&Compiled) -> Result<Answer, Failure>,
         console: &Console,
     ) -> Result<Self, Failure> {
-        let Pair { base, head } = Pair::read(dir, base_name, head_name)?;
+        let Pair { base, head } = Pair::read(dir, (base_name, head_name), about)?;
         let trusted = match &base {
             Some(base) => base.trust(dir)?,
             None => Trust::default(),

@@ -12,7 +12,7 @@ use super::console::{Answer, Console, Failure, Format};
 use super::duration::duration;
 use super::exit::Exit;
 use super::repository::{Repository, diagnostics};
-use super::revisions::WORKTREE;
+use super::revisions::{About, WORKTREE};
 use crate::diff::{Diff, Limits, cases};
 use crate::gate::Gate;
 use crate::matrix::{Matrix, matrix};
@@ -82,6 +82,16 @@ impl Args {
         }
     }
 
+    /// The page shows the whole of both policies.
+    const fn about(&self) -> About {
+        match self.format {
+            DiffFormat::Html => About::Everything,
+            DiffFormat::Text | DiffFormat::Markdown | DiffFormat::Json | DiffFormat::Sarif => {
+                About::Difference
+            }
+        }
+    }
+
     const fn limits(&self) -> Limits {
         Limits {
             per_slice: self.slice_limit,
@@ -103,6 +113,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     let compared = Compared::read(
         &args.repository.dir,
         (&args.base, &args.head),
+        args.about(),
         args.limits(),
         |compiled| invalid(args, compiled, console),
         console,

@@ -24,6 +24,15 @@ pub(super) struct Pair {
     pub(super) head: Revision,
 }
 
+/// What of the two revisions is compiled. Nothing else can differ in what they decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum About {
+    /// Documents that differ, and those that they need.
+    Difference,
+    /// All, for whoever shows what stays the same too.
+    Everything,
+}
+
 /// The documents of a revision or of the disk, and what to call them.
 pub(super) struct Revision {
     pub(super) side: Side,
@@ -33,13 +42,17 @@ pub(super) struct Revision {
 }
 
 impl Pair {
-    /// Reads both. Only the documents that differ are looked into, and those that they need.
-    pub(super) fn read(dir: &Path, base: &str, head: &str) -> Result<Self, Failure> {
+    /// Reads both. Of documents that differ, and those that they need, or of all that there is.
+    pub(super) fn read(
+        dir: &Path,
+        (base, head): (&str, &str),
+        about: About,
+    ) -> Result<Self, Failure> {
         let mut head = Revision::read(dir, head)?;
         let mut base = (base != EMPTY)
             .then(|| Revision::base(dir, base))
             .transpose()?;
-        if let Some(base) = &mut base {
+        if let (Some(base), About::Difference) = (&mut base, about) {
             let only = tools_of(differing(&base.documents, &head.documents));
             base.only.clone_from(&only);
             head.only = only;

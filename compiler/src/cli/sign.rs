@@ -16,7 +16,7 @@ use super::console::{Answer, Console, Failure, Format};
 use super::exit::Exit;
 use super::output::write_whole;
 use super::repository::{Repository, diagnostics};
-use super::revisions::WORKTREE;
+use super::revisions::{About, WORKTREE};
 use crate::diff::Limits;
 use crate::key::SigningKey;
 use crate::sign::{Paper, SignError};
@@ -84,6 +84,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
             let compared = Compared::read(
                 &place.repository,
                 (base, WORKTREE),
+                About::Difference,
                 Limits::default(),
                 |compiled| diagnostics("sign", compiled, Exit::Invalid, args.format, console),
                 console,

@@ -5,6 +5,7 @@
 
 mod emitted;
 mod findings;
+mod paged;
 mod solvers;
 
 use std::fs::Permissions;
