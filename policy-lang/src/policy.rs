@@ -341,14 +341,6 @@ pub struct Rule {
     pub location: Location,
 }
 
-impl Rule {
-    /// Whether it says the same as `other`, wherever the two stand and whoever answers for them.
-    #[must_use]
-    pub fn says_the_same(&self, other: &Self) -> bool {
-        self.kind == other.kind && self.scope == other.scope && self.condition == other.condition
-    }
-}
-
 /// The three kinds of rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RuleKind {

@@ -11,6 +11,9 @@ const OPERATORS: usize = 400;
 /// Longest single policy or condition, in bytes.
 const LENGTH: usize = 16 * 1024;
 
+/// Escapes in one policy that Cedar does not know. Each costs its parser a copy of the whole text that it stands in.
+const STRANGE: usize = 16;
+
 /// Brackets inside each other in a text that we print: each operator may get brackets of its own, and so may the few
 /// that a scope adds.
 const PRINTED_DEPTH: usize = DEPTH + OPERATORS + 16;
@@ -33,6 +36,40 @@ impl Token<'_> {
             _ => depth,
         }
     }
+
+    /// Escapes of a text in quotes that Cedar does not know, and line ends that it wants escaped.
+    fn strange_escapes(&self) -> usize {
+        if !self.text.starts_with('"') {
+            return 0;
+        }
+        let mut strange = 0_usize;
+        let mut rest = self.text.chars();
+        while let Some(c) = rest.next() {
+            let known = match c {
+                '\\' => match rest.next() {
+                    Some('n' | 'r' | 't' | '0' | '\\' | '\'' | '"' | '*') => true,
+                    Some('x') => number(rest.clone().take(2)).is_some_and(|byte| byte < 128),
+                    Some('u') => {
+                        let mut braced = rest.clone();
+                        let opened = braced.next() == Some('{');
+                        let digits = braced.take(7).take_while(|c| *c != '}');
+                        opened && number(digits).and_then(char::from_u32).is_some()
+                    }
+                    Some(_) | None => false,
+                },
+                c => c != '\r',
+            };
+            strange = strange.saturating_add(usize::from(!known));
+        }
+        strange
+    }
+}
+
+/// Hexadecimal digits as a number; `None` if there are none, too many, or others.
+fn number(digits: impl Iterator<Item = char>) -> Option<u32> {
+    let digits: String = digits.collect();
+    let only = digits.len() <= 6 && digits.chars().all(|c| c.is_ascii_hexdigit());
+    u32::from_str_radix(&digits, 16).ok().filter(|_| only)
 }
 
 /// Splits `text` into tokens: words, strings, and single punctuation characters. Comments are left out.
@@ -101,12 +138,15 @@ pub(super) fn printed(text: &str) -> Option<Vec<&str>> {
     split(&tokens).map(policy).collect()
 }
 
-/// Whether no bracket of a text is deeper than we print them.
+/// Whether no bracket of a text is deeper than we print them, and no escape another than ours.
 pub(super) fn is_shallow(text: &str) -> bool {
     tokens(text).is_ok_and(|tokens| is_printed(&tokens))
 }
 
 fn is_printed(tokens: &[Token<'_>]) -> bool {
+    if tokens.iter().any(|token| token.strange_escapes() > 0) {
+        return false;
+    }
     let depths = tokens.iter().scan(0, |depth, token| {
         *depth = token.depth_after(*depth);
         Some(*depth)
@@ -134,8 +174,14 @@ pub(super) fn check_tokens(tokens: &[Token<'_>]) -> Result<(), CedarMistake> {
         return Err(CedarMistake::new("cedar-too-large", message, start..end)
             .help("split it into several rules"));
     }
-    let (mut depth, mut operators) = (0_usize, 0_usize);
+    let (mut depth, mut operators, mut strange) = (0_usize, 0_usize, 0_usize);
     for token in tokens {
+        strange = strange.saturating_add(token.strange_escapes());
+        if strange > STRANGE {
+            let message = format!("there are more than {STRANGE} escapes that Cedar does not know");
+            let mistake = CedarMistake::new("cedar-syntax", message, token.range.clone());
+            return Err(mistake.help("write a backslash in a text as `\\\\`"));
+        }
         depth = token.depth_after(depth);
         // `a["b"]` is an access, and clauses are joined like operands: what parses deep is evaluated deep.
         match token.text {

@@ -104,6 +104,50 @@ fn t4_printed_texts_are_bounded_policy_by_policy() {
     assert_eq!(bounds::printed("permit(principal == \"x"), None);
 }
 
+/// For each of these Cedar's parser makes a copy of the whole text: gigabytes, for one that a bundle may hold.
+#[test]
+fn t4_a_text_in_quotes_has_escapes_that_cedar_knows() {
+    let policy = |text: &str| {
+        format!("permit(principal, action, resource) when {{ context.input.note == \"{text}\" }};")
+    };
+    let known = r#"\n\r\t\0\\\'\"\x7f\u{1F600}"#;
+    let policy_of_known = policy(known);
+    assert_eq!(
+        bounds::printed(&policy_of_known),
+        Some(vec![policy_of_known.as_str()])
+    );
+    assert!(cedar_policy::Policy::parse(None, &policy_of_known).is_ok());
+    for strange in [
+        r"\q",
+        r"\x80",
+        r"\x+1",
+        r"\x1",
+        r"\u{+1}",
+        r"\u{}",
+        r"\u{d800}",
+        r"\u{1234567}",
+        r"\u1",
+        "\r",
+        "\\\n",
+    ] {
+        let text = policy(strange);
+        assert_eq!(bounds::printed(&text), None, "{strange:?}");
+        assert!(!bounds::is_shallow(&text), "{strange:?}");
+        let code = |times: usize| {
+            let text = format!("context.input.note == \"{}\"", strange.repeat(times));
+            let mistakes = Condition::parse(&text).err().unwrap_or_default();
+            mistakes.first().map(|mistake| mistake.message.clone())
+        };
+        let many = code(17).expect("a mistake");
+        assert!(many.contains("more than 16 escapes"), "{strange:?}: {many}");
+        let few = code(1);
+        assert!(
+            few.is_none_or(|few| !few.contains("more than")),
+            "{strange:?}"
+        );
+    }
+}
+
 #[test]
 fn what_a_condition_reads_is_known_by_path() {
     let condition = Condition::parse(

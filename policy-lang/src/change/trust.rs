@@ -1,14 +1,12 @@
 //! What becomes of the trust root: who is trusted with what, before and after.
 
-use std::fmt::Write as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
 use super::{Area, Change, Effect, unbound};
 use crate::bundle::TrustRoot;
-use crate::bundle::root::{RootKey, RootRole};
+use crate::bundle::root::RootKey;
 use crate::digest::Digest;
 use crate::policy::Location;
 use crate::summary::visible;
@@ -71,19 +69,20 @@ impl Told {
         let roles = &statement.roles;
         let mut lines = vec![
             format!("version {}", statement.version),
-            format!("until {}", statement.expires),
+            format!("valid until {}", statement.expires),
         ];
-        let reviewer = roles.reviewer.as_ref();
         let all = [
             ("root", Some(&roles.root)),
             ("publisher", Some(&roles.publisher)),
-            ("reviewer", reviewer),
+            ("reviewer", roles.reviewer.as_ref()),
         ];
         for (name, role) in all {
-            lines.push(match role {
-                Some(role) => people(name, role, |id| statement.keys.get(id)),
-                None => format!("{name} nobody"),
-            });
+            let Some(role) = role else {
+                continue;
+            };
+            lines.push(format!("{name} needs {} signatures", role.threshold));
+            let keys = role.keys.iter().filter_map(|id| statement.keys.get(id));
+            lines.extend(keys.map(|key| format!("{name} {}", person(key))));
         }
         lines
     }
@@ -98,27 +97,21 @@ impl Told {
         let known = other.and_then(|other| other.lines.as_ref().ok());
         let is_new = |line: &&String| known.is_none_or(|known| !known.contains(line));
         let new: Vec<&str> = lines.iter().filter(is_new).map(String::as_str).collect();
-        if new.is_empty() {
-            format!("the same keys and roles, written or signed otherwise ({digest})")
-        } else {
-            new.join("; ")
+        match (new.is_empty(), known) {
+            (false, _) => new.join("; "),
+            (true, Some(known)) if known.len() == lines.len() => {
+                format!("the same keys and roles, written or signed otherwise ({digest})")
+            }
+            (true, _) => "nothing that the other has not".to_owned(),
         }
     }
 }
 
-/// `reviewer 1 of ana 93be01c2d3e4f506, eva 5b0e…`. Ids and owners are what the root calls its keys; the fingerprint is
-/// of the key itself.
-fn people<'k>(name: &str, role: &RootRole, key: impl Fn(&str) -> Option<&'k RootKey>) -> String {
-    let mut line = format!("{name} {} of", role.threshold);
-    for (at, id) in role.keys.iter().enumerate() {
-        let comma = if at == 0 { "" } else { "," };
-        let Some(key) = key(id) else {
-            continue;
-        };
-        let raw = STANDARD.decode(&key.public).unwrap_or_default();
-        let fingerprint: String = Digest::of(&raw).hex().chars().take(FINGERPRINT).collect();
-        // Writing to a string cannot fail.
-        let _always_fits = write!(line, "{comma} {} {fingerprint}", visible(&key.owner, OWNER));
-    }
-    line
+/// `ana (key 93be01c2d3e4f506)`: the name is what the root says, the fingerprint is of the key itself.
+fn person(key: &RootKey) -> String {
+    let raw = STANDARD.decode(&key.public).unwrap_or_default();
+    let fingerprint: String = Digest::of(&raw).hex().chars().take(FINGERPRINT).collect();
+    // A name that looks like an entry of its own would be read as one.
+    let name = key.owner.replace([';', '(', ')'], "?");
+    format!("{} (key {fingerprint})", visible(&name, OWNER))
 }
