@@ -4,6 +4,7 @@
 //! solver of its own. The two policies come in as checked values and are decided on as bundles; nothing here reads a
 //! disk or a revision.
 
+mod cause;
 mod emit;
 mod examine;
 mod model;
@@ -23,11 +24,12 @@ use stopgate_lang::name::ProfileName;
 use stopgate_lang::policy::Policy;
 
 pub use crate::solver::INSTALL;
+pub use cause::{Cause, Edit, Fate};
 pub use emit::cases;
 pub use examine::Version;
 pub use model::{
-    Answer, Bug, Cause, Cell, Channels, Class, Diff, Direction, Failing, Holder, OperationChange,
-    Part, ProofReport, Request, Side, people,
+    Answer, Bug, Cell, Channels, Class, Diff, Direction, Failing, Holder, OperationChange, Part,
+    ProofReport, Request, Side, people,
 };
 pub use sentence::{Piece, Sentence, holder, leaves_out, sentence, sentence_of_all};
 pub(crate) use stage::parts_between;

@@ -29,6 +29,8 @@ pub struct Gate<'a> {
     pub waivers: Vec<WaiverReport>,
     /// What reviewers still have to sign.
     pub to_sign: Option<ToSign>,
+    /// Who holds the keys of reviewers, by the ids of these.
+    owners: BTreeMap<String, String>,
     /// Something looser that nobody let pass.
     pub is_open: bool,
     /// Waivers or signatures that have to be mended or deleted.
@@ -57,9 +59,11 @@ impl<'a> Gate<'a> {
             .any(|change| change.class == Class::Retyped);
         let is_open = judgement.is_open() || retyped;
         let has_errors = judgement.has_errors();
+        let taken = waivers.iter().map(|waiver| waiver.id.as_str()).collect();
         let judged: Vec<_> = loosenings.into_iter().zip(judgement.verdicts).collect();
         Self {
-            to_sign: ToSign::of(judges, &judged, today),
+            to_sign: ToSign::of(judges, &judged, &taken, today),
+            owners: judges.reviewers(),
             is_open,
             has_errors,
             judged,
@@ -84,21 +88,15 @@ impl<'a> Gate<'a> {
     }
 
     fn one(&self, waiver: &WaiverReport) -> report::Waiver {
-        let (mut cells, mut settings) = (BTreeSet::new(), BTreeSet::new());
+        let mut covers = Vec::new();
         let mut short: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (Loosening { what, .. }, verdict) in &self.judged {
             match verdict {
-                Verdict::Covered { waiver: by } if *by == waiver.id => match what {
-                    Loosened::Cell {
-                        tool,
-                        operation,
-                        holder,
-                        ..
-                    } => drop(cells.insert((tool.clone(), operation.clone(), holder.clone()))),
-                    Loosened::Setting { file, path, .. } => {
-                        settings.insert((file.clone(), path.clone()));
+                Verdict::Covered { waiver: by } if *by == waiver.id => {
+                    if !covers.contains(what) {
+                        covers.push(what.clone());
                     }
-                },
+                }
                 Verdict::Open { short: all, .. } => {
                     let mine = all.iter().filter(|(id, _)| *id == waiver.id);
                     for (_, why) in mine {
@@ -123,7 +121,7 @@ impl<'a> Gate<'a> {
         };
         lacks.extend(short.into_iter().map(said));
         // A waiver of nothing at all says so by its standing.
-        if !cells.is_empty() || !settings.is_empty() || !lacks.is_empty() {
+        if !covers.is_empty() || !lacks.is_empty() {
             let unused = waiver.unused.iter();
             lacks.extend(
                 unused.map(|cover| format!("names nothing in this change: {}", about(cover))),
@@ -135,10 +133,13 @@ impl<'a> Gate<'a> {
             reason: waiver.reason.clone(),
             expires: waiver.expires,
             standing: waiver.standing,
-            cells,
-            settings,
+            covers,
             lacks,
-            signers: waiver.signers.reviewers.iter().cloned().collect(),
+            signers: {
+                let ids = waiver.signers.reviewers.iter();
+                let owner = |id: &String| self.owners.get(id).cloned().unwrap_or_default();
+                ids.map(|id| (id.clone(), owner(id))).collect()
+            },
         }
     }
 }
@@ -153,11 +154,7 @@ fn loosenings(diff: &Diff, settings: &[Change]) -> Vec<Loosening> {
         .iter()
         .filter(|change| change.effect.needs_review());
     let settings = settings.map(|change| Loosening {
-        what: Loosened::Setting {
-            file: change.file.clone(),
-            path: change.path.clone(),
-            change: change.content,
-        },
+        what: Loosened::setting(change),
         risk: change.risk,
     });
     cells.chain(settings).collect()

@@ -177,7 +177,7 @@ mod tests {
         let id = |key| public(key).id();
         let before = "nothing that the other has not";
         assert_eq!(change.before.as_deref(), Some(before));
-        let after = format!("reviewer eva (key {})", id(&eva));
+        let after = format!("reviewer {} \"eva\"", id(&eva));
         assert_eq!(change.after.as_deref(), Some(after.as_str()));
         // Another key under the name and the id of one that is trusted is another key.
         let text = String::from_utf8(Envelope::from_bytes(&both).expect("an envelope").payload);

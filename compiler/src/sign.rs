@@ -9,10 +9,10 @@ use stopgate_lang::policy;
 use stopgate_lang::summary::visible;
 use stopgate_lang::waiver::{CellCover, Cover, Review, SettingCover, Statement, Waiver};
 
-use crate::diff::sentence;
+use crate::diff::{Cause, Class, OperationChange, sentence};
 use crate::gate::Gate;
 use crate::key::{KeyError, SigningKey};
-use crate::report::count;
+use crate::report::{ALSO, count, edits, unmet};
 use crate::waiver::{
     Loosened, Loosening, MAX_SIGNATURE_BYTES, Shortfall, Standing, Verdict, about, days, names,
     signature_file,
@@ -20,8 +20,8 @@ use crate::waiver::{
 use crate::workspace::Document;
 use crate::{review, waiver};
 
-/// Most characters that are shown of a value of a setting.
-const TEXT: usize = 500;
+/// Most characters that are shown of a value of a setting: more than there are.
+const TEXT: usize = 20_000;
 
 /// What a reviewer can sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,6 +147,20 @@ impl Paper {
 /// Why a signature of `waiver` would let nothing pass, or not all that it names, whoever signs beside.
 #[must_use]
 pub fn worthless(gate: &Gate<'_>, waiver: &Waiver) -> Option<String> {
+    if !gate.diff.failing.is_empty() {
+        return Some("rules of the change may fail to evaluate, so nothing is known".to_owned());
+    }
+    let mut doubtful = gate
+        .diff
+        .operations
+        .iter()
+        .filter(|change| !change.undecided.is_empty() || change.class == Class::Retyped);
+    if let Some(change) = doubtful.next() {
+        let (tool, operation) = (&change.tool, &change.operation);
+        return Some(format!(
+            "it is not known all that becomes of {tool}/{operation}"
+        ));
+    }
     let id = &waiver.id;
     let report = gate.waivers.iter().find(|report| report.id == *id)?;
     let named: Vec<String> = report.unused.iter().map(about).collect();
@@ -173,10 +187,22 @@ fn found(gate: &Gate<'_>, cover: &Cover) -> Vec<String> {
     let cells = gate.diff.operations.iter().flat_map(|change| {
         let cells = change.cells.iter().filter(|cell| cell.class.needs_review());
         let named = cells.filter(|cell| names(cover, &Loosening::cell(change, cell).what));
-        named.map(|cell| {
+        named.flat_map(|cell| {
             let risk = change.risk;
-            format!("risk {risk}: {}", sentence(change, cell))
+            let said = format!("risk {risk}: {}", sentence(change, cell));
+            std::iter::once(said).chain(cell.because.iter().flat_map(rewritten))
         })
+    });
+    // Whatever is signed of an operation lets all of its changed rules pass.
+    let is_named = |change: &&OperationChange| {
+        let mut cells = change.cells.iter().filter(|cell| cell.class.needs_review());
+        cells.any(|cell| names(cover, &Loosening::cell(change, cell).what))
+    };
+    let also = gate.diff.operations.iter().filter(is_named);
+    let also = also.flat_map(|change| &change.also).flat_map(|cause| {
+        let (place, words) = unmet(cause);
+        let said = format!("{ALSO} {} {place} {words}", cause.rule);
+        std::iter::once(said).chain(rewritten(cause))
     });
     let settings = gate.settings.iter().filter(|setting| {
         let Cover::Setting(cover) = cover else {
@@ -190,9 +216,22 @@ fn found(gate: &Gate<'_>, cover: &Cover) -> Vec<String> {
             visible(value, TEXT)
         };
         let (before, after) = (value(&setting.before), value(&setting.after));
-        format!("risk {}: {after} instead of {before}", setting.risk)
+        let effect = setting.effect.as_str();
+        let note = setting
+            .note
+            .map_or_else(String::new, |note| format!(", {note}"));
+        let risk = setting.risk;
+        format!("risk {risk}, {effect}{note}: {after} instead of {before}")
     });
-    cells.chain(settings).collect()
+    cells.chain(also).chain(settings).collect()
+}
+
+/// What a rule says otherwise, a line for each of its parts.
+fn rewritten(cause: &Cause) -> Vec<String> {
+    let edits = edits(cause).into_iter();
+    let edits = edits
+        .map(|(what, now, before)| format!("{}, {what}: {now} instead of {before}", cause.rule));
+    edits.collect()
 }
 
 /// As many reviewers as have to sign `waiver`.

@@ -7,13 +7,14 @@ mod draft;
 mod judgement;
 mod signers;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Span;
 use jiff::civil::Date;
 use stopgate_lang::bundle::TrustRoot;
-use stopgate_lang::bundle::root::Role;
+use stopgate_lang::bundle::root::{Role, RootRole, RootStatement};
+use stopgate_lang::change::Change;
 use stopgate_lang::digest::Digest;
 use stopgate_lang::name::{OperationName, RuleId, ToolName};
 use stopgate_lang::policy::Gate;
@@ -32,8 +33,9 @@ pub use signers::{Flaw, MAX_SIGNATURE_BYTES, Signers, Spoilt, signature_file};
 /// The folder of waivers.
 pub const FOLDER: &str = "waivers";
 
-/// Most characters that are shown of a text that is not ours.
+/// Most characters that are shown of a text that is not ours, and of the name of whoever holds a key.
 const TEXT: usize = 300;
+const OWNER: usize = 60;
 
 /// What the revision before the change says about who may let what pass.
 #[derive(Debug, Clone)]
@@ -44,6 +46,24 @@ pub struct Judges<'a> {
     pub root: Option<&'a TrustRoot>,
     /// Digests of the statements of its waivers, which were judged when they came in.
     pub known: BTreeSet<Digest>,
+}
+
+impl Judges<'_> {
+    /// Who holds the keys of reviewers, by the ids of these.
+    #[must_use]
+    pub fn reviewers(&self) -> BTreeMap<String, String> {
+        let role = self.root.and_then(|root| {
+            let statement = root.statement();
+            Some((statement, statement.roles.reviewer.as_ref()?))
+        });
+        let of = |(statement, role): (&RootStatement, &RootRole)| {
+            let ids = role.keys.iter();
+            let held = ids.filter_map(|id| Some((id.clone(), statement.keys.get(id)?)));
+            held.map(|(id, key)| (id, visible(&key.owner, OWNER)))
+                .collect()
+        };
+        role.map_or_else(BTreeMap::new, of)
+    }
 }
 
 /// Something that a change makes looser.
@@ -68,7 +88,7 @@ pub enum Loosened {
         holder: Holder,
         /// The rules that make it so.
         rules: BTreeSet<RuleId>,
-        /// Everything that decides about the operation after the change.
+        /// Everything that decides about the operation before and after the change.
         slice: Digest,
     },
     /// A setting.
@@ -80,6 +100,18 @@ pub enum Loosened {
         /// [`waiver::setting_digest`] of the change.
         change: Digest,
     },
+}
+
+impl Loosened {
+    /// The changed setting that `change` is.
+    #[must_use]
+    pub fn setting(change: &Change) -> Self {
+        Self::Setting {
+            file: change.file.clone(),
+            path: change.path.clone(),
+            change: change.content,
+        }
+    }
 }
 
 impl fmt::Display for Loosened {
@@ -133,10 +165,15 @@ pub(crate) fn about(cover: &Cover) -> String {
 }
 
 impl Loosening {
-    /// The loosening that `cell` of `change` is.
+    /// The loosening that `cell` of `change` is. Whatever else is found about the same people belongs to it, and so do the
+    /// rules that were changed and that no request shown meets: what is let pass is all of it.
     #[must_use]
     pub fn cell(change: &OperationChange, cell: &Cell) -> Self {
-        let rules = cell.because.iter().map(|cause| cause.rule.clone());
+        let cells = change.cells.iter();
+        let of_them =
+            cells.filter(|other| other.class.needs_review() && other.holder == cell.holder);
+        let causes = of_them.flat_map(|other| &other.because).chain(&change.also);
+        let rules = causes.map(|cause| cause.rule.clone());
         Self {
             what: Loosened::Cell {
                 tool: change.tool.clone(),

@@ -69,6 +69,24 @@ pub struct Change {
 }
 
 impl Change {
+    /// The change, with its values as short as they can be read. What a model reads of a function is shown whole.
+    fn shortened(mut self) -> Self {
+        if self.area == Area::Lock {
+            return self;
+        }
+        (self.before, self.after) = match (self.before, self.after) {
+            (Some(before), Some(after)) => {
+                let (before, after) = value::beside(before, after);
+                (Some(before), Some(after))
+            }
+            (before, after) => (
+                before.as_deref().map(value::short),
+                after.as_deref().map(value::short),
+            ),
+        };
+        self
+    }
+
     /// The change, bound to the two documents that it is between.
     fn between(mut self, before: Option<&[u8]>, after: Option<&[u8]>) -> Self {
         let document = |bytes: &[u8]| Json::String(Digest::of(bytes).to_string());
@@ -150,7 +168,8 @@ pub fn changes(base: &Sources, head: &Sources) -> Vec<Change> {
         let changes = sides.changes(&voters).into_iter();
         found.extend(
             changes
-                .map(|change| change.between(before.map(Vec::as_slice), after.map(Vec::as_slice))),
+                .map(|change| change.between(before.map(Vec::as_slice), after.map(Vec::as_slice)))
+                .map(Change::shortened),
         );
     }
     found

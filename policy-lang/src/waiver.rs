@@ -51,7 +51,7 @@ pub struct CellCover {
     pub holder: Holder,
     /// The only rules that may be the cause; never empty.
     pub rules: BTreeSet<RuleId>,
-    /// Everything that decides about the operation after the change.
+    /// Everything that decides about the operation before and after the change.
     pub slice: Digest,
 }
 

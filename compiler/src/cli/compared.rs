@@ -1,5 +1,6 @@
 //! A change of policy, read, compared and judged: what `diff` reports, and what `sign` shows to a reviewer.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -7,7 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use stopgate_lang::bundle::TrustRoot;
-use stopgate_lang::change::{Change, changes, replacements, trust_change};
+use stopgate_lang::change::{Area, Change, changes, replacements, trust_change};
 use stopgate_lang::compile::Compiled;
 use stopgate_lang::digest::Digest;
 use stopgate_lang::policy::{self, Policy};
@@ -73,6 +74,16 @@ impl Compared {
         };
         let root = trusted.root.as_deref().map(root).transpose()?;
         let presented = head.trust(dir)?;
+        // Nobody may sign away that somebody can be trusted: a root that does not hold would stop every later change.
+        let brought = presented.root.as_deref();
+        if let Some(bytes) = brought.filter(|bytes| trusted.root.as_deref() != Some(*bytes)) {
+            let opened = TrustRoot::open(bytes, Timestamp::now());
+            opened.map_err(|error| {
+                let help =
+                    "the change brings this trust/root.dsse.json; nobody could be judged by it";
+                Failure::untrusted(error).with_help(help)
+            })?;
+        }
         // A first policy has nothing that it could loosen.
         let sources = base.as_ref().map(|base| (base.sources(), head.sources()));
         let mut settings = sources.as_ref().map_or_else(Vec::new, |(before, after)| {
@@ -110,6 +121,11 @@ impl Compared {
         if let (Some((before, after)), Some(base)) = (&sources, &base) {
             settings.extend(replacements((&base.policy, before), (&head.policy, after)));
         }
+        // What a report has no room for is the least grave.
+        settings.sort_by_key(|one| {
+            let is_trust = one.area == Area::TrustRoot;
+            (!one.effect.needs_review(), !is_trust, Reverse(one.risk))
+        });
         let progress = Progress::new(console);
         let found = diff(
             base.as_ref().map(Policed::version),
@@ -128,6 +144,16 @@ impl Compared {
             known,
             signatures: presented.signatures,
         })
+    }
+
+    /// Head's waiver of this id, as it was compared.
+    pub(super) fn waiver(&self, id: &str) -> Option<&Waiver> {
+        self.waivers.iter().find(|waiver| waiver.id.as_str() == id)
+    }
+
+    /// What the change was compared with: a name and a commit.
+    pub(super) const fn base_side(&self) -> &Side {
+        &self.diff.base
     }
 
     /// What the base says of gates.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use stopgate_lang::compile::Compiled;
+use stopgate_lang::summary::visible;
 
 use super::compared::Compared;
 use super::console::{Answer, Console, Failure, Format};
@@ -121,7 +122,8 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     let gate = compared.judged(&compared.signatures);
     gate.stray.iter().for_each(|file| {
         console.progress(format_args!(
-            "{file} is the signature of no waiver: delete it"
+            "{} is the signature of no waiver: delete it",
+            visible(file, 300)
         ));
     });
     bugs(gate.diff, console);

@@ -10,6 +10,7 @@ use stopgate_lang::bundle::root::Role;
 use stopgate_lang::compile::Compiled;
 use stopgate_lang::digest::Digest;
 use stopgate_lang::policy::Gate;
+use stopgate_lang::summary::visible;
 
 use super::compared::{Compared, today};
 use super::console::{Answer, Console, Failure, Format};
@@ -17,7 +18,7 @@ use super::exit::Exit;
 use super::output::write_whole;
 use super::repository::{Repository, diagnostics};
 use super::revisions::{About, WORKTREE};
-use crate::diff::Limits;
+use crate::diff::{Limits, Side};
 use crate::key::SigningKey;
 use crate::sign::{Paper, SignError};
 use crate::workspace::trust;
@@ -89,6 +90,11 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
                 |compiled| diagnostics("sign", compiled, Exit::Invalid, args.format, console),
                 console,
             )?;
+            // What is signed is what was compared, whoever writes in the folder meanwhile.
+            if compared.waiver(&place.id) != Some(waiver) {
+                let changed = format!("the waiver `{}` was changed while it was read", place.id);
+                return Err(Failure::failed(changed));
+            }
             paper.refuse(compared.gate(), today)?;
             let owner = reviewer(compared.root.as_ref(), base, &id)?;
             // Other signatures decide nothing about whether this one is worth making.
@@ -99,7 +105,11 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
                 );
                 return Err(Failure::untrusted(why).with_help(help));
             }
-            (compared.gate(), owner, paper.summary(today, Some(&judged)))
+            let Side { name, commit } = compared.base_side();
+            let commit = commit.as_deref().unwrap_or("no commit");
+            let summary = paper.summary(today, Some(&judged));
+            let summary = format!("{summary}base     {} ({commit})\n", visible(name, 300));
+            (compared.gate(), owner, summary)
         }
     };
     let digest = paper.statement().digest();

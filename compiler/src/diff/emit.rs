@@ -12,8 +12,9 @@ use stopgate_lang::policy::{Location, Policy};
 use stopgate_lang::surface::{Evidence, Limit, Surface};
 use stopgate_lang::testing::TestSuite;
 
+use super::cause::Cause;
 use super::examine::Version;
-use super::model::{Answer, Cause, Cell, Diff, Holder, OperationChange};
+use super::model::{Answer, Cell, Diff, Holder, OperationChange};
 use crate::mutants::paste::obligations;
 use crate::test::obligations_of;
 use crate::yaml::{flow, list, rules, scalar};

@@ -13,15 +13,16 @@ use std::time::Instant;
 use stopgate_lang::cedar::proof::{self, Atom, Flat, Holding};
 use stopgate_lang::digest::Digest;
 use stopgate_lang::json::Json;
-use stopgate_lang::name::{OperationName, ToolName};
+use stopgate_lang::name::{OperationName, RuleId, ToolName};
 use stopgate_lang::policy::{Operation, Policy, Rule};
 use stopgate_lang::surface::Risk;
 use stopgate_lang::testing::TestSuite;
 
-use super::model::{Answer, Bug, Cell, Class, Direction, Failing, OperationChange, Part};
+use super::cause::{Cause, Fate};
+use super::model::{Answer, Bug, Cell, Class, Direction, Failing, OperationChange};
 use super::shrink::Known;
 use super::slice::{Reach, Slice};
-use super::stage::{Stage, Trial, parts_between};
+use super::stage::{Stage, Trial};
 use super::witness::{Maker, instants};
 use crate::mutants::input::with;
 use crate::solver::{Prover, Subject};
@@ -146,6 +147,7 @@ impl Context<'_> {
                 .map(|described| described.money.clone())
                 .unwrap_or_default(),
             cells: Vec::new(),
+            also: Vec::new(),
             undecided: Vec::new(),
             notes: Vec::new(),
         }
@@ -213,7 +215,7 @@ impl<'a> Examination<'a> {
         };
         let mut change = context.plain(named, Class::Same);
         let domain = proof::domain(head, &base_facts);
-        change.slice = digest(&after, &domain, head);
+        change.slice = Slice::digest((&before, base), (&after, head), &domain);
         let known_values = Known::of(sample, maker.instants.first().copied(), conditions);
         Ok(Self {
             subject: Subject {
@@ -239,7 +241,7 @@ impl<'a> Examination<'a> {
     }
 }
 
-impl Examination<'_> {
+impl<'a> Examination<'a> {
     fn run(mut self, prover: Option<&mut Prover>) -> Examined {
         if !self.base_rules_fit() {
             return self.finish();
@@ -308,10 +310,15 @@ impl Examination<'_> {
         self.finish()
     }
 
-    /// The parts in which both bundles differ about `trial`.
-    fn parts(&self, trial: &Trial) -> Vec<(Part, Direction)> {
-        let (before, after) = self.answers(trial);
-        parts_between(&before, &after)
+    /// What becomes of `rule`, wherever it stands.
+    fn fate(&self, rule: &RuleId) -> Fate {
+        let policy = |version: Version<'a>| version.policy.rules.iter().find(|one| one.id == *rule);
+        let before = self
+            .before
+            .rule(rule)
+            .or_else(|| policy(self.context.base?));
+        let after = self.after.rule(rule).or_else(|| policy(self.context.head));
+        Fate::of(before, after)
     }
 
     /// What `trial` gets under each of them.
@@ -391,7 +398,22 @@ impl Examination<'_> {
         false
     }
 
-    fn finish(self) -> Examined {
+    /// Rules that were changed and that no request found meets. A rule that reaches other operations now is gone here.
+    fn also(&self) -> Vec<Cause> {
+        let met = |rule: &RuleId| {
+            let mut causes = self.change.cells.iter().flat_map(|cell| &cell.because);
+            causes.any(|cause| cause.rule == *rule)
+        };
+        let rules = self.before.rules.iter().chain(&self.after.rules);
+        let ids: BTreeSet<&RuleId> = rules.map(|one| &one.rule.id).collect();
+        let unmet = ids.into_iter().filter(|rule| !met(rule));
+        unmet
+            .filter_map(|rule| Cause::unmet(self.before.rule(rule), self.after.rule(rule)))
+            .collect()
+    }
+
+    fn finish(mut self) -> Examined {
+        self.change.also = self.also();
         let Self {
             context,
             base,
@@ -471,22 +493,4 @@ fn sample(
         .find(fits)
         .unwrap_or_else(|| head.input.plain());
     (sample, suites.iter().map(|suite| suite.now).collect())
-}
-
-/// Digest of everything on head's side that the proof is about.
-fn digest(slice: &Slice<'_>, domain: &[Atom], head: &Operation) -> Digest {
-    let mut text = String::from("stopgate-slice-v1");
-    let parts = slice
-        .fingerprint()
-        .into_iter()
-        .chain(domain.iter().map(|atom| atom.key().to_owned()));
-    for part in parts {
-        // Lengths first, so that no two lists of parts are one text.
-        text.push_str(&format!("\n{} {part}", part.len()));
-    }
-    text.push_str(&format!(
-        "\n{:?}",
-        (&head.input, &head.facts, &head.select, &head.definition)
-    ));
-    Digest::of(text.as_bytes())
 }

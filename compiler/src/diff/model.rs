@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use stopgate_lang::decide::{Kind, MatchedRule, Reason};
+use stopgate_lang::decide::Reason;
 use stopgate_lang::digest::Digest;
 use stopgate_lang::json::Json;
 use stopgate_lang::name::{ChannelName, OperationName, ProfileName, RuleId, ToolName};
@@ -11,6 +11,7 @@ use stopgate_lang::pointer::Pointer;
 use stopgate_lang::policy::{Location, Policy};
 use stopgate_lang::surface::{Approval, Risk, Surface};
 
+use super::cause::Cause;
 use crate::solver::Raw;
 
 /// Everything that a change of policy does.
@@ -98,12 +99,14 @@ pub struct OperationChange {
     pub operation: OperationName,
     /// All of it in a word.
     pub class: Class,
-    /// Digest of everything that was compared on head's side: what a waiver is bound to.
+    /// Digest of everything that was compared, on both sides: what a waiver is bound to.
     pub slice: Digest,
     /// The higher risk of before and after, over everything that is looser.
     pub risk: Risk,
     /// Who meets another answer, and with which request. Looser ones first.
     pub cells: Vec<Cell>,
+    /// Rules that were changed and can reach it, and that no request above meets: of many requests one is shown.
+    pub also: Vec<Cause>,
     /// Why something about it could not be decided.
     pub undecided: Vec<String>,
     /// What else a reviewer has to know: arguments that a base rule reads and head types otherwise, a renamed function.
@@ -217,6 +220,8 @@ impl Cell {
 pub struct Channels {
     /// Those that let the answer under the base through.
     pub before: BTreeSet<ChannelName>,
+    /// Those that stopped the answer under the base.
+    pub were_shut: BTreeSet<ChannelName>,
     /// Those that let the answer under head through.
     pub after: BTreeSet<ChannelName>,
     /// Those that stop the answer under head.
@@ -231,28 +236,28 @@ impl Channels {
         (base, before): (Option<&Policy>, &Answer),
         (head, after): (&Policy, &Answer),
     ) -> Self {
-        let open = |policy: &Policy, answer: &Answer| -> BTreeSet<ChannelName> {
+        let by_ceiling = |policy: &Policy, answer: &Answer| {
             let effect = policy.operation(tool, operation).map(|one| one.effect);
             let (Some(effect), Answer::Passes(surface)) = (effect, answer) else {
-                return BTreeSet::new();
+                return (BTreeSet::new(), BTreeSet::new());
             };
             let class = surface.class(effect);
             let channels = policy.channels.iter();
-            let channels = channels.filter(|(_, ceiling)| ceiling.of(tool.as_str()) >= class);
-            channels.map(|(name, _)| name.clone()).collect()
+            let named = channels.map(|(name, ceiling)| (name.clone(), ceiling));
+            let (open, shut): (BTreeMap<ChannelName, _>, BTreeMap<ChannelName, _>) =
+                named.partition(|(_, ceiling)| ceiling.of(tool.as_str()) >= class);
+            (open.into_keys().collect(), shut.into_keys().collect())
         };
-        let after_open = open(head, after);
-        let all = head.channels.keys();
+        let (after, shut) = by_ceiling(head, after);
+        let (before, were_shut) = base.map_or_else(
+            || (BTreeSet::new(), BTreeSet::new()),
+            |base| by_ceiling(base, before),
+        );
         Self {
-            before: base.map_or_else(BTreeSet::new, |base| open(base, before)),
-            shut: match after {
-                Answer::Passes(_) => all
-                    .filter(|one| !after_open.contains(*one))
-                    .cloned()
-                    .collect(),
-                Answer::Rejected { .. } => BTreeSet::new(),
-            },
-            after: after_open,
+            before,
+            were_shut,
+            after,
+            shut,
         }
     }
 }
@@ -345,61 +350,6 @@ pub enum Answer {
         /// In words.
         message: String,
     },
-}
-
-/// Something that differs between the two policies and that a request meets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cause {
-    /// The rule.
-    pub rule: RuleId,
-    /// What kind of rule.
-    pub kind: Kind,
-    /// Its place in the base, if it matched there.
-    pub before: Option<Location>,
-    /// Its place in head, if it matches there.
-    pub after: Option<Location>,
-    /// Whether both policies have it and say other things with it.
-    pub changed: bool,
-}
-
-impl Cause {
-    /// The rules that matched on either side, those first that matched on one side only, then those that `changed`.
-    #[must_use]
-    pub(super) fn between(
-        before: &[MatchedRule],
-        after: &[MatchedRule],
-        changed: impl Fn(&RuleId) -> bool,
-    ) -> Vec<Self> {
-        let cause = |rule: &MatchedRule| Self {
-            rule: rule.id.clone(),
-            kind: rule.kind,
-            before: None,
-            after: None,
-            changed: changed(&rule.id),
-        };
-        let mut causes: Vec<Self> = Vec::new();
-        for rule in before {
-            causes.push(Self {
-                before: Some(rule.location.clone()),
-                ..cause(rule)
-            });
-        }
-        for rule in after {
-            let place = Some(rule.location.clone());
-            match causes.iter_mut().find(|cause| cause.rule == rule.id) {
-                Some(cause) => cause.after = place,
-                None => causes.push(Self {
-                    after: place,
-                    ..cause(rule)
-                }),
-            }
-        }
-        causes.sort_by_key(|cause| {
-            let both = cause.before.is_some() && cause.after.is_some();
-            (both, !cause.changed)
-        });
-        causes
-    }
 }
 
 /// How the proofs were made.

@@ -79,6 +79,11 @@ impl Sentence {
         if more > 0 {
             clauses.push(said(&format!("{more} more")));
         }
+        Self::each(clauses)
+    }
+
+    /// The same, and none of them is counted.
+    fn each(clauses: Vec<Self>) -> Self {
         let last = clauses.len().saturating_sub(1);
         let joined = |sentence: Self, (at, clause): (usize, Self)| {
             let before = match at {
@@ -124,7 +129,7 @@ pub fn sentence_of_all(change: &OperationChange, cells: &[&Cell]) -> Sentence {
         [cell] => sentence(change, cell),
         [cell, ..] => {
             let holders = cells.iter().map(|cell| holder(&cell.holder));
-            let each = said("each of ").then(Sentence::all(holders.collect()));
+            let each = said("each of ").then(Sentence::each(holders.collect()));
             of(each, change, cell)
         }
     }
@@ -194,14 +199,17 @@ fn of(who: Sentence, change: &OperationChange, cell: &Cell) -> Sentence {
 /// Who: `support-analyst`, `somebody who is support-analyst and finance`, `members of sg-support`.
 #[must_use]
 pub fn holder(holder: &Holder) -> Sentence {
-    let names = |names: Vec<String>| {
-        Sentence::all(
-            names
-                .into_iter()
-                .map(|name| Sentence::default().quoted(name))
-                .collect(),
-        )
+    // A name that could be read as several is put in quotes.
+    let name = |name: String| {
+        let is_one_word = !name.contains([' ', ',', '"']);
+        let name = if is_one_word {
+            name
+        } else {
+            format!("{name:?}")
+        };
+        Sentence::default().quoted(name)
     };
+    let names = |names: Vec<String>| Sentence::each(names.into_iter().map(name).collect());
     match holder {
         Holder::Profiles(profiles) => {
             let all = names(profiles.iter().map(ToString::to_string).collect());
@@ -338,6 +346,10 @@ fn moved(
             .words("; but it now ")
             .then(asks_for(&stricter, before, after));
     }
+    let label_alone = cell.parts.iter().all(|(part, _)| *part == Part::Risk);
+    if label_alone && cell.channels.before == cell.channels.after {
+        return sentence.words("; no ceiling lets more through by that");
+    }
     sentence.then(moved_in_channels(&cell.channels))
 }
 
@@ -354,13 +366,15 @@ fn in_channels(Channels { after, shut, .. }: &Channels) -> Sentence {
 fn moved_in_channels(channels: &Channels) -> Sentence {
     let Channels {
         before,
+        were_shut,
         after,
         shut,
     } = channels;
     if before.is_empty() && after.is_empty() && !shut.is_empty() {
         return said("; it is above the ceiling of every channel");
     }
-    let opened: BTreeSet<ChannelName> = after.difference(before).cloned().collect();
+    // A channel that is new opened for everything.
+    let opened: BTreeSet<ChannelName> = after.intersection(were_shut).cloned().collect();
     let closed: BTreeSet<ChannelName> = before.intersection(shut).cloned().collect();
     let mut sentence = Sentence::default();
     if !opened.is_empty() {
@@ -397,6 +411,7 @@ fn asks_still(before: &Surface, after: &Surface) -> Option<Sentence> {
 /// `with a supervisor` and `it needed a committee`.
 fn asks_less(parts: &[&Part], before: &Surface, after: &Surface) -> (Sentence, Sentence) {
     let (mut now, mut needed, mut was) = (Vec::new(), Vec::new(), Vec::new());
+    let mut risk = Sentence::default();
     for part in parts {
         match part {
             // Both sides pass.
@@ -414,7 +429,7 @@ fn asks_less(parts: &[&Part], before: &Surface, after: &Surface) -> (Sentence, S
                 needed.push(said("a dry run"));
             }
             Part::Risk => {
-                now.push(said("at risk ").words(after.risk.as_str()));
+                risk = said("at risk ").words(after.risk.as_str());
                 was.push(said("its risk was ").words(before.risk.as_str()));
             }
             Part::Mask(pointer) => {
@@ -437,7 +452,12 @@ fn asks_less(parts: &[&Part], before: &Surface, after: &Surface) -> (Sentence, S
     if !needed.is_empty() {
         was.insert(0, said("it needed ").then(Sentence::all(needed)));
     }
-    (Sentence::all(now), Sentence::all(was))
+    let now = match (now.is_empty(), risk == Sentence::default()) {
+        (true, _) => risk,
+        (false, true) => Sentence::all(now),
+        (false, false) => Sentence::all(now).words(", ").then(risk),
+    };
+    (now, Sentence::all(was))
 }
 
 /// `needs a committee instead of a supervisor and hides /iban`.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stopgate_lang::cedar::proof::{self, Atom, Flat};
+use stopgate_lang::digest::Digest;
 use stopgate_lang::name::{OperationName, RuleId, ToolName};
 use stopgate_lang::pointer::Pointer;
 use stopgate_lang::policy::{Operation, Operations, Policy, Rule, RuleKind};
@@ -93,6 +94,41 @@ impl<'p> Reach<'p> {
 }
 
 impl<'p> Slice<'p> {
+    /// Everything that decides here, in texts: with the domain it is all that a proof is about.
+    fn said(&self, operation: &Operation) -> Vec<String> {
+        let mut texts: Vec<String> = self.fingerprint().into_iter().collect();
+        texts.push(format!(
+            "{:?}",
+            (
+                &operation.input,
+                &operation.facts,
+                &operation.select,
+                &operation.definition
+            )
+        ));
+        texts
+    }
+
+    /// Digest of everything that decides before and after: what a waiver is bound to. Who signed that a supervisor is not
+    /// needed any more did not sign that a committee is not.
+    pub(crate) fn digest(
+        (before, base): (&Self, Option<&Operation>),
+        (after, head): (&Self, &Operation),
+        domain: &[Atom],
+    ) -> Digest {
+        let mut text = String::from("stopgate-slice-v2");
+        let domain = domain.iter().map(|atom| atom.key().to_owned()).collect();
+        let before = base.map_or_else(Vec::new, |base| before.said(base));
+        for side in [before, after.said(head), domain] {
+            text.push_str(&format!("\n{}", side.len()));
+            for part in side {
+                // Lengths first, so that no two lists of parts are one text.
+                text.push_str(&format!("\n{} {part}", part.len()));
+            }
+        }
+        Digest::of(text.as_bytes())
+    }
+
     /// The rule with this id, if it can reach the operation.
     pub(crate) fn rule(&self, id: &RuleId) -> Option<&'p Rule> {
         let mut rules = self.rules.iter().map(|one| one.rule);

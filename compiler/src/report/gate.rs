@@ -1,16 +1,21 @@
 //! What every report of the gate shows, and the words and numbers that all of them begin with.
 
-use std::collections::BTreeSet;
-
 use jiff::civil::Date;
 use stopgate_lang::change::{Area, Change, Effect};
-use stopgate_lang::name::{OperationName, ToolName};
 use stopgate_lang::policy::Location;
 use stopgate_lang::summary::visible;
 
-use crate::diff::{Bug, Cause, Cell, Class, Diff, Failing, Holder, OperationChange, ProofReport};
+use crate::diff::{Bug, Cause, Cell, Class, Diff, Failing, Fate, OperationChange, ProofReport};
 use crate::report::{count, list};
-use crate::waiver::{Named, Standing, ToSign};
+use crate::waiver::{Loosened, Loosening, Standing, ToSign};
+
+/// Most characters of a text that is not ours, of what a rule said, and of what is shown before a difference in it.
+const TEXT: usize = 300;
+const EDIT: usize = 200;
+const AROUND: usize = 40;
+
+/// What stands before rules that no request shown meets.
+pub(crate) const ALSO: &str = "also changed here, met by no request that is shown:";
 
 /// The gate's findings.
 #[derive(Debug, Clone, Copy)]
@@ -38,14 +43,12 @@ pub struct Waiver {
     pub expires: Date,
     /// What it is good for.
     pub standing: Standing,
-    /// What it covers of this change: an operation, for somebody.
-    pub cells: BTreeSet<(ToolName, OperationName, Holder)>,
-    /// What it covers of this change: settings, each by its file and path.
-    pub settings: BTreeSet<(String, String)>,
+    /// What it covers of this change, to the letter.
+    pub covers: Vec<Loosened>,
     /// Why it does not cover something that it names.
     pub lacks: Vec<String>,
-    /// Ids of the keys that signed it.
-    pub signers: Vec<String>,
+    /// Ids of the keys that signed it, each with who holds it.
+    pub signers: Vec<(String, String)>,
 }
 
 /// Which value of which document.
@@ -55,12 +58,13 @@ pub(crate) fn name(setting: &Change) -> String {
     } else {
         &setting.path
     };
-    visible(name, 300)
+    visible(name, TEXT)
 }
 
 /// Among what a setting is reported.
-pub(crate) const fn area(setting: &Change) -> &'static str {
+pub(crate) fn area(setting: &Change) -> &'static str {
     match setting.area {
+        Area::GuardRails if setting.file.starts_with("tests/") => "test",
         Area::Settings => "setting",
         Area::GuardRails => "guard rail",
         Area::Lock => "lock",
@@ -71,19 +75,27 @@ pub(crate) const fn area(setting: &Change) -> &'static str {
 /// Where a setting stands, or in which document it is left out.
 pub(crate) fn setting_places(setting: &Change) -> String {
     match (&setting.before_at, &setting.after_at) {
-        (None, None) => visible(&setting.file, 300),
+        (None, None) => visible(&setting.file, TEXT),
         (before, after) => places(before.as_ref(), after.as_ref()),
     }
 }
 
 impl Waiver {
+    /// Who signed it.
+    pub(crate) fn signed_by(&self) -> String {
+        let signers = self.signers.iter();
+        let signers = signers.map(|(id, owner)| visible(&format!("{owner} ({id})"), TEXT));
+        let signers = list(signers);
+        if signers.is_empty() {
+            "nobody".to_owned()
+        } else {
+            signers
+        }
+    }
+
     /// What it covers, one after the other; empty for nothing.
-    pub(crate) fn covers(&self) -> String {
-        let cells = self.cells.iter();
-        let cells = cells.map(|(tool, operation, who)| Named::Cell(tool, operation, who));
-        let settings = self.settings.iter();
-        let settings = settings.map(|(file, path)| Named::Setting(file, path));
-        visible(&list(cells.chain(settings)), 1_000)
+    pub(crate) fn named(&self) -> String {
+        visible(&list(&self.covers), 1_000)
     }
 }
 
@@ -121,11 +133,9 @@ impl<'a> GateReport<'a> {
 
     /// What the word means for a reviewer.
     pub(crate) fn verdict(&self) -> String {
-        let sign = match self.to_sign.map(|to_sign| to_sign.needed) {
-            Some(1) => "1 reviewer has to sign".to_owned(),
-            Some(needed) => format!("{needed} reviewers have to sign"),
-            None => "reviewers have to sign".to_owned(),
-        };
+        let sign = self
+            .to_sign
+            .map_or_else(|| "reviewers have to sign".to_owned(), ToSign::have_to_sign);
         if !self.diff.failing.is_empty() {
             return "rules may fail to evaluate, which rejects every attempt that they reach"
                 .to_owned();
@@ -137,6 +147,11 @@ impl<'a> GateReport<'a> {
             Class::Removed => "nobody can do more; operations are gone",
             Class::Looser | Class::Both if self.is_signed() => {
                 "somebody can do more, or needs less for it; reviewers have signed all of that"
+            }
+            Class::Looser | Class::Both if !self.diff.class().needs_review() => {
+                return format!(
+                    "decisions of the rules are no easier, and what stands around them is another thing; {sign}"
+                );
             }
             Class::Looser | Class::Both => {
                 return format!("somebody can do more, or needs less for it; {sign}");
@@ -207,13 +222,9 @@ impl<'a> GateReport<'a> {
 
     /// The waiver that covers what becomes of somebody, where it needs one.
     pub(crate) fn covering(&self, change: &OperationChange, cell: &Cell) -> Option<&'a Waiver> {
-        let named = (
-            change.tool.clone(),
-            change.operation.clone(),
-            cell.holder.clone(),
-        );
+        let what = Loosening::cell(change, cell).what;
         let mut waivers = self.waivers.iter();
-        let waiver = waivers.find(|waiver| waiver.cells.contains(&named));
+        let waiver = waivers.find(|waiver| waiver.covers.contains(&what));
         waiver.filter(|_| cell.class.needs_review())
     }
 
@@ -238,9 +249,9 @@ impl<'a> GateReport<'a> {
 
     /// The waiver that covers a setting, where it needs one.
     pub(crate) fn covering_setting(&self, setting: &Change) -> Option<&'a Waiver> {
-        let named = (setting.file.clone(), setting.path.clone());
+        let what = Loosened::setting(setting);
         let mut waivers = self.waivers.iter();
-        let waiver = waivers.find(|waiver| waiver.settings.contains(&named));
+        let waiver = waivers.find(|waiver| waiver.covers.contains(&what));
         waiver.filter(|_| setting.effect.needs_review())
     }
 
@@ -309,7 +320,7 @@ pub(crate) fn failing(failing: &Failing) -> String {
         tool,
         operation,
     } = failing;
-    let place = visible(&location.to_string(), 300);
+    let place = visible(&location.to_string(), TEXT);
     format!("{rule} may fail to evaluate at {tool}/{operation}, {place}")
 }
 
@@ -321,30 +332,79 @@ pub(crate) fn bug(bug: &Bug) -> String {
         asked,
         request: _,
     } = bug;
-    let asked = visible(asked, 300);
+    let asked = visible(asked, TEXT);
     format!(
         "{tool}/{operation}, asked {asked}: the solver named a request that the bundles do not confirm"
     )
 }
 
-/// Where a rule stands, whether it matched the request before and matches it now, and whether it was changed.
-pub(crate) fn matching(cause: &Cause) -> String {
-    let place = |location: &Location| visible(&location.to_string(), 300);
-    let changed = if cause.changed { "changed: " } else { "" };
-    match (&cause.before, &cause.after) {
-        (Some(_), Some(after)) if cause.changed => {
-            format!("{} changed, matches as before", place(after))
+/// Where a rule stands, and what became of it and of its matching the request.
+pub(crate) fn matching(cause: &Cause) -> (String, String) {
+    let place = |location: &Location| visible(&location.to_string(), TEXT);
+    let (place, words) = match (&cause.before, &cause.after) {
+        (Some(_), Some(after)) => (place(after), "matches as before"),
+        (Some(before), None) => (place(before), "matches no more"),
+        (None, Some(after)) => (place(after), "matches now, did not before"),
+        (None, None) => ("no place".to_owned(), ""),
+    };
+    let words = match cause.fate {
+        Fate::Added => "is new".to_owned(),
+        Fate::Deleted => "in the base, was deleted".to_owned(),
+        Fate::Changed(_) => format!("changed, {words}"),
+        Fate::Kept => words.to_owned(),
+    };
+    (place, words)
+}
+
+/// Where a rule stands that no request shown meets, and what became of it.
+pub(crate) fn unmet(cause: &Cause) -> (String, &'static str) {
+    let place = cause.after.as_ref().or(cause.before.as_ref());
+    let place = place.map_or_else(String::new, |place| visible(&place.to_string(), TEXT));
+    let words = match cause.fate {
+        Fate::Added => "is new",
+        Fate::Deleted => "in the base, was deleted",
+        Fate::Changed(_) => "changed",
+        Fate::Kept => "",
+    };
+    (place, words)
+}
+
+/// What a rule says otherwise: the key, what stands there and what stood there. Of long texts what they begin with alike
+/// is left out.
+pub(crate) fn edits(cause: &Cause) -> Vec<(&'static str, String, String)> {
+    let edits = match &cause.fate {
+        Fate::Changed(edits) => edits.as_slice(),
+        Fate::Added | Fate::Deleted | Fate::Kept => &[],
+    };
+    let shown = |text: &str, alike: usize| {
+        if text.is_empty() {
+            return "nothing".to_owned();
         }
-        (Some(_), Some(after)) => format!("{} matches as before", place(after)),
-        (Some(before), None) => format!("{} {changed}matches no more", place(before)),
-        (None, Some(after)) => format!("{} {changed}matches now, did not before", place(after)),
-        (None, None) => "no place".to_owned(),
-    }
+        let is_long = text.chars().nth(EDIT).is_some();
+        let left_out = if is_long {
+            alike.saturating_sub(AROUND)
+        } else {
+            0
+        };
+        let rest: String = text.chars().skip(left_out).collect();
+        let dots = if left_out > 0 { "…" } else { "" };
+        format!("{dots}{}", visible(&rest, EDIT))
+    };
+    let edits = edits.iter().map(|edit| {
+        let pairs = edit.before.chars().zip(edit.after.chars());
+        let alike = pairs.take_while(|(before, after)| before == after).count();
+        (
+            edit.what,
+            shown(&edit.after, alike),
+            shown(&edit.before, alike),
+        )
+    });
+    edits.collect()
 }
 
 /// Where a setting stands on the two sides: `rules/erp.yaml:14 in head only`.
 fn places(before: Option<&Location>, after: Option<&Location>) -> String {
-    let place = |location: &Location| visible(&location.to_string(), 300);
+    let place = |location: &Location| visible(&location.to_string(), TEXT);
     match (before, after) {
         (Some(before), Some(after)) if before == after => format!("{} on both sides", place(after)),
         (Some(before), Some(after)) => {

@@ -37,7 +37,7 @@ fn no_text_of_the_document_looks_like_an_entry_of_the_summary() {
         "waiver   2026-014\n\
          reason   The charter.\n           expires  2026-11-26 (tomorrow)\n\
          expires  2026-12-20 (in 25 days)\n\
-         covers   erp/create_refund for members of SG Night and sg-support\n           \
+         covers   erp/create_refund for members of \"SG Night\" and sg-support\n           \
            by erp/refund-small\n           slice {}\n\
          covers   routes[committee].seats of approvals.yaml\n           change {}\n",
         Digest::of(b"slice"),

@@ -1,14 +1,15 @@
 //! The waiver that a change still lacks, written out: nobody copies digests by hand.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use jiff::Span;
 use jiff::civil::Date;
+use stopgate_lang::name::WaiverId;
 use stopgate_lang::summary::visible;
 use stopgate_lang::waiver::{self, CellCover, Cover, SettingCover};
 
-use super::{Judges, Loosened, Loosening, Verdict};
+use super::{Judges, Loosened, Loosening, Shortfall, TEXT, Verdict};
 use crate::diff::Holder;
 use crate::yaml::{list, rules as rules_of, scalar};
 
@@ -20,29 +21,52 @@ const DAYS: u16 = 14;
 pub struct ToSign {
     /// As many reviewers as the gravest of it takes.
     pub needed: usize,
-    /// Reviewers whose signatures count: those of the base's trust root.
-    pub reviewers: usize,
+    /// Who holds the keys of reviewers in the base's trust root.
+    pub reviewers: Vec<String>,
+    /// Waivers that lack nothing but signatures, each with how many it has and how many it takes.
+    pub short: BTreeMap<WaiverId, (usize, usize)>,
     /// What no waiver names as it is; empty if waivers only lack signatures.
     pub covers: Vec<Cover>,
     /// Loosenings that no waiver can name: for nobody in particular, or by no rule.
     pub beyond: usize,
-    /// The day of the draft, which is its id too.
-    pub today: Date,
+    /// The id of the draft, which no waiver has.
+    pub id: String,
     /// The first day on which the draft covers nothing.
     pub expires: Date,
 }
 
 impl ToSign {
-    /// What is left to sign of `judged` loosenings; `None` if nothing is.
+    /// What is left to sign of `judged` loosenings; `None` if nothing is. A draft gets an id that is not `taken`.
     #[must_use]
-    pub fn of(judges: &Judges<'_>, judged: &[(Loosening, Verdict)], today: Date) -> Option<Self> {
+    pub fn of(
+        judges: &Judges<'_>,
+        judged: &[(Loosening, Verdict)],
+        taken: &BTreeSet<&str>,
+        today: Date,
+    ) -> Option<Self> {
         let (mut most, mut covers, mut beyond) = (None, Vec::new(), 0_usize);
+        let mut all_short: BTreeMap<WaiverId, (usize, usize)> = BTreeMap::new();
         for (loosening, verdict) in judged {
             let Verdict::Open { needed, short } = verdict else {
                 continue;
             };
             most = most.max(Some(*needed));
-            if short.iter().any(|(_, why)| why.is_of_signatures()) {
+            let signatures = short.iter().filter_map(|(id, why)| match why {
+                Shortfall::Signatures { found, needed } => Some((id, (*found, *needed))),
+                Shortfall::Expired(_)
+                | Shortfall::TooLong { .. }
+                | Shortfall::Spent
+                | Shortfall::OtherContent { .. }
+                | Shortfall::OtherRules { .. }
+                | Shortfall::Spoilt => None,
+            });
+            let mut is_named = short.iter().any(|(_, why)| *why == Shortfall::Spoilt);
+            for (id, (found, needed)) in signatures {
+                is_named = true;
+                let known = all_short.entry(id.clone()).or_insert((found, needed));
+                known.1 = known.1.max(needed);
+            }
+            if is_named {
                 continue;
             }
             match cover(&loosening.what) {
@@ -52,15 +76,15 @@ impl ToSign {
         }
         let days = Span::new().try_days(DAYS.min(judges.gate.waiver_days));
         let expires = days.and_then(|days| today.checked_add(days));
+        let numbered = (2..).map(|number: u32| format!("{today}-{number}"));
+        let mut ids = std::iter::once(today.to_string()).chain(numbered);
         Some(Self {
             needed: most?,
-            reviewers: judges
-                .root
-                .and_then(|root| root.statement().roles.reviewer.as_ref())
-                .map_or(0, |role| role.keys.len()),
+            reviewers: judges.reviewers().into_values().collect(),
+            short: all_short,
             covers,
             beyond,
-            today,
+            id: ids.find(|id| !taken.contains(id.as_str()))?,
             // Where the calendar ends the draft says a day that the gate refuses.
             expires: expires.unwrap_or(today),
         })
@@ -69,41 +93,79 @@ impl ToSign {
     /// Where the draft belongs, relative to the repository.
     #[must_use]
     pub fn file(&self) -> String {
-        format!("{}/{}.yaml", super::FOLDER, self.today)
+        format!("{}/{}.yaml", super::FOLDER, self.id)
     }
 
-    /// How many reviewers have to sign, and whether so many can.
+    /// How many have to sign, in words: `2 reviewers have to sign`, `1 more reviewer has to sign`.
     #[must_use]
-    pub fn people(&self) -> String {
-        let one = |number: usize| if number == 1 { "reviewer" } else { "reviewers" };
-        let Self {
-            needed, reviewers, ..
-        } = self;
-        match reviewers {
-            0 => format!(
-                "{needed} {}, and nobody can: the base has no trust root that names reviewers",
-                one(*needed)
-            ),
-            reviewers if reviewers < needed => format!(
-                "{needed} {}, and that many there are not: the base's trust root names {reviewers}",
-                one(*needed)
-            ),
-            reviewers => format!(
-                "{needed} {} of the {reviewers} that the base's trust root names",
-                one(*needed)
-            ),
+    pub fn have_to_sign(&self) -> String {
+        let left = self.short.values();
+        let left = left.map(|(found, needed)| needed.saturating_sub(*found));
+        let left = left
+            .max()
+            .filter(|_| self.covers.is_empty() && self.beyond == 0);
+        let (number, more) = left.map_or((self.needed, ""), |left| {
+            (left, if left < self.needed { " more" } else { "" })
+        });
+        match number {
+            1 => format!("1{more} reviewer has to sign"),
+            number => format!("{number}{more} reviewers have to sign"),
         }
     }
 
-    /// The draft, to be given a reason: an empty one is refused.
+    /// Who can.
+    #[must_use]
+    pub fn who(&self) -> String {
+        let people = self.reviewers.join(", ");
+        if self.reviewers.is_empty() {
+            "nobody can: the base has no trust root that names reviewers".to_owned()
+        } else if self.reviewers.len() < self.needed {
+            format!("and so many there are not: the base's trust root names {people}")
+        } else {
+            format!("of {people}")
+        }
+    }
+
+    /// What to do, a line each; `base` is what the change was compared with.
+    #[must_use]
+    pub fn steps(&self, base: &str) -> Vec<String> {
+        let base = visible(base, TEXT);
+        let sign = |file: &str| format!("`stopgate sign {file} --waiver --base {base} --key KEY`");
+        let mut steps = Vec::new();
+        if self.beyond > 0 {
+            steps.push(format!("{} of it can be named by no waiver", self.beyond));
+        }
+        if self.reviewers.is_empty() {
+            steps.push(
+                "bring one in first, by a change that people merge by hand: no waiver counts before"
+                    .to_owned(),
+            );
+            return steps;
+        }
+        for (id, (found, needed)) in &self.short {
+            let file = format!("{}/{id}.yaml", super::FOLDER);
+            let sign = sign(&file);
+            steps.push(format!("{file} has {found} of {needed} signatures: {sign}"));
+        }
+        if !self.covers.is_empty() {
+            let file = self.file();
+            let sign = sign(&file);
+            steps.push(format!(
+                "save the waiver below as {file}, give it a reason, and {sign}"
+            ));
+        }
+        steps
+    }
+
+    /// The draft, to be given a reason: an empty one is refused. `None` if it would be worth nothing.
     #[must_use]
     pub fn draft(&self) -> Option<String> {
-        if self.covers.is_empty() {
+        if self.covers.is_empty() || self.reviewers.is_empty() {
             return None;
         }
         let mut text = format!(
             "stopgate: 1\nwaiver: \"{}\"\nreason: \"\"  # why this may pass; it is signed too\nexpires: {}\ncovers:\n",
-            self.today, self.expires
+            self.id, self.expires
         );
         for cover in &self.covers {
             // Writing to a string cannot fail.

@@ -46,7 +46,7 @@ pub enum Shortfall {
     #[error("was used when it came into the base: a new change takes a new waiver")]
     Spent,
     /// What it names was changed after it was written.
-    #[error("covers {covered}, and what is there is {found}")]
+    #[error("was written for another change: it covers {covered}, and what is there is {found}")]
     OtherContent {
         /// The digest in the waiver.
         covered: Digest,

@@ -160,6 +160,7 @@ fn what_is_shown_is_what_is_signed() {
                    at 2026-11-24T18:00:00Z, outside business hours, with a supervisor and the user's confirmation \
                    at risk medium in dev only; before it was rejected (no_rule: no rule grants this to the subject's \
                    profiles)\n           \
+                   tickets/close, when: nothing instead of context.time.business\n           \
                    by tickets/close\n           slice {slice}\n\
                  takes    1 signature\n",
                 day(20),

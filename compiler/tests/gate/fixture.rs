@@ -39,6 +39,8 @@ pub(crate) struct Pair {
     /// Settings that must be listed.
     #[serde(default)]
     pub(crate) settings: Vec<Setting>,
+    /// Approvals that requests took before, where several have to be shown.
+    pub(crate) took: Option<BTreeSet<String>>,
     /// Something that is easier now, or after a tightening harder.
     pub(crate) shows: Option<Shows>,
 }

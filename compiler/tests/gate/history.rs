@@ -85,6 +85,7 @@ pub(crate) struct Cell {
     profiles: Option<People>,
     groups: Option<People>,
     parts: Vec<Part>,
+    before: serde_json::Value,
     /// What shows it.
     pub(crate) request: Request,
     /// Where that gets through.
@@ -140,6 +141,12 @@ pub(crate) struct Told {
 }
 
 impl Cell {
+    /// The approval that it took before; `None` if it did not pass.
+    pub(crate) fn took(&self) -> Option<String> {
+        let approval = self.before.pointer("/passes/approval")?;
+        Some(approval.as_str().expect("a word").to_owned())
+    }
+
     /// Who.
     pub(crate) fn holder(&self) -> &People {
         let people = self.profiles.as_ref().or(self.groups.as_ref());

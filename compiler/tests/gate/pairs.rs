@@ -219,6 +219,10 @@ fn gated(pair: &Pair, shared: &Files) -> Result<(), String> {
             ));
         }
     }
+    let took: BTreeSet<String> = answer.cells().filter_map(|(_, cell)| cell.took()).collect();
+    if pair.took.as_ref().is_some_and(|wanted| took != *wanted) {
+        return Err(format!("requests took {took:?}\n{printed}"));
+    }
     let (base, head) = sides()?;
     for (operation, cell) in answer.cells() {
         let found = channels(&key(&operation), cell, pair, (&base, &head));

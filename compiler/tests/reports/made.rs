@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stopgate::diff::{
-    Answer, Bug, Cause, Cell, Channels, Class, Diff, Direction, Failing, Holder, OperationChange,
-    Part, ProofReport, Request, Side,
+    Answer, Bug, Cause, Cell, Channels, Class, Diff, Direction, Edit, Failing, Fate, Holder,
+    OperationChange, Part, ProofReport, Request, Side,
 };
 use stopgate::report::{Change, Effect, Standing, Waiver};
-use stopgate::waiver::ToSign;
+use stopgate::waiver::{Loosened, Loosening, ToSign};
 use stopgate_lang::change::Area;
 use stopgate_lang::decide::{Kind, Reason};
 use stopgate_lang::digest::Digest;
 use stopgate_lang::json::{Json, Limits};
-use stopgate_lang::name::{ChannelName, OperationName, ProfileName, ToolName};
+use stopgate_lang::name::{ChannelName, OperationName, ProfileName, ToolName, WaiverId};
 use stopgate_lang::pointer::Pointer;
 use stopgate_lang::policy::Location;
 use stopgate_lang::surface::{Approval, Risk, Surface};
@@ -85,7 +85,7 @@ pub(crate) fn surface(risk: Risk, approval: Approval) -> Surface {
 
 /// Channels that let the answers before and after through, and that do not any more.
 pub(crate) fn channels(before: &[&str], after: &[&str], shut: &[&str]) -> Channels {
-    let named = |names: &[&str]| {
+    let named = |names: &[&str]| -> BTreeSet<ChannelName> {
         let names = names.iter();
         names
             .map(|name| ChannelName::new(name).expect("a name"))
@@ -93,6 +93,7 @@ pub(crate) fn channels(before: &[&str], after: &[&str], shut: &[&str]) -> Channe
     };
     Channels {
         before: named(before),
+        were_shut: named(after).difference(&named(before)).cloned().collect(),
         after: named(after),
         shut: named(shut),
     }
@@ -102,6 +103,14 @@ pub(crate) fn rejected(reason: Reason, message: &str) -> Answer {
     Answer::Rejected {
         reason,
         message: message.to_owned(),
+    }
+}
+
+fn edit(before: &str, after: &str) -> Edit {
+    Edit {
+        what: "when",
+        before: before.to_owned(),
+        after: after.to_owned(),
     }
 }
 
@@ -116,7 +125,12 @@ pub(crate) fn cause(
         kind,
         before: before.map(|(file, line)| place(file, line)),
         after: after.map(|(file, line)| place(file, line)),
-        changed: before.is_some_and(|(_, line)| after.is_some_and(|(_, other)| line != other)),
+        fate: match (before, after) {
+            (None, _) => Fate::Added,
+            (Some(_), None) => Fate::Deleted,
+            (Some(before), Some(after)) if before == after => Fate::Kept,
+            (Some(_), Some(_)) => Fate::Changed(vec![edit("amount <= 500", "amount <= 600")]),
+        },
     }
 }
 
@@ -129,6 +143,7 @@ pub(crate) fn operation(name: &str, class: Class, risk: Risk, cells: Vec<Cell>) 
         slice: Digest::of(name.as_bytes()),
         risk,
         cells,
+        also: Vec::new(),
         undecided: Vec::new(),
         notes: Vec::new(),
         money: BTreeMap::new(),
@@ -189,6 +204,20 @@ pub(crate) fn refund() -> OperationChange {
         },
     ];
     let mut change = operation("erp/create_refund", Class::Both, Risk::High, cells);
+    change.also = vec![
+        cause(
+            "erp/refund-in-dollars",
+            Kind::Never,
+            Some((RULES, 51)),
+            None,
+        ),
+        cause(
+            "erp/refund-abroad",
+            Kind::Grant,
+            Some((RULES, 61)),
+            Some((RULES, 62)),
+        ),
+    ];
     change.money = BTreeMap::from([("amount_cents".to_owned(), "currency".to_owned())]);
     change
 }
@@ -440,21 +469,19 @@ fn waivers() -> Vec<Waiver> {
         reason: "refunds up to 600.00 follow the new customer charter".to_owned(),
         expires: "2026-12-20".parse().expect("a date"),
         standing,
-        cells: BTreeSet::new(),
-        settings: BTreeSet::new(),
+        covers: Vec::new(),
         lacks: Vec::new(),
-        signers: signers.iter().map(|signer| (*signer).to_owned()).collect(),
+        signers: signers
+            .iter()
+            .map(|signer| (format!("k-{signer}"), (*signer).to_owned()))
+            .collect(),
     };
-    let refund = (
-        tool("erp"),
-        operation_name("create_refund"),
-        profiles(&["support-analyst"]),
-    );
-    let zone = ("approvals.yaml".to_owned(), "calendar.zone".to_owned());
+    let refund = refund();
+    let refund = Loosening::cell(&refund, refund.cells.first().expect("a cell")).what;
+    let zone = settings().remove(1);
     vec![
         Waiver {
-            cells: BTreeSet::from([refund]),
-            settings: BTreeSet::from([zone]),
+            covers: vec![refund, Loosened::setting(&zone)],
             ..waiver("2026-014", Standing::Live, &["anna", "ben"])
         },
         Waiver {
@@ -474,7 +501,8 @@ fn to_sign() -> ToSign {
     let rules = ["crm/read".parse().expect("an id")];
     ToSign {
         needed: 2,
-        reviewers: 3,
+        reviewers: ["anna", "ben", "eva"].map(str::to_owned).into(),
+        short: BTreeMap::from([(WaiverId::new("2026-008").expect("an id"), (1, 2))]),
         covers: vec![
             Cover::Cell(CellCover {
                 tool: tool("crm"),
@@ -490,7 +518,7 @@ fn to_sign() -> ToSign {
             }),
         ],
         beyond: 1,
-        today: "2026-11-25".parse().expect("a date"),
+        id: "2026-11-25".to_owned(),
         expires: "2026-12-09".parse().expect("a date"),
     }
 }
@@ -515,8 +543,9 @@ pub(crate) fn hostile() -> Made {
                     *message = hostile();
                 }
             }
-            for cause in &mut cell.because {
+            for cause in cell.because.iter_mut().chain(&mut change.also) {
                 cause.after = Some(place(HOSTILE, 1));
+                cause.fate = Fate::Changed(vec![edit(HOSTILE, &HOSTILE.repeat(9))]);
             }
         }
     }
@@ -527,7 +556,7 @@ pub(crate) fn hostile() -> Made {
     }
     for waiver in &mut made.waivers {
         (waiver.id, waiver.file, waiver.reason) = (hostile(), hostile(), hostile());
-        waiver.signers = vec![hostile()];
+        waiver.signers = vec![(hostile(), hostile())];
         waiver.lacks = vec![hostile()];
     }
     for cover in made

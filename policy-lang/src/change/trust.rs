@@ -67,14 +67,12 @@ impl Told {
     fn lines(root: &TrustRoot) -> Vec<String> {
         let statement = root.statement();
         let roles = &statement.roles;
-        let mut lines = vec![
-            format!("version {}", statement.version),
-            format!("valid until {}", statement.expires),
-        ];
+        let mut lines = Vec::new();
+        // What a reader may not come to the end of is the least grave.
         let all = [
+            ("reviewer", roles.reviewer.as_ref()),
             ("root", Some(&roles.root)),
             ("publisher", Some(&roles.publisher)),
-            ("reviewer", roles.reviewer.as_ref()),
         ];
         for (name, role) in all {
             let Some(role) = role else {
@@ -84,6 +82,8 @@ impl Told {
             let keys = role.keys.iter().filter_map(|id| statement.keys.get(id));
             lines.extend(keys.map(|key| format!("{name} {}", person(key))));
         }
+        lines.push(format!("version {}", statement.version));
+        lines.push(format!("valid until {}", statement.expires));
         lines
     }
 
@@ -107,11 +107,11 @@ impl Told {
     }
 }
 
-/// `ana (key 93be01c2d3e4f506)`: the name is what the root says, the fingerprint is of the key itself.
+/// `93be01c2d3e4f506 "ana"`: the fingerprint is of the key itself, the name is what the root says, and no name looks like
+/// an entry of its own.
 fn person(key: &RootKey) -> String {
     let raw = STANDARD.decode(&key.public).unwrap_or_default();
     let fingerprint: String = Digest::of(&raw).hex().chars().take(FINGERPRINT).collect();
-    // A name that looks like an entry of its own would be read as one.
-    let name = key.owner.replace([';', '(', ')'], "?");
-    format!("{} (key {fingerprint})", visible(&name, OWNER))
+    let name = visible(&key.owner, OWNER).replace(['"', ';'], "?");
+    format!("{fingerprint} \"{name}\"")
 }

@@ -14,6 +14,10 @@ use crate::source::{FileId, SourceMap, yaml};
 
 /// Longest text of a value that is printed whole, in characters.
 const MAX_PRINTED: usize = 200;
+/// Longest value that is looked through for what differs in it, in characters.
+const MAX_COMPARED: usize = 20_000;
+/// Characters that are shown before a difference.
+const AROUND: usize = 40;
 
 /// The tree of a default that a table states.
 pub(super) fn stated(yaml: &str) -> Option<Node> {
@@ -205,21 +209,46 @@ pub(super) fn texts(elements: &[Node]) -> BTreeSet<&str> {
     elements.iter().map(text).collect()
 }
 
-/// A value on one line; of a long one the beginning.
+/// A value on one line; of a very long one the beginning.
 pub(super) fn print(node: &Node) -> String {
     let mut out = String::new();
     write(node, &mut out);
-    short(&out)
+    cut(&out, MAX_COMPARED)
 }
 
 /// A text on one line, with nothing that cannot be seen; of a long one the beginning.
 pub(super) fn short(text: &str) -> String {
+    cut(text, MAX_PRINTED)
+}
+
+fn cut(text: &str, most: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let line = visible(&line);
-    match line.char_indices().nth(MAX_PRINTED) {
+    match line.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
         None => line.to_string(),
     }
+}
+
+/// Both values of a change, short enough to be read; of long ones that begin alike what they differ in.
+pub(super) fn beside(before: String, after: String) -> (String, String) {
+    let is_long = |text: &str| text.chars().nth(MAX_PRINTED).is_some();
+    if !is_long(&before) && !is_long(&after) {
+        return (before, after);
+    }
+    if before == after {
+        let more = " (they differ further on)";
+        return (short(&before) + more, short(&after) + more);
+    }
+    let pairs = before.chars().zip(after.chars());
+    let alike = pairs.take_while(|(before, after)| before == after).count();
+    let left_out = alike.saturating_sub(AROUND);
+    let part = |text: &str| {
+        let rest: String = text.chars().skip(left_out).collect();
+        let dots = if left_out > 0 { "…" } else { "" };
+        format!("{dots}{}", short(&rest))
+    };
+    (part(&before), part(&after))
 }
 
 fn write(node: &Node, out: &mut String) {

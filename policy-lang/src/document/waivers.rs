@@ -83,14 +83,15 @@ const CELL: Shape = Shape {
             "rules",
             Loosens::Outside,
             Form::set(&Form::Spelt(RULE)),
-            "The rules that make it looser, as `ID` or, from other files, `FILE/ID`. A loosening by any other rule is \
-             not covered.",
+            "The rules that make it looser, and all others that were changed and can reach it, as `ID` or, from other \
+             files, `FILE/ID`. A change of any other rule is not covered.",
         ),
         Field::required(
             "slice",
             Loosens::Outside,
             form::DIGEST,
-            "The digest of everything that decides about the operation after the change. Any other content is not covered.",
+            "The digest of everything that decides about the operation before and after the change. Any other content is not \
+             covered.",
         ),
     ],
     bonds: &[Bond::OneOf {

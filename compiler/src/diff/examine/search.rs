@@ -8,9 +8,8 @@ use stopgate_lang::cedar::proof::{self, Atom, Holding};
 use stopgate_lang::name::ProfileName;
 use stopgate_lang::surface::Risk;
 
-use super::super::model::{
-    Answer, Bug, Cause, Cell, Channels, Class, Direction, Holder, Part, Request,
-};
+use super::super::cause::Cause;
+use super::super::model::{Answer, Bug, Cell, Channels, Class, Direction, Holder, Request};
 use super::super::shrink::{fewest, shrink};
 use super::super::slice::{Form, Level, Slice};
 use super::super::stage::{AGENT, Trial, parts_between};
@@ -250,10 +249,10 @@ impl Search<'_, '_> {
         format!("whether it is {word} in {}", level.part())
     }
 
-    /// Holders for whom the part is known to differ, with all who hold more.
+    /// Holders for whom the level is known to differ, with all who hold more.
     fn blocked(&self, level: &Level) -> Vec<Atom> {
-        let part = (level.part(), self.direction);
-        let known = self.cells.iter().filter(|cell| cell.parts.contains(&part));
+        let known = self.cells.iter();
+        let known = known.filter(|cell| differ(self.direction, level, &cell.before, &cell.after));
         known
             .map(|cell| proof::holders_of_all(cell.holder.names()))
             .collect()
@@ -304,11 +303,10 @@ impl Search<'_, '_> {
     /// Takes the solver's request for what both bundles make of it, if that is at `least` of this risk: the plainest
     /// attempt that shows as much.
     fn shown(&mut self, level: &Level, raw: &Raw, least: Risk) -> Option<Trial> {
-        let examination = self.examination;
-        let wanted = (level.part(), self.direction);
+        let (examination, direction) = (self.examination, self.direction);
         let shows = |trial: &Trial| {
             let (before, after) = examination.answers(trial);
-            parts_between(&before, &after).contains(&wanted)
+            differ(direction, level, &before, &after)
                 && risk_between(&before, &after) >= Some(least)
         };
         let trials = examination.maker.trials(raw);
@@ -323,8 +321,11 @@ impl Search<'_, '_> {
     /// somebody found holds, with one in place of another.
     fn others(&mut self, level: &Level, trial: &Trial) {
         let examination = self.examination;
-        let wanted = (level.part(), self.direction);
-        let shows = |trial: &Trial| examination.parts(trial).contains(&wanted);
+        let direction = self.direction;
+        let shows = |trial: &Trial| {
+            let (before, after) = examination.answers(trial);
+            differ(direction, level, &before, &after)
+        };
         let mut tried = BTreeSet::new();
         let mut misses = 0;
         let mut open = vec![trial.clone()];
@@ -333,7 +334,7 @@ impl Search<'_, '_> {
                 if misses == MOST_MISSES || self.cells.len() >= MOST_LIKE {
                     return;
                 }
-                if self.is_known(&wanted, &held) || !tried.insert(held.clone()) {
+                if self.is_known(level, &held) || !tried.insert(held.clone()) {
                     continue;
                 }
                 match examination.near(&trial, held).into_iter().find(shows) {
@@ -349,10 +350,13 @@ impl Search<'_, '_> {
         }
     }
 
-    /// Whether `wanted` is known of people who hold no more than `held`.
-    fn is_known(&self, wanted: &(Part, Direction), held: &BTreeSet<String>) -> bool {
-        let mut known = self.cells.iter().filter(|cell| cell.parts.contains(wanted));
-        known.any(|cell| cell.holder.names().all(|name| held.contains(name)))
+    /// Whether `level` is known to differ for people who hold no more than `held`.
+    fn is_known(&self, level: &Level, held: &BTreeSet<String>) -> bool {
+        let mut known = self.cells.iter();
+        known.any(|cell| {
+            differ(self.direction, level, &cell.before, &cell.after)
+                && cell.holder.names().all(|name| held.contains(name))
+        })
     }
 
     /// Records what `trial` shows.
@@ -392,10 +396,7 @@ impl Search<'_, '_> {
                 (examination.context.base.map(|base| base.policy), &before),
                 (examination.context.head.policy, &after),
             ),
-            because: Cause::between(&met, &meets, |rule| {
-                let rules = (examination.before.rule(rule), examination.after.rule(rule));
-                matches!(rules, (Some(before), Some(after)) if !before.says_the_same(after))
-            }),
+            because: Cause::between(&met, &meets, |rule| examination.fate(rule)),
             before,
             after,
             request: Request {
@@ -405,6 +406,20 @@ impl Search<'_, '_> {
                 input: trial.input.clone(),
             },
         });
+    }
+}
+
+/// Whether two answers differ at `level` itself. Of one part several levels may be crossed, each by other requests: that
+/// one takes nobody in place of a supervisor says nothing of one that took a committee.
+fn differ(direction: Direction, level: &Level, before: &Answer, after: &Answer) -> bool {
+    let (less, more) = match direction {
+        Direction::Looser => (after, before),
+        Direction::Stricter => (before, after),
+    };
+    match (less, more) {
+        (Answer::Passes(less), Answer::Passes(more)) => level.allows(less) && !level.allows(more),
+        (Answer::Passes(_), Answer::Rejected { .. }) => *level == Level::Passing,
+        (Answer::Rejected { .. }, _) => false,
     }
 }
 

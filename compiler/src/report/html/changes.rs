@@ -7,12 +7,15 @@ use super::markup::Markup;
 use crate::diff::{
     Answer, Cause, Cell, Class, OperationChange, Piece, Request, Sentence, people, sentence,
 };
-use crate::report::gate::{area, bug, failing, matching, name, setting_places};
+use crate::report::gate::{ALSO, area, bug, edits, failing, matching, name, setting_places, unmet};
 use crate::report::{Change, Effect, GateReport, Standing, Waiver, list};
 use crate::waiver::ToSign;
 
 /// Above so many operations a section is folded.
 const OPEN: usize = 12;
+
+/// Most characters of a value of a setting, which is short but for the people of a trust root.
+const VALUE: usize = 20_000;
 
 /// How something of `class` is coloured.
 pub(super) const fn tone(class: Class) -> &'static str {
@@ -39,29 +42,26 @@ pub(super) fn to_sign(page: &mut Markup, report: &GateReport<'_>) {
     section(page, report, "Re-typed", &[Class::Retyped]);
     settings(page, report, "Settings to be signed", true);
     if let Some(to_sign) = report.to_sign {
-        unsigned(page, to_sign);
+        unsigned(page, to_sign, &report.diff.base.name);
     }
 }
 
 /// How many have to sign, and the waiver to be signed.
-fn unsigned(page: &mut Markup, to_sign: &ToSign) {
-    page.raw("<section class=findings><h2>To be signed</h2>\n<p>by ")
-        .text(&to_sign.people())
-        .raw("</p>\n");
-    if to_sign.beyond > 0 {
-        let beyond = format!("{} of it can be named by no waiver", to_sign.beyond);
-        page.raw("<p class=doubt>").text(&beyond).raw("</p>\n");
+fn unsigned(page: &mut Markup, to_sign: &ToSign, base: &str) {
+    page.raw("<section class=findings><h2>To be signed</h2>\n<p>")
+        .text(&to_sign.have_to_sign())
+        .raw(", ")
+        .quoted(&to_sign.who())
+        .raw("</p>\n<ul>");
+    for step in to_sign.steps(base) {
+        page.raw("<li>").quoted(&step);
     }
-    match to_sign.draft() {
-        Some(draft) => {
-            page.raw("<details class=more><summary>the waiver, <code>")
-                .text(&to_sign.file())
-                .raw("</code></summary><pre>");
-            page.text(&draft).raw("</pre></details>\n");
-        }
-        None => {
-            page.raw("<p>The waivers below name all of it and lack signatures.</p>\n");
-        }
+    page.raw("</ul>\n");
+    if let Some(draft) = to_sign.draft() {
+        page.raw("<details class=more><summary>the waiver, <code>")
+            .text(&to_sign.file())
+            .raw("</code></summary><pre>");
+        page.text(&draft).raw("</pre></details>\n");
     }
     page.raw("</section>\n");
 }
@@ -138,13 +138,21 @@ fn operation(
         .text(&name)
         .raw("</b>");
     if change.class.needs_review() {
-        page.raw(" <span class=risk>risk ")
+        page.raw(" <span class=risk>to be signed as risk ")
             .text(change.risk.as_str())
             .raw("</span>");
     }
     page.raw("</summary>\n");
     for (place, cell) in change.cells.iter().enumerate() {
         finding(page, report, &finding_id(at, place), change, cell);
+    }
+    if !change.also.is_empty() {
+        page.raw("<p>").text(ALSO).raw("</p>\n<ul class=because>");
+        for cause in &change.also {
+            let (place, words) = unmet(cause);
+            one_cause(page, cause, &place, words);
+        }
+        page.raw("</ul>\n");
     }
     for why in &change.undecided {
         page.raw("<p class=doubt>undecided: ")
@@ -174,13 +182,8 @@ fn finding(
     waived(page, report.covering(change, cell));
     page.raw("<ul class=because>");
     for cause in &cell.because {
-        let Cause { rule, kind, .. } = cause;
-        page.raw("<li>")
-            .text(kind.as_str())
-            .raw(" <code>")
-            .text(&rule.to_string())
-            .raw("</code> ");
-        page.quoted(&matching(cause));
+        let (place, words) = matching(cause);
+        one_cause(page, cause, &place, &words);
     }
     page.raw("</ul>\n<details class=more><summary>request and answers</summary>\n");
     request(page, &cell.request);
@@ -189,6 +192,22 @@ fn finding(
     page.raw("<dt>now<dd>");
     answer(page, &cell.after);
     page.raw("</dl></details></article>\n");
+}
+
+fn one_cause(page: &mut Markup, cause: &Cause, place: &str, words: &str) {
+    let Cause { rule, kind, .. } = cause;
+    page.raw("<li>")
+        .text(kind.as_str())
+        .raw(" <code>")
+        .text(&rule.to_string())
+        .raw("</code> ");
+    page.quoted(place).raw(" ").text(words);
+    for (what, now, before) in edits(cause) {
+        page.raw("<br>").text(what).raw(": <code>").quoted(&now);
+        page.raw("</code> instead of <code>")
+            .quoted(&before)
+            .raw("</code>");
+    }
 }
 
 fn waived(page: &mut Markup, waiver: Option<&Waiver>) {
@@ -327,7 +346,10 @@ fn one_setting(page: &mut Markup, report: &GateReport<'_>, setting: &Change) {
     waived(page, report.covering_setting(setting));
     for value in [&setting.before, &setting.after] {
         match value {
-            Some(value) => page.raw("<td><code>").quoted(value).raw("</code>"),
+            Some(value) => page
+                .raw("<td><code>")
+                .text(&visible(value, VALUE))
+                .raw("</code>"),
             None => page.raw("<td class=none>not there"),
         };
     }
@@ -356,7 +378,7 @@ fn waivers(page: &mut Markup, report: &GateReport<'_>) {
             .text(waiver.standing.as_str())
             .raw("</span><td>");
         page.text(&waiver.expires.to_string()).raw("<td>");
-        let covers = waiver.covers();
+        let covers = waiver.named();
         if covers.is_empty() {
             page.text(waiver.standing.meaning());
         } else {
@@ -367,7 +389,7 @@ fn waivers(page: &mut Markup, report: &GateReport<'_>) {
             page.raw("<p class=doubt>").quoted(lack).raw("</p>");
         }
         page.raw("<td>");
-        page.quoted(&list(&waiver.signers)).raw("</tr>\n");
+        page.quoted(&waiver.signed_by()).raw("</tr>\n");
     }
     page.raw("</tbody></table></div></section>\n");
 }

@@ -5,12 +5,12 @@ use stopgate_lang::policy::Location;
 
 use super::surface;
 use crate::diff::{
-    Answer, Bug, Cause, Cell, Channels, Direction, Failing, Holder, OperationChange, Part,
-    ProofReport, Request, Side, sentence,
+    Answer, Bug, Cause, Cell, Channels, Direction, Edit, Failing, Fate, Holder, OperationChange,
+    Part, ProofReport, Request, Side, sentence,
 };
 use crate::report::gate::area;
 use crate::report::{Change, GateReport, Waiver};
-use crate::waiver::ToSign;
+use crate::waiver::{Loosened, ToSign};
 
 /// The members beside `stopgate`, `command` and `exit`.
 #[must_use]
@@ -71,6 +71,7 @@ fn operation(report: &GateReport<'_>, change: &OperationChange) -> Value {
         slice,
         risk,
         cells,
+        also,
         undecided,
         notes,
         money: _,
@@ -82,6 +83,7 @@ fn operation(report: &GateReport<'_>, change: &OperationChange) -> Value {
         "risk": risk,
         "slice": slice.to_string(),
         "cells": cells.iter().map(|cell| one_cell(report, change, cell)).collect::<Vec<_>>(),
+        "also": also.iter().map(cause).collect::<Vec<_>>(),
         "undecided": undecided,
         "notes": notes,
     })
@@ -101,6 +103,7 @@ fn one_cell(report: &GateReport<'_>, change: &OperationChange, cell: &Cell) -> V
     let Channels {
         before: open_before,
         after: open_after,
+        were_shut: _,
         shut: _,
     } = channels;
     let rest = json!({
@@ -160,10 +163,25 @@ fn cause(cause: &Cause) -> Value {
         kind,
         before,
         after,
-        changed,
+        fate,
     } = cause;
+    let (fate, edits) = match fate {
+        Fate::Added => ("added", &[][..]),
+        Fate::Deleted => ("deleted", &[][..]),
+        Fate::Changed(edits) => ("changed", edits.as_slice()),
+        Fate::Kept => ("kept", &[][..]),
+    };
+    let edit = |edit: &Edit| {
+        let Edit {
+            what,
+            before,
+            after,
+        } = edit;
+        json!({"what": what, "before": before, "after": after})
+    };
     json!({
-        "rule": rule.to_string(), "kind": kind, "before": place(before), "after": place(after), "changed": changed,
+        "rule": rule.to_string(), "kind": kind, "before": place(before), "after": place(after), "fate": fate,
+        "edits": edits.iter().map(edit).collect::<Vec<_>>(),
     })
 }
 
@@ -201,17 +219,27 @@ fn waiver(waiver: &Waiver) -> Value {
         reason,
         expires,
         standing,
-        cells,
-        settings,
+        covers,
         lacks,
         signers,
     } = waiver;
-    let cells = cells.iter().map(|(tool, operation, who)| {
-        let named = json!({"tool": tool, "operation": operation});
-        with(held(who), named)
+    let signers: Vec<&String> = signers.iter().map(|(id, _)| id).collect();
+    let cells = covers.iter().filter_map(|one| match one {
+        Loosened::Cell {
+            tool,
+            operation,
+            holder,
+            ..
+        } => {
+            let named = json!({"tool": tool, "operation": operation});
+            Some(with(held(holder), named))
+        }
+        Loosened::Setting { .. } => None,
     });
-    let settings = settings.iter();
-    let settings = settings.map(|(file, path)| json!({"file": file, "path": path}));
+    let settings = covers.iter().filter_map(|one| match one {
+        Loosened::Setting { file, path, .. } => Some(json!({"file": file, "path": path})),
+        Loosened::Cell { .. } => None,
+    });
     json!({
         "waiver": id, "file": file, "reason": reason, "expires": expires.to_string(), "standing": standing.as_str(),
         "cells": cells.collect::<Vec<_>>(), "settings": settings.collect::<Vec<_>>(), "lacks": lacks,
@@ -223,13 +251,18 @@ fn to_sign(to_sign: &ToSign) -> Value {
     let ToSign {
         needed,
         reviewers,
+        short,
         covers: _,
         beyond,
-        today: _,
+        id: _,
         expires: _,
     } = to_sign;
+    let short = short.iter().map(
+        |(waiver, (found, needed))| json!({"waiver": waiver, "found": found, "needed": needed}),
+    );
     json!({
-        "needed": needed, "reviewers": reviewers, "beyond": beyond, "file": to_sign.file(), "waiver": to_sign.draft(),
+        "needed": needed, "reviewers": reviewers, "short": short.collect::<Vec<_>>(), "beyond": beyond,
+        "file": to_sign.file(), "waiver": to_sign.draft(),
     })
 }
 

@@ -7,7 +7,9 @@ use stopgate_lang::summary::visible;
 use crate::diff::{
     Cause, Class, OperationChange, Piece, Sentence, Side, leaves_out, sentence_of_all,
 };
-use crate::report::gate::{area, bug, failing, matching, name, proof, setting_places};
+use crate::report::gate::{
+    ALSO, area, bug, edits, failing, matching, name, proof, setting_places, unmet,
+};
 use crate::report::{Change, GateReport, Waiver, count};
 use crate::waiver::ToSign;
 
@@ -15,6 +17,8 @@ use crate::waiver::ToSign;
 const MOST: usize = 60_000;
 /// Kept free for what ends sections and the comment.
 const RESERVE: usize = 2_000;
+/// Most characters of a value of a setting, which is short but for the people of a trust root.
+const VALUE: usize = 8_000;
 /// Most causes of a finding; the rest are counted.
 const CAUSES: usize = 8;
 
@@ -82,7 +86,7 @@ pub fn diff(report: &GateReport<'_>) -> String {
     let waivers = report.waivers.iter();
     page.folded(&count(report.waivers.len(), "waiver"), waivers.map(waiver));
     if let Some(to_sign) = report.to_sign {
-        unsigned(&mut page, to_sign);
+        unsigned(&mut page, to_sign, &report.diff.base.name);
     }
     let bugs = report.diff.bugs.iter();
     let bugs = bugs.map(|one| format!("- {}\n", code(&bug(one))));
@@ -181,7 +185,7 @@ fn operation(report: &GateReport<'_>, change: &OperationChange) -> String {
         code(&format!("{}/{}", change.tool, change.operation))
     );
     if change.class.needs_review() {
-        head.push_str(&format!(" · risk {}", change.risk));
+        head.push_str(&format!(" · to be signed as risk {}", change.risk));
     }
     let mut item = format!("{head}\n");
     for cells in report.grouped(change) {
@@ -196,7 +200,8 @@ fn operation(report: &GateReport<'_>, change: &OperationChange) -> String {
             points.push_str(&format!("    - request {request}\n"));
         }
         for cause in cell.because.iter().take(CAUSES) {
-            points.push_str(&because(cause));
+            let (place, words) = matching(cause);
+            points.push_str(&because(cause, &place, &words));
         }
         let more = cell.because.len().saturating_sub(CAUSES);
         if more > 0 {
@@ -208,6 +213,14 @@ fn operation(report: &GateReport<'_>, change: &OperationChange) -> String {
             break;
         }
         item.push_str(&points);
+    }
+    // Whoever signs lets these pass too: none of them is counted instead of shown.
+    if !change.also.is_empty() {
+        item.push_str(&format!("  - {ALSO}\n"));
+    }
+    for cause in &change.also {
+        let (place, words) = unmet(cause);
+        item.push_str(&because(cause, &place, words));
     }
     for (what, texts) in [("undecided", &change.undecided), ("note", &change.notes)] {
         for text in texts.iter().take(CAUSES) {
@@ -221,14 +234,23 @@ fn operation(report: &GateReport<'_>, change: &OperationChange) -> String {
     item
 }
 
-fn because(cause: &Cause) -> String {
+fn because(cause: &Cause, place: &str, words: &str) -> String {
     let Cause { rule, kind, .. } = cause;
-    format!(
-        "    - {} {}: {}\n",
+    let mut point = format!(
+        "    - {} {}, {} {words}",
         kind.as_str(),
         code(&rule.to_string()),
-        code(&matching(cause))
-    )
+        code(place)
+    );
+    for (what, now, before) in edits(cause) {
+        point.push_str(&format!(
+            "; {what} {} instead of {}",
+            code(&now),
+            code(&before)
+        ));
+    }
+    point.push('\n');
+    point
 }
 
 fn settings(report: &GateReport<'_>, sign: bool) -> Vec<String> {
@@ -239,7 +261,7 @@ fn settings(report: &GateReport<'_>, sign: bool) -> Vec<String> {
 
 fn setting(report: &GateReport<'_>, setting: &Change) -> String {
     let value = |value: &Option<String>| match value {
-        Some(value) => code(&visible(value, 500)),
+        Some(value) => code(&visible(value, VALUE)),
         None => "nothing".to_owned(),
     };
     let risk = if setting.effect.needs_review() {
@@ -271,9 +293,7 @@ fn waived(waiver: Option<&Waiver>) -> String {
 }
 
 fn waiver(waiver: &Waiver) -> String {
-    let signers = waiver.signers.iter().take(CAUSES);
-    let signers: Vec<String> = signers.map(|signer| code(&visible(signer, 100))).collect();
-    let covers = waiver.covers();
+    let covers = waiver.named();
     let meaning = if covers.is_empty() {
         waiver.standing.meaning().to_owned()
     } else {
@@ -286,11 +306,7 @@ fn waiver(waiver: &Waiver) -> String {
         waiver.expires,
         code(&visible(&waiver.reason, 500)),
         code(&visible(&waiver.file, 300)),
-        if signers.is_empty() {
-            "nobody".to_owned()
-        } else {
-            signers.join(", ")
-        }
+        code(&waiver.signed_by())
     );
     for lack in waiver.lacks.iter().take(CAUSES) {
         item.push_str(&format!("  - {}\n", code(&visible(lack, 300))));
@@ -299,14 +315,17 @@ fn waiver(waiver: &Waiver) -> String {
 }
 
 /// How many have to sign, and the waiver to be signed, as long as it fits.
-fn unsigned(page: &mut Page, to_sign: &ToSign) {
-    page.end(&format!("\n**To be signed** by {}.\n", to_sign.people()));
-    if to_sign.beyond > 0 {
-        let beyond = format!("\n{} of it can be named by no waiver.\n", to_sign.beyond);
-        page.end(&beyond);
+fn unsigned(page: &mut Page, to_sign: &ToSign, base: &str) {
+    let who = code(&to_sign.who());
+    page.end(&format!(
+        "\n**{}**, {who}.\n\n",
+        capital(&to_sign.have_to_sign())
+    ));
+    for step in to_sign.steps(base) {
+        page.end(&format!("- {}\n", code(&step)));
     }
     let Some(draft) = to_sign.draft() else {
-        return page.end("\nThe waivers above name all of it and lack signatures.\n");
+        return;
     };
     let file = code(&to_sign.file());
     // What is quoted in it is quoted as JSON, on one line, and no line of it begins with a fence.

@@ -121,7 +121,7 @@ fn operation(
         // All places that differ, in head before the base.
         let related = cell.because.iter().map(|cause| {
             let place = cause.after.as_ref().or(cause.before.as_ref());
-            let text = format!("{}: {}", cause.rule, matching(cause));
+            let text = format!("{}: {}", cause.rule, matching(cause).1);
             with_text(location(place, dir), &text)
         });
         let related: Vec<Value> = related.collect();

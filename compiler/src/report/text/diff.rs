@@ -4,11 +4,15 @@ use stopgate_lang::summary::visible;
 
 use super::line;
 use crate::diff::{Cause, Cell, Class, OperationChange, Side, leaves_out, sentence_of_all};
-use crate::report::gate::{area, bug, failing, matching, name, proof, setting_places};
-use crate::report::{Change, Effect, GateReport, Paint, Standing, Waiver, list};
+use crate::report::gate::{
+    ALSO, area, bug, edits, failing, matching, name, proof, setting_places, unmet,
+};
+use crate::report::{Change, Effect, GateReport, Paint, Standing, Waiver};
 
 /// Most characters of a text that is not ours.
 const TEXT: usize = 500;
+/// The same of a value of a setting, which is short but for the people of a trust root.
+const VALUE: usize = 20_000;
 
 /// The whole report, coloured if `colour`.
 #[must_use]
@@ -96,13 +100,20 @@ fn operations(out: &mut String, report: &GateReport<'_>, classes: &[Class], pain
 fn operation(out: &mut String, report: &GateReport<'_>, change: &OperationChange, paint: Paint) {
     let name = format!("{}/{}", change.tool, change.operation);
     let risk = if change.class.needs_review() {
-        paint.faint(&format!("  risk {}", change.risk))
+        paint.faint(&format!("  to be signed as risk {}", change.risk))
     } else {
         String::new()
     };
     line(out, format_args!("  {}{risk}", paint.head(&name)));
     for cells in report.grouped(change) {
         alike(out, report, change, &cells, paint);
+    }
+    if !change.also.is_empty() {
+        line(out, format_args!("    {ALSO}"));
+    }
+    for cause in &change.also {
+        let (place, words) = unmet(cause);
+        one_cause(out, cause, &format!("{place} {words}"), paint);
     }
     for why in &change.undecided {
         let why = format!("undecided: {}", visible(why, TEXT));
@@ -134,11 +145,22 @@ fn alike(
     }
     waived(out, "      ", report.covering(change, cell), paint);
     for cause in &cell.because {
-        let Cause { rule, kind, .. } = cause;
-        let matching = paint.faint(&matching(cause));
+        let (place, words) = matching(cause);
+        one_cause(out, cause, &format!("{place} {words}"), paint);
+    }
+}
+
+fn one_cause(out: &mut String, cause: &Cause, words: &str, paint: Paint) {
+    let Cause { rule, kind, .. } = cause;
+    let words = paint.faint(words);
+    line(
+        out,
+        format_args!("      {:<5}  {rule}  {words}", kind.as_str()),
+    );
+    for (what, now, before) in edits(cause) {
         line(
             out,
-            format_args!("      {:<5}  {rule}  {matching}", kind.as_str()),
+            format_args!("             {what}: {now} instead of {before}"),
         );
     }
 }
@@ -186,7 +208,7 @@ fn settings(out: &mut String, report: &GateReport<'_>, sign: bool, paint: Paint)
         for (what, value) in [("before", &setting.before), ("now", &setting.after)] {
             let value = value
                 .as_ref()
-                .map_or_else(|| "not there".to_owned(), |value| visible(value, TEXT));
+                .map_or_else(|| "not there".to_owned(), |value| visible(value, VALUE));
             line(out, format_args!("    {what:<6}  {value}"));
         }
         line(
@@ -217,7 +239,7 @@ fn waivers(out: &mut String, waivers: &[Waiver], paint: Paint) {
             out,
             format_args!("  {standing}  {id} until {}: {reason}", waiver.expires),
         );
-        let covers = waiver.covers();
+        let covers = waiver.named();
         let meaning = if covers.is_empty() {
             waiver.standing.meaning().to_owned()
         } else {
@@ -227,12 +249,7 @@ fn waivers(out: &mut String, waivers: &[Waiver], paint: Paint) {
         for lack in &waiver.lacks {
             line(out, format_args!("    {}", paint.bad(&visible(lack, TEXT))));
         }
-        let signers = list(waiver.signers.iter().map(|signer| visible(signer, TEXT)));
-        let signers = if signers.is_empty() {
-            "nobody".to_owned()
-        } else {
-            signers
-        };
+        let signers = waiver.signed_by();
         let file = visible(&waiver.file, TEXT);
         line(
             out,
@@ -249,27 +266,12 @@ fn to_sign(out: &mut String, report: &GateReport<'_>, paint: Paint) {
     let Some(to_sign) = report.to_sign else {
         return;
     };
-    let people = format!("to be signed by {}", to_sign.people());
+    let people = format!("{}, {}", to_sign.have_to_sign(), to_sign.who());
     line(out, format_args!("\n{}", paint.head(&people)));
-    if to_sign.beyond > 0 {
-        let beyond = format!("{} of it can be named by no waiver", to_sign.beyond);
-        line(out, format_args!("  {}", paint.bad(&beyond)));
+    for step in to_sign.steps(&report.diff.base.name) {
+        line(out, format_args!("  {step}"));
     }
-    let Some(draft) = to_sign.draft() else {
-        return line(
-            out,
-            format_args!("  the waivers above name all of it and lack signatures"),
-        );
-    };
-    let file = to_sign.file();
-    let base = visible(&report.diff.base.name, TEXT);
-    line(
-        out,
-        format_args!(
-            "  save this as {file}, give it a reason, and `stopgate sign FILE --waiver --base {base} --key KEY`\n\n{draft}"
-        ),
-    );
-    while out.ends_with("\n\n") {
-        out.pop();
+    if let Some(draft) = to_sign.draft() {
+        line(out, format_args!("\n{}", draft.trim_end()));
     }
 }

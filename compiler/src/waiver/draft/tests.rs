@@ -2,15 +2,18 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use jiff::civil::date;
+use stopgate_lang::bundle::TrustRoot;
 use stopgate_lang::compile::{Sources, compile};
 use stopgate_lang::digest::Digest;
-use stopgate_lang::name::{OperationName, ProfileName, RuleId, ToolName, WaiverId};
+use stopgate_lang::name::{OperationName, ProfileName, RuleId, ToolName};
 use stopgate_lang::policy::Gate;
 use stopgate_lang::surface::Risk;
 
 use super::*;
-use crate::waiver::Shortfall;
+use crate::key::SigningKey;
+use crate::root::first_with_reviewers;
 use crate::workspace;
 
 const TODAY: Date = date(2026, 11, 26);
@@ -38,17 +41,31 @@ fn setting(file: &str, path: &str) -> Loosened {
     }
 }
 
+/// What is to be signed of `open`, under a root that names ana and eva, beside a waiver of the same day.
 fn to_sign(open: Vec<(Loosened, Verdict)>) -> Option<ToSign> {
+    let key = || SigningKey::generate().expect("a key");
+    let reviewers = ["ana", "eva"].map(|name| {
+        let public = key().public().expect("a public key");
+        (name.to_owned(), public)
+    });
+    let none = BTreeMap::new();
+    let root = first_with_reviewers(&key(), "security", &none, &reviewers.into(), Timestamp::MAX);
+    let root = TrustRoot::open(&root.expect("a root"), Timestamp::UNIX_EPOCH).expect("opens");
+    judged(open, Some(&root))
+}
+
+fn judged(open: Vec<(Loosened, Verdict)>, root: Option<&TrustRoot>) -> Option<ToSign> {
     let judges = Judges {
         gate: Gate::DEFAULT,
-        root: None,
+        root,
         known: BTreeSet::new(),
     };
     let judged = open.into_iter().map(|(what, verdict)| {
         let risk = Risk::Medium;
         (Loosening { what, risk }, verdict)
     });
-    ToSign::of(&judges, &judged.collect::<Vec<_>>(), TODAY)
+    let taken = BTreeSet::from(["2026-11-26"]);
+    ToSign::of(&judges, &judged.collect::<Vec<_>>(), &taken, TODAY)
 }
 
 fn open(needed: usize) -> Verdict {
@@ -106,7 +123,7 @@ fn a_draft_with_a_reason_is_the_waiver_of_all_that_is_open() {
     let mistakes = compiled.diagnostics.render(&compiled.sources, false);
     assert!(compiled.policy.is_some(), "{mistakes}");
     let wanted = stopgate_lang::waiver::Waiver {
-        id: WaiverId::new("2026-11-26").expect("an id"),
+        id: WaiverId::new("2026-11-26-2").expect("an id"),
         reason: "The new charter.".to_owned(),
         expires: date(2026, 12, 10),
         covers: to_sign.covers,
@@ -144,8 +161,37 @@ fn what_no_waiver_can_name_is_counted_and_what_lacks_signatures_is_not_drafted_a
     let draft = to_sign.draft().expect("a draft");
     assert!(draft.contains("path: calendar\n"), "{draft}");
     assert_eq!(draft.matches("  - ").count(), 1, "{draft}");
-    let people = "2 reviewers, and nobody can: the base has no trust root that names reviewers";
-    assert_eq!(to_sign.people(), people);
+    assert_eq!(to_sign.have_to_sign(), "2 reviewers have to sign");
+    let mut steps = to_sign.steps("main").into_iter();
+    let wanted = [
+        "3 of it can be named by no waiver",
+        "waivers/2026-014.yaml has 1 of 2 signatures: `stopgate sign waivers/2026-014.yaml --waiver --base main --key KEY`",
+        "save the waiver below as waivers/2026-11-26-2.yaml, give it a reason, and `stopgate sign waivers/2026-11-26-2.yaml --waiver --base main --key KEY`",
+    ];
+    assert!(steps.by_ref().eq(wanted), "{to_sign:?}");
+}
+
+#[test]
+fn only_what_is_left_is_asked_for_and_nothing_where_nobody_can_sign() {
+    let waiver = WaiverId::new("2026-014").expect("an id");
+    let short = Verdict::Open {
+        needed: 2,
+        short: vec![(
+            waiver,
+            Shortfall::Signatures {
+                found: 1,
+                needed: 2,
+            },
+        )],
+    };
+    let what = || setting("approvals.yaml", "calendar");
+    let left = to_sign(vec![(what(), short)]).expect("something to sign");
+    assert_eq!(left.have_to_sign(), "1 more reviewer has to sign");
+    assert_eq!((left.draft(), left.steps("main").len()), (None, 1));
+    let nobody = judged(vec![(what(), open(1))], None).expect("something to sign");
+    assert_eq!(nobody.have_to_sign(), "1 reviewer has to sign");
+    assert!(nobody.who().starts_with("nobody can: "));
+    assert_eq!((nobody.draft(), nobody.steps("main").len()), (None, 1));
 }
 
 #[test]

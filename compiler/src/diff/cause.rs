@@ -1,0 +1,233 @@
+//! Why a request gets another answer: the rules that it meets, and what became of each of them.
+
+use stopgate_lang::cedar::Condition;
+use stopgate_lang::decide::{Kind, MatchedRule};
+use stopgate_lang::name::RuleId;
+use stopgate_lang::policy::{Location, Operations, Rule, RuleKind};
+use stopgate_lang::surface::{Requirement, Surface};
+
+/// A rule that a request meets on one side at least.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// The rule.
+    pub rule: RuleId,
+    /// What kind of rule.
+    pub kind: Kind,
+    /// Its place in the base, if it matched there.
+    pub before: Option<Location>,
+    /// Its place in head, if it matches there.
+    pub after: Option<Location>,
+    /// What became of the rule itself.
+    pub fate: Fate,
+}
+
+/// What a change makes of a rule, whatever that does to a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It is only in head.
+    Added,
+    /// It is only in the base.
+    Deleted,
+    /// It is written otherwise. Never empty.
+    Changed(Vec<Edit>),
+    /// It is the same: what it is asked about is another thing.
+    Kept,
+}
+
+/// What a rule says otherwise in one of its parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// The part, by the key that states it, such as `when`.
+    pub what: &'static str,
+    /// What stood there; empty for nothing.
+    pub before: String,
+    /// What stands there now; empty for nothing.
+    pub after: String,
+}
+
+impl Cause {
+    /// The rules that matched on either side: those first that matched on one side only, then those that were changed.
+    #[must_use]
+    pub(super) fn between(
+        before: &[MatchedRule],
+        after: &[MatchedRule],
+        fate: impl Fn(&RuleId) -> Fate,
+    ) -> Vec<Self> {
+        let cause = |rule: &MatchedRule| Self {
+            rule: rule.id.clone(),
+            kind: rule.kind,
+            before: None,
+            after: None,
+            fate: fate(&rule.id),
+        };
+        let mut causes: Vec<Self> = Vec::new();
+        for rule in before {
+            causes.push(Self {
+                before: Some(rule.location.clone()),
+                ..cause(rule)
+            });
+        }
+        for rule in after {
+            let place = Some(rule.location.clone());
+            match causes.iter_mut().find(|cause| cause.rule == rule.id) {
+                Some(cause) => cause.after = place,
+                None => causes.push(Self {
+                    after: place,
+                    ..cause(rule)
+                }),
+            }
+        }
+        causes.sort_by_key(|cause| (!cause.is_one_sided(), cause.fate == Fate::Kept));
+        causes
+    }
+
+    /// A rule that was changed, wherever it matches; `None` if it was not, or in what is said elsewhere: its operations.
+    pub(super) fn unmet(before: Option<&Rule>, after: Option<&Rule>) -> Option<Self> {
+        let fate = Fate::of(before, after);
+        let is_told = match &fate {
+            Fate::Added | Fate::Deleted => true,
+            Fate::Changed(edits) => edits.iter().any(|edit| edit.what != "operations"),
+            Fate::Kept => false,
+        };
+        let rule = after.or(before).filter(|_| is_told)?;
+        Some(Self {
+            rule: rule.id.clone(),
+            kind: match &rule.kind {
+                RuleKind::Grant(_) => Kind::Grant,
+                RuleKind::Raise(_) => Kind::Raise,
+                RuleKind::Never(_) => Kind::Never,
+            },
+            before: before.map(|rule| rule.location.clone()),
+            after: after.map(|rule| rule.location.clone()),
+            fate,
+        })
+    }
+
+    /// Whether it matched on one side only.
+    #[must_use]
+    pub const fn is_one_sided(&self) -> bool {
+        self.before.is_none() || self.after.is_none()
+    }
+
+    /// Whether it matches otherwise although it says the same: profiles, facts, types or the calendar are other ones.
+    #[must_use]
+    pub fn is_from_elsewhere(&self) -> bool {
+        self.is_one_sided() && self.fate == Fate::Kept
+    }
+}
+
+impl Fate {
+    /// What becomes of a rule, given what each side has under its id.
+    pub(super) fn of(before: Option<&Rule>, after: Option<&Rule>) -> Self {
+        match (before, after) {
+            (None, _) => Self::Added,
+            (Some(_), None) => Self::Deleted,
+            (Some(before), Some(after)) => {
+                let edits = edits(before, after);
+                if edits.is_empty() {
+                    Self::Kept
+                } else {
+                    Self::Changed(edits)
+                }
+            }
+        }
+    }
+}
+
+fn edits(before: &Rule, after: &Rule) -> Vec<Edit> {
+    let parts = said(before).into_iter().zip(said(after));
+    let parts = parts.map(|((what, before), (_, after))| (what, before, after));
+    let when = conditions(before, after).map(|(before, after)| ("when", before, after));
+    let edits = parts
+        .chain(when)
+        .filter(|(_, before, after)| before != after);
+    edits
+        .map(|(what, before, after)| Edit {
+            what,
+            before,
+            after,
+        })
+        .collect()
+}
+
+/// What each condition asks for and the other does not; all of them if that is nothing. `None` where they are the same.
+fn conditions(before: &Rule, after: &Rule) -> Option<(String, String)> {
+    if before.condition == after.condition {
+        return None;
+    }
+    let parts = |rule: &Rule| -> Vec<String> {
+        let conjuncts = rule.condition.iter().flat_map(|one| one.conjuncts());
+        conjuncts.map(|conjunct| conjunct.text).collect()
+    };
+    let (before_parts, after_parts) = (parts(before), parts(after));
+    let only = |own: &[String], other: &[String]| {
+        let own = own.iter().filter(|part| !other.contains(part));
+        own.cloned().collect::<Vec<_>>().join(" && ")
+    };
+    let (was, is) = (
+        only(&before_parts, &after_parts),
+        only(&after_parts, &before_parts),
+    );
+    if was != is {
+        return Some((was, is));
+    }
+    let whole = |rule: &Rule| {
+        rule.condition
+            .as_ref()
+            .map_or_else(String::new, Condition::text)
+    };
+    Some((whole(before), whole(after)))
+}
+
+/// What `rule` says, by the keys of a document of rules, its condition aside; nothing where it does not state one.
+fn said(rule: &Rule) -> [(&'static str, String); 10] {
+    let none = Surface::BOTTOM;
+    let (kind, surface, never) = match &rule.kind {
+        RuleKind::Grant(surface) => ("grant", surface, ""),
+        RuleKind::Raise(surface) => ("raise", surface, ""),
+        RuleKind::Never(reason) => ("never", &none, reason.as_str()),
+    };
+    let stated = |text: &str| match &rule.kind {
+        RuleKind::Never(_) => String::new(),
+        RuleKind::Grant(_) | RuleKind::Raise(_) => text.to_owned(),
+    };
+    let requires = surface.requirements().map(|one| match one {
+        Requirement::UserConfirmation => "user_confirmation",
+        Requirement::DryRun => "dry_run",
+    });
+    let rows = surface.max_rows.iter();
+    let operations = match &rule.scope.operations {
+        Operations::All => "all".to_owned(),
+        Operations::Listed(listed) => {
+            joined(listed.iter().map(|(tool, name)| format!("{tool}/{name}")))
+        }
+    };
+    let scope = &rule.scope;
+    let all = |names: Option<String>| names.unwrap_or_else(|| "all".to_owned());
+    [
+        ("kind", kind.to_owned()),
+        ("risk", stated(surface.risk.as_str())),
+        ("approval", stated(surface.approval.as_str())),
+        ("require", joined(requires)),
+        ("mask", joined(&surface.masks)),
+        (
+            "max_rows",
+            joined(rows.map(|(at, rows)| format!("{at}: {rows}"))),
+        ),
+        ("never", never.to_owned()),
+        ("operations", operations),
+        ("profiles", {
+            let except = match joined(&scope.except) {
+                except if except.is_empty() => except,
+                except => format!(" except {except}"),
+            };
+            all(scope.profiles.as_ref().map(joined)) + &except
+        }),
+        ("agents", all(scope.agents.as_ref().map(joined))),
+    ]
+}
+
+fn joined<T: ToString>(names: impl IntoIterator<Item = T>) -> String {
+    let names: Vec<String> = names.into_iter().map(|one| one.to_string()).collect();
+    names.join(", ")
+}
