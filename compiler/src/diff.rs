@@ -5,6 +5,7 @@
 //! disk or a revision.
 
 mod cause;
+mod ceiling;
 mod emit;
 mod examine;
 mod model;
@@ -25,6 +26,7 @@ use stopgate_lang::policy::Policy;
 
 pub use crate::solver::INSTALL;
 pub use cause::{Cause, Edit, Fate};
+pub use ceiling::Opened;
 pub use emit::cases;
 pub use examine::Version;
 pub use model::{
@@ -150,11 +152,13 @@ pub fn diff(
         proof.compared = proof.compared.saturating_add(usize::from(one.compared));
         proof.equal = proof.equal.saturating_add(one.equal);
     }
+    let opened = base.map_or_else(Vec::new, |base| ceiling::opened(base.policy, head.policy));
     let (base, head) = sides;
     Ok(Diff {
         base,
         head,
         operations,
+        opened,
         failing,
         bugs,
         proof,

@@ -12,7 +12,7 @@ mod paint;
 pub mod sarif;
 pub mod text;
 
-pub(crate) use gate::{ALSO, edits, unmet};
+pub(crate) use gate::{ALSO, edits, opened, unmet};
 pub use gate::{GateReport, Waiver};
 
 pub use crate::waiver::Standing;

@@ -12,7 +12,7 @@ use stopgate_lang::waiver::{CellCover, Cover, Review, SettingCover, Statement, W
 use crate::diff::{Cause, Class, OperationChange, sentence};
 use crate::gate::Gate;
 use crate::key::{KeyError, SigningKey};
-use crate::report::{ALSO, count, edits, unmet};
+use crate::report::{ALSO, count, edits, opened, unmet};
 use crate::waiver::{
     Loosened, Loosening, MAX_SIGNATURE_BYTES, Shortfall, Standing, Verdict, about, days, names,
     signature_file,
@@ -223,7 +223,13 @@ fn found(gate: &Gate<'_>, cover: &Cover) -> Vec<String> {
         let risk = setting.risk;
         format!("risk {risk}, {effect}{note}: {after} instead of {before}")
     });
-    cells.chain(also).chain(settings).collect()
+    // Whatever ceilings let through belongs to whatever is signed of them.
+    let openings =
+        gate.diff.opened.iter().filter(
+            |_| matches!(cover, Cover::Setting(cover) if cover.path.starts_with("channels")),
+        );
+    let openings = openings.map(opened);
+    cells.chain(also).chain(settings).chain(openings).collect()
 }
 
 /// What a rule says otherwise, a line for each of its parts.

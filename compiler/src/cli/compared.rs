@@ -21,6 +21,7 @@ use super::progress::Progress;
 use super::revisions::{About, Pair};
 use crate::diff::{Diff, Limits, Side, Version, diff};
 use crate::gate::Gate;
+use crate::report::count;
 use crate::waiver::Judges;
 use crate::workspace::Document;
 use crate::workspace::trust::Trust;
@@ -197,7 +198,8 @@ fn root(bytes: &[u8]) -> Result<TrustRoot, Failure> {
 pub(super) fn broken(revision: &str, compiled: &Compiled) -> Failure {
     let (errors, _) = compiled.diagnostics.counts();
     let error = format!(
-        "the base, revision `{revision}`, has {errors} errors of its own, so nothing can be compared with it"
+        "the base, revision `{revision}`, has {} of its own, so nothing can be compared with it",
+        count(errors, "error")
     );
     Failure::new(Exit::Invalid, error).with_help("name a base that `stopgate check` accepts")
 }

@@ -150,6 +150,9 @@ fn invalid(args: &Args, compiled: &Compiled, console: &Console) -> Result<Answer
             serde_json::to_string_pretty(&report).map_err(Failure::failed)? + "\n"
         }
         DiffFormat::Text | DiffFormat::Json => {
+            console.progress(format_args!(
+                "the head does not compile, so nothing is compared"
+            ));
             return diagnostics("diff", compiled, Exit::Fine, args.format(), console);
         }
     };

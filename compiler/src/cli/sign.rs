@@ -206,6 +206,14 @@ fn reviewer(root: Option<&TrustRoot>, place: &str, id: &str) -> Result<String, F
     let root = root.ok_or_else(none)?;
     if !root.has(Role::Reviewer, id) {
         let message = format!("the key {id} is no reviewer's in trust/root.dsse.json of {place}");
+        let statement = root.statement();
+        let keys = statement.roles.reviewer.iter().flat_map(|role| &role.keys);
+        let owners = keys.filter_map(|id| Some(visible(&statement.keys.get(id)?.owner, 60)));
+        let owners: Vec<String> = owners.collect();
+        let help = match owners.as_slice() {
+            [] => help.to_owned(),
+            owners => format!("its reviewers are {}", owners.join(", ")),
+        };
         return Err(Failure::untrusted(message).with_help(help));
     }
     let key = root.statement().keys.get(id);

@@ -12,6 +12,7 @@ use stopgate_lang::policy::{Location, Policy};
 use stopgate_lang::surface::{Approval, Risk, Surface};
 
 use super::cause::Cause;
+use super::ceiling::Opened;
 use crate::solver::Raw;
 
 /// Everything that a change of policy does.
@@ -23,6 +24,8 @@ pub struct Diff {
     pub head: Side,
     /// Operations whose decisions differ or may differ, by tool and name.
     pub operations: Vec<OperationChange>,
+    /// What raised ceilings let through.
+    pub opened: Vec<Opened>,
     /// Rules of head that may fail to evaluate: the policy is invalid.
     pub failing: Vec<Failing>,
     /// Requests of the solver that neither bundle could confirm.

@@ -85,7 +85,7 @@ impl<'p> Reach<'p> {
     }
 
     /// The rules that reach `named`, in the order of the policy.
-    fn rules(&self, named: &(ToolName, OperationName)) -> Vec<&'p Rule> {
+    pub(crate) fn rules(&self, named: &(ToolName, OperationName)) -> Vec<&'p Rule> {
         let listed = self.listed.get(named).into_iter().flatten();
         let mut all: Vec<_> = self.everywhere.iter().chain(listed).copied().collect();
         all.sort_unstable_by_key(|(place, _)| *place);

@@ -5,7 +5,9 @@ use stopgate_lang::change::{Area, Change, Effect};
 use stopgate_lang::policy::Location;
 use stopgate_lang::summary::visible;
 
-use crate::diff::{Bug, Cause, Cell, Class, Diff, Failing, Fate, OperationChange, ProofReport};
+use crate::diff::{
+    Bug, Cause, Cell, Class, Diff, Failing, Fate, Opened, OperationChange, ProofReport,
+};
 use crate::report::{count, list};
 use crate::waiver::{Loosened, Loosening, Standing, ToSign};
 
@@ -13,6 +15,8 @@ use crate::waiver::{Loosened, Loosening, Standing, ToSign};
 const TEXT: usize = 300;
 const EDIT: usize = 200;
 const AROUND: usize = 40;
+/// Most documents that are named as the cause of a rule's matching otherwise.
+const ELSEWHERE: usize = 6;
 
 /// What stands before rules that no request shown meets.
 pub(crate) const ALSO: &str = "also changed here, met by no request that is shown:";
@@ -149,9 +153,12 @@ impl<'a> GateReport<'a> {
                 "somebody can do more, or needs less for it; reviewers have signed all of that"
             }
             Class::Looser | Class::Both if !self.diff.class().needs_review() => {
-                return format!(
-                    "decisions of the rules are no easier, and what stands around them is another thing; {sign}"
-                );
+                let what = if self.diff.opened.is_empty() {
+                    "rules let no more pass, and what stands around them asks for less or is another thing"
+                } else {
+                    "a ceiling lets through more of what rules grant"
+                };
+                return format!("{what}; {sign}");
             }
             Class::Looser | Class::Both => {
                 return format!("somebody can do more, or needs less for it; {sign}");
@@ -312,6 +319,20 @@ pub(crate) fn proof(proof: &ProofReport) -> String {
     )
 }
 
+/// What a raised ceiling lets through, in words.
+pub(crate) fn opened(opened: &Opened) -> String {
+    let Opened {
+        channel,
+        tool,
+        operations,
+    } = opened;
+    let operations = operations.iter().map(|name| format!("{tool}/{name}"));
+    format!(
+        "in {channel} the ceiling lets through now what rules grant of {}",
+        list(operations)
+    )
+}
+
 /// A rule that may fail, in words.
 pub(crate) fn failing(failing: &Failing) -> String {
     let Failing {
@@ -354,6 +375,26 @@ pub(crate) fn matching(cause: &Cause) -> (String, String) {
         Fate::Kept => words.to_owned(),
     };
     (place, words)
+}
+
+impl GateReport<'_> {
+    /// Changed documents because of which rules that are the same match otherwise: who is who, what a fact is, when it is
+    /// business time.
+    pub(crate) fn elsewhere(&self, change: &OperationChange, cell: &Cell) -> Option<String> {
+        if !cell.because.iter().any(Cause::is_from_elsewhere) {
+            return None;
+        }
+        let catalog = format!("catalog/{}.yaml", change.tool);
+        let settings = self.settings.iter().filter(|setting| {
+            setting.file == "profiles.yaml"
+                || setting.file == catalog
+                || setting.path.starts_with("calendar")
+        });
+        let places =
+            settings.map(|setting| format!("{} ({})", name(setting), setting_places(setting)));
+        let places: Vec<String> = places.take(ELSEWHERE).collect();
+        (!places.is_empty()).then(|| format!("because of {}", places.join(", ")))
+    }
 }
 
 /// Where a rule stands that no request shown meets, and what became of it.

@@ -302,6 +302,15 @@ fn a_waiver_is_signed_by_reviewers_of_the_base_and_not_of_the_change() {
         &WAIVER,
         "HEAD has no trust/root.dsse.json, so nobody can sign",
     );
+    // A root that does not verify is nobody's to sign: it would stop every change after it.
+    std::fs::write(desk.path("p/trust/root.dsse.json"), "{}").expect("written");
+    let run = desk.run(&["diff", "p", "--base=HEAD"]);
+    assert_eq!(run.exit, 8, "{}", run.shown());
+    assert!(
+        run.stderr.contains("the change brings this"),
+        "{}",
+        run.shown()
+    );
 }
 
 #[test]

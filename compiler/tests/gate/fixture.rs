@@ -39,6 +39,9 @@ pub(crate) struct Pair {
     /// Settings that must be listed.
     #[serde(default)]
     pub(crate) settings: Vec<Setting>,
+    /// Operations that ceilings let through now, as `channel: tool/operation`.
+    #[serde(default)]
+    pub(crate) opened: BTreeSet<String>,
     /// Approvals that requests took before, where several have to be shown.
     pub(crate) took: Option<BTreeSet<String>>,
     /// Something that is easier now, or after a tightening harder.

@@ -68,6 +68,15 @@ pub(crate) struct Answer {
     operations: Vec<Operation>,
     #[serde(default)]
     pub(crate) settings: Vec<Setting>,
+    #[serde(default)]
+    opened: Vec<Opened>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Opened {
+    channel: String,
+    tool: String,
+    operations: BTreeSet<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -155,6 +164,16 @@ impl Cell {
 }
 
 impl Answer {
+    /// Operations that ceilings let through now, as `channel: tool/operation`.
+    pub(crate) fn opened(&self) -> BTreeSet<String> {
+        let all = self.opened.iter().flat_map(|one| {
+            let Opened { channel, tool, .. } = one;
+            let operations = one.operations.iter();
+            operations.map(move |name| format!("{channel}: {tool}/{name}"))
+        });
+        all.collect()
+    }
+
     /// Everybody for whom something differs, each with `tool/operation`.
     pub(crate) fn cells(&self) -> impl Iterator<Item = (String, &Cell)> {
         self.operations.iter().flat_map(|one| {

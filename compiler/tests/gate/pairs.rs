@@ -219,6 +219,10 @@ fn gated(pair: &Pair, shared: &Files) -> Result<(), String> {
             ));
         }
     }
+    let opened = answer.opened();
+    if opened != pair.opened {
+        return Err(format!("ceilings open {opened:?}\n{printed}"));
+    }
     let took: BTreeSet<String> = answer.cells().filter_map(|(_, cell)| cell.took()).collect();
     if pair.took.as_ref().is_some_and(|wanted| took != *wanted) {
         return Err(format!("requests took {took:?}\n{printed}"));

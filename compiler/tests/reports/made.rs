@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use stopgate::diff::{
     Answer, Bug, Cause, Cell, Channels, Class, Diff, Direction, Edit, Failing, Fate, Holder,
-    OperationChange, Part, ProofReport, Request, Side,
+    Opened, OperationChange, Part, ProofReport, Request, Side,
 };
 use stopgate::report::{Change, Effect, Standing, Waiver};
 use stopgate::waiver::{Loosened, Loosening, ToSign};
@@ -386,6 +386,11 @@ pub(crate) fn everything() -> Made {
             commit: None,
         },
         operations,
+        opened: vec![Opened {
+            channel: ChannelName::new("prod").expect("a name"),
+            tool: tool("hr"),
+            operations: BTreeSet::from([operation_name("change_salary")]),
+        }],
         failing: vec![Failing {
             rule: "erp/refund-sum".parse().expect("an id"),
             location: place(RULES, 40),

@@ -189,7 +189,7 @@ pub(crate) fn raw<'n>(node: &'n Node, dx: &mut Diagnostics) -> Option<&'n Scalar
         dx.push(say::invalid_text(
             node.span,
             "this text is empty",
-            "write something, or leave the key out",
+            "write something, or leave the key out if it may be",
         ));
         return None;
     }

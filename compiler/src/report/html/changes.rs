@@ -7,7 +7,9 @@ use super::markup::Markup;
 use crate::diff::{
     Answer, Cause, Cell, Class, OperationChange, Piece, Request, Sentence, people, sentence,
 };
-use crate::report::gate::{ALSO, area, bug, edits, failing, matching, name, setting_places, unmet};
+use crate::report::gate::{
+    ALSO, area, bug, edits, failing, matching, name, opened, setting_places, unmet,
+};
 use crate::report::{Change, Effect, GateReport, Standing, Waiver, list};
 use crate::waiver::ToSign;
 
@@ -37,6 +39,8 @@ pub(super) fn finding_id(change: usize, cell: usize) -> String {
 pub(super) fn to_sign(page: &mut Markup, report: &GateReport<'_>) {
     let failings = report.diff.failing.iter().map(failing);
     listed(page, "Rules that may fail", failings);
+    let openings = report.diff.opened.iter().map(opened);
+    listed(page, "Ceilings", openings);
     section(page, report, "Looser", &[Class::Looser, Class::Both]);
     section(page, report, "Undecided", &[Class::Undecided]);
     section(page, report, "Re-typed", &[Class::Retyped]);
@@ -181,6 +185,9 @@ fn finding(
     page.raw("</p>\n");
     waived(page, report.covering(change, cell));
     page.raw("<ul class=because>");
+    if let Some(elsewhere) = report.elsewhere(change, cell) {
+        page.raw("<li>").quoted(&elsewhere);
+    }
     for cause in &cell.because {
         let (place, words) = matching(cause);
         one_cause(page, cause, &place, &words);

@@ -5,8 +5,8 @@ use stopgate_lang::policy::Location;
 
 use super::surface;
 use crate::diff::{
-    Answer, Bug, Cause, Cell, Channels, Direction, Edit, Failing, Fate, Holder, OperationChange,
-    Part, ProofReport, Request, Side, sentence,
+    Answer, Bug, Cause, Cell, Channels, Direction, Edit, Failing, Fate, Holder, Opened,
+    OperationChange, Part, ProofReport, Request, Side, sentence,
 };
 use crate::report::gate::area;
 use crate::report::{Change, GateReport, Waiver};
@@ -29,6 +29,7 @@ pub fn diff(report: &GateReport<'_>) -> Value {
         "head": side(&report.diff.head),
         "failing": report.diff.failing.iter().map(failing).collect::<Vec<_>>(),
         "operations": changes.map(|change| operation(report, change)).collect::<Vec<_>>(),
+        "opened": report.diff.opened.iter().map(opened).collect::<Vec<_>>(),
         "settings": report.settings.iter().map(|one| setting(report, one)).collect::<Vec<_>>(),
         "waivers": report.waivers.iter().map(waiver).collect::<Vec<_>>(),
         "to_sign": report.to_sign.map(to_sign),
@@ -47,6 +48,15 @@ fn failing(failing: &Failing) -> Value {
         operation,
     } = failing;
     json!({"rule": rule.to_string(), "at": location.to_string(), "tool": tool, "operation": operation})
+}
+
+fn opened(opened: &Opened) -> Value {
+    let Opened {
+        channel,
+        tool,
+        operations,
+    } = opened;
+    json!({"channel": channel, "tool": tool, "operations": operations})
 }
 
 fn bug(bug: &Bug) -> Value {

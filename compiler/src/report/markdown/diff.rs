@@ -8,7 +8,7 @@ use crate::diff::{
     Cause, Class, OperationChange, Piece, Sentence, Side, leaves_out, sentence_of_all,
 };
 use crate::report::gate::{
-    ALSO, area, bug, edits, failing, matching, name, proof, setting_places, unmet,
+    ALSO, area, bug, edits, failing, matching, name, opened, proof, setting_places, unmet,
 };
 use crate::report::{Change, GateReport, Waiver, count};
 use crate::waiver::ToSign;
@@ -51,6 +51,12 @@ pub fn diff(report: &GateReport<'_>) -> String {
     if failings.len() > 0 {
         page.end("\n#### Rules that may fail\n\n");
         page.items(failings);
+    }
+    let openings = report.diff.opened.iter();
+    let openings = openings.map(|one| format!("- {}\n", code(&opened(one))));
+    if openings.len() > 0 {
+        page.end("\n#### Ceilings\n\n");
+        page.items(openings);
     }
     for (title, classes) in [
         ("Looser", &[Class::Looser, Class::Both][..]),
@@ -198,6 +204,9 @@ fn operation(report: &GateReport<'_>, change: &OperationChange) -> String {
         if leaves_out(&cell.request.input) {
             let request = code(&visible(&cell.request.input.canonical(), 1_000));
             points.push_str(&format!("    - request {request}\n"));
+        }
+        if let Some(elsewhere) = report.elsewhere(change, cell) {
+            points.push_str(&format!("    - {}\n", code(&elsewhere)));
         }
         for cause in cell.because.iter().take(CAUSES) {
             let (place, words) = matching(cause);

@@ -5,7 +5,7 @@ use stopgate_lang::summary::visible;
 use super::line;
 use crate::diff::{Cause, Cell, Class, OperationChange, Side, leaves_out, sentence_of_all};
 use crate::report::gate::{
-    ALSO, area, bug, edits, failing, matching, name, proof, setting_places, unmet,
+    ALSO, area, bug, edits, failing, matching, name, opened, proof, setting_places, unmet,
 };
 use crate::report::{Change, Effect, GateReport, Paint, Standing, Waiver};
 
@@ -32,6 +32,8 @@ pub fn diff(report: &GateReport<'_>, colour: bool) -> String {
     line(&mut out, format_args!("  {}", report.totals()));
     let failings = report.diff.failing.iter().map(failing);
     lines(&mut out, "rules that may fail", failings, paint);
+    let openings = report.diff.opened.iter().map(opened);
+    lines(&mut out, "ceilings", openings, paint);
     let sections: [&[Class]; 7] = [
         &[Class::Looser, Class::Both],
         &[Class::Undecided],
@@ -144,6 +146,9 @@ fn alike(
         );
     }
     waived(out, "      ", report.covering(change, cell), paint);
+    if let Some(elsewhere) = report.elsewhere(change, cell) {
+        line(out, format_args!("      {elsewhere}"));
+    }
     for cause in &cell.because {
         let (place, words) = matching(cause);
         one_cause(out, cause, &format!("{place} {words}"), paint);
