@@ -9,7 +9,7 @@ use stopgate_lang::policy;
 use stopgate_lang::summary::visible;
 use stopgate_lang::waiver::{CellCover, Cover, Review, SettingCover, Statement, Waiver};
 
-use crate::diff::{Cause, Class, OperationChange, sentence};
+use crate::diff::{Cause, Class, Holder, OperationChange, sentence};
 use crate::gate::Gate;
 use crate::key::{KeyError, SigningKey};
 use crate::report::{ALSO, count, edits, opened, unmet};
@@ -193,13 +193,17 @@ fn found(gate: &Gate<'_>, cover: &Cover) -> Vec<String> {
             std::iter::once(said).chain(cell.because.iter().flat_map(rewritten))
         })
     });
-    // Whatever is signed of an operation lets all of its changed rules pass.
-    let is_named = |change: &&OperationChange| {
+    // Whatever is signed of an operation lets all of its changed rules pass, whoever else meets them in what is shown.
+    let is_by = |change: &OperationChange, holder: &Holder| {
         let mut cells = change.cells.iter().filter(|cell| cell.class.needs_review());
-        cells.any(|cell| names(cover, &Loosening::cell(change, cell).what))
+        cells
+            .any(|cell| cell.holder == *holder && names(cover, &Loosening::cell(change, cell).what))
     };
+    let is_named =
+        |change: &&OperationChange| change.cells.iter().any(|cell| is_by(change, &cell.holder));
     let also = gate.diff.operations.iter().filter(is_named);
-    let also = also.flat_map(|change| &change.also).flat_map(|cause| {
+    let also = also.flat_map(|change| change.unmet(move |holder| is_by(change, holder)));
+    let also = also.flat_map(|cause| {
         let (place, words) = unmet(cause);
         let said = format!("{ALSO} {} {place} {words}", cause.rule);
         std::iter::once(said).chain(rewritten(cause))
@@ -234,7 +238,7 @@ fn found(gate: &Gate<'_>, cover: &Cover) -> Vec<String> {
 
 /// What a rule says otherwise, a line for each of its parts.
 fn rewritten(cause: &Cause) -> Vec<String> {
-    let edits = edits(cause).into_iter();
+    let edits = edits(cause, TEXT).into_iter();
     let edits = edits
         .map(|(what, now, before)| format!("{}, {what}: {now} instead of {before}", cause.rule));
     edits.collect()

@@ -165,14 +165,16 @@ pub(crate) fn about(cover: &Cover) -> String {
 }
 
 impl Loosening {
-    /// The loosening that `cell` of `change` is. Whatever else is found about the same people belongs to it, and so do the
-    /// rules that were changed and that no request shown meets: what is let pass is all of it.
+    /// The loosening that `cell` of `change` is. Whatever else is found about the same people belongs to it, and so does
+    /// every rule that was changed: what is let pass is all of it.
     #[must_use]
     pub fn cell(change: &OperationChange, cell: &Cell) -> Self {
         let cells = change.cells.iter();
         let of_them =
             cells.filter(|other| other.class.needs_review() && other.holder == cell.holder);
-        let causes = of_them.flat_map(|other| &other.because).chain(&change.also);
+        let causes = of_them
+            .flat_map(|other| &other.because)
+            .chain(&change.changed);
         let rules = causes.map(|cause| cause.rule.clone());
         Self {
             what: Loosened::Cell {

@@ -1,5 +1,7 @@
 //! Why a request gets another answer: the rules that it meets, and what became of each of them.
 
+use std::fmt;
+
 use stopgate_lang::cedar::Condition;
 use stopgate_lang::decide::{Kind, MatchedRule};
 use stopgate_lang::name::RuleId;
@@ -82,7 +84,7 @@ impl Cause {
     }
 
     /// A rule that was changed, wherever it matches; `None` if it was not, or in what is said elsewhere: its operations.
-    pub(super) fn unmet(before: Option<&Rule>, after: Option<&Rule>) -> Option<Self> {
+    pub(super) fn changed(before: Option<&Rule>, after: Option<&Rule>) -> Option<Self> {
         let fate = Fate::of(before, after);
         let is_told = match &fate {
             Fate::Added | Fate::Deleted => true,
@@ -123,11 +125,14 @@ impl Fate {
             (None, _) => Self::Added,
             (Some(_), None) => Self::Deleted,
             (Some(before), Some(after)) => {
-                let edits = edits(before, after);
-                if edits.is_empty() {
+                // Values decide, and never the texts that are shown of them.
+                let is_kept = before.kind == after.kind
+                    && before.scope == after.scope
+                    && before.condition == after.condition;
+                if is_kept {
                     Self::Kept
                 } else {
-                    Self::Changed(edits)
+                    Self::Changed(edits(before, after))
                 }
             }
         }
@@ -197,34 +202,44 @@ fn said(rule: &Rule) -> [(&'static str, String); 10] {
     });
     let rows = surface.max_rows.iter();
     let operations = match &rule.scope.operations {
-        Operations::All => "all".to_owned(),
+        Operations::All => "(everything)".to_owned(),
         Operations::Listed(listed) => {
             joined(listed.iter().map(|(tool, name)| format!("{tool}/{name}")))
         }
     };
     let scope = &rule.scope;
-    let all = |names: Option<String>| names.unwrap_or_else(|| "all".to_owned());
+    let agents = scope.agents.as_ref();
+    let agents = agents.map(|agents| joined(agents.iter().map(quoted)));
+    let profiles = scope.profiles.as_ref().map(joined);
     [
         ("kind", kind.to_owned()),
         ("risk", stated(surface.risk.as_str())),
         ("approval", stated(surface.approval.as_str())),
         ("require", joined(requires)),
-        ("mask", joined(&surface.masks)),
+        ("mask", joined(surface.masks.iter().map(quoted))),
         (
             "max_rows",
-            joined(rows.map(|(at, rows)| format!("{at}: {rows}"))),
+            joined(rows.map(|(at, rows)| format!("{}: {rows}", quoted(at)))),
         ),
         ("never", never.to_owned()),
         ("operations", operations),
         ("profiles", {
             let except = match joined(&scope.except) {
                 except if except.is_empty() => except,
-                except => format!(" except {except}"),
+                except => format!(" (except {except})"),
             };
-            all(scope.profiles.as_ref().map(joined)) + &except
+            profiles.unwrap_or_else(|| "(everybody)".to_owned()) + &except
         }),
-        ("agents", all(scope.agents.as_ref().map(joined))),
+        (
+            "agents",
+            agents.unwrap_or_else(|| "(every agent)".to_owned()),
+        ),
     ]
+}
+
+/// A text that anything may stand in.
+fn quoted(text: impl fmt::Display) -> String {
+    format!("{:?}", text.to_string())
 }
 
 fn joined<T: ToString>(names: impl IntoIterator<Item = T>) -> String {

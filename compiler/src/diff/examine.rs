@@ -147,7 +147,7 @@ impl Context<'_> {
                 .map(|described| described.money.clone())
                 .unwrap_or_default(),
             cells: Vec::new(),
-            also: Vec::new(),
+            changed: Vec::new(),
             undecided: Vec::new(),
             notes: Vec::new(),
         }
@@ -398,22 +398,17 @@ impl<'a> Examination<'a> {
         false
     }
 
-    /// Rules that were changed and that no request found meets. A rule that reaches other operations now is gone here.
-    fn also(&self) -> Vec<Cause> {
-        let met = |rule: &RuleId| {
-            let mut causes = self.change.cells.iter().flat_map(|cell| &cell.because);
-            causes.any(|cause| cause.rule == *rule)
-        };
+    /// Every rule that was changed. One that reaches other operations now is gone here.
+    fn changed(&self) -> Vec<Cause> {
         let rules = self.before.rules.iter().chain(&self.after.rules);
         let ids: BTreeSet<&RuleId> = rules.map(|one| &one.rule.id).collect();
-        let unmet = ids.into_iter().filter(|rule| !met(rule));
-        unmet
-            .filter_map(|rule| Cause::unmet(self.before.rule(rule), self.after.rule(rule)))
+        ids.into_iter()
+            .filter_map(|rule| Cause::changed(self.before.rule(rule), self.after.rule(rule)))
             .collect()
     }
 
     fn finish(mut self) -> Examined {
-        self.change.also = self.also();
+        self.change.changed = self.changed();
         let Self {
             context,
             base,

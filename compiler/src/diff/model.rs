@@ -108,14 +108,29 @@ pub struct OperationChange {
     pub risk: Risk,
     /// Who meets another answer, and with which request. Looser ones first.
     pub cells: Vec<Cell>,
-    /// Rules that were changed and can reach it, and that no request above meets: of many requests one is shown.
-    pub also: Vec<Cause>,
+    /// Every rule that was changed and can reach it, whatever request meets it.
+    pub changed: Vec<Cause>,
     /// Why something about it could not be decided.
     pub undecided: Vec<String>,
     /// What else a reviewer has to know: arguments that a base rule reads and head types otherwise, a renamed function.
     pub notes: Vec<String>,
     /// Arguments that are amounts in minor units, each with the argument that names its currency.
     pub money: BTreeMap<String, String>,
+}
+
+impl OperationChange {
+    /// Changed rules that none of the requests which need a review and are by one of `holders` meets: of many requests one
+    /// is shown, and whoever signs lets all of them pass.
+    pub(crate) fn unmet(&self, is_by: impl Fn(&Holder) -> bool) -> impl Iterator<Item = &Cause> {
+        let cells = self.cells.iter();
+        let cells = cells.filter(|cell| cell.class.needs_review() && is_by(&cell.holder));
+        let met: BTreeSet<&RuleId> = cells
+            .flat_map(|cell| &cell.because)
+            .map(|cause| &cause.rule)
+            .collect();
+        let changed = self.changed.iter();
+        changed.filter(move |cause| !met.contains(&cause.rule))
+    }
 }
 
 /// What a change does to an operation, or to somebody at an operation.

@@ -11,9 +11,9 @@ use crate::diff::{
 use crate::report::{count, list};
 use crate::waiver::{Loosened, Loosening, Standing, ToSign};
 
-/// Most characters of a text that is not ours, of what a rule said, and of what is shown before a difference in it.
+/// Most characters of a text that is not ours, of what a rule says in a report, and of what is shown around a difference.
 const TEXT: usize = 300;
-const EDIT: usize = 200;
+pub(crate) const EDIT: usize = 600;
 const AROUND: usize = 40;
 /// Most documents that are named as the cause of a rule's matching otherwise.
 const ELSEWHERE: usize = 6;
@@ -378,10 +378,12 @@ pub(crate) fn matching(cause: &Cause) -> (String, String) {
 }
 
 impl GateReport<'_> {
-    /// Changed documents because of which rules that are the same match otherwise: who is who, what a fact is, when it is
-    /// business time.
+    /// Changed documents because of which rules that are the same match otherwise or ask for something else: who is who,
+    /// what a fact is, when it is business time, what every grant asks for.
     pub(crate) fn elsewhere(&self, change: &OperationChange, cell: &Cell) -> Option<String> {
-        if !cell.because.iter().any(Cause::is_from_elsewhere) {
+        let mut causes = cell.because.iter();
+        let all_kept = causes.clone().all(|cause| cause.fate == Fate::Kept);
+        if !all_kept && !causes.any(Cause::is_from_elsewhere) {
             return None;
         }
         let catalog = format!("catalog/{}.yaml", change.tool);
@@ -389,6 +391,7 @@ impl GateReport<'_> {
             setting.file == "profiles.yaml"
                 || setting.file == catalog
                 || setting.path.starts_with("calendar")
+                || setting.path.starts_with("floors")
         });
         let places =
             settings.map(|setting| format!("{} ({})", name(setting), setting_places(setting)));
@@ -410,37 +413,54 @@ pub(crate) fn unmet(cause: &Cause) -> (String, &'static str) {
     (place, words)
 }
 
-/// What a rule says otherwise: the key, what stands there and what stood there. Of long texts what they begin with alike
-/// is left out.
-pub(crate) fn edits(cause: &Cause) -> Vec<(&'static str, String, String)> {
+/// What a rule says otherwise: the key, what stands there and what stood there, each of at most `most` characters. Of long
+/// texts what they begin and end with alike is left out, and what is cut is counted.
+pub(crate) fn edits(cause: &Cause, most: usize) -> Vec<(&'static str, String, String)> {
     let edits = match &cause.fate {
         Fate::Changed(edits) => edits.as_slice(),
         Fate::Added | Fate::Deleted | Fate::Kept => &[],
     };
-    let shown = |text: &str, alike: usize| {
-        if text.is_empty() {
-            return "nothing".to_owned();
-        }
-        let is_long = text.chars().nth(EDIT).is_some();
-        let left_out = if is_long {
-            alike.saturating_sub(AROUND)
-        } else {
-            0
-        };
-        let rest: String = text.chars().skip(left_out).collect();
-        let dots = if left_out > 0 { "…" } else { "" };
-        format!("{dots}{}", visible(&rest, EDIT))
-    };
     let edits = edits.iter().map(|edit| {
-        let pairs = edit.before.chars().zip(edit.after.chars());
-        let alike = pairs.take_while(|(before, after)| before == after).count();
+        let (before, after) = (letters(&edit.before), letters(&edit.after));
+        let first = alike(before.iter().zip(&after));
+        let rest = before.len().min(after.len()).saturating_sub(first);
+        let last = alike(before.iter().rev().zip(after.iter().rev())).min(rest);
+        let ends = (first, last);
         (
             edit.what,
-            shown(&edit.after, alike),
-            shown(&edit.before, alike),
+            part(&after, ends, most),
+            part(&before, ends, most),
         )
     });
     edits.collect()
+}
+
+fn letters(text: &str) -> Vec<char> {
+    text.chars().collect()
+}
+
+fn alike<'c>(pairs: impl Iterator<Item = (&'c char, &'c char)>) -> usize {
+    pairs.take_while(|(before, after)| before == after).count()
+}
+
+/// What is left of a text whose first and last letters are those of another one too.
+fn part(text: &[char], (first, last): (usize, usize), most: usize) -> String {
+    if text.is_empty() {
+        return "nothing".to_owned();
+    }
+    if text.len() <= most {
+        return visible(&text.iter().collect::<String>(), most);
+    }
+    let from = first.saturating_sub(AROUND);
+    let to = text.len().saturating_sub(last.saturating_sub(AROUND));
+    let middle: String = text.iter().take(to).skip(from).collect();
+    let dots = |is_cut: bool| if is_cut { "…" } else { "" };
+    let cut = middle.chars().count().saturating_sub(most);
+    let counted = match cut {
+        0 => dots(to < text.len()).to_owned(),
+        cut => format!(" ({cut} more characters)"),
+    };
+    format!("{}{}{counted}", dots(from > 0), visible(&middle, most))
 }
 
 /// Where a setting stands on the two sides: `rules/erp.yaml:14 in head only`.

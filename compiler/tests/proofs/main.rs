@@ -5,6 +5,7 @@
 
 mod emitted;
 mod findings;
+mod hidden;
 mod paged;
 mod solvers;
 

@@ -143,7 +143,7 @@ pub(crate) fn operation(name: &str, class: Class, risk: Risk, cells: Vec<Cell>) 
         slice: Digest::of(name.as_bytes()),
         risk,
         cells,
-        also: Vec::new(),
+        changed: Vec::new(),
         undecided: Vec::new(),
         notes: Vec::new(),
         money: BTreeMap::new(),
@@ -204,7 +204,7 @@ pub(crate) fn refund() -> OperationChange {
         },
     ];
     let mut change = operation("erp/create_refund", Class::Both, Risk::High, cells);
-    change.also = vec![
+    change.changed = vec![
         cause(
             "erp/refund-in-dollars",
             Kind::Never,
@@ -548,7 +548,7 @@ pub(crate) fn hostile() -> Made {
                     *message = hostile();
                 }
             }
-            for cause in cell.because.iter_mut().chain(&mut change.also) {
+            for cause in cell.because.iter_mut().chain(&mut change.changed) {
                 cause.after = Some(place(HOSTILE, 1));
                 cause.fate = Fate::Changed(vec![edit(HOSTILE, &HOSTILE.repeat(9))]);
             }

@@ -37,8 +37,9 @@ impl Token<'_> {
         }
     }
 
-    /// Escapes of a text in quotes that Cedar does not know, and line ends that it wants escaped.
-    fn strange_escapes(&self) -> usize {
+    /// Escapes of a text in quotes that Cedar does not know, and line ends that it wants escaped. Only the pattern of a
+    /// `like` knows `\*`.
+    fn strange_escapes(&self, is_pattern: bool) -> usize {
         if !self.text.starts_with('"') {
             return 0;
         }
@@ -47,7 +48,8 @@ impl Token<'_> {
         while let Some(c) = rest.next() {
             let known = match c {
                 '\\' => match rest.next() {
-                    Some('n' | 'r' | 't' | '0' | '\\' | '\'' | '"' | '*') => true,
+                    Some('n' | 'r' | 't' | '0' | '\\' | '\'' | '"') => true,
+                    Some('*') => is_pattern,
                     Some('x') => number(rest.clone().take(2)).is_some_and(|byte| byte < 128),
                     Some('u') => {
                         let mut braced = rest.clone();
@@ -63,6 +65,13 @@ impl Token<'_> {
         }
         strange
     }
+}
+
+/// Escapes in all of `tokens` that Cedar does not know, each with the place of its token.
+fn strange<'t>(tokens: &'t [Token<'_>]) -> impl Iterator<Item = (usize, &'t Token<'t>)> {
+    let before = std::iter::once("").chain(tokens.iter().map(|token| token.text));
+    let counted = tokens.iter().zip(before);
+    counted.map(|(token, before)| (token.strange_escapes(before == "like"), token))
 }
 
 /// Hexadecimal digits as a number; `None` if there are none, too many, or others.
@@ -144,7 +153,7 @@ pub(super) fn is_shallow(text: &str) -> bool {
 }
 
 fn is_printed(tokens: &[Token<'_>]) -> bool {
-    if tokens.iter().any(|token| token.strange_escapes() > 0) {
+    if strange(tokens).any(|(number, _)| number > 0) {
         return false;
     }
     let depths = tokens.iter().scan(0, |depth, token| {
@@ -174,14 +183,17 @@ pub(super) fn check_tokens(tokens: &[Token<'_>]) -> Result<(), CedarMistake> {
         return Err(CedarMistake::new("cedar-too-large", message, start..end)
             .help("split it into several rules"));
     }
-    let (mut depth, mut operators, mut strange) = (0_usize, 0_usize, 0_usize);
-    for token in tokens {
-        strange = strange.saturating_add(token.strange_escapes());
-        if strange > STRANGE {
+    let mut found = 0_usize;
+    for (number, token) in strange(tokens) {
+        found = found.saturating_add(number);
+        if found > STRANGE {
             let message = format!("there are more than {STRANGE} escapes that Cedar does not know");
             let mistake = CedarMistake::new("cedar-syntax", message, token.range.clone());
             return Err(mistake.help("write a backslash in a text as `\\\\`"));
         }
+    }
+    let (mut depth, mut operators) = (0_usize, 0_usize);
+    for token in tokens {
         depth = token.depth_after(depth);
         // `a["b"]` is an access, and clauses are joined like operands: what parses deep is evaluated deep.
         match token.text {

@@ -117,6 +117,9 @@ fn t4_a_text_in_quotes_has_escapes_that_cedar_knows() {
         Some(vec![policy_of_known.as_str()])
     );
     assert!(cedar_policy::Policy::parse(None, &policy_of_known).is_ok());
+    let pattern = policy(r"\*").replace("==", "like");
+    assert_eq!(bounds::printed(&pattern), Some(vec![pattern.as_str()]));
+    assert!(cedar_policy::Policy::parse(None, &pattern).is_ok());
     for strange in [
         r"\q",
         r"\x80",
@@ -129,6 +132,7 @@ fn t4_a_text_in_quotes_has_escapes_that_cedar_knows() {
         r"\u1",
         "\r",
         "\\\n",
+        r"\*",
     ] {
         let text = policy(strange);
         assert_eq!(bounds::printed(&text), None, "{strange:?}");

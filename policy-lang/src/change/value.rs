@@ -16,6 +16,8 @@ use crate::source::{FileId, SourceMap, yaml};
 const MAX_PRINTED: usize = 200;
 /// Longest value that is looked through for what differs in it, in characters.
 const MAX_COMPARED: usize = 20_000;
+/// Longest value of one that has changed, in characters: longer than any text may be.
+const MAX_DIFFERENT: usize = 600;
 /// Characters that are shown before a difference.
 const AROUND: usize = 40;
 
@@ -232,7 +234,7 @@ fn cut(text: &str, most: usize) -> String {
 
 /// Both values of a change, short enough to be read; of long ones that begin alike what they differ in.
 pub(super) fn beside(before: String, after: String) -> (String, String) {
-    let is_long = |text: &str| text.chars().nth(MAX_PRINTED).is_some();
+    let is_long = |text: &str| text.chars().nth(MAX_DIFFERENT).is_some();
     if !is_long(&before) && !is_long(&after) {
         return (before, after);
     }
@@ -246,7 +248,7 @@ pub(super) fn beside(before: String, after: String) -> (String, String) {
     let part = |text: &str| {
         let rest: String = text.chars().skip(left_out).collect();
         let dots = if left_out > 0 { "…" } else { "" };
-        format!("{dots}{}", short(&rest))
+        format!("{dots}{}", cut(&rest, MAX_DIFFERENT))
     };
     (part(&before), part(&after))
 }

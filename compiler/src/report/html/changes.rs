@@ -8,7 +8,7 @@ use crate::diff::{
     Answer, Cause, Cell, Class, OperationChange, Piece, Request, Sentence, people, sentence,
 };
 use crate::report::gate::{
-    ALSO, area, bug, edits, failing, matching, name, opened, setting_places, unmet,
+    ALSO, EDIT, area, bug, edits, failing, matching, name, opened, setting_places, unmet,
 };
 use crate::report::{Change, Effect, GateReport, Standing, Waiver, list};
 use crate::waiver::ToSign;
@@ -150,9 +150,9 @@ fn operation(
     for (place, cell) in change.cells.iter().enumerate() {
         finding(page, report, &finding_id(at, place), change, cell);
     }
-    if !change.also.is_empty() {
+    if change.unmet(|_| true).next().is_some() {
         page.raw("<p>").text(ALSO).raw("</p>\n<ul class=because>");
-        for cause in &change.also {
+        for cause in change.unmet(|_| true) {
             let (place, words) = unmet(cause);
             one_cause(page, cause, &place, words);
         }
@@ -209,7 +209,7 @@ fn one_cause(page: &mut Markup, cause: &Cause, place: &str, words: &str) {
         .text(&rule.to_string())
         .raw("</code> ");
     page.quoted(place).raw(" ").text(words);
-    for (what, now, before) in edits(cause) {
+    for (what, now, before) in edits(cause, EDIT) {
         page.raw("<br>").text(what).raw(": <code>").quoted(&now);
         page.raw("</code> instead of <code>")
             .quoted(&before)

@@ -81,7 +81,7 @@ fn operation(report: &GateReport<'_>, change: &OperationChange) -> Value {
         slice,
         risk,
         cells,
-        also,
+        changed: _,
         undecided,
         notes,
         money: _,
@@ -93,7 +93,7 @@ fn operation(report: &GateReport<'_>, change: &OperationChange) -> Value {
         "risk": risk,
         "slice": slice.to_string(),
         "cells": cells.iter().map(|cell| one_cell(report, change, cell)).collect::<Vec<_>>(),
-        "also": also.iter().map(cause).collect::<Vec<_>>(),
+        "also": change.unmet(|_| true).map(cause).collect::<Vec<_>>(),
         "undecided": undecided,
         "notes": notes,
     })

@@ -8,7 +8,7 @@ use crate::diff::{
     Cause, Class, OperationChange, Piece, Sentence, Side, leaves_out, sentence_of_all,
 };
 use crate::report::gate::{
-    ALSO, area, bug, edits, failing, matching, name, opened, proof, setting_places, unmet,
+    ALSO, EDIT, area, bug, edits, failing, matching, name, opened, proof, setting_places, unmet,
 };
 use crate::report::{Change, GateReport, Waiver, count};
 use crate::waiver::ToSign;
@@ -224,10 +224,10 @@ fn operation(report: &GateReport<'_>, change: &OperationChange) -> String {
         item.push_str(&points);
     }
     // Whoever signs lets these pass too: none of them is counted instead of shown.
-    if !change.also.is_empty() {
+    if change.unmet(|_| true).next().is_some() {
         item.push_str(&format!("  - {ALSO}\n"));
     }
-    for cause in &change.also {
+    for cause in change.unmet(|_| true) {
         let (place, words) = unmet(cause);
         item.push_str(&because(cause, &place, words));
     }
@@ -251,7 +251,7 @@ fn because(cause: &Cause, place: &str, words: &str) -> String {
         code(&rule.to_string()),
         code(place)
     );
-    for (what, now, before) in edits(cause) {
+    for (what, now, before) in edits(cause, EDIT) {
         point.push_str(&format!(
             "; {what} {} instead of {}",
             code(&now),

@@ -5,7 +5,7 @@ use stopgate_lang::summary::visible;
 use super::line;
 use crate::diff::{Cause, Cell, Class, OperationChange, Side, leaves_out, sentence_of_all};
 use crate::report::gate::{
-    ALSO, area, bug, edits, failing, matching, name, opened, proof, setting_places, unmet,
+    ALSO, EDIT, area, bug, edits, failing, matching, name, opened, proof, setting_places, unmet,
 };
 use crate::report::{Change, Effect, GateReport, Paint, Standing, Waiver};
 
@@ -110,10 +110,10 @@ fn operation(out: &mut String, report: &GateReport<'_>, change: &OperationChange
     for cells in report.grouped(change) {
         alike(out, report, change, &cells, paint);
     }
-    if !change.also.is_empty() {
+    if change.unmet(|_| true).next().is_some() {
         line(out, format_args!("    {ALSO}"));
     }
-    for cause in &change.also {
+    for cause in change.unmet(|_| true) {
         let (place, words) = unmet(cause);
         one_cause(out, cause, &format!("{place} {words}"), paint);
     }
@@ -162,7 +162,7 @@ fn one_cause(out: &mut String, cause: &Cause, words: &str, paint: Paint) {
         out,
         format_args!("      {:<5}  {rule}  {words}", kind.as_str()),
     );
-    for (what, now, before) in edits(cause) {
+    for (what, now, before) in edits(cause, EDIT) {
         line(
             out,
             format_args!("             {what}: {now} instead of {before}"),
