@@ -162,7 +162,11 @@ pub fn worthless(gate: &Gate<'_>, waiver: &Waiver) -> Option<String> {
         ));
     }
     let id = &waiver.id;
-    let report = gate.waivers.iter().find(|report| report.id == *id)?;
+    let Some(report) = gate.waivers.iter().find(|report| report.id == *id) else {
+        return Some(format!(
+            "the waiver `{id}` is none of those that were compared"
+        ));
+    };
     let named: Vec<String> = report.unused.iter().map(about).collect();
     if !named.is_empty() {
         let named = named.join(", ");

@@ -1,3 +1,5 @@
+//! What is counted is on the page, in the format that is scraped.
+
 use super::*;
 use stopgate_lang::decide::Rejection;
 

@@ -1,3 +1,5 @@
+//! A verified token is remembered for a minute at most, never past its end, and only so many of them.
+
 use stopgate_lang::attempt::Subject;
 
 use super::super::testing::{ISSUER, Issuing, now};

@@ -1,3 +1,5 @@
+//! Key sets as issuers write them, and what of them is refused.
+
 use serde_json::json;
 
 use super::super::testing::{Issuing, encode, jwks};

@@ -1,3 +1,5 @@
+//! The file of keys is followed, and a bad one keeps the keys before it.
+
 use std::fs;
 
 use super::super::testing::{ISSUER, Issuing, jwks};

@@ -1,3 +1,5 @@
+//! The ERP of the tests keeps its own rules: orders, refunds and suppliers.
+
 use std::collections::BTreeMap;
 
 use acme_mcp::contract::breaches;

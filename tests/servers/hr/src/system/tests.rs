@@ -1,3 +1,5 @@
+//! The HR system of the tests keeps its own rules: leave and salaries.
+
 use std::collections::BTreeMap;
 
 use acme_mcp::contract::breaches;
