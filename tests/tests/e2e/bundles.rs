@@ -5,13 +5,12 @@ use std::fmt::Write as _;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use stopgate_client::{Client, Verdict};
 use stopgate_lang::bundle::{Bundle, TrustRoot};
 use stopgate_tests::ask::{order, word};
-use stopgate_tests::sidecar::Sidecar;
+use stopgate_tests::sidecar::{PATIENCE, Sidecar};
 use stopgate_tests::stage::{Hours, Stage, said};
 
 /// Swaps of the bundle under load.
@@ -117,7 +116,7 @@ type Answers = Arc<Mutex<BTreeMap<String, BTreeMap<String, usize>>>>;
 
 async fn ask_until(client: Client, ended: Arc<AtomicBool>, answers: Answers) {
     while !ended.load(Ordering::Relaxed) {
-        let verdict = client.decide(order("swap"), Duration::from_secs(10)).await;
+        let verdict = client.decide(order("swap"), PATIENCE).await;
         let bundle = match &verdict {
             Verdict::Permit(permit) => permit.explanation().bundle_digest.clone(),
             Verdict::No(stopgate_client::No::Rejected { explanation, .. }) => {
@@ -164,13 +163,13 @@ forbid (principal, action == Stopgate::Action::"erp/get_order", resource);
     let watch = sidecar.client().await.expect("a connection");
     for bytes in [&reading, &not_reading].into_iter().cycle().take(SWAPS) {
         let before = watch
-            .status(Duration::from_secs(10))
+            .status(PATIENCE)
             .await
             .expect("a status")
             .bundle_digest;
         stage.publish_bytes(bytes).expect("written");
         let swapped = async |_: &Sidecar<'_>| {
-            let status = watch.status(Duration::from_secs(10)).await;
+            let status = watch.status(PATIENCE).await;
             status.is_ok_and(|status| status.bundle_digest != before)
         };
         sidecar

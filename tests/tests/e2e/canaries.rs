@@ -4,7 +4,6 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use stopgate_client::wire::attempt::Target;
@@ -15,11 +14,9 @@ use stopgate_lang::pointer::{Pointer, Step};
 use stopgate_lang::policy::Operation;
 use stopgate_proto::v1::enforcement_service_client::EnforcementServiceClient;
 use stopgate_tests::ask;
-use stopgate_tests::sidecar::Sidecar;
+use stopgate_tests::sidecar::{PATIENCE, Sidecar};
 use stopgate_tests::stage::{Hours, REFERENCE, Stage, said};
 use tonic::transport::Endpoint;
-
-const LONG: Duration = Duration::from_secs(10);
 
 /// What must not be seen anywhere. As a number too, where the field is one.
 const CANARY: &str = "kanarienvogel-7353135791";
@@ -261,7 +258,7 @@ async fn results(
     operation: &Operation,
     request: DecideRequest,
 ) -> usize {
-    let Verdict::Permit(permit) = client.decide(request, LONG).await else {
+    let Verdict::Permit(permit) = client.decide(request, PATIENCE).await else {
         return 0;
     };
     for leaf in [

@@ -1,23 +1,19 @@
 //! What the reference policies answer over the wire, and that each answer is the record it names.
 
-use std::time::Duration;
-
 use stopgate_client::wire::attempt::Subject;
 use stopgate_client::wire::{DecideRequest, attempt::Target};
 use stopgate_client::{Client, Need, Verdict};
 use stopgate_lang::record::RecordedResult;
 use stopgate_tests::ask::{self, erp, order, refund, word};
 use stopgate_tests::log;
-use stopgate_tests::sidecar::Sidecar;
+use stopgate_tests::sidecar::{PATIENCE, Sidecar};
 use stopgate_tests::stage::{Hours, Stage};
-
-const LONG: Duration = Duration::from_secs(10);
 
 /// Asks everything at once and compares the words.
 async fn expect(client: &Client, table: Vec<(&str, DecideRequest, &str)>) {
     let mut wrong = Vec::new();
     for (what, request, expected) in table {
-        let answer = word(&client.decide(request, LONG).await);
+        let answer = word(&client.decide(request, PATIENCE).await);
         if answer != expected {
             wrong.push(format!("{what}: {answer}, expected {expected}"));
         }
@@ -182,7 +178,7 @@ async fn an_answer_is_the_record_it_names() {
     let stage = Stage::new("dev", Hours::Business).expect("a stage");
     let sidecar = Sidecar::start(&stage).await.expect("a sidecar");
     let client = sidecar.client().await.expect("a connection");
-    let Verdict::Permit(permit) = client.decide(order("order-1"), LONG).await else {
+    let Verdict::Permit(permit) = client.decide(order("order-1"), PATIENCE).await else {
         panic!("no permit")
     };
     let mut result = serde_json::json!({"id": "A-1001", "customer": {"tax_id": "PT123"}, "payment": {"iban": "PT50"}});
@@ -192,7 +188,7 @@ async fn an_answer_is_the_record_it_names() {
         !shown.contains("PT123") && !shown.contains("PT50") && shown.contains("A-1001"),
         "{shown}"
     );
-    let Verdict::Route(route) = client.decide(refund("refund-1", 1), LONG).await else {
+    let Verdict::Route(route) = client.decide(refund("refund-1", 1), PATIENCE).await else {
         panic!("no route")
     };
     assert!(route.needs().contains(&Need::UserConfirmation));

@@ -16,8 +16,6 @@ use stopgate_tests::stage::{CALLER, Hours, Stage};
 
 use crate::canaries::page;
 
-/// What is asked; also how long a caller waits who expects an answer.
-const LONG: Duration = Duration::from_secs(10);
 /// How long a caller waits who expects none.
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -78,7 +76,7 @@ fn stage() -> anyhow::Result<Stage> {
 async fn well(stage: &Stage) -> anyhow::Result<(Sidecar<'_>, Client)> {
     let sidecar = Sidecar::start(stage).await?;
     let client = sidecar.client().await?;
-    let answer = asked(&client, LONG).await;
+    let answer = asked(&client, PATIENCE).await;
     ensure!(answer == "permit", "before the fault: {answer}");
     Ok((sidecar, client))
 }
@@ -99,7 +97,7 @@ async fn sidecar_killed() -> anyhow::Result<String> {
     let stage = stage()?;
     let (sidecar, client) = well(&stage).await?;
     sidecar.kill().await?;
-    Ok(cut(asked(&client, LONG).await))
+    Ok(cut(asked(&client, PATIENCE).await))
 }
 
 async fn sidecar_stopped() -> anyhow::Result<String> {
@@ -114,7 +112,7 @@ async fn sidecar_drains() -> anyhow::Result<String> {
     let (sidecar, client) = well(&stage).await?;
     let status = sidecar.terminate().await?;
     ensure!(status.success(), "it ended with {status}");
-    Ok(cut(asked(&client, LONG).await))
+    Ok(cut(asked(&client, PATIENCE).await))
 }
 
 /// Starts a sidecar on a stage with a bad bundle and waits until it serves, which it does without being ready.
@@ -125,9 +123,9 @@ async fn without_bundle(stage: &Stage) -> anyhow::Result<String> {
         .await?;
     let client = sidecar.client().await?;
     // It has looked, or is looking for ever: either way nothing decides.
-    let status = client.status(LONG).await.context("no status")?;
+    let status = client.status(PATIENCE).await.context("no status")?;
     ensure!(status.bundle_digest.is_empty(), "a bundle is in force");
-    Ok(asked(&client, LONG).await)
+    Ok(asked(&client, PATIENCE).await)
 }
 
 async fn bundle_missing() -> anyhow::Result<String> {
@@ -176,18 +174,18 @@ async fn later(
 ) -> anyhow::Result<String> {
     let stage = stage()?;
     let (mut sidecar, client) = well(&stage).await?;
-    let before = client.status(LONG).await?.bundle_digest;
+    let before = client.status(PATIENCE).await?.bundle_digest;
     replace(&stage)?;
     if seen {
         let failed = async |_: &Sidecar<'_>| {
             client
-                .status(LONG)
+                .status(PATIENCE)
                 .await
                 .is_ok_and(|status| status.consecutive_failures > 0)
         };
         sidecar.until("the bundle was refused", failed).await?;
     }
-    let verdict = client.decide(order("asked"), LONG).await;
+    let verdict = client.decide(order("asked"), PATIENCE).await;
     let answer = word(&verdict);
     let explained = verdict
         .permit()
@@ -295,7 +293,7 @@ async fn log_full() -> anyhow::Result<String> {
         &format!("pwrite64:error=ENOSPC:when={HEALTHY}"),
     )
     .await?;
-    first_other(&sidecar.client().await?, LONG).await
+    first_other(&sidecar.client().await?, PATIENCE).await
 }
 
 async fn log_slow() -> anyhow::Result<String> {
@@ -322,7 +320,7 @@ async fn log_fails() -> anyhow::Result<String> {
         &format!("fdatasync:error=EIO:when={HEALTHY}"),
     )
     .await?;
-    let answer = first_other(&sidecar.client().await?, LONG).await?;
+    let answer = first_other(&sidecar.client().await?, PATIENCE).await?;
     let status = sidecar.ended().await?;
     ensure!(!status.success(), "it ended as if all were well");
     // It ends at once, with or without the answers that were about to leave.
@@ -353,7 +351,9 @@ when { context.input.amount_cents * 9223372036854775807 < 0 };
     fs::write(rules, text)?;
     stage.publish()?;
     let (_sidecar, client) = well(&stage).await?;
-    Ok(word(&client.decide(refund("overflow", 100), LONG).await))
+    Ok(word(
+        &client.decide(refund("overflow", 100), PATIENCE).await,
+    ))
 }
 
 async fn caller_unknown() -> anyhow::Result<String> {
@@ -366,7 +366,7 @@ async fn caller_unknown() -> anyhow::Result<String> {
     ensure!(mode == 0o600, "the socket's mode is {mode:o}");
     // Connecting is the kernel's business; the sidecar hangs up on whoever it does not know.
     let answer = match sidecar.client().await {
-        Ok(client) => asked(&client, LONG).await,
+        Ok(client) => asked(&client, PATIENCE).await,
         Err(_) => "Unavailable".to_owned(),
     };
     Ok(cut(answer))
@@ -385,6 +385,10 @@ async fn with_caller(caller: &str) -> anyhow::Result<String> {
     let stage = stage()?;
     stage.configure("dev", rustix::process::getuid().as_raw(), caller)?;
     let sidecar = Sidecar::start(&stage).await?;
-    let verdict: Verdict = sidecar.client().await?.decide(order("asked"), LONG).await;
+    let verdict: Verdict = sidecar
+        .client()
+        .await?
+        .decide(order("asked"), PATIENCE)
+        .await;
     Ok(word(&verdict))
 }

@@ -3,20 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use stopgate_client::{Client, No, Verdict};
 use stopgate_lang::record::{Record, RecordBody, RecordedResult};
 use stopgate_tests::ask::{order, refund};
 use stopgate_tests::random::Random;
-use stopgate_tests::sidecar::Sidecar;
+use stopgate_tests::sidecar::{PATIENCE, Sidecar};
 use stopgate_tests::stage::{Hours, Stage};
 use stopgate_tests::{log, scale};
 
 const CALLERS: u64 = 8;
 /// A kill comes after this many answers at most, so at any moment of a batch.
 const MOST_ANSWERS: usize = 300;
-const DEADLINE: Duration = Duration::from_secs(10);
 
 /// What callers were told: the decision's name, and whether it was a permit.
 type Told = Arc<Mutex<BTreeMap<String, bool>>>;
@@ -31,7 +29,7 @@ async fn caller(client: Client, next: Arc<AtomicU64>, told: Told) {
         } else {
             refund(&id, number % 60_000 + 1)
         };
-        let (decision, permit) = match client.decide(request, DEADLINE).await {
+        let (decision, permit) = match client.decide(request, PATIENCE).await {
             Verdict::Permit(permit) => (permit.explanation().decision.clone(), true),
             Verdict::Route(route) => (route.explanation().decision.clone(), false),
             Verdict::No(No::Rejected { explanation, .. }) => (explanation.decision, false),

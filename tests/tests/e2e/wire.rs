@@ -1,7 +1,5 @@
 //! The wire beside decisions: health, reflection, the probes, and impostors on the socket.
 
-use std::time::Duration;
-
 use hyper::server::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::service::TowerToHyperService;
@@ -11,7 +9,7 @@ use stopgate_proto::v1::enforcement_service_server::{
     EnforcementService, EnforcementServiceServer,
 };
 use stopgate_tests::ask::{order, word};
-use stopgate_tests::sidecar::Sidecar;
+use stopgate_tests::sidecar::{PATIENCE, Sidecar};
 use stopgate_tests::stage::{Hours, Stage};
 use tokio::net::UnixListener;
 use tonic::transport::{Channel, Endpoint};
@@ -23,8 +21,6 @@ use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
-
-const LONG: Duration = Duration::from_secs(10);
 
 async fn channel(stage: &Stage) -> Channel {
     let address = format!("unix:{}", stage.socket().display());
@@ -123,7 +119,7 @@ async fn answered_by(response: pb::DecideResponse) -> anyhow::Result<String> {
     };
     let asked = async {
         let client = Client::connect(&socket).await?;
-        anyhow::Ok(word(&client.decide(order("asked"), LONG).await))
+        anyhow::Ok(word(&client.decide(order("asked"), PATIENCE).await))
     };
     tokio::select! {
         ended = served => anyhow::bail!("the impostor ended: {ended:?}"),
