@@ -1,10 +1,13 @@
 //! `stopgate diff`: the gate.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::ValueEnum as _;
+use serde::Serialize;
 use stopgate_lang::compile::Compiled;
 use stopgate_lang::summary::visible;
 
@@ -12,7 +15,7 @@ use super::compared::Compared;
 use super::console::{Answer, Console, Failure, Format};
 use super::duration::duration;
 use super::exit::Exit;
-use super::repository::{Repository, diagnostics};
+use super::repository::Repository;
 use super::revisions::{About, WORKTREE};
 use crate::diff::{Diff, Limits, cases};
 use crate::gate::Gate;
@@ -29,7 +32,7 @@ use crate::report::{GateReport, html, json, markdown, sarif, text};
   stopgate diff policies --base origin/main                     the files as they are, against a branch
   stopgate diff policies --base v12 --head v13                  two revisions
   stopgate diff policies --base origin/main --format markdown   a comment on a pull request
-  stopgate diff policies --base origin/main --format html > gate.html
+  stopgate diff policies --base origin/main --report html=gate.html --report json=gate.json
   stopgate diff policies --base origin/main --emit-test cases.yaml   tests that the change breaks
 
 Exits 0 when nothing is looser or reviewers have signed what is, 3 when the policy is invalid, 5 when a review is
@@ -55,6 +58,35 @@ pub(super) struct Args {
     /// How to print the result
     #[arg(long, value_enum, default_value_t = DiffFormat::Text)]
     format: DiffFormat,
+    /// Also write the result to a new file, in any of these formats, such as html=gate.html; as often as needed
+    #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = report)]
+    reports: Vec<Report>,
+}
+
+/// A file for the result, and its format.
+#[derive(Debug, Clone)]
+struct Report {
+    format: DiffFormat,
+    file: PathBuf,
+}
+
+/// Reads what follows `--report`.
+fn report(text: &str) -> Result<Report, String> {
+    let (format, file) = text
+        .split_once('=')
+        .filter(|(_, file)| !file.is_empty())
+        .ok_or("write a format and a file, such as html=gate.html")?;
+    let format = DiffFormat::from_str(format, false).map_err(|_unknown| {
+        let formats: Vec<_> = DiffFormat::value_variants()
+            .iter()
+            .filter_map(|format| Some(format.to_possible_value()?.get_name().to_owned()))
+            .collect();
+        format!("{format:?} is no format; there are {}", formats.join(", "))
+    })?;
+    Ok(Report {
+        format,
+        file: file.into(),
+    })
 }
 
 /// Formats of the gate's findings.
@@ -84,13 +116,41 @@ impl Args {
     }
 
     /// The page shows the whole of both policies.
-    const fn about(&self) -> About {
-        match self.format {
-            DiffFormat::Html => About::Everything,
-            DiffFormat::Text | DiffFormat::Markdown | DiffFormat::Json | DiffFormat::Sarif => {
-                About::Difference
+    fn about(&self) -> About {
+        let mut formats = self.reports.iter().map(|report| report.format);
+        if self.format == DiffFormat::Html || formats.any(|format| format == DiffFormat::Html) {
+            About::Everything
+        } else {
+            About::Difference
+        }
+    }
+
+    /// That no file would be written over; said before minutes of proofs, and looked at once more when it is written.
+    fn files_are_new(&self) -> Result<(), Failure> {
+        let reports = self.reports.iter().map(|report| &report.file);
+        let mut named = BTreeSet::new();
+        for file in self.emit_test.iter().chain(reports) {
+            if file.symlink_metadata().is_ok() {
+                return Err(is_there(file));
+            }
+            if !named.insert(file) {
+                let twice = format!("{} is named for two things", file.display());
+                return Err(Failure::usage(twice).with_help("name a file for each"));
             }
         }
+        Ok(())
+    }
+
+    /// Writes the reports, and answers in the format of stdout. `told` has the result in a format, coloured or not.
+    fn tell(
+        &self,
+        told: impl Fn(DiffFormat, bool) -> Result<Answer, Failure>,
+        console: &Console,
+    ) -> Result<Answer, Failure> {
+        for report in &self.reports {
+            write_new(&report.file, &told(report.format, false)?.stdout)?;
+        }
+        told(self.format, console.colour())
     }
 
     const fn limits(&self) -> Limits {
@@ -103,14 +163,7 @@ impl Args {
 }
 
 pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
-    // Said before minutes of proofs, and looked at once more when it is written.
-    if let Some(file) = args
-        .emit_test
-        .as_ref()
-        .filter(|file| file.symlink_metadata().is_ok())
-    {
-        return Err(is_there(file));
-    }
+    args.files_are_new()?;
     let compared = Compared::read(
         &args.repository.dir,
         (&args.base, &args.head),
@@ -133,60 +186,56 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
         let cases = base.map_or_else(String::new, |base| cases(gate.diff, base.version(), head));
         emit(file, &cases, console)?;
     }
-    let matrices = || {
-        let before = base.map_or_else(Matrix::empty, |base| matrix(&base.policy));
-        (before, matrix(&compared.head.policy))
-    };
-    answer(args, &gate, matrices, console)
-}
-
-/// The mistakes of a head that does not compile, in the format that was asked for.
-fn invalid(args: &Args, compiled: &Compiled, console: &Console) -> Result<Answer, Failure> {
-    let page = match args.format {
-        DiffFormat::Markdown => markdown::invalid(&text::check(compiled, false)),
-        DiffFormat::Html => html::invalid(&text::check(compiled, false)),
-        DiffFormat::Sarif => {
-            let report = sarif::check(compiled, &args.repository.dir);
-            serde_json::to_string_pretty(&report).map_err(Failure::failed)? + "\n"
-        }
-        DiffFormat::Text | DiffFormat::Json => {
-            console.progress(format_args!(
-                "the head does not compile, so nothing is compared"
-            ));
-            return diagnostics("diff", compiled, Exit::Fine, args.format(), console);
-        }
-    };
-    Ok(Answer::text(Exit::Invalid, page))
-}
-
-/// The gate's findings in the format that was asked for.
-fn answer(
-    args: &Args,
-    gate: &Gate<'_>,
-    matrices: impl FnOnce() -> (Matrix, Matrix),
-    console: &Console,
-) -> Result<Answer, Failure> {
-    let exit = exit(gate);
-    let report = GateReport {
+    let found = GateReport {
         diff: gate.diff,
         settings: gate.settings,
         waivers: &gate.shown(),
         to_sign: gate.to_sign.as_ref(),
     };
-    match args.format {
-        DiffFormat::Text => Ok(Answer::text(exit, text::diff(&report, console.colour()))),
-        DiffFormat::Markdown => Ok(Answer::text(exit, markdown::diff(&report))),
-        DiffFormat::Json => Answer::json("diff", exit, json::diff(&report)),
-        DiffFormat::Sarif => {
-            let report = sarif::diff(&report, &args.repository.dir);
-            let text = serde_json::to_string_pretty(&report).map_err(Failure::failed)?;
-            Ok(Answer::text(exit, text + "\n"))
-        }
-        DiffFormat::Html => {
-            let (before, after) = matrices();
-            Ok(Answer::text(exit, html::diff(&report, &before, &after)))
-        }
-    }
+    let exit = exit(&gate);
+    args.tell(
+        |format, colour| match format {
+            DiffFormat::Text => Ok(Answer::text(exit, text::diff(&found, colour))),
+            DiffFormat::Markdown => Ok(Answer::text(exit, markdown::diff(&found))),
+            DiffFormat::Json => Answer::json("diff", exit, json::diff(&found)),
+            DiffFormat::Sarif => pretty(exit, &sarif::diff(&found, &args.repository.dir)),
+            DiffFormat::Html => {
+                let before = base.map_or_else(Matrix::empty, |base| matrix(&base.policy));
+                let after = matrix(&compared.head.policy);
+                Ok(Answer::text(exit, html::diff(&found, &before, &after)))
+            }
+        },
+        console,
+    )
+}
+
+/// The mistakes of a head that does not compile.
+fn invalid(args: &Args, compiled: &Compiled, console: &Console) -> Result<Answer, Failure> {
+    console.progress(format_args!(
+        "the head does not compile, so nothing is compared"
+    ));
+    let exit = Exit::Invalid;
+    args.tell(
+        |format, colour| match format {
+            DiffFormat::Text => Ok(Answer::text(exit, text::check(compiled, colour))),
+            DiffFormat::Markdown => {
+                let mistakes = text::check(compiled, false);
+                Ok(Answer::text(exit, markdown::invalid(&mistakes)))
+            }
+            DiffFormat::Json => Answer::json("diff", exit, json::check(compiled)),
+            DiffFormat::Sarif => pretty(exit, &sarif::check(compiled, &args.repository.dir)),
+            DiffFormat::Html => {
+                let mistakes = text::check(compiled, false);
+                Ok(Answer::text(exit, html::invalid(&mistakes)))
+            }
+        },
+        console,
+    )
+}
+
+fn pretty(exit: Exit, sarif: &impl Serialize) -> Result<Answer, Failure> {
+    let text = serde_json::to_string_pretty(sarif).map_err(Failure::failed)?;
+    Ok(Answer::text(exit, text + "\n"))
 }
 
 /// How the run ends, by the gravest that was found.
@@ -216,7 +265,12 @@ fn emit(path: &Path, cases: &str, console: &Console) -> Result<(), Failure> {
         ));
         return Ok(());
     }
-    let written = File::create_new(path).and_then(|mut file| file.write_all(cases.as_bytes()));
+    write_new(path, cases)
+}
+
+/// Writes a file that was not there.
+fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
+    let written = File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| {
         if error.kind() == ErrorKind::AlreadyExists {
             is_there(path)
@@ -228,7 +282,7 @@ fn emit(path: &Path, cases: &str, console: &Console) -> Result<(), Failure> {
 
 fn is_there(path: &Path) -> Failure {
     Failure::usage(format!("{} is there already", path.display()))
-        .with_help("name a new file: cases are never written over anything")
+        .with_help("name a new file: nothing is written over")
 }
 
 /// Keeps what the solver named and the bundles did not confirm, for whoever looks into it.

@@ -11,6 +11,7 @@ const DOUBLE: &str = r#"#!/bin/sh
 if [ "$1" = --version ]; then echo "stopgate VERSION (0123456789ab 2026-11-24)"; exit; fi
 echo "$*" >>"$ASKED"
 echo "what $1 says"
+for word; do case $word in markdown=*) echo "what $1 says" >"${word#*=}" ;; esac; done
 case $1 in check) exit "$CHECK" ;; test) exit "$TEST" ;; diff) exit "$DIFF" ;; replay) exit "$REPLAY" ;; esac
 "#;
 

@@ -13,7 +13,14 @@ fn t1_a_label_that_is_lowered_asks_for_a_review_and_names_the_operation() {
     history.commit();
     let verdict = history.gate();
     assert_eq!(verdict.exit, 5, "{}", verdict.all());
-    for report in ["comment.md", "diff.md", "diff.json", "diff.sarif"] {
+    for report in [
+        "comment.md",
+        "diff.txt",
+        "diff.md",
+        "diff.json",
+        "diff.sarif",
+        "diff.html",
+    ] {
         assert!(
             verdict
                 .report(report)
@@ -66,6 +73,19 @@ fn a_policy_that_is_invalid_says_where() {
     let verdict = history.gate();
     assert_eq!(verdict.exit, 3, "{}", verdict.all());
     assert!(verdict.report("comment.md").contains("rules/tickets.yaml"));
+}
+
+#[test]
+fn where_nothing_can_be_compared_the_comment_says_why() {
+    let history = History::new();
+    history.write("policies/trust/root.dsse.json", "{}");
+    history.commit();
+    let verdict = history.gate();
+    assert_eq!(verdict.exit, 8, "{}", verdict.all());
+    let comment = verdict.report("comment.md");
+    assert!(comment.contains("Nothing was compared"), "{comment}");
+    assert!(comment.contains("\n    error: "), "{comment}");
+    assert!(comment.contains("trust/root.dsse.json"), "{comment}");
 }
 
 #[test]

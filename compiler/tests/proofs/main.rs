@@ -7,6 +7,7 @@ mod emitted;
 mod findings;
 mod hidden;
 mod paged;
+mod reported;
 mod solvers;
 
 use std::fs::Permissions;
