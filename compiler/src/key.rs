@@ -57,6 +57,12 @@ pub enum KeyError {
         /// The file.
         path: PathBuf,
     },
+    /// It holds the half of a key that everybody may know, which cannot sign.
+    #[error("{} is the public half of a key; signing takes the private one, such as NAME.key", path.display())]
+    PublicHalf {
+        /// The file.
+        path: PathBuf,
+    },
     /// It holds something else than a public key.
     #[error("{} is not an Ed25519 public key in PEM", path.display())]
     NotPublic {
@@ -90,6 +96,12 @@ impl SigningKey {
         };
         let file = File::open(path).map_err(io)?;
         let mode = file.metadata().map_err(io)?.permissions().mode() & 0o777;
+        // A public half may be read by everybody, so that is not what is wrong with it.
+        if PublicKey::read(path).is_ok() {
+            return Err(KeyError::PublicHalf {
+                path: path.to_owned(),
+            });
+        }
         if mode & 0o077 != 0 {
             return Err(KeyError::Exposed {
                 path: path.to_owned(),
@@ -239,6 +251,8 @@ mod tests {
         let path = folder.path().join("ci.pub");
         public.write_new(&path).expect("written");
         assert_eq!(PublicKey::read(&path).expect("read"), public);
+        let half = SigningKey::read(&path);
+        assert!(matches!(half, Err(KeyError::PublicHalf { .. })), "{half:?}");
         assert_eq!(again.sign(b"x"), key.sign(b"x"));
         assert_eq!(format!("{again:?}"), "SigningKey(***)");
     }
