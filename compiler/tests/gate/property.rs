@@ -223,6 +223,9 @@ fn t1_t2_i19_on_random_changes_the_gate_names_the_parts_that_trying_finds() {
                 return mix;
             }
             mix.judge(seed, number);
+            if (number + 1) % 5_000 == 0 {
+                println!("pair {} of {pairs}", number + 1);
+            }
         }
     };
     let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
