@@ -16,8 +16,6 @@ mod stage;
 mod witness;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use stopgate_lang::cedar::proof::{Flat, Holding};
@@ -28,6 +26,7 @@ pub use crate::solver::INSTALL;
 pub use cause::{Cause, Edit, Fate};
 pub use ceiling::Opened;
 pub use emit::cases;
+pub(crate) use examine::Ask;
 pub use examine::Version;
 pub use model::{
     Answer, Bug, Cell, Channels, Class, Diff, Direction, Failing, Holder, OperationChange, Part,
@@ -37,8 +36,9 @@ pub use sentence::{Piece, Sentence, holder, leaves_out, sentence, sentence_of_al
 pub(crate) use stage::parts_between;
 
 use crate::build::BuildError;
-use crate::solver::{Prover, STACK, Solver};
-use examine::{Context, Examined, Named};
+use crate::solver::Solver;
+use crate::solver::workers::each;
+use examine::{Context, Named};
 use slice::Reach;
 use stage::Stage;
 
@@ -137,7 +137,16 @@ pub fn diff(
     );
     let work: Vec<Named> = differing.into_iter().collect();
     let solver = Solver::find(limits.per_slice);
-    let (examined, queries) = examine_all(&context, &work, solver.as_ref().ok(), limits, progress)?;
+    let (examined, queries) = each(
+        &work,
+        solver.as_ref().ok(),
+        limits.workers,
+        progress,
+        |named, prover| context.examine(named, prover),
+    )
+    .map_err(DiffError::Worker)?;
+    let examined = work.iter().zip(examined);
+    let examined = examined.map(|(named, one)| one.unwrap_or_else(|| context.unexamined(named)));
     let mut proof = ProofReport {
         solver: solver.ok().map(|solver| solver.version),
         operations: named.len(),
@@ -186,67 +195,4 @@ fn mapping(policy: &Policy) -> BTreeMap<&ProfileName, &BTreeSet<String>> {
         .filter(|(_, profile)| !profile.groups.is_empty())
         .map(|(name, profile)| (name, &profile.groups))
         .collect()
-}
-
-/// Examines everything in `work`, in its order; and how many questions the solver was asked.
-fn examine_all(
-    context: &Context<'_>,
-    work: &[Named],
-    solver: Option<&Solver>,
-    limits: Limits,
-    progress: &(dyn Fn(usize, usize) + Sync),
-) -> Result<(Vec<Examined>, usize), DiffError> {
-    let (next, done, asked) = (
-        AtomicUsize::new(0),
-        AtomicUsize::new(0),
-        AtomicUsize::new(0),
-    );
-    let results: Mutex<BTreeMap<usize, Examined>> = Mutex::new(BTreeMap::new());
-    let worker = || {
-        let mut prover = solver.cloned().and_then(|solver| Prover::new(solver).ok());
-        while let Some((at, named)) = {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            work.get(at).map(|named| (at, named))
-        } {
-            let examined = context.examine(named, prover.as_mut());
-            if let Ok(mut results) = results.lock() {
-                results.insert(at, examined);
-            }
-            progress(
-                done.fetch_add(1, Ordering::Relaxed).saturating_add(1),
-                work.len(),
-            );
-        }
-        asked.fetch_add(prover.map_or(0, |prover| prover.asked), Ordering::Relaxed);
-    };
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let workers = if limits.workers == 0 {
-        processors
-    } else {
-        limits.workers
-    };
-    let workers = workers.min(work.len());
-    std::thread::scope(|scope| {
-        let mut started = Vec::new();
-        for _ in 0..workers {
-            let builder = std::thread::Builder::new().stack_size(STACK);
-            started.push(
-                builder
-                    .spawn_scoped(scope, worker)
-                    .map_err(DiffError::Worker)?,
-            );
-        }
-        for worker in started {
-            // A worker that panicked leaves its operation without a result, which is looked for below.
-            let _panicked = worker.join();
-        }
-        Ok(())
-    })?;
-    let mut results = results.into_inner().unwrap_or_default();
-    let all = work.iter().enumerate().map(|(at, named)| {
-        results
-            .remove(&at)
-            .unwrap_or_else(|| context.unexamined(named))
-    });
-    Ok((all.collect(), asked.into_inner()))
 }

@@ -9,7 +9,7 @@ use stopgate_lang::digest::Digest;
 use stopgate_lang::name::RuleId;
 use stopgate_lang::waiver::Review;
 
-use crate::waiver::{Signers, stray};
+use crate::waiver::Signers;
 use crate::workspace::Document;
 
 /// The folder of reviews.
@@ -20,8 +20,6 @@ pub const FOLDER: &str = "reviews";
 pub struct Reviews {
     /// Each of them.
     pub reviews: Vec<Reviewed>,
-    /// Signature files of no review.
-    pub stray: Vec<String>,
 }
 
 /// One review.
@@ -62,10 +60,8 @@ impl Reviews {
                 signers: Signers::of(&statement, FOLDER, id, signatures, root),
             }
         };
-        let ids = reviews.iter().map(|review| review.id.as_str());
         Self {
             reviews: reviews.iter().map(reviewed).collect(),
-            stray: stray(FOLDER, ids, signatures),
         }
     }
 

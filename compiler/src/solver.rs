@@ -3,6 +3,8 @@
 //! One solver process for each prover, a fresh one after any failure, and a time for each question. Whatever is not a
 //! proof and not a counterexample is [`Verdict::Unknown`], with why.
 
+pub(crate) mod workers;
+
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;

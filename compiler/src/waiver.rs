@@ -27,7 +27,7 @@ use crate::workspace::Document;
 
 pub use draft::ToSign;
 pub use judgement::{Judgement, Shortfall, Standing, Verdict, WaiverReport};
-pub(crate) use signers::stray;
+use signers::stray;
 pub use signers::{Flaw, MAX_SIGNATURE_BYTES, Signers, Spoilt, signature_file};
 
 /// The folder of waivers.

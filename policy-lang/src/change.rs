@@ -224,6 +224,7 @@ impl Sides<'_> {
             FileKind::Catalog(_) => Kind::Catalog,
             FileKind::Rules(_) => Kind::Rules,
             FileKind::Tests(_) => Kind::Tests,
+            FileKind::Review(_) => Kind::Reviews,
             FileKind::Lock(_) => {
                 return self
                     .both()
@@ -234,11 +235,8 @@ impl Sides<'_> {
                     .both()
                     .map_or_else(|| self.whole(Whole::RULES), cedar::changes);
             }
-            // What reviewers sign counts by their signatures, and is reported with them.
-            FileKind::Waiver(_)
-            | FileKind::Review(_)
-            | FileKind::Other
-            | FileKind::Misplaced(_) => return Vec::new(),
+            // Waivers are reported with who signed them.
+            FileKind::Waiver(_) | FileKind::Other | FileKind::Misplaced(_) => return Vec::new(),
         };
         let Some(both) = self.both() else {
             return self.whole(Whole::of(kind));
@@ -323,7 +321,12 @@ impl Whole {
                 area: Area::Settings,
                 risk: Risk::High,
             },
-            Kind::Catalog | Kind::Rules | Kind::Waivers | Kind::Reviews => Self::RULES,
+            Kind::Catalog | Kind::Rules | Kind::Waivers => Self::RULES,
+            // It counts by the signatures of reviewers.
+            Kind::Reviews => Self {
+                area: Area::GuardRails,
+                ..Self::RULES
+            },
             Kind::Tests => Self {
                 added: Effect::Listed,
                 removed: Effect::Looser,

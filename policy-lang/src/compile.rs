@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::cedar::{self, CedarMistake};
 use crate::diagnostic::{Code, Diagnostics, cedar as facts, text};
 use crate::document::condition::Place;
-use crate::name::{OperationName, ProfileName, RuleId, ToolName};
+use crate::name::{OperationName, ProfileName, ReviewId, RuleId, ToolName};
 use crate::policy::{Ceiling, Policy, Profile, Rule, Tool};
 use crate::routing::Route;
 use crate::source::{SourceMap, Span};
@@ -102,7 +102,7 @@ pub struct Compiled {
     pub diagnostics: Diagnostics,
     /// The text that the diagnostics point into.
     pub sources: SourceMap,
-    /// Where rules and operations stand, for later findings about them.
+    /// Where rules, operations and reviews stand, for later findings about them.
     pub places: Places,
     /// How servers are started, by tool, also where the lock is still missing.
     pub servers: BTreeMap<ToolName, Server>,
@@ -117,6 +117,8 @@ pub struct Places {
     pub rules: BTreeMap<RuleId, Span>,
     /// Operations, in the catalog.
     pub operations: BTreeMap<(ToolName, OperationName), Span>,
+    /// Reviews, by their ids.
+    pub reviews: BTreeMap<ReviewId, Span>,
 }
 
 impl Places {
@@ -130,8 +132,11 @@ impl Places {
             let names = doc.operations.entries.iter();
             names.map(move |(name, _)| ((tool.clone(), name.value.clone()), name.span))
         });
+        let reviews = repository.reviews.iter();
+        let reviews = reviews.map(|(id, (span, _))| (id.clone(), *span));
         Self {
             operations: operations.collect(),
+            reviews: reviews.collect(),
             rules: rules.collect(),
         }
     }
@@ -203,12 +208,14 @@ pub fn compile(sources: Sources) -> Compiled {
     };
     let servers = repository.servers();
     let places = Places::of(&repository, &drafts);
+    let reviews = repository.reviews.into_values();
+    let reviews = reviews.map(|(_, review)| review).collect();
     dx.sort(&map);
     Compiled {
         policy: policy.filter(|_| !dx.has_errors()),
         suites,
         waivers: repository.waivers.into_values().collect(),
-        reviews: repository.reviews.into_values().collect(),
+        reviews,
         diagnostics: dx,
         sources: map,
         places,

@@ -527,7 +527,7 @@ impl Shape {
         }
     }
 
-    fn check<'a>(&'a self, value: &Json) -> Result<(), (Vec<&'a str>, Mismatch)> {
+    pub(crate) fn check<'a>(&'a self, value: &Json) -> Result<(), (Vec<&'a str>, Mismatch)> {
         let here = |problem| Err((Vec::new(), problem));
         let problem = match (self, value) {
             (Self::Anything, _) | (Self::Boolean, Json::Bool(_)) => None,

@@ -141,6 +141,12 @@ fn measure(case: &Case) -> anyhow::Result<()> {
             case.name,
             run.proof
         );
+        ensure!(
+            run.undecided == 0,
+            "{}: {} are undecided",
+            case.name,
+            run.undecided
+        );
         runs.push(run);
     }
     runs.sort_by_key(|run| run.took);

@@ -1,5 +1,5 @@
 //! What can be said of a valid policy without a proof: grants that no channel lets through, operations that nobody may
-//! use, rules whose review is overdue.
+//! use, rules whose review is overdue, reviews that nobody signed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,6 +58,37 @@ pub(super) fn lint(
         }
     }
     overdue(policy, places, reviews, today, dx);
+    unsigned(places, reviews, today, dx);
+}
+
+/// Reviews that would still move a day if they were signed.
+fn unsigned(places: &Places, reviews: &Reviews, today: Date, dx: &mut Diagnostics) {
+    let unsigned = reviews.reviews.iter().filter(|one| !one.is_signed());
+    for reviewed in unsigned.filter(|one| one.review.next >= today) {
+        let id = &reviewed.review.id;
+        let Some(span) = places.reviews.get(id) else {
+            continue;
+        };
+        let signers = &reviewed.signers;
+        let why = match (signers.spoilt.first(), reviewed.needed) {
+            (Some(spoilt), _) => spoilt.to_string(),
+            (None, Some(needed)) => {
+                format!(
+                    "{} of {needed} reviewers signed it",
+                    signers.reviewers.len()
+                )
+            }
+            (None, None) => "there is no trust root that names reviewers".to_owned(),
+        };
+        let message = format!("`{id}` moves no day: {why}");
+        dx.push(
+            Diagnostic::new(Code::ReviewNotSigned, *span, message, "counts for nothing").help(
+                format!(
+                    "let reviewers sign it: `stopgate sign reviews/{id}.yaml --review --key KEY`"
+                ),
+            ),
+        );
+    }
 }
 
 /// One finding for each file and day, because a file's rules are looked at together.

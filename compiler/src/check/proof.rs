@@ -4,6 +4,7 @@
 //! A rule that fails rejects every attempt that it reaches, so that is an error. Only arithmetic can fail, and most
 //! rules have none: they are asked about nothing. The rest is asked for where proofs are required.
 
+mod effect;
 mod monotone;
 
 use std::collections::BTreeSet;
@@ -13,10 +14,10 @@ use stopgate_lang::cedar::proof::{self, Flat, Holding};
 use stopgate_lang::compile::Places;
 use stopgate_lang::diagnostic::{Code, Diagnostic, Diagnostics};
 use stopgate_lang::name::{OperationName, RuleId, ToolName};
-use stopgate_lang::policy::{Operation, Policy, Rule, RuleKind};
+use stopgate_lang::policy::{Operation, Policy, Rule};
 use stopgate_lang::source::Span;
 
-use crate::diff::{Class, Limits, Side, Version, diff};
+use crate::diff::Limits;
 use crate::solver::{INSTALL, NoSolver, Prover, STACK, Solver, Subject, Verdict};
 
 /// How much is asked.
@@ -92,63 +93,40 @@ struct Proofs<'a> {
 /// A rule at an operation that it reaches.
 type Meeting<'p> = (&'p RuleId, (&'p ToolName, &'p OperationName));
 
-impl Proofs<'_> {
+impl<'a> Proofs<'a> {
     fn all(mut self, depth: Depth, progress: &(dyn Fn(usize, usize) + Sync)) -> bool {
         let flat = Flat::of(self.policy, Holding::Profiles);
+        let failing = self.failing(&flat);
+        if depth == Depth::Everything {
+            self.effects(&flat, &failing, progress);
+            self.monotone(&flat, &failing);
+        }
+        self.complete
+    }
+
+    /// Every rule of which it is not proved that it can be evaluated, with where.
+    fn failing(&mut self, flat: &Flat) -> BTreeSet<Meeting<'a>> {
         let none = BTreeSet::new();
-        let mut failing: BTreeSet<Meeting<'_>> = BTreeSet::new();
-        let count = self.policy.rules.len();
-        for (done, rule) in self.policy.rules.iter().enumerate() {
-            let body = proof::rule(rule, &flat, &none);
-            let (mut matches, mut sound) = (depth == Depth::Evaluable, true);
+        let mut failing = BTreeSet::new();
+        for rule in &self.policy.rules {
+            let body = proof::rule(rule, flat, &none);
+            if !body.may_fail() {
+                continue;
+            }
             for (named, operation) in reached(self.policy, rule) {
-                let asks = body.may_fail() || (depth == Depth::Everything && !matches);
-                if !asks {
-                    continue;
-                }
-                let Some(subject) = self.subject(rule, named, operation, &flat) else {
-                    sound = false;
+                let Some(subject) = self.subject(rule, named, operation, flat) else {
                     failing.insert((&rule.id, named));
                     continue;
                 };
                 let mut guards = proof::domain(operation, &[]);
-                guards.extend(proof::refused(&flat, operation, operation, 0));
-                if body.may_fail() {
-                    let verdict = self.ask(|prover| prover.never_fails(&subject, &body, &guards));
-                    if !self.is_evaluable(rule, named, verdict) {
-                        sound = false;
-                        failing.insert((&rule.id, named));
-                    }
-                }
-                if depth == Depth::Everything && !matches {
-                    match self.ask(|prover| prover.never_matches(&subject, &body, &guards)) {
-                        Verdict::Proved => {}
-                        Verdict::Refuted(_) => matches = true,
-                        Verdict::Unknown(why) => {
-                            matches = true;
-                            self.unproved(rule, "whether it can match", &why);
-                        }
-                    }
+                guards.extend(proof::refused(flat, operation, operation, 0));
+                let verdict = self.ask(|prover| prover.never_fails(&subject, &body, &guards));
+                if !self.is_evaluable(rule, named, verdict) {
+                    failing.insert((&rule.id, named));
                 }
             }
-            if !matches && sound {
-                self.say(
-                    rule,
-                    Code::NeverMatches,
-                    "it can never match",
-                    "matches nothing",
-                );
-            // A guardrail that others make superfluous today stands for what they may become.
-            } else if depth == Depth::Everything && sound && matches!(rule.kind, RuleKind::Grant(_))
-            {
-                self.effect(rule);
-            }
-            progress(done.saturating_add(1), count);
         }
-        if depth == Depth::Everything {
-            self.monotone(&flat, &failing);
-        }
-        self.complete
+        failing
     }
 
     fn is_evaluable(
@@ -176,50 +154,6 @@ impl Proofs<'_> {
                 self.unproved(rule, "whether it can be evaluated", &why);
                 false
             }
-        }
-    }
-
-    /// Whether the policy decides anything otherwise without `rule`.
-    fn effect(&mut self, rule: &Rule) {
-        let mut without = self.policy.clone();
-        without.rules.retain(|other| other.id != rule.id);
-        let version = |policy| Version {
-            policy,
-            suites: &[],
-        };
-        let left = self.until.saturating_duration_since(Instant::now());
-        let limits = Limits {
-            whole: left,
-            ..self.limits
-        };
-        let sides = (Side::empty(), Side::empty());
-        let found = diff(
-            Some(version(&without)),
-            version(self.policy),
-            sides,
-            limits,
-            &|_, _| {},
-        );
-        match found {
-            Ok(found) if found.operations.is_empty() => {
-                let message = "no decision would differ without it: others ask for as much wherever it matches";
-                self.say(rule, Code::NoEffect, message, "changes nothing");
-            }
-            Ok(found) => {
-                let undecided = found
-                    .operations
-                    .iter()
-                    .all(|change| change.class == Class::Undecided);
-                let why = found
-                    .operations
-                    .iter()
-                    .flat_map(|change| &change.undecided)
-                    .next();
-                if let (true, Some(why)) = (undecided, why) {
-                    self.unproved(rule, "whether it has an effect", why);
-                }
-            }
-            Err(error) => self.unproved(rule, "whether it has an effect", &error.to_string()),
         }
     }
 

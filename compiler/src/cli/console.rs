@@ -7,6 +7,7 @@ use std::fmt::{self, Write as _};
 use std::io::{IsTerminal as _, Write as _};
 
 use serde::Serialize;
+use stopgate_lang::summary::visible;
 
 use super::exit::Exit;
 
@@ -72,8 +73,12 @@ impl Console {
 }
 
 fn say(line: fmt::Arguments<'_>) {
+    // A file can be called anything: what a terminal would obey is spelt out.
+    let text = line.to_string();
+    let lines = text.split('\n').map(|line| visible(line, usize::MAX));
+    let text = lines.collect::<Vec<_>>().join("\n");
     // Progress that nobody can read any more changes no result.
-    let _unread = writeln!(std::io::stderr().lock(), "{line}");
+    let _unread = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// What a command answers.

@@ -14,7 +14,7 @@ use stopgate_lang::cedar::proof::{self, Atom, Flat, Holding};
 use stopgate_lang::digest::Digest;
 use stopgate_lang::json::Json;
 use stopgate_lang::name::{OperationName, RuleId, ToolName};
-use stopgate_lang::policy::{Operation, Policy, Rule};
+use stopgate_lang::policy::{Operation, Policy, Rule, RuleKind};
 use stopgate_lang::surface::Risk;
 use stopgate_lang::testing::TestSuite;
 
@@ -27,7 +27,8 @@ use super::witness::{Maker, instants};
 use crate::mutants::input::with;
 use crate::solver::{Prover, Subject};
 use crate::test::merged;
-use evaluable::{Ask, Side, prove_evaluable, take_over};
+pub(crate) use evaluable::Ask;
+use evaluable::{Side, prove_evaluable, take_over};
 use search::{Search, risk_between};
 
 /// One side of a comparison.
@@ -132,6 +133,28 @@ impl Context<'_> {
             compared: true,
             ..Examined::default()
         }
+    }
+
+    /// The highest risk at which the base grants a function of the server, under whatever names; `None` where no catalog
+    /// of the base has it. What it granted to nobody was kept from everybody, which is no lower than any risk.
+    fn former_risk(&self, function: &str) -> Option<Risk> {
+        let policy = self.base?.policy;
+        let reach = self.reach.0.as_ref()?;
+        let mut risks = Vec::new();
+        for (tool, described) in &policy.tools {
+            if described.unused.contains(function) {
+                risks.push(Risk::High);
+            }
+            let operations = described.operations.iter();
+            for (name, operation) in operations.filter(|(_, one)| one.function == function) {
+                let rules = reach.rules(&(tool.clone(), name.clone())).into_iter();
+                let grants = rules.filter(|rule| matches!(rule.kind, RuleKind::Grant(_)));
+                let surfaces = grants.filter_map(|rule| policy.surface(rule, operation));
+                let highest = surfaces.map(|surface| surface.risk).max();
+                risks.push(highest.unwrap_or(Risk::High));
+            }
+        }
+        risks.into_iter().max()
     }
 
     fn plain(&self, named: &Named, class: Class) -> OperationChange {
@@ -424,14 +447,12 @@ impl<'a> Examination<'a> {
                 .then_with(|| a.holder.cmp(&b.holder))
         });
         if base.is_none() && context.base.is_some() {
-            let old_function = context
-                .base
-                .is_some_and(|version| is_known(version.policy, maker.head));
-            if old_function {
+            if let Some(risk) = context.former_risk(&maker.head.function) {
                 change.notes.push(format!(
-                    "the server's function {} was in the base's catalog: this is an old function under a new name",
+                    "the server's function {} was in the base's catalog: this is an old function under a new name, of risk {risk} there",
                     maker.head.function
                 ));
+                change.risk = risk;
             } else {
                 for cell in &mut change.cells {
                     cell.class = Class::Added;
@@ -458,15 +479,6 @@ impl<'a> Examination<'a> {
         }
         found
     }
-}
-
-/// Whether the function behind `head` was in some catalog of `policy`, under whatever name.
-fn is_known(policy: &Policy, head: &Operation) -> bool {
-    policy.tools.values().any(|tool| {
-        let mut operations = tool.operations.values();
-        tool.unused.contains(&head.function)
-            || operations.any(|other| other.function == head.function)
-    })
 }
 
 /// A valid input of the operation, from head's tests, else the base's, else a plain one; and the tests' instants.

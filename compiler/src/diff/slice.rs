@@ -190,27 +190,8 @@ impl<'p> Slice<'p> {
     /// The levels at which the surfaces of this slice differ, beside passing at all.
     pub(crate) fn levels(&self, levels: &mut BTreeSet<Level>) {
         levels.insert(Level::Passing);
-        for surface in self.rules.iter().filter_map(|rule| rule.asks.as_ref()) {
-            let Surface {
-                risk,
-                approval,
-                user_confirmation,
-                dry_run,
-                masks,
-                max_rows,
-            } = surface;
-            let below = Risk::ALL.iter().filter(|level| **level < *risk);
-            levels.extend(below.map(|level| Level::Risk(*level)));
-            let below = Approval::ALL.iter().filter(|level| **level < *approval);
-            levels.extend(below.map(|level| Level::Approval(*level)));
-            levels.extend(user_confirmation.then_some(Level::NoConfirmation));
-            levels.extend(dry_run.then_some(Level::NoDryRun));
-            levels.extend(masks.iter().cloned().map(Level::NoMask));
-            let limits = max_rows
-                .iter()
-                .map(|(pointer, rows)| (pointer.clone(), *rows));
-            levels.extend(limits.map(|(pointer, rows)| Level::MoreRows(pointer, rows)));
-        }
+        let surfaces = self.rules.iter().filter_map(|rule| rule.asks.as_ref());
+        levels.extend(surfaces.flat_map(Level::below));
     }
 
     /// The level form: a rule at or below the level is a permit (a raise is left out), one above it a forbid; so is a
@@ -275,6 +256,29 @@ impl Form<'_> {
 }
 
 impl Level {
+    /// The levels that `surface` is above, those of one part from the lowest.
+    pub(crate) fn below(surface: &Surface) -> Vec<Self> {
+        let Surface {
+            risk,
+            approval,
+            user_confirmation,
+            dry_run,
+            masks,
+            max_rows,
+        } = surface;
+        let mut levels = Vec::new();
+        let below = Risk::ALL.iter().filter(|level| **level < *risk);
+        levels.extend(below.map(|level| Self::Risk(*level)));
+        let below = Approval::ALL.iter().filter(|level| **level < *approval);
+        levels.extend(below.map(|level| Self::Approval(*level)));
+        levels.extend(user_confirmation.then_some(Self::NoConfirmation));
+        levels.extend(dry_run.then_some(Self::NoDryRun));
+        levels.extend(masks.iter().cloned().map(Self::NoMask));
+        let limits = max_rows.iter();
+        levels.extend(limits.map(|(pointer, rows)| Self::MoreRows(pointer.clone(), *rows)));
+        levels
+    }
+
     /// Whether `surface` asks for no more than this level.
     pub(crate) fn allows(&self, surface: &Surface) -> bool {
         match self {

@@ -11,7 +11,7 @@ use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
 use stopgate_lang::bundle::Bundle;
 use stopgate_lang::compile::{Sources, compile};
 use stopgate_lang::decide::{Decision, LimitNow, LimitedBy, Outcome, Reason, Situation, decide};
-use stopgate_lang::name::{OperationName, ProfileName, ToolName};
+use stopgate_lang::name::{OperationName, ProfileName, RuleId, ToolName};
 use stopgate_lang::policy::{Operation, Policy};
 use stopgate_lang::surface::{Enforces, Evidence, Limit, Risk, Surface};
 use stopgate_lang::testing::TestSuite;
@@ -51,6 +51,17 @@ impl Side {
             suites: compiled.suites,
             bundle,
         })
+    }
+
+    /// The same revision without one of its rules.
+    pub(crate) fn without(&self, rule: &RuleId) -> Self {
+        let mut policy = self.policy.clone();
+        policy.rules.retain(|one| one.id != *rule);
+        Self {
+            bundle: stopgate::build::rehearse(&policy).expect("a bundle"),
+            suites: self.suites.clone(),
+            policy,
+        }
     }
 
     /// What the gate is asked about.
@@ -157,6 +168,26 @@ impl Side {
         })
     }
 
+    /// The highest risk of anything that passes at `function`, under whatever name; high where nothing does.
+    fn former_risk(&self, function: &str) -> Option<Risk> {
+        let operations = self.operations();
+        let behind = operations.filter(|(_, operation)| operation.function == function);
+        let risks = behind.map(|(key, _)| {
+            let domain = Domain::of(self, self, &key);
+            let people = domain.people.iter();
+            let risks = people.flat_map(|people| {
+                let attempts = domain.attempts();
+                let decided = attempts.map(|one| self.decide(&key, people, domain.by_groups, &one));
+                let risks = decided.filter_map(|decision| surface(&decision).map(|asks| asks.risk));
+                risks.max()
+            });
+            risks.max().unwrap_or(Risk::High)
+        });
+        let mut tools = self.policy.tools.values();
+        let unused = tools.any(|tool| tool.unused.contains(function));
+        risks.chain(unused.then_some(Risk::High)).max()
+    }
+
     /// Groups and the profiles that each gives.
     pub(crate) fn mapping(&self) -> BTreeMap<&str, BTreeSet<&ProfileName>> {
         let mut mapping: BTreeMap<&str, BTreeSet<&ProfileName>> = BTreeMap::new();
@@ -222,6 +253,9 @@ fn operation(base: &Side, head: &Side, key: &Key) -> Judged {
         parts.collect::<BTreeMap<_, _>>()
     };
     let (looser, stricter) = (towards(Direction::Looser), towards(Direction::Stricter));
+    if let (None, Some(new)) = (base.operation(key), head.operation(key)) {
+        risk = risk.max(base.former_risk(&new.function));
+    }
     let class = match (base.operation(key), head.operation(key)) {
         (None, Some(new)) if !base.offers(&new.function) => Class::Added,
         (Some(_), None) => Class::Removed,

@@ -240,7 +240,17 @@ fn of_shape(shape: &Shape, texts: &[String]) -> Vec<Json> {
             let array = |length| (0..length).map(|_| Json::Object(Vec::new())).collect();
             lengths.map(|length| Json::Array(array(length))).collect()
         }
-        Shape::Number { .. } | Shape::Array { .. } | Shape::Object(_) => {
+        // The whole ones at its ends: rules see none of them.
+        Shape::Number { min, max } => {
+            let safe = |bound: f64| (bound as i64).clamp(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER);
+            let all: BTreeSet<i64> = [*min, *max]
+                .map(safe)
+                .into_iter()
+                .flat_map(around)
+                .collect();
+            all.into_iter().map(Json::Integer).collect()
+        }
+        Shape::Array { .. } | Shape::Object(_) => {
             panic!("no fixture has an argument of this type")
         }
     }

@@ -30,6 +30,8 @@ pub(crate) struct Pair {
     change: Vec<Edit>,
     /// How `stopgate diff` ends.
     pub(crate) exit: i32,
+    /// What head is refused for, in words of the gate; only where it is.
+    pub(crate) refused: Option<String>,
     /// Whether the change is told by groups of the identity provider.
     #[serde(default)]
     pub(crate) by_groups: bool,
@@ -100,7 +102,7 @@ pub(crate) struct Expected {
 }
 
 /// A setting outside the rules.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Setting {
     /// Where.

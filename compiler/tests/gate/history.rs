@@ -132,6 +132,12 @@ pub(crate) struct Setting {
     pub(crate) effect: String,
 }
 
+impl From<Setting> for crate::fixture::Setting {
+    fn from(Setting { file, effect }: Setting) -> Self {
+        Self { file, effect }
+    }
+}
+
 /// What the gate says of one operation.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Told {

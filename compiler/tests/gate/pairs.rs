@@ -195,7 +195,11 @@ fn gated(pair: &Pair, shared: &Files) -> Result<(), String> {
         return Err(format!("it ended with {exit}\n{printed}"));
     }
     if exit == INVALID {
-        return Ok(());
+        let why = pair.refused.as_ref().ok_or("it is not written why")?;
+        return match printed.contains(why) {
+            true => Ok(()),
+            false => Err(format!("it is not refused for {why}\n{printed}")),
+        };
     }
     let mut told = answer.told();
     told.retain(|_, one| one.class != "same");
@@ -239,11 +243,13 @@ fn gated(pair: &Pair, shared: &Files) -> Result<(), String> {
     if !told.is_empty() {
         return Err(format!("more changed: {told:#?}\n{printed}"));
     }
-    for setting in &pair.settings {
-        let mut listed = answer.settings.iter();
-        if !listed.any(|one| one.file == setting.file && one.effect == setting.effect) {
-            return Err(format!("{setting:?} is not listed\n{printed}"));
-        }
+    let listed: Vec<Setting> = answer.settings.into_iter().map(Setting::from).collect();
+    if let Some(missing) = pair.settings.iter().find(|one| !listed.contains(one)) {
+        return Err(format!("{missing:?} is not listed\n{printed}"));
+    }
+    let mut signed = listed.iter().filter(|one| one.needs_review());
+    if let Some(more) = signed.find(|one| !pair.settings.contains(one)) {
+        return Err(format!("{more:?} is listed, too\n{printed}"));
     }
     Ok(())
 }

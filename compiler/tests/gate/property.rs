@@ -16,19 +16,19 @@ use crate::random::Random;
 
 /// What is said of an operation that got looser.
 #[derive(Debug, PartialEq, Eq)]
-struct Loosened {
-    parts: BTreeSet<Part>,
+pub(crate) struct Loosened {
+    pub(crate) parts: BTreeSet<Part>,
     /// The smallest sets of people who see any of it.
-    people: BTreeSet<People>,
+    pub(crate) people: BTreeSet<People>,
     /// The highest risk of it, which says how many reviewers sign.
-    risk: Option<Risk>,
+    pub(crate) risk: Option<Risk>,
 }
 
 /// What the gate says.
 ///
 /// # Errors
 /// It could not decide, or found a rule that may fail.
-fn asked(base: &Side, head: &Side) -> Result<BTreeMap<Key, Loosened>, String> {
+pub(crate) fn asked(base: &Side, head: &Side) -> Result<BTreeMap<Key, Loosened>, String> {
     let named = |name: &str| stopgate::diff::Side {
         name: name.to_owned(),
         commit: None,
@@ -223,7 +223,7 @@ fn t1_t2_i19_on_random_changes_the_gate_names_the_parts_that_trying_finds() {
                 return mix;
             }
             mix.judge(seed, number);
-            if (number + 1) % 5_000 == 0 {
+            if (number + 1).is_multiple_of(5_000) {
                 println!("pair {} of {pairs}", number + 1);
             }
         }

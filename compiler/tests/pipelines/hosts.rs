@@ -40,6 +40,7 @@ fn run(host: &str) -> Verdict {
     );
     // What the change makes of the gate is not asked.
     history.write("ci/pipelines/gate", "exit 0\n");
+    history.write("stopgate-gate/comment.md", "<!-- stopgate -->\nsame\n");
     history.commit();
     history.git(&["switch", "--quiet", "main"]);
     history.git(&["merge", "--quiet", "--no-ff", "change"]);
@@ -104,6 +105,23 @@ fn t8_pipelines_name_actions_by_digest_and_hold_no_secret() {
         }
     }
     assert_eq!(digests, 7, "actions and images");
+    // What was judged against another branch is not judged.
+    for (host, only) in [
+        (
+            "github.yml",
+            "pull_request:\n    branches: [main]\n    types: [opened, synchronize, reopened, edited]\n",
+        ),
+        (
+            "gitlab.yml",
+            "\"merge_request_event\" && $CI_MERGE_REQUEST_TARGET_BRANCH_NAME == $CI_DEFAULT_BRANCH\n",
+        ),
+        (
+            "codebuild.yml",
+            "[ \"$CODEBUILD_WEBHOOK_BASE_REF\" = refs/heads/main ]\n",
+        ),
+    ] {
+        assert!(text(host).contains(only), "{host}");
+    }
     let github = text("github.yml");
     assert!(github.contains("\npermissions: {}\n"));
     assert!(github.contains("persist-credentials: false"));

@@ -66,6 +66,21 @@ fn i19_without_a_solver_nothing_is_promised() {
 }
 
 #[test]
+fn what_is_not_proved_in_its_time_is_undecided() {
+    let history = History::new();
+    history.edit(
+        "policies/rules/tickets.yaml",
+        "when: context.input.reason == \"other\"",
+        "when: |-\n      !(context.input.reason != \"other\")",
+    );
+    history.commit();
+    for (time, exit) in [("1ms", 6), ("5m", 0), ("soon", 2)] {
+        let verdict = history.judge(history.command("bash"), &["-t", time, "HEAD^", "HEAD"]);
+        assert_eq!(verdict.exit, exit, "{time}: {}", verdict.all());
+    }
+}
+
+#[test]
 fn a_policy_that_is_invalid_says_where() {
     let history = History::new();
     history.edit("policies/rules/tickets.yaml", "risk: low", "risk: lowest");

@@ -77,11 +77,8 @@ fn a_review_is_overdue_the_day_after_unless_reviewers_signed_that_it_is_not() {
     std::fs::create_dir(desk.path("p/reviews")).expect("a folder");
     let review = "stopgate: 1\nreview: 2027-Q4\nnext: 2028-06-30\nrules: [tickets/read, tickets/close, tickets/close-in-a-hurry]\n";
     std::fs::write(desk.path("p/reviews/2027-Q4.yaml"), review).expect("written");
-    assert_eq!(
-        found(&desk, late, Depth::Evaluable),
-        [Code::ReviewOverdue],
-        "nobody signed"
-    );
+    let unsigned = [Code::ReviewNotSigned, Code::ReviewOverdue];
+    assert_eq!(found(&desk, late, Depth::Evaluable), unsigned);
     let sign = [
         "sign",
         "p/reviews/2027-Q4.yaml",
@@ -98,9 +95,13 @@ fn a_review_is_overdue_the_day_after_unless_reviewers_signed_that_it_is_not() {
     let run = desk.run(&[&sign[..], &[&agreed]].concat());
     assert_eq!(run.exit, 0, "{}", run.shown());
     assert_eq!(found(&desk, late, Depth::Evaluable), []);
+    // One whose day has passed would move nothing, signed or not.
+    let later = date(2028, 7, 1);
+    assert_eq!(found(&desk, later, Depth::Evaluable), [Code::ReviewOverdue]);
     // With no root that can be believed nobody has signed.
     std::fs::write(desk.path(root), "{}").expect("written");
-    assert_eq!(found(&desk, late, Depth::Evaluable), [Code::ReviewOverdue]);
+    assert_eq!(found(&desk, late, Depth::Evaluable), unsigned);
+    assert_eq!(found(&desk, later, Depth::Evaluable), [Code::ReviewOverdue]);
 }
 
 #[test]

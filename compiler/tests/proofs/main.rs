@@ -9,6 +9,7 @@ mod hidden;
 mod paged;
 mod reported;
 mod solvers;
+mod unconfirmed;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;

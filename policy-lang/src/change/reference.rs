@@ -192,5 +192,6 @@ const BESIDE: &str = "\n\
     - `catalog/TOOL.lock.json`: a breaking difference counts as looser, a compatible one is shown; a description is \
     shown in full, because it is what the model reads.\n\
     - `rules/NAME.cedar`: `@owner` and `@review_by` as in rules documents, `@description` is shown.\n\
-    - `waivers/ID.yaml`, `reviews/ID.yaml`: they count by the signatures of the base's reviewers, as a whole.\n\
+    - `waivers/ID.yaml`: it counts by the signatures of the base's reviewers, as a whole.\n\
+    - `reviews/ID.yaml`: it is shown, and moves a day once reviewers of the trust root beside it have signed it.\n\
     - `trust/root.dsse.json`: any difference counts as looser and is signed as high.\n";

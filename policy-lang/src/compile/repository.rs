@@ -39,7 +39,7 @@ pub(super) struct Repository {
     /// Tools whose rules and tests nobody asked for.
     pub(super) skipped: BTreeSet<ToolName>,
     pub(super) waivers: BTreeMap<WaiverId, Waiver>,
-    pub(super) reviews: BTreeMap<ReviewId, Review>,
+    pub(super) reviews: BTreeMap<ReviewId, (Span, Review)>,
 }
 
 impl Repository {
@@ -157,7 +157,7 @@ impl Repository {
                     .and_then(|root| document::reviews::read(&root, dx));
                 let review = review.filter(|(id, _)| file.is_called(id, &stem, "review", dx));
                 self.reviews
-                    .extend(review.map(|(_, review)| (stem, review)));
+                    .extend(review.map(|(id, review)| (stem, (id.span, review))));
             }
             FileKind::Misplaced(help) => {
                 dx.push(say::misplaced_file(Span::beginning(id), file.path, &help))

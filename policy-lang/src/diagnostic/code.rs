@@ -266,6 +266,8 @@ codes! {
         => "Install the solver, or give it more time; `--require-proof` makes this exit 6.";
     ReviewOverdue Warning "review-overdue" "The day by which a rule had to be looked at again has passed."
         => "Look at it again and move `review_by`, or let the reviewers sign reviews/ID.yaml.";
+    ReviewNotSigned Warning "review-not-signed" "A review is not signed as it has to be: it moves no day."
+        => "Let reviewers of the trust root sign it with `stopgate sign --review`, and delete signatures of other texts.";
     SignOffOrder Error "sign-off-order" "Fewer reviewers sign a loosening of a higher risk than one of a lower risk."
         => "Ask for as many reviewers at a higher risk as at a lower one, or more.";
 }

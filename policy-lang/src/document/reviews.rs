@@ -22,16 +22,18 @@ pub(crate) const SHAPE: Shape = Shape {
         ),
         Field::required(
             "next",
-            Loosens::Outside,
+            Loosens::Nothing,
             form::DATE,
             "The day by which the rules have to be looked at again, instead of their `review_by` where that is earlier.",
-        ),
+        )
+        .guards(),
         Field::required(
             "rules",
-            Loosens::Outside,
+            Loosens::Nothing,
             Form::set(&Form::Spelt(RULE)),
             "The rules that were looked at, as `FILE/ID`.",
-        ),
+        )
+        .guards(),
     ],
     bonds: &[],
 };

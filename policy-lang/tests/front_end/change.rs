@@ -17,8 +17,12 @@ use stopgate_lang::surface::Risk;
 use self::edits::{EDITS, Edit, PROVED, UNTRIED};
 use crate::fixture::{Files, compiled, read, tests};
 
+/// The bank's repository, with a review.
 fn bank() -> Files {
-    read(&tests().join("../../policies"))
+    let mut bank = read(&tests().join("../../policies"));
+    let review = "stopgate: 1\nreview: 2027-Q1\nnext: 2027-06-30\nrules: [erp/order-notes]\n";
+    bank.insert("reviews/2027-Q1.yaml".to_owned(), review.into());
+    bank
 }
 
 fn between(base: &Files, head: &Files) -> Vec<Change> {
@@ -78,6 +82,7 @@ fn t1_i19_every_edit_is_judged_as_it_was_by_hand() {
 /// The documents that `file` is one of, as the reference calls them.
 fn documents(file: &str) -> String {
     match file.split_once('/') {
+        Some(("reviews", _)) => "reviews/ID.yaml".to_owned(),
         Some((folder, _)) => format!("{folder}/TOOL.yaml"),
         None => file.to_owned(),
     }
@@ -117,6 +122,24 @@ fn i19_every_field_is_tried() {
             declared.map(|known| known.direction),
             Some("proved"),
             "{field}"
+        );
+    }
+}
+
+#[test]
+fn a_review_that_comes_or_goes_is_listed() {
+    let bank = bank();
+    let mut without = bank.clone();
+    without.remove("reviews/2027-Q1.yaml").expect("a review");
+    for (base, head) in [(&without, &bank), (&bank, &without)] {
+        let found = between(base, head);
+        let [change] = found.as_slice() else {
+            panic!("{found:#?}");
+        };
+        assert_eq!(change.file, "reviews/2027-Q1.yaml");
+        assert_eq!(
+            (change.effect, change.area),
+            (Effect::Listed, Area::GuardRails)
         );
     }
 }

@@ -12,7 +12,7 @@ use crate::fixture::{Files, base, codes, compiled, edited, over_base, read, test
 
 /// What compiling a repository cannot say: guards against mistakes of the compiler's own, which no author can trigger,
 /// and what takes a date or a proof, which `stopgate check` adds and its tests show.
-const UNREACHABLE: [Code; 10] = [
+const UNREACHABLE: [Code; 11] = [
     Code::CedarSchema,
     Code::Incomplete,
     Code::AboveEveryCeiling,
@@ -23,6 +23,7 @@ const UNREACHABLE: [Code; 10] = [
     Code::NotMonotone,
     Code::Unproved,
     Code::ReviewOverdue,
+    Code::ReviewNotSigned,
 ];
 
 /// Repositories by the name of their fixture, which begins with the code it has to trigger.

@@ -18,14 +18,14 @@ pub(super) enum Side {
 }
 
 /// Whom questions go to, and until when.
-pub(super) struct Ask<'a> {
-    pub(super) prover: Option<&'a mut Prover>,
-    pub(super) subject: &'a Subject,
-    pub(super) until: Instant,
+pub(crate) struct Ask<'a> {
+    pub(crate) prover: Option<&'a mut Prover>,
+    pub(crate) subject: &'a Subject,
+    pub(crate) until: Instant,
 }
 
 impl Ask<'_> {
-    pub(super) fn ask(
+    pub(crate) fn ask(
         &mut self,
         question: impl FnOnce(&mut Prover, &Subject) -> Verdict,
     ) -> Verdict {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::super::tree::{binary, either, has, holds, not, read, set, value};
 use super::{Atom, Flat, OTHERWISE};
 use crate::fact::{Fact, View};
-use crate::json::MAX_SAFE_INTEGER;
+use crate::json::{Json, MAX_SAFE_INTEGER};
 use crate::pointer::Step;
 use crate::policy::Operation;
 use crate::tool_schema::{InputType, Member, Shape};
@@ -188,40 +188,38 @@ fn bounds(own: &Shape, head: &Shape, at: Value) -> Bounds {
                 )),
             }
         }
+        (Shape::Number { min, max }, Shape::Integer { .. }) => {
+            Bounds::Test(compare(at, whole(min.ceil()), whole(max.floor())))
+        }
         (
             Shape::String {
                 one_of: Some(listed),
                 ..
             },
             Shape::String { .. },
-        ) => Bounds::Test(listed_contains(
-            "contains",
-            listed.iter().map(|text| value(text.as_str())),
-            at,
-        )),
+        ) => Bounds::Test(listed_contains("contains", texts(own, listed), at)),
         (Shape::String { one_of: None, .. }, Shape::String { .. })
-        | (Shape::Boolean, Shape::Boolean)
-        | (Shape::Number { .. }, Shape::Integer { .. }) => Bounds::None,
+        | (Shape::Boolean, Shape::Boolean) => Bounds::None,
         (Shape::Array { element: own, .. }, Shape::Array { element: head, .. }) => {
-            match (own.as_ref(), head.as_ref()) {
+            let element = own.as_ref();
+            match (element, head.as_ref()) {
                 (
                     Shape::String {
                         one_of: Some(listed),
                         ..
                     },
                     Shape::String { .. },
-                ) => {
-                    let listed = listed.iter().map(|text| value(text.as_str()));
-                    Bounds::Test(listed_contains("containsAll", listed, at))
-                }
+                ) => Bounds::Test(listed_contains("containsAll", texts(element, listed), at)),
                 (
                     Shape::Integer {
                         one_of: Some(listed),
-                        ..
+                        min,
+                        max,
                     },
                     Shape::Integer { .. },
                 ) => {
-                    let listed = listed.iter().map(|number| value(*number));
+                    let listed = listed.iter().filter(|number| (min..=max).contains(number));
+                    let listed = listed.map(|number| value(*number));
                     Bounds::Test(listed_contains("containsAll", listed, at))
                 }
                 (Shape::String { .. }, Shape::String { .. })
@@ -232,6 +230,24 @@ fn bounds(own: &Shape, head: &Shape, at: Value) -> Bounds {
         }
         _ => Bounds::Nothing,
     }
+}
+
+/// The texts of a list that the shape around it accepts.
+fn texts<'s>(shape: &'s Shape, listed: &'s [String]) -> impl Iterator<Item = Value> + 's {
+    let accepted = listed.iter().filter(|text| {
+        let text = Json::String((*text).clone());
+        shape.check(&text).is_ok()
+    });
+    accepted.map(|text| value(text.as_str()))
+}
+
+/// A bound of numbers for whole numbers, which all lie within the safe ones.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a cast from f64 saturates, and is clamped"
+)]
+fn whole(bound: f64) -> i64 {
+    (bound as i64).clamp(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER)
 }
 
 fn listed_contains(how: &str, listed: impl Iterator<Item = Value>, at: Value) -> Value {

@@ -4,7 +4,9 @@ use std::cmp::Ordering;
 
 use super::super::read::STOPGATE;
 use super::super::scalar::form;
-use super::super::shape::{Absent, Bond, Entries, Field, Form, List, Loosens, Shape, Spelling};
+use super::super::shape::{
+    Absent, Bond, Entries, Field, Form, List, Loosens, Shape, Spelling, Weight,
+};
 use crate::fact::Projection;
 use crate::surface::Effect;
 
@@ -103,7 +105,7 @@ pub(super) const SERVER: Shape = Shape {
             Loosens::Any,
             form::TEXT,
             "What the server's function names begin with and operations leave out. Left out: nothing.",
-        ),
+        ).weighs(Weight::Grave),
     ],
     bonds: &[],
 };
@@ -122,13 +124,13 @@ pub(super) const OPERATION: Shape = Shape {
             Loosens::Any,
             form::TEXT,
             "The server's function. Left out: the server's `prefix` and the operation's name.",
-        ),
+        ).weighs(Weight::Grave),
         Field::optional(
             "select",
             Loosens::Any,
             Form::Record(&SELECT),
             "Which calls of the function `mcp` are this operation: those in which an argument has one value.",
-        ),
+        ).weighs(Weight::Grave),
         Field::optional(
             "facts",
             Loosens::Removed,

@@ -43,8 +43,22 @@ const JIRA: &str = "catalog/jira.yaml";
 const SALESFORCE: &str = "catalog/salesforce.yaml";
 const RULES: &str = "rules/erp.yaml";
 const TESTS: &str = "tests/erp.yaml";
+const REVIEW: &str = "reviews/2027-Q1.yaml";
 
 pub(crate) const EDITS: &[Edit] = &[
+    // reviews/ID.yaml, which count by their signatures
+    edit(
+        REVIEW,
+        "next: 2027-06-30",
+        "next: 2028-06-30",
+        &["next: 2027-06-30 -> 2028-06-30 listed"],
+    ),
+    edit(
+        REVIEW,
+        "[erp/order-notes]",
+        "[erp/order-notes, erp/refund-small]",
+        &["rules: [erp/order-notes] -> [erp/order-notes, erp/refund-small] listed"],
+    ),
     // stopgate.yaml
     edit(
         WORKSPACE,
@@ -577,7 +591,7 @@ pub(crate) const EDITS: &[Edit] = &[
         JIRA,
         "  prefix: jira_ ",
         "  prefix: jira2_ ",
-        &["server.prefix: jira_ -> jira2_ changed medium"],
+        &["server.prefix: jira_ -> jira2_ changed high"],
     ),
     edit(
         ERP,
@@ -596,27 +610,27 @@ pub(crate) const EDITS: &[Edit] = &[
         "mcp: manage_field_permissions",
         "mcp: manage_field",
         &[
-            "operations.view_field_permissions.mcp: manage_field_permissions -> manage_field changed medium",
+            "operations.view_field_permissions.mcp: manage_field_permissions -> manage_field changed high",
         ],
     ),
     edit(
         SALESFORCE,
         "equals: insert}",
         "equals: upsert}",
-        &["operations.insert_records.select.equals: insert -> upsert changed medium"],
+        &["operations.insert_records.select.equals: insert -> upsert changed high"],
     ),
     edit(
         SALESFORCE,
         "{pointer: /operation, equals: view}",
         "{pointer: /action, equals: view}",
-        &["operations.view_field_permissions.select.pointer: /operation -> /action changed medium"],
+        &["operations.view_field_permissions.select.pointer: /operation -> /action changed high"],
     ),
     edit(
         SALESFORCE,
         "    select: {pointer: /operation, equals: view}\n",
         "",
         &[
-            "operations.view_field_permissions.select: {pointer: /operation, equals: view} -> - changed medium",
+            "operations.view_field_permissions.select: {pointer: /operation, equals: view} -> - changed high",
         ],
     ),
     edit(

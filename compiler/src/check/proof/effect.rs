@@ -1,0 +1,282 @@
+//! Whether each rule can match, and whether each grant decides anything.
+//!
+//! One operation is asked about at a time, with the rules that reach it and no others. A rule that matters at one of its
+//! operations is not asked about at another.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::time::Instant;
+
+use stopgate_lang::cedar::FormError;
+use stopgate_lang::cedar::proof::{self, Atom, Flat};
+use stopgate_lang::diagnostic::Code;
+use stopgate_lang::name::{OperationName, RuleId, ToolName};
+use stopgate_lang::policy::{Policy, RuleKind};
+
+use super::{Meeting, Proofs};
+use crate::diff::slice::{Level, Reach, Slice, SliceRule};
+use crate::diff::{Ask, Part};
+use crate::solver::workers::each;
+use crate::solver::{AtomEffect, Policies, Prover, Subject, Verdict};
+
+/// What is known of a rule. Of all that is found at its operations the last in this order holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Found {
+    /// It matches nothing.
+    NeverMatches,
+    /// It matches, and no decision would differ without it.
+    NoEffect,
+    /// One of the two is not proved.
+    Unproved,
+    /// It matters.
+    Matters,
+}
+
+/// A finding, and why it is not a better one.
+type Finding = (Found, String);
+
+struct Questions<'a> {
+    policy: &'a Policy,
+    reach: Reach<'a>,
+    flat: &'a Flat,
+    failing: &'a BTreeSet<Meeting<'a>>,
+    /// Rules of which everything is said already.
+    unsound: BTreeSet<&'a RuleId>,
+    /// Rules that are known to matter.
+    settled: Mutex<BTreeSet<&'a RuleId>>,
+    until: Instant,
+}
+
+impl Proofs<'_> {
+    /// Asks about every rule but those in `failing`, which are not proved to be evaluable.
+    pub(super) fn effects(
+        &mut self,
+        flat: &Flat,
+        failing: &BTreeSet<Meeting<'_>>,
+        progress: &(dyn Fn(usize, usize) + Sync),
+    ) {
+        let policy = self.policy;
+        let questions = Questions {
+            policy,
+            reach: Reach::of(policy),
+            flat,
+            failing,
+            unsound: failing.iter().map(|(rule, _)| *rule).collect(),
+            settled: Mutex::default(),
+            until: self.until,
+        };
+        let named = policy.tools.iter().flat_map(|(tool, described)| {
+            let names = described.operations.keys();
+            names.map(move |name| (tool.clone(), name.clone()))
+        });
+        let work: Vec<(ToolName, OperationName)> = named.collect();
+        let solver = self.solver.as_ref().ok();
+        let found = each(
+            &work,
+            solver,
+            self.limits.workers,
+            progress,
+            |named, prover| questions.operation(named, prover),
+        );
+        let found = found.map_or_else(|_| vec![None; work.len()], |(found, _)| found);
+        let mut best: BTreeMap<&RuleId, Finding> = BTreeMap::new();
+        for (named, found) in work.iter().zip(found) {
+            let broke_off = || {
+                let rules = questions.reach.rules(named).into_iter();
+                let why = (Found::Unproved, "its proof broke off".to_owned());
+                rules.map(|rule| (&rule.id, why.clone())).collect()
+            };
+            for (rule, finding) in found.unwrap_or_else(broke_off) {
+                let known = best.entry(rule).or_insert_with(|| finding.clone());
+                if known.0 < finding.0 {
+                    *known = finding;
+                }
+            }
+        }
+        let unsound = &questions.unsound;
+        for rule in policy
+            .rules
+            .iter()
+            .filter(|rule| !unsound.contains(&rule.id))
+        {
+            // What reaches no operation matches nothing.
+            let nowhere = (Found::NeverMatches, String::new());
+            let (found, why) = best.remove(&rule.id).unwrap_or(nowhere);
+            match found {
+                Found::Matters => {}
+                Found::NeverMatches => self.say(
+                    rule,
+                    Code::NeverMatches,
+                    "it can never match",
+                    "matches nothing",
+                ),
+                Found::NoEffect => self.say(
+                    rule,
+                    Code::NoEffect,
+                    "no decision would differ without it: others ask for as much wherever it matches",
+                    "changes nothing",
+                ),
+                Found::Unproved => self.unproved(rule, "whether it has an effect", &why),
+            }
+        }
+    }
+}
+
+impl<'a> Questions<'a> {
+    /// What is found of the rules that reach an operation; those that are settled are left out.
+    fn operation(
+        &self,
+        named: &(ToolName, OperationName),
+        mut prover: Option<&mut Prover>,
+    ) -> Vec<(&'a RuleId, Finding)> {
+        let (tool, name) = named;
+        let Some(operation) = self.policy.operation(tool, name) else {
+            return Vec::new();
+        };
+        let none = BTreeSet::new();
+        let mut slice = Slice::of(
+            &self.reach,
+            (named, operation),
+            self.flat,
+            operation,
+            &none,
+            0,
+        );
+        for rule in &mut slice.rules {
+            rule.may_fail &= self.failing.contains(&(&rule.rule.id, (tool, name)));
+        }
+        let subject = proof::request(tool, name, operation, &[], 0);
+        let subject = subject.map(|(schema, environment)| Subject {
+            schema,
+            environment,
+            known: self.flat.known().iter().cloned().collect(),
+        });
+        let mut guards = proof::domain(operation, &[]);
+        guards.extend(slice.refused.iter().cloned());
+        let mut all = Vec::new();
+        for rule in &slice.rules {
+            let id = &rule.rule.id;
+            if self.unsound.contains(id) || self.is_settled(id) {
+                continue;
+            }
+            let finding = match &subject {
+                Ok(subject) => {
+                    let mut ask = Ask {
+                        prover: prover.as_deref_mut(),
+                        subject,
+                        until: self.until,
+                    };
+                    finding(rule, &slice, &guards, &mut ask)
+                }
+                Err(why) => (Found::Unproved, why.clone()),
+            };
+            if let (Found::Matters, Ok(mut settled)) = (finding.0, self.settled.lock()) {
+                settled.insert(id);
+            }
+            all.push((id, finding));
+        }
+        all
+    }
+
+    fn is_settled(&self, rule: &RuleId) -> bool {
+        let settled = self.settled.lock();
+        settled.is_ok_and(|settled| settled.contains(rule))
+    }
+}
+
+fn finding(rule: &SliceRule<'_>, slice: &Slice<'_>, guards: &[Atom], ask: &mut Ask<'_>) -> Finding {
+    let is_grant = match rule.rule.kind {
+        RuleKind::Grant(_) => true,
+        // A guardrail that others make superfluous today stands for what they may become.
+        RuleKind::Raise(_) | RuleKind::Never(_) => false,
+    };
+    if is_grant {
+        match is_superfluous(rule, slice, guards, ask) {
+            // What matches nothing is superfluous, too.
+            Verdict::Proved => {}
+            Verdict::Refuted(_) => return (Found::Matters, String::new()),
+            Verdict::Unknown(why) => return (Found::Unproved, why),
+        }
+    }
+    let verdict = ask.ask(|prover, subject| prover.never_matches(subject, &rule.body, guards));
+    match verdict {
+        Verdict::Proved => (Found::NeverMatches, String::new()),
+        Verdict::Refuted(_) if is_grant => (Found::NoEffect, String::new()),
+        Verdict::Refuted(_) => (Found::Matters, String::new()),
+        Verdict::Unknown(why) => (Found::Unproved, why),
+    }
+}
+
+/// Whether other rules ask for as much wherever a grant matches and nothing forbids: some other grant passes it at all,
+/// and above each level that the grant is above there is another rule.
+fn is_superfluous(
+    grant: &SliceRule<'_>,
+    slice: &Slice<'_>,
+    guards: &[Atom],
+    ask: &mut Ask<'_>,
+) -> Verdict {
+    // Of each part the highest level: who asks for more than that one does so at the others.
+    let above = grant.asks.iter().flat_map(Level::below);
+    let above: BTreeMap<Part, Level> = above.map(|level| (level.part(), level)).collect();
+    let mut left = None;
+    for level in std::iter::once(Level::Passing).chain(above.into_values()) {
+        let right = others_above(grant, slice, &level);
+        let verdict = ask.ask(|prover, subject| {
+            let left = left.get_or_insert_with(|| {
+                let alone = alone(grant, slice, guards).map_err(|error| error.to_string());
+                alone.and_then(|alone| alone.compile(subject))
+            });
+            let right = right.map_err(|error| error.to_string());
+            match (left, right.and_then(|right| right.compile(subject))) {
+                (Ok(left), Ok(right)) => prover.implies(subject, left, &right),
+                (Err(why), _) => Verdict::Unknown(why.clone()),
+                (_, Err(why)) => Verdict::Unknown(why),
+            }
+        });
+        match verdict {
+            Verdict::Proved => {}
+            Verdict::Refuted(_) | Verdict::Unknown(_) => return verdict,
+        }
+    }
+    Verdict::Proved
+}
+
+/// What a grant allows where nothing forbids.
+fn alone(grant: &SliceRule<'_>, slice: &Slice<'_>, guards: &[Atom]) -> Result<Policies, FormError> {
+    let mut left = Policies::default();
+    left.add(&grant.body, AtomEffect::Permit)?;
+    let nevers = slice.rules.iter().filter(|rule| match rule.rule.kind {
+        RuleKind::Never(_) => !rule.may_fail,
+        RuleKind::Grant(_) | RuleKind::Raise(_) => false,
+    });
+    for atom in nevers.map(|never| &never.body).chain(guards) {
+        left.add(atom, AtomEffect::Forbid)?;
+    }
+    Ok(left)
+}
+
+/// Whatever other rules ask for that is above `level`; of passing at all, whatever they grant. What is not proved to be
+/// evaluable stands for nothing.
+fn others_above(
+    grant: &SliceRule<'_>,
+    slice: &Slice<'_>,
+    level: &Level,
+) -> Result<Policies, FormError> {
+    let mut right = Policies::default();
+    let others = slice.rules.iter();
+    let others = others.filter(|other| other.rule.id != grant.rule.id && !other.may_fail);
+    for other in others {
+        let counts = match (&other.rule.kind, level) {
+            (RuleKind::Grant(_), Level::Passing) => true,
+            (RuleKind::Raise(_), Level::Passing) | (RuleKind::Never(_), _) => false,
+            (RuleKind::Grant(_) | RuleKind::Raise(_), _) => {
+                let asks = other.asks.as_ref();
+                asks.is_some_and(|surface| !level.allows(surface))
+            }
+        };
+        if counts {
+            right.add(&other.body, AtomEffect::Permit)?;
+        }
+    }
+    Ok(right)
+}
