@@ -24,6 +24,8 @@ use tokio::process::Command;
 const VARIABLE: &str = "CVC5";
 /// Most policies of one side of a question.
 const MOST_POLICIES: usize = 1000;
+/// Questions that one process is asked: it keeps something of each, and gets slower.
+const MOST_QUESTIONS: usize = 128;
 /// What a stuck solver is given beyond its own limit.
 const GRACE: Duration = Duration::from_secs(2);
 /// Stack of a thread that compiles and encodes: both recurse over whole policies.
@@ -272,6 +274,9 @@ impl Prover {
             &mut CedarSymCompiler<LocalSolver>,
         ) -> cedar_policy_symcc::err::Result<Option<Env>>,
     ) -> Verdict {
+        if self.asked.is_multiple_of(MOST_QUESTIONS) {
+            self.running = None;
+        }
         self.asked = self.asked.saturating_add(1);
         let limit = self.solver.per_question.saturating_add(GRACE);
         let (solver, running) = (&self.solver, &mut self.running);

@@ -19,7 +19,7 @@ use stopgate_tests::stage::REFERENCE;
 
 const RUNS: usize = 5;
 
-/// What asks for every proof; the limit of the pipelines is 2 minutes.
+/// What asks for every proof; the limit of the pipelines is 5 minutes.
 const PROOF: &[&str] = &["--require-proof", "--run-limit=30m"];
 
 /// Time between two looks at the memory of a process, which only ever tells its peak so far.
@@ -44,7 +44,7 @@ fn main() -> anyhow::Result<ExitCode> {
     measure("policies", policies, &[], RUNS, "≤ 150 ms")?;
     measure("10,000 rules", large, &[], RUNS, "≤ 3 s, ≤ 512 MiB")?;
     measure("policies, proved", policies, PROOF, RUNS, "printed")?;
-    measure("10,000 rules, proved", large, PROOF, 1, "≤ 2 min")?;
+    measure("10,000 rules, proved", large, PROOF, 1, "≤ 5 min")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -191,6 +191,9 @@ fn finding(rule: &SliceRule<'_>, slice: &Slice<'_>, guards: &[Atom], ask: &mut A
         RuleKind::Raise(_) | RuleKind::Never(_) => false,
     };
     if is_grant {
+        if let Verdict::Refuted(_) = matters_to_its_own(rule, slice, guards, ask) {
+            return (Found::Matters, String::new());
+        }
         match is_superfluous(rule, slice, guards, ask) {
             // What matches nothing is superfluous, too.
             Verdict::Proved => {}
@@ -205,6 +208,56 @@ fn finding(rule: &SliceRule<'_>, slice: &Slice<'_>, guards: &[Atom], ask: &mut A
         Verdict::Refuted(_) => (Found::Matters, String::new()),
         Verdict::Unknown(why) => (Found::Unproved, why),
     }
+}
+
+/// Whether a grant is superfluous for those whom no rule of another scope reaches: a small question, because only rules
+/// of the same scope have a part in it, and a counterexample is one to the whole question.
+fn matters_to_its_own(
+    grant: &SliceRule<'_>,
+    slice: &Slice<'_>,
+    guards: &[Atom],
+    ask: &mut Ask<'_>,
+) -> Verdict {
+    let others = || {
+        let others = slice.rules.iter();
+        others.filter(|other| matches!(other.rule.kind, RuleKind::Grant(_)))
+    };
+    let own = |other: &&SliceRule<'_>| other.scope.key() == grant.scope.key();
+    let strangers = others().filter(|other| !own(other));
+    let strangers: BTreeMap<&str, &Atom> = strangers
+        .map(|other| (other.scope.key(), &other.scope))
+        .collect();
+    if strangers.is_empty() {
+        return Verdict::Unknown("it is the whole question".to_owned());
+    }
+    let mut outside = guards.to_vec();
+    outside.extend(strangers.into_values().cloned());
+    let own: Vec<_> = others().filter(own).collect();
+    ask.ask(|prover, subject| {
+        let left = alone(grant, slice, &outside).map_err(|error| error.to_string());
+        let right = beside(grant, own).map_err(|error| error.to_string());
+        match (
+            left.and_then(|left| left.compile(subject)),
+            right.and_then(|right| right.compile(subject)),
+        ) {
+            (Ok(left), Ok(right)) => prover.implies(subject, &left, &right),
+            (Err(why), _) | (_, Err(why)) => Verdict::Unknown(why),
+        }
+    })
+}
+
+/// The bodies of `others` beside `grant`, as permits.
+fn beside<'s>(
+    grant: &SliceRule<'_>,
+    others: impl IntoIterator<Item = &'s SliceRule<'s>>,
+) -> Result<Policies, FormError> {
+    let mut right = Policies::default();
+    let others = others.into_iter();
+    let others = others.filter(|other| other.rule.id != grant.rule.id && !other.may_fail);
+    for other in others {
+        right.add(&other.body, AtomEffect::Permit)?;
+    }
+    Ok(right)
 }
 
 /// Whether other rules ask for as much wherever a grant matches and nothing forbids: some other grant passes it at all,
@@ -262,21 +315,16 @@ fn others_above(
     slice: &Slice<'_>,
     level: &Level,
 ) -> Result<Policies, FormError> {
-    let mut right = Policies::default();
-    let others = slice.rules.iter();
-    let others = others.filter(|other| other.rule.id != grant.rule.id && !other.may_fail);
-    for other in others {
-        let counts = match (&other.rule.kind, level) {
+    let others = slice
+        .rules
+        .iter()
+        .filter(|other| match (&other.rule.kind, level) {
             (RuleKind::Grant(_), Level::Passing) => true,
             (RuleKind::Raise(_), Level::Passing) | (RuleKind::Never(_), _) => false,
             (RuleKind::Grant(_) | RuleKind::Raise(_), _) => {
                 let asks = other.asks.as_ref();
                 asks.is_some_and(|surface| !level.allows(surface))
             }
-        };
-        if counts {
-            right.add(&other.body, AtomEffect::Permit)?;
-        }
-    }
-    Ok(right)
+        });
+    beside(grant, others)
 }
