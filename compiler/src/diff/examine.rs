@@ -14,7 +14,7 @@ use stopgate_lang::cedar::proof::{self, Atom, Flat, Holding};
 use stopgate_lang::digest::Digest;
 use stopgate_lang::json::Json;
 use stopgate_lang::name::{OperationName, RuleId, ToolName};
-use stopgate_lang::policy::{Operation, Policy, Rule, RuleKind};
+use stopgate_lang::policy::{Operation, Policy, Rule};
 use stopgate_lang::surface::Risk;
 use stopgate_lang::testing::TestSuite;
 
@@ -133,28 +133,6 @@ impl Context<'_> {
             compared: true,
             ..Examined::default()
         }
-    }
-
-    /// The highest risk at which the base grants a function of the server, under whatever names; `None` where no catalog
-    /// of the base has it. What it granted to nobody was kept from everybody, which is no lower than any risk.
-    fn former_risk(&self, function: &str) -> Option<Risk> {
-        let policy = self.base?.policy;
-        let reach = self.reach.0.as_ref()?;
-        let mut risks = Vec::new();
-        for (tool, described) in &policy.tools {
-            if described.unused.contains(function) {
-                risks.push(Risk::High);
-            }
-            let operations = described.operations.iter();
-            for (name, operation) in operations.filter(|(_, one)| one.function == function) {
-                let rules = reach.rules(&(tool.clone(), name.clone())).into_iter();
-                let grants = rules.filter(|rule| matches!(rule.kind, RuleKind::Grant(_)));
-                let surfaces = grants.filter_map(|rule| policy.surface(rule, operation));
-                let highest = surfaces.map(|surface| surface.risk).max();
-                risks.push(highest.unwrap_or(Risk::High));
-            }
-        }
-        risks.into_iter().max()
     }
 
     fn plain(&self, named: &Named, class: Class) -> OperationChange {
@@ -447,7 +425,8 @@ impl<'a> Examination<'a> {
                 .then_with(|| a.holder.cmp(&b.holder))
         });
         if base.is_none() && context.base.is_some() {
-            if let Some(risk) = context.former_risk(&maker.head.function) {
+            let reach = context.reach.0.as_ref();
+            if let Some(risk) = reach.and_then(|reach| reach.risk_of(&maker.head.function)) {
                 change.notes.push(format!(
                     "the server's function {} was in the base's catalog: this is an old function under a new name, of risk {risk} there",
                     maker.head.function

@@ -91,6 +91,26 @@ impl<'p> Reach<'p> {
         all.sort_unstable_by_key(|(place, _)| *place);
         all.into_iter().map(|(_, rule)| rule).collect()
     }
+
+    /// The highest risk at which a function of the server is granted, under whatever names; `None` where no catalog has
+    /// it. What is granted to nobody is kept from everybody, which is no lower than any risk.
+    pub(crate) fn risk_of(&self, function: &str) -> Option<Risk> {
+        let mut risks = Vec::new();
+        for (tool, described) in &self.policy.tools {
+            if described.unused.contains(function) {
+                risks.push(Risk::High);
+            }
+            let operations = described.operations.iter();
+            for (name, operation) in operations.filter(|(_, one)| one.function == function) {
+                let rules = self.rules(&(tool.clone(), name.clone())).into_iter();
+                let grants = rules.filter(|rule| matches!(rule.kind, RuleKind::Grant(_)));
+                let surfaces = grants.filter_map(|rule| self.policy.surface(rule, operation));
+                let highest = surfaces.map(|surface| surface.risk).max();
+                risks.push(highest.unwrap_or(Risk::High));
+            }
+        }
+        risks.into_iter().max()
+    }
 }
 
 impl<'p> Slice<'p> {
