@@ -225,6 +225,19 @@ impl Prover {
         })
     }
 
+    /// Whether `right` allows everything that `left` allows, for sides that have a part in no other question.
+    pub(crate) fn implies_once(
+        &mut self,
+        subject: &Subject,
+        left: &Policies,
+        right: &Policies,
+    ) -> Verdict {
+        match (left.compile(subject), right.compile(subject)) {
+            (Ok(left), Ok(right)) => self.implies(subject, &left, &right),
+            (Err(why), _) | (_, Err(why)) => Verdict::Unknown(why),
+        }
+    }
+
     /// Whether `atom` can be evaluated for every request that no guard stands for.
     pub(crate) fn never_fails(
         &mut self,

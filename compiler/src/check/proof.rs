@@ -96,7 +96,7 @@ type Meeting<'p> = (&'p RuleId, (&'p ToolName, &'p OperationName));
 impl<'a> Proofs<'a> {
     fn all(mut self, depth: Depth, progress: &(dyn Fn(usize, usize) + Sync)) -> bool {
         let flat = Flat::of(self.policy, Holding::Profiles);
-        let failing = self.failing(&flat);
+        let failing = self.failing(&flat, progress);
         if depth == Depth::Everything {
             self.effects(&flat, &failing, progress);
             self.monotone(&flat, &failing);
@@ -105,10 +105,15 @@ impl<'a> Proofs<'a> {
     }
 
     /// Every rule of which it is not proved that it can be evaluated, with where.
-    fn failing(&mut self, flat: &Flat) -> BTreeSet<Meeting<'a>> {
+    fn failing(
+        &mut self,
+        flat: &Flat,
+        progress: &(dyn Fn(usize, usize) + Sync),
+    ) -> BTreeSet<Meeting<'a>> {
         let none = BTreeSet::new();
         let mut failing = BTreeSet::new();
-        for rule in &self.policy.rules {
+        for (done, rule) in self.policy.rules.iter().enumerate() {
+            progress(done, self.policy.rules.len());
             let body = proof::rule(rule, flat, &none);
             if !body.may_fail() {
                 continue;

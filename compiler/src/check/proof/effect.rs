@@ -116,7 +116,7 @@ impl Proofs<'_> {
                     "no decision would differ without it: others ask for as much wherever it matches",
                     "changes nothing",
                 ),
-                Found::Unproved => self.unproved(rule, "whether it has an effect", &why),
+                Found::Unproved => self.unproved(rule, "whether it can match and has an effect", &why),
             }
         }
     }
@@ -233,17 +233,20 @@ fn matters_to_its_own(
     let mut outside = guards.to_vec();
     outside.extend(strangers.into_values().cloned());
     let own: Vec<_> = others().filter(own).collect();
-    ask.ask(|prover, subject| {
-        let left = alone(grant, slice, &outside).map_err(|error| error.to_string());
-        let right = beside(grant, own).map_err(|error| error.to_string());
-        match (
-            left.and_then(|left| left.compile(subject)),
-            right.and_then(|right| right.compile(subject)),
-        ) {
-            (Ok(left), Ok(right)) => prover.implies(subject, &left, &right),
-            (Err(why), _) | (_, Err(why)) => Verdict::Unknown(why),
+    implies(alone(grant, slice, &outside), beside(grant, own), ask)
+}
+
+fn implies(
+    left: Result<Policies, FormError>,
+    right: Result<Policies, FormError>,
+    ask: &mut Ask<'_>,
+) -> Verdict {
+    match (left, right) {
+        (Ok(left), Ok(right)) => {
+            ask.ask(|prover, subject| prover.implies_once(subject, &left, &right))
         }
-    })
+        (Err(error), _) | (_, Err(error)) => Verdict::Unknown(error.to_string()),
+    }
 }
 
 /// The bodies of `others` beside `grant`, as permits.
@@ -271,24 +274,11 @@ fn is_superfluous(
     // Of each part the highest level: who asks for more than that one does so at the others.
     let above = grant.asks.iter().flat_map(Level::below);
     let above: BTreeMap<Part, Level> = above.map(|level| (level.part(), level)).collect();
-    let mut left = None;
     for level in std::iter::once(Level::Passing).chain(above.into_values()) {
         let right = others_above(grant, slice, &level);
-        let verdict = ask.ask(|prover, subject| {
-            let left = left.get_or_insert_with(|| {
-                let alone = alone(grant, slice, guards).map_err(|error| error.to_string());
-                alone.and_then(|alone| alone.compile(subject))
-            });
-            let right = right.map_err(|error| error.to_string());
-            match (left, right.and_then(|right| right.compile(subject))) {
-                (Ok(left), Ok(right)) => prover.implies(subject, left, &right),
-                (Err(why), _) => Verdict::Unknown(why.clone()),
-                (_, Err(why)) => Verdict::Unknown(why),
-            }
-        });
-        match verdict {
+        match implies(alone(grant, slice, guards), right, ask) {
             Verdict::Proved => {}
-            Verdict::Refuted(_) | Verdict::Unknown(_) => return verdict,
+            other @ (Verdict::Refuted(_) | Verdict::Unknown(_)) => return other,
         }
     }
     Verdict::Proved

@@ -78,12 +78,7 @@ impl Proofs<'_> {
             let sides = question(&form, &other, &domain);
             let verdict = match sides {
                 Ok((left, right)) => {
-                    self.ask(
-                        |prover| match (left.compile(&subject), right.compile(&subject)) {
-                            (Ok(left), Ok(right)) => prover.implies(&subject, &left, &right),
-                            (Err(why), _) | (_, Err(why)) => Verdict::Unknown(why),
-                        },
-                    )
+                    self.ask(|prover| prover.implies_once(&subject, &left, &right))
                 }
                 Err(error) => Verdict::Unknown(error.to_string()),
             };
