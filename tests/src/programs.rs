@@ -63,17 +63,16 @@ impl Programs {
         command
             .args([
                 "build",
-                "--quiet",
                 "--locked",
                 "--message-format=json-render-diagnostics",
             ])
-            // This package is named so that features resolve as they did for the caller; nothing of it is built.
-            .args(["--package", env!("CARGO_PKG_NAME")])
+            // The whole workspace is selected so that features resolve as they did for the caller.
+            .arg("--workspace")
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stdin(Stdio::null())
             .stderr(Stdio::inherit());
         for program in [STOPGATE, SIDECAR, ERP, HR] {
-            command.args(["--package", program, "--bin", program]);
+            command.args(["--bin", program]);
         }
         if !cfg!(debug_assertions) {
             command.arg("--release");

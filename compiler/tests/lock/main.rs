@@ -32,9 +32,10 @@ fn servers_folder() -> &'static Path {
             .args([
                 "build",
                 "--quiet",
-                "--package",
+                "--workspace",
+                "--bin",
                 "acme-erp-mcp",
-                "--package",
+                "--bin",
                 "acme-hr-mcp",
                 "--message-format",
                 "json-render-diagnostics",

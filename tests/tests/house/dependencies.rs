@@ -212,3 +212,42 @@ fn wire_types_stop_at_the_door() {
         "generated protobuf types are translated at one door",
     );
 }
+
+/// Packages and the features that a build of the whole workspace switches on in each of them.
+fn features(edges: &str) -> BTreeMap<String, String> {
+    let listed = std::process::Command::new(env!("CARGO"))
+        .args(["tree", "--workspace", "--locked", "--offline", "--edges"])
+        .args([edges, "--prefix", "none", "--no-dedupe"])
+        .args(["--format", "{p}|{f}"])
+        .current_dir(tree::top())
+        .output()
+        .expect("cargo runs");
+    let text = String::from_utf8(listed.stdout).expect("UTF-8");
+    assert!(
+        listed.status.success(),
+        "{}",
+        String::from_utf8_lossy(&listed.stderr)
+    );
+    text.lines()
+        .filter_map(|line| line.split_once('|'))
+        .map(|(package, features)| (package.to_owned(), features.to_owned()))
+        .collect()
+}
+
+#[test]
+fn tests_and_programs_are_built_with_one_set_of_features() {
+    let programs = features("no-dev,no-build,no-proc-macro");
+    let tests = features("all,no-build,no-proc-macro");
+    assert!(programs.len() > 100, "the tree was not listed");
+    let findings: Vec<String> = programs
+        .iter()
+        .filter_map(|(package, features)| {
+            let other = tests.get(package)?;
+            (other != features).then(|| format!("{package}: {features} | in tests {other}"))
+        })
+        .collect();
+    tree::none(
+        &findings,
+        "what only tests switch on in a dependency is named in tests/Cargo.toml, or it is compiled twice",
+    );
+}
