@@ -2,7 +2,8 @@
 //! match means is decided in [`crate::decide`].
 //!
 //! `condition` and `file` are the front end, `schema` and `validate` the checks of the compiler, `form` writes the
-//! match form, `index` loads it and answers which rules match; `proof` writes what proofs compare. Cedar's text parser recurses, so every text passes
+//! match form, `index` loads it and answers which rules match; `proof` writes what proofs compare,
+//! `normal` what signatures cover. Cedar's text parser recurses, so every text passes
 //! the bounds of `bounds` first.
 
 mod bounds;
@@ -10,6 +11,7 @@ mod condition;
 pub mod file;
 mod form;
 mod index;
+mod normal;
 pub mod proof;
 mod request;
 mod schema;
@@ -24,6 +26,7 @@ pub use condition::{Condition, Conjunct};
 pub use form::FormError;
 pub(crate) use form::{ANYWHERE, match_form, slices};
 pub(crate) use index::{Index, Places, ProfileAt};
+pub use normal::UnknownNode;
 pub(crate) use request::{Holder, PreparedSchema, RequestParts};
 pub(crate) use schema::{ReadsNow, runtime_schema};
 pub use validate::validate;

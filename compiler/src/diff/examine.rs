@@ -21,6 +21,7 @@ use stopgate_lang::testing::TestSuite;
 use super::cause::{Cause, Fate};
 use super::model::{Answer, Bug, Cell, Class, Direction, Failing, OperationChange};
 use super::shrink::Known;
+use super::slice::said::{self, Decides};
 use super::slice::{Reach, Slice};
 use super::stage::{Stage, Trial};
 use super::witness::{Maker, instants};
@@ -216,7 +217,18 @@ impl<'a> Examination<'a> {
         };
         let mut change = context.plain(named, Class::Same);
         let domain = proof::domain(head, &base_facts);
-        change.slice = Slice::digest((&before, base), (&after, head), &domain);
+        let was = base.map(|operation| Decides {
+            slice: &before,
+            operation,
+            flat: base_flat,
+        });
+        let is = Decides {
+            slice: &after,
+            operation: head,
+            flat: head_flat,
+        };
+        let slice = said::digest(context.holding, was, is);
+        change.slice = slice.map_err(|unknown| unknown.to_string())?;
         let known_values = Known::of(sample, maker.instants.first().copied(), conditions);
         Ok(Self {
             subject: Subject {

@@ -334,6 +334,22 @@ pub enum Part {
     MaxRows(Pointer),
 }
 
+impl Part {
+    /// The word for it in what programs read, and the place of the result that it is about.
+    #[must_use]
+    pub(crate) const fn words(&self) -> (&'static str, Option<&Pointer>) {
+        match self {
+            Self::Passing => ("passing", None),
+            Self::Risk => ("risk", None),
+            Self::Approval => ("approval", None),
+            Self::UserConfirmation => ("user_confirmation", None),
+            Self::DryRun => ("dry_run", None),
+            Self::Mask(pointer) => ("mask", Some(pointer)),
+            Self::MaxRows(pointer) => ("max_rows", Some(pointer)),
+        }
+    }
+}
+
 /// Which way a part moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Direction {
@@ -341,6 +357,17 @@ pub enum Direction {
     Looser,
     /// More is asked for.
     Stricter,
+}
+
+impl Direction {
+    /// The word for it in what programs read.
+    #[must_use]
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Looser => "looser",
+            Self::Stricter => "stricter",
+        }
+    }
 }
 
 /// An attempt, as far as it matters.

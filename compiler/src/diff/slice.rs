@@ -1,10 +1,11 @@
 //! One operation as one side's policy sees it: the rules that can reach it, what each asks for, and the level forms
 //! that are made of them.
 
+pub(crate) mod said;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use stopgate_lang::cedar::proof::{self, Atom, Flat};
-use stopgate_lang::digest::Digest;
 use stopgate_lang::name::{OperationName, RuleId, ToolName};
 use stopgate_lang::pointer::Pointer;
 use stopgate_lang::policy::{Operation, Operations, Policy, Rule, RuleKind};
@@ -114,41 +115,6 @@ impl<'p> Reach<'p> {
 }
 
 impl<'p> Slice<'p> {
-    /// Everything that decides here, in texts: with the domain it is all that a proof is about.
-    fn said(&self, operation: &Operation) -> Vec<String> {
-        let mut texts: Vec<String> = self.fingerprint().into_iter().collect();
-        texts.push(format!(
-            "{:?}",
-            (
-                &operation.input,
-                &operation.facts,
-                &operation.select,
-                &operation.definition
-            )
-        ));
-        texts
-    }
-
-    /// Digest of everything that decides before and after: what a waiver is bound to. Who signed that a supervisor is not
-    /// needed any more did not sign that a committee is not.
-    pub(crate) fn digest(
-        (before, base): (&Self, Option<&Operation>),
-        (after, head): (&Self, &Operation),
-        domain: &[Atom],
-    ) -> Digest {
-        let mut text = String::from("stopgate-slice-v2");
-        let domain = domain.iter().map(|atom| atom.key().to_owned()).collect();
-        let before = base.map_or_else(Vec::new, |base| before.said(base));
-        for side in [before, after.said(head), domain] {
-            text.push_str(&format!("\n{}", side.len()));
-            for part in side {
-                // Lengths first, so that no two lists of parts are one text.
-                text.push_str(&format!("\n{} {part}", part.len()));
-            }
-        }
-        Digest::of(text.as_bytes())
-    }
-
     /// The rule with this id, if it can reach the operation.
     pub(crate) fn rule(&self, id: &RuleId) -> Option<&'p Rule> {
         let mut rules = self.rules.iter().map(|one| one.rule);
@@ -190,15 +156,14 @@ impl<'p> Slice<'p> {
         }
     }
 
-    /// Everything that decides: two slices of one fingerprint decide every attempt alike.
+    /// Everything that decides: two slices of one fingerprint decide every attempt alike. It is compared within one run
+    /// and never kept: what is signed is [`said::digest`].
     pub(crate) fn fingerprint(&self) -> BTreeSet<String> {
         let rule = |rule: &SliceRule<'_>| {
-            let kind = match &rule.rule.kind {
-                RuleKind::Grant(_) => "grant",
-                RuleKind::Raise(_) => "raise",
-                RuleKind::Never(_) => "never",
-            };
-            format!("{kind} {:?} {}", rule.asks, rule.body.key())
+            let kind = said::kind(&rule.rule.kind);
+            let asks = rule.asks.as_ref();
+            let asks = asks.map_or_else(String::new, |asks| said::surface(asks).canonical());
+            format!("{kind} {asks} {}", rule.body.key())
         };
         let refused = self
             .refused

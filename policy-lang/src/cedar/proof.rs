@@ -6,6 +6,7 @@
 
 mod flat;
 mod refused;
+mod said;
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -23,6 +24,7 @@ use super::tree::{binary, holds, not, read, set, value};
 
 pub use flat::{Flat, Holding};
 pub use refused::{domain, no_more, refused};
+pub use said::said;
 
 /// What stands behind the name of a fact that the base computes otherwise than head. No fact's name holds it.
 pub const OTHERWISE: &str = "@base";

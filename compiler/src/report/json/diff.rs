@@ -131,20 +131,8 @@ fn one_cell(report: &GateReport<'_>, change: &OperationChange, cell: &Cell) -> V
 }
 
 fn part((part, direction): &(Part, Direction)) -> Value {
-    let (name, pointer) = match part {
-        Part::Passing => ("passing", None),
-        Part::Risk => ("risk", None),
-        Part::Approval => ("approval", None),
-        Part::UserConfirmation => ("user_confirmation", None),
-        Part::DryRun => ("dry_run", None),
-        Part::Mask(pointer) => ("mask", Some(pointer)),
-        Part::MaxRows(pointer) => ("max_rows", Some(pointer)),
-    };
-    let direction = match direction {
-        Direction::Looser => "looser",
-        Direction::Stricter => "stricter",
-    };
-    json!({"part": name, "pointer": pointer, "direction": direction})
+    let (name, pointer) = part.words();
+    json!({"part": name, "pointer": pointer, "direction": direction.word()})
 }
 
 fn asked(request: &Request) -> Value {

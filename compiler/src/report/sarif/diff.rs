@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use stopgate_lang::digest::Digest;
+use stopgate_lang::json::Json;
 use stopgate_lang::policy::Location;
 use stopgate_lang::summary::visible;
 
 use super::{SCHEMA, uri};
-use crate::diff::{Cell, Class, Holder, OperationChange, sentence};
+use crate::diff::{Cell, Class, Direction, Holder, OperationChange, Part, sentence};
 use crate::report::gate::{failing, matching, name};
-use crate::report::{Change, GateReport, Waiver, list};
+use crate::report::{Change, GateReport, Waiver};
 
 /// The rules of the gate: id, title, advice.
 const RULES: [(&str, &str, &str); 5] = [
@@ -54,7 +54,7 @@ pub fn diff(report: &GateReport<'_>, dir: &Path) -> Value {
         add(
             &mut found,
             "partialFingerprints",
-            fingerprint(&["may-fail", &text]),
+            fingerprint(vec![text_of("may-fail"), text_of(&text)]),
         );
         results.push(found);
     }
@@ -107,16 +107,17 @@ fn operation(
             Class::Undecided => "undecided",
             Class::Same | Class::Stricter | Class::Added | Class::Removed => continue,
         };
-        let who = match &cell.holder {
-            Holder::Profiles(profiles) => list(profiles),
-            Holder::Groups(groups) => format!("groups {}", list(groups)),
-        };
-        let parts = format!("{:?}", cell.parts);
+        let parts: Vec<Json> = cell.parts.iter().map(part).collect();
         let mut found = result(rule, &sentence(change, cell).to_string(), at(cell), dir);
         add(
             &mut found,
             "partialFingerprints",
-            fingerprint(&[rule, &name, &who, &parts]),
+            fingerprint(vec![
+                text_of(rule),
+                text_of(&name),
+                who_of(&cell.holder),
+                Json::Array(parts),
+            ]),
         );
         // All places that differ, in head before the base.
         let related = cell.because.iter().map(|cause| {
@@ -137,7 +138,7 @@ fn operation(
         add(
             &mut found,
             "partialFingerprints",
-            fingerprint(&[rule, &text]),
+            fingerprint(vec![text_of(rule), text_of(&text)]),
         );
         results.push(found);
     };
@@ -183,7 +184,11 @@ fn one_setting(setting: &Change, dir: &Path) -> Value {
         line: 1,
     };
     let mut found = result("setting-looser", &text, place.or(Some(&whole_file)), dir);
-    let fingerprint = fingerprint(&["setting-looser", &setting.file, &text]);
+    let fingerprint = fingerprint(vec![
+        text_of("setting-looser"),
+        text_of(&setting.file),
+        text_of(&text),
+    ]);
     add(&mut found, "partialFingerprints", fingerprint);
     found
 }
@@ -241,9 +246,30 @@ fn with_text(mut location: Value, text: &str) -> Value {
     location
 }
 
-/// By which a code host knows a finding again in the next run.
-fn fingerprint(parts: &[&str]) -> Value {
-    json!({"stopgateDiff/v1": Digest::of(parts.join("\n").as_bytes()).hex()})
+/// By which a code host knows a finding again in the next run, also of a newer release: canonical JSON of our own words.
+fn fingerprint(parts: Vec<Json>) -> Value {
+    json!({"stopgateDiff/v2": Json::Array(parts).digest("stopgate-finding-v2").hex()})
+}
+
+fn text_of(text: &str) -> Json {
+    Json::String(text.to_owned())
+}
+
+/// Whom a finding is about.
+fn who_of(holder: &Holder) -> Json {
+    let (kind, names): (_, Vec<&str>) = match holder {
+        Holder::Profiles(names) => ("profiles", names.iter().map(|one| one.as_str()).collect()),
+        Holder::Groups(names) => ("groups", names.iter().map(String::as_str).collect()),
+    };
+    let names = names.into_iter().map(text_of).collect();
+    Json::Object(vec![(kind.to_owned(), Json::Array(names))])
+}
+
+/// What of an operation moved, and which way.
+fn part((part, direction): &(Part, Direction)) -> Json {
+    let (name, pointer) = part.words();
+    let pointer = pointer.map_or(Json::Null, |pointer| text_of(pointer.as_str()));
+    Json::Array(vec![text_of(name), pointer, text_of(direction.word())])
 }
 
 fn add(object: &mut Value, name: &str, member: Value) {

@@ -1,0 +1,51 @@
+//! What a rule says, as a signature covers it: whom it reaches and when it matches, in our own normal form.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::super::normal::{UnknownNode, clauses};
+use super::Flat;
+use crate::json::Json;
+use crate::name::ProfileName;
+use crate::policy::Rule;
+
+/// Whom `rule` reaches, by what is held directly, and when it matches. It is made from the rule itself and not from
+/// what proofs make of it, so that a signature outlives another way to prove.
+///
+/// # Errors
+/// [`UnknownNode`] where Cedar wrote something that has no normal form.
+pub fn said(rule: &Rule, flat: &Flat) -> Result<Json, UnknownNode> {
+    let own = rule
+        .condition
+        .as_ref()
+        .map(super::super::Condition::clauses);
+    let own = own.unwrap_or_default().iter();
+    let own: Vec<Value> = own.map(|clause| flat.flatten(clause)).collect();
+    let mut members = vec![
+        ("except", held(&rule.scope.except, flat)),
+        ("when", clauses(&own)?),
+    ];
+    if let Some(profiles) = &rule.scope.profiles {
+        members.push(("profiles", held(profiles, flat)));
+    }
+    if let Some(agents) = &rule.scope.agents {
+        members.push(("agents", texts(agents.iter().map(String::as_str))));
+    }
+    let members = members.into_iter();
+    let members = members.map(|(name, value)| (name.to_owned(), value));
+    Ok(Json::Object(members.collect()))
+}
+
+/// What leads to some of `profiles`, in order.
+fn held(profiles: &BTreeSet<ProfileName>, flat: &Flat) -> Json {
+    let ids = profiles
+        .iter()
+        .flat_map(|name| flat.reaching(name.as_str()));
+    texts(ids.collect::<BTreeSet<_>>())
+}
+
+fn texts<'a>(texts: impl IntoIterator<Item = &'a str>) -> Json {
+    let texts = texts.into_iter().map(|text| Json::String(text.to_owned()));
+    Json::Array(texts.collect())
+}
