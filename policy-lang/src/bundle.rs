@@ -1,8 +1,8 @@
 //! The compiled artefact: immutable, addressed by its digest, signed, one file.
 //!
-//! [`assemble`] makes one from a checked policy; [`Bundle::open`] is the only way to get a [`Bundle`], and it verifies
-//! everything: the layout byte for byte, the digest of each part, every signature, the publisher's threshold. There
-//! is no path on which an unsigned or altered bundle decides anything.
+//! [`assemble`] makes one from a checked policy; [`Verified::read`] verifies everything: every signature, the publisher's
+//! threshold, the layout byte for byte, the digest of each part. Only what it gives can be loaded, so there is no path on
+//! which an unsigned or altered bundle decides anything. [`Bundle::open`] does both.
 
 mod alike;
 mod archive;
@@ -11,12 +11,14 @@ pub mod dsse;
 mod open;
 mod parts;
 pub mod root;
+mod verify;
 
 pub use alike::Alike;
 pub use assemble::{AssembleError, Unsigned, assemble};
 pub use open::{Bundle, BundleError};
 pub(crate) use open::{LoadedFunction, LoadedOperation, LoadedProfile, LoadedTool};
 pub use root::TrustRoot;
+pub use verify::Verified;
 
 use crate::json::Limits;
 

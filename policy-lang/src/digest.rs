@@ -6,11 +6,39 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
+/// A digest in the making, of bytes that come piece by piece.
+pub struct Hasher(aws_lc_rs::digest::Context);
+
+impl Default for Hasher {
+    fn default() -> Self {
+        Self(aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256))
+    }
+}
+
+impl Hasher {
+    /// Takes in the next `bytes`.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of everything taken in.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        Digest::made(&self.0.finish())
+    }
+}
+
 impl Digest {
     /// Digest of `bytes`.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        let made = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+        Self::made(&aws_lc_rs::digest::digest(
+            &aws_lc_rs::digest::SHA256,
+            bytes,
+        ))
+    }
+
+    fn made(made: &aws_lc_rs::digest::Digest) -> Self {
         let mut digest = [0; 32];
         for (to, from) in digest.iter_mut().zip(made.as_ref()) {
             *to = *from;

@@ -98,7 +98,10 @@ impl Refusal {
 impl From<&BundleError> for Refusal {
     fn from(error: &BundleError) -> Self {
         match error {
-            BundleError::Format(_) | BundleError::Requires(_) => Self::Format,
+            BundleError::Format(_) | BundleError::Requires(_) | BundleError::TooLong(_) => {
+                Self::Format
+            }
+            BundleError::Read(_) => Self::SourceUnavailable,
             BundleError::Digest(_) => Self::Digest,
             BundleError::Trust(error) => match error {
                 TrustError::Format(_) => Self::Format,

@@ -133,6 +133,15 @@ impl Identity {
     }
 }
 
+impl Identity {
+    /// Keys of issuers that cannot be used.
+    #[must_use]
+    pub fn unusable_keys(&self) -> usize {
+        let unusable = |configured: &Configured| configured.keys.borrow().unusable;
+        self.issuers.values().map(unusable).sum()
+    }
+}
+
 impl Configured {
     fn set(&self) -> Option<Arc<jwks::KeySet>> {
         self.keys.borrow().set.clone()

@@ -155,6 +155,8 @@ pub struct Gauges {
     pub ready: bool,
     /// Issuers whose keys could not be read at the last look.
     pub failing_issuers: usize,
+    /// Keys of issuers that cannot be used.
+    pub unusable_keys: usize,
     /// Open connections.
     pub connections: usize,
 }

@@ -1,81 +1,287 @@
-//! The file: an uncompressed POSIX tar with one spelling. What was read is written again and compared, so that no
-//! byte of it can differ from what the parts alone determine.
+//! The file: an uncompressed POSIX tar with one spelling. Name and size of a part determine its header, so each header
+//! that is read is compared with the one that would be written, and no byte of the file can differ from what the parts
+//! alone determine.
 
-use std::io::Read as _;
-
-use super::MAX_BUNDLE_BYTES;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 
 /// Parts by name, in the order of the file.
 pub(super) type Parts = Vec<(String, Vec<u8>)>;
 
 /// Most parts of one bundle.
-const MAX_PARTS: usize = 50_000;
+pub(super) const MAX_PARTS: usize = 50_000;
 
-/// Writes `parts` in the order given: all times zero, mode 0644, no owner.
-pub(super) fn pack(parts: &[(String, Vec<u8>)]) -> std::io::Result<Vec<u8>> {
-    let mut builder = tar::Builder::new(Vec::new());
-    builder.mode(tar::HeaderMode::Deterministic);
-    for (name, bytes) in parts {
-        let mut header = tar::Header::new_ustar();
-        header.set_path(name)?;
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o644);
-        header.set_mtime(0);
-        header.set_uid(0);
-        header.set_gid(0);
-        header.set_entry_type(tar::EntryType::Regular);
-        header.set_cksum();
-        builder.append(&header, bytes.as_slice())?;
-    }
-    builder.into_inner()
+/// Headers and contents begin at multiples of this.
+const BLOCK: usize = 512;
+
+/// What stands after the last part: two empty blocks.
+const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
+
+/// Bytes that are read at a time of what is not kept.
+const CHUNK: usize = 64 * 1024;
+
+/// Why a file is not read on.
+#[derive(Debug)]
+pub(super) enum Unreadable {
+    /// What the system said.
+    Io(io::Error),
+    /// It is not what [`pack`] writes.
+    NotPacked,
 }
 
-/// Reads a file that [`pack`] wrote; `None` for anything else.
-pub(super) fn unpack(bytes: &[u8]) -> Option<Parts> {
-    if bytes.len() > MAX_BUNDLE_BYTES {
-        return None;
-    }
-    let mut parts = Parts::new();
-    let mut left = bytes.len();
-    // Raw: extensions of the format are not followed, above all sparse files, which stand for bytes that are not there.
-    for entry in tar::Archive::new(bytes).entries().ok()?.raw(true) {
-        let entry = entry.ok()?;
-        if entry.header().entry_type() != tar::EntryType::Regular || parts.len() >= MAX_PARTS {
-            return None;
+impl From<io::Error> for Unreadable {
+    fn from(error: io::Error) -> Self {
+        // Of a file that grows shorter meanwhile.
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            Self::NotPacked
+        } else {
+            Self::Io(error)
         }
-        let name = std::str::from_utf8(&entry.path_bytes()).ok()?.to_owned();
-        // A header may claim any size; all parts together are not longer than the file they are in.
-        let size = usize::try_from(entry.size()).ok()?;
-        left = left.checked_sub(size)?;
-        let mut content = Vec::with_capacity(size);
-        entry.take(size as u64).read_to_end(&mut content).ok()?;
-        parts.push((name, content));
     }
-    (pack(&parts).ok()? == bytes).then_some(parts)
+}
+
+/// The block before a part: all times zero, mode 0644, no owner.
+fn header(name: &str, size: u64) -> io::Result<tar::Header> {
+    let mut header = tar::Header::new_ustar();
+    header.set_path(name)?;
+    // `a//b` is written as another name is.
+    if header.path_bytes() != name.as_bytes() {
+        return Err(io::ErrorKind::InvalidFilename.into());
+    }
+    header.set_size(size);
+    header.set_mode(0o644);
+    header.set_mtime(0);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_entry_type(tar::EntryType::Regular);
+    header.set_cksum();
+    Ok(header)
+}
+
+/// Zeros between the end of a part of `size` bytes and the next block.
+const fn padding(size: u64) -> u64 {
+    (BLOCK as u64).wrapping_sub(size) % BLOCK as u64
+}
+
+/// Writes `parts` in the order given.
+pub(super) fn pack(parts: &[(String, Vec<u8>)], into: &mut impl Write) -> io::Result<()> {
+    for (name, bytes) in parts {
+        let size = bytes.len() as u64;
+        into.write_all(header(name, size)?.as_bytes())?;
+        into.write_all(bytes)?;
+        io::copy(&mut io::repeat(0).take(padding(size)), into)?;
+    }
+    into.write_all(&END)
+}
+
+/// A file that is read from its beginning to its end, part by part.
+#[derive(Debug)]
+pub(super) struct Archive<R> {
+    source: R,
+    length: u64,
+    at: u64,
+}
+
+impl<R: Read + Seek> Archive<R> {
+    /// Begins with `source`, which has `length` bytes.
+    pub(super) fn new(mut source: R, length: u64) -> io::Result<Self> {
+        source.seek(SeekFrom::Start(0))?;
+        Ok(Self {
+            source,
+            length,
+            at: 0,
+        })
+    }
+
+    /// Bytes that are left.
+    const fn left(&self) -> u64 {
+        self.length.saturating_sub(self.at)
+    }
+
+    /// Name and size of the part that begins here, whose content follows.
+    pub(super) fn header(&mut self) -> Result<(String, u64), Unreadable> {
+        let mut read = tar::Header::new_old();
+        self.exactly(read.as_mut_bytes())?;
+        // Extensions of the format are not followed, above all sparse files, which stand for bytes that are not there.
+        let size = read.entry_size().map_err(|_| Unreadable::NotPacked)?;
+        let name = String::from_utf8(read.path_bytes().into_owned());
+        let name = name.map_err(|_| Unreadable::NotPacked)?;
+        let written = header(&name, size).map_err(|_| Unreadable::NotPacked)?;
+        if written.as_bytes() != read.as_bytes() || size > self.left() {
+            return Err(Unreadable::NotPacked);
+        }
+        Ok((name, size))
+    }
+
+    /// Whether the part that begins here has this name and this size.
+    pub(super) fn is(&mut self, name: &str, size: u64) -> Result<bool, Unreadable> {
+        let expected = header(name, size).map_err(|_| Unreadable::NotPacked)?;
+        let mut read = [0; BLOCK];
+        self.exactly(&mut read)?;
+        Ok(expected.as_bytes() == &read && size <= self.left())
+    }
+
+    /// The content of a part of `size` bytes, which a header was found to promise.
+    pub(super) fn content(&mut self, size: u64) -> Result<Vec<u8>, Unreadable> {
+        if size > self.left() {
+            return Err(Unreadable::NotPacked);
+        }
+        let mut content = vec![0; usize::try_from(size).map_err(|_| Unreadable::NotPacked)?];
+        self.exactly(&mut content)?;
+        self.zeros(padding(size))?;
+        Ok(content)
+    }
+
+    /// The same, chunk by chunk, and nothing of it is kept.
+    pub(super) fn pass(
+        &mut self,
+        size: u64,
+        mut chunk: impl FnMut(&[u8]),
+    ) -> Result<(), Unreadable> {
+        let mut buffer = vec![0; CHUNK];
+        let mut left = size;
+        while left > 0 {
+            let now = usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK));
+            let part = buffer.get_mut(..now).unwrap_or_default();
+            self.exactly(part)?;
+            chunk(part);
+            left = left.saturating_sub(now as u64);
+        }
+        self.zeros(padding(size))
+    }
+
+    /// Goes past the content of a part of `size` bytes without reading it.
+    pub(super) fn skip(&mut self, size: u64) -> Result<(), Unreadable> {
+        let to = self
+            .at
+            .checked_add(size)
+            .and_then(|to| to.checked_add(padding(size)));
+        let to = to.filter(|to| *to <= self.length);
+        self.at = to.ok_or(Unreadable::NotPacked)?;
+        self.source.seek(SeekFrom::Start(self.at))?;
+        Ok(())
+    }
+
+    /// Whether what stands after the last part is here, and nothing after it.
+    pub(super) fn ends(&mut self) -> Result<(), Unreadable> {
+        self.zeros(END.len() as u64)?;
+        if self.left() == 0 {
+            Ok(())
+        } else {
+            Err(Unreadable::NotPacked)
+        }
+    }
+
+    /// Where the next header is read.
+    pub(super) const fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// Goes on reading at `at`, where a header begins.
+    pub(super) fn go_to(&mut self, at: u64) -> Result<(), Unreadable> {
+        self.at = at;
+        self.source.seek(SeekFrom::Start(at))?;
+        Ok(())
+    }
+
+    fn exactly(&mut self, bytes: &mut [u8]) -> Result<(), Unreadable> {
+        if bytes.len() as u64 > self.left() {
+            return Err(Unreadable::NotPacked);
+        }
+        self.source.read_exact(bytes)?;
+        self.at = self.at.saturating_add(bytes.len() as u64);
+        Ok(())
+    }
+
+    /// Reads `count` bytes, at most two blocks, which are all zero.
+    fn zeros(&mut self, count: u64) -> Result<(), Unreadable> {
+        let mut read = [1; END.len()];
+        let count = usize::try_from(count).map_err(|_| Unreadable::NotPacked)?;
+        let read = read.get_mut(..count).ok_or(Unreadable::NotPacked)?;
+        self.exactly(read)?;
+        if read.iter().all(|byte| *byte == 0) {
+            Ok(())
+        } else {
+            Err(Unreadable::NotPacked)
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
+
+    fn packed(parts: &[(String, Vec<u8>)]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        pack(parts, &mut bytes).expect("packed");
+        bytes
+    }
+
+    fn unpacked(bytes: &[u8]) -> Option<Parts> {
+        let length = bytes.len() as u64;
+        let mut archive = Archive::new(Cursor::new(bytes), length).expect("a beginning");
+        let mut parts = Parts::new();
+        while archive.left() > END.len() as u64 {
+            let (name, size) = archive.header().ok()?;
+            parts.push((name, archive.content(size).ok()?));
+        }
+        archive.ends().ok()?;
+        Some(parts)
+    }
+
+    fn parts() -> Parts {
+        vec![
+            ("a".to_owned(), vec![1; 700]),
+            ("b/c".to_owned(), Vec::new()),
+            ("d".repeat(120) + "/" + &"e".repeat(80), vec![2; 512]),
+        ]
+    }
 
     #[test]
     fn what_was_packed_is_unpacked_and_nothing_else() {
-        let parts = vec![
-            ("a".to_owned(), vec![1; 700]),
-            ("b/c".to_owned(), Vec::new()),
-        ];
-        let bytes = pack(&parts).expect("packed");
-        assert_eq!(unpack(&bytes), Some(parts));
-        assert_eq!(unpack(&[&bytes[..], &[0; 512]].concat()), None);
+        let bytes = packed(&parts());
+        assert_eq!(unpacked(&bytes), Some(parts()));
+        assert_eq!(unpacked(&[&bytes[..], &[0; 512]].concat()), None);
         for at in 0..bytes.len() {
             let mut other = bytes.clone();
             other[at] ^= 1;
             // Only a part's own bytes may differ; the manifest's digests answer for those.
             assert!(
-                unpack(&other).is_none_or(|parts| pack(&parts).is_ok_and(|again| again == other)),
+                unpacked(&other).is_none_or(|parts| packed(&parts) == other),
                 "byte {at}"
             );
+            assert_eq!(unpacked(&bytes[..at]), None, "cut at {at}");
         }
+    }
+
+    #[test]
+    fn what_the_writer_of_the_format_writes_is_what_this_writes() {
+        let mut builder = tar::Builder::new(Vec::new());
+        for (name, bytes) in parts() {
+            let header = header(&name, bytes.len() as u64).expect("a header");
+            builder.append(&header, bytes.as_slice()).expect("written");
+        }
+        assert_eq!(builder.into_inner().expect("written"), packed(&parts()));
+    }
+
+    #[test]
+    fn parts_can_be_passed_and_skipped() {
+        let bytes = packed(&parts());
+        let mut archive = Archive::new(Cursor::new(&bytes), bytes.len() as u64).expect("begun");
+        assert!(matches!(archive.is("a", 700), Ok(true)));
+        let mut seen = Vec::new();
+        let passed = archive.pass(700, |chunk| seen.extend_from_slice(chunk));
+        assert!(passed.is_ok() && seen == [1; 700]);
+        let place = archive.at();
+        assert!(matches!(archive.is("b", 0), Ok(false)));
+        archive.go_to(place).expect("a place");
+        assert!(matches!(archive.is("b/c", 0), Ok(true)));
+        archive.skip(0).expect("skipped");
+        let (_, size) = archive.header().expect("a header");
+        archive.skip(size).expect("skipped");
+        archive.ends().expect("the end");
+        assert!(archive.skip(1).is_err());
     }
 
     /// A sparse member stands for zeros that are not in the file: half a megabyte of them would become gigabytes.
@@ -90,15 +296,16 @@ mod tests {
         header.set_cksum();
         let mut bytes = header.as_bytes().to_vec();
         bytes.extend([0; 1024]);
-        assert_eq!(unpack(&bytes), None);
+        assert_eq!(unpacked(&bytes), None);
     }
 
     #[test]
     fn a_size_beyond_the_file_is_refused() {
-        let mut header = tar::Header::new_ustar();
-        header.set_path("long").expect("a path");
-        header.set_size(1 << 50);
-        header.set_cksum();
-        assert_eq!(unpack(header.as_bytes()), None);
+        let header = header("long", 1 << 30).expect("a header");
+        let bytes = [header.as_bytes().as_slice(), &END].concat();
+        assert_eq!(unpacked(&bytes), None);
+        let mut archive = Archive::new(Cursor::new(&bytes), bytes.len() as u64).expect("begun");
+        assert!(matches!(archive.is("long", 1 << 30), Ok(false)));
+        assert!(archive.content(1 << 40).is_err());
     }
 }

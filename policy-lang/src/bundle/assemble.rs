@@ -330,6 +330,8 @@ impl Unsigned {
             signatures,
         };
         parts.push((ENVELOPE.to_owned(), envelope.to_bytes()));
-        pack(&parts)
+        let mut file = Vec::new();
+        pack(&parts, &mut file)?;
+        Ok(file)
     }
 }

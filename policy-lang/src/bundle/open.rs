@@ -1,6 +1,7 @@
-//! Opening a bundle: verify everything, then load. The only constructor of [`Bundle`] is here.
+//! Loading a bundle whose every byte was verified. The only constructor of [`Bundle`] is here.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::Cursor;
 use std::sync::Arc;
 
 use crate::calendar::Calendar;
@@ -18,13 +19,11 @@ use crate::summary::{InvalidSummary, Summary};
 use crate::surface::{Approval, Effect, Limit, Surface};
 use crate::tool_schema::InputType;
 
-use super::archive::unpack;
-use super::dsse::{self, Envelope};
 use super::parts::{CatalogPart, IssuerPart, PolicyPart, RulePart, SourcePart, SourcesPart};
-use super::root::{Role, TrustError, TrustRoot};
+use super::root::{TrustError, TrustRoot};
+use super::verify::Verified;
 use super::{
-    CATALOG, DECIDE, DOCUMENT_LIMITS, ENVELOPE, MANIFEST, POLICY, SCHEMA, SLICE_END, SLICES,
-    SOURCES,
+    CATALOG, DECIDE, DOCUMENT_LIMITS, MAX_BUNDLE_BYTES, POLICY, SCHEMA, SLICE_END, SLICES, SOURCES,
 };
 
 /// A verified policy, ready to decide. Immutable; share it behind an `Arc`.
@@ -171,9 +170,15 @@ pub enum BundleError {
         "the bundle needs version {0} of the decision table; this program has version {DECIDE}"
     )]
     Requires(i64),
+    /// It is longer than is read, in bytes.
+    #[error("the bundle is longer than {0} bytes")]
+    TooLong(u64),
+    /// The file itself cannot be read.
+    #[error("the bundle cannot be read")]
+    Read(#[source] std::io::Error),
 }
 
-fn format(what: impl Into<String>) -> BundleError {
+pub(super) fn format(what: impl Into<String>) -> BundleError {
     BundleError::Format(what.into())
 }
 
@@ -183,94 +188,26 @@ impl Bundle {
     /// # Errors
     /// [`BundleError`]: the layout, a digest, a signature, the threshold, a version or a part is wrong.
     pub fn open(bytes: &[u8], root: &TrustRoot) -> Result<Self, BundleError> {
-        let parts = unpack(bytes).ok_or_else(|| format("not a bundle file"))?;
-        let [(first, manifest), content @ .., (last, envelope)] = parts.as_slice() else {
-            return Err(format("parts are missing"));
-        };
-        if first != MANIFEST || last != ENVELOPE {
-            return Err(format(
-                "the manifest is not the first part or the envelope not the last",
-            ));
-        }
-        let digest = Digest::of(manifest);
-        let signers = verify(envelope, digest, root)?;
-        check_manifest(manifest, content)?;
+        let most = u64::try_from(MAX_BUNDLE_BYTES).unwrap_or(u64::MAX);
+        let verified = Verified::read(Cursor::new(bytes), root, most, None)?;
+        // Only a bundle that is known already is not given back.
+        verified.ok_or_else(|| format("nothing was read"))?.load()
+    }
+}
+
+impl Verified {
+    /// Loads the parts.
+    ///
+    /// # Errors
+    /// [`BundleError`]: a version or a part is wrong.
+    pub fn load(&self) -> Result<Bundle, BundleError> {
+        let content = self.content();
         let content: BTreeMap<&str, &[u8]> = content
             .iter()
             .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
             .collect();
-        Loader { content: &content }.load(digest, signers)
+        Loader { content: &content }.load(self.digest(), self.signers().to_vec())
     }
-}
-
-/// The envelope must be signed by publishers and its statement must name this very manifest.
-fn verify(envelope: &[u8], digest: Digest, root: &TrustRoot) -> Result<Vec<String>, BundleError> {
-    let envelope =
-        Envelope::from_bytes(envelope).ok_or_else(|| format("the envelope is not DSSE"))?;
-    if envelope.payload_type != dsse::STATEMENT {
-        return Err(format("the envelope holds no statement"));
-    }
-    let signers = root.verify(Role::Publisher, &envelope)?;
-    let statement = Json::parse(&envelope.payload, DOCUMENT_LIMITS)
-        .map_err(|error| format(error.to_string()))?;
-    let subject = statement
-        .get("subject")
-        .and_then(Json::as_array)
-        .unwrap_or_default();
-    let [subject] = subject else {
-        return Err(format("the statement names not exactly one subject"));
-    };
-    let named = subject
-        .get("digest")
-        .and_then(|digest| digest.get("sha256"))
-        .and_then(Json::as_str);
-    let known =
-        statement.get("predicateType").and_then(Json::as_str) == Some("urn:stopgate:bundle:1");
-    if !known {
-        return Err(format("the statement is not about a bundle"));
-    }
-    if named.and_then(Digest::from_hex) == Some(digest) {
-        Ok(signers)
-    } else {
-        Err(BundleError::Digest(MANIFEST.to_owned()))
-    }
-}
-
-/// The manifest must be canonical and list exactly the parts of the file, in their order.
-fn check_manifest(manifest: &[u8], content: &[(String, Vec<u8>)]) -> Result<(), BundleError> {
-    let json = Json::parse(manifest, DOCUMENT_LIMITS).map_err(|error| format(error.to_string()))?;
-    if json.canonical().as_bytes() != manifest
-        || json.get("stopgate_bundle").and_then(Json::as_integer) != Some(1)
-    {
-        return Err(format("the manifest is of an unknown version"));
-    }
-    let requires = json
-        .get("requires")
-        .and_then(|requires| requires.get("decide"))
-        .and_then(Json::as_integer);
-    match requires {
-        Some(DECIDE) => {}
-        Some(other) => return Err(BundleError::Requires(other)),
-        None => return Err(format("the manifest does not say what it requires")),
-    }
-    let listed = json
-        .get("parts")
-        .and_then(Json::as_array)
-        .unwrap_or_default();
-    if listed.len() != content.len() || !content.is_sorted_by(|(a, _), (b, _)| a < b) {
-        return Err(format("the parts are not those of the manifest"));
-    }
-    for (entry, (name, bytes)) in listed.iter().zip(content) {
-        let same_name = entry.get("name").and_then(Json::as_str) == Some(name);
-        let sum = entry
-            .get("sha256")
-            .and_then(Json::as_str)
-            .and_then(Digest::from_hex);
-        if !same_name || sum != Some(Digest::of(bytes)) {
-            return Err(BundleError::Digest(name.clone()));
-        }
-    }
-    Ok(())
 }
 
 /// Loads verified parts.

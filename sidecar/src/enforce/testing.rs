@@ -91,6 +91,7 @@ impl Stage {
             unrecorded: self.log.unrecorded(),
             ready: true,
             failing_issuers: 0,
+            unusable_keys: 0,
             connections: 0,
         });
         let of_requests = ["answers", "callers_left", "undecided"];

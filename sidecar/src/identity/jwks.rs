@@ -1,10 +1,11 @@
 //! A JSON Web Key Set as an issuer publishes it: the keys that tokens can be verified with, and every mistake at once.
 //!
 //! Each key is for one algorithm, which follows from its kind: RSA for RS256, P-256 for ES256, Ed25519 for EdDSA. Keys
-//! for something else are normal in a set and passed over; a set that holds none for us, a private key or one name
-//! twice is refused whole.
+//! for something else are normal in a set and passed over. A key that cannot be used takes nothing with it but its own
+//! name: the others are believed, and what is not in the set any more is not. Only what is no set at all is refused.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 
 use aws_lc_rs::rsa::PublicKeyComponents;
@@ -13,11 +14,14 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use stopgate_lang::json::{InvalidJson, Json, Limits};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use stopgate_lang::json::{Json, Limits, Problem};
 
 /// Longest file, in bytes.
 pub const MAX_JWKS_BYTES: usize = 256 * 1024;
 
+/// Of one key.
 const JSON_LIMITS: Limits = Limits {
     bytes: MAX_JWKS_BYTES,
     depth: 16,
@@ -41,9 +45,12 @@ pub enum Algorithm {
     EdDsa,
 }
 
-/// The keys of one issuer by their names. Never empty.
+/// The keys of one issuer by their names, and what of its set cannot be used.
 #[derive(Debug)]
-pub struct KeySet(HashMap<String, Key>);
+pub struct KeySet {
+    keys: HashMap<String, Key>,
+    unusable: Vec<InvalidKey>,
+}
 
 /// A public key and the one algorithm it is for.
 #[derive(Debug)]
@@ -52,21 +59,20 @@ pub struct Key {
     public: ParsedPublicKey,
 }
 
-/// Why a key set is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// Why a text is no key set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKeySet {
-    /// Not strict JSON.
-    #[error("the key set is not strict JSON")]
-    Json(#[from] InvalidJson),
-    /// Not an object with a list `keys`.
-    #[error("the key set has no list `keys`")]
-    NoList,
-    /// These keys are wrong.
-    #[error("{}", listed(.0))]
-    Keys(Vec<InvalidKey>),
-    /// No key is of a kind that tokens are verified with.
-    #[error("none of the keys has a `kid` and is for RS256, ES256 (P-256) or EdDSA (Ed25519)")]
-    Nothing,
+    /// Longer than [`MAX_JWKS_BYTES`].
+    #[error("it is longer than {MAX_JWKS_BYTES} bytes")]
+    TooLong,
+    /// Not JSON, or not an object with one list `keys`.
+    #[error("it is not a JSON object with one list `keys` (line {line}, column {column})")]
+    NoList {
+        /// Where that shows, from 1.
+        line: usize,
+        /// Where in the line, from 1.
+        column: usize,
+    },
 }
 
 /// A key that is wrong: its place in `keys`, from 1, and what is wrong with it. It holds no value of the key.
@@ -82,14 +88,17 @@ pub struct InvalidKey {
 /// What can be wrong with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyProblem {
+    /// Not strict JSON.
+    #[error("is not strict JSON: {0}")]
+    Json(Problem),
     /// Not an object with a text `kty`.
     #[error("is not an object with a `kty`")]
     Shape,
     /// It belongs to the issuer alone.
     #[error("is a private or shared key; only public keys belong here")]
     Private,
-    /// Another key has the same name.
-    #[error("has the `kid` of another key")]
+    /// Another key has the same name, so a token that names it names neither.
+    #[error("has the `kid` of another key, which is unusable too")]
     Duplicate,
     /// A number or point that cannot be read.
     #[error("has no readable `{0}`")]
@@ -102,24 +111,20 @@ pub enum KeyProblem {
     Invalid,
 }
 
-fn listed(keys: &[InvalidKey]) -> String {
-    let keys: Vec<_> = keys.iter().map(ToString::to_string).collect();
-    keys.join("; ")
-}
-
 impl Algorithm {
-    /// The algorithm that a token's header calls `name`.
+    /// The algorithm that the header of a token, or the `alg` of a key, calls `name`.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "RS256" => Some(Self::Rs256),
             "ES256" => Some(Self::Es256),
-            "EdDSA" => Some(Self::EdDsa),
+            // RFC 9864 gave it its own name and deprecated the one of the family; issuers write both.
+            "EdDSA" | "Ed25519" => Some(Self::EdDsa),
             _ => None,
         }
     }
 
-    /// Its name in a header.
+    /// Its name in events.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -150,51 +155,94 @@ impl Key {
     }
 }
 
+/// A set as it is written: what else is in it is not ours to judge.
+#[derive(Deserialize)]
+struct Written<'a> {
+    #[serde(borrow)]
+    keys: Vec<&'a RawValue>,
+}
+
 impl KeySet {
-    /// Reads a set.
+    /// Reads a set. The keys of it that cannot be used are [`KeySet::unusable`]; it may hold no other.
     ///
     /// # Errors
-    /// [`InvalidKeySet`] with every key that is wrong.
+    /// [`InvalidKeySet`] for what is no set.
     pub fn parse(text: &[u8]) -> Result<Self, InvalidKeySet> {
-        let json = Json::parse(text, JSON_LIMITS)?;
-        let listed = json.get("keys").and_then(Json::as_array);
-        let (mut keys, mut wrong) = (HashMap::new(), Vec::new());
-        for (json, place) in listed.ok_or(InvalidKeySet::NoList)?.iter().zip(1_usize..) {
-            match read(json) {
-                Ok(Some((name, key))) => {
-                    if keys.insert(name, key).is_some() {
-                        let problem = KeyProblem::Duplicate;
-                        wrong.push(InvalidKey { place, problem });
-                    }
+        if text.len() > MAX_JWKS_BYTES {
+            return Err(InvalidKeySet::TooLong);
+        }
+        // What reads an object by its members would take a list of their values for one.
+        if !text.trim_ascii_start().starts_with(b"{") {
+            return Err(InvalidKeySet::NoList { line: 1, column: 1 });
+        }
+        let Written { keys: written } =
+            serde_json::from_slice(text).map_err(|error| InvalidKeySet::NoList {
+                line: error.line(),
+                column: error.column(),
+            })?;
+        // `None` for a name that is no key's: of two with one name, nobody can say which is meant.
+        let mut named: HashMap<String, Option<Key>> = HashMap::new();
+        let mut unusable = Vec::new();
+        for (written, place) in written.iter().zip(1_usize..) {
+            let (name, found) = match Json::parse(written.get().as_bytes(), JSON_LIMITS) {
+                Ok(json) => (name(&json), read(&json)),
+                Err(invalid) => (None, Err(KeyProblem::Json(invalid.problem))),
+            };
+            let (key, problem) = match found {
+                Ok(None) => continue,
+                Ok(Some(key)) => (Some(key), None),
+                Err(problem) => (None, Some(problem)),
+            };
+            let twice = match name.map(|name| named.entry(name)) {
+                None => false,
+                Some(Entry::Vacant(free)) => {
+                    free.insert(key);
+                    false
                 }
-                Ok(None) => {}
-                Err(problem) => wrong.push(InvalidKey { place, problem }),
-            }
+                Some(Entry::Occupied(mut taken)) => {
+                    taken.insert(None);
+                    true
+                }
+            };
+            let problem = problem.or(twice.then_some(KeyProblem::Duplicate));
+            unusable.extend(problem.map(|problem| InvalidKey { place, problem }));
         }
-        if !wrong.is_empty() {
-            Err(InvalidKeySet::Keys(wrong))
-        } else if keys.is_empty() {
-            Err(InvalidKeySet::Nothing)
-        } else {
-            Ok(Self(keys))
-        }
+        let keys = named
+            .into_iter()
+            .filter_map(|(name, key)| Some((name, key?)));
+        Ok(Self {
+            keys: keys.collect(),
+            unusable,
+        })
+    }
+
+    /// The keys that cannot be used, in the order of the set.
+    #[must_use]
+    pub fn unusable(&self) -> &[InvalidKey] {
+        &self.unusable
     }
 
     /// The key called `name`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Key> {
-        self.0.get(name)
+        self.keys.get(name)
     }
 
-    /// How many there are.
+    /// How many there are that can be used.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.0.len()
+        self.keys.len()
     }
 }
 
-/// A key with its name; `None` for one that is meant for something else.
-fn read(json: &Json) -> Result<Option<(String, Key)>, KeyProblem> {
+/// The name of a key, if it has one.
+fn name(json: &Json) -> Option<String> {
+    let name = json.get("kid").and_then(Json::as_str);
+    name.filter(|name| !name.is_empty()).map(str::to_owned)
+}
+
+/// A key; `None` for one that is meant for something else, or that no token can name.
+fn read(json: &Json) -> Result<Option<Key>, KeyProblem> {
     let text = |member: &str| json.get(member).and_then(Json::as_str);
     let kind = text("kty").ok_or(KeyProblem::Shape)?;
     if PRIVATE.iter().any(|member| json.get(member).is_some()) {
@@ -206,18 +254,19 @@ fn read(json: &Json) -> Result<Option<(String, Key)>, KeyProblem> {
         ("OKP", Some("Ed25519")) => Algorithm::EdDsa,
         (_, _) => return Ok(None),
     };
-    let named = |stated: Option<&Json>, ours: &str| {
-        stated.is_none_or(|stated| stated.as_str() == Some(ours))
-    };
+    let agrees = json
+        .get("alg")
+        .is_none_or(|stated| stated.as_str().and_then(Algorithm::named) == Some(algorithm));
     let verifies = json.get("key_ops").is_none_or(|uses| {
         let uses = uses.as_array().unwrap_or_default();
         uses.iter().any(|used| used.as_str() == Some("verify"))
     });
-    let ours =
-        named(json.get("alg"), algorithm.as_str()) && named(json.get("use"), "sig") && verifies;
-    let Some(name) = text("kid").filter(|name| ours && !name.is_empty()) else {
+    let signs = json
+        .get("use")
+        .is_none_or(|stated| stated.as_str() == Some("sig"));
+    if !(agrees && signs && verifies) || name(json).is_none() {
         return Ok(None);
-    };
+    }
     let bytes = |member: &'static str| {
         let decoded = text(member).and_then(|text| BASE64.decode(text).ok());
         decoded.ok_or(KeyProblem::Member(member))
@@ -237,7 +286,7 @@ fn read(json: &Json) -> Result<Option<(String, Key)>, KeyProblem> {
             ParsedPublicKey::new(&ED25519, bytes("x")?).map_err(|_| KeyProblem::Invalid)?
         }
     };
-    Ok(Some((name.to_owned(), Key { algorithm, public })))
+    Ok(Some(Key { algorithm, public }))
 }
 
 fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<ParsedPublicKey, KeyProblem> {

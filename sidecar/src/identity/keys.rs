@@ -1,7 +1,9 @@
 //! The keys of the issuers: files that somebody else writes, looked at again and again.
 //!
-//! A file that is missing or wrong changes nothing: the keys before stay in force, and the failure is told once and
-//! counted as long as it lasts. Before the first good file an issuer has no keys, so none of its tokens verifies.
+//! A file that is missing or no key set changes nothing: the keys before stay in force, and the failure is told once
+//! and counted as long as it lasts. Before the first good file an issuer has no keys, so none of its tokens verifies. A
+//! key set replaces the one before whatever is wrong with single keys of it: those are told and counted, and a key that
+//! is not in it any more has been withdrawn.
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
@@ -14,14 +16,25 @@ use std::time::Duration;
 use stopgate_lang::digest::Digest;
 use tokio::sync::watch;
 
-use super::jwks::{InvalidKeySet, KeySet, MAX_JWKS_BYTES};
+use super::jwks::{InvalidKey, InvalidKeySet, KeySet, MAX_JWKS_BYTES};
 use crate::config::IssuerConfig;
+
+/// Most keys that one event names.
+const TOLD: usize = 8;
+
+/// What is said of a set without a key for us.
+const NO_KEY: &str =
+    "no key has a `kid` and is for RS256, ES256 (P-256) or Ed25519 (also called EdDSA)";
 
 /// The keys of one issuer, and how the last look at their file went.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Keys {
+    /// Never without a key.
     pub(super) set: Option<Arc<KeySet>>,
+    /// The last look found no key to verify with.
     pub(super) failing: bool,
+    /// Keys of the last set that cannot be used.
+    pub(super) unusable: usize,
 }
 
 /// Looks at the files. [`KeyFollower::run`] never ends by itself.
@@ -44,8 +57,6 @@ struct Followed {
 enum Unusable {
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("{} is longer than {MAX_JWKS_BYTES} bytes", path.display())]
-    TooLong { path: PathBuf },
     #[error("cannot use {}", path.display())]
     Invalid {
         path: PathBuf,
@@ -104,14 +115,6 @@ impl Followed {
                 self.seen = Some(digest);
                 match KeySet::parse(&bytes) {
                     Ok(set) => self.take(set),
-                    // An issuer that withdraws its last key has withdrawn it.
-                    Err(source @ InvalidKeySet::Nothing) => {
-                        self.keep(&Unusable::Invalid {
-                            path: self.file.clone(),
-                            source,
-                        });
-                        self.keys.send_modify(|keys| keys.set = None);
-                    }
                     Err(source) => self.keep(&Unusable::Invalid {
                         path: self.file.clone(),
                         source,
@@ -125,16 +128,31 @@ impl Followed {
         }
     }
 
+    /// Puts `set` in force. An issuer that withdraws its last key has withdrawn it.
     fn take(&mut self, set: KeySet) {
-        tracing::info!(
-            issuer = self.issuer,
-            keys = set.count(),
-            "issuer's keys in force"
-        );
         self.told = None;
+        let (count, unusable) = (set.count(), set.unusable().len());
+        if unusable > 0 {
+            tracing::warn!(
+                issuer = self.issuer,
+                count = unusable,
+                problem = listed(set.unusable()),
+                "issuer's keys that cannot be used are passed over"
+            );
+        }
+        if count > 0 {
+            tracing::info!(issuer = self.issuer, keys = count, "issuer's keys in force");
+        } else {
+            tracing::error!(
+                issuer = self.issuer,
+                problem = NO_KEY,
+                "issuer has no keys, none of its tokens verifies"
+            );
+        }
         self.keys.send_replace(Keys {
-            set: Some(Arc::new(set)),
-            failing: false,
+            set: (count > 0).then(|| Arc::new(set)),
+            failing: count == 0,
+            unusable,
         });
     }
 
@@ -146,18 +164,26 @@ impl Followed {
             cause = error.source();
         }
         if self.told.as_ref() != Some(&problem) {
-            tracing::error!(
-                issuer = self.issuer,
-                %problem,
-                "issuer's keys refused, the ones before stay in force"
-            );
+            if self.keys.borrow().set.is_some() {
+                tracing::error!(
+                    issuer = self.issuer,
+                    %problem,
+                    "issuer's keys refused, the ones before stay in force"
+                );
+            } else {
+                tracing::error!(
+                    issuer = self.issuer,
+                    %problem,
+                    "issuer's keys refused, none of its tokens verifies"
+                );
+            }
             self.told = Some(problem);
         }
         self.keys.send_modify(|keys| keys.failing = true);
     }
 }
 
-/// The whole file, if it is not longer than any key set.
+/// The whole file, or of one that is longer than any key set enough to see that.
 fn read(path: &Path) -> Result<Vec<u8>, Unusable> {
     let most = u64::try_from(MAX_JWKS_BYTES).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
@@ -167,12 +193,19 @@ fn read(path: &Path) -> Result<Vec<u8>, Unusable> {
         path: path.to_owned(),
         source,
     })?;
-    if bytes.len() > MAX_JWKS_BYTES {
-        return Err(Unusable::TooLong {
-            path: path.to_owned(),
-        });
-    }
     Ok(bytes)
+}
+
+/// The first of `keys`, for an event.
+fn listed(keys: &[InvalidKey]) -> String {
+    let told: Vec<_> = keys.iter().take(TOLD).map(ToString::to_string).collect();
+    let more = keys.len().saturating_sub(TOLD);
+    let end = if more > 0 {
+        format!("; and {more} more")
+    } else {
+        String::new()
+    };
+    format!("{}{end}", told.join("; "))
 }
 
 #[cfg(test)]

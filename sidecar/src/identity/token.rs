@@ -1,4 +1,4 @@
-//! Verifying a token: a JWT in compact form, signed with RS256, ES256 or EdDSA, over values that are given, the time
+//! Verifying a token: a JWT in compact form, signed with RS256, ES256 or Ed25519, over values that are given, the time
 //! included. It reads no clock, no file and no configuration.
 //!
 //! What is not understood is refused: another type, a critical header, a member twice, a claim of another kind than it
@@ -95,7 +95,7 @@ refusals! {
     Type = "type",
     /// It names headers that whoever does not know them has to refuse.
     Critical = "critical",
-    /// Its `alg` is none of RS256, ES256 and EdDSA.
+    /// Its `alg` is none of RS256, ES256, Ed25519 and EdDSA.
     Algorithm = "algorithm",
     /// The policy does not know its issuer, or there is no configuration for it.
     Issuer = "issuer",

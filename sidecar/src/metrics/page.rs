@@ -150,6 +150,7 @@ impl Page {
             unrecorded: _,
             ready,
             failing_issuers,
+            unusable_keys,
             connections,
         } = *gauges;
         for (name, help, value) in [
@@ -182,6 +183,11 @@ impl Page {
                 "stopgate_failing_issuers",
                 "Issuers whose keys could not be read at the last look.",
                 u64::try_from(failing_issuers).unwrap_or(u64::MAX),
+            ),
+            (
+                "stopgate_unusable_keys",
+                "Keys of issuers that cannot be used and are passed over.",
+                u64::try_from(unusable_keys).unwrap_or(u64::MAX),
             ),
             (
                 "stopgate_connections",

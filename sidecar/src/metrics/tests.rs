@@ -12,6 +12,7 @@ fn page(metrics: &Metrics) -> String {
         unrecorded: 0,
         ready: true,
         failing_issuers: 0,
+        unusable_keys: 0,
         connections: 1,
     })
 }

@@ -30,6 +30,7 @@ const provider = new Provider(issuer, {
       key('rsa-1', 'RS256', 'rsa', { modulusLength: 2048 }),
       key('ec-1', 'ES256', 'ec', { namedCurve: 'P-256' }),
       key('ed-1', 'EdDSA', 'ed25519'),
+      key('ed-2', 'Ed25519', 'ed25519'),
     ],
   },
   cookies: { keys: [randomBytes(32).toString('hex')] },

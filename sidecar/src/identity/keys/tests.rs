@@ -49,6 +49,34 @@ async fn a_bad_file_keeps_the_keys_before_and_is_counted_while_it_lasts() {
 }
 
 #[tokio::test]
+async fn t15_a_key_withdrawn_beside_an_unusable_one_is_not_believed_any_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("jwks.json");
+    let issuing = Issuing::new();
+    let (mut follower, keys) = follow(&file);
+    let unusable = serde_json::json!({"kty": "RSA", "kid": "new", "n": "AQAB", "e": "AQAB"});
+    for (bytes, expected, left) in [
+        (issuing.jwks(), (Some(3), false), 0),
+        (
+            jwks([issuing.ec_key(), unusable.clone()]),
+            (Some(1), false),
+            1,
+        ),
+        // The last key for us goes, and only what nobody can use is left.
+        (jwks([unusable]), (None, true), 1),
+        (issuing.jwks(), (Some(3), false), 0),
+    ] {
+        fs::write(&file, bytes).expect("written");
+        follower.look().await;
+        assert_eq!(seen(&keys), expected);
+        let keys = keys.borrow();
+        assert_eq!(keys.unusable, left);
+        let gone = |set: &Arc<KeySet>| set.get("ed").is_none();
+        assert_eq!(keys.set.as_ref().is_none_or(gone), left == 1);
+    }
+}
+
+#[tokio::test]
 async fn the_same_file_is_not_read_into_new_keys() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("jwks.json");

@@ -48,6 +48,33 @@ fn a_token_of_each_algorithm_says_who_it_is() {
 }
 
 #[test]
+fn t15_ed25519_has_two_names_and_no_third() {
+    let issuing = Issuing::new();
+    let judge = |stated: Value, header: &str| {
+        let mut key = issuing.ed_key();
+        if !stated.is_null() {
+            key["alg"] = stated;
+        }
+        let header = format!(r#"{{"alg":"{header}","kid":"ed"}}"#);
+        let token = issuing.sign("EdDSA", &header, &claims().to_string());
+        judged(&jwks([key]), &token, now()).err()
+    };
+    for stated in [json!("EdDSA"), json!("Ed25519"), Value::Null] {
+        for header in ["EdDSA", "Ed25519"] {
+            assert_eq!(judge(stated.clone(), header), None, "{stated} {header}");
+        }
+        for header in ["Ed448", "ed25519", "ESP256"] {
+            assert_eq!(judge(stated.clone(), header), Some(Refused::Algorithm));
+        }
+        assert_eq!(judge(stated, "ES256"), Some(Refused::KeyMismatch));
+    }
+    for stated in ["Ed448", "ed25519", "ESP256", "RS256"] {
+        let refused = judge(json!(stated), "Ed25519");
+        assert_eq!(refused, Some(Refused::UnknownKey), "{stated}");
+    }
+}
+
+#[test]
 fn t15_what_a_token_may_say_in_more_than_one_way() {
     let issuing = Issuing::new();
     let good = |claims: String| judged(&issuing.jwks(), &es256(&issuing, &claims), now());
