@@ -109,7 +109,11 @@ impl Checked {
     }
 
     fn count(&mut self, record: &Record, last_kind: &mut Option<Kind>) {
-        let Record { stamp, body } = record;
+        let Record {
+            version: _,
+            stamp,
+            body,
+        } = record;
         let kind = body.kind();
         let records = self.records.entry(kind).or_insert(0);
         *records = records.saturating_add(1);

@@ -21,7 +21,7 @@ pub use chain::{Break, Chain, Fault, file_name, first_seq_of};
 pub use decision::{DecisionRecord, RecordedAttempt, RecordedContext, RecordedResult};
 pub use event::{BundleChange, BundleRecord, GapRecord, StartRecord, StopRecord};
 pub(crate) use input::is_mask;
-pub use input::{KeyedDigest, MaskKey, RecordedInput};
+pub use input::{KeyedDigest, LONG_REFUSED_BYTES, MaskKey, RecordedInput, Sent};
 pub use line::{Encoded, InvalidRecord};
 pub use skim::{Answered, Skimmed};
 
@@ -30,8 +30,39 @@ use jiff::Timestamp;
 use crate::digest::Digest;
 use crate::json::MAX_SAFE_INTEGER;
 
-/// Version of the format, the member `v` of every record.
-pub const VERSION: i64 = 1;
+/// A version of the format, the member `v` of every record. All are read, the last is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Version {
+    /// A keyed digest says nothing of where its value stood; every accepted input is shown or withheld.
+    V1,
+    /// A keyed digest is one of a tool, an operation and a place; a long input of a refused attempt is left out.
+    V2,
+}
+
+impl Version {
+    /// Every version, oldest first.
+    pub const ALL: [Self; 2] = [Self::V1, Self::V2];
+
+    /// The version that is written.
+    pub const CURRENT: Self = Self::V2;
+
+    /// The number in the member `v`.
+    #[must_use]
+    pub const fn number(self) -> i64 {
+        match self {
+            Self::V1 => 1,
+            Self::V2 => 2,
+        }
+    }
+
+    /// The version that a number stands for.
+    #[must_use]
+    pub fn from_number(number: i64) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|version| version.number() == number)
+    }
+}
 
 /// Longest line, newline included, in bytes. Writers refuse what readers would.
 pub const MAX_LINE_BYTES: usize = 1024 * 1024;
@@ -93,6 +124,8 @@ pub fn no_line_before() -> Digest {
 /// One record of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
+    /// The format that it is written in.
+    pub version: Version,
     /// Place, time and link.
     pub stamp: Stamp,
     /// What happened.

@@ -95,7 +95,7 @@ pub fn recall(record: &DecisionRecord, bundles: [&Bundle; 2]) -> Result<Attempt,
             attempt.input = Ok(Input::made(whole.ok_or(Lost::Masked)?));
         }
         // What is unknown is rejected before anybody looks at the input.
-        RecordedInput::Withheld { .. } => {
+        RecordedInput::Withheld { .. } | RecordedInput::Long { .. } => {
             if bundles
                 .iter()
                 .any(|bundle| names(bundle, tool, &attempt.target))
@@ -120,7 +120,7 @@ fn recorded(input: &RecordedInput) -> Result<Input, InvalidJson> {
     match input {
         RecordedInput::Clear { json, digest } => Ok(Input::recorded(json.clone(), *digest)),
         RecordedInput::Masked { json, .. } => Ok(Input::made(json.clone())),
-        RecordedInput::Withheld { .. } => Err(InvalidJson {
+        RecordedInput::Withheld { .. } | RecordedInput::Long { .. } => Err(InvalidJson {
             problem: Problem::Ended,
             offset: 0,
         }),
@@ -174,6 +174,7 @@ pub fn missing_part(record: &DecisionRecord) -> Option<Lost> {
         RecordedInput::Clear { .. } if refused => Some(Lost::Unreproduced),
         RecordedInput::Clear { .. }
         | RecordedInput::Withheld { .. }
+        | RecordedInput::Long { .. }
         | RecordedInput::Refused { .. } => None,
     }
 }

@@ -18,7 +18,7 @@ use stopgate_lang::digest::Digest;
 use stopgate_lang::policy::{Policy, RuleKind};
 use stopgate_lang::record::{
     DecisionRecord, MaskKey, Record, RecordBody, RecordedAttempt, RecordedContext, RecordedInput,
-    RecordedResult, Seq, Stamp, no_line_before,
+    RecordedResult, Sent, Seq, Stamp, Version, no_line_before,
 };
 use stopgate_tests::bulk;
 
@@ -108,7 +108,12 @@ fn write(folder: &Path, bundle: &Bundle) -> PathBuf {
             prev,
         };
         let body = RecordBody::Decision(Box::new(record));
-        let line = Record { stamp, body }.line();
+        let line = Record {
+            version: Version::CURRENT,
+            stamp,
+            body,
+        }
+        .line();
         prev = Digest::of(line.trim_end().as_bytes());
         seq = seq.next().expect("a place");
         file.write_all(line.as_bytes()).expect("written");
@@ -135,6 +140,14 @@ fn record(bundle: &Bundle, at: u64) -> DecisionRecord {
     let decision = decide(bundle, &attempt, &situation);
     let seen = decision.seen();
     let masks = bundle.recorded_masks("erp", &operation, seen.input_fits);
+    let sent = Sent {
+        input: &attempt.input,
+        text: input.as_bytes(),
+        tool: "erp",
+        operation: Some(&operation),
+        masks,
+        rejected: matches!(decision.outcome(), Outcome::Reject(_)),
+    };
     DecisionRecord {
         decision: format!("decisions/{at:026}"),
         request_id: format!("5b0e9a3e-6f0a-4c8e-9f2b-{at:012}"),
@@ -146,15 +159,10 @@ fn record(bundle: &Bundle, at: u64) -> DecisionRecord {
             profiles: attempt.profiles.clone(),
             agent: attempt.agent.clone(),
             tool: attempt.tool.clone(),
-            operation: Some(operation),
+            operation: Some(operation.clone()),
             function: None,
             session: None,
-            input: RecordedInput::of(
-                &attempt.input,
-                input.as_bytes(),
-                masks,
-                &MaskKey::new(&[7; 32]),
-            ),
+            input: RecordedInput::of(&sent, &MaskKey::new(&[7; 32])),
             definition: seen.definition,
         },
         context: RecordedContext {

@@ -2,7 +2,7 @@
 
 use stopgate_lang::digest::Digest;
 use stopgate_lang::record::{
-    Fault, GapRecord, MaskKey, StartRecord, StopRecord, file_name, no_line_before,
+    Fault, GapRecord, MaskKey, StartRecord, StopRecord, Version, file_name, no_line_before,
 };
 
 use super::*;
@@ -40,6 +40,7 @@ fn log() -> (tempfile::TempDir, Vec<PathBuf>) {
         for body in pair {
             let time = "2026-11-24T10:00:00.5Z".parse().expect("a time");
             let line = Record {
+                version: Version::CURRENT,
                 stamp: Stamp { seq, time, prev },
                 body: body.clone(),
             }

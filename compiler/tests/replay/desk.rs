@@ -10,7 +10,7 @@ use stopgate_lang::decide::{Decision, LimitNow, LimitedBy, Outcome, Situation, d
 use stopgate_lang::digest::Digest;
 use stopgate_lang::record::{
     DecisionRecord, MaskKey, Record, RecordBody, RecordedAttempt, RecordedContext, RecordedInput,
-    RecordedResult, Seq, Stamp, no_line_before,
+    RecordedResult, Sent, Seq, Stamp, Version, no_line_before,
 };
 use stopgate_lang::surface::{Enforces, Evidence, Limit};
 use tempfile::TempDir;
@@ -147,7 +147,12 @@ impl Desk {
                 prev,
             };
             let body = RecordBody::Decision(Box::new(record));
-            let line = Record { stamp, body }.line();
+            let line = Record {
+                version: Version::CURRENT,
+                stamp,
+                body,
+            }
+            .line();
             prev = Digest::of(line.trim_end().as_bytes());
             seq = seq.next().expect("a place");
             text.push_str(&line);
@@ -194,6 +199,14 @@ impl Desk {
             .bundle
             .recorded_masks("erp", asked.operation, seen.input_fits);
         let key = MaskKey::new(&[7; 32]);
+        let sent = Sent {
+            input: &attempt.input,
+            text: asked.input.as_bytes(),
+            tool: "erp",
+            operation: Some(asked.operation),
+            masks,
+            rejected: matches!(decision.outcome(), Outcome::Reject(_)),
+        };
         DecisionRecord {
             decision: "decisions/1".to_owned(),
             request_id: "r".to_owned(),
@@ -208,7 +221,7 @@ impl Desk {
                 operation: Some(asked.operation.to_owned()),
                 function: None,
                 session: None,
-                input: RecordedInput::of(&attempt.input, asked.input.as_bytes(), masks, &key),
+                input: RecordedInput::of(&sent, &key),
                 definition: seen.definition,
             },
             context: RecordedContext {

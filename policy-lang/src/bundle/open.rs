@@ -627,8 +627,8 @@ impl Bundle {
     }
 
     /// The places to hide when a record shows an input of an operation; `None`: it must not show the input at all. An
-    /// input that does not `fit` may hold a masked value at a place or under a name that no mask covers, so it is
-    /// shown only if no operation of the same function hides anything.
+    /// input that does not `fit` may be that of any other operation or hold its values under any name, so it is shown
+    /// only if no operation of the catalog hides anything.
     #[must_use]
     pub fn recorded_masks(
         &self,
@@ -636,21 +636,10 @@ impl Bundle {
         operation: &str,
         fits: bool,
     ) -> Option<&BTreeSet<Pointer>> {
-        let tool = self.tools.get(tool)?;
-        let masks = |name: &str| {
-            let at = tool.operations.get(name)?;
-            self.operation(*at).map(|operation| &operation.input_mask)
-        };
-        let own = masks(operation)?;
-        let shares = |function: &&LoadedFunction| {
-            let mut names = function.operations();
-            names.any(|name| name.as_str() == operation)
-        };
-        let function = tool.functions.values().find(shares)?;
-        let mut hidden = function
-            .operations()
-            .filter_map(|name| masks(name.as_str()));
-        (fits || hidden.all(BTreeSet::is_empty)).then_some(own)
+        let at = self.tools.get(tool)?.operations.get(operation)?;
+        let own = &self.operation(*at)?.input_mask;
+        let hides = |operation: &LoadedOperation| !operation.input_mask.is_empty();
+        (fits || !self.operations.iter().any(hides)).then_some(own)
     }
 
     /// Who is asked for `level` at an operation; `None` where no rule asks.

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::InvalidRecord;
 use super::input::RecordedInput;
 use super::lattice;
 use super::members::{Members, variant};
 use super::value::{Value, count, object, printed, text, texts, time};
+use super::{InvalidRecord, Version};
 use crate::attempt::Subject;
 use crate::decide::{LimitNow, Reason, Rejection};
 use crate::digest::Digest;
@@ -143,14 +143,14 @@ impl DecisionRecord {
         members
     }
 
-    pub(super) fn read(mut members: Members) -> Result<Self, InvalidRecord> {
+    pub(super) fn read(version: Version, mut members: Members) -> Result<Self, InvalidRecord> {
         let record = Self {
             decision: members.text("decision")?,
             request_id: members.text("request_id")?,
             trace: members.optional_text("trace")?,
             sidecar: members.text("sidecar")?,
             bundle: members.parsed("bundle")?,
-            attempt: RecordedAttempt::read(members.object("attempt")?)?,
+            attempt: RecordedAttempt::read(version, members.object("attempt")?)?,
             context: RecordedContext::read(members.object("context")?)?,
             evidence: lattice::read_evidence(members.object("evidence")?)?,
             limit: lattice::read_limit(members.object("limit")?)?,
@@ -205,7 +205,7 @@ impl RecordedAttempt {
         object(members)
     }
 
-    fn read(mut members: Members) -> Result<Self, InvalidRecord> {
+    fn read(version: Version, mut members: Members) -> Result<Self, InvalidRecord> {
         let subject = members
             .optional("subject")
             .map(|value| Members::of(value, "subject"))
@@ -218,7 +218,7 @@ impl RecordedAttempt {
             operation: members.optional_text("operation")?,
             function: members.optional_text("function")?,
             session: members.optional_text("session")?,
-            input: RecordedInput::read(&mut members)?,
+            input: RecordedInput::read(version, &mut members)?,
             definition: members.optional_parsed("definition")?,
         };
         members.finish()?;

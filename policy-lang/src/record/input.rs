@@ -2,15 +2,18 @@
 //!
 //! A plain SHA-256 over something short (a salary, an account) can be undone by trying, also when the short thing is
 //! one member of a known whole. So wherever a part of the input is not shown, its digest is keyed too.
+//!
+//! A keyed digest is one of a value at a place of an operation of a tool: who may ask about one operation and read the
+//! log cannot find out there what is hidden at another.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use aws_lc_rs::hmac;
 
-use super::InvalidRecord;
 use super::members::Members;
 use super::value::{Value, count, object, printed, text};
+use super::{InvalidRecord, Version};
 use crate::attempt::Input;
 use crate::digest::Digest;
 use crate::json::{InvalidJson, Json, Problem};
@@ -20,7 +23,12 @@ use crate::pointer::{Pointer, Step};
 /// came with the input is masked itself.
 const MASKED: &str = "$masked";
 
-/// The key of the masks. Under one key equal values have equal digests; without it a digest says nothing.
+/// Longest text, in bytes, of an input that stands in the record of a refused attempt. Who is refused everything must
+/// not fill the disk with what it sends.
+pub const LONG_REFUSED_BYTES: usize = 8 * 1024;
+
+/// The key of the masks. Under one key equal values at one place of one operation have equal digests; without it a
+/// digest says nothing.
 #[derive(Clone)]
 pub struct MaskKey(hmac::Key);
 
@@ -31,33 +39,80 @@ impl MaskKey {
         Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
     }
 
-    /// A digest that names the key and gives nothing away.
+    /// A digest that names the key, and the way digests are made with it, and gives nothing away.
     #[must_use]
     pub fn id(&self) -> KeyedDigest {
-        self.digest("stopgate-mask-key-v1", Value::Null)
+        self.digest(vec![text("stopgate-mask-key-v2")])
     }
 
     /// Digest of one masked value.
-    #[must_use]
-    pub fn of_value(&self, value: &Json) -> KeyedDigest {
-        self.digest("stopgate-mask-value-v1", Value::Json(value))
+    fn of_value(&self, meant: Meant<'_>, way: Way<'_>, value: &Json) -> KeyedDigest {
+        let [tool, operation] = meant.values();
+        self.digest(vec![
+            text("stopgate-mask-value-v2"),
+            tool,
+            operation,
+            Value::List(way.steps()),
+            Value::Json(value),
+        ])
     }
 
     /// Digest of a digest: of an input that is not shown whole. Who holds the input and the key can make it again.
-    #[must_use]
-    pub fn of_digest(&self, digest: &Digest) -> KeyedDigest {
-        self.digest("stopgate-mask-digest-v1", printed(digest))
+    fn of_digest(&self, meant: Meant<'_>, digest: &Digest) -> KeyedDigest {
+        let [tool, operation] = meant.values();
+        self.digest(vec![
+            text("stopgate-mask-digest-v2"),
+            tool,
+            operation,
+            printed(digest),
+        ])
     }
 
-    fn digest(&self, domain: &str, value: Value<'_>) -> KeyedDigest {
+    /// Signs the canonical form of a list, whose first element says what the others are: no two questions have one text.
+    fn digest(&self, of: Vec<Value<'_>>) -> KeyedDigest {
         let mut signed = String::new();
-        Value::List(vec![text(domain), value]).write(&mut signed);
+        Value::List(of).write(&mut signed);
         let tag = hmac::sign(&self.0, signed.as_bytes());
         let mut bytes = [0; 32];
         for (to, from) in bytes.iter_mut().zip(tag.as_ref()) {
             *to = *from;
         }
         KeyedDigest(bytes)
+    }
+}
+
+/// What an input is for, as far as it is known.
+#[derive(Debug, Clone, Copy)]
+struct Meant<'a> {
+    tool: &'a str,
+    operation: Option<&'a str>,
+}
+
+impl<'a> Meant<'a> {
+    fn values(self) -> [Value<'a>; 2] {
+        [text(self.tool), self.operation.map_or(Value::Null, text)]
+    }
+}
+
+/// The way from the whole input to a value in it. Members and elements are told apart, which a JSON Pointer does not.
+#[derive(Debug, Clone, Copy)]
+enum Way<'w> {
+    Whole,
+    Member(&'w Self, &'w str),
+    Element(&'w Self, usize),
+}
+
+impl Way<'_> {
+    /// Its steps, outermost first: names and numbers.
+    fn steps(self) -> Vec<Value<'static>> {
+        let (before, step) = match self {
+            Self::Whole => return Vec::new(),
+            Self::Member(before, name) => (before, text(name.to_owned())),
+            Self::Element(before, at) => (before, count(u64::try_from(at).unwrap_or(u64::MAX))),
+        };
+        let mut steps = before.steps();
+        steps.push(step);
+        steps
     }
 }
 
@@ -101,6 +156,7 @@ impl std::str::FromStr for KeyedDigest {
 /// | clear | the arguments | `sha256:…`, the digest a permit is bound to | – |
 /// | masked | the arguments, masked values as `{"$masked": "hmac:…"}` | `hmac:…` of that digest | – |
 /// | withheld | – | `hmac:…` of that digest | – |
+/// | long | – | `hmac:…` of that digest; its length stands in `input_bytes` | – |
 /// | refused | – | `hmac:…` of the SHA-256 of the raw bytes | length, problem, byte offset |
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecordedInput {
@@ -118,8 +174,15 @@ pub enum RecordedInput {
         /// Keyed digest of the whole.
         digest: KeyedDigest,
     },
-    /// The operation is unknown, so nobody can say what has to be masked.
+    /// Nobody can say what has to be masked: the operation is unknown, or the input does not fit it.
     Withheld {
+        /// Keyed digest of the whole.
+        digest: KeyedDigest,
+    },
+    /// The attempt was refused, and its input is longer than [`LONG_REFUSED_BYTES`].
+    Long {
+        /// Length of the text.
+        bytes: u64,
         /// Keyed digest of the whole.
         digest: KeyedDigest,
     },
@@ -134,35 +197,62 @@ pub enum RecordedInput {
     },
 }
 
+/// An input as it came, and what is known of it when its record is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Sent<'a> {
+    /// What the strict parser made of it.
+    pub input: &'a Result<Input, InvalidJson>,
+    /// The text that it came as.
+    pub text: &'a [u8],
+    /// The system it is for, as the caller named it.
+    pub tool: &'a str,
+    /// The operation it is for, if there is one.
+    pub operation: Option<&'a str>,
+    /// The places to hide; `None` if nobody can say.
+    pub masks: Option<&'a BTreeSet<Pointer>>,
+    /// The attempt was rejected.
+    pub rejected: bool,
+}
+
 impl RecordedInput {
-    /// What is kept of `input`, which came as `text`. `masks` are those of the operation, `None` if it is unknown.
+    /// What is kept of an input.
     #[must_use]
-    pub fn of(
-        input: &Result<Input, InvalidJson>,
-        text: &[u8],
-        masks: Option<&BTreeSet<Pointer>>,
-        key: &MaskKey,
-    ) -> Self {
+    pub fn of(sent: &Sent<'_>, key: &MaskKey) -> Self {
+        let Sent {
+            input,
+            text,
+            tool,
+            operation,
+            masks,
+            rejected,
+        } = *sent;
+        let meant = Meant { tool, operation };
+        let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
         let input = match input {
             Ok(input) => input,
             Err(problem) => {
-                let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
                 return Self::Refused {
                     bytes,
-                    digest: key.of_digest(&Digest::of(text)),
+                    digest: key.of_digest(meant, &Digest::of(text)),
                     problem: *problem,
                 };
             }
         };
         // Keyed only where the input is not shown whole, which is rare.
-        let keyed = || key.of_digest(&input.digest());
+        let keyed = || key.of_digest(meant, &input.digest());
         let Some(masks) = masks else {
             return Self::Withheld { digest: keyed() };
         };
+        if rejected && text.len() > LONG_REFUSED_BYTES {
+            let digest = keyed();
+            return Self::Long { bytes, digest };
+        }
         let mut json = input.json().clone();
-        hide_forged(&mut json, key);
+        let hiding = Hiding { key, meant };
+        hiding.hide_forged(&mut json, Way::Whole);
         for mask in masks {
-            hide(&mut json, &mask.steps().collect::<Vec<_>>(), key);
+            let steps: Vec<Step> = mask.steps().collect();
+            hiding.hide(&mut json, &steps, Way::Whole);
         }
         if json == *input.json() {
             let digest = input.digest();
@@ -178,6 +268,10 @@ impl RecordedInput {
             Self::Clear { json, digest } => shown(json, printed(digest)),
             Self::Masked { json, digest } => shown(json, printed(digest)),
             Self::Withheld { digest } => vec![("input_digest", printed(digest))],
+            Self::Long { bytes, digest } => vec![
+                ("input_digest", printed(digest)),
+                ("input_bytes", count(*bytes)),
+            ],
             Self::Refused {
                 bytes,
                 digest,
@@ -198,15 +292,24 @@ impl RecordedInput {
         }
     }
 
-    pub(super) fn read(members: &mut Members) -> Result<Self, InvalidRecord> {
+    pub(super) fn read(version: Version, members: &mut Members) -> Result<Self, InvalidRecord> {
         let refused = members
             .optional("input_refused")
             .map(|value| Members::of(value, "input_refused"))
             .transpose()?;
         match (members.optional("input"), refused) {
-            (None, None) => Ok(Self::Withheld {
-                digest: members.parsed("input_digest")?,
-            }),
+            (None, None) => {
+                let digest = members.parsed("input_digest")?;
+                // Left to be refused as unknown where the version has no such member.
+                let bytes = match version {
+                    Version::V1 => None,
+                    Version::V2 => members.optional_number("input_bytes")?,
+                };
+                Ok(match bytes {
+                    Some(bytes) => Self::Long { bytes, digest },
+                    None => Self::Withheld { digest },
+                })
+            }
             (None, Some(mut refused)) => {
                 let input = Self::Refused {
                     bytes: refused.number("bytes")?,
@@ -246,62 +349,79 @@ fn shown<'a>(json: &'a Json, digest: Value<'a>) -> Vec<(&'static str, Value<'a>)
     vec![("input", Value::Json(json)), ("input_digest", digest)]
 }
 
-/// Masks every object that claims to be a mask.
-fn hide_forged(value: &mut Json, key: &MaskKey) {
-    match value {
-        Json::Null | Json::Bool(_) | Json::Integer(_) | Json::Decimal(_) | Json::String(_) => {}
-        Json::Array(elements) => elements
-            .iter_mut()
-            .for_each(|element| hide_forged(element, key)),
-        Json::Object(members) => {
-            members
-                .iter_mut()
-                .for_each(|(_, value)| hide_forged(value, key));
-            if members.iter().any(|(name, _)| name == MASKED) {
-                replace(value, key);
-            }
-        }
-    }
+/// What hides values of one input.
+#[derive(Clone, Copy)]
+struct Hiding<'a> {
+    key: &'a MaskKey,
+    meant: Meant<'a>,
 }
 
-/// Masks what `steps` lead to. What they cannot pass through is masked whole: it is not what the catalog expected,
-/// so it may be what the catalog wanted hidden.
-fn hide(value: &mut Json, steps: &[Step], key: &MaskKey) {
-    if is_mask(value) {
-        return;
-    }
-    let Some((step, rest)) = steps.split_first() else {
-        return replace(value, key);
-    };
-    match (value, step) {
-        (Json::Null, _) => {}
-        (Json::Object(members), Step::Every) => members
-            .iter_mut()
-            .for_each(|(_, value)| hide(value, rest, key)),
-        (Json::Object(members), Step::Key(name)) => {
-            let found = members.iter_mut().filter(|(member, _)| member == name);
-            found.for_each(|(_, value)| hide(value, rest, key));
+impl Hiding<'_> {
+    /// Masks every object that claims to be a mask.
+    fn hide_forged(self, value: &mut Json, way: Way<'_>) {
+        if is_mask(value) {
+            return self.replace(value, way);
         }
-        (Json::Array(elements), Step::Every) => elements
-            .iter_mut()
-            .for_each(|element| hide(element, rest, key)),
-        (value @ Json::Array(_), Step::Key(name)) => match (name.parse::<usize>(), &mut *value) {
-            (Ok(at), Json::Array(elements)) => {
-                if let Some(element) = elements.get_mut(at) {
-                    hide(element, rest, key);
+        match value {
+            Json::Null | Json::Bool(_) | Json::Integer(_) | Json::Decimal(_) | Json::String(_) => {}
+            Json::Array(elements) => {
+                for (at, element) in elements.iter_mut().enumerate() {
+                    self.hide_forged(element, Way::Element(&way, at));
                 }
             }
-            _ => replace(value, key),
-        },
-        (value @ (Json::Bool(_) | Json::Integer(_) | Json::Decimal(_) | Json::String(_)), _) => {
-            replace(value, key)
+            Json::Object(members) => {
+                for (name, value) in members {
+                    self.hide_forged(value, Way::Member(&way, name));
+                }
+            }
         }
     }
-}
 
-fn replace(value: &mut Json, key: &MaskKey) {
-    let digest = Json::String(key.of_value(value).to_string());
-    *value = Json::Object(vec![(MASKED.to_owned(), digest)]);
+    /// Masks what `steps` lead to. What they cannot pass through is masked whole: it is not what the catalog expected,
+    /// so it may be what the catalog wanted hidden.
+    fn hide(self, value: &mut Json, steps: &[Step], way: Way<'_>) {
+        if is_mask(value) {
+            return;
+        }
+        let Some((step, rest)) = steps.split_first() else {
+            return self.replace(value, way);
+        };
+        match (&mut *value, step) {
+            (Json::Null, _) => {}
+            (Json::Object(members), step) => {
+                for (name, value) in members {
+                    let meant = match step {
+                        Step::Every => true,
+                        Step::Key(key) => key == name,
+                    };
+                    if meant {
+                        self.hide(value, rest, Way::Member(&way, name));
+                    }
+                }
+            }
+            (Json::Array(elements), Step::Every) => {
+                for (at, element) in elements.iter_mut().enumerate() {
+                    self.hide(element, rest, Way::Element(&way, at));
+                }
+            }
+            (Json::Array(elements), Step::Key(key)) => match key.parse::<usize>() {
+                Ok(at) => {
+                    if let Some(element) = elements.get_mut(at) {
+                        self.hide(element, rest, Way::Element(&way, at));
+                    }
+                }
+                Err(_) => self.replace(value, way),
+            },
+            (Json::Bool(_) | Json::Integer(_) | Json::Decimal(_) | Json::String(_), _) => {
+                self.replace(value, way);
+            }
+        }
+    }
+
+    fn replace(self, value: &mut Json, way: Way<'_>) {
+        let digest = self.key.of_value(self.meant, way, value).to_string();
+        *value = Json::Object(vec![(MASKED.to_owned(), Json::String(digest))]);
+    }
 }
 
 const PROBLEMS: [Problem; 13] = [

@@ -5,7 +5,7 @@
 
 use super::members::Members;
 use super::value::{Value, count, printed, text, time};
-use super::{Kind, MAX_LINE_BYTES, Record, RecordBody, Seq, Stamp, VERSION};
+use super::{Kind, MAX_LINE_BYTES, Record, RecordBody, Seq, Stamp, Version};
 use crate::json::{InvalidJson, Json, Limits};
 
 /// Bounds of a line: an input (depth 32, 4,096 members, each of which may be masked) inside a record.
@@ -25,7 +25,7 @@ pub enum InvalidRecord {
     #[error("the line is not strict JSON")]
     Json(#[from] InvalidJson),
     /// A version of the format that this reader does not know.
-    #[error("the version of the record is not {VERSION}")]
+    #[error("the version of the record is not one from 1 to {}", Version::CURRENT.number())]
     Version,
     /// A kind that this reader does not know.
     #[error("the kind of the record is unknown")]
@@ -58,9 +58,13 @@ pub struct Encoded {
 }
 
 impl RecordBody {
-    /// Renders everything but the stamp.
+    /// Renders everything but the stamp, in the version that is written.
     #[must_use]
     pub fn encode(&self) -> Encoded {
+        self.encode_as(Version::CURRENT)
+    }
+
+    fn encode_as(&self, version: Version) -> Encoded {
         let mut members = match self {
             Self::Start(record) => record.members(),
             Self::Bundle(record) => record.members(),
@@ -69,7 +73,7 @@ impl RecordBody {
             Self::Stop(record) => record.members(),
         };
         members.extend([
-            ("v", Value::Integer(VERSION)),
+            ("v", Value::Integer(version.number())),
             ("kind", text(self.kind().as_str())),
         ]);
         members.sort_unstable_by_key(|(name, _)| *name);
@@ -92,11 +96,13 @@ impl RecordBody {
         }
     }
 
-    fn read(kind: Kind, members: Members) -> Result<Self, InvalidRecord> {
+    fn read(version: Version, kind: Kind, members: Members) -> Result<Self, InvalidRecord> {
         Ok(match kind {
             Kind::Start => Self::Start(super::StartRecord::read(members)?),
             Kind::Bundle => Self::Bundle(super::BundleRecord::read(members)?),
-            Kind::Decision => Self::Decision(Box::new(super::DecisionRecord::read(members)?)),
+            Kind::Decision => {
+                Self::Decision(Box::new(super::DecisionRecord::read(version, members)?))
+            }
             Kind::Gap => Self::Gap(super::GapRecord::read(members)?),
             Kind::Stop => Self::Stop(super::StopRecord::read(members)?),
         })
@@ -160,7 +166,7 @@ impl Record {
     /// The line, newline included.
     #[must_use]
     pub fn line(&self) -> String {
-        self.body.encode().line(&self.stamp)
+        self.body.encode_as(self.version).line(&self.stamp)
     }
 
     /// Reads a line without its newline.
@@ -183,9 +189,10 @@ impl Record {
     /// [`InvalidRecord`] if it is no record.
     pub fn read(line: &[u8]) -> Result<Self, InvalidRecord> {
         let mut members = Members::of(Json::parse(line, LINE_LIMITS)?, "record")?;
-        if members.take("v")?.as_integer() != Some(VERSION) {
-            return Err(InvalidRecord::Version);
-        }
+        let version = members.take("v")?.as_integer();
+        let version = version
+            .and_then(Version::from_number)
+            .ok_or(InvalidRecord::Version)?;
         let kind = members.take("kind")?;
         let kind = kind
             .as_str()
@@ -198,8 +205,9 @@ impl Record {
             prev: members.parsed("prev")?,
         };
         Ok(Self {
+            version,
             stamp,
-            body: RecordBody::read(kind, members)?,
+            body: RecordBody::read(version, kind, members)?,
         })
     }
 }

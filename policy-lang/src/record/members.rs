@@ -103,6 +103,20 @@ impl Members {
         number.ok_or(InvalidRecord::Value(name))
     }
 
+    /// The number in `name`, if there is one.
+    pub(super) fn optional_number<T: TryFrom<i64>>(
+        &mut self,
+        name: &'static str,
+    ) -> Result<Option<T>, InvalidRecord> {
+        let Some(value) = self.optional(name) else {
+            return Ok(None);
+        };
+        let number = value
+            .as_integer()
+            .and_then(|number| T::try_from(number).ok());
+        number.map(Some).ok_or(InvalidRecord::Value(name))
+    }
+
     /// The truth value in `name`.
     pub(super) fn truth(&mut self, name: &'static str) -> Result<bool, InvalidRecord> {
         self.take(name)?.as_bool().ok_or(InvalidRecord::Value(name))

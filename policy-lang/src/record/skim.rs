@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{Kind, Seq, VERSION, lattice};
+use super::{Kind, Seq, Version, lattice};
 use crate::decide::{LimitNow, LimitedBy, Reason};
 use crate::surface::{Approval, Limit, Need};
 
@@ -92,6 +92,7 @@ struct Attempt<'l> {
     function: Option<&'l str>,
     session: Option<IgnoredAny>,
     input: Option<IgnoredAny>,
+    input_bytes: Option<IgnoredAny>,
     input_digest: IgnoredAny,
     input_refused: Option<IgnoredAny>,
     definition: Option<IgnoredAny>,
@@ -168,7 +169,10 @@ impl<'l> Skimmed<'l> {
     #[must_use]
     pub fn of(line: &'l [u8]) -> Option<Self> {
         let line: Line<'l> = serde_json::from_slice(line).ok()?;
-        if line.v != VERSION || line.kind != Kind::Decision.as_str() {
+        let version = Version::from_number(line.v)?;
+        if line.kind != Kind::Decision.as_str()
+            || (version < Version::V2 && line.attempt.input_bytes.is_some())
+        {
             return None;
         }
         let Evidence {

@@ -17,7 +17,7 @@ const NO_LIMITS: Limits = Limits {
 
 /// The example of the reference page, wrapped as it stands there.
 const EXAMPLE: &str = r#"{
-  "v": 1, "seq": 4711, "time": "2026-11-24T10:00:00.123456Z", "kind": "decision",
+  "v": 2, "seq": 4711, "time": "2026-11-24T10:00:00.123456Z", "kind": "decision",
   "prev": "sha256:77ab0000000000000000000000000000000000000000000000000000000077ab",
   "decision": "decisions/01JDGX3V9C", "request_id": "5b0e", "sidecar": "erp-7f",
   "bundle": "sha256:aa100000000000000000000000000000000000000000000000000000000aa100",
@@ -66,11 +66,11 @@ fn what_this_reader_does_not_know_is_refused() {
     let line = canonical(EXAMPLE);
     let refused = |line: &str| Record::parse(line.as_bytes()).expect_err(line);
     assert_eq!(
-        refused(&with(&line, "\"v\":1", "\"v\":2")),
+        refused(&with(&line, "\"v\":2", "\"v\":3")),
         InvalidRecord::Version
     );
     assert_eq!(
-        refused(&with(&line, "\"v\":1", "\"v\":\"1\"")),
+        refused(&with(&line, "\"v\":2", "\"v\":\"2\"")),
         InvalidRecord::Version
     );
     assert_eq!(
@@ -78,7 +78,7 @@ fn what_this_reader_does_not_know_is_refused() {
         InvalidRecord::Kind
     );
     assert_eq!(
-        refused(&with(&line, "\"v\":1", "\"v\":1,\"w\":1")),
+        refused(&with(&line, "\"v\":2", "\"v\":2,\"w\":1")),
         InvalidRecord::UnknownMember("w".into())
     );
     assert_eq!(
@@ -113,6 +113,38 @@ fn what_this_reader_does_not_know_is_refused() {
         )),
         InvalidRecord::Value("result")
     );
+}
+
+/// What 0.1.0 wrote stays readable, and what it never wrote is not read into it.
+#[test]
+fn a_record_is_read_in_the_version_that_it_names() {
+    let line = canonical(EXAMPLE);
+    for (version, named) in [(Version::V1, "\"v\":1"), (Version::V2, "\"v\":2")] {
+        let line = with(&line, "\"v\":2", named);
+        let record = Record::parse(line.as_bytes()).expect("a record");
+        assert_eq!(record.version, version);
+        assert_eq!(record.line(), format!("{line}\n"));
+        agree(&record, &line);
+
+        let (before, rest) = line.split_once("\"input\":").expect("an input");
+        let (_, after) = rest.split_once("\"input_digest\"").expect("a digest of it");
+        let long = format!("{before}\"input_bytes\":9000,\"input_digest\"{after}");
+        let read = Record::parse(long.as_bytes());
+        let skimmed = Skimmed::of(long.as_bytes());
+        match version {
+            Version::V1 => {
+                assert_eq!(
+                    read,
+                    Err(InvalidRecord::UnknownMember("input_bytes".into()))
+                );
+                assert!(skimmed.is_none());
+            }
+            Version::V2 => {
+                assert_eq!(read.expect("a record").line(), format!("{long}\n"));
+                assert!(skimmed.is_some());
+            }
+        }
+    }
 }
 
 #[test]
@@ -219,8 +251,8 @@ fn a_quick_look_sees_plain_records_and_refuses_others() {
     assert!(Skimmed::of(line.as_bytes()).is_some());
     agree(&record, &line);
     for (from, to) in [
-        ("\"v\":1", "\"v\":2"),
-        ("\"v\":1", "\"v\":1,\"w\":1"),
+        ("\"v\":2", "\"v\":3"),
+        ("\"v\":2", "\"v\":2,\"w\":1"),
         ("\"latency_us\":41,", ""),
         ("\"approval\":\"automatic\"", "\"approval\":\"committee\""),
         ("\"kind\":\"decision\"", "\"kind\":\"vote\""),

@@ -15,7 +15,7 @@ use stopgate_lang::attempt::Input;
 use stopgate_lang::decide::{LimitNow, LimitedBy};
 use stopgate_lang::record::{
     BundleChange, BundleRecord, DecisionRecord, Record, RecordedAttempt, RecordedContext,
-    RecordedInput, RecordedResult,
+    RecordedInput, RecordedResult, Sent,
 };
 use stopgate_lang::surface::{Enforces, Evidence, Limit};
 
@@ -26,6 +26,14 @@ use faulty::Disk;
 pub(super) fn decision(name: &str) -> RecordBody {
     let key = MaskKey::new(&[7; 32]);
     let text = br#"{"order_id": "A-1001"}"#;
+    let sent = Sent {
+        input: &Input::parse(text),
+        text,
+        tool: "erp",
+        operation: Some("get_order"),
+        masks: Some(&BTreeSet::new()),
+        rejected: false,
+    };
     RecordBody::Decision(Box::new(DecisionRecord {
         decision: format!("decisions/{name}"),
         request_id: "r".to_owned(),
@@ -40,7 +48,7 @@ pub(super) fn decision(name: &str) -> RecordBody {
             operation: Some("get_order".to_owned()),
             function: None,
             session: None,
-            input: RecordedInput::of(&Input::parse(text), text, Some(&BTreeSet::new()), &key),
+            input: RecordedInput::of(&sent, &key),
             definition: None,
         },
         context: RecordedContext {
@@ -103,7 +111,11 @@ pub(crate) fn contents(files: &BTreeMap<Seq, Vec<u8>>) -> Contents {
             .file(*first)
             .expect("a file that is not empty before another");
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let Record { stamp, body } = chain.line(line).expect("a sound line");
+            let Record {
+                version: _,
+                stamp,
+                body,
+            } = chain.line(line).expect("a sound line");
             contents.kinds.push(body.kind());
             match body {
                 RecordBody::Decision(decision) => {

@@ -4,7 +4,7 @@ use stopgate_lang::attempt::Target;
 use stopgate_lang::bundle::Bundle;
 use stopgate_lang::decide::Outcome;
 use stopgate_lang::record::{
-    DecisionRecord, MaskKey, RecordedAttempt, RecordedContext, RecordedInput, RecordedResult,
+    DecisionRecord, MaskKey, RecordedAttempt, RecordedContext, RecordedInput, RecordedResult, Sent,
 };
 
 use super::{Considered, Request};
@@ -77,12 +77,20 @@ impl Considered {
         let masks = operation
             .as_ref()
             .and_then(|operation| bundle.recorded_masks(&attempt.tool, operation, seen.input_fits));
+        let sent = Sent {
+            input: &attempt.input,
+            text: &request.input,
+            tool: &attempt.tool,
+            operation: operation.as_deref(),
+            masks,
+            rejected: matches!(decision.outcome(), Outcome::Reject(_)),
+        };
         RecordedAttempt {
             subject: Some(attempt.subject.clone()).filter(|subject| !subject.id.is_empty()),
             profiles: attempt.profiles.clone(),
             agent: attempt.agent.clone(),
             tool: attempt.tool.clone(),
-            input: RecordedInput::of(&attempt.input, &request.input, masks, mask_key),
+            input: RecordedInput::of(&sent, mask_key),
             operation,
             function,
             session: None,

@@ -127,6 +127,38 @@ async fn every_kind_of_answer_is_typed_explained_and_on_record() {
     );
 }
 
+/// `get_order` and `ghost` mask nothing themselves: what does not belong there may be what another operation masks.
+#[tokio::test(flavor = "multi_thread")]
+async fn t40_what_fits_no_operation_is_a_keyed_digest_wherever_something_is_masked() {
+    let place = Place::new();
+    let running = place.start();
+    let client = running.client().await;
+    let stray = r#"{"order_id":"A-1001","bank_account":"PT50"}"#;
+    for request in [
+        request("get_order", stray),
+        request("create_refund", stray),
+        request("drop_tables", stray),
+        request_with(|attempt| {
+            attempt.tool = "ghost".into();
+            attempt.input = stray.into();
+        }),
+        // Nobody looks at the input of somebody who is not known.
+        request_with(|attempt| {
+            attempt.subject = None;
+            attempt.input = stray.into();
+        }),
+    ] {
+        let answer = ask(&client, request).await;
+        let attempt = &running.records().pop().expect("a record")["attempt"];
+        assert!(attempt.get("input").is_none(), "{answer}: {attempt}");
+        let digest = attempt["input_digest"].as_str().expect("a digest");
+        assert!(digest.starts_with("hmac:"), "{answer}: {attempt}");
+    }
+    ask(&client, get_order()).await;
+    let attempt = &running.records().pop().expect("a record")["attempt"];
+    assert_eq!(attempt["input"]["order_id"], "A-1001", "what fits is shown");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_permit_carries_its_explanation_and_its_obligations() {
     let place = Place::new();

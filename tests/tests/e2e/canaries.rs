@@ -4,6 +4,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use stopgate_client::wire::attempt::Target;
@@ -16,7 +17,9 @@ use stopgate_proto::v1::enforcement_service_client::EnforcementServiceClient;
 use stopgate_tests::ask;
 use stopgate_tests::sidecar::{PATIENCE, Sidecar};
 use stopgate_tests::stage::{Hours, REFERENCE, Stage, said};
-use tonic::transport::Endpoint;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tonic::transport::{Channel, Endpoint};
 
 /// What must not be seen anywhere. As a number too, where the field is one.
 const CANARY: &str = "kanarienvogel-7353135791";
@@ -229,6 +232,8 @@ async fn t40_i38_no_canary_leaves_by_any_door() {
         "{fields} masked fields, {answers} answers"
     );
 
+    answers += elsewhere(&compiled, &groups, &raw, &mut heard).await;
+
     let status = raw.get_status(GetStatusRequest {}).await;
     heard.add("the status", format!("{status:?}"));
     for path in ["/metrics", "/readyz", "/livez"] {
@@ -249,6 +254,59 @@ async fn t40_i38_no_canary_leaves_by_any_door() {
     }
     assert!(recorded > 100, "{recorded} records");
     heard.assert_silent();
+}
+
+/// Sends what one operation masks to every other operation of every tool: a masked value at the wrong place is still
+/// one. How many answers there were.
+async fn elsewhere(
+    compiled: &Compiled,
+    groups: &[&str],
+    raw: &EnforcementServiceClient<Channel>,
+    heard: &mut Heard,
+) -> usize {
+    let policy = compiled.policy.as_ref().expect("the policies are good");
+    let operations = || {
+        let tools = policy.tools.iter();
+        tools.flat_map(|(tool, of)| of.operations.iter().map(move |(name, of)| (tool, name, of)))
+    };
+    let (mut asked, turns) = (JoinSet::new(), Arc::new(Semaphore::new(8)));
+    for suite in &compiled.suites {
+        for (name, operation) in &policy.tools[suite.tool.as_str()].operations {
+            let sample = suite.samples.get(name.as_str());
+            let sample = sample.map_or(json!({}), |sample| {
+                sample.canonical().parse().expect("JSON")
+            });
+            for mask in &operation.input_mask {
+                // As it should be, as a number, inside a list and inside an object: what is torn is tried above.
+                for input in inputs(&sample, mask).into_iter().take(4) {
+                    for (tool, other, of) in operations().filter(|(_, other, _)| *other != name) {
+                        for target in [
+                            Target::Operation(other.to_string()),
+                            Target::McpTool(of.function.clone()),
+                        ] {
+                            let mut request = ask::erp("elsewhere", groups, other.as_str(), "");
+                            let attempt = request.attempt.as_mut().expect("an attempt");
+                            attempt.input.clone_from(&input);
+                            attempt.tool = tool.to_string();
+                            attempt.target = Some(target);
+                            let (mut raw, turn) = (raw.clone(), Arc::clone(&turns));
+                            let who = format!("{name} at {tool}/{other}");
+                            asked.spawn(async move {
+                                let _turn = turn.acquire().await;
+                                (who, raw.decide(request).await)
+                            });
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let answers = asked.join_all().await;
+    for (who, answer) in &answers {
+        assert!(answer.is_ok(), "{who}: {answer:?}");
+        heard.add(format!("the answer about {who}"), format!("{answer:?}"));
+    }
+    answers.len()
 }
 
 /// What the client leaves of a result with a canary behind every mask; how many masks there were.

@@ -18,9 +18,26 @@ use crate::surface::{Approval, Enforces, Evidence, Limit, Need, Risk, Surface};
 pub(super) fn record() -> impl Strategy<Value = Record> {
     let seq = (1..=(1_u64 << 53) - 1).prop_map(|seq| Seq::new(seq).expect("in range"));
     (seq, time(1), digest(), body()).prop_map(|(seq, time, prev, body)| Record {
+        version: written(&body),
         stamp: Stamp { seq, time, prev },
         body,
     })
+}
+
+/// A version that has every member of `body`; the older one for half of those that it has.
+fn written(body: &RecordBody) -> Version {
+    let RecordBody::Decision(record) = body else {
+        return Version::V1;
+    };
+    match record.attempt.input {
+        RecordedInput::Long { .. } => Version::V2,
+        RecordedInput::Clear { .. }
+        | RecordedInput::Masked { .. }
+        | RecordedInput::Withheld { .. }
+        | RecordedInput::Refused { .. } => {
+            Version::ALL[usize::from(record.latency_us.is_multiple_of(2))]
+        }
+    }
 }
 
 pub(super) fn body() -> impl Strategy<Value = RecordBody> {
@@ -127,10 +144,22 @@ fn attempt() -> impl Strategy<Value = RecordedAttempt> {
 }
 
 fn input() -> impl Strategy<Value = RecordedInput> {
-    (input_text(), masks(), option::weighted(0.9, Just(()))).prop_map(|(text, masks, known)| {
+    let kept = (input_text(), masks(), option::weighted(0.9, Just(())));
+    let kept = kept.prop_map(|(text, masks, known)| {
         let key = MaskKey::new(&[7; 32]);
-        RecordedInput::of(&Input::parse(&text), &text, known.map(|()| &masks), &key)
-    })
+        let sent = Sent {
+            input: &Input::parse(&text),
+            text: &text,
+            tool: "erp",
+            operation: Some("create_refund"),
+            masks: known.map(|()| &masks),
+            rejected: true,
+        };
+        RecordedInput::of(&sent, &key)
+    });
+    let long =
+        (0..1_u64 << 53, keyed()).prop_map(|(bytes, digest)| RecordedInput::Long { bytes, digest });
+    prop_oneof![9 => kept, 1 => long]
 }
 
 /// Mostly JSON; sometimes cut off, sometimes any bytes.

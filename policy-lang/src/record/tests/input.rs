@@ -2,28 +2,64 @@
 
 use std::collections::BTreeSet;
 
+use aws_lc_rs::hmac;
 use proptest::prelude::*;
 
 use crate::attempt::Input;
+use crate::digest::Digest;
 use crate::json::{InvalidJson, Json, Problem};
 use crate::pointer::Pointer;
-use crate::record::{MaskKey, RecordedInput};
+use crate::record::{KeyedDigest, LONG_REFUSED_BYTES, MaskKey, RecordedInput, Sent};
 
 fn key() -> MaskKey {
     MaskKey::new(&[7; 32])
 }
 
+fn pointers(masks: &[&str]) -> BTreeSet<Pointer> {
+    let pointer = |mask: &&str| Pointer::new(mask).expect("a pointer");
+    masks.iter().map(pointer).collect()
+}
+
+/// What is kept of `text`, an input of `erp`/`set_account`, `None` for masks that nobody knows.
+fn kept(text: &[u8], masks: Option<&[&str]>, rejected: bool) -> RecordedInput {
+    let masks = masks.map(pointers);
+    let sent = Sent {
+        input: &Input::parse(text),
+        text,
+        tool: "erp",
+        operation: Some("set_account"),
+        masks: masks.as_ref(),
+        rejected,
+    };
+    RecordedInput::of(&sent, &key())
+}
+
 fn recorded(text: &str, masks: &[&str]) -> RecordedInput {
-    let masks: BTreeSet<_> = masks
-        .iter()
-        .map(|mask| Pointer::new(mask).expect("a pointer"))
-        .collect();
-    RecordedInput::of(
-        &Input::parse(text.as_bytes()),
-        text.as_bytes(),
-        Some(&masks),
-        &key(),
-    )
+    kept(text.as_bytes(), Some(masks), false)
+}
+
+/// The keyed digest of `value` behind `mask` in an input of `tool` and `operation`.
+fn hidden(
+    key: &MaskKey,
+    (tool, operation): (&str, Option<&str>),
+    text: &str,
+    mask: &str,
+) -> KeyedDigest {
+    let sent = Sent {
+        input: &Input::parse(text.as_bytes()),
+        text: text.as_bytes(),
+        tool,
+        operation,
+        masks: Some(&pointers(&[mask])),
+        rejected: false,
+    };
+    let RecordedInput::Masked { json, .. } = RecordedInput::of(&sent, key) else {
+        panic!("nothing of {text} is masked by {mask}")
+    };
+    let json = json.canonical();
+    let (_, digest) = json.split_once("{\"$masked\":\"").expect("a mask");
+    let (digest, _) = digest.split_once('"').expect("its end");
+    digest.parse().expect("a keyed digest")
 }
 
 /// The arguments as recorded, masks as `*`; values that were masked are compared elsewhere.
@@ -100,18 +136,69 @@ fn nobody_can_forge_a_mask() {
     ));
 }
 
+/// Who may send inputs of one operation and read the log finds out nothing there about what is hidden at another.
 #[test]
-fn equal_values_compare_equal_under_one_key_only() {
-    let value = |text| key().of_value(&Json::String(text));
-    assert_eq!(value("PT50".to_owned()), value("PT50".to_owned()));
-    assert_ne!(value("PT50".to_owned()), value("PT51".to_owned()));
-    let other = MaskKey::new(&[8; 32]);
-    assert_ne!(
-        value("PT50".to_owned()),
-        other.of_value(&Json::String("PT50".to_owned()))
-    );
-    assert_ne!(key().id(), other.id());
+fn t40_equal_values_compare_equal_at_one_place_of_one_operation_only() {
+    const ACCOUNT: (&str, Option<&str>) = ("erp", Some("set_account"));
+    const TEXT: &str = r#"{"iban": "PT50"}"#;
+    let first = hidden(&key(), ACCOUNT, TEXT, "/iban");
+    let again = r#"{"note": "other", "iban": "PT50"}"#;
+    assert_eq!(hidden(&key(), ACCOUNT, again, "/iban"), first);
+    assert_eq!(hidden(&key(), ACCOUNT, TEXT, "/*"), first, "however named");
+
+    let other_key = MaskKey::new(&[8; 32]);
+    assert_ne!(key().id(), other_key.id());
     assert_eq!(format!("{:?}", key()), "MaskKey(***)");
+    for (key, meant, text, mask) in [
+        (&other_key, ACCOUNT, TEXT, "/iban"),
+        (&key(), ACCOUNT, r#"{"iban": "PT51"}"#, "/iban"),
+        (&key(), ("hr", Some("set_account")), TEXT, "/iban"),
+        (&key(), ("erp", Some("get_account")), TEXT, "/iban"),
+        (&key(), ("erp", None), TEXT, "/iban"),
+        (&key(), ("erpset", Some("_account")), TEXT, "/iban"),
+        (&key(), ACCOUNT, r#"{"to": "PT50"}"#, "/to"),
+        (&key(), ACCOUNT, r#"{"a": {"iban": "PT50"}}"#, "/a/iban"),
+        (&key(), ACCOUNT, r#"{"iban": ["PT50"]}"#, "/iban/*"),
+        (&key(), ACCOUNT, r#"{"iban": ["PT50"]}"#, "/iban"),
+    ] {
+        assert_ne!(
+            hidden(key, meant, text, mask),
+            first,
+            "{meant:?} {text} {mask}"
+        );
+    }
+    // An element and a member of the same name are two places.
+    let element = hidden(&key(), ACCOUNT, r#"{"a": ["x"]}"#, "/a/0");
+    let member = hidden(&key(), ACCOUNT, r#"{"a": {"0": "x"}}"#, "/a/0");
+    assert_ne!(element, member);
+}
+
+/// Made by `hmac.new(bytes([7]) * 32, text, "sha256")` in Python. Logs are kept for years: these never change.
+#[test]
+fn keyed_digests_are_the_hmac_of_a_list_in_canonical_json() {
+    for (made, expected) in [
+        (
+            key().id(),
+            "hmac:22ccbbf504374f15388f0ac3387032d833f593a885cfe985c5413aa45b35d8db",
+        ),
+        (
+            // ["stopgate-mask-value-v2","erp","set_bank_account",["accounts",1,"iban"],"PT50"]
+            hidden(
+                &key(),
+                ("erp", Some("set_bank_account")),
+                r#"{"accounts": [{"iban": null}, {"iban": "PT50"}]}"#,
+                "/accounts/1/iban",
+            ),
+            "hmac:5660627959c16bd4e5cb2813efaabe29b1a226385e0d92a5d1682f106bb5b1ff",
+        ),
+        (
+            // ["stopgate-mask-value-v2","erp",null,[],"PT50"]
+            hidden(&key(), ("erp", None), r#""PT50""#, "/iban"),
+            "hmac:980068f515708bac658ff7b29a6f7cbbcabe9ce0865ec306147ed50a1812e8e4",
+        ),
+    ] {
+        assert_eq!(made.to_string(), expected);
+    }
 }
 
 #[test]
@@ -126,16 +213,47 @@ fn a_digest_of_something_hidden_is_keyed() {
     let RecordedInput::Masked { digest, .. } = recorded(text, &["/new_salary_cents"]) else {
         panic!("masked")
     };
-    assert_eq!(digest, key().of_digest(&plain));
+    assert_eq!(digest.to_string(), of_whole(&plain));
+}
+
+/// The keyed digest of an input of `erp`/`set_account`, written out.
+fn of_whole(digest: &Digest) -> String {
+    let text = format!(r#"["stopgate-mask-digest-v2","erp","set_account","{digest}"]"#);
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
+    let tag = hmac::sign(&key, text.as_bytes());
+    let hex = tag.as_ref().iter().map(|byte| format!("{byte:02x}"));
+    format!("hmac:{}", hex.collect::<String>())
+}
+
+#[test]
+fn a_long_input_of_a_refused_attempt_is_kept_as_digest_and_length() {
+    let text = |bytes: usize| format!(r#"{{"a":"{}"}}"#, "x".repeat(bytes - 8));
+    let most = text(LONG_REFUSED_BYTES);
+    assert_eq!(most.len(), LONG_REFUSED_BYTES);
+    let clear = |kept| matches!(kept, RecordedInput::Clear { .. });
+    assert!(clear(kept(most.as_bytes(), Some(&[]), true)));
+    let more = text(LONG_REFUSED_BYTES + 1);
+    assert!(clear(kept(more.as_bytes(), Some(&[]), false)), "it may run");
+    let digest = Input::parse(more.as_bytes()).expect("JSON").digest();
+    let long = kept(more.as_bytes(), Some(&[]), true);
+    let RecordedInput::Long {
+        bytes,
+        digest: said,
+    } = long
+    else {
+        panic!("{long:?}")
+    };
+    assert_eq!(bytes, 8 * 1024 + 1);
+    assert_eq!(said.to_string(), of_whole(&digest));
 }
 
 #[test]
 fn t40_an_unknown_operation_or_a_refused_input_leaves_no_argument() {
     let text = br#"{"iban": "CANARY"}"#;
-    let unknown = RecordedInput::of(&Input::parse(text), text, None, &key());
+    let unknown = kept(text, None, true);
     assert!(matches!(unknown, RecordedInput::Withheld { .. }));
     let text = br#"{"iban": "CANARY", "iban": "CANARY"}"#;
-    let refused = RecordedInput::of(&Input::parse(text), text, Some(&BTreeSet::new()), &key());
+    let refused = kept(text, Some(&[]), true);
     let problem = InvalidJson {
         problem: Problem::Duplicate,
         offset: 19,
@@ -149,7 +267,7 @@ fn t40_an_unknown_operation_or_a_refused_input_leaves_no_argument() {
         panic!("refused")
     };
     assert_eq!((*bytes, *said), (36, problem));
-    assert_eq!(*digest, key().of_digest(&crate::digest::Digest::of(text)));
+    assert_eq!(digest.to_string(), of_whole(&Digest::of(text)));
     for kept in [unknown, refused] {
         assert!(!format!("{:?}", kept.members()).contains("CANARY"));
     }

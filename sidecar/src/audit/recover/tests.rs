@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use stopgate_lang::record::{Kind, RecordBody, Stamp, StopRecord, no_line_before};
+use stopgate_lang::record::{Kind, RecordBody, Stamp, StopRecord, Version, no_line_before};
 
 use super::*;
 
@@ -25,6 +25,7 @@ impl Log {
                 assert_eq!(body.kind(), Kind::Stop);
                 let time = "2026-11-24T10:00:00.123456Z".parse().expect("a time");
                 let line = Record {
+                    version: Version::CURRENT,
                     stamp: Stamp { seq, time, prev },
                     body,
                 }
