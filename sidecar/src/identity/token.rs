@@ -4,6 +4,8 @@
 //! What is not understood is refused: another type, a critical header, a member twice, a claim of another kind than it
 //! has to be. The algorithm is the key's; the header may only agree with it. No reason says a byte of the token.
 
+mod seconds;
+
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -13,6 +15,7 @@ use stopgate_lang::attempt::Subject;
 use stopgate_lang::json::{Json, Limits};
 use stopgate_lang::policy::Issuer;
 
+use self::seconds::Round;
 use super::jwks::{Algorithm, KeySet};
 use crate::enforce::{MAX_GROUPS, MAX_LABEL, MAX_SUBJECT};
 
@@ -111,7 +114,7 @@ refusals! {
     Signature = "signature",
     /// It is meant for somebody else.
     Audience = "audience",
-    /// It never expires, or its times are no whole numbers.
+    /// It never expires, or its times are no numbers of seconds.
     Times = "times",
     /// It has expired.
     Expired = "expired",
@@ -119,7 +122,7 @@ refusals! {
     NotYet = "not_yet",
     /// The subject's claim is no text of a sensible length.
     Subject = "subject",
-    /// The groups' claim is no list of texts.
+    /// The groups' claim is neither a text nor a list of texts.
     Groups = "groups",
     /// There are more than [`MAX_GROUPS`] groups.
     TooManyGroups = "too_many_groups",
@@ -258,18 +261,18 @@ impl<'a> Unverified<'a> {
         }
     }
 
-    /// The `exp`, if `now` is between it and the times before which the token is not valid.
+    /// The `exp`, if `now` is between it and the times before which the token is not valid. Fractions of a second are
+    /// rounded so that the token is valid for less time.
     fn times(&self, skew: Duration, now: Timestamp) -> Result<Timestamp, Refused> {
-        let instant = |claim: &str| match self.claims.get(claim) {
+        let instant = |claim: &str, round| match self.claims.get(claim) {
             None => Ok(None),
-            Some(value) => value
-                .as_integer()
+            Some(value) => seconds::whole(value, round)
                 .and_then(|seconds| Timestamp::from_second(seconds).ok())
                 .map(Some)
                 .ok_or(Refused::Times),
         };
-        let expires = instant("exp")?.ok_or(Refused::Times)?;
-        let begins = [instant("nbf")?, instant("iat")?];
+        let expires = instant("exp", Round::Down)?.ok_or(Refused::Times)?;
+        let begins = [instant("nbf", Round::Up)?, instant("iat", Round::Up)?];
         let skew = SignedDuration::try_from(skew).unwrap_or(SignedDuration::ZERO);
         if now.duration_since(expires) >= skew {
             return Err(Refused::Expired);
@@ -289,11 +292,15 @@ impl<'a> Unverified<'a> {
             .filter(|text| (1..=most).contains(&text.len()))
     }
 
-    /// A token without the claim is of somebody in no group.
+    /// A token without the claim is of somebody in no group. A claim that is one text is one group: some issuers write a
+    /// list only where there are two.
     fn groups(&self, claim: &str) -> Result<Vec<String>, Refused> {
         let Some(groups) = self.claims.get(claim) else {
             return Ok(Vec::new());
         };
+        if let Some(only) = groups.as_str() {
+            return Ok(vec![only.to_owned()]);
+        }
         let groups = groups.as_array().ok_or(Refused::Groups)?;
         if groups.len() > MAX_GROUPS {
             return Err(Refused::TooManyGroups);

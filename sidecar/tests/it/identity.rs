@@ -48,7 +48,13 @@ async fn t15_a_token_says_who_the_subject_is_and_the_caller_cannot() {
     let stranger = Provider::new("k1");
     for (over, answer) in [
         (json!({"groups": ["sg-nobody"]}), "unknown_profile"),
-        (json!({"groups": "sg-support"}), "subject_unverified"),
+        (json!({"groups": "sg-support"}), "permit"),
+        (
+            json!({"exp": 32_503_680_000.5, "iat": 1.25, "nbf": 0.0}),
+            "permit",
+        ),
+        (json!({"exp": "32503680000"}), "subject_unverified"),
+        (json!({"groups": 7}), "subject_unverified"),
         (json!({"aud": "mail"}), "subject_unverified"),
         (json!({"exp": 1}), "subject_unverified"),
         (

@@ -85,11 +85,25 @@ fn t15_what_a_token_may_say_in_more_than_one_way() {
         claims_with("nbf", json!(now().as_second() + 30)),
         claims_with("exp", json!(now().as_second() - 29)),
         claims_with("groups", json!(vec!["g"; MAX_GROUPS])),
+        claims_with("exp", json!(fraction(-28, 5))),
+        claims_with("exp", json!(fraction(300, 0))),
+        claims_with("nbf", json!(fraction(29, 999))),
+        claims_with("iat", json!(fraction(-1, 25))),
     ] {
         assert!(good(claims.clone()).is_ok(), "{claims}");
     }
+    let one = good(claims_with("groups", json!("sg-support"))).expect("a good token");
+    assert_eq!(one.groups, ["sg-support"]);
+    let rounded = good(claims_with("exp", json!(fraction(300, 5)))).expect("a good token");
+    assert_eq!(rounded.expires.as_second(), now().as_second() + 300);
     let without = good(claims_with("groups", Value::Null)).expect("a good token");
     assert_eq!(without.groups, Vec::<String>::new());
+}
+
+/// A time with a fraction, so many seconds from now: `time.time()` in Python is one.
+fn fraction(seconds: i64, digits: u16) -> Value {
+    let text = format!("{}.{digits}", now().as_second() + seconds);
+    text.parse().expect("a number")
 }
 
 /// Everything that is signed well enough to get as far as its claims.
@@ -116,7 +130,20 @@ fn t15_claims_that_are_not_what_they_have_to_be() {
         (claims_with("aud", Value::Null), Refused::Audience),
         (claims_with("exp", Value::Null), Refused::Times),
         (claims_with("exp", json!("2999")), Refused::Times),
-        (claims_with("exp", json!(32_503_680_000.5)), Refused::Times),
+        (claims_with("exp", json!(now().to_string())), Refused::Times),
+        (claims_with("exp", json!(1e300)), Refused::Times),
+        (claims_with("exp", json!(-1e300)), Refused::Times),
+        (claims_with("nbf", json!(1e300)), Refused::Times),
+        (claims_with("iat", json!("1796000000.5")), Refused::Times),
+        (claims_with("exp", fraction(-30, 999)), Refused::Expired),
+        (claims_with("nbf", fraction(30, 1)), Refused::NotYet),
+        (claims_with("iat", fraction(30, 1)), Refused::NotYet),
+        (
+            claims()
+                .to_string()
+                .replace("\"exp\":", "\"exp\":1e400,\"x\":"),
+            Refused::Malformed,
+        ),
         (
             claims_with("exp", json!(9_007_199_254_740_991_i64)),
             Refused::Times,
@@ -143,7 +170,11 @@ fn t15_claims_that_are_not_what_they_have_to_be() {
             Refused::Subject,
         ),
         (claims_with("sub", Value::Null), Refused::Subject),
-        (claims_with("groups", json!("sg-support")), Refused::Groups),
+        (claims_with("groups", json!(7)), Refused::Groups),
+        (
+            claims_with("groups", json!([["sg-support"]])),
+            Refused::Groups,
+        ),
         (
             claims_with("groups", json!({"sg-support": true})),
             Refused::Groups,
