@@ -269,16 +269,24 @@ pub fn near_misses(
         }
         let condition = rule.condition.as_ref()?;
         let conjuncts = condition.conjuncts();
-        let mut failed = Vec::new();
+        let (mut failed, mut unsaid) = (Vec::new(), Vec::new());
         for conjunct in &conjuncts {
-            if !holds(rule, Some(&condition.of_conjuncts([conjunct])))? {
-                failed.push(conjunct);
+            match holds(rule, Some(&condition.of_conjuncts([conjunct]))) {
+                Some(true) => {}
+                Some(false) => failed.push(conjunct),
+                None => unsaid.push(conjunct),
             }
         }
         let [only] = failed.as_slice() else {
             return None;
         };
-        Some(near(rule, only.text.clone()))
+        // What reads an argument that is not there says nothing by itself: it is one part with the question for it.
+        let guarded = unsaid.iter().all(|conjunct| only.guards(conjunct));
+        let parts = std::iter::once(only)
+            .chain(&unsaid)
+            .map(|part| part.text.as_str());
+        let text = parts.collect::<Vec<_>>().join(" && ");
+        guarded.then(|| near(rule, text))
     };
     policy
         .rules

@@ -18,6 +18,7 @@ mod fixture;
 mod generate;
 mod history;
 mod lowered;
+mod objects;
 mod pairs;
 mod property;
 #[path = "../../../tests/src/random.rs"]

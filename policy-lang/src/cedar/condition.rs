@@ -6,13 +6,15 @@ use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use cedar_policy::{Expression, Policy, PolicyId};
-use miette::Diagnostic as _;
+use cedar_policy::{Expression, Policy};
 use serde_json::{Value, json};
 
+use super::node::{Node, UnknownForm, plain};
+use super::text::{parse_policy, print_expression, syntax_mistakes};
 use super::{CedarMistake, NAMESPACE, bounds};
 
-/// When a rule matches: the `when` and `unless` clauses of one rule.
+/// When a rule matches: the `when` and `unless` clauses of one rule. Every node of them is one that [`Node`] knows, and
+/// a `has` asks for one name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
     source: Source,
@@ -36,6 +38,27 @@ pub struct Conjunct {
     clause: Value,
 }
 
+impl Conjunct {
+    /// Whether it asks if something is there that `other` reads, so that without it `other` cannot be asked.
+    pub(crate) fn guards(&self, other: &Self) -> bool {
+        let body = |conjunct: &Self| conjunct.clause.get("body").cloned().unwrap_or_default();
+        let own = body(self);
+        let asked = match Node::of(&own) {
+            Ok(Node::Has { .. })
+                if self.clause.get("kind").and_then(Value::as_str) == Some("when") =>
+            {
+                path(&own)
+            }
+            Ok(_) | Err(_) => None,
+        };
+        asked.is_some_and(|asked| {
+            reads_of([&body(other)])
+                .iter()
+                .any(|read| read.starts_with(&asked))
+        })
+    }
+}
+
 /// What stands before an expression when it is wrapped into a policy, to be taken off the places of mistakes.
 const HEAD: &str = "permit(principal, action, resource) when {\n";
 
@@ -49,68 +72,124 @@ impl Condition {
         // On its own first: a text that closes the wrapping block and opens another is no expression.
         Expression::from_str(text).map_err(|errors| syntax_mistakes(&errors, 0, text.len()))?;
         let policy = parse_policy(&format!("{HEAD}{text}\n}};"), HEAD.len(), text.len())?;
-        let clauses = clauses(&policy);
-        if clauses.len() != 1 {
+        let condition = Self::of(Source::Expression(text.into()), &policy)?;
+        if condition.clauses.len() != 1 {
             return Err(vec![
                 CedarMistake::new("cedar-syntax", "this is not one expression", 0..text.len())
                     .help("write one expression; join several with `&&`"),
             ]);
         }
-        Self {
-            source: Source::Expression(text.into()),
-            clauses: clauses.into(),
-        }
-        .shaped()
+        condition.shaped()
     }
 
     /// Takes the clauses of a policy of a `.cedar` file; `text` is that policy.
     pub(super) fn of_policy(text: &str, policy: &Policy) -> Result<Self, Vec<CedarMistake>> {
-        Self {
-            source: Source::Policy(text.into()),
-            clauses: clauses(policy).into(),
+        Self::of(Source::Policy(text.into()), policy)?.shaped()
+    }
+
+    /// The clauses of `policy`, each in the one way in which we write it.
+    fn of(source: Source, policy: &Policy) -> Result<Self, Vec<CedarMistake>> {
+        let mut condition = Self {
+            source,
+            clauses: Arc::new([]),
+        };
+        match clauses(policy) {
+            Ok(clauses) => {
+                condition.clauses = clauses.into();
+                Ok(condition)
+            }
+            Err(form) => {
+                let message = format!("{} is not a form of Cedar that rules may use", form.what());
+                let mistake = CedarMistake::new("cedar-form", message, condition.find("has"));
+                Err(vec![mistake.help(
+                    "write it in another way: proofs would have to know what it means",
+                )])
+            }
         }
-        .shaped()
     }
 
     /// Refuses what no rule may do, wherever it stands.
     fn shaped(self) -> Result<Self, Vec<CedarMistake>> {
         let mut mistakes = Vec::new();
-        let mut open: Vec<&Value> = self.clauses.iter().collect();
-        while let Some(node) = open.pop() {
-            // `context.x` is how the context is read: nothing below it is the context as a whole.
-            if node
-                .get(".")
-                .and_then(|access| access.get("left"))
-                .is_some_and(is_context)
-            {
-                continue;
-            }
-            if is_context(node) {
-                mistakes.push(self.bare_context());
-            } else if let Some(test) = node.get("in") {
+        for node in self.nodes() {
+            if is_other_test(&node) {
                 // Proofs replace what is named here by what leads to it; of any other use they would say nothing true.
-                if is_profile_test(test) {
-                    continue;
-                }
                 mistakes.push(self.profile_test());
-            } else if entity_type(node) == Some("Stopgate::Profile") {
-                mistakes.push(self.profile_test());
-            } else if entity_type(node) == Some("Stopgate::User") {
-                let mistake = CedarMistake::new(
-                    "person-test",
-                    "rules name profiles, not people",
-                    self.find("User"),
-                );
-                mistakes.push(mistake.help("give the person a profile of their own and name that"));
+            } else if let Node::Var(var @ ("action" | "resource")) = node {
+                // A proof is about one operation of one tool, and has neither.
+                mistakes.push(self.action_test(var));
             }
-            open.extend(children(node));
+            match node.entity() {
+                None => {}
+                Some(("Stopgate::Profile", _)) => mistakes.push(self.profile_test()),
+                Some(("Stopgate::User", _)) => {
+                    let mistake = CedarMistake::new(
+                        "person-test",
+                        "rules name profiles, not people",
+                        self.find("User"),
+                    );
+                    mistakes
+                        .push(mistake.help("give the person a profile of their own and name that"));
+                }
+                Some((kind, _)) => {
+                    let word = kind.rsplit("::").next().unwrap_or(kind);
+                    mistakes.push(self.action_test(word));
+                }
+            }
         }
-        mistakes.dedup();
+        for path in self.wholes() {
+            // What lies at the top of the context is a record of several things, whatever the operation.
+            if path.len() <= 1 {
+                mistakes.push(self.bare_context(&path));
+            }
+        }
+        let mut seen = BTreeSet::new();
+        mistakes.retain(|mistake| seen.insert((mistake.code, mistake.range.start)));
         if mistakes.is_empty() {
             Ok(self)
         } else {
             Err(mistakes)
         }
+    }
+
+    /// Every node, without what stands below a test of profiles, right or wrong.
+    fn nodes(&self) -> Vec<Node<'_>> {
+        let mut nodes = Vec::new();
+        let mut open: Vec<&Value> = self.bodies().collect();
+        while let Some(tree) = open.pop() {
+            let Ok(node) = Node::of(tree) else { continue };
+            if !is_profile_test(&node) && !is_other_test(&node) {
+                open.extend(node.operands());
+            }
+            nodes.push(node);
+        }
+        nodes
+    }
+
+    /// The expressions of the clauses.
+    pub(super) fn bodies(&self) -> impl Iterator<Item = &Value> {
+        self.clauses.iter().filter_map(|clause| clause.get("body"))
+    }
+
+    /// Paths below `context` that are used for what is there, and neither to read something below them nor to ask for it.
+    pub(super) fn wholes(&self) -> BTreeSet<Vec<String>> {
+        let mut wholes = BTreeSet::new();
+        let mut open: Vec<&Value> = self.bodies().collect();
+        while let Some(tree) = open.pop() {
+            if let Some(mut path) = path(tree) {
+                let asks = matches!(Node::of(tree), Ok(Node::Has { .. }));
+                // What the context itself holds is no question: it is the same for every request.
+                if asks && path.len() == 1 {
+                    path.clear();
+                }
+                if !asks || path.is_empty() {
+                    wholes.insert(path);
+                }
+            } else if let Ok(node) = Node::of(tree) {
+                open.extend(node.operands());
+            }
+        }
+        wholes
     }
 
     fn profile_test(&self) -> CedarMistake {
@@ -124,13 +203,29 @@ impl Condition {
         ))
     }
 
-    fn bare_context(&self) -> CedarMistake {
+    /// That the record at `path` is used as a value of its own.
+    pub(super) fn bare_context(&self, path: &[String]) -> CedarMistake {
+        let (message, word) = match path.last() {
+            None => ("the context is used as a whole".to_owned(), "context"),
+            Some(last) => {
+                let path = path.join(".");
+                (
+                    format!("`context.{path}` is used as a whole"),
+                    last.as_str(),
+                )
+            }
+        };
+        CedarMistake::new("bare-context", message, self.find(word))
+            .help("name what you need of it, such as `context.input.amount_cents`")
+    }
+
+    fn action_test(&self, word: &str) -> CedarMistake {
         CedarMistake::new(
-            "bare-context",
-            "the context is used as a whole",
-            self.find("context"),
+            "action-test",
+            "a condition names the action or the resource",
+            self.find(word),
         )
-        .help("name what you need of it, such as `context.input.amount_cents`")
+        .help("name the operation in the scope; write a rule for each of those that differ")
     }
 
     /// The first place of `word` in the author's text, or all of it.
@@ -235,46 +330,34 @@ impl Condition {
     /// Paths below `context` that are read, such as `["input", "amount_cents"]`.
     #[must_use]
     pub fn reads(&self) -> BTreeSet<Vec<String>> {
-        let mut reads = BTreeSet::new();
-        let mut open: Vec<&Value> = self.clauses.iter().collect();
-        while let Some(node) = open.pop() {
-            match path(node) {
-                // What is below a path is the path itself.
-                Some(path) => {
-                    reads.insert(path);
-                }
-                None => open.extend(children(node)),
-            }
-        }
-        reads
+        reads_of(self.bodies())
     }
 
-    /// Whether anything in it reads `name` or asks if it is there, of whatever value.
+    /// Whether anything in it reads `name` or asks if it is there, of whatever value. What is not understood may.
     #[must_use]
     pub fn names_member(&self, name: &str) -> bool {
-        let mut names = false;
-        for clause in self.clauses.iter() {
-            walk(clause, &mut |node| {
-                let access = node.get(".").or_else(|| node.get("has"));
-                let attr = access.and_then(|access| access.get("attr"));
-                names |= attr.and_then(Value::as_str) == Some(name);
-            });
-        }
-        names
+        self.bodies().any(|body| {
+            any_node(body, &mut |node| match node {
+                Ok(Node::Get { name: read, .. }) => *read == name,
+                Ok(Node::Has { names, .. }) => names.contains(&name),
+                Ok(_) => false,
+                Err(_) => true,
+            })
+        })
     }
 
     /// Whether a `when` clause asks if something is there: in a rule that only restricts, absence then switches it off.
     #[must_use]
     pub fn asks_for_presence(&self) -> bool {
-        let mut asks = false;
-        for clause in self
-            .clauses
-            .iter()
-            .filter(|clause| clause.get("kind").and_then(Value::as_str) == Some("when"))
-        {
-            walk(clause, &mut |node| asks |= node.get("has").is_some());
-        }
-        asks
+        let clauses = self.clauses.iter();
+        let mut when =
+            clauses.filter(|clause| clause.get("kind").and_then(Value::as_str) == Some("when"));
+        when.any(|clause| {
+            let asks = &mut |node: &Result<Node<'_>, UnknownForm>| {
+                matches!(node, Ok(Node::Has { .. }) | Err(_))
+            };
+            clause.get("body").is_some_and(|body| any_node(body, asks))
+        })
     }
 
     /// Whether it reads the instant of the decision, by itself or with all of `context.time`.
@@ -290,159 +373,111 @@ impl Condition {
     #[must_use]
     pub fn profiles(&self) -> Vec<String> {
         let mut profiles = Vec::new();
-        for clause in self.clauses.iter() {
-            walk(clause, &mut |node| {
-                let entity = node
-                    .get("Value")
-                    .and_then(|value| value.get("__entity"))
-                    .unwrap_or(&Value::Null);
-                let is_profile =
-                    entity.get("type").and_then(Value::as_str) == Some("Stopgate::Profile");
-                profiles.extend(
-                    entity
-                        .get("id")
-                        .and_then(Value::as_str)
-                        .filter(|_| is_profile)
-                        .map(str::to_owned),
-                );
+        for body in self.bodies() {
+            any_node(body, &mut |node| {
+                if let Ok(Some(("Stopgate::Profile", id))) = node.as_ref().map(Node::entity) {
+                    profiles.push(id.to_owned());
+                }
+                false
             });
         }
         profiles
     }
 }
 
-/// The type of the entity that `node` is, if it is one.
-fn entity_type(node: &Value) -> Option<&str> {
-    node.get("__entity")?.get("type")?.as_str()
-}
-
-/// Whether the operands of an `in` are the principal and a profile, or a list of nothing but profiles.
-fn is_profile_test(test: &Value) -> bool {
-    let is_profile = |node: &Value| {
-        let named = node.get("Value").and_then(entity_type);
-        named == Some("Stopgate::Profile")
+/// Whether `node` asks if the principal is in a profile, or in one of a list of nothing but profiles.
+fn is_profile_test(node: &Node<'_>) -> bool {
+    let Node::Binary("in", [left, right]) = node else {
+        return false;
     };
-    let right = test.get("right");
-    let listed = right
-        .and_then(|right| right.get("Set"))
-        .and_then(Value::as_array);
-    test.get("left") == Some(&json!({"Var": "principal"}))
-        && match listed {
-            Some(listed) => listed.iter().all(is_profile),
-            None => right.is_some_and(is_profile),
+    let is_profile = |tree: &Value| {
+        let entity = Node::of(tree).ok().and_then(|node| node.entity());
+        entity.is_some_and(|(kind, _)| kind == "Stopgate::Profile")
+    };
+    Node::of(left) == Ok(Node::Var("principal"))
+        && match Node::of(right) {
+            Ok(Node::Set(listed)) => listed.iter().all(is_profile),
+            Ok(_) | Err(_) => is_profile(right),
         }
 }
 
-fn is_context(node: &Value) -> bool {
-    node.get("Var").and_then(Value::as_str) == Some("context")
+/// Whether `node` is an `in` that is no test of profiles, and none of the action.
+fn is_other_test(node: &Node<'_>) -> bool {
+    let Node::Binary("in", [left, _]) = node else {
+        return false;
+    };
+    Node::of(left) != Ok(Node::Var("action")) && !is_profile_test(node)
 }
 
-/// The path below `context` that `node` reads, if it is such a read.
-fn path(node: &Value) -> Option<Vec<String>> {
-    if is_context(node) {
-        return Some(Vec::new());
-    }
-    let access = node.get(".").or_else(|| node.get("has"))?;
-    let mut path = path(access.get("left")?)?;
-    // `has` of several steps is written as an array of names.
-    match access.get("attr")? {
-        Value::String(name) => path.push(name.clone()),
-        Value::Array(names) => {
-            path.extend(names.iter().filter_map(Value::as_str).map(str::to_owned))
+/// The path below `context` that `tree` reads or asks for, if it is such a read.
+fn path(tree: &Value) -> Option<Vec<String>> {
+    match Node::of(tree).ok()? {
+        Node::Var("context") => Some(Vec::new()),
+        Node::Get { left, name } => {
+            let mut path = path(left)?;
+            path.push(name.to_owned());
+            Some(path)
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => return None,
+        Node::Has { left, names } => {
+            let mut path = path(left)?;
+            path.extend(names.into_iter().map(str::to_owned));
+            Some(path)
+        }
+        Node::Literal(_)
+        | Node::Var(_)
+        | Node::Unary(..)
+        | Node::Binary(..)
+        | Node::Like { .. }
+        | Node::Is { .. }
+        | Node::If(_)
+        | Node::Set(_)
+        | Node::Record(_)
+        | Node::Call { .. } => None,
     }
-    Some(path)
 }
 
-fn children(node: &Value) -> Box<dyn Iterator<Item = &Value> + '_> {
-    match node {
-        Value::Array(all) => Box::new(all.iter()),
-        Value::Object(members) => Box::new(members.values()),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            Box::new(std::iter::empty())
+/// Paths below `context` that are read in `trees`.
+fn reads_of<'t>(trees: impl IntoIterator<Item = &'t Value>) -> BTreeSet<Vec<String>> {
+    let mut reads = BTreeSet::new();
+    let mut open: Vec<&Value> = trees.into_iter().collect();
+    while let Some(tree) = open.pop() {
+        match path(tree) {
+            // What is below a path is the path itself.
+            Some(path) => {
+                reads.insert(path);
+            }
+            None => open.extend(Node::of(tree).map_or_else(|_| Vec::new(), |node| node.operands())),
         }
     }
+    reads
 }
 
-/// Calls `visit` for `node` and everything below it. Depth is bounded by [`bounds`].
-pub(super) fn walk(node: &Value, visit: &mut impl FnMut(&Value)) {
-    let mut open = vec![node];
-    while let Some(node) = open.pop() {
-        visit(node);
-        open.extend(children(node));
+/// Whether `is` says yes of `tree` or of anything below it. Depth is bounded by [`bounds`].
+pub(super) fn any_node(
+    tree: &Value,
+    is: &mut impl FnMut(&Result<Node<'_>, UnknownForm>) -> bool,
+) -> bool {
+    let mut open = vec![tree];
+    while let Some(tree) = open.pop() {
+        let node = Node::of(tree);
+        if is(&node) {
+            return true;
+        }
+        open.extend(node.map_or_else(|_| Vec::new(), |node| node.operands()));
     }
+    false
 }
 
-fn clauses(policy: &Policy) -> Vec<Value> {
-    let tree = policy.to_json().unwrap_or_default();
-    tree.get("conditions")
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default()
-}
-
-/// Prints one expression of Cedar's syntax tree on one line, for people.
-pub(super) fn print_expression(body: &Value) -> String {
-    let text = print_exactly(body);
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Prints one expression of Cedar's syntax tree, space in texts included.
-pub(super) fn print_exactly(body: &Value) -> String {
-    let policy = json!({
-        "effect": "permit", "principal": {"op": "All"}, "action": {"op": "All"}, "resource": {"op": "All"},
-        "conditions": [{"kind": "when", "body": body}],
-    });
-    let printed = Policy::from_json(None, policy)
-        .map(|policy| policy.to_string())
-        .unwrap_or_default();
-    let inner = printed
-        .split_once('{')
-        .and_then(|(_, rest)| rest.rsplit_once('}'))
-        .map_or("", |(inner, _)| inner);
-    inner.trim().to_owned()
-}
-
-/// Parses one policy; places of mistakes are moved back by `offset` into an author's text of `length` bytes.
-pub(super) fn parse_policy(
-    text: &str,
-    offset: usize,
-    length: usize,
-) -> Result<Policy, Vec<CedarMistake>> {
-    Policy::parse(Some(PolicyId::new("rule")), text)
-        .map_err(|errors| syntax_mistakes(&errors, offset, length))
-}
-
-/// One mistake for every error of Cedar's parser.
-fn syntax_mistakes(
-    errors: &cedar_policy::ParseErrors,
-    offset: usize,
-    length: usize,
-) -> Vec<CedarMistake> {
-    errors
-        .iter()
-        .map(|error| {
-            let mut mistake = CedarMistake::new(
-                "cedar-syntax",
-                error.to_string(),
-                range_of(error, offset, length),
-            );
-            mistake.help = error.help().map(|help| help.to_string());
-            mistake
-        })
-        .collect()
-}
-
-/// Where a Cedar error points, in the author's text.
-pub(super) fn range_of(
-    error: &dyn miette::Diagnostic,
-    offset: usize,
-    length: usize,
-) -> Range<usize> {
-    let label = error.labels().and_then(|mut labels| labels.next());
-    label.map_or(0..length, |label| {
-        let start = label.offset().saturating_sub(offset).min(length);
-        start..start.saturating_add(label.len()).min(length)
-    })
+/// The clauses of `policy`, each in the one way in which we write it.
+fn clauses(policy: &Policy) -> Result<Vec<Value>, UnknownForm> {
+    let unknown = || UnknownForm::new("the policy");
+    let tree = policy.to_json().map_err(|_| unknown())?;
+    let clauses = tree.get("conditions").and_then(Value::as_array);
+    let clause = |clause: &Value| {
+        let kind = clause.get("kind").and_then(Value::as_str);
+        let kind = kind.filter(|kind| ["when", "unless"].contains(kind));
+        let body = clause.get("body").ok_or_else(unknown)?;
+        Ok(json!({"kind": kind.ok_or_else(unknown)?, "body": plain(body)?}))
+    };
+    clauses.ok_or_else(unknown)?.iter().map(clause).collect()
 }

@@ -13,7 +13,7 @@ use crate::policy::RuleKind;
 use crate::surface::{Approval, Requirement, Risk, Surface};
 
 use super::bounds::{self, Token};
-use super::condition::parse_policy;
+use super::text::parse_policy;
 use super::{CedarMistake, Condition, NAMESPACE};
 
 /// A rule of a `.cedar` file. Names of operations and profiles are still text: the file does not know the catalog.

@@ -9,6 +9,7 @@ mod refused;
 mod said;
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::str::FromStr;
 
 use cedar_policy::{Effect, Policy as CedarPolicy, PolicyId, RequestEnv, Schema};
@@ -19,8 +20,9 @@ use crate::name::{OperationName, ToolName};
 use crate::policy::{Operation, Rule};
 
 use super::form::FormError;
+use super::node::{Node, with_operands};
 use super::schema::proof_schema;
-use super::tree::{binary, holds, not, read, set, value};
+use super::tree::{binary, has, holds, not, read, set, value};
 
 pub use flat::{Flat, Holding};
 pub use refused::{domain, no_more, refused};
@@ -112,56 +114,33 @@ impl Atom {
             .unwrap_or_else(|| value(true))
     }
 
-    /// Whether Cedar could fail to evaluate it: only arithmetic and the functions of its extension types can.
+    /// Whether Cedar could fail to evaluate it: only arithmetic and the functions of its extension types can, and what is
+    /// not understood may.
     #[must_use]
     pub fn may_fail(&self) -> bool {
-        let mut may = false;
-        for clause in &self.conditions {
-            super::condition::walk(clause, &mut |node| {
-                may |= node.as_object().is_some_and(|node| {
-                    node.keys()
-                        .any(|operator| !CANNOT_FAIL.contains(&operator.as_str()))
-                });
-            });
-        }
-        may
+        let bodies = self.conditions.iter();
+        let mut bodies = bodies.map(|clause| clause.get("body").unwrap_or(&Value::Null));
+        bodies.any(|body| {
+            super::condition::any_node(body, &mut |node| match node {
+                Ok(Node::Unary(operator, _)) => *operator == "neg",
+                Ok(Node::Binary(operator, _)) => {
+                    ["+", "-", "*", "getTag", "hasTag"].contains(operator)
+                }
+                Ok(
+                    Node::Literal(_)
+                    | Node::Var(_)
+                    | Node::Get { .. }
+                    | Node::Has { .. }
+                    | Node::Like { .. }
+                    | Node::If(_)
+                    | Node::Set(_)
+                    | Node::Record(_),
+                ) => false,
+                Ok(Node::Is { .. } | Node::Call { .. }) | Err(_) => true,
+            })
+        })
     }
 }
-
-/// Words of Cedar's tree that evaluate without failing where the types are right. Whatever is not here may fail.
-const CANNOT_FAIL: [&str; 31] = [
-    "kind",
-    "body",
-    "Value",
-    "Var",
-    "__entity",
-    "type",
-    "id",
-    "left",
-    "right",
-    "attr",
-    ".",
-    "has",
-    "in",
-    "==",
-    "!=",
-    "<",
-    "<=",
-    ">",
-    ">=",
-    "&&",
-    "||",
-    "!",
-    "arg",
-    "Set",
-    "contains",
-    "containsAll",
-    "containsAny",
-    "if-then-else",
-    "like",
-    "pattern",
-    "Literal",
-];
 
 /// The body of `rule` for everybody it reaches.
 #[must_use]
@@ -177,9 +156,13 @@ pub fn rule(rule: &Rule, flat: &Flat, renamed: &BTreeSet<&str>) -> Atom {
         let body = binary("contains", agents, read(["agent", "id"]));
         conditions.push(json!({"kind": "when", "body": body}));
     }
-    let own = rule.condition.as_ref().map(super::Condition::clauses);
-    let own = own.unwrap_or_default().iter();
-    conditions.extend(own.map(|clause| rename(&flat.flatten(clause), renamed)));
+    let own = flat.clauses(rule.condition.as_ref());
+    conditions.extend(own.into_iter().map(|mut clause| {
+        if let Some(body) = clause.get_mut("body") {
+            *body = rename(body, renamed);
+        }
+        clause
+    }));
     Atom::new(conditions)
 }
 
@@ -199,38 +182,25 @@ fn scope_of(rule: &Rule, flat: &Flat) -> Vec<Value> {
     vec![json!({"kind": "when", "body": holds(ids)})]
 }
 
-/// `node` with reads of the facts in `renamed` turned to the base's own.
-fn rename(node: &Value, renamed: &BTreeSet<&str>) -> Value {
-    let of_facts = |node: &Value| {
-        let access = node.get(".")?;
-        let is_context = access.get("left")?.get("Var")?.as_str()? == "context";
-        (is_context && access.get("attr")?.as_str()? == "facts").then_some(())
-    };
-    match node {
-        Value::Object(members) => {
-            let access = members.get(".").or_else(|| members.get("has"));
-            let left = access.and_then(|access| access.get("left"));
-            let name = access
-                .and_then(|access| access.get("attr"))
-                .and_then(Value::as_str);
-            if let (Some(left), Some(name)) = (left, name)
-                && renamed.contains(name)
-                && of_facts(left).is_some()
-            {
-                let operator = if members.contains_key(".") {
-                    "."
-                } else {
-                    "has"
-                };
-                return json!({operator: {"left": left, "attr": format!("{name}{OTHERWISE}")}});
-            }
-            let member = |(name, node): (&String, &Value)| (name.clone(), rename(node, renamed));
-            Value::Object(members.iter().map(member).collect())
+/// `tree` with reads of the facts in `renamed` turned to the base's own. A fact is read and asked for by its name
+/// directly below `context.facts`: conditions use the record of facts in no other way.
+pub(super) fn rename(tree: &Value, renamed: &BTreeSet<&str>) -> Value {
+    let facts = read(["facts"]);
+    let own = |name: &str| format!("{name}{OTHERWISE}");
+    match Node::of(tree) {
+        Ok(Node::Get { left, name }) if *left == facts && renamed.contains(name) => {
+            read(["facts", &own(name)])
         }
-        Value::Array(nodes) => {
-            Value::Array(nodes.iter().map(|node| rename(node, renamed)).collect())
+        Ok(Node::Has { left, names }) if *left == facts => {
+            let names = names.first().filter(|name| renamed.contains(*name));
+            names.map_or_else(|| tree.clone(), |name| has(left.clone(), &own(name)))
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => node.clone(),
+        Ok(node) => {
+            let inner = &mut |tree: &Value| Ok::<_, Infallible>(rename(tree, renamed));
+            with_operands(tree, &node, inner).unwrap_or_else(|never| match never {})
+        }
+        // No condition holds what is not known.
+        Err(_) => tree.clone(),
     }
 }
 

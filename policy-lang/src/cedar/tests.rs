@@ -34,7 +34,30 @@ fn conditions_are_one_expression_over_named_parts_of_the_request() {
         ("[context].contains(context)", "bare-context"),
         ("{a: context}.a.input.n > 1", "bare-context"),
         ("resource in Stopgate::Profile::\"lead\"", "profile-test"),
-        ("action in Stopgate::Action::\"x\"", "profile-test"),
+        ("action in Stopgate::Action::\"x\"", "action-test"),
+        ("action == Stopgate::Action::\"pay/pay\"", "action-test"),
+        ("action != Stopgate::Action::\"pay/pay\"", "action-test"),
+        (
+            "[Stopgate::Action::\"pay/pay\"].contains(action)",
+            "action-test",
+        ),
+        (
+            "{a: action}.a == Stopgate::Action::\"pay/pay\"",
+            "action-test",
+        ),
+        ("resource == Stopgate::Tool::\"pay\"", "action-test"),
+        ("{f: context.facts}.f.cents < 100", "bare-context"),
+        (
+            "(if context.time.business then context.facts else context.facts).cents < 100",
+            "bare-context",
+        ),
+        ("!({o: context.input}.o has typo)", "bare-context"),
+        (
+            "!((if context.time.business then context.input else context.input) has note)",
+            "bare-context",
+        ),
+        ("context.input == context.input", "bare-context"),
+        ("[context.time].contains(context.time)", "bare-context"),
         (
             "principal in [Stopgate::Profile::\"a\", if context.time.business then Stopgate::Profile::\"b\" else Stopgate::Profile::\"c\"]",
             "profile-test",

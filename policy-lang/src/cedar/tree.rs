@@ -62,11 +62,3 @@ fn any(ids: &[&str]) -> Value {
         }
     }
 }
-
-/// The set of `ids`. Never an empty one, which has no type.
-pub(super) fn profiles<'a>(ids: impl IntoIterator<Item = &'a str>) -> Value {
-    set(ids.into_iter().map(profile).chain([profile(NOBODY)]))
-}
-
-/// A profile that nobody holds: no name can be spelt so.
-const NOBODY: &str = "@nobody";

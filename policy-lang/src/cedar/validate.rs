@@ -11,8 +11,8 @@ use crate::name::{OperationName, ProfileName, RuleId, ToolName};
 use crate::policy::{Operation, Operations, Policy, Rule, RuleKind};
 use crate::tool_schema::{InputType, Opaque, Shape};
 
-use super::condition::range_of;
 use super::schema::{author_schema, operation_schema, operations};
+use super::text::range_of;
 use super::{CedarMistake, Condition, action_id};
 
 /// Most rules that one profile's closure may meet at one operation.
@@ -116,6 +116,7 @@ impl Cell<'_> {
                 continue;
             };
             let mut unreadable = self.opaque_reads(condition);
+            unreadable.extend(self.whole_objects(condition));
             if condition.wrapped("").is_some() {
                 unreadable.extend(unknown_reads(condition, &[self.operation]));
             }
@@ -176,6 +177,18 @@ impl Cell<'_> {
             }
         }
         mistakes
+    }
+
+    /// Objects of the input that are used as values. What a rule does with one, proofs and checks of single arguments
+    /// would not see.
+    fn whole_objects(&self, condition: &Condition) -> Vec<CedarMistake> {
+        let is_object = |path: &&Vec<String>| match path.as_slice() {
+            [input, path @ ..] if input == "input" => is_object(&self.operation.input, path),
+            _ => false,
+        };
+        let wholes = condition.wholes();
+        let objects = wholes.iter().filter(is_object);
+        objects.map(|path| condition.bare_context(path)).collect()
     }
 
     fn caps(
@@ -254,6 +267,18 @@ fn opaque_at<'p>(input: &InputType, path: &'p [String]) -> Option<(&'p str, Opaq
         opaque_at(members, rest)
     } else {
         None
+    }
+}
+
+/// Whether `path` leads to an object that rules can look into.
+fn is_object(input: &InputType, path: &[String]) -> bool {
+    let Some((first, rest)) = path.split_first() else {
+        return false;
+    };
+    let member = input.member(first).filter(|member| member.opaque.is_none());
+    match member.map(|member| &member.shape) {
+        Some(Shape::Object(members)) => rest.is_empty() || is_object(members, rest),
+        _ => false,
     }
 }
 

@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::Condition;
-use super::condition::{print_exactly, print_expression, walk};
+use super::condition::any_node;
+use super::node::Node;
+use super::text::{print_exactly, print_expression};
 
 /// A condition that differs from another in one place.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,23 +79,26 @@ impl Condition {
     #[must_use]
     pub fn constants(&self) -> Constants {
         let mut constants = Constants::default();
-        for clause in self.clauses() {
-            walk(clause, &mut |node| {
-                match node.get("Value") {
-                    Some(Value::Number(number)) => constants.numbers.extend(number.as_i64()),
-                    Some(Value::String(text)) => {
+        for body in self.bodies() {
+            any_node(body, &mut |node| {
+                match node {
+                    Ok(Node::Literal(Value::Number(number))) => {
+                        constants.numbers.extend(number.as_i64());
+                    }
+                    Ok(Node::Literal(Value::String(text))) => {
                         constants.texts.insert(text.clone());
                     }
-                    _ => {}
+                    Ok(Node::Like { pattern, .. }) => {
+                        let literal = |part: &Value| {
+                            let text = part.get("Literal").and_then(Value::as_str);
+                            text.unwrap_or("x").to_owned()
+                        };
+                        let parts = pattern.as_array().map_or(&[][..], Vec::as_slice);
+                        constants.texts.insert(parts.iter().map(literal).collect());
+                    }
+                    Ok(_) | Err(_) => {}
                 }
-                let pattern = node.get("like").and_then(|like| like.get("pattern"));
-                if let Some(parts) = pattern.and_then(Value::as_array) {
-                    let literal = |part: &Value| {
-                        let text = part.get("Literal").and_then(Value::as_str);
-                        text.unwrap_or("x").to_owned()
-                    };
-                    constants.texts.insert(parts.iter().map(literal).collect());
-                }
+                false
             });
         }
         constants

@@ -200,12 +200,16 @@ codes! {
         => "Mend or delete it; a rule that cannot match protects nobody.";
     CedarSchema Error "cedar-schema" "The types of an operation cannot be written for Cedar."
         => "List the function under `unused` and report it with its input schema.";
-    BareContext Error "bare-context" "A condition uses the context as a whole."
+    BareContext Error "bare-context" "A condition uses the context, or an object in it, as a whole."
         => "Name what it reads, such as `context.input.amount_cents`.";
     ProfileTest Error "profile-test" "A rule tests a profile on something other than its principal."
         => "Name profiles in the rule's scope.";
     PersonTest Error "person-test" "A condition names a person."
         => "Give the person a profile of their own and name that.";
+    ActionTest Error "action-test" "A condition names its action or its resource."
+        => "Name the operation in the scope; write a rule for each of those that differ.";
+    CedarForm Error "cedar-form" "A condition uses a form of Cedar that proofs do not know."
+        => "Write it in another way, such as with `has` of one name at a time.";
     UnknownArgument Error "unknown-argument" "A condition reads what no operation it reaches has."
         => "Correct the name; the arguments are those of the lock.";
     OpaqueArgument Error "opaque-argument" "A condition reads an argument that rules cannot see."

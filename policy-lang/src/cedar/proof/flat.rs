@@ -2,10 +2,13 @@
 //! see what the hierarchy and the mapping change.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 
 use serde_json::Value;
 
-use super::super::tree::{holds, profiles};
+use super::super::Condition;
+use super::super::node::{Node, with_operands};
+use super::super::tree::holds;
 use crate::name::ProfileName;
 use crate::policy::Policy;
 
@@ -67,46 +70,48 @@ impl Flat {
             .map(String::as_str)
     }
 
-    /// `node` with every profile in it replaced by what leads to it.
-    pub(super) fn flatten(&self, node: &Value) -> Value {
-        if let Some(ids) = principal_in(node) {
+    /// The clauses of `condition` with every profile in them replaced by what leads to it.
+    pub(super) fn clauses(&self, condition: Option<&Condition>) -> Vec<Value> {
+        let own = condition.map(Condition::clauses).unwrap_or_default().iter();
+        let flat = own.map(|clause| {
+            let mut clause = clause.clone();
+            if let Some(body) = clause.get_mut("body") {
+                *body = self.flatten(body);
+            }
+            clause
+        });
+        flat.collect()
+    }
+
+    /// `tree` with every profile in it replaced by what leads to it.
+    fn flatten(&self, tree: &Value) -> Value {
+        let Ok(node) = Node::of(tree) else {
+            // No condition holds what is not known.
+            return tree.clone();
+        };
+        if let Node::Binary("in", [left, right]) = node
+            && Node::of(left) == Ok(Node::Var("principal"))
+            && let Some(ids) = profiles_of(right)
+        {
             return holds(ids.into_iter().flat_map(|id| self.reaching(id)));
         }
-        if let Some(ids) = profiles_of(node) {
-            return profiles(ids.into_iter().flat_map(|id| self.reaching(id)));
-        }
-        match node {
-            Value::Object(members) => {
-                let member = |(name, node): (&String, &Value)| (name.clone(), self.flatten(node));
-                Value::Object(members.iter().map(member).collect())
-            }
-            Value::Array(nodes) => {
-                Value::Array(nodes.iter().map(|node| self.flatten(node)).collect())
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => node.clone(),
-        }
+        let inner = &mut |tree: &Value| Ok::<_, Infallible>(self.flatten(tree));
+        with_operands(tree, &node, inner).unwrap_or_else(|never| match never {})
     }
 }
 
-/// The profiles of a test whether the principal is in one of them.
-fn principal_in(node: &Value) -> Option<Vec<&str>> {
-    let test = node.get("in")?;
-    (test.get("left")?.get("Var")?.as_str()? == "principal").then_some(())?;
-    profiles_of(test.get("right")?)
-}
-
-/// The profiles that `node` is, one or a set of them.
-fn profiles_of(node: &Value) -> Option<Vec<&str>> {
-    if let Some(profile) = profile_of(node) {
-        return Some(vec![profile]);
+/// The profiles that `tree` is, one or a set of nothing else.
+fn profiles_of(tree: &Value) -> Option<Vec<&str>> {
+    match Node::of(tree).ok()? {
+        Node::Set(listed) => listed.iter().map(profile_of).collect(),
+        node => node.entity().and_then(of_profile).map(|id| vec![id]),
     }
-    let elements = node.get("Set")?.as_array()?;
-    let ids: Vec<&str> = elements.iter().filter_map(profile_of).collect();
-    (!ids.is_empty()).then_some(ids)
 }
 
-fn profile_of(node: &Value) -> Option<&str> {
-    let entity = node.get("Value")?.get("__entity")?;
-    (entity.get("type")?.as_str()? == "Stopgate::Profile").then_some(())?;
-    entity.get("id")?.as_str()
+fn profile_of(tree: &Value) -> Option<&str> {
+    Node::of(tree).ok()?.entity().and_then(of_profile)
+}
+
+fn of_profile<'a>((kind, id): (&'a str, &'a str)) -> Option<&'a str> {
+    (kind == "Stopgate::Profile").then_some(id)
 }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
 use super::super::normal::{UnknownNode, clauses};
 use super::Flat;
 use crate::json::Json;
@@ -16,12 +14,7 @@ use crate::policy::Rule;
 /// # Errors
 /// [`UnknownNode`] where Cedar wrote something that has no normal form.
 pub fn said(rule: &Rule, flat: &Flat) -> Result<Json, UnknownNode> {
-    let own = rule
-        .condition
-        .as_ref()
-        .map(super::super::Condition::clauses);
-    let own = own.unwrap_or_default().iter();
-    let own: Vec<Value> = own.map(|clause| flat.flatten(clause)).collect();
+    let own = flat.clauses(rule.condition.as_ref());
     let mut members = vec![
         ("except", held(&rule.scope.except, flat)),
         ("when", clauses(&own)?),

@@ -1,0 +1,374 @@
+//! Nodes of Cedar's syntax tree as JSON, and the one place that knows what they look like.
+//!
+//! Every walk over a condition reads it through [`Node::of`]. A shape that is not here is an error and never passed
+//! over: what a walk does not see, a proof does not know, and Cedar's JSON gains shapes between minor versions.
+
+use serde_json::{Map, Value, json};
+
+/// One node, with its operands.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Node<'a> {
+    /// A truth value, a whole number, a text or an entity that is written out.
+    Literal(&'a Value),
+    /// `principal`, `action`, `resource` or `context`.
+    Var(&'a str),
+    /// `!a`, `-a`, `a.isEmpty()`.
+    Unary(&'static str, &'a Value),
+    /// `a == b`, `a && b`, `a.contains(b)` and the like.
+    Binary(&'static str, [&'a Value; 2]),
+    /// `left.name` and `left["name"]`.
+    Get { left: &'a Value, name: &'a str },
+    /// `left has a.b.c`.
+    Has {
+        left: &'a Value,
+        names: Vec<&'a str>,
+    },
+    /// `left like "pattern"`.
+    Like { left: &'a Value, pattern: &'a Value },
+    /// `left is Type`, `left is Type in within`.
+    Is {
+        left: &'a Value,
+        kind: &'a str,
+        within: Option<&'a Value>,
+    },
+    /// `if a then b else c`.
+    If([&'a Value; 3]),
+    /// A list that is written out.
+    Set(&'a [Value]),
+    /// A record that is written out.
+    Record(&'a Map<String, Value>),
+    /// A function of an extension type.
+    Call {
+        name: &'static str,
+        arguments: &'a [Value],
+    },
+}
+
+/// A shape that this program does not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct UnknownForm(String);
+
+impl UnknownForm {
+    pub(super) fn new(what: &str) -> Self {
+        Self(what.to_owned())
+    }
+
+    /// What it is, as the subject of a sentence.
+    pub(super) fn what(&self) -> &str {
+        &self.0
+    }
+}
+
+const VARS: [&str; 4] = ["principal", "action", "resource", "context"];
+
+const UNARY: [&str; 3] = ["!", "neg", "isEmpty"];
+
+const BINARY: [&str; 17] = [
+    "==",
+    "!=",
+    "in",
+    "<",
+    "<=",
+    ">",
+    ">=",
+    "&&",
+    "||",
+    "+",
+    "-",
+    "*",
+    "contains",
+    "containsAll",
+    "containsAny",
+    "getTag",
+    "hasTag",
+];
+
+/// Nodes that are neither operators of one or two operands nor calls.
+#[cfg(test)]
+pub(super) const OTHERS: [&str; 9] = [
+    "Value",
+    "Var",
+    ".",
+    "has",
+    "like",
+    "is",
+    "if-then-else",
+    "Set",
+    "Record",
+];
+
+const CALLS: [&str; 22] = [
+    "decimal",
+    "lessThan",
+    "lessThanOrEqual",
+    "greaterThan",
+    "greaterThanOrEqual",
+    "ip",
+    "isIpv4",
+    "isIpv6",
+    "isLoopback",
+    "isMulticast",
+    "isInRange",
+    "datetime",
+    "duration",
+    "offset",
+    "durationSince",
+    "toDate",
+    "toTime",
+    "toMilliseconds",
+    "toSeconds",
+    "toMinutes",
+    "toHours",
+    "toDays",
+];
+
+/// Every word that a node can begin with.
+#[cfg(test)]
+pub(super) fn words() -> impl Iterator<Item = &'static str> {
+    UNARY.into_iter().chain(BINARY).chain(OTHERS).chain(CALLS)
+}
+
+/// Most names of one `has`: inputs are no deeper.
+const MOST_NAMES: usize = 16;
+
+impl<'a> Node<'a> {
+    /// Reads the outermost node of `tree`.
+    ///
+    /// # Errors
+    /// [`UnknownForm`] when it has another shape than those that are known here.
+    pub(super) fn of(tree: &'a Value) -> Result<Self, UnknownForm> {
+        let members = tree.as_object().filter(|members| members.len() == 1);
+        let Some((word, operand)) = members.and_then(|members| members.iter().next()) else {
+            return Err(UnknownForm::new("what stands here"));
+        };
+        Self::named(word, operand).ok_or_else(|| UnknownForm(format!("`{word}`")))
+    }
+
+    fn named(word: &str, operand: &'a Value) -> Option<Self> {
+        if let Some(operator) = known(&UNARY, word) {
+            let [arg] = fields(operand, ["arg"])?;
+            return Some(Self::Unary(operator, arg));
+        }
+        if let Some(operator) = known(&BINARY, word) {
+            return Some(Self::Binary(operator, fields(operand, ["left", "right"])?));
+        }
+        if let Some(name) = known(&CALLS, word) {
+            let arguments = operand.as_array()?;
+            return Some(Self::Call { name, arguments });
+        }
+        match word {
+            "Value" => is_literal(operand).then_some(Self::Literal(operand)),
+            "Var" => Some(Self::Var(
+                operand.as_str().filter(|var| VARS.contains(var))?,
+            )),
+            "." => {
+                let [left, name] = fields(operand, ["left", "attr"])?;
+                let name = name.as_str()?;
+                Some(Self::Get { left, name })
+            }
+            "has" => {
+                let [left, attr] = fields(operand, ["left", "attr"])?;
+                let names = names(attr)?;
+                Some(Self::Has { left, names })
+            }
+            "like" => {
+                let [left, pattern] = fields(operand, ["left", "pattern"])?;
+                is_pattern(pattern).then_some(Self::Like { left, pattern })
+            }
+            "is" => {
+                let within = operand.get("in");
+                let [left, kind] = match within {
+                    None => fields(operand, ["left", "entity_type"])?,
+                    Some(_) => {
+                        let [left, kind, _] = fields(operand, ["left", "entity_type", "in"])?;
+                        [left, kind]
+                    }
+                };
+                let kind = kind.as_str()?;
+                Some(Self::Is { left, kind, within })
+            }
+            "if-then-else" => Some(Self::If(fields(operand, ["if", "then", "else"])?)),
+            "Set" => Some(Self::Set(operand.as_array()?)),
+            "Record" => Some(Self::Record(operand.as_object()?)),
+            _ => None,
+        }
+    }
+
+    /// The expressions inside it, from left to right.
+    pub(super) fn operands(&self) -> Vec<&'a Value> {
+        match self {
+            Self::Literal(_) | Self::Var(_) => Vec::new(),
+            Self::Unary(_, arg) => vec![arg],
+            Self::Binary(_, both) => both.to_vec(),
+            Self::Get { left, .. } | Self::Has { left, .. } | Self::Like { left, .. } => vec![left],
+            Self::Is { left, within, .. } => [*left].into_iter().chain(*within).collect(),
+            Self::If(three) => three.to_vec(),
+            Self::Set(all) | Self::Call { arguments: all, .. } => all.iter().collect(),
+            Self::Record(members) => members.values().collect(),
+        }
+    }
+
+    /// The entity that it is, as its type and id.
+    pub(super) fn entity(&self) -> Option<(&'a str, &'a str)> {
+        let Self::Literal(value) = self else {
+            return None;
+        };
+        let entity = value.get("__entity")?;
+        Some((entity.get("type")?.as_str()?, entity.get("id")?.as_str()?))
+    }
+}
+
+/// `word` as one of `all`.
+fn known(all: &[&'static str], word: &str) -> Option<&'static str> {
+    all.iter().find(|one| **one == word).copied()
+}
+
+/// The members of an operand that has exactly these.
+fn fields<'a, const N: usize>(operand: &'a Value, names: [&str; N]) -> Option<[&'a Value; N]> {
+    let members = operand.as_object().filter(|members| members.len() == N)?;
+    let found: Vec<&Value> = names
+        .into_iter()
+        .filter_map(|name| members.get(name))
+        .collect();
+    found.try_into().ok()
+}
+
+/// The names that a `has` asks for: Cedar writes several as an array.
+fn names(attr: &Value) -> Option<Vec<&str>> {
+    match attr {
+        Value::String(name) => Some(vec![name]),
+        Value::Array(names) if !names.is_empty() => names.iter().map(Value::as_str).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            None
+        }
+    }
+}
+
+fn is_literal(value: &Value) -> bool {
+    match value {
+        Value::Bool(_) | Value::String(_) => true,
+        Value::Number(number) => number.is_i64(),
+        Value::Object(_) => {
+            let entity =
+                fields(value, ["__entity"]).and_then(|[entity]| fields(entity, ["type", "id"]));
+            entity.is_some_and(|parts| parts.iter().all(|part| part.is_string()))
+        }
+        Value::Null | Value::Array(_) => false,
+    }
+}
+
+fn is_pattern(pattern: &Value) -> bool {
+    let is_part = |part: &Value| {
+        let literal = fields(part, ["Literal"]).is_some_and(|[text]| text.is_string());
+        literal || part.as_str() == Some("Wildcard")
+    };
+    pattern
+        .as_array()
+        .is_some_and(|parts| parts.iter().all(is_part))
+}
+
+/// `tree` with everything in it known and one meaning written in one way: `a has b.c` becomes `a has b && a.b has c`,
+/// which is what it means. Depth is bounded by what a condition may have.
+///
+/// # Errors
+/// [`UnknownForm`]. A `has` of several names is known after a path alone: anything else would be evaluated once for
+/// each name.
+pub(super) fn plain(tree: &Value) -> Result<Value, UnknownForm> {
+    let node = Node::of(tree)?;
+    if let Node::Has { left, names } = &node
+        && names.len() > 1
+    {
+        return written_out(left, names);
+    }
+    with_operands(tree, &node, &mut plain)
+}
+
+fn written_out(left: &Value, names: &[&str]) -> Result<Value, UnknownForm> {
+    if !is_path(left) {
+        return Err(UnknownForm::new(
+            "a `has` of several names after anything but a path",
+        ));
+    }
+    if names.len() > MOST_NAMES {
+        return Err(UnknownForm(format!(
+            "a `has` of more than {MOST_NAMES} names"
+        )));
+    }
+    let mut left = left.clone();
+    let mut tests = Vec::with_capacity(names.len());
+    for name in names {
+        tests.push(json!({"has": {"left": left, "attr": name}}));
+        left = json!({".": {"left": left, "attr": name}});
+    }
+    let all = tests
+        .into_iter()
+        .reduce(|left, right| json!({"&&": {"left": left, "right": right}}));
+    all.ok_or_else(|| UnknownForm::new("a `has` of no name"))
+}
+
+/// Whether `tree` is a variable or what is read below one.
+fn is_path(tree: &Value) -> bool {
+    match Node::of(tree) {
+        Ok(Node::Var(_)) => true,
+        Ok(Node::Get { left, .. }) => is_path(left),
+        Ok(_) | Err(_) => false,
+    }
+}
+
+/// `tree`, which is `node`, with `change` made to each of its operands.
+pub(super) fn with_operands<E>(
+    tree: &Value,
+    node: &Node<'_>,
+    change: &mut impl FnMut(&Value) -> Result<Value, E>,
+) -> Result<Value, E> {
+    let one = |operator: &str, operand: Value| {
+        Value::Object(Map::from_iter([(operator.to_owned(), operand)]))
+    };
+    Ok(match node {
+        Node::Literal(_) | Node::Var(_) => tree.clone(),
+        Node::Unary(operator, arg) => one(operator, json!({"arg": change(arg)?})),
+        Node::Binary(operator, [left, right]) => one(
+            operator,
+            json!({"left": change(left)?, "right": change(right)?}),
+        ),
+        Node::Get { left, name } => json!({".": {"left": change(left)?, "attr": name}}),
+        Node::Has { left, names } => {
+            let attr = match names.as_slice() {
+                [name] => json!(name),
+                more => json!(more),
+            };
+            json!({"has": {"left": change(left)?, "attr": attr}})
+        }
+        Node::Like { left, pattern } => {
+            json!({"like": {"left": change(left)?, "pattern": pattern}})
+        }
+        Node::Is { left, kind, within } => {
+            let mut is = Map::from_iter([
+                ("left".to_owned(), change(left)?),
+                ("entity_type".to_owned(), json!(kind)),
+            ]);
+            if let Some(within) = within {
+                is.insert("in".to_owned(), change(within)?);
+            }
+            one("is", Value::Object(is))
+        }
+        Node::If([test, then, otherwise]) => json!({"if-then-else": {
+            "if": change(test)?, "then": change(then)?, "else": change(otherwise)?,
+        }}),
+        Node::Set(all) => one("Set", all.iter().map(change).collect::<Result<_, _>>()?),
+        Node::Record(members) => {
+            let mut changed = Map::new();
+            for (name, member) in *members {
+                changed.insert(name.clone(), change(member)?);
+            }
+            one("Record", Value::Object(changed))
+        }
+        Node::Call { name, arguments } => one(
+            name,
+            arguments.iter().map(change).collect::<Result<_, _>>()?,
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests;
