@@ -23,13 +23,12 @@ mod variant;
 
 use std::ops::Range;
 
-pub(crate) use cedar_policy::EntityUid;
 pub use condition::{Condition, Conjunct};
 pub use form::FormError;
 pub(crate) use form::{ANYWHERE, match_form, slices};
-pub(crate) use index::{Index, Places, ProfileAt};
+pub(crate) use index::{Index, Layout, Places, ProfileAt};
 pub use normal::UnknownNode;
-pub(crate) use request::{Holder, PreparedSchema, RequestParts};
+pub(crate) use request::{EntityUid, Holder, PreparedSchema, RequestParts};
 pub(crate) use schema::{ReadsNow, runtime_schema};
 pub use validate::validate;
 pub use variant::{Constants, Variant};

@@ -246,7 +246,7 @@ pub fn near_misses(
     };
     let holds = |rule: &Rule, condition: Option<&Condition>| {
         let policies = match_form(rule, Some((&tool, &operation)), condition).ok()?;
-        bundle.index().is_satisfied(&prepared, policies)
+        prepared.satisfies(&policies)
     };
     let near = |rule: &Rule, conjunct: String| NearMiss {
         rule: MatchedRule {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use stopgate_lang::attempt::Input;
-use stopgate_lang::bundle::Bundle;
+use stopgate_lang::bundle::{Bundle, TrustRoot};
 use stopgate_lang::decide::decide;
 use stopgate_tests::bulk;
 
@@ -45,7 +45,8 @@ fn sizes(criterion: &mut Criterion) {
                     decide(&bundle, &attempt, &situation)
                 });
             });
-            let whole = open(size).without_index();
+            let (root, bytes) = rehearsed(size);
+            let whole = Bundle::open_without_index(&bytes, &root).expect("a bundle");
             group.sample_size(10);
             group.bench_function(BenchmarkId::new("without the index", size), |bencher| {
                 bencher.iter(|| decide(&whole, black_box(&attempt), &situation));
@@ -56,10 +57,14 @@ fn sizes(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// A bundle of `size` rules and the root that it is signed for.
+fn rehearsed(size: usize) -> (TrustRoot, Vec<u8>) {
+    stopgate::build::rehearsal(&bulk::policy(size)).expect("a bundle")
+}
+
 /// Opens a bundle of `size` rules, as the sidecar does, and prints how long that took.
 fn open(size: usize) -> Bundle {
-    let policy = bulk::policy(size);
-    let (root, bytes) = stopgate::build::rehearsal(&policy).expect("a bundle");
+    let (root, bytes) = rehearsed(size);
     let before = resident();
     let start = Instant::now();
     let bundle = Bundle::open(&bytes, &root).expect("a bundle");

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use crate::calendar::Calendar;
-use crate::cedar::{ANYWHERE, EntityUid, Holder, Index, Places, PreparedSchema, ProfileAt};
+use crate::cedar::{ANYWHERE, EntityUid, Holder, Index, Layout, Places, PreparedSchema, ProfileAt};
 use crate::decide::{Kind, MatchedRule};
 use crate::digest::Digest;
 use crate::fact::{Fact, FactName, Projection};
@@ -188,10 +188,24 @@ impl Bundle {
     /// # Errors
     /// [`BundleError`]: the layout, a digest, a signature, the threshold, a version or a part is wrong.
     pub fn open(bytes: &[u8], root: &TrustRoot) -> Result<Self, BundleError> {
+        Self::open_as(bytes, root, Layout::Buckets)
+    }
+
+    /// As [`Bundle::open`], without the index: Cedar then evaluates every rule, scope and all, for every attempt. Slow,
+    /// and what the index is tested and measured against.
+    ///
+    /// # Errors
+    /// As [`Bundle::open`].
+    pub fn open_without_index(bytes: &[u8], root: &TrustRoot) -> Result<Self, BundleError> {
+        Self::open_as(bytes, root, Layout::Whole)
+    }
+
+    fn open_as(bytes: &[u8], root: &TrustRoot, layout: Layout) -> Result<Self, BundleError> {
         let most = u64::try_from(MAX_BUNDLE_BYTES).unwrap_or(u64::MAX);
         let verified = Verified::read(Cursor::new(bytes), root, most, None)?;
         // Only a bundle that is known already is not given back.
-        verified.ok_or_else(|| format("nothing was read"))?.load()
+        let verified = verified.ok_or_else(|| format("nothing was read"))?;
+        verified.load_as(layout)
     }
 }
 
@@ -201,18 +215,27 @@ impl Verified {
     /// # Errors
     /// [`BundleError`]: a version or a part is wrong.
     pub fn load(&self) -> Result<Bundle, BundleError> {
+        self.load_as(Layout::Buckets)
+    }
+
+    fn load_as(&self, layout: Layout) -> Result<Bundle, BundleError> {
         let content = self.content();
         let content: BTreeMap<&str, &[u8]> = content
             .iter()
             .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
             .collect();
-        Loader { content: &content }.load(self.digest(), self.signers().to_vec())
+        let loader = Loader {
+            content: &content,
+            layout,
+        };
+        loader.load(self.digest(), self.signers().to_vec())
     }
 }
 
 /// Loads verified parts.
 struct Loader<'a> {
     content: &'a BTreeMap<&'a str, &'a [u8]>,
+    layout: Layout,
 }
 
 impl Loader<'_> {
@@ -297,8 +320,8 @@ impl Loader<'_> {
                 .collect(),
         };
         let slices = self.slices()?;
-        let index =
-            Index::load(&slices, &places, &schema).map_err(|error| format(error.to_string()))?;
+        let index = Index::load(&slices, &places, &schema, self.layout)
+            .map_err(|error| format(error.to_string()))?;
         let channels = channels.into_iter().map(|(name, ceiling)| {
             (
                 name,
@@ -545,16 +568,6 @@ fn load_profiles(
 }
 
 impl Bundle {
-    /// The same bundle, evaluated rule by rule without the index: slow, and what the index is tested and measured
-    /// against.
-    #[must_use]
-    pub fn without_index(self) -> Self {
-        Self {
-            index: self.index.without_buckets(),
-            ..self
-        }
-    }
-
     /// Digest of the manifest: the bundle's name.
     #[must_use]
     pub const fn digest(&self) -> Digest {

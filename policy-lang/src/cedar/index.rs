@@ -1,18 +1,32 @@
-//! Rules by (action, profile): a request reads only the policies whose scope it can satisfy.
+//! Rules by (action, profile): a request reads only the conditions of rules whose scope it satisfies.
 //!
-//! A policy that no read bucket holds has a false scope, so it neither matches nor fails: the union over the buckets
-//! equals the whole set, in what matches and in what fails. This holds because the match form has permits only.
+//! A policy that no read bucket holds has a false scope, so it neither matches nor fails; of one that a read bucket
+//! holds the scope is true, so its condition alone says whether it matches or fails. The union over the buckets equals
+//! the whole set, in what matches and in what fails. This holds because the match form has permits only.
+//!
+//! What is kept of a policy is its rule and its condition, which Cedar's evaluator takes as it is: its authorizer would
+//! join the two again for each policy of each request.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
-use cedar_policy::{
-    ActionConstraint, Authorizer, Effect, EntityUid, Policy, PolicyId, PolicySet,
-    PrincipalConstraint, ResourceConstraint,
+use cedar_policy::Policy as WholePolicy;
+use cedar_policy_core::ast::{
+    ActionConstraint, AnyId, Effect, EntityReference, Expr, Policy, PrincipalOrResourceConstraint,
 };
+use cedar_policy_core::parser::parse_policyset;
 
 use super::bounds::printed;
 use super::form::ANYWHERE;
-use super::request::{Prepared, PreparedSchema};
+use super::request::{EntityUid, Prepared, PreparedSchema};
+
+/// Most bytes that Cedar's parser is given at once, unless one policy is longer. It makes its lexer anew for every call
+/// and recovers from mistakes the slower, the more text there is.
+const AT_ONCE: usize = 64 * 1024;
+
+/// Stack that slices are read on, in bytes, which only costs what is used of it. Cedar's parser takes some 20 KiB of it
+/// for each bracket inside another, and a printed rule has more brackets than its author wrote.
+const STACK: usize = 32 * 1024 * 1024;
 
 /// Place of a rule in the bundle's list of rules.
 pub(crate) type RuleAt = u32;
@@ -30,19 +44,35 @@ pub(crate) struct Places<'a> {
     pub(crate) profiles: &'a HashMap<EntityUid, ProfileAt>,
 }
 
-/// Policies of one action, or of none.
+/// A rule and what has to hold for it to match.
+#[derive(Debug)]
+struct Ready {
+    rule: RuleAt,
+    /// A rule without one matches wherever its scope does.
+    condition: Option<Arc<Expr>>,
+}
+
+/// Rules of one action, or of none.
 #[derive(Debug, Default)]
 struct Buckets {
-    anybody: PolicySet,
-    by_profile: HashMap<ProfileAt, PolicySet>,
+    anybody: Vec<Ready>,
+    by_profile: HashMap<ProfileAt, Vec<Ready>>,
 }
 
 /// Every policy of a bundle, by action and profile.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Index {
     by_action: HashMap<OperationAt, Buckets>,
     anywhere: Buckets,
-    authorizer: Authorizer,
+}
+
+/// How the policies of a bundle are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// By action and profile, as decisions read them.
+    Buckets,
+    /// All of them for every request, and Cedar evaluates each scope: what the buckets are tested against.
+    Whole,
 }
 
 /// Which rules matched and which failed.
@@ -63,54 +93,134 @@ pub(crate) enum LoadError {
     Unknown(String),
     #[error("rule {0} stands in no slice")]
     MissingRule(RuleAt),
+    #[error("there is no thread to read the slices on")]
+    Thread,
 }
 
 impl Buckets {
-    /// Adds `policy` under its principal; whether it is in match form.
-    fn add(
-        &mut self,
-        policy: &Policy,
-        rule: RuleAt,
-        profiles: &HashMap<EntityUid, ProfileAt>,
-    ) -> bool {
-        let set = match policy.principal_constraint() {
-            PrincipalConstraint::Any => &mut self.anybody,
-            PrincipalConstraint::In(profile) => match profiles.get(&profile) {
-                Some(at) => self.by_profile.entry(*at).or_default(),
-                None => return false,
-            },
-            PrincipalConstraint::Eq(_)
-            | PrincipalConstraint::Is(_)
-            | PrincipalConstraint::IsIn(..) => return false,
-        };
-        // One rule has one policy a profile, so its place is a fresh id within the bucket.
-        set.add(policy.new_id(PolicyId::new(rule.to_string())))
-            .is_ok()
+    fn add(&mut self, profile: Option<ProfileAt>, ready: Ready) {
+        match profile {
+            None => self.anybody.push(ready),
+            Some(profile) => self.by_profile.entry(profile).or_default().push(ready),
+        }
     }
 
-    fn read<'a>(&'a self, profiles: &'a [ProfileAt]) -> impl Iterator<Item = &'a PolicySet> {
-        let anybody = (!self.anybody.is_empty()).then_some(&self.anybody);
-        anybody.into_iter().chain(
-            profiles
-                .iter()
-                .filter_map(|profile| self.by_profile.get(profile)),
-        )
+    fn read<'a>(&'a self, profiles: &'a [ProfileAt]) -> impl Iterator<Item = &'a Ready> {
+        let named = profiles
+            .iter()
+            .filter_map(|profile| self.by_profile.get(profile));
+        self.anybody.iter().chain(named.flatten())
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Ready> {
+        self.anybody
+            .iter()
+            .chain(self.by_profile.values().flatten())
+    }
+
+    /// Gives back what the lists have grown too long.
+    fn shrink(&mut self) {
+        self.anybody.shrink_to_fit();
+        self.by_profile.values_mut().for_each(Vec::shrink_to_fit);
+        self.by_profile.shrink_to_fit();
     }
 }
 
+/// One slice on its way into the index.
+struct Slice<'a> {
+    name: &'a str,
+    /// The action of all its policies; `None` of those that name none.
+    action: Option<EntityUid>,
+    places: &'a Places<'a>,
+    annotation: &'a AnyId,
+    /// Which rules stand there already, for which profile.
+    seen: HashSet<(Option<ProfileAt>, RuleAt)>,
+}
+
+impl Slice<'_> {
+    /// The rule and the profile of `policy`, if it is in match form and the rule is there for the first time.
+    fn place(&mut self, policy: &Policy) -> Result<(Option<ProfileAt>, RuleAt), LoadError> {
+        let rule = policy
+            .annotation(self.annotation)
+            .and_then(|id| self.places.rules.get(id.as_ref()));
+        let rule = *rule.ok_or_else(|| LoadError::Unknown(self.name.to_owned()))?;
+        let scoped = match (policy.action_constraint(), &self.action) {
+            (ActionConstraint::Any, None) => true,
+            (ActionConstraint::Eq(named), Some(action)) => named == action,
+            (ActionConstraint::Any | ActionConstraint::Eq(_) | ActionConstraint::In(_), _) => false,
+        };
+        let anything =
+            *policy.resource_constraint().as_inner() == PrincipalOrResourceConstraint::Any;
+        let profile = match policy.principal_constraint().into_inner() {
+            PrincipalOrResourceConstraint::Any => Some(None),
+            PrincipalOrResourceConstraint::In(EntityReference::EUID(profile)) => {
+                self.places.profiles.get(&profile).map(|at| Some(*at))
+            }
+            PrincipalOrResourceConstraint::In(EntityReference::Slot(_))
+            | PrincipalOrResourceConstraint::Eq(_)
+            | PrincipalOrResourceConstraint::Is(_)
+            | PrincipalOrResourceConstraint::IsIn(..) => None,
+        };
+        let permit = policy.effect() == Effect::Permit && policy.is_static();
+        match profile {
+            Some(profile) if permit && scoped && anything && self.seen.insert((profile, rule)) => {
+                Ok((profile, rule))
+            }
+            Some(_) | None => Err(LoadError::NotMatchForm(self.name.to_owned())),
+        }
+    }
+}
+
+/// The policies of a slice's text. What was printed one by one is parsed many at once, and none may be missing.
+fn parse(text: &str) -> Option<Vec<Policy>> {
+    let mut policies = Vec::new();
+    let mut left = printed(text)?.into_iter().peekable();
+    while let Some(first) = left.next() {
+        let (mut together, mut count) = (first.to_owned(), 1_usize);
+        let fits = |next: &&str, so_far: &String| next.len().saturating_add(so_far.len()) < AT_ONCE;
+        while let Some(next) = left.next_if(|next| fits(next, &together)) {
+            together.push('\n');
+            together.push_str(next);
+            count = count.saturating_add(1);
+        }
+        let before = policies.len();
+        policies.extend(parse_policyset(&together).ok()?.into_policies());
+        if policies.len().checked_sub(before) != Some(count) {
+            return None;
+        }
+    }
+    Some(policies)
+}
+
 impl Index {
-    /// Loads the slices: Cedar text by `tool/operation` or [`ANYWHERE`]. Every rule has to be in some slice.
+    /// Loads the slices: Cedar text by `tool/operation` or [`ANYWHERE`]. Every rule has to be in some slice. It reads
+    /// them on a stack of its own, whatever stack it is called on.
     pub(crate) fn load(
         slices: &BTreeMap<String, &str>,
         places: &Places<'_>,
         schema: &PreparedSchema,
+        layout: Layout,
     ) -> Result<Self, LoadError> {
-        let mut index = Self {
-            by_action: HashMap::new(),
-            anywhere: Buckets::default(),
-            authorizer: Authorizer::new(),
-        };
+        std::thread::scope(|scope| {
+            let reader = std::thread::Builder::new().stack_size(STACK);
+            let reading = reader.spawn_scoped(scope, || Self::read(slices, places, schema, layout));
+            let reading = reading.map_err(|_| LoadError::Thread)?;
+            reading.join().unwrap_or(Err(LoadError::Thread))
+        })
+    }
+
+    fn read(
+        slices: &BTreeMap<String, &str>,
+        places: &Places<'_>,
+        schema: &PreparedSchema,
+        layout: Layout,
+    ) -> Result<Self, LoadError> {
+        let syntax = |name: &String| LoadError::Syntax(name.clone());
+        let mut index = Self::default();
         let mut seen = BTreeSet::new();
+        let annotation: AnyId = "rule"
+            .parse()
+            .map_err(|_| LoadError::Syntax("@rule".to_owned()))?;
         for (name, text) in slices {
             let action = (name != ANYWHERE).then(|| schema.action(name));
             let buckets = match &action {
@@ -123,29 +233,35 @@ impl Index {
                 }
                 None => &mut index.anywhere,
             };
-            let printed = printed(text).ok_or_else(|| LoadError::Syntax(name.clone()))?;
-            for policy in printed {
-                let policy = Policy::parse(None, policy);
-                let policy = &policy.map_err(|_| LoadError::Syntax(name.clone()))?;
-                let rule = policy
-                    .annotation("rule")
-                    .and_then(|id| places.rules.get(id));
-                let rule = *rule.ok_or_else(|| LoadError::Unknown(name.clone()))?;
-                let scoped = match (policy.action_constraint(), &action) {
-                    (ActionConstraint::Any, None) => true,
-                    (ActionConstraint::Eq(named), Some(action)) => named == *action,
-                    (
-                        ActionConstraint::Any | ActionConstraint::Eq(_) | ActionConstraint::In(_),
-                        _,
-                    ) => false,
-                };
-                let permit = policy.effect() == Effect::Permit
-                    && policy.resource_constraint() == ResourceConstraint::Any;
-                if !(permit && scoped && buckets.add(policy, rule, places.profiles)) {
-                    return Err(LoadError::NotMatchForm(name.clone()));
-                }
+            let mut slice = Slice {
+                name,
+                action,
+                places,
+                annotation: &annotation,
+                seen: HashSet::new(),
+            };
+            for policy in parse(text).ok_or_else(|| syntax(name))? {
+                let (profile, rule) = slice.place(&policy)?;
                 seen.insert(rule);
+                match layout {
+                    Layout::Buckets => {
+                        let condition = policy.non_scope_constraints_arc().map(Arc::clone);
+                        buckets.add(profile, Ready { rule, condition });
+                    }
+                    Layout::Whole => {
+                        let condition = Some(Arc::new(policy.condition()));
+                        buckets.add(None, Ready { rule, condition });
+                    }
+                }
             }
+            buckets.shrink();
+        }
+        if layout == Layout::Whole {
+            let each = std::mem::take(&mut index.by_action).into_values();
+            index
+                .anywhere
+                .anybody
+                .extend(each.flat_map(|buckets| buckets.anybody));
         }
         match places.rules.values().find(|rule| !seen.contains(rule)) {
             Some(missing) => Err(LoadError::MissingRule(*missing)),
@@ -161,13 +277,18 @@ impl Index {
         profiles: &[ProfileAt],
     ) -> Matches {
         let mut matches = Matches::default();
-        let own = self
-            .by_action
-            .get(&operation)
-            .into_iter()
-            .flat_map(|buckets| buckets.read(profiles));
-        for set in own.chain(self.anywhere.read(profiles)) {
-            self.collect(set, request, &mut matches);
+        let own = self.by_action.get(&operation).into_iter();
+        let own = own.flat_map(|buckets| buckets.read(profiles));
+        for Ready { rule, condition } in own.chain(self.anywhere.read(profiles)) {
+            let holds = match condition {
+                Some(condition) => request.holds(condition),
+                None => Some(true),
+            };
+            match holds {
+                Some(true) => matches.matched.insert(*rule),
+                Some(false) => false,
+                None => matches.failed.insert(*rule),
+            };
         }
         matches
     }
@@ -178,73 +299,19 @@ impl Index {
             Some(at) => self.by_action.get(&at),
             None => Some(&self.anywhere),
         };
-        let sets = buckets
-            .into_iter()
-            .flat_map(|buckets| buckets.by_profile.values().chain([&buckets.anybody]));
-        sets.flat_map(PolicySet::policies)
-            .filter_map(|policy| place(policy.id()))
-            .collect()
-    }
-
-    /// The same policies without buckets: every request then reads all of them.
-    pub(crate) fn without_buckets(mut self) -> Self {
-        let mut whole = PolicySet::new();
-        let buckets = self.by_action.values().chain([&self.anywhere]);
-        let sets =
-            buckets.flat_map(|buckets| buckets.by_profile.values().chain([&buckets.anybody]));
-        for (at, policy) in sets.flat_map(PolicySet::policies).enumerate() {
-            // The rule's place, a dot, and a number that makes the id unique in the whole set.
-            let added = whole.add(policy.new_id(PolicyId::new(format!("{}.{at}", policy.id()))));
-            debug_assert!(added.is_ok(), "ids are numbered");
-        }
-        self.by_action.clear();
-        self.anywhere = Buckets {
-            anybody: whole,
-            by_profile: HashMap::new(),
-        };
-        self
-    }
-
-    /// Whether one of `policies` is satisfied; `None` when one fails.
-    pub(crate) fn is_satisfied(
-        &self,
-        request: &Prepared<'_>,
-        policies: Vec<Policy>,
-    ) -> Option<bool> {
-        let set = PolicySet::from_policies(policies).ok()?;
-        let response = self
-            .authorizer
-            .is_authorized(&request.request, &set, request.entities);
-        response
-            .diagnostics()
-            .errors()
-            .next()
-            .is_none()
-            .then(|| response.diagnostics().reason().next().is_some())
-    }
-
-    fn collect(&self, set: &PolicySet, request: &Prepared<'_>, matches: &mut Matches) {
-        let response = self
-            .authorizer
-            .is_authorized(&request.request, set, request.entities);
-        for id in response.diagnostics().reason() {
-            match place(id) {
-                Some(rule) => matches.matched.insert(rule),
-                // Not one of our ids: nothing is known about what matched, so it counts as a failure.
-                None => matches.failed.insert(RuleAt::MAX),
-            };
-        }
-        for error in response.diagnostics().errors() {
-            let cedar_policy::AuthorizationError::PolicyEvaluationError(error) = error;
-            matches
-                .failed
-                .insert(place(error.policy_id()).unwrap_or(RuleAt::MAX));
-        }
+        let ready = buckets.into_iter().flat_map(Buckets::all);
+        ready.map(|ready| ready.rule).collect()
     }
 }
 
-/// The rule of one of our own ids.
-fn place(id: &PolicyId) -> Option<RuleAt> {
-    let id: &str = id.as_ref();
-    id.split('.').next().and_then(|place| place.parse().ok())
+impl Prepared<'_> {
+    /// Whether one of `policies` is satisfied; `None` when one fails.
+    pub(crate) fn satisfies(&self, policies: &[WholePolicy]) -> Option<bool> {
+        let each = policies.iter().map(|policy| {
+            let policy: &Policy = policy.as_ref();
+            self.holds(&policy.condition())
+        });
+        let each = each.collect::<Option<Vec<bool>>>()?;
+        Some(each.into_iter().any(|satisfied| satisfied))
+    }
 }

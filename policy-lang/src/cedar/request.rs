@@ -1,19 +1,30 @@
 //! From a checked input to a Cedar request: typed values straight into Cedar, validated against the schema, with one
 //! entity, the user, whose parents are the closure of its profiles.
+//!
+//! Values and the request are made with the types of `cedar-policy-core`, which `cedar-policy` wraps: its public
+//! interface takes expressions, interprets them to these values, and asks for that again with every request.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::str::FromStr;
+use std::sync::Arc;
 
-use cedar_policy::{
-    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
-    Schema,
+use cedar_policy::{EntityId, EntityTypeName, EntityUid as Uid, Schema};
+use cedar_policy_core::ast::{
+    Context, Entity, EntityUID, EntityUIDEntry, Expr, Literal, Name, PartialValue, Request,
+    RequestSchema as _, SlotEnv, Value, ValueKind,
 };
+use cedar_policy_core::entities::{Entities, NoEntitiesSchema, TCComputation};
+use cedar_policy_core::evaluator::Evaluator;
+use cedar_policy_core::extensions::Extensions;
 
 use crate::json::Json;
 use crate::tool_schema::{InputType, Member, Shape};
 
 use super::NAMESPACE;
 use super::bounds::is_shallow;
+
+/// A name of something in Cedar's eyes: cheap to hand to many requests.
+pub(crate) type EntityUid = Arc<EntityUID>;
 
 /// The schema of a bundle, ready to validate requests, with the type names that requests need.
 #[derive(Debug)]
@@ -23,6 +34,8 @@ pub(crate) struct PreparedSchema {
     profile: EntityTypeName,
     tool: EntityTypeName,
     action: EntityTypeName,
+    /// The function that makes an instant of its spelling.
+    datetime: Name,
 }
 
 /// The store a request is evaluated with: the user, whose parents are the closure of its profiles.
@@ -51,11 +64,22 @@ pub(crate) struct RequestParts<'a> {
     pub(crate) agent: &'a str,
 }
 
-/// A validated request and the store it is evaluated with.
+/// A validated request with the store it is evaluated with.
 #[derive(Debug)]
-pub(crate) struct Prepared<'a> {
-    pub(super) request: Request,
-    pub(super) entities: &'a Entities,
+pub(crate) struct Prepared<'a>(Evaluator<'a>);
+
+impl Prepared<'_> {
+    /// Whether `condition` is true; `None` when it fails or is no truth value.
+    pub(super) fn holds(&self, condition: &Expr) -> Option<bool> {
+        let value = self.0.interpret(condition, &SlotEnv::new()).ok()?;
+        match value.value_kind() {
+            ValueKind::Lit(literal) => match literal {
+                Literal::Bool(truth) => Some(*truth),
+                Literal::Long(_) | Literal::String(_) | Literal::EntityUID(_) => None,
+            },
+            ValueKind::Set(_) | ValueKind::Record(_) | ValueKind::ExtensionValue(_) => None,
+        }
+    }
 }
 
 impl PreparedSchema {
@@ -70,32 +94,42 @@ impl PreparedSchema {
             schema,
             // Rules name profiles and never people, so one id stands for every subject and no byte that a caller
             // sends can be the principal.
-            user: EntityUid::from_type_name_and_id(name("User")?, EntityId::new("subject")),
+            user: uid(&name("User")?, "subject"),
             profile: name("Profile")?,
             tool: name("Tool")?,
             action: name("Action")?,
+            datetime: Name::parse_unqualified_name("datetime").ok()?,
         })
     }
 
     /// The entity of a profile.
     pub(crate) fn profile(&self, name: &str) -> EntityUid {
-        EntityUid::from_type_name_and_id(self.profile.clone(), EntityId::new(name))
+        uid(&self.profile, name)
     }
 
     /// The entity of a tool.
     pub(crate) fn tool(&self, name: &str) -> EntityUid {
-        EntityUid::from_type_name_and_id(self.tool.clone(), EntityId::new(name))
+        uid(&self.tool, name)
     }
 
     /// The action `tool/operation`.
     pub(crate) fn action(&self, id: &str) -> EntityUid {
-        EntityUid::from_type_name_and_id(self.action.clone(), EntityId::new(id))
+        uid(&self.action, id)
     }
 
     /// The store for somebody who holds `profiles`, inherited ones included.
     pub(crate) fn holder(&self, profiles: impl IntoIterator<Item = EntityUid>) -> Option<Holder> {
-        let user = Entity::new_no_attrs(self.user.clone(), profiles.into_iter().collect());
-        Entities::from_entities([user], None).ok().map(Holder)
+        let parents: HashSet<EntityUID> = profiles.into_iter().map(Arc::unwrap_or_clone).collect();
+        let user = EntityUID::clone(&self.user);
+        let user = Entity::new_with_attr_partial_value(user, [], HashSet::new(), parents, []);
+        // Profiles are no entities of the store, so whatever has a parent has no grandparent: this is the closure.
+        let store = Entities::from_entities(
+            [user],
+            None::<&NoEntitiesSchema>,
+            TCComputation::AssumeAlreadyComputed,
+            Extensions::all_available(),
+        );
+        store.ok().map(Holder)
     }
 
     /// Builds and validates the request. `None` when Cedar refuses it, which rejects the attempt.
@@ -115,63 +149,73 @@ impl PreparedSchema {
             business,
             agent,
         } = parts;
-        let now = reads_now.then(|| {
-            (
-                "now".to_owned(),
-                RestrictedExpression::new_datetime(datetime(now)),
-            )
-        });
-        let business = (
-            "business".to_owned(),
-            RestrictedExpression::new_bool(business),
-        );
-        let time = RestrictedExpression::new_record(now.into_iter().chain([business]));
-        let agent = RestrictedExpression::new_record([(
-            "id".to_owned(),
-            RestrictedExpression::new_string(agent.to_owned()),
-        )]);
-        let facts = match facts {
-            None => None,
-            Some(facts) => Some(("facts".to_owned(), of_facts(&facts)?)),
+        let extensions = Extensions::all_available();
+        let now = match reads_now {
+            true => Some(("now", self.instant(now)?)),
+            false => None,
         };
-        let context = Context::from_pairs(facts.into_iter().chain([
-            ("input".to_owned(), record(input_type, input.as_object()?)?),
-            ("time".to_owned(), time.ok()?),
-            ("agent".to_owned(), agent.ok()?),
-        ]));
-        let user = self.user.clone();
-        let request = Request::new(
-            user,
-            action.clone(),
-            tool.clone(),
-            context.ok()?,
-            Some(&self.schema),
+        let time = now.into_iter().chain([("business", Value::from(business))]);
+        let facts = match facts {
+            Some(facts) => Some(("facts", of_facts(&facts)?)),
+            None => None,
+        };
+        let context = facts.into_iter().chain([
+            ("input", record(input_type, input.as_object()?)?),
+            ("time", Value::record(time, None)),
+            ("agent", Value::record([("id", Value::from(agent))], None)),
+        ]);
+        let ValueKind::Record(context) = ValueKind::record(context) else {
+            return None;
+        };
+        let request = Request::new_unchecked(
+            known(&self.user),
+            known(action),
+            known(tool),
+            Some(Context::Value(context)),
         );
-        Some(Prepared {
-            request: request.ok()?,
-            entities: &holder.0,
-        })
+        let schema = self.schema.as_ref();
+        schema.validate_request(&request, extensions).ok()?;
+        Some(Prepared(Evaluator::new(request, &holder.0, extensions)))
+    }
+
+    /// The instant as Cedar's own function makes it of its spelling.
+    fn instant(&self, now: jiff::Timestamp) -> Option<Value> {
+        let function = Extensions::all_available().func(&self.datetime).ok()?;
+        match function.call(&[Value::from(datetime(now))]).ok()? {
+            PartialValue::Value(value) => Some(value),
+            PartialValue::Residual(_) => None,
+        }
+    }
+}
+
+fn uid(of_type: &EntityTypeName, id: &str) -> EntityUid {
+    let uid = Uid::from_type_name_and_id(of_type.clone(), EntityId::new(id));
+    Arc::new(uid.into())
+}
+
+fn known(uid: &EntityUid) -> EntityUIDEntry {
+    EntityUIDEntry::Known {
+        euid: Arc::clone(uid),
+        loc: None,
     }
 }
 
 /// Facts are whole numbers, texts, and sets of texts.
-fn of_facts(facts: &BTreeMap<String, Json>) -> Option<RestrictedExpression> {
+fn of_facts(facts: &BTreeMap<String, Json>) -> Option<Value> {
+    let of_fact = |value: &Json| match value {
+        Json::Array(texts) => set(texts),
+        Json::Null
+        | Json::Bool(_)
+        | Json::Integer(_)
+        | Json::Decimal(_)
+        | Json::String(_)
+        | Json::Object(_) => scalar(value),
+    };
     let mut pairs = Vec::with_capacity(facts.len());
     for (name, value) in facts {
-        let value = match value {
-            Json::Array(texts) => {
-                RestrictedExpression::new_set(texts.iter().map(scalar).collect::<Option<Vec<_>>>()?)
-            }
-            Json::Null
-            | Json::Bool(_)
-            | Json::Integer(_)
-            | Json::Decimal(_)
-            | Json::String(_)
-            | Json::Object(_) => scalar(value)?,
-        };
-        pairs.push((name.clone(), value));
+        pairs.push((name.as_str(), of_fact(value)?));
     }
-    RestrictedExpression::new_record(pairs).ok()
+    Some(Value::record(pairs, None))
 }
 
 /// Cedar's own spelling of an instant, in milliseconds.
@@ -179,7 +223,8 @@ fn datetime(now: jiff::Timestamp) -> String {
     now.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
-fn record(of: &InputType, given: &[(String, Json)]) -> Option<RestrictedExpression> {
+/// The declared members of an object that rules can read.
+fn record(of: &InputType, given: &[(String, Json)]) -> Option<Value> {
     let mut pairs = Vec::with_capacity(given.len());
     for member in of.members().iter().filter(|member| member.opaque.is_none()) {
         let value = given
@@ -190,19 +235,25 @@ fn record(of: &InputType, given: &[(String, Json)]) -> Option<RestrictedExpressi
             None => {}
             // Accepted only where the definition allows it, and then the same as absent.
             Some(Json::Null) => {}
-            Some(value) => pairs.push((member.name.clone(), of_member(member, value)?)),
+            Some(value) => pairs.push((member.name.as_str(), of_member(member, value)?)),
         }
     }
-    RestrictedExpression::new_record(pairs).ok()
+    let count = pairs.len();
+    let record = Value::record(pairs, None);
+    // A type that declares a member twice says two things about it.
+    match record.value_kind() {
+        ValueKind::Record(members) if members.len() == count => Some(record),
+        ValueKind::Record(_)
+        | ValueKind::Lit(_)
+        | ValueKind::Set(_)
+        | ValueKind::ExtensionValue(_) => None,
+    }
 }
 
-fn of_member(member: &Member, value: &Json) -> Option<RestrictedExpression> {
+fn of_member(member: &Member, value: &Json) -> Option<Value> {
     match (&member.shape, value) {
         (Shape::Object(members), Json::Object(given)) => record(members, given),
-        (Shape::Array { .. }, Json::Array(elements)) => {
-            let elements = elements.iter().map(scalar).collect::<Option<Vec<_>>>()?;
-            Some(RestrictedExpression::new_set(elements))
-        }
+        (Shape::Array { .. }, Json::Array(elements)) => set(elements),
         (Shape::String { .. } | Shape::Integer { .. } | Shape::Boolean, scalar_value) => {
             scalar(scalar_value)
         }
@@ -213,11 +264,16 @@ fn of_member(member: &Member, value: &Json) -> Option<RestrictedExpression> {
     }
 }
 
-fn scalar(value: &Json) -> Option<RestrictedExpression> {
+fn set(elements: &[Json]) -> Option<Value> {
+    let elements = elements.iter().map(scalar).collect::<Option<Vec<_>>>()?;
+    Some(Value::set(elements, None))
+}
+
+fn scalar(value: &Json) -> Option<Value> {
     match value {
-        Json::Bool(truth) => Some(RestrictedExpression::new_bool(*truth)),
-        Json::Integer(number) => Some(RestrictedExpression::new_long(*number)),
-        Json::String(text) => Some(RestrictedExpression::new_string(text.clone())),
+        Json::Bool(truth) => Some(Value::from(*truth)),
+        Json::Integer(number) => Some(Value::from(*number)),
+        Json::String(text) => Some(Value::from(text.as_str())),
         Json::Null | Json::Decimal(_) | Json::Array(_) | Json::Object(_) => None,
     }
 }

@@ -33,8 +33,9 @@ const WIRE: &[&str] = &[
 ];
 
 /// Heavy dependencies, and which of our packages may name them in their manifests.
-const OWNERS: [(&str, &[&str]); 10] = [
+const OWNERS: [(&str, &[&str]); 11] = [
     ("cedar-policy", &["stopgate-lang", "stopgate"]),
+    ("cedar-policy-core", &["stopgate-lang"]),
     ("cedar-policy-symcc", &["stopgate"]),
     ("git2", &["stopgate"]),
     ("granit-parser", &["stopgate-lang"]),

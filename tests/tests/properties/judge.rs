@@ -22,8 +22,8 @@ impl Repository {
         let (files, shape) = repository(random);
         let policy = checked(&files);
         let (root, bytes) = stopgate::build::rehearsal(&policy).expect("a bundle");
-        let open = || Bundle::open(&bytes, &root).expect("a bundle");
-        let (bundle, unindexed) = (open(), open().without_index());
+        let bundle = Bundle::open(&bytes, &root).expect("a bundle");
+        let unindexed = Bundle::open_without_index(&bytes, &root).expect("a bundle");
         Self {
             files,
             shape,
