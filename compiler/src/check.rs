@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use stopgate_lang::bundle::TrustRoot;
 use stopgate_lang::compile::{Compiled, Sources, compile};
-use stopgate_lang::waiver::Review;
 
 pub use proof::Depth;
 
@@ -25,16 +24,20 @@ pub fn check(dir: &Path) -> Result<Compiled, WorkspaceError> {
     workspace::read(dir).map(|documents| compile(Sources::new(documents)))
 }
 
-/// `reviews` of the repository in `dir` with who signed them by its own trust root, as it stands at `now`. Whatever
-/// cannot be read or believed signs nothing.
+/// The reviews of the repository in `dir` with who signed them by its own trust root, as it stands at `now`. Whatever
+/// cannot be read or believed signs nothing, and what does not compile has none.
 #[must_use]
-pub fn signed_reviews(dir: &Path, reviews: &[Review], now: Timestamp) -> Reviews {
+pub fn signed_reviews(dir: &Path, compiled: &Compiled, now: Timestamp) -> Reviews {
+    let Some(policy) = &compiled.policy else {
+        return Reviews::default();
+    };
+    let (reviews, organisation) = (&compiled.reviews, &policy.organisation);
     let Ok(trust) = trust::read(dir) else {
-        return Reviews::verified(reviews, &[], None);
+        return Reviews::verified(reviews, &[], organisation, None);
     };
     let root = trust.root.as_deref();
     let root = root.and_then(|bytes| TrustRoot::open(bytes, now).ok());
-    Reviews::verified(reviews, &trust.signatures, root.as_ref())
+    Reviews::verified(reviews, &trust.signatures, organisation, root.as_ref())
 }
 
 /// Adds to a valid policy's diagnostics what a date, signed reviews and the solver can say about it. Whether everything

@@ -12,7 +12,7 @@ use stopgate_lang::waiver::Waiver;
 use crate::diff::{Class, Diff};
 use crate::report;
 use crate::waiver::{
-    Judges, Loosened, Loosening, Spoilt, ToSign, Verdict, WaiverReport, about, judge,
+    Judges, Loosened, Loosening, Spoilt, Standing, ToSign, Verdict, WaiverReport, about, judge,
 };
 use crate::workspace::Document;
 
@@ -59,10 +59,9 @@ impl<'a> Gate<'a> {
             .any(|change| change.class == Class::Retyped);
         let is_open = judgement.is_open() || retyped;
         let has_errors = judgement.has_errors();
-        let taken = waivers.iter().map(|waiver| waiver.id.as_str()).collect();
         let judged: Vec<_> = loosenings.into_iter().zip(judgement.verdicts).collect();
         Self {
-            to_sign: ToSign::of(judges, &judged, &taken, today),
+            to_sign: ToSign::of(judges, &judged, &judgement.waivers, today),
             owners: judges.reviewers(),
             is_open,
             has_errors,
@@ -120,6 +119,10 @@ impl<'a> Gate<'a> {
             )
         };
         lacks.extend(short.into_iter().map(said));
+        if waiver.standing == Standing::Short {
+            let elsewhere = waiver.signers.elsewhere.iter();
+            lacks.extend(elsewhere.map(ToString::to_string));
+        }
         // A waiver of nothing at all says so by its standing.
         if !covers.is_empty() || !lacks.is_empty() {
             let unused = waiver.unused.iter();

@@ -6,8 +6,8 @@ use jiff::civil::Date;
 use stopgate_lang::bundle::TrustRoot;
 use stopgate_lang::bundle::root::Role;
 use stopgate_lang::digest::Digest;
-use stopgate_lang::name::RuleId;
-use stopgate_lang::waiver::Review;
+use stopgate_lang::name::{OwnerName, RuleId};
+use stopgate_lang::waiver::{Jurisdiction, Review};
 
 use crate::waiver::Signers;
 use crate::workspace::Document;
@@ -45,13 +45,19 @@ impl Reviewed {
 }
 
 impl Reviews {
-    /// Looks at the signatures of `reviews` under `root`. As many reviewers have to sign as the root's role says.
+    /// Looks at the signatures of `reviews` of `organisation` under `root`. As many reviewers have to sign as the root's role says.
     #[must_use]
-    pub fn verified(reviews: &[Review], signatures: &[Document], root: Option<&TrustRoot>) -> Self {
+    pub fn verified(
+        reviews: &[Review],
+        signatures: &[Document],
+        organisation: &OwnerName,
+        root: Option<&TrustRoot>,
+    ) -> Self {
+        let holds = Jurisdiction::of(organisation, root);
         let needed = root.and_then(|root| root.threshold(Role::Reviewer));
         let needed = needed.map(|needed| usize::try_from(needed).unwrap_or(usize::MAX));
         let reviewed = |review: &Review| {
-            let statement = review.statement();
+            let statement = review.statement(&holds);
             let id = review.id.as_str();
             Reviewed {
                 review: review.clone(),

@@ -7,7 +7,9 @@ use stopgate_lang::bundle::dsse::Signature;
 use stopgate_lang::name::RuleId;
 use stopgate_lang::policy;
 use stopgate_lang::summary::visible;
-use stopgate_lang::waiver::{CellCover, Cover, Review, SettingCover, Statement, Waiver};
+use stopgate_lang::waiver::{
+    CellCover, Cover, Jurisdiction, Review, SettingCover, Statement, Waiver,
+};
 
 use crate::diff::{Cause, Class, Holder, OperationChange, sentence};
 use crate::gate::Gate;
@@ -78,12 +80,12 @@ impl Paper {
         }
     }
 
-    /// What is signed.
+    /// What is signed, for where it `holds`.
     #[must_use]
-    pub fn statement(&self) -> Statement {
+    pub fn statement(&self, holds: &Jurisdiction) -> Statement {
         match self {
-            Self::Waiver(waiver) => waiver.statement(),
-            Self::Review(review) => review.statement(),
+            Self::Waiver(waiver) => waiver.statement(holds),
+            Self::Review(review) => review.statement(holds),
         }
     }
 
@@ -100,7 +102,7 @@ impl Paper {
         out
     }
 
-    /// Signs it with `key`: the path of the signature, relative to the repository, and its bytes.
+    /// Signs it with `key`, for where it `holds`: the path of the signature, relative to the repository, and its bytes.
     ///
     /// # Errors
     /// [`SignError`] when the signature would be worth nothing on the day `today` (UTC) under `gate`, or the key does
@@ -108,11 +110,12 @@ impl Paper {
     pub fn sign(
         &self,
         key: &SigningKey,
+        holds: &Jurisdiction,
         gate: policy::Gate,
         today: Date,
     ) -> Result<Document, SignError> {
         self.refuse(gate, today)?;
-        let statement = self.statement();
+        let statement = self.statement(holds);
         let signature = Signature {
             key: key.public()?.id(),
             bytes: key.sign(&statement.signed_bytes()),

@@ -20,7 +20,7 @@ use stopgate_lang::name::{OperationName, RuleId, ToolName};
 use stopgate_lang::policy::Gate;
 use stopgate_lang::summary::visible;
 use stopgate_lang::surface::Risk;
-use stopgate_lang::waiver::{self, Cover, Waiver};
+use stopgate_lang::waiver::{self, Cover, Jurisdiction, SliceDigest, Waiver};
 
 use crate::diff::{Cell, Holder, OperationChange, holder};
 use crate::workspace::Document;
@@ -28,7 +28,7 @@ use crate::workspace::Document;
 pub use draft::ToSign;
 pub use judgement::{Judgement, Shortfall, Standing, Verdict, WaiverReport};
 use signers::stray;
-pub use signers::{Flaw, MAX_SIGNATURE_BYTES, Signers, Spoilt, signature_file};
+pub use signers::{Elsewhere, Flaw, MAX_SIGNATURE_BYTES, Signers, Spoilt, Whence, signature_file};
 
 /// The folder of waivers.
 pub const FOLDER: &str = "waivers";
@@ -44,11 +44,19 @@ pub struct Judges<'a> {
     pub gate: Gate,
     /// Its trust root, verified; `None`: nobody can sign.
     pub root: Option<&'a TrustRoot>,
+    /// Where signatures hold that it judges: its organisation, under its root.
+    pub holds: Jurisdiction,
     /// Digests of the statements of its waivers, which were judged when they came in.
     pub known: BTreeSet<Digest>,
 }
 
 impl Judges<'_> {
+    /// As many reviewers as the role itself asks for, whatever they sign.
+    fn least(&self) -> usize {
+        let least = self.root.and_then(|root| root.threshold(Role::Reviewer));
+        least.map_or(0, |least| usize::try_from(least).unwrap_or(usize::MAX))
+    }
+
     /// Who holds the keys of reviewers, by the ids of these.
     #[must_use]
     pub fn reviewers(&self) -> BTreeMap<String, String> {
@@ -216,10 +224,7 @@ pub fn judge(
 
 fn verdict(judges: &Judges<'_>, papers: &mut [Paper<'_>], loosening: &Loosening) -> Verdict {
     let asked = judges.gate.sign_off.at(loosening.risk);
-    // What the role itself asks for holds for everything that it signs.
-    let least = judges.root.and_then(|root| root.threshold(Role::Reviewer));
-    let least = least.map_or(0, |least| usize::try_from(least).unwrap_or(usize::MAX));
-    let needed = usize::from(asked).max(least);
+    let needed = usize::from(asked).max(judges.least());
     let mut covered = None;
     let mut short = Vec::new();
     for paper in papers {
@@ -244,6 +249,8 @@ struct Paper<'a> {
     waiver: &'a Waiver,
     digest: Digest,
     signers: Signers,
+    /// Fewer signatures let nothing pass, whatever it is.
+    least: usize,
     /// The base has it too.
     known: bool,
     /// Why its days do not let it cover anything.
@@ -255,12 +262,13 @@ struct Paper<'a> {
 
 impl<'a> Paper<'a> {
     fn read(waiver: &'a Waiver, judges: &Judges<'_>, signatures: &[Document], today: Date) -> Self {
-        let statement = waiver.statement();
+        let statement = waiver.statement(&judges.holds);
         let id = waiver.id.as_str();
         let digest = statement.digest();
         Self {
             waiver,
             digest,
+            least: judges.least().max(1),
             known: judges.known.contains(&digest),
             signers: Signers::of(&statement, FOLDER, id, signatures, judges.root),
             days: days(waiver.expires, judges.gate, today),
@@ -282,7 +290,10 @@ impl<'a> Paper<'a> {
         let found = self.signers.reviewers.len();
         let answer = match (&self.days, fits(cover, what)) {
             (Some(days), _) => Err(days.clone()),
-            // It was signed for the change that brought it in: what was taken back since is a change of its own.
+            // It came in with a change of its own: what was taken back since is another one, and takes another waiver.
+            (None, _) if self.known && found < needed && !free => {
+                Err(Shortfall::Merged { found, needed })
+            }
             (None, _) if self.known => Err(Shortfall::Spent),
             (None, Err(other)) => Err(other),
             (None, Ok(())) if !self.signers.spoilt.is_empty() => Err(Shortfall::Spoilt),
@@ -308,6 +319,7 @@ impl<'a> Paper<'a> {
             Some(_) => Standing::TooLong,
             None if self.live => Standing::Live,
             None if names_something => Standing::Short,
+            None if known && self.signers.reviewers.len() < self.least => Standing::Unsigned,
             None if known => Standing::Spent,
             None => Standing::Unused,
         };
@@ -368,11 +380,16 @@ fn is(covered: &waiver::Holder, holder: &Holder) -> bool {
 
 /// Whether `cover`, which names `what`, is about exactly what the change brings.
 fn fits(cover: &Cover, what: &Loosened) -> Result<(), Shortfall> {
-    let (covered, found) = match (cover, what) {
-        (Cover::Cell(cover), Loosened::Cell { slice, .. }) => (cover.slice, *slice),
-        (Cover::Setting(cover), Loosened::Setting { change, .. }) => (cover.change, *change),
-        (Cover::Cell(cover), Loosened::Setting { change, .. }) => (cover.slice, *change),
-        (Cover::Setting(cover), Loosened::Cell { slice, .. }) => (cover.change, *slice),
+    let covered = match cover {
+        Cover::Cell(cover) => match cover.slice {
+            SliceDigest::V3(slice) => slice,
+            SliceDigest::Older(_) => return Err(Shortfall::Older),
+        },
+        Cover::Setting(cover) => cover.change,
+    };
+    let found = match what {
+        Loosened::Cell { slice, .. } => *slice,
+        Loosened::Setting { change, .. } => *change,
     };
     if covered != found {
         return Err(Shortfall::OtherContent { covered, found });

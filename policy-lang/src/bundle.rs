@@ -23,7 +23,7 @@ pub use verify::Verified;
 use crate::json::Limits;
 
 /// Bounds of every JSON document inside and beside a bundle.
-const DOCUMENT_LIMITS: Limits = Limits {
+pub(crate) const DOCUMENT_LIMITS: Limits = Limits {
     bytes: 16 * 1024 * 1024,
     depth: 40,
     members: 1 << 20,

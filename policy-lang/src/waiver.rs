@@ -1,20 +1,27 @@
 //! What reviewers sign beside a policy: waivers, which let named loosenings pass, and reviews, which say that rules
 //! were looked at.
 //!
-//! Signed is the canonical JSON of the checked value: comments and layout of the document mean nothing, everything else
-//! does. Whose signatures count is a matter of the trust root, not of this module. Nothing of it is in a bundle.
+//! Signed is the canonical JSON of the checked value, and where it holds: comments and layout of the document mean
+//! nothing, everything else does. Whose signatures count is a matter of the trust root, not of this module. Nothing of it is in a bundle.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
 
 use jiff::civil::Date;
 
-use crate::bundle::dsse;
-use crate::digest::Digest;
+use crate::bundle::{DOCUMENT_LIMITS, TrustRoot, dsse};
+use crate::digest::{Digest, InvalidDigest};
 use crate::json::Json;
-use crate::name::{OperationName, ProfileName, ReviewId, RuleId, ToolName, WaiverId};
+use crate::name::{OperationName, OwnerName, ProfileName, ReviewId, RuleId, ToolName, WaiverId};
 
 /// Version of what is signed.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
+/// The members of what is signed that say where it holds.
+const ORGANISATION: &str = "organisation";
+const ROOT: &str = "root";
+/// What stands before a slice's digest.
+const V3: &str = "v3:";
 /// The purpose of digests of changed settings.
 const SETTING: &str = "stopgate-setting";
 
@@ -52,7 +59,35 @@ pub struct CellCover {
     /// The only rules that may be the cause; never empty.
     pub rules: BTreeSet<RuleId>,
     /// Everything that decides about the operation before and after the change.
-    pub slice: Digest,
+    pub slice: SliceDigest,
+}
+
+/// What a [`CellCover`] is bound to, by the release that made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SliceDigest {
+    /// `v3:sha256:…`, as this release makes it.
+    V3(Digest),
+    /// `sha256:…`, made of what Cedar and Rust print: nobody can make it again, so it covers nothing.
+    Older(Digest),
+}
+
+impl fmt::Display for SliceDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::V3(digest) => write!(f, "{V3}{digest}"),
+            Self::Older(digest) => digest.fmt(f),
+        }
+    }
+}
+
+impl FromStr for SliceDigest {
+    type Err = InvalidDigest;
+    fn from_str(text: &str) -> Result<Self, InvalidDigest> {
+        match text.strip_prefix(V3) {
+            Some(digest) => digest.parse().map(Self::V3),
+            None => text.parse().map(Self::Older),
+        }
+    }
 }
 
 /// Somebody, by all that counts of them; never nobody.
@@ -86,6 +121,39 @@ pub struct Review {
     pub rules: BTreeSet<RuleId>,
 }
 
+/// Where a signature holds: for whose policy, and under whose root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Jurisdiction {
+    /// Whose policy it is about.
+    pub organisation: OwnerName,
+    /// [`TrustRoot::root_role`] of the root that it is judged by; `None` where there is none, and nobody can sign.
+    pub root: Option<Digest>,
+}
+
+impl Jurisdiction {
+    /// Where signatures hold that are judged by `root` in the policy of `organisation`.
+    #[must_use]
+    pub fn of(organisation: &OwnerName, root: Option<&TrustRoot>) -> Self {
+        Self {
+            organisation: organisation.clone(),
+            root: root.map(TrustRoot::root_role),
+        }
+    }
+}
+
+/// What was signed instead of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Otherwise {
+    /// A payload of an older release, which does not say where it holds.
+    Older,
+    /// The same for another organisation.
+    Organisation,
+    /// The same under another root.
+    Root,
+    /// Another text.
+    Text,
+}
+
 /// What a signature is made over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
@@ -96,9 +164,14 @@ pub struct Statement {
 }
 
 impl Statement {
-    fn new(payload_type: &'static str, members: Vec<(&str, Json)>) -> Self {
-        let stopgate = ("stopgate", Json::Integer(FORMAT));
-        let payload = object([vec![stopgate], members].concat());
+    fn new(payload_type: &'static str, holds: &Jurisdiction, members: Vec<(&str, Json)>) -> Self {
+        let Jurisdiction { organisation, root } = holds;
+        let first = vec![
+            ("stopgate", Json::Integer(FORMAT)),
+            (ORGANISATION, text(organisation)),
+            (ROOT, root.map_or(Json::Null, text)),
+        ];
+        let payload = object([first, members].concat());
         Self {
             payload_type,
             payload: payload.canonical().into_bytes(),
@@ -111,6 +184,36 @@ impl Statement {
         dsse::signed_bytes(self.payload_type, &self.payload)
     }
 
+    /// What `payload` of the kind `payload_type` is, which is not this statement.
+    #[must_use]
+    pub fn otherwise(&self, payload_type: &str, payload: &[u8]) -> Otherwise {
+        if dsse::OLDER.contains(&payload_type) {
+            return Otherwise::Older;
+        }
+        let own = Json::parse(&self.payload, DOCUMENT_LIMITS);
+        let other = Json::parse(payload, DOCUMENT_LIMITS);
+        let (true, Ok(Json::Object(mut own)), Ok(other)) =
+            (payload_type == self.payload_type, own, other)
+        else {
+            return Otherwise::Text;
+        };
+        let mut differs = [ORGANISATION, ROOT].map(|name| {
+            let there = other.get(name).cloned().unwrap_or(Json::Null);
+            let here = own.iter_mut().find(|(member, _)| member == name);
+            let here = here.map(|(_, value)| std::mem::replace(value, there.clone()));
+            here != Some(there)
+        });
+        // Whatever else differs is another text.
+        if Json::Object(own).canonical().into_bytes() != payload {
+            differs = [false, false];
+        }
+        match differs {
+            [true, _] => Otherwise::Organisation,
+            [false, true] => Otherwise::Root,
+            [false, false] => Otherwise::Text,
+        }
+    }
+
     /// What a reviewer compares before signing: SHA-256 of all that is signed.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -119,9 +222,9 @@ impl Statement {
 }
 
 impl Waiver {
-    /// What its reviewers sign.
+    /// What its reviewers sign, for where it `holds`.
     #[must_use]
-    pub fn statement(&self) -> Statement {
+    pub fn statement(&self, holds: &Jurisdiction) -> Statement {
         let Self {
             id,
             reason,
@@ -138,14 +241,14 @@ impl Waiver {
                 Json::Array(covers.iter().map(Cover::json).collect()),
             ),
         ];
-        Statement::new(dsse::WAIVER, members)
+        Statement::new(dsse::WAIVER, holds, members)
     }
 }
 
 impl Review {
-    /// What its reviewers sign.
+    /// What its reviewers sign, for where it `holds`.
     #[must_use]
-    pub fn statement(&self) -> Statement {
+    pub fn statement(&self, holds: &Jurisdiction) -> Statement {
         let Self { id, next, rules } = self;
         let members = vec![
             ("kind", text("review")),
@@ -153,7 +256,7 @@ impl Review {
             ("next", text(next)),
             ("rules", texts(rules)),
         ];
-        Statement::new(dsse::REVIEW, members)
+        Statement::new(dsse::REVIEW, holds, members)
     }
 }
 

@@ -70,8 +70,10 @@ fn unsigned(places: &Places, reviews: &Reviews, today: Date, dx: &mut Diagnostic
             continue;
         };
         let signers = &reviewed.signers;
+        let elsewhere = signers.elsewhere.first();
         let why = match (signers.spoilt.first(), reviewed.needed) {
             (Some(spoilt), _) => spoilt.to_string(),
+            (None, Some(_)) if let Some(elsewhere) = elsewhere => elsewhere.to_string(),
             (None, Some(needed)) => {
                 format!(
                     "{} of {needed} reviewers signed it",

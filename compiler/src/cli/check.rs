@@ -86,7 +86,7 @@ fn once(args: &Args, console: &Console) -> Result<Answer, Failure> {
     };
     let progress = Progress::new(console);
     let now = Zoned::now();
-    let reviews = signed_reviews(&args.repository.dir, &compiled.reviews, now.timestamp());
+    let reviews = signed_reviews(&args.repository.dir, &compiled, now.timestamp());
     let today = now.date();
     let tell = |done, of| progress.tell(done, of, "asked about");
     let proved = look_closer(&mut compiled, &reviews, today, depth, limits, &tell);

@@ -13,7 +13,7 @@ use stopgate_lang::compile::Compiled;
 use stopgate_lang::digest::Digest;
 use stopgate_lang::policy::{self, Policy};
 use stopgate_lang::testing::TestSuite;
-use stopgate_lang::waiver::Waiver;
+use stopgate_lang::waiver::{Jurisdiction, Waiver};
 
 use super::console::{Answer, Console, Failure};
 use super::exit::Exit;
@@ -111,7 +111,13 @@ impl Compared {
                 let mut compiled = base.compile(console);
                 let policy = compiled.policy.take();
                 let policy = policy.ok_or_else(|| broken(base_name, &compiled))?;
-                known.extend(compiled.waivers.iter().map(|one| one.statement().digest()));
+                let holds = Jurisdiction::of(&policy.organisation, root.as_ref());
+                known.extend(
+                    compiled
+                        .waivers
+                        .iter()
+                        .map(|one| one.statement(&holds).digest()),
+                );
                 base_side = base.side;
                 Some(Policed {
                     policy,
@@ -157,6 +163,12 @@ impl Compared {
         &self.diff.base
     }
 
+    /// Where signatures hold that the base judges. A first policy has nothing that could be signed before it.
+    pub(super) fn holds(&self) -> Jurisdiction {
+        let judge = self.base.as_ref().unwrap_or(&self.head);
+        Jurisdiction::of(&judge.policy.organisation, self.root.as_ref())
+    }
+
     /// What the base says of gates.
     pub(super) fn gate(&self) -> policy::Gate {
         let base = self.base.as_ref();
@@ -168,6 +180,7 @@ impl Compared {
         let judges = Judges {
             gate: self.gate(),
             root: self.root.as_ref(),
+            holds: self.holds(),
             known: self.known.clone(),
         };
         Gate::judge(

@@ -11,6 +11,7 @@ use stopgate_lang::compile::Compiled;
 use stopgate_lang::digest::Digest;
 use stopgate_lang::policy::Gate;
 use stopgate_lang::summary::visible;
+use stopgate_lang::waiver::Jurisdiction;
 
 use super::compared::{Compared, today};
 use super::console::{Answer, Console, Failure, Format};
@@ -66,19 +67,22 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
         dir: place.repository.clone(),
     };
     let compiled = repository.compile(console)?;
-    let Some(gate) = compiled.policy.as_ref().map(|policy| policy.gate) else {
+    let policy = compiled.policy.as_ref();
+    let Some((gate, organisation)) = policy.map(|policy| (policy.gate, &policy.organisation))
+    else {
         let answer = diagnostics("sign", &compiled, Exit::Invalid, args.format, console)?;
         return Err(Failure::Answered(answer));
     };
     let paper = place.paper(&compiled)?;
     let today = today();
     let id = key.public().map_err(Failure::untrusted)?.id();
-    let (gate, owner, summary) = match &paper {
+    let (gate, holds, owner, summary) = match &paper {
         Paper::Review(_) => {
             paper.refuse(gate, today)?;
             let root = own_root(&place.repository)?;
             let owner = reviewer(root.as_ref(), "the repository", &id)?;
-            (gate, owner, paper.summary(today, None))
+            let holds = Jurisdiction::of(organisation, root.as_ref());
+            (gate, holds, owner, paper.summary(today, None))
         }
         Paper::Waiver(waiver) => {
             let base = args.base.as_deref().ok_or_else(no_base)?;
@@ -109,19 +113,25 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
             let commit = commit.as_deref().unwrap_or("no commit");
             let summary = paper.summary(today, Some(&judged));
             let summary = format!("{summary}base     {} ({commit})\n", visible(name, 300));
-            (compared.gate(), owner, summary)
+            (compared.gate(), compared.holds(), owner, summary)
         }
     };
-    let digest = paper.statement().digest();
-    let shown = format!("{summary}key      {id} ({owner})\ndigest   {digest}\n");
+    let digest = paper.statement(&holds).digest();
+    let Jurisdiction { organisation, root } = &holds;
+    let root = root.map_or_else(|| "none".to_owned(), |root| root.to_string());
+    let owner = visible(&owner, 60);
+    let shown = format!(
+        "{summary}holds    for {organisation}, under the root role {root}\nkey      {id} ({owner})\ndigest   {digest}\n"
+    );
     let asked = agree(args, &shown, digest)?;
-    let written = write(&place, &paper, &key, (gate, today))?;
+    let written = write(&place, &paper, (&key, &holds), (gate, today))?;
     match args.format {
         Format::Json => {
             let body = json!({
                 "kind": place.kind,
                 "id": paper.id(),
                 "digest": digest,
+                "holds": {"organisation": organisation, "root": holds.root},
                 "signer": {"id": id, "owner": owner},
                 "file": written,
             });
@@ -266,10 +276,10 @@ fn say(mut err: impl Write, text: &str) -> Result<(), Failure> {
 fn write(
     place: &Place,
     paper: &Paper,
-    key: &SigningKey,
+    (key, holds): (&SigningKey, &Jurisdiction),
     (gate, today): (Gate, Date),
 ) -> Result<String, Failure> {
-    let (path, bytes) = paper.sign(key, gate, today)?;
+    let (path, bytes) = paper.sign(key, holds, gate, today)?;
     let path = place.repository.join(path);
     write_whole(&path, &bytes)?;
     Ok(path.display().to_string())

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use jiff::civil::date;
 use stopgate_lang::bundle::dsse::Signature;
-use stopgate_lang::name::ReviewId;
+use stopgate_lang::name::{OwnerName, ReviewId};
+use stopgate_lang::waiver::Jurisdiction;
 
 use super::*;
 use crate::key::SigningKey;
@@ -21,8 +22,12 @@ fn review(id: &str, next: Date, rules: &[&str]) -> Review {
     }
 }
 
-fn signed(review: &Review, key: &SigningKey) -> Document {
-    let statement = review.statement();
+fn organisation() -> OwnerName {
+    OwnerName::new("acme-bank").expect("a name")
+}
+
+fn signed(review: &Review, root: &TrustRoot, key: &SigningKey) -> Document {
+    let statement = review.statement(&Jurisdiction::of(&organisation(), Some(root)));
     let signature = Signature {
         key: key.public().expect("a public key").id(),
         bytes: key.sign(&statement.signed_bytes()),
@@ -39,6 +44,8 @@ fn only_signed_reviews_move_a_day_and_only_on() {
     let open = |bytes: Vec<u8>| TrustRoot::open(&bytes, Timestamp::UNIX_EPOCH).expect("opens");
     let root = first_with_reviewers(&security, "s", &none, &reviewers, Timestamp::MAX);
     let root = open(root.expect("a root"));
+    let rotated = first_with_reviewers(&key(), "s", &none, &reviewers, Timestamp::MAX);
+    let rotated = open(rotated.expect("a root"));
     let old = open(first(&security, "s", &none, Timestamp::MAX).expect("a root"));
 
     let stated = date(2027, 3, 31);
@@ -51,7 +58,7 @@ fn only_signed_reviews_move_a_day_and_only_on() {
         next: date(2099, 1, 1),
         ..q1.clone()
     };
-    let by_ana = |review: &Review| signed(review, &ana);
+    let by_ana = |review: &Review| signed(review, &root, &ana);
     for (name, root, reviews, signatures, wanted) in [
         (
             "signed",
@@ -65,14 +72,14 @@ fn only_signed_reviews_move_a_day_and_only_on() {
             "by a stranger",
             Some(&root),
             vec![q1.clone()],
-            vec![signed(&q1, &stranger)],
+            vec![signed(&q1, &root, &stranger)],
             stated,
         ),
         (
             "by the root key",
             Some(&root),
             vec![q1.clone()],
-            vec![signed(&q1, &security)],
+            vec![signed(&q1, &root, &security)],
             stated,
         ),
         (
@@ -83,6 +90,13 @@ fn only_signed_reviews_move_a_day_and_only_on() {
             stated,
         ),
         ("no root", None, vec![q1.clone()], vec![by_ana(&q1)], stated),
+        (
+            "under another root",
+            Some(&rotated),
+            vec![q1.clone()],
+            vec![by_ana(&q1)],
+            stated,
+        ),
         (
             "changed afterwards",
             Some(&root),
@@ -119,7 +133,7 @@ fn only_signed_reviews_move_a_day_and_only_on() {
             next,
         ),
     ] {
-        let reviews = Reviews::verified(&reviews, &signatures, root);
+        let reviews = Reviews::verified(&reviews, &signatures, &organisation(), root);
         let rule = "erp/refund-small".parse().expect("an id");
         assert_eq!(reviews.review_by(&rule, stated), wanted, "{name}");
     }
@@ -138,8 +152,8 @@ fn a_signature_that_does_not_hold_spoils_its_review() {
     let root = TrustRoot::open(&root.expect("a root"), Timestamp::UNIX_EPOCH).expect("opens");
     let q1 = review("2027-Q1", date(2027, 6, 30), &["erp/refund-small"]);
     let other = review("2027-Q1", date(2028, 6, 30), &["erp/refund-small"]);
-    let signatures = [signed(&q1, &ana), signed(&other, &eva)];
-    let reviews = Reviews::verified(&[q1], &signatures, Some(&root));
+    let signatures = [signed(&q1, &root, &ana), signed(&other, &root, &eva)];
+    let reviews = Reviews::verified(&[q1], &signatures, &organisation(), Some(&root));
     let reviewed = &reviews.reviews[0];
     assert_eq!(
         reviewed.signers.reviewers,

@@ -2,8 +2,8 @@
 
 use jiff::civil::date;
 use stopgate_lang::digest::Digest;
-use stopgate_lang::name::{OperationName, ReviewId, ToolName, WaiverId};
-use stopgate_lang::waiver;
+use stopgate_lang::name::{OperationName, OwnerName, ReviewId, ToolName, WaiverId};
+use stopgate_lang::waiver::{self, SliceDigest};
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn waiver(expires: Date) -> Waiver {
         operation: OperationName::new("create_refund").expect("a name"),
         holder: waiver::Holder::Groups(["SG Night".to_owned(), "sg-support".to_owned()].into()),
         rules: ["erp/refund-small".parse().expect("an id")].into(),
-        slice: Digest::of(b"slice"),
+        slice: SliceDigest::V3(Digest::of(b"slice")),
     };
     let setting = SettingCover {
         file: "approvals.yaml".to_owned(),
@@ -38,7 +38,7 @@ fn no_text_of_the_document_looks_like_an_entry_of_the_summary() {
          reason   The charter.\n           expires  2026-11-26 (tomorrow)\n\
          expires  2026-12-20 (in 25 days)\n\
          covers   erp/create_refund for members of \"SG Night\" and sg-support\n           \
-           by erp/refund-small\n           slice {}\n\
+           by erp/refund-small\n           slice v3:{}\n\
          covers   routes[committee].seats of approvals.yaml\n           change {}\n",
         Digest::of(b"slice"),
         Digest::of(b"change")
@@ -49,6 +49,8 @@ fn no_text_of_the_document_looks_like_an_entry_of_the_summary() {
 #[test]
 fn what_would_count_for_nothing_is_not_signed() {
     let key = SigningKey::generate().expect("a key");
+    let organisation = OwnerName::new("acme-bank").expect("a name");
+    let holds = Jurisdiction::of(&organisation, None);
     let review = |next| {
         let rules = ["erp/refund-small".parse().expect("an id")].into();
         let id = ReviewId::new("2027-Q1").expect("an id");
@@ -64,7 +66,7 @@ fn what_would_count_for_nothing_is_not_signed() {
         ("a review of the past", review(TODAY), false),
         ("a review", review(date(2027, 6, 30)), true),
     ] {
-        let made = paper.sign(&key, policy::Gate::DEFAULT, TODAY);
+        let made = paper.sign(&key, &holds, policy::Gate::DEFAULT, TODAY);
         assert_eq!(made.is_ok(), signed, "{name}: {made:?}");
         if let Ok((path, _)) = made {
             let id = key.public().expect("a public key").id();
@@ -73,6 +75,6 @@ fn what_would_count_for_nothing_is_not_signed() {
     }
     let mut long = waiver(date(2026, 12, 20));
     long.covers = (0..2_000).flat_map(|_| long.covers.clone()).collect();
-    let made = Paper::Waiver(long).sign(&key, policy::Gate::DEFAULT, TODAY);
+    let made = Paper::Waiver(long).sign(&key, &holds, policy::Gate::DEFAULT, TODAY);
     assert!(matches!(made, Err(SignError::TooLong)), "{made:?}");
 }

@@ -7,9 +7,9 @@ use jiff::Span;
 use jiff::civil::Date;
 use stopgate_lang::name::WaiverId;
 use stopgate_lang::summary::visible;
-use stopgate_lang::waiver::{self, CellCover, Cover, SettingCover};
+use stopgate_lang::waiver::{self, CellCover, Cover, SettingCover, SliceDigest};
 
-use super::{Judges, Loosened, Loosening, Shortfall, TEXT, Verdict};
+use super::{Judges, Loosened, Loosening, Shortfall, TEXT, Verdict, WaiverReport};
 use crate::diff::Holder;
 use crate::yaml::{list, rules as rules_of, scalar};
 
@@ -23,6 +23,8 @@ pub struct ToSign {
     pub needed: usize,
     /// Who holds the keys of reviewers in the base's trust root.
     pub reviewers: Vec<String>,
+    /// Those of them whose signature is still missing somewhere.
+    pub left: Vec<String>,
     /// Waivers that lack nothing but signatures, each with how many it has and how many it takes.
     pub short: BTreeMap<WaiverId, (usize, usize)>,
     /// What no waiver names as it is; empty if waivers only lack signatures.
@@ -36,12 +38,12 @@ pub struct ToSign {
 }
 
 impl ToSign {
-    /// What is left to sign of `judged` loosenings; `None` if nothing is. A draft gets an id that is not `taken`.
+    /// What is left to sign of `judged` loosenings; `None` if nothing is. A draft gets an id that none of `waivers` has.
     #[must_use]
     pub fn of(
         judges: &Judges<'_>,
         judged: &[(Loosening, Verdict)],
-        taken: &BTreeSet<&str>,
+        waivers: &[WaiverReport],
         today: Date,
     ) -> Option<Self> {
         let (mut most, mut covers, mut beyond) = (None, Vec::new(), 0_usize);
@@ -56,6 +58,8 @@ impl ToSign {
                 Shortfall::Expired(_)
                 | Shortfall::TooLong { .. }
                 | Shortfall::Spent
+                | Shortfall::Merged { .. }
+                | Shortfall::Older
                 | Shortfall::OtherContent { .. }
                 | Shortfall::OtherRules { .. }
                 | Shortfall::Spoilt => None,
@@ -74,13 +78,30 @@ impl ToSign {
                 None => beyond = beyond.saturating_add(1),
             }
         }
+        let reviewers = judges.reviewers();
+        let taken: BTreeSet<&str> = waivers.iter().map(|waiver| waiver.id.as_str()).collect();
+        let only_short = covers.is_empty() && beyond == 0;
+        let open: Vec<&WaiverReport> = waivers
+            .iter()
+            .filter(|waiver| only_short && all_short.contains_key(&waiver.id))
+            .collect();
+        // Whoever signed all that lacks signatures can do no more for it.
+        let can = |id: &String| {
+            open.is_empty()
+                || open
+                    .iter()
+                    .any(|waiver| !waiver.signers.reviewers.contains(id))
+        };
+        let left = reviewers.iter().filter(|(id, _)| can(id));
+        let left = left.map(|(_, owner)| owner.clone()).collect();
         let days = Span::new().try_days(DAYS.min(judges.gate.waiver_days));
         let expires = days.and_then(|days| today.checked_add(days));
         let numbered = (2..).map(|number: u32| format!("{today}-{number}"));
         let mut ids = std::iter::once(today.to_string()).chain(numbered);
         Some(Self {
             needed: most?,
-            reviewers: judges.reviewers().into_values().collect(),
+            left,
+            reviewers: reviewers.into_values().collect(),
             short: all_short,
             covers,
             beyond,
@@ -96,17 +117,21 @@ impl ToSign {
         format!("{}/{}.yaml", super::FOLDER, self.id)
     }
 
-    /// How many have to sign, in words: `2 reviewers have to sign`, `1 more reviewer has to sign`.
-    #[must_use]
-    pub fn have_to_sign(&self) -> String {
+    /// How many signatures are missing, and whether there are some already.
+    fn missing(&self) -> (usize, bool) {
         let left = self.short.values();
         let left = left.map(|(found, needed)| needed.saturating_sub(*found));
         let left = left
             .max()
             .filter(|_| self.covers.is_empty() && self.beyond == 0);
-        let (number, more) = left.map_or((self.needed, ""), |left| {
-            (left, if left < self.needed { " more" } else { "" })
-        });
+        left.map_or((self.needed, false), |left| (left, left < self.needed))
+    }
+
+    /// How many have to sign, in words: `2 reviewers have to sign`, `1 more reviewer has to sign`.
+    #[must_use]
+    pub fn have_to_sign(&self) -> String {
+        let (number, has_some) = self.missing();
+        let more = if has_some { " more" } else { "" };
         match number {
             1 => format!("1{more} reviewer has to sign"),
             number => format!("{number}{more} reviewers have to sign"),
@@ -116,13 +141,13 @@ impl ToSign {
     /// Who can.
     #[must_use]
     pub fn who(&self) -> String {
-        let people = self.reviewers.join(", ");
         if self.reviewers.is_empty() {
             "nobody can: the base has no trust root that names reviewers".to_owned()
-        } else if self.reviewers.len() < self.needed {
+        } else if self.left.len() < self.missing().0 {
+            let people = self.reviewers.join(", ");
             format!("and so many there are not: the base's trust root names {people}")
         } else {
-            format!("of {people}")
+            format!("of {}", self.left.join(", "))
         }
     }
 
@@ -222,7 +247,7 @@ fn cover(what: &Loosened) -> Option<Cover> {
                 operation: operation.clone(),
                 holder,
                 rules: rules.clone(),
-                slice: *slice,
+                slice: SliceDigest::V3(*slice),
             };
             (is_somebody && !rules.is_empty()).then_some(Cover::Cell(cell))
         }

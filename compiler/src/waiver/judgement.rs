@@ -42,9 +42,22 @@ pub enum Shortfall {
         /// The latest such day that the gate lets through.
         latest: Date,
     },
-    /// The base has it too: it let pass the change that it came in with.
+    /// The base has it too: it was judged with the change that it came in with.
     #[error("was used when it came into the base: a new change takes a new waiver")]
     Spent,
+    /// The base has it too, and too few reviewers of today signed it for it to have let this pass.
+    #[error(
+        "came into the base with {found} of {needed} reviewers' signatures that count: a new change takes a new waiver"
+    )]
+    Merged {
+        /// Distinct keys of reviewers that signed.
+        found: usize,
+        /// How many it takes.
+        needed: usize,
+    },
+    /// Its digest is of an older release, and nobody can make it again.
+    #[error("was made by an older stopgate: let `stopgate diff` print it again, and sign again")]
+    Older,
     /// What it names was changed after it was written.
     #[error("was written for another change: it covers {covered}, and what is there is {found}")]
     OtherContent {
@@ -108,6 +121,8 @@ pub enum Standing {
     Short,
     /// It names nothing in this change, and the base has it too: it did its work when it came in.
     Spent,
+    /// It names nothing in this change, and the base has it too, without the signatures that it would have taken.
+    Unsigned,
     /// It names nothing in this change, and it is new.
     Unused,
     /// Its day has come.
@@ -124,6 +139,7 @@ impl Standing {
             Self::Live => "live",
             Self::Short => "short",
             Self::Spent => "spent",
+            Self::Unsigned => "unsigned",
             Self::Unused => "unused",
             Self::Expired => "expired",
             Self::TooLong => "too-long",
@@ -137,6 +153,9 @@ impl Standing {
             Self::Live => "lets what it names pass",
             Self::Short => "does not let what it names pass",
             Self::Spent => "let its change pass when it came into the base; nothing is to be done",
+            Self::Unsigned => {
+                "is in the base with too few signatures that count, so it lets nothing pass; delete it"
+            }
             Self::Unused => "names nothing in this change; delete it",
             Self::Expired => "its day has come; delete it, or change the day and have it signed",
             Self::TooLong => "would hold longer than gate.waiver_days lets it; change the day",
@@ -150,7 +169,7 @@ impl WaiverReport {
     pub fn is_error(&self) -> bool {
         match self.standing {
             Standing::Live | Standing::Short => !self.unused.is_empty(),
-            Standing::Spent => false,
+            Standing::Spent | Standing::Unsigned => false,
             Standing::Unused | Standing::Expired | Standing::TooLong => true,
         }
     }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use stopgate_lang::bundle::TrustRoot;
-use stopgate_lang::bundle::dsse::{Envelope, Signature};
+use stopgate_lang::bundle::dsse::{self, Envelope, Signature};
 use stopgate_lang::bundle::root::{Role, Worth};
-use stopgate_lang::waiver::Statement;
+use stopgate_lang::waiver::{Otherwise, Statement};
 
 use crate::workspace::Document;
 use crate::workspace::trust::{signature_parts, signature_path};
@@ -20,8 +20,34 @@ pub struct Signers {
     pub reviewers: BTreeSet<String>,
     /// Ids of keys that are no reviewers': named, never counted.
     pub unknown: BTreeSet<String>,
+    /// Reviewers' signatures of this document that hold somewhere else: not counted, and nobody is suspected.
+    pub elsewhere: Vec<Elsewhere>,
     /// Files that are no signature of what the document says: trust has failed.
     pub spoilt: Vec<Spoilt>,
+}
+
+/// A signature file that holds, and not here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file} {whence}")]
+pub struct Elsewhere {
+    /// Its path.
+    pub file: String,
+    /// Where it was made.
+    pub whence: Whence,
+}
+
+/// Where a signature was made that does not hold here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Whence {
+    /// It does not say where it holds.
+    #[error("was made by an older stopgate: sign again")]
+    Older,
+    /// It says another organisation.
+    #[error("was made for another organisation: it counts for nothing here")]
+    Organisation,
+    /// It says another role `root`.
+    #[error("was made under a trust root with other root keys: sign again")]
+    Root,
 }
 
 /// A signature file that is not what it has to be.
@@ -61,7 +87,6 @@ impl Signers {
         signatures: &[Document],
         root: Option<&TrustRoot>,
     ) -> Self {
-        let message = statement.signed_bytes();
         let mut signers = Self::default();
         let mut publics: BTreeMap<[u8; 32], String> = BTreeMap::new();
         for (path, bytes) in signatures {
@@ -81,17 +106,31 @@ impl Signers {
                     continue;
                 }
             };
-            let worth = root.map(|root| root.worth(Role::Reviewer, &message, &signature));
-            match worth.unwrap_or(Worth::Unknown) {
-                Worth::Valid(_) if !is_of(&envelope, statement) => spoilt(Flaw::OtherText),
-                Worth::Valid(public) => {
-                    publics.insert(public, signature.key);
-                }
-                Worth::Unknown => {
+            let is_of = is_of(&envelope, statement);
+            let own = dsse::signed_bytes(&envelope.payload_type, &envelope.payload);
+            let worth = root.map(|root| root.worth(Role::Reviewer, &own, &signature));
+            let whence = match statement.otherwise(&envelope.payload_type, &envelope.payload) {
+                _ if is_of => None,
+                Otherwise::Text => None,
+                Otherwise::Older => Some(Whence::Older),
+                Otherwise::Organisation => Some(Whence::Organisation),
+                Otherwise::Root => Some(Whence::Root),
+            };
+            match (worth.unwrap_or(Worth::Unknown), whence) {
+                (Worth::Unknown, _) => {
                     signers.unknown.insert(signature.key);
                 }
-                Worth::Invalid if !is_of(&envelope, statement) => spoilt(Flaw::OtherText),
-                Worth::Invalid => spoilt(Flaw::Forged),
+                // What older releases signed is of no use whatever it is, so nobody has to look at it.
+                (_, Some(whence @ Whence::Older)) | (Worth::Valid(_), Some(whence)) => {
+                    let file = path.clone();
+                    signers.elsewhere.push(Elsewhere { file, whence });
+                }
+                (Worth::Valid(public), None) if is_of => {
+                    publics.insert(public, signature.key);
+                }
+                (Worth::Invalid, Some(_)) => spoilt(Flaw::Forged),
+                (Worth::Invalid, None) if is_of => spoilt(Flaw::Forged),
+                (Worth::Valid(_) | Worth::Invalid, None) => spoilt(Flaw::OtherText),
             }
         }
         signers.reviewers = publics.into_values().collect();

@@ -6,8 +6,10 @@ use jiff::Timestamp;
 use jiff::civil::date;
 use stopgate_lang::bundle::dsse::{self, Envelope, Signature};
 use stopgate_lang::bundle::root::TrustError;
-use stopgate_lang::name::{ProfileName, WaiverId};
+use stopgate_lang::name::{OwnerName, ProfileName, WaiverId};
 use stopgate_lang::waiver::{CellCover, SettingCover, setting_digest};
+
+mod holds;
 
 use super::*;
 use crate::key::SigningKey;
@@ -77,7 +79,7 @@ fn cell() -> CellCover {
         operation: OperationName::new("create_refund").expect("a name"),
         holder: waiver::Holder::Profiles(profiles(&["support-analyst"])),
         rules: rules(&["erp/refund-small", "erp/refund-large"]),
-        slice: slice(),
+        slice: SliceDigest::V3(slice()),
     }
 }
 
@@ -116,8 +118,17 @@ fn loosening(risk: Risk) -> Loosening {
     }
 }
 
-fn signed(waiver: &Waiver, keys: &[&SigningKey]) -> Vec<Document> {
-    let statement = waiver.statement();
+fn organisation() -> OwnerName {
+    OwnerName::new("acme-bank").expect("a name")
+}
+
+/// Where signatures hold that `root` judges.
+fn holds(root: &TrustRoot) -> Jurisdiction {
+    Jurisdiction::of(&organisation(), Some(root))
+}
+
+fn signed(waiver: &Waiver, root: &TrustRoot, keys: &[&SigningKey]) -> Vec<Document> {
+    let statement = waiver.statement(&holds(root));
     let sign = |key: &&SigningKey| {
         let signature = Signature {
             key: id(key),
@@ -137,6 +148,7 @@ fn judged(
     let judges = Judges {
         gate: Gate::DEFAULT,
         root,
+        holds: Jurisdiction::of(&organisation(), root),
         known: BTreeSet::new(),
     };
     judge(&judges, waivers, signatures, loosenings, TODAY)
@@ -191,9 +203,10 @@ fn t1_as_many_reviewers_sign_as_the_risk_asks_for() {
         let judges = Judges {
             gate: lenient,
             root: Some(&root),
+            holds: holds(&root),
             known: BTreeSet::new(),
         };
-        let signatures = signed(&waivers[0], signers);
+        let signatures = signed(&waivers[0], &root, signers);
         let judgement = judge(&judges, &waivers, &signatures, &[loosening(risk)], TODAY);
         let row = format!("{risk:?}, {} signatures", signers.len());
         let is_open = matches!(wanted, Verdict::Open { .. });
@@ -216,7 +229,7 @@ fn t1_no_key_counts_twice_whatever_it_is_called() {
     // The same key file, renamed: one signature file, one signer.
     let waivers = [waiver(vec![Cover::Cell(cell())])];
     let root = keys.root(&[&keys.ana, &keys.eva]);
-    let signatures = signed(&waivers[0], &[&keys.ana, &keys.ana]);
+    let signatures = signed(&waivers[0], &root, &[&keys.ana, &keys.ana]);
     let judgement = judged(Some(&root), &waivers, &signatures, &[loosening(Risk::High)]);
     let short = Shortfall::Signatures {
         found: 1,
@@ -252,7 +265,7 @@ fn t1_no_key_counts_twice_whatever_it_is_called() {
 fn t1_only_reviewers_of_the_base_count() {
     let keys = Keys::new();
     let waivers = [waiver(vec![Cover::Cell(cell())])];
-    let signatures = signed(&waivers[0], &[&keys.stranger]);
+    let signatures = signed(&waivers[0], &keys.root(&[&keys.ana]), &[&keys.stranger]);
     let loosenings = [loosening(Risk::Medium)];
     let base = keys.root(&[&keys.ana]);
     let head = keys.root(&[&keys.ana, &keys.stranger]);
@@ -290,7 +303,7 @@ fn t1_a_cover_is_about_one_loosening_to_the_letter() {
     let root = keys.root(&[&keys.ana]);
     let verdict = |cover: Cover, what: Loosening| {
         let waivers = [waiver(vec![cover])];
-        let signatures = signed(&waivers[0], &[&keys.ana]);
+        let signatures = signed(&waivers[0], &root, &[&keys.ana]);
         judged(Some(&root), &waivers, &signatures, &[what]).verdicts
     };
     let by = |change: &dyn Fn(&mut CellCover)| {
@@ -312,7 +325,10 @@ fn t1_a_cover_is_about_one_loosening_to_the_letter() {
         covered: before,
         found: slice(),
     };
-    assert_eq!(by(&|cell| cell.slice = before), [open(1, content)]);
+    assert_eq!(
+        by(&|cell| cell.slice = SliceDigest::V3(before)),
+        [open(1, content)]
+    );
     let unnamed_rule = Shortfall::OtherRules {
         rules: rules(&["erp/refund-small"]),
     };
@@ -366,7 +382,7 @@ fn days_go_by_and_are_not_too_many() {
             expires,
             ..waiver(vec![Cover::Cell(cell())])
         }];
-        let signatures = signed(&waivers[0], &[&keys.ana]);
+        let signatures = signed(&waivers[0], &root, &[&keys.ana]);
         let loosenings = [loosening(Risk::Medium)];
         let judgement = judged(Some(&root), &waivers, &signatures, &loosenings);
         let wanted = match (standing, why) {
@@ -389,14 +405,14 @@ fn what_covers_nothing_is_an_error_unless_the_base_has_it_too() {
     let keys = Keys::new();
     let root = keys.root(&[&keys.ana]);
     let both = waiver(vec![Cover::Cell(cell()), Cover::Setting(setting())]);
-    let signatures = signed(&both, &[&keys.ana]);
+    let signatures = signed(&both, &root, &[&keys.ana]);
     let one = [loosening(Risk::Medium)];
-    let own = BTreeSet::from([both.statement().digest()]);
+    let own = BTreeSet::from([both.statement(&holds(&root)).digest()]);
     let edited = Waiver {
         reason: "Another.".to_owned(),
         ..both.clone()
     };
-    let before = BTreeSet::from([edited.statement().digest()]);
+    let before = BTreeSet::from([edited.statement(&holds(&root)).digest()]);
     for (name, known, loosenings, standing, unused, error) in [
         (
             "new, unused",
@@ -428,6 +444,7 @@ fn what_covers_nothing_is_an_error_unless_the_base_has_it_too() {
         let judges = Judges {
             gate: Gate::DEFAULT,
             root: Some(&root),
+            holds: holds(&root),
             known: known.clone(),
         };
         let waivers = std::slice::from_ref(&both);
@@ -453,7 +470,7 @@ fn t1_a_signature_that_does_not_hold_ends_trust_and_covers_nothing() {
     let keys = Keys::new();
     let root = keys.root(&[&keys.ana, &keys.eva]);
     let written = waiver(vec![Cover::Cell(cell())]);
-    let good = signed(&written, &[&keys.ana, &keys.eva]);
+    let good = signed(&written, &root, &[&keys.ana, &keys.eva]);
     let changed = Waiver {
         reason: "Another.".to_owned(),
         ..written.clone()
@@ -474,7 +491,8 @@ fn t1_a_signature_that_does_not_hold_ends_trust_and_covers_nothing() {
     let flipped = |envelope: &mut Envelope| envelope.signatures[0].bytes[9] ^= 1;
     let cut = |envelope: &mut Envelope| envelope.signatures[0].bytes.truncate(63);
     let retyped = |envelope: &mut Envelope| envelope.payload_type = dsse::REVIEW.to_owned();
-    let repaid = |envelope: &mut Envelope| envelope.payload = changed.statement().payload;
+    let repaid =
+        |envelope: &mut Envelope| envelope.payload = changed.statement(&holds(&root)).payload;
     let spaced = [b" ".as_slice(), &by_ana.1].concat();
     let long = vec![b' '; MAX_SIGNATURE_BYTES + 1];
     for (name, waiver, signatures, flaw) in [
@@ -540,8 +558,8 @@ fn t1_signatures_of_two_waivers_are_not_added_up() {
         id: WaiverId::new("2026-015").expect("an id"),
         ..one.clone()
     };
-    let mut signatures = signed(&one, &[&keys.ana]);
-    signatures.extend(signed(&two, &[&keys.eva]));
+    let mut signatures = signed(&one, &root, &[&keys.ana]);
+    signatures.extend(signed(&two, &root, &[&keys.eva]));
     let loosenings = [loosening(Risk::High)];
     let waivers = [one, two];
     let judgement = judged(Some(&root), &waivers, &signatures, &loosenings);
@@ -578,14 +596,14 @@ fn a_root_may_ask_for_more_than_the_gate() {
     let root = TrustRoot::open(&envelope.to_bytes(), Timestamp::UNIX_EPOCH).expect("opens");
     let waivers = [waiver(vec![Cover::Cell(cell())])];
     let loosenings = [loosening(Risk::Low)];
-    let signatures = signed(&waivers[0], &[&keys.ana]);
+    let signatures = signed(&waivers[0], &root, &[&keys.ana]);
     let judgement = judged(Some(&root), &waivers, &signatures, &loosenings);
     let short = Shortfall::Signatures {
         found: 1,
         needed: 2,
     };
     assert_eq!(judgement.verdicts, [open(2, short)]);
-    let signatures = signed(&waivers[0], &[&keys.ana, &keys.eva]);
+    let signatures = signed(&waivers[0], &root, &[&keys.ana, &keys.eva]);
     let judgement = judged(Some(&root), &waivers, &signatures, &loosenings);
     assert_eq!(judgement.verdicts, [covered()]);
 }
@@ -595,7 +613,7 @@ fn t1_no_changed_bit_of_a_signature_file_leaves_it_a_signature() {
     let keys = Keys::new();
     let root = keys.root(&[&keys.ana]);
     let waivers = [waiver(vec![Cover::Cell(cell())])];
-    let good = signed(&waivers[0], &[&keys.ana]);
+    let good = signed(&waivers[0], &root, &[&keys.ana]);
     let loosenings = [loosening(Risk::Medium)];
     let judgement = judged(Some(&root), &waivers, &good, &loosenings);
     assert_eq!(judgement.verdicts, [covered()]);

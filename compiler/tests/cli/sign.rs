@@ -5,6 +5,7 @@ use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
 use serde_json::Value;
 use stopgate::waiver::Signers;
 use stopgate_lang::bundle::TrustRoot;
+use stopgate_lang::waiver::Jurisdiction;
 
 use crate::Desk;
 
@@ -53,19 +54,25 @@ fn root(desk: &Desk, reviewers: &[&str]) {
 
 /// Commits the repository as it is.
 fn commit(desk: &Desk) {
-    let git = |args: &[&str]| {
-        let output = std::process::Command::new("git")
-            .args(["-c", "user.name=t", "-c", "user.email=t@t.example"])
-            .args(args)
-            .current_dir(desk.path("p"))
-            .output()
-            .expect("git starts");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "git {args:?}: {said}");
-    };
-    git(&["init", "-q"]);
-    git(&["add", "-A"]);
-    git(&["commit", "-q", "--no-gpg-sign", "-m", "as it is"]);
+    git(desk, &["init", "-q"]);
+    commit_of(desk, "-A");
+}
+
+/// Commits `what` of the repository.
+fn commit_of(desk: &Desk, what: &str) {
+    git(desk, &["add", what]);
+    git(desk, &["commit", "-q", "--no-gpg-sign", "-m", "as it is"]);
+}
+
+fn git(desk: &Desk, args: &[&str]) {
+    let output = std::process::Command::new("git")
+        .args(["-c", "user.name=t", "-c", "user.email=t@t.example"])
+        .args(args)
+        .current_dir(desk.path("p"))
+        .output()
+        .expect("git starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "git {args:?}: {said}");
 }
 
 /// The waiver that the gate drafts for what is not committed, with a reason and another day.
@@ -135,9 +142,11 @@ fn counted(desk: &Desk, folder: &str) -> usize {
             compiled.diagnostics.render(&compiled.sources, false)
         )
     };
+    let policy = compiled.policy.as_ref().expect("a policy");
+    let holds = Jurisdiction::of(&policy.organisation, Some(&root));
     let (statement, folder, id) = match folder {
-        "p/waivers" => (waiver.statement(), "waivers", waiver.id.as_str()),
-        _ => (review.statement(), "reviews", review.id.as_str()),
+        "p/waivers" => (waiver.statement(&holds), "waivers", waiver.id.as_str()),
+        _ => (review.statement(&holds), "reviews", review.id.as_str()),
     };
     let signers = Signers::of(&statement, folder, id, &trust.signatures, Some(&root));
     assert_eq!(signers.spoilt, []);
@@ -178,6 +187,8 @@ fn what_is_shown_is_what_is_signed() {
         let asked = desk.run(command);
         assert_eq!(asked.exit, 8);
         assert!(asked.stderr.starts_with(&shown), "{}", asked.shown());
+        let holds = "\nholds    for my-company, under the root role sha256:";
+        assert!(asked.stderr.contains(holds), "{}", asked.shown());
         assert_eq!(signatures(&desk, folder), Vec::<String>::new());
 
         let digest = digest(&desk, command);
@@ -364,4 +375,63 @@ fn a_root_names_its_reviewers() {
         "-o=other.json",
     ]);
     assert_eq!(twice.exit, 2, "{}", twice.shown());
+}
+
+/// Signs the waiver as ana, whatever it says.
+fn sign_waiver(desk: &Desk) {
+    let yes = format!("--yes={}", digest(desk, &WAIVER));
+    let run = desk.run(&[&WAIVER[..], &[&yes]].concat());
+    assert_eq!(run.exit, 0, "{}", run.shown());
+}
+
+/// The gate of what is not committed ends with `exit`, and says `said`.
+fn gate(desk: &Desk, exit: i32, said: &str) {
+    let run = desk.run(&["diff", "p", "--base=HEAD"]);
+    assert_eq!(run.exit, exit, "{}", run.shown());
+    assert!(run.stdout.contains(said), "{said}: {}", run.shown());
+}
+
+#[test]
+fn t1_a_rotated_root_key_and_an_older_release_void_open_waivers() {
+    let desk = desk();
+    sign_waiver(&desk);
+    gate(&desk, 0, "reviewers have signed all of that");
+
+    // The base's root is another one: the same reviewer, another key that signs the next root.
+    for name in ["root.key", "root.pub", "p/trust/root.dsse.json"] {
+        std::fs::remove_file(desk.path(name)).expect("removed");
+    }
+    assert_eq!(desk.run(&["keygen", "root"]).exit, 0);
+    root(&desk, &["--reviewer=ana.pub"]);
+    commit_of(&desk, "trust");
+    gate(
+        &desk,
+        5,
+        "was made under a trust root with other root keys: sign again",
+    );
+    sign_waiver(&desk);
+    gate(&desk, 0, "reviewers have signed all of that");
+
+    // Another organisation with the same people, keys and rules.
+    desk.edit(
+        "p/stopgate.yaml",
+        "organisation: my-company",
+        "organisation: shop",
+    );
+    commit_of(&desk, "stopgate.yaml");
+    gate(
+        &desk,
+        5,
+        "was made for another organisation: it counts for nothing here",
+    );
+    sign_waiver(&desk);
+    gate(&desk, 0, "reviewers have signed all of that");
+
+    // A waiver as older releases wrote it.
+    desk.edit("p/waivers/2026-014.yaml", "slice: v3:", "slice: ");
+    for file in signatures(&desk, "p/waivers") {
+        std::fs::remove_file(desk.path(&format!("p/waivers/{file}"))).expect("removed");
+    }
+    gate(&desk, 5, "was made by an older stopgate");
+    refuses(&desk, &WAIVER, "was made by an older stopgate");
 }

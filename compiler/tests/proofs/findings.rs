@@ -11,7 +11,7 @@ use crate::Desk;
 fn found(desk: &Desk, today: Date, depth: Depth) -> Vec<Code> {
     let dir = desk.path("p");
     let mut compiled = check(&dir).expect("readable");
-    let reviews = signed_reviews(&dir, &compiled.reviews, jiff::Timestamp::now());
+    let reviews = signed_reviews(&dir, &compiled, jiff::Timestamp::now());
     look_closer(
         &mut compiled,
         &reviews,

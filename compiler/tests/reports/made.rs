@@ -16,7 +16,7 @@ use stopgate_lang::name::{ChannelName, OperationName, ProfileName, ToolName, Wai
 use stopgate_lang::pointer::Pointer;
 use stopgate_lang::policy::Location;
 use stopgate_lang::surface::{Approval, Risk, Surface};
-use stopgate_lang::waiver::{self, CellCover, Cover, SettingCover};
+use stopgate_lang::waiver::{self, CellCover, Cover, SettingCover, SliceDigest};
 
 /// What tries to be markup, a script, a mention, a table, an escape sequence or another order of letters.
 pub(crate) const HOSTILE: &str = "</script></style><img src=x onerror=alert(1)>`` ` @all #1 | [a](http://x.example) \"'&lt; ]]> \u{1b}[31m\u{202e}\n# end";
@@ -507,6 +507,7 @@ fn to_sign() -> ToSign {
     ToSign {
         needed: 2,
         reviewers: ["anna", "ben", "eva"].map(str::to_owned).into(),
+        left: ["anna", "ben", "eva"].map(str::to_owned).into(),
         short: BTreeMap::from([(WaiverId::new("2026-008").expect("an id"), (1, 2))]),
         covers: vec![
             Cover::Cell(CellCover {
@@ -514,7 +515,7 @@ fn to_sign() -> ToSign {
                 operation: operation_name("query_records"),
                 holder: waiver::Holder::Profiles(profiles.into()),
                 rules: rules.into(),
-                slice: Digest::of(b"query_records"),
+                slice: SliceDigest::V3(Digest::of(b"query_records")),
             }),
             Cover::Setting(SettingCover {
                 file: "approvals.yaml".to_owned(),

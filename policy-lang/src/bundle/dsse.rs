@@ -14,9 +14,14 @@ pub const STATEMENT: &str = "application/vnd.in-toto+json";
 /// Payload type of a trust root.
 pub const ROOT: &str = "application/vnd.stopgate.root+json";
 /// Payload type of a waiver.
-pub const WAIVER: &str = "application/vnd.stopgate.waiver+json";
+pub const WAIVER: &str = "application/vnd.stopgate.waiver+json;v=2";
 /// Payload type of a review.
-pub const REVIEW: &str = "application/vnd.stopgate.review+json";
+pub const REVIEW: &str = "application/vnd.stopgate.review+json;v=2";
+/// Payload types of waivers and reviews that did not say where they hold: they count nowhere any more.
+pub const OLDER: [&str; 2] = [
+    "application/vnd.stopgate.waiver+json",
+    "application/vnd.stopgate.review+json",
+];
 
 /// One signature and the id of the key that made it.
 #[derive(Debug, Clone, PartialEq, Eq)]

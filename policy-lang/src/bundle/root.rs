@@ -12,6 +12,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::dsse::{self, Envelope, Signature};
+use crate::digest::Digest;
+use crate::json::Json;
 
 /// A verified trust root.
 #[derive(Debug, Clone)]
@@ -254,6 +256,20 @@ impl TrustRoot {
             Role::Publisher => Some(&self.statement.roles.publisher),
             Role::Reviewer => self.statement.roles.reviewer.as_ref(),
         }
+    }
+
+    /// What tells this root's role `root` from every other: a digest of its keys, each with its id, in the order of these.
+    /// Whoever can sign the next root decides whose signatures count, so a signature that names this holds under nobody
+    /// else.
+    #[must_use]
+    pub fn root_role(&self) -> Digest {
+        let ids = self.statement.roles.root.keys.iter();
+        let keys = ids.map(|id| {
+            let public = self.keys.get(id).map(|public| Digest::of(public).hex());
+            let text = |text: &str| Json::String(text.to_owned());
+            Json::Array(vec![text(id), text(&public.unwrap_or_default())])
+        });
+        Json::Array(keys.collect()).digest("stopgate-root-role")
     }
 
     /// The verified document.

@@ -20,6 +20,7 @@ use crate::source::Spanned;
 use crate::source::node::{Kind, Node, Scalar, Value};
 use crate::source::plain::Plain;
 use crate::surface::{Approval, Effect, Limit, Requirement, Risk};
+use crate::waiver::SliceDigest;
 
 /// Longest text for people, in characters.
 const MAX_TEXT: usize = 500;
@@ -81,6 +82,12 @@ pub(crate) mod form {
         pattern: "^sha256:[0-9a-f]{64}$",
         examples: &[],
         help: super::DIGEST_HELP,
+        order: None,
+    });
+    pub(crate) const SLICE: Form = Form::Spelt(Spelling {
+        pattern: "^(v3:)?sha256:[0-9a-f]{64}$",
+        examples: &[],
+        help: super::SLICE_HELP,
         order: None,
     });
     pub(crate) const DATE: Form = Form::Spelt(Spelling {
@@ -154,6 +161,10 @@ const ROW_LIMIT: Shape = Shape {
 
 /// What to write for a digest.
 const DIGEST_HELP: &str = "copy it from `stopgate diff`: `sha256:` and 64 digits from 0-9 and a-f";
+
+/// What to write for the digest of a slice.
+const SLICE_HELP: &str =
+    "copy it from `stopgate diff`: `v3:sha256:` and 64 digits from 0-9 and a-f";
 
 /// Most rows that can be said.
 const MAX_ROWS: i64 = u32::MAX as i64;
@@ -333,6 +344,19 @@ pub(crate) fn digest(node: &Node, dx: &mut Diagnostics) -> Option<Digest> {
             node.span,
             "this is no digest",
             DIGEST_HELP,
+        ));
+    }
+    digest
+}
+
+/// The digest of a slice, `v3:sha256:…`, or as older releases wrote it.
+pub(crate) fn slice(node: &Node, dx: &mut Diagnostics) -> Option<SliceDigest> {
+    let digest = raw(node, dx)?.text.parse().ok();
+    if digest.is_none() {
+        dx.push(say::invalid_text(
+            node.span,
+            "this is no digest",
+            SLICE_HELP,
         ));
     }
     digest

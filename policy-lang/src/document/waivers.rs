@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::read::{Record, STOPGATE, list, set};
-use super::scalar::{date, digest, form, name, raw, text};
+use super::scalar::{date, digest, form, name, raw, slice, text};
 use super::shape::{Bond, Entries, Field, Form, List, Loosens, Shape, Spelling};
 use crate::diagnostic::{Diagnostics, gate as facts, shape as say};
 use crate::name::{RuleId, ToolName, WaiverId};
@@ -89,9 +89,9 @@ const CELL: Shape = Shape {
         Field::required(
             "slice",
             Loosens::Outside,
-            form::DIGEST,
+            form::SLICE,
             "The digest of everything that decides about the operation before and after the change. Any other content is not \
-             covered.",
+             covered. Without `v3:` it is of an older release and covers nothing.",
         ),
     ],
     bonds: &[Bond::OneOf {
@@ -200,7 +200,7 @@ fn cell(node: &Node, dx: &mut Diagnostics) -> Option<CellCover> {
     let holder = holder(&record, dx);
     let home = tool.as_ref().map(|tool: &Spanned<ToolName>| &tool.value);
     let rules = record.need("rules", dx).map(|node| set(node, dx, rule));
-    let slice = record.need("slice", dx).and_then(|node| digest(node, dx));
+    let slice = record.need("slice", dx).and_then(|node| slice(node, dx));
     let rules = home.and_then(|home| {
         let full = |written: &Spanned<String>| in_full(home, &written.value);
         rules?.iter().map(full).collect()

@@ -1,10 +1,11 @@
 //! A correct repository becomes the policy it says, and mistakes in several documents are reported together.
 
 use stopgate_lang::decide::Reason;
+use stopgate_lang::name::OwnerName;
 use stopgate_lang::policy::{DryRun, Operations, RuleKind};
 use stopgate_lang::surface::{Approval, Effect, Evidence, Limit, Need, Risk};
 use stopgate_lang::testing::ExpectedResult;
-use stopgate_lang::waiver::{Cover, Holder};
+use stopgate_lang::waiver::{Cover, Holder, Jurisdiction};
 
 use crate::fixture::{base, codes, compiled, edited, read, tests};
 
@@ -233,12 +234,16 @@ fn waivers_and_reviews_are_read_and_no_comment_changes_what_is_signed() {
         matches!(&waiver.covers[2], Cover::Setting(setting) if setting.file == "approvals.yaml")
     );
 
-    let signed = |files| compiled(files).waivers[0].statement();
+    let holds = Jurisdiction {
+        organisation: OwnerName::new("acme-bank").expect("a name"),
+        root: None,
+    };
+    let signed = |files| compiled(files).waivers[0].statement(&holds);
     let order = "rules: [guardrails/currency, \"erp/refund-small\"] # as before";
     let same = edited(path, "rules: [refund-small, guardrails/currency]", order);
-    assert_eq!(signed(same), waiver.statement());
+    assert_eq!(signed(same), waiver.statement(&holds));
     let other = edited(path, "600.00", "900.00");
-    assert_ne!(signed(other), waiver.statement());
+    assert_ne!(signed(other), waiver.statement(&holds));
 
     let [review] = one.reviews.as_slice() else {
         panic!("one review")

@@ -374,9 +374,11 @@ fn waivers(page: &mut Markup, report: &GateReport<'_>) {
         let tone = match waiver.standing {
             Standing::Live => "mark stricter",
             Standing::Spent => "mark",
-            Standing::Short | Standing::Unused | Standing::Expired | Standing::TooLong => {
-                "mark looser"
-            }
+            Standing::Short
+            | Standing::Unsigned
+            | Standing::Unused
+            | Standing::Expired
+            | Standing::TooLong => "mark looser",
         };
         page.raw("<tr><th scope=row>")
             .quoted(&waiver.id)

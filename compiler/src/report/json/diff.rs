@@ -249,6 +249,7 @@ fn to_sign(to_sign: &ToSign) -> Value {
     let ToSign {
         needed,
         reviewers,
+        left,
         short,
         covers: _,
         beyond,
@@ -259,7 +260,7 @@ fn to_sign(to_sign: &ToSign) -> Value {
         |(waiver, (found, needed))| json!({"waiver": waiver, "found": found, "needed": needed}),
     );
     json!({
-        "needed": needed, "reviewers": reviewers, "short": short.collect::<Vec<_>>(), "beyond": beyond,
+        "needed": needed, "reviewers": reviewers, "left": left, "short": short.collect::<Vec<_>>(), "beyond": beyond,
         "file": to_sign.file(), "waiver": to_sign.draft(),
     })
 }

@@ -234,9 +234,11 @@ fn waivers(out: &mut String, waivers: &[Waiver], paint: Paint) {
         let standing = match waiver.standing {
             Standing::Live => paint.good(standing),
             Standing::Spent => paint.faint(standing),
-            Standing::Short | Standing::Unused | Standing::Expired | Standing::TooLong => {
-                paint.bad(standing)
-            }
+            Standing::Short
+            | Standing::Unsigned
+            | Standing::Unused
+            | Standing::Expired
+            | Standing::TooLong => paint.bad(standing),
         };
         let id = visible(&waiver.id, TEXT);
         let reason = visible(&waiver.reason, TEXT);

@@ -7,10 +7,12 @@ use jiff::civil::date;
 use stopgate_lang::bundle::TrustRoot;
 use stopgate_lang::compile::{Sources, compile};
 use stopgate_lang::digest::Digest;
-use stopgate_lang::name::{OperationName, ProfileName, RuleId, ToolName};
+use stopgate_lang::name::{OperationName, OwnerName, ProfileName, RuleId, ToolName};
 use stopgate_lang::policy::Gate;
 use stopgate_lang::surface::Risk;
+use stopgate_lang::waiver::Jurisdiction;
 
+use super::super::{Signers, Standing};
 use super::*;
 use crate::key::SigningKey;
 use crate::root::first_with_reviewers;
@@ -58,14 +60,84 @@ fn judged(open: Vec<(Loosened, Verdict)>, root: Option<&TrustRoot>) -> Option<To
     let judges = Judges {
         gate: Gate::DEFAULT,
         root,
+        holds: Jurisdiction::of(&OwnerName::new("acme-bank").expect("a name"), root),
         known: BTreeSet::new(),
     };
     let judged = open.into_iter().map(|(what, verdict)| {
         let risk = Risk::Medium;
         (Loosening { what, risk }, verdict)
     });
-    let taken = BTreeSet::from(["2026-11-26"]);
-    ToSign::of(&judges, &judged.collect::<Vec<_>>(), &taken, TODAY)
+    let waivers = [report("2026-11-26", &[])];
+    ToSign::of(&judges, &judged.collect::<Vec<_>>(), &waivers, TODAY)
+}
+
+/// A waiver that `signers` signed.
+fn report(id: &str, signers: &[&str]) -> WaiverReport {
+    let mut by = Signers::default();
+    by.reviewers
+        .extend(signers.iter().map(|id| (*id).to_owned()));
+    WaiverReport {
+        id: WaiverId::new(id).expect("an id"),
+        reason: "So.".to_owned(),
+        expires: TODAY,
+        digest: Digest::of(b"waiver"),
+        standing: Standing::Short,
+        unused: Vec::new(),
+        signers: by,
+    }
+}
+
+#[test]
+fn whoever_signed_is_not_asked_again() {
+    let key = || SigningKey::generate().expect("a key");
+    let public = |key: &SigningKey| key.public().expect("a public key");
+    let (ana, eva) = (key(), key());
+    let reviewers =
+        [("ana", &ana), ("eva", &eva)].map(|(name, key)| (name.to_owned(), public(key)));
+    let none = BTreeMap::new();
+    let root = first_with_reviewers(&key(), "s", &none, &reviewers.into(), Timestamp::MAX);
+    let root = TrustRoot::open(&root.expect("a root"), Timestamp::UNIX_EPOCH).expect("opens");
+    let judges = Judges {
+        gate: Gate::DEFAULT,
+        root: Some(&root),
+        holds: Jurisdiction::of(&OwnerName::new("acme-bank").expect("a name"), Some(&root)),
+        known: BTreeSet::new(),
+    };
+    let left = |needed: usize, waivers: &[WaiverReport]| {
+        let short = waivers.iter().map(|waiver| {
+            let found = waiver.signers.reviewers.len();
+            (waiver.id.clone(), Shortfall::Signatures { found, needed })
+        });
+        let verdict = Verdict::Open {
+            needed,
+            short: short.collect(),
+        };
+        let what = setting("approvals.yaml", "calendar");
+        let judged = [(
+            Loosening {
+                what,
+                risk: Risk::High,
+            },
+            verdict,
+        )];
+        ToSign::of(&judges, &judged, waivers, TODAY)
+            .expect("something")
+            .who()
+    };
+    let both = |of: &str| of == "of ana, eva" || of == "of eva, ana";
+    let eva_id = public(&eva).id();
+    assert!(both(&left(2, &[report("1", &[])])));
+    assert_eq!(left(2, &[report("1", &[&eva_id])]), "of ana");
+    // Of two papers each may lack another.
+    assert!(both(&left(
+        2,
+        &[report("1", &[&eva_id]), report("2", &[&public(&ana).id()])]
+    )));
+    let so_many = left(3, &[report("1", &[&eva_id])]);
+    assert!(
+        so_many.starts_with("and so many there are not"),
+        "{so_many}"
+    );
 }
 
 fn open(needed: usize) -> Verdict {
