@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::tree;
 
 /// Everything the top level holds; dot files aside, nothing else.
-const TOP: [&str; 21] = [
+const TOP: [&str; 22] = [
     "CHANGELOG.md",
     "Cargo.lock",
     "Cargo.toml",
@@ -18,6 +18,7 @@ const TOP: [&str; 21] = [
     "compiler",
     "deny.toml",
     "docs",
+    "findings",
     "policies",
     "policy-lang",
     "proto",
