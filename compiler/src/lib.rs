@@ -27,5 +27,6 @@ pub mod sign;
 mod solver;
 pub mod test;
 pub mod waiver;
+mod whole;
 pub mod workspace;
 mod yaml;

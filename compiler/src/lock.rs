@@ -7,7 +7,6 @@ mod environment;
 mod process;
 mod protocol;
 
-use std::fs;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -285,11 +284,5 @@ pub fn compare(committed: Option<&[u8]>, offered: &Lock) -> Standing {
 /// # Errors
 /// The disk's.
 pub fn write(path: &Path, lock: &Lock) -> io::Result<()> {
-    let beside = path.with_extension("json.new");
-    let written = fs::write(&beside, lock.to_string()).and_then(|()| fs::rename(&beside, path));
-    if written.is_err() {
-        // The first error is the one to report.
-        let _may_not_exist = fs::remove_file(&beside);
-    }
-    written
+    crate::whole::write(path, lock.to_string().as_bytes())
 }

@@ -15,15 +15,16 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use stopgate_lang::name::ChannelName;
+use stopgate_lang::name::{ChannelName, OwnerName};
 
 pub use caller::{CALLER_KEYS, Caller, Callers, May};
 pub use issuer::{IDENTITY_KEYS, IssuerConfig};
 pub use key::{Key, Presence};
 pub use mistake::{Mistake, Mistakes};
 pub use table::TableKey;
-pub use value::{ClockSkew, LogFormat, Loopback, Poll, Source};
+pub use value::{ClockSkew, Deadline, LogFormat, Loopback, MaxBytes, Poll, Source};
 
+use crate::source::{self, chain};
 use layers::Layers;
 
 /// Largest configuration file, in bytes.
@@ -36,6 +37,8 @@ pub struct Config {
     pub name: String,
     /// The channel whose ceilings hold.
     pub channel: ChannelName,
+    /// Whose bundles are taken; `None`: whosever the root's publishers sign.
+    pub organisation: Option<OwnerName>,
     /// Where the log lives. One process at a time.
     pub state_dir: PathBuf,
     /// Where callers and probes find it.
@@ -68,8 +71,12 @@ pub struct Policy {
     pub source: Source,
     /// The trust root: a file that only the operator can write.
     pub root: PathBuf,
-    /// Time between two looks at the source.
+    /// Time between two looks at a source.
     pub poll: Poll,
+    /// Longest bundle.
+    pub max_bytes: MaxBytes,
+    /// Longest time that one look may take.
+    pub deadline: Deadline,
 }
 
 /// How events are written to standard error.
@@ -96,22 +103,14 @@ impl Config {
     /// # Errors
     /// Every mistake there is, each with its place.
     pub fn load(path: &Path, overrides: &Overrides) -> Result<Self, Mistakes> {
-        let read = || -> std::io::Result<String> {
-            let length = std::fs::metadata(path)?.len();
-            if length > MAX_FILE_BYTES {
-                return Err(std::io::Error::other(format!(
-                    "it is longer than {MAX_FILE_BYTES} bytes"
-                )));
-            }
-            std::fs::read_to_string(path)
-        };
         let place = path.display().to_string();
-        match read() {
-            Ok(text) => Self::parse(&place, &text, overrides),
-            Err(error) => Err(Mistakes::one(Mistake::new(
-                place,
-                format!("cannot be read: {error}"),
-            ))),
+        let refused = |problem: String| Err(Mistakes::one(Mistake::new(place.clone(), problem)));
+        match source::read_unowned(path, MAX_FILE_BYTES) {
+            Err(error) => refused(format!("cannot be read: {}", chain(&error))),
+            Ok(bytes) => match String::from_utf8(bytes) {
+                Ok(text) => Self::parse(&place, &text, overrides),
+                Err(_) => refused("is not UTF-8".to_owned()),
+            },
         }
     }
 
@@ -131,6 +130,7 @@ impl Config {
 
         let name = read.required(&key::NAME, value::label);
         let channel = read.required(&key::CHANNEL, value::channel);
+        let organisation = read.optional(&key::ORGANISATION, value::organisation);
         let state_dir = read.required(&key::STATE_DIR, value::path);
         let socket = read.required(&key::SOCKET, value::socket);
         let socket_group = read.optional(&key::SOCKET_GROUP, value::label);
@@ -138,6 +138,8 @@ impl Config {
         let source = read.required(&key::SOURCE, Source::parse);
         let root = read.required(&key::ROOT, value::path);
         let poll = read.required(&key::POLL, Poll::parse);
+        let max_bytes = read.required(&key::MAX_BYTES, MaxBytes::parse);
+        let deadline = read.required(&key::DEADLINE, Deadline::parse);
         let format = read.required(&key::LOG_FORMAT, LogFormat::parse);
         let level = read.required(&key::LOG_LEVEL, value::level);
 
@@ -145,6 +147,7 @@ impl Config {
             Some(Self {
                 name: name?,
                 channel: channel?,
+                organisation: organisation?,
                 state_dir: state_dir?,
                 listen: Listen {
                     socket: socket?,
@@ -155,6 +158,8 @@ impl Config {
                     source: source?,
                     root: root?,
                     poll: poll?,
+                    max_bytes: max_bytes?,
+                    deadline: deadline?,
                 },
                 events: Events {
                     format: format?,

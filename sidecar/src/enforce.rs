@@ -29,6 +29,7 @@ use crate::config::Caller;
 use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::readiness::State;
+use crate::source::{Looked, SourceName};
 use crate::undecided::Undecided;
 
 use principal::{Named, Principal, Registrar};
@@ -83,6 +84,10 @@ pub struct Status {
     pub channel: ChannelName,
     /// The supply of policy.
     pub supply: crate::follow::Supply,
+    /// How the looks at each source went.
+    pub sources: Vec<(SourceName, Looked)>,
+    /// When the trust root expires.
+    pub root_expires: Option<Timestamp>,
 }
 
 impl Enforcer {
@@ -115,6 +120,8 @@ impl Enforcer {
         Status {
             channel: self.channel.clone(),
             supply: self.state.supply.borrow().clone(),
+            sources: self.metrics.sources.looked(),
+            root_expires: self.metrics.sources.root_expiry().0,
         }
     }
 

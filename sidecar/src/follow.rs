@@ -1,25 +1,39 @@
 //! Follows the policy source: looks at it again and again, verifies what it finds and swaps it in whole.
 //!
 //! A bad update changes nothing but is reported. A good one is recorded before it explains any decision, so each
-//! decision in the log stands after the record of its bundle. Only [`Bundle::open`] makes what is swapped in.
+//! decision in the log stands after the record of its bundle. Only [`stopgate_lang::bundle::Verified::load`] makes what
+//! is swapped in.
 
-use std::fs::File;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+mod kept;
+mod refusal;
+mod root;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use stopgate_lang::bundle::root::TrustError;
-use stopgate_lang::bundle::{Bundle, BundleError, MAX_BUNDLE_BYTES, TrustRoot};
+use stopgate_lang::bundle::{Bundle, BundleError, TrustRoot, Verified};
 use stopgate_lang::digest::Digest;
-use stopgate_lang::name::ChannelName;
+use stopgate_lang::name::{ChannelName, OwnerName};
 use stopgate_lang::record::{BundleChange, BundleRecord, RecordBody};
 use tokio::sync::watch;
 
 use crate::audit::AuditLog;
-use crate::config::Source;
+use crate::config::{Policy, Source};
 use crate::metrics::Metrics;
+use crate::source::{Identity, Looker, Missed, SourceName, Unreadable, chain, open};
+
+use kept::{Kept, Note};
+
+pub use refusal::Refusal;
+pub use root::{Root, RootError, RootFollower};
+
+/// Longest time that loading a verified bundle may take. It waits for nobody, so this only ends what would never end.
+const LOAD_DEADLINE: Duration = Duration::from_secs(300);
+
+/// A file that changed less than this many seconds ago may change again without looking another.
+const SETTLED: i64 = 2;
 
 /// The policy in force, and how its last update went.
 #[derive(Debug, Clone, Default)]
@@ -41,125 +55,172 @@ pub struct Active {
     pub since: Timestamp,
 }
 
-/// Why an update is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Refusal {
-    /// A signature does not verify, or is by nobody who may sign.
-    Signature,
-    /// Too few keys signed.
-    Threshold,
-    /// The content is not what was signed.
-    Digest,
-    /// The trust root is past its date.
-    Expired,
-    /// It cannot be read, or needs a newer sidecar.
-    Format,
-    /// It does not name the configured channel.
-    Channel,
-    /// There is nothing at the source, or it cannot be read.
-    SourceUnavailable,
-    /// It holds no rule.
-    Empty,
-    /// Its activation could not be recorded.
-    AuditUnavailable,
-}
-
-impl Refusal {
-    /// Every reason.
-    pub const ALL: [Self; 9] = [
-        Self::Signature,
-        Self::Threshold,
-        Self::Digest,
-        Self::Expired,
-        Self::Format,
-        Self::Channel,
-        Self::SourceUnavailable,
-        Self::Empty,
-        Self::AuditUnavailable,
-    ];
-
-    /// The word for it in records and metrics.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Signature => "signature",
-            Self::Threshold => "threshold",
-            Self::Digest => "digest",
-            Self::Expired => "expired",
-            Self::Format => "format",
-            Self::Channel => "channel",
-            Self::SourceUnavailable => "source_unavailable",
-            Self::Empty => "empty",
-            Self::AuditUnavailable => "audit_unavailable",
-        }
-    }
-}
-
-impl From<&BundleError> for Refusal {
-    fn from(error: &BundleError) -> Self {
-        match error {
-            BundleError::Format(_) | BundleError::Requires(_) | BundleError::TooLong(_) => {
-                Self::Format
-            }
-            BundleError::Read(_) => Self::SourceUnavailable,
-            BundleError::Digest(_) => Self::Digest,
-            BundleError::Trust(error) => match error {
-                TrustError::Format(_) => Self::Format,
-                TrustError::Signature(_) | TrustError::Roles(_) => Self::Signature,
-                TrustError::Threshold { .. } => Self::Threshold,
-                TrustError::Expired(_) => Self::Expired,
-            },
-        }
-    }
-}
-
-/// What a look found that cannot be used.
-struct Refused {
-    why: Refusal,
-    message: String,
-    bundle: Option<Digest>,
+/// What is followed, and what it has to agree with.
+#[derive(Debug)]
+pub struct Followed {
+    /// Where bundles come from, and the bounds of a look.
+    pub policy: Policy,
+    /// Whom they have to be signed by.
+    pub root: Root,
+    /// Whose they have to be, if that is said.
+    pub organisation: Option<OwnerName>,
+    /// The channel that they have to name.
+    pub channel: ChannelName,
+    /// Where the one in force is kept.
+    pub state_dir: PathBuf,
 }
 
 /// Looks at the source. [`Follower::run`] never ends by itself.
 #[derive(Debug)]
 pub struct Follower {
-    file: PathBuf,
-    root: Arc<TrustRoot>,
-    channel: ChannelName,
+    followed: Followed,
     sidecar: String,
     audit: AuditLog,
     metrics: Arc<Metrics>,
     supply: watch::Sender<Supply>,
-    /// SHA-256 of the file that was verified last, good or bad.
-    verified: Option<Digest>,
+    looker: Looker,
+    kept: Kept,
+    /// A file that was refused for what is in it.
+    refused: Option<(Identity, Refusal)>,
+    /// What was said last of an update that was refused.
+    told: Option<Told>,
+    /// The bundle in force, as long as it could not be kept; that is told once.
+    to_keep: Option<(Arc<Verified>, Note)>,
+    not_kept_told: bool,
+}
+
+/// What is said of an update that is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Told {
+    why: Refusal,
+    message: String,
+    file: Option<Identity>,
+}
+
+/// An update that cannot be used.
+#[derive(Debug)]
+struct Refused {
+    told: Told,
+    bundle: Option<Digest>,
+}
+
+/// What a look found.
+#[derive(Debug)]
+enum Found {
+    /// The bundle in force, and it is whole.
+    InForce,
+    /// A file that was refused before, and has not changed since.
+    Again(Refusal),
+    /// Another bundle, and its file.
+    New(Arc<Verified>, Identity),
+}
+
+/// Why a look found nothing.
+#[derive(Debug)]
+enum NotFound {
+    Unreadable(Unreadable),
+    Bundle(BundleError, Identity),
+}
+
+/// What a look needs to know.
+struct Look {
+    file: PathBuf,
+    root: Arc<TrustRoot>,
+    most: u64,
+    in_force: Option<Digest>,
+    refused: Option<(Identity, Refusal)>,
+}
+
+impl Look {
+    fn look(&self) -> Result<Found, NotFound> {
+        let opened = open(&self.file).map_err(NotFound::Unreadable)?;
+        let identity = opened.identity;
+        match self.refused {
+            Some((refused, why)) if refused == identity => return Ok(Found::Again(why)),
+            Some(_) | None => {}
+        }
+        let verified = Verified::read(&opened.file, &self.root, self.most, self.in_force);
+        match verified {
+            Ok(None) => Ok(Found::InForce),
+            Ok(Some(verified)) => Ok(Found::New(Arc::new(verified), identity)),
+            Err(error) => Err(NotFound::Bundle(error, identity)),
+        }
+    }
+}
+
+impl Refused {
+    fn new(why: Refusal, message: impl Into<String>) -> Self {
+        Self {
+            told: Told {
+                why,
+                message: message.into(),
+                file: None,
+            },
+            bundle: None,
+        }
+    }
+
+    fn of(self, file: Identity, bundle: Option<Digest>) -> Self {
+        Self {
+            told: Told {
+                file: Some(file),
+                ..self.told
+            },
+            bundle,
+        }
+    }
+}
+
+impl From<Missed> for Refused {
+    fn from(missed: Missed) -> Self {
+        Self::new(Refusal::SourceUnavailable, missed.to_string())
+    }
+}
+
+impl From<NotFound> for Refused {
+    fn from(why: NotFound) -> Self {
+        match why {
+            NotFound::Unreadable(unreadable) => {
+                let why = match &unreadable {
+                    Unreadable::Replaceable(_) => Refusal::MayBeReplaced,
+                    Unreadable::Io { .. }
+                    | Unreadable::NotRegular { .. }
+                    | Unreadable::TooLong { .. } => Refusal::SourceUnavailable,
+                };
+                Self::new(why, chain(&unreadable))
+            }
+            NotFound::Bundle(error, identity) => {
+                Self::new(Refusal::from(&error), chain(&error)).of(identity, None)
+            }
+        }
+    }
 }
 
 impl Follower {
     /// A follower that has not looked yet, and the watch of what it finds.
     #[must_use]
     pub fn new(
-        Source::File(file): Source,
-        root: TrustRoot,
-        channel: ChannelName,
+        followed: Followed,
         sidecar: String,
         audit: AuditLog,
         metrics: Arc<Metrics>,
     ) -> (Self, watch::Receiver<Supply>) {
         let (supply, watched) = watch::channel(Supply::default());
-        let root = Arc::new(root);
-        (
-            Self {
-                file,
-                root,
-                channel,
-                sidecar,
-                audit,
-                metrics,
-                supply,
-                verified: None,
-            },
-            watched,
-        )
+        metrics.sources.expect(SourceName::Bundle);
+        let follower = Self {
+            kept: Kept::new(followed.state_dir.clone()),
+            followed,
+            sidecar,
+            audit,
+            metrics,
+            supply,
+            looker: Looker::new("look-bundle"),
+            refused: None,
+            told: None,
+            to_keep: None,
+            not_kept_told: false,
+        };
+        (follower, watched)
     }
 
     /// Looks again and again, with `poll` in between. The first look is the caller's.
@@ -172,111 +233,234 @@ impl Follower {
 
     /// Looks once. The whole file is read each time: its date and its length prove nothing.
     pub async fn look(&mut self) {
-        let file = self.file.clone();
-        let read = blocking(move || read(&file)).await;
-        match read.and_then(|read| read.map_err(|error| error.to_string())) {
-            Err(message) => {
-                self.verified = None;
-                self.refuse(Refused {
-                    why: Refusal::SourceUnavailable,
-                    message,
-                    bundle: None,
-                })
-                .await;
+        if let Some((verified, note)) = self.to_keep.take() {
+            self.keep(verified, note).await;
+        }
+        if self.followed.root.expired(Timestamp::now()) {
+            let refused = self.expired();
+            self.refuse(refused).await;
+            return;
+        }
+        let found = match self.found().await {
+            Ok(Found::InForce) => {
+                self.well();
+                return;
             }
-            Ok((_, sum)) if self.verified == Some(sum) && !self.expires_now() => self.unchanged(),
-            Ok((bytes, sum)) => {
-                self.verified = Some(sum);
-                if let Err(refused) = self.activate(bytes).await {
-                    self.refuse(refused).await;
-                }
+            Ok(Found::Again(why)) => {
+                self.count(why);
+                return;
             }
+            Ok(Found::New(verified, identity)) => {
+                let activated = self.activate(&verified).await;
+                activated.map_err(|refused| refused.of(identity, Some(verified.digest())))
+            }
+            Err(refused) => Err(refused),
+        };
+        match found {
+            Ok(()) => self.well(),
+            Err(refused) => self.refuse(refused).await,
         }
     }
 
-    async fn activate(&mut self, bytes: Vec<u8>) -> Result<(), Refused> {
-        let refused = |why, message: String, bundle| Refused {
-            why,
-            message,
-            bundle,
+    /// Puts the bundle that was verified last in force, although the root is past its date. No other will be.
+    ///
+    /// # Errors
+    /// Why there is none, or not one to use.
+    pub async fn start_from_kept(&mut self) -> Result<(), String> {
+        let kept = self.kept.clone();
+        let (root, most) = (self.followed.root.clone(), self.followed.policy.max_bytes);
+        let read = move || -> Result<_, String> {
+            let note = kept.note().map_err(|error| chain(&error))?;
+            if note.root != root.digest {
+                return Err("the one in the state directory is of another root".to_owned());
+            }
+            let opened = open(&kept.file(note.bundle)).map_err(|error| chain(&error))?;
+            let verified = Verified::read(&opened.file, &root.trust, most.bytes(), None);
+            match verified.map_err(|error| chain(&error))? {
+                Some(verified) if verified.digest() == note.bundle => Ok((verified, note)),
+                Some(_) | None => Err("the one in the state directory is another".to_owned()),
+            }
         };
-        let root = Arc::clone(&self.root);
-        let now = Timestamp::now();
-        if now >= root.statement().expires {
-            let message = format!("the trust root expired at {}", root.statement().expires);
-            return Err(refused(Refusal::Expired, message, None));
-        }
-        let opened = blocking(move || Bundle::open(&bytes, &root)).await;
-        let opened = opened.map_err(|message| refused(Refusal::Format, message, None))?;
-        let bundle = opened.map_err(|error| {
-            let chain = std::error::Error::source(&error)
-                .map_or_else(String::new, |source| format!(": {source}"));
-            refused(Refusal::from(&error), format!("{error}{chain}"), None)
-        })?;
+        let deadline = self.followed.policy.deadline.duration();
+        let read = self.looker.look(deadline, read).await;
+        let (verified, note) = read.map_err(|missed| missed.to_string())??;
+        let digest = verified.digest();
+        let activated = self.put_in_force(&Arc::new(verified)).await;
+        activated.map_err(|refused| refused.told.message)?;
+        self.metrics.sources.kept(true);
+        tracing::warn!(
+            %digest,
+            verified = %note.time,
+            "trust root expired: started with the bundle that was verified last, no other is taken"
+        );
+        let refused = self.expired();
+        self.refuse(refused).await;
+        Ok(())
+    }
+
+    fn expired(&self) -> Refused {
+        let expires = self.followed.root.trust.statement().expires;
+        let message = format!("the trust root expired at {expires}");
+        Refused::new(Refusal::Expired, message)
+    }
+
+    async fn found(&self) -> Result<Found, Refused> {
+        let Source::File(file) = &self.followed.policy.source;
+        let look = Look {
+            file: file.clone(),
+            root: Arc::clone(&self.followed.root.trust),
+            most: self.followed.policy.max_bytes.bytes(),
+            in_force: self.in_force(),
+            refused: self.refused,
+        };
+        let deadline = self.followed.policy.deadline.duration();
+        let found = self.looker.look(deadline, move || look.look()).await?;
+        found.map_err(|why| {
+            if let NotFound::Unreadable(Unreadable::Replaceable(replaceable)) = &why
+                && self.supply.borrow().refusal != Some(Refusal::MayBeReplaced)
+            {
+                replaceable.tell();
+            }
+            why.into()
+        })
+    }
+
+    fn in_force(&self) -> Option<Digest> {
+        let supply = self.supply.borrow();
+        supply.active.as_ref().map(|active| active.bundle.digest())
+    }
+
+    /// Puts `verified` in force and keeps it.
+    async fn activate(&mut self, verified: &Arc<Verified>) -> Result<(), Refused> {
+        let organisation = self.put_in_force(verified).await?;
+        let note = Note {
+            bundle: verified.digest(),
+            root: self.followed.root.digest,
+            organisation,
+            time: Timestamp::now(),
+        };
+        self.keep(Arc::clone(verified), note).await;
+        Ok(())
+    }
+
+    /// Puts `verified` in force, and says whose it is.
+    async fn put_in_force(&mut self, verified: &Arc<Verified>) -> Result<OwnerName, Refused> {
+        let to_load = Arc::clone(verified);
+        let loaded = self
+            .looker
+            .look(LOAD_DEADLINE, move || to_load.load())
+            .await?;
+        let bundle = loaded.map_err(|error| Refused::new(Refusal::from(&error), chain(&error)))?;
+        self.agrees(&bundle)?;
         let digest = bundle.digest();
-        if !bundle.has_channel(self.channel.as_str()) {
-            let message = format!("the bundle does not name the channel `{}`", self.channel);
-            return Err(refused(Refusal::Channel, message, Some(digest)));
-        }
-        if bundle.rules_len() == 0 {
-            return Err(refused(
-                Refusal::Empty,
-                "the bundle holds no rule".to_owned(),
-                Some(digest),
-            ));
-        }
-        if let Err(error) = self.record(Some(digest), BundleChange::Active).await {
-            // Nothing is wrong with the bundle: the next look tries it again.
-            self.verified = None;
-            return Err(refused(
-                Refusal::AuditUnavailable,
-                error.to_string(),
-                Some(digest),
-            ));
-        }
+        // If it cannot be recorded nothing is wrong with the bundle: the next look tries it again.
+        let recorded = self.record(Some(digest), BundleChange::Active).await;
+        recorded.map_err(|error| Refused::new(Refusal::AuditUnavailable, error.to_string()))?;
         self.metrics.learn(bundle.tool_names());
         tracing::info!(%digest, rules = bundle.rules_len(), signers = ?bundle.signers(), "bundle active");
+        let organisation = bundle.organisation().clone();
         let active = Some(Active {
             bundle: Arc::new(bundle),
-            since: now,
+            since: Timestamp::now(),
         });
         self.supply.send_replace(Supply {
             active,
             refusal: None,
             failures: 0,
         });
+        Ok(organisation)
+    }
+
+    /// Whether `bundle` is one for this sidecar.
+    fn agrees(&self, bundle: &Bundle) -> Result<(), Refused> {
+        let Followed {
+            organisation,
+            channel,
+            ..
+        } = &self.followed;
+        if let Some(ours) = organisation
+            && ours != bundle.organisation()
+        {
+            let theirs = bundle.organisation();
+            let message = format!("the bundle is of the organisation `{theirs}`, not of `{ours}`");
+            return Err(Refused::new(Refusal::Organisation, message));
+        }
+        if !bundle.has_channel(channel.as_str()) {
+            let message = format!("the bundle does not name the channel `{channel}`");
+            return Err(Refused::new(Refusal::Channel, message));
+        }
+        if bundle.rules_len() == 0 {
+            return Err(Refused::new(Refusal::Empty, "the bundle holds no rule"));
+        }
         Ok(())
     }
 
-    /// Whether the trust root has expired and nobody has been told.
-    fn expires_now(&self) -> bool {
-        let told = self.supply.borrow().refusal == Some(Refusal::Expired);
-        !told && Timestamp::now() >= self.root.statement().expires
-    }
-
-    /// The same file as before: still good, or refused once more.
-    fn unchanged(&self) {
-        let refusal = self.supply.borrow().refusal;
-        if let Some(why) = refusal {
-            self.count(why);
+    /// Keeps `verified` for a start after the root's date; tried again at the next look if that fails.
+    async fn keep(&mut self, verified: Arc<Verified>, note: Note) {
+        let kept = self.kept.clone();
+        let work = {
+            let (verified, note) = (Arc::clone(&verified), note.clone());
+            move || kept.keep(&verified, &note)
+        };
+        let problem = match self.looker.look(LOAD_DEADLINE, work).await {
+            Ok(Ok(())) => {
+                self.metrics.sources.kept(true);
+                self.not_kept_told = false;
+                return;
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(missed) => missed.to_string(),
+        };
+        if !self.not_kept_told {
+            self.not_kept_told = true;
+            tracing::error!(%problem, "bundle in force not kept for a start after the trust root's date");
         }
+        self.metrics.sources.kept(false);
+        self.to_keep = Some((verified, note));
     }
 
-    async fn refuse(
-        &self,
-        Refused {
-            why,
-            message,
-            bundle,
-        }: Refused,
-    ) {
-        let again = why == Refusal::SourceUnavailable && self.supply.borrow().refusal == Some(why);
+    /// Notes that the source holds the bundle in force.
+    fn well(&mut self) {
+        self.refused = None;
+        self.told = None;
+        let now = Timestamp::now();
+        self.metrics.sources.succeeded(&SourceName::Bundle, now);
+        self.supply.send_if_modified(|supply| {
+            let refused = supply.refusal.take().is_some() || supply.failures > 0;
+            supply.failures = 0;
+            refused
+        });
+    }
+
+    async fn refuse(&mut self, Refused { told, bundle }: Refused) {
+        let why = told.why;
+        // A file that was written just now can be written again before its clock moves.
+        let now = Timestamp::now().as_second();
+        self.refused = told
+            .file
+            .filter(|file| why.is_of_the_file() && now.saturating_sub(file.changed()) > SETTLED)
+            .map(|file| (file, why));
         self.count(why);
-        if again {
+        if self.told.as_ref() == Some(&told) {
             return;
         }
+        let message = told.message.clone();
+        // Where nothing can be read, the record says so once, whatever the system's words for it are.
+        let recorded = told.file.is_none()
+            && self
+                .told
+                .as_ref()
+                .is_some_and(|before| before.file.is_none() && before.why == why);
+        self.told = Some(told);
         // `message` is what the event itself is called.
-        tracing::error!(reason = why.as_str(), problem = %message, "bundle refused, the one before stays in force");
+        if self.in_force().is_some() {
+            tracing::error!(reason = why.as_str(), problem = %message, "bundle refused, the one before stays in force");
+        } else {
+            tracing::error!(reason = why.as_str(), problem = %message, "bundle refused, none is in force");
+        }
+        if recorded {
+            return;
+        }
         let change = BundleChange::Refused {
             reason: why.as_str().to_owned(),
             message,
@@ -288,6 +472,7 @@ impl Follower {
 
     fn count(&self, why: Refusal) {
         self.metrics.refused(why);
+        self.metrics.sources.failed(&SourceName::Bundle);
         self.supply.send_modify(|supply| {
             supply.refusal = Some(why);
             supply.failures = supply.failures.saturating_add(1);
@@ -299,7 +484,7 @@ impl Follower {
         bundle: Option<Digest>,
         change: BundleChange,
     ) -> Result<(), crate::audit::AuditError> {
-        let (sidecar, channel) = (self.sidecar.clone(), self.channel.to_string());
+        let (sidecar, channel) = (self.sidecar.clone(), self.followed.channel.to_string());
         let record = BundleRecord {
             sidecar,
             channel,
@@ -311,27 +496,4 @@ impl Follower {
             .await
             .map(|_| ())
     }
-}
-
-/// Runs `work` off the threads that answer callers; a panic in it is a message.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, String> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| format!("verification ended early: {error}"))
-}
-
-/// The whole file and its SHA-256, if it is not longer than any bundle.
-fn read(file: &Path) -> std::io::Result<(Vec<u8>, Digest)> {
-    let most = u64::try_from(MAX_BUNDLE_BYTES).unwrap_or(u64::MAX);
-    let mut bytes = Vec::new();
-    File::open(file)?
-        .take(most.saturating_add(1))
-        .read_to_end(&mut bytes)?;
-    if bytes.len() > MAX_BUNDLE_BYTES {
-        return Err(std::io::Error::other("the file is longer than any bundle"));
-    }
-    let sum = Digest::of(&bytes);
-    Ok((bytes, sum))
 }

@@ -21,6 +21,7 @@ use stopgate_lang::digest::Digest;
 use tokio::sync::watch;
 
 use crate::config::IssuerConfig;
+use crate::metrics::Metrics;
 use cache::Cache;
 use keys::Keys;
 use token::{MAX_TOKEN_BYTES, Refused, Terms, Unverified, Verified};
@@ -69,10 +70,15 @@ impl fmt::Debug for SubjectToken {
 }
 
 impl Identity {
-    /// Verifies by the keys of `issuers`, and the follower that brings them.
+    /// Verifies by the keys of `issuers`, and the follower that brings them; each of its looks has failed after
+    /// `deadline`.
     #[must_use]
-    pub fn new(issuers: &BTreeMap<String, IssuerConfig>) -> (Self, KeyFollower) {
-        let (follower, mut watched) = KeyFollower::new(issuers);
+    pub fn new(
+        issuers: &BTreeMap<String, IssuerConfig>,
+        deadline: Duration,
+        metrics: &Arc<Metrics>,
+    ) -> (Self, KeyFollower) {
+        let (follower, mut watched) = KeyFollower::new(issuers, deadline, metrics);
         let configured = issuers.iter().filter_map(|(issuer, config)| {
             let configured = Configured {
                 clock_skew: config.clock_skew.duration(),
@@ -130,15 +136,6 @@ impl Identity {
     pub fn failing(&self) -> usize {
         let failing = |configured: &&Configured| configured.keys.borrow().failing;
         self.issuers.values().filter(failing).count()
-    }
-}
-
-impl Identity {
-    /// Keys of issuers that cannot be used.
-    #[must_use]
-    pub fn unusable_keys(&self) -> usize {
-        let unusable = |configured: &Configured| configured.keys.borrow().unusable;
-        self.issuers.values().map(unusable).sum()
     }
 }
 

@@ -4,6 +4,7 @@
 //! door/     sockets, gRPC and probes: they only translate and limit
 //! enforce   caller -> attempt -> decide -> record -> answer, as one plain async function
 //! identity  token -> subject, groups and agent, by the keys of issuers
+//! source    files that others put in place: who could, and what never ends
 //! follow    policy source -> verified bundle -> watch channel
 //! audit     the decision log: what is not on disk is not answered
 //! config    what the operator says, checked once
@@ -22,4 +23,5 @@ pub mod identity;
 pub mod metrics;
 pub mod readiness;
 pub mod run;
+pub mod source;
 pub mod undecided;

@@ -1,14 +1,14 @@
 //! `stopgate-sidecar`: configuration, wiring, serving, draining.
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Arg, Command, value_parser};
 use stopgate_sidecar::config::{Config, Events, Key, LogFormat, Overrides, Presence};
 use stopgate_sidecar::exit;
-use stopgate_sidecar::run::{Failed, Sidecar};
+use stopgate_sidecar::run::{Failed, Sidecar, StartError, check_owners};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         }
     };
     events(config.events);
-    match serve(config) {
+    match serve(&file, config) {
         Ok(ended) => {
             if let Err(failed) = &ended {
                 let causes: Vec<_> = anyhow::Chain::new(failed)
@@ -38,7 +38,11 @@ fn main() -> ExitCode {
         }
         Err(error) => {
             tracing::error!(error = %format!("{error:#}"), "not started");
-            ExitCode::from(exit::FAILED)
+            ExitCode::from(match error.downcast_ref() {
+                // Where things lie, and whose they are, is configuration too.
+                Some(StartError::MayBeReplaced(_)) => exit::USAGE,
+                Some(_) | None => exit::FAILED,
+            })
         }
     }
 }
@@ -106,7 +110,7 @@ fn events(Events { format, level }: Events) {
 }
 
 /// Serves until SIGTERM or SIGINT.
-fn serve(config: Config) -> anyhow::Result<Result<(), Failed>> {
+fn serve(file: &Path, config: Config) -> anyhow::Result<Result<(), Failed>> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -114,6 +118,7 @@ fn serve(config: Config) -> anyhow::Result<Result<(), Failed>> {
     let ended = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).context("no signals")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("no signals")?;
+        check_owners(file, &config).await?;
         let sidecar = Sidecar::start(config).await?;
         let stop = async {
             tokio::select! {

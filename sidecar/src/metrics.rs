@@ -16,6 +16,7 @@ use stopgate_lang::name::ToolName;
 use crate::follow::Refusal;
 use crate::identity::Found;
 use crate::identity::token::Refused;
+use crate::source::Sources;
 use crate::undecided::Undecided;
 
 use counters::{Counters, Histogram};
@@ -128,6 +129,8 @@ impl TokenCheck {
 /// Everything that is counted. Shared behind an `Arc`.
 #[derive(Debug)]
 pub struct Metrics {
+    /// How the looks at each source went.
+    pub sources: Sources,
     tools: RwLock<BTreeMap<ToolName, Arc<OfTool>>>,
     other: Arc<OfTool>,
     undecided: Counters<Undecided>,
@@ -155,8 +158,6 @@ pub struct Gauges {
     pub ready: bool,
     /// Issuers whose keys could not be read at the last look.
     pub failing_issuers: usize,
-    /// Keys of issuers that cannot be used.
-    pub unusable_keys: usize,
     /// Open connections.
     pub connections: usize,
 }
@@ -164,6 +165,7 @@ pub struct Gauges {
 impl Default for Metrics {
     fn default() -> Self {
         Self {
+            sources: Sources::default(),
             tools: RwLock::new(BTreeMap::new()),
             other: OfTool::new(),
             undecided: Counters::of(Undecided::ALL),

@@ -4,12 +4,10 @@ use std::fs;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use stopgate_lang::bundle::TrustRoot;
-use stopgate_lang::bundle::root::TrustError;
 use stopgate_proto::FILE_DESCRIPTOR_SET;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -19,40 +17,44 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
 use crate::audit::{AuditError, AuditLog, Fatal, OpenError, Options};
-use crate::config::Config;
+use crate::config::{Config, Source};
 use crate::door::probe::{self, Probes};
 use crate::door::socket::{self, SocketError};
 use crate::door::{Door, Grpc};
 use crate::enforce::Enforcer;
-use crate::follow::Follower;
+use crate::follow::{Followed, Follower, RootError, RootFollower};
 use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::readiness::{Readiness, State};
+use crate::source::{self, Kind, Looker, MayBeReplaced, Missed, Stopped};
 
 /// The service whose health is reported, beside the empty name that stands for the whole.
 const SERVICE: &str = "stopgate.v1.EnforcementService";
 
-/// Longest trust root, in bytes.
-const MAX_ROOT_BYTES: u64 = 1024 * 1024;
-
 /// Why the sidecar does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The trust root cannot be read.
-    #[error("cannot read the trust root {}", path.display())]
-    RootFile {
+    /// Somebody else could put something in the place of these.
+    #[error("{}", listed(.0))]
+    MayBeReplaced(Vec<MayBeReplaced>),
+    /// Nobody can say who could put what in the place of the files that are trusted.
+    #[error("cannot look at who owns the files that are trusted: {0}")]
+    Owners(Missed),
+    /// There is no trust root.
+    #[error("there is no trust root")]
+    Root(#[source] RootError),
+    /// The trust root is past its date, and there is no bundle to start with all the same.
+    #[error(
+        "the trust root {} expired at {at}, and there is no bundle that was verified before: {why}",
+        path.display()
+    )]
+    Expired {
         /// The file.
         path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The trust root is not one to trust.
-    #[error("cannot trust the root {}", path.display())]
-    Root {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: TrustError,
+        /// Its date.
+        at: Timestamp,
+        /// Why the bundle that was kept cannot be used.
+        why: String,
     },
     /// The log cannot be opened.
     #[error("cannot open the decision log")]
@@ -127,27 +129,46 @@ impl Sidecar {
         let Config {
             name,
             channel,
-            state_dir: _,
+            organisation,
+            state_dir,
             listen,
             policy,
             events: _,
             identity,
             callers,
         } = config;
-        let root = trust_root(&policy.root)?;
         let metrics = Arc::new(Metrics::default());
-        let (mut follower, supply) = Follower::new(
-            policy.source,
-            root,
-            channel.clone(),
-            name.clone(),
-            audit.clone(),
-            Arc::clone(&metrics),
-        );
-        let (identity, mut keys) = Identity::new(&identity);
+        let (poll, deadline) = (policy.poll.duration(), policy.deadline.duration());
+        let opened = RootFollower::open(policy.root.clone(), deadline, Arc::clone(&metrics));
+        let (root_follower, root) = opened.await.map_err(StartError::Root)?;
+        let (identity, mut keys) = Identity::new(&identity, deadline, &metrics);
         let identity = Arc::new(identity);
-        keys.look().await;
-        follower.look().await;
+        let (root_file, expires) = (policy.root.clone(), root.trust.statement().expires);
+        let expired = root.expired(Timestamp::now());
+        let followed = Followed {
+            policy,
+            root,
+            organisation,
+            channel: channel.clone(),
+            state_dir,
+        };
+        let (mut follower, supply) =
+            Follower::new(followed, name.clone(), audit.clone(), Arc::clone(&metrics));
+        let first = async {
+            if expired {
+                follower.start_from_kept().await
+            } else {
+                follower.look().await;
+                Ok(())
+            }
+        };
+        // At the same time: what hangs holds up nothing else.
+        let ((), first) = tokio::join!(keys.look(), first);
+        first.map_err(|why| StartError::Expired {
+            path: root_file,
+            at: expires,
+            why,
+        })?;
 
         let (draining, told) = watch::channel(false);
         let state = State {
@@ -190,8 +211,9 @@ impl Sidecar {
         });
 
         let mut tasks = JoinSet::new();
-        tasks.spawn(follower.run(policy.poll.duration()));
-        tasks.spawn(keys.run(policy.poll.duration()));
+        tasks.spawn(follower.run(poll));
+        tasks.spawn(root_follower.run(poll));
+        tasks.spawn(keys.run(poll));
         tasks.spawn(probe::serve(listener, probes));
         tasks.spawn(keep_reporting(reporter, state.clone()));
         let door = tokio::spawn(door.serve(callers, told));
@@ -241,23 +263,46 @@ impl Sidecar {
     }
 }
 
-fn trust_root(path: &std::path::Path) -> Result<TrustRoot, StartError> {
-    let read = || -> io::Result<Vec<u8>> {
-        if fs::metadata(path)?.len() > MAX_ROOT_BYTES {
-            return Err(io::Error::other(format!(
-                "it is longer than {MAX_ROOT_BYTES} bytes"
-            )));
-        }
-        fs::read(path)
+/// Looks at who could put something else in the place of what is trusted: the configuration in `file` and everything
+/// that it names.
+///
+/// # Errors
+/// [`StartError::MayBeReplaced`] with all that somebody could replace.
+pub async fn check_owners(file: &Path, config: &Config) -> Result<(), StartError> {
+    let Source::File(bundle) = &config.policy.source;
+    let mut inputs = vec![
+        (file.to_owned(), Kind::File),
+        (config.policy.root.clone(), Kind::File),
+        (bundle.clone(), Kind::File),
+        (config.state_dir.clone(), Kind::Folder),
+        (config.listen.socket.clone(), Kind::Place),
+    ];
+    let key_sets = config.identity.values();
+    inputs.extend(key_sets.map(|issuer| (issuer.jwks.clone(), Kind::File)));
+    let work = move || {
+        let exposed = |(path, kind): &(PathBuf, Kind)| match source::walk(path, *kind) {
+            Err(Stopped::Replaceable(replaceable)) => Some(replaceable),
+            // Whoever needs it says what is wrong with it.
+            Ok(_) | Err(Stopped::Io(_, _)) => None,
+        };
+        inputs.iter().filter_map(exposed).collect::<Vec<_>>()
     };
-    let bytes = read().map_err(|source| StartError::RootFile {
-        path: path.to_owned(),
-        source,
-    })?;
-    TrustRoot::open(&bytes, Timestamp::now()).map_err(|source| StartError::Root {
-        path: path.to_owned(),
-        source,
-    })
+    let looker = Looker::new("look-owners");
+    let exposed = looker.look(config.policy.deadline.duration(), work).await;
+    let mut exposed = exposed.map_err(StartError::Owners)?;
+    // One open folder is on the way to many files.
+    exposed.sort_by(|a, b| a.path.cmp(&b.path));
+    exposed.dedup();
+    if exposed.is_empty() {
+        return Ok(());
+    }
+    exposed.iter().for_each(MayBeReplaced::tell);
+    Err(StartError::MayBeReplaced(exposed))
+}
+
+fn listed(exposed: &[MayBeReplaced]) -> String {
+    let exposed: Vec<_> = exposed.iter().map(ToString::to_string).collect();
+    exposed.join("; ")
 }
 
 async fn keep_reporting(reporter: HealthReporter, mut state: State) {

@@ -134,7 +134,12 @@ async fn measure() {
         jwks,
         clock_skew: ClockSkew::DEFAULT,
     };
-    let (identity, mut keys) = Identity::new(&BTreeMap::from([(ISSUER.to_owned(), config)]));
+    let metrics = Arc::new(Metrics::default());
+    let (identity, mut keys) = Identity::new(
+        &BTreeMap::from([(ISSUER.to_owned(), config)]),
+        Duration::MAX,
+        &metrics,
+    );
     keys.look().await;
 
     let (root, bytes) = stopgate::build::rehearsal(&bulk::policy(RULES)).expect("a bundle");
@@ -160,7 +165,7 @@ async fn measure() {
         state,
         audit,
         Arc::new(identity),
-        Arc::new(Metrics::default()),
+        metrics,
     );
     let (enforcer, caller) = (enforcer.expect("random bytes"), caller());
 

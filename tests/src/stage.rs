@@ -75,6 +75,8 @@ impl Stage {
     }
 
     fn empty() -> anyhow::Result<Self> {
+        // Whatever the user's own is: a file that a group may write is nobody's to trust.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         let folder = tempfile::Builder::new().prefix("stopgate-").tempdir()?;
         Ok(Self {
             folder,

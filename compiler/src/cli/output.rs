@@ -1,32 +1,14 @@
 //! Files that commands write and read whole.
 
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use super::console::Failure;
 
 /// Writes `bytes` beside `path` and moves them there, so that nobody ever reads half of them.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let write = || {
-        let name = path
-            .file_name()
-            .ok_or(io::Error::from(io::ErrorKind::InvalidFilename))?;
-        let mut beside = name.to_owned();
-        beside.push(format!(".{}.new", std::process::id()));
-        let beside = path.with_file_name(beside);
-        let written = File::create_new(&beside).and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            std::fs::rename(&beside, path)
-        });
-        if written.is_err() {
-            // The first error is the one to report; a file that was never made cannot be removed.
-            let _best_effort = std::fs::remove_file(&beside);
-        }
-        written
-    };
-    write().map_err(|source| {
+    crate::whole::write(path, bytes).map_err(|source| {
         Failure::failed(FileError {
             what: "written",
             path: path.display().to_string(),

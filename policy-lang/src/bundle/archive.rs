@@ -2,7 +2,7 @@
 //! that is read is compared with the one that would be written, and no byte of the file can differ from what the parts
 //! alone determine.
 
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 
 /// Parts by name, in the order of the file.
 pub(super) type Parts = Vec<(String, Vec<u8>)>;
@@ -176,11 +176,14 @@ impl<R: Read + Seek> Archive<R> {
         self.at
     }
 
-    /// Goes on reading at `at`, where a header begins.
-    pub(super) fn go_to(&mut self, at: u64) -> Result<(), Unreadable> {
-        self.at = at;
+    /// The same archive from `at` on, where a header begins, to be read from there to its end without skipping.
+    pub(super) fn from(mut self, at: u64) -> Result<Archive<BufReader<R>>, Unreadable> {
         self.source.seek(SeekFrom::Start(at))?;
-        Ok(())
+        Ok(Archive {
+            source: BufReader::with_capacity(CHUNK, self.source),
+            length: self.length,
+            at,
+        })
     }
 
     fn exactly(&mut self, bytes: &mut [u8]) -> Result<(), Unreadable> {
@@ -275,7 +278,7 @@ mod tests {
         assert!(passed.is_ok() && seen == [1; 700]);
         let place = archive.at();
         assert!(matches!(archive.is("b", 0), Ok(false)));
-        archive.go_to(place).expect("a place");
+        let mut archive = archive.from(place).expect("a place");
         assert!(matches!(archive.is("b/c", 0), Ok(true)));
         archive.skip(0).expect("skipped");
         let (_, size) = archive.header().expect("a header");

@@ -75,7 +75,7 @@ impl Verified {
         let signers = signers(&envelope, digest, root)?;
         // From here on the manifest is a publisher's word.
         let listed = listed(&manifest)?;
-        archive.go_to(first)?;
+        let mut archive = archive.from(first)?;
         let keep = known != Some(digest);
         let mut parts = Parts::new();
         if keep {

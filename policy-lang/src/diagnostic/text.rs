@@ -4,11 +4,12 @@ use super::{Code, Diagnostic};
 use crate::source::Span;
 use crate::source::scan::{MAX_BYTES, MAX_DEPTH};
 
-pub(crate) fn too_large(span: Span, bytes: usize) -> Diagnostic {
+/// How long the file is nobody knows: it is read only far enough to see that it is too long.
+pub(crate) fn too_large(span: Span) -> Diagnostic {
     Diagnostic::new(
         Code::FileTooLarge,
         span,
-        format!("this file has {bytes} bytes, and at most {MAX_BYTES} are read"),
+        format!("this file is longer than {MAX_BYTES} bytes, the most that are read"),
         "",
     )
     .help("split it, or move what is not policy elsewhere")

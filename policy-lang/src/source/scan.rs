@@ -36,7 +36,7 @@ pub(crate) fn scan<'a>(
     dx: &mut Diagnostics,
 ) -> Option<Cow<'a, str>> {
     if bytes.len() > MAX_BYTES {
-        dx.push(say::too_large(Span::beginning(file), bytes.len()));
+        dx.push(say::too_large(Span::beginning(file)));
         return None;
     }
     let text = match std::str::from_utf8(bytes) {

@@ -193,7 +193,7 @@ pub struct LimitRows {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetStatusRequest {}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetStatusResponse {
     #[prost(string, tag = "1")]
     pub channel: ::prost::alloc::string::String,
@@ -211,6 +211,29 @@ pub struct GetStatusResponse {
     /// Why the newest update was refused; UNSPECIFIED when it was not.
     #[prost(enumeration = "BundleRefusal", tag = "8")]
     pub bundle_refusal: i32,
+    /// What is looked at again and again, and how that goes. Each for itself: one that fails holds up no other.
+    #[prost(message, repeated, tag = "9")]
+    pub sources: ::prost::alloc::vec::Vec<SourceStatus>,
+    /// From this instant on the trust root is refused; the bundle in force stays.
+    #[prost(message, optional, tag = "10")]
+    pub root_expire_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SourceStatus {
+    #[prost(enumeration = "SourceKind", tag = "1")]
+    pub kind: i32,
+    /// Of a key set: the issuer whose keys it holds. Else empty.
+    #[prost(string, tag = "2")]
+    pub issuer: ::prost::alloc::string::String,
+    /// The last look that found what it has to find. Unset: none since the start.
+    #[prost(message, optional, tag = "3")]
+    pub last_success_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Looks in a row that failed since then.
+    #[prost(int32, tag = "4")]
+    pub consecutive_failures: i32,
+    /// Of a key set: keys that cannot be used and are passed over.
+    #[prost(int32, tag = "5")]
+    pub unusable_keys: i32,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -433,6 +456,12 @@ pub enum BundleRefusal {
     Empty = 9,
     /// Its activation could not be recorded.
     AuditUnavailable = 10,
+    /// It is of another organisation than the configured one.
+    Organisation = 11,
+    /// It is longer than the configured length.
+    TooLong = 12,
+    /// Somebody else than this sidecar's user and root could put another in its place.
+    MayBeReplaced = 13,
 }
 impl BundleRefusal {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -451,6 +480,9 @@ impl BundleRefusal {
             Self::SourceUnavailable => "BUNDLE_REFUSAL_SOURCE_UNAVAILABLE",
             Self::Empty => "BUNDLE_REFUSAL_EMPTY",
             Self::AuditUnavailable => "BUNDLE_REFUSAL_AUDIT_UNAVAILABLE",
+            Self::Organisation => "BUNDLE_REFUSAL_ORGANISATION",
+            Self::TooLong => "BUNDLE_REFUSAL_TOO_LONG",
+            Self::MayBeReplaced => "BUNDLE_REFUSAL_MAY_BE_REPLACED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -466,6 +498,42 @@ impl BundleRefusal {
             "BUNDLE_REFUSAL_SOURCE_UNAVAILABLE" => Some(Self::SourceUnavailable),
             "BUNDLE_REFUSAL_EMPTY" => Some(Self::Empty),
             "BUNDLE_REFUSAL_AUDIT_UNAVAILABLE" => Some(Self::AuditUnavailable),
+            "BUNDLE_REFUSAL_ORGANISATION" => Some(Self::Organisation),
+            "BUNDLE_REFUSAL_TOO_LONG" => Some(Self::TooLong),
+            "BUNDLE_REFUSAL_MAY_BE_REPLACED" => Some(Self::MayBeReplaced),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SourceKind {
+    Unspecified = 0,
+    Bundle = 1,
+    Root = 2,
+    /// One for each configured issuer.
+    KeySet = 3,
+}
+impl SourceKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SOURCE_KIND_UNSPECIFIED",
+            Self::Bundle => "SOURCE_KIND_BUNDLE",
+            Self::Root => "SOURCE_KIND_ROOT",
+            Self::KeySet => "SOURCE_KIND_KEY_SET",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SOURCE_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "SOURCE_KIND_BUNDLE" => Some(Self::Bundle),
+            "SOURCE_KIND_ROOT" => Some(Self::Root),
+            "SOURCE_KIND_KEY_SET" => Some(Self::KeySet),
             _ => None,
         }
     }

@@ -23,8 +23,8 @@ pub const IDENTITY_KEYS: [TableKey; 2] = [
         name: "jwks",
         required: true,
         form: "a file",
-        about: "The issuer's public keys, a JSON Web Key Set. Looked at as often as the policy; a file that is wrong \
-                changes nothing and is reported.",
+        about: "The issuer's public keys, a JSON Web Key Set. Looked at as often as the policy; a file that is \
+                no key set changes nothing and is reported, a key that cannot be used is passed over and reported.",
     },
     TableKey {
         name: "clock_skew",

@@ -40,12 +40,20 @@ pub(super) const CHANNEL: Key = Key {
     form: "a channel of stopgate.yaml",
     about: "Channel whose ceilings hold. A bundle that does not name it is refused.",
 };
+pub(super) const ORGANISATION: Key = Key {
+    section: None,
+    name: "organisation",
+    presence: Presence::Optional,
+    form: "the organisation of stopgate.yaml",
+    about: "Whose bundles are taken. One of another organisation is refused, whoever signed it.",
+};
 pub(super) const STATE_DIR: Key = Key {
     section: None,
     name: "state_dir",
     presence: Presence::Required,
     form: "a folder",
-    about: "Holds the decision log. One process at a time; created with mode 0700 if it is missing.",
+    about: "Holds the decision log and the bundle that was verified last. One process at a time; created with mode 0700 if \
+            it is missing.",
 };
 pub(super) const SOCKET: Key = Key {
     section: Some("listen"),
@@ -80,14 +88,29 @@ pub(super) const ROOT: Key = Key {
     name: "root",
     presence: Presence::Required,
     form: "a file",
-    about: "The trust root, read once at the start: only bundles signed as it asks are ever used.",
+    about: "The trust root as it is at the start: only bundles signed as it asks are ever used. Looked at as often as the \
+            policy; one that changes is reported, and taken at the next start.",
 };
 pub(super) const POLL: Key = Key {
     section: Some("policy"),
     name: "poll",
     presence: Presence::Default("5s"),
     form: "a duration from 50ms to 1h",
-    about: "Time between two looks at the source.",
+    about: "Time between two looks at the bundle, the root and each key set.",
+};
+pub(super) const MAX_BYTES: Key = Key {
+    section: Some("policy"),
+    name: "max_bytes",
+    presence: Presence::Default("32MiB"),
+    form: "a number of bytes from 64KiB to 256MiB",
+    about: "Longest bundle. A longer file is refused before it is read.",
+};
+pub(super) const DEADLINE: Key = Key {
+    section: Some("policy"),
+    name: "deadline",
+    presence: Presence::Default("10s"),
+    form: "a duration from 100ms to 10m",
+    about: "Longest time that reading the bundle, the root or a key set may take. A look that takes longer has failed.",
 };
 pub(super) const LOG_FORMAT: Key = Key {
     section: Some("log"),
@@ -106,8 +129,9 @@ pub(super) const LOG_LEVEL: Key = Key {
 
 impl Key {
     /// Every setting, in the order of the reference page.
-    pub const ALL: [&'static Self; 11] = [
+    pub const ALL: [&'static Self; 14] = [
         &CHANNEL,
+        &ORGANISATION,
         &STATE_DIR,
         &NAME,
         &SOCKET,
@@ -116,6 +140,8 @@ impl Key {
         &SOURCE,
         &ROOT,
         &POLL,
+        &MAX_BYTES,
+        &DEADLINE,
         &LOG_FORMAT,
         &LOG_LEVEL,
     ];

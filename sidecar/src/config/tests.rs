@@ -53,6 +53,9 @@ fn a_good_file_says_what_it_says() {
         Source::File("/etc/stopgate/prod.stopgate".into())
     );
     assert_eq!(config.policy.poll.duration().as_secs(), 5);
+    assert_eq!(config.policy.max_bytes.bytes(), 32 << 20);
+    assert_eq!(config.policy.deadline.duration().as_secs(), 10);
+    assert_eq!(config.organisation, None);
     assert_eq!(
         config.listen.metrics.address().to_string(),
         "127.0.0.1:9464"
@@ -94,6 +97,30 @@ fn a_good_file_says_what_it_says() {
             .collect::<Vec<_>>(),
         ["erp", "jira"]
     );
+}
+
+#[test]
+fn lengths_and_organisations_are_read_strictly() {
+    let organisation = with(GOOD, &variable("STOPGATE_ORGANISATION", "acme-bank"));
+    let organisation = organisation.expect("valid").organisation;
+    assert_eq!(organisation.expect("one").as_str(), "acme-bank");
+    for (text, bytes) in [("65536", 1 << 16), ("64KiB", 1 << 16), ("256MiB", 1 << 28)] {
+        let config = with(GOOD, &variable("STOPGATE_POLICY_MAX_BYTES", text));
+        assert_eq!(config.expect("valid").policy.max_bytes.bytes(), bytes);
+    }
+    for text in [
+        "",
+        "KiB",
+        "1MB",
+        "63KiB",
+        "257MiB",
+        "-1",
+        "18014398509481984KiB",
+        "1 MiB",
+    ] {
+        let config = with(GOOD, &variable("STOPGATE_POLICY_MAX_BYTES", text));
+        assert_eq!(config.expect_err("a mistake").len(), 1, "{text}");
+    }
 }
 
 #[test]

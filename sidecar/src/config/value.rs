@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use stopgate_lang::name::ChannelName;
+use stopgate_lang::bundle::MAX_BUNDLE_BYTES;
+use stopgate_lang::name::{ChannelName, OwnerName};
 
 /// Longest path that a Unix socket can be bound to, in bytes.
 const MAX_SOCKET_PATH: usize = 107;
@@ -13,6 +14,14 @@ const MAX_SOCKET_PATH: usize = 107;
 /// An address that only this machine can reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Loopback(SocketAddr);
+
+/// Longest time that one look at a source may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadline(Duration);
+
+/// Longest bundle, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaxBytes(u64);
 
 /// Time between two looks at the policy source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +86,59 @@ impl Poll {
     }
 }
 
+impl Deadline {
+    const SHORTEST: Duration = Duration::from_millis(100);
+    const LONGEST: Duration = Duration::from_secs(600);
+
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let deadline = duration(text).ok_or("is not a duration, such as 500ms, 10s or 1m")?;
+        if (Self::SHORTEST..=Self::LONGEST).contains(&deadline) {
+            Ok(Self(deadline))
+        } else {
+            Err("is not between 100ms and 10m".to_owned())
+        }
+    }
+
+    /// The time.
+    #[must_use]
+    pub const fn duration(self) -> Duration {
+        self.0
+    }
+}
+
+impl MaxBytes {
+    const LEAST: u64 = 64 * 1024;
+    const MOST: u64 = MAX_BUNDLE_BYTES as u64;
+
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let bytes = bytes(text).ok_or("is not a number of bytes, such as 500KiB or 32MiB")?;
+        if (Self::LEAST..=Self::MOST).contains(&bytes) {
+            Ok(Self(bytes))
+        } else {
+            Err("is not between 64KiB and 256MiB".to_owned())
+        }
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn bytes(self) -> u64 {
+        self.0
+    }
+}
+
+fn bytes(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit());
+    let (number, unit) = text.split_at_checked(digits.unwrap_or(text.len()))?;
+    let number: u64 = number.parse().ok()?;
+    let unit = match unit {
+        "" => 1,
+        "KiB" => 1024,
+        "MiB" => 1024 * 1024,
+        _ => return None,
+    };
+    number.checked_mul(unit)
+}
+
 impl ClockSkew {
     /// What holds where nothing is said.
     pub const DEFAULT: Self = Self(Duration::from_secs(30));
@@ -134,6 +196,10 @@ impl LogFormat {
 
 pub(super) fn channel(text: &str) -> Result<ChannelName, String> {
     ChannelName::new(text).map_err(|invalid| format!("is no name of a channel: {invalid}"))
+}
+
+pub(super) fn organisation(text: &str) -> Result<OwnerName, String> {
+    OwnerName::new(text).map_err(|invalid| format!("is no name of an organisation: {invalid}"))
 }
 
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {

@@ -131,7 +131,6 @@ impl Probes {
             unrecorded: self.audit.unrecorded(),
             ready: self.state.readiness() == Readiness::Ready,
             failing_issuers: self.identity.failing(),
-            unusable_keys: self.identity.unusable_keys(),
             connections: MAX_CONNECTIONS.saturating_sub(self.places.available_permits()),
         }
     }

@@ -3,12 +3,14 @@
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use tokio::net::UnixListener;
+
+use crate::source::{self, Kind, MayBeReplaced, Stopped};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 128;
@@ -23,8 +25,8 @@ pub enum SocketError {
     #[error("{} exists and is not a socket", .0.display())]
     NotASocket(PathBuf),
     /// Others could put a socket of their own in its place.
-    #[error("the folder {} can be written by others, who could put another socket there", .0.display())]
-    Exposed(PathBuf),
+    #[error("others could put another socket there")]
+    Exposed(#[source] MayBeReplaced),
     /// There is no such group.
     #[error("there is no group `{0}` in /etc/group")]
     Group(String),
@@ -54,16 +56,10 @@ fn failed<E: Into<io::Error>>(action: &'static str, path: &Path) -> impl FnOnce(
 /// # Errors
 /// [`SocketError`] says what is in the way.
 pub fn listen(path: &Path, group: Option<&str>) -> Result<UnixListener, SocketError> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mode = fs::metadata(folder)
-        .map_err(failed("look at", folder))?
-        .mode();
-    // In a sticky folder others can add, but not replace.
-    if mode & 0o022 != 0 && mode & 0o1000 == 0 {
-        return Err(SocketError::Exposed(folder.to_owned()));
+    match source::walk(path, Kind::Place) {
+        Ok(_) => {}
+        Err(Stopped::Replaceable(replaceable)) => return Err(SocketError::Exposed(replaceable)),
+        Err(Stopped::Io(at, error)) => return Err(failed("look at", &at)(error)),
     }
     let group = group.map(group_id).transpose()?;
     let address = SocketAddrUnix::new(path).map_err(failed("name", path))?;
@@ -127,6 +123,8 @@ fn group_id(group: &str) -> Result<u32, SocketError> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
     use super::*;
 
     fn folder() -> tempfile::TempDir {

@@ -13,6 +13,7 @@ use crate::enforce::{
 };
 use crate::follow::Refusal;
 use crate::identity::SubjectToken;
+use crate::source::{Looked, SourceName};
 
 /// Why a `DecideRequest` is malformed: the field, and what is wrong with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -259,7 +260,13 @@ const fn reason(reason: Reason) -> pb::RejectReason {
 }
 
 impl From<Status> for pb::GetStatusResponse {
-    fn from(Status { channel, supply }: Status) -> Self {
+    fn from(status: Status) -> Self {
+        let Status {
+            channel,
+            supply,
+            sources,
+            root_expires,
+        } = status;
         let crate::follow::Supply {
             active,
             refusal: refused,
@@ -279,7 +286,29 @@ impl From<Status> for pb::GetStatusResponse {
             bundle_refusal: refused
                 .map_or(pb::BundleRefusal::Unspecified, refusal)
                 .into(),
+            sources: sources.into_iter().map(source).collect(),
+            root_expire_time: root_expires.map(timestamp),
         }
+    }
+}
+
+fn source((name, looked): (SourceName, Looked)) -> pb::SourceStatus {
+    let Looked {
+        last_success,
+        failures,
+        unusable_keys,
+    } = looked;
+    let (kind, issuer) = match name {
+        SourceName::Bundle => (pb::SourceKind::Bundle, String::new()),
+        SourceName::Root => (pb::SourceKind::Root, String::new()),
+        SourceName::KeySet(issuer) => (pb::SourceKind::KeySet, issuer),
+    };
+    pb::SourceStatus {
+        kind: kind.into(),
+        issuer,
+        last_success_time: last_success.map(timestamp),
+        consecutive_failures: i32::try_from(failures).unwrap_or(i32::MAX),
+        unusable_keys: i32::try_from(unusable_keys).unwrap_or(i32::MAX),
     }
 }
 
@@ -304,6 +333,9 @@ const fn refusal(refusal: Refusal) -> pb::BundleRefusal {
         Refusal::SourceUnavailable => pb::BundleRefusal::SourceUnavailable,
         Refusal::Empty => pb::BundleRefusal::Empty,
         Refusal::AuditUnavailable => pb::BundleRefusal::AuditUnavailable,
+        Refusal::Organisation => pb::BundleRefusal::Organisation,
+        Refusal::TooLong => pb::BundleRefusal::TooLong,
+        Refusal::MayBeReplaced => pb::BundleRefusal::MayBeReplaced,
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use stopgate_lang::attempt::Target;
@@ -58,7 +59,7 @@ impl Stage {
             log: log.health(),
             draining: watch::channel(false).1,
         };
-        let (identity, _) = Identity::new(&BTreeMap::new());
+        let (identity, _) = Identity::new(&BTreeMap::new(), Duration::MAX, &metrics);
         let enforcer = Enforcer::new(
             "erp-7f".to_owned(),
             "dev".parse().expect("a channel"),
@@ -91,7 +92,6 @@ impl Stage {
             unrecorded: self.log.unrecorded(),
             ready: true,
             failing_issuers: 0,
-            unusable_keys: 0,
             connections: 0,
         });
         let of_requests = ["answers", "callers_left", "undecided"];

@@ -6,18 +6,19 @@
 //! is not in it any more has been withdrawn.
 
 use std::collections::BTreeMap;
-use std::error::Error as _;
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use stopgate_lang::digest::Digest;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::jwks::{InvalidKey, InvalidKeySet, KeySet, MAX_JWKS_BYTES};
 use crate::config::IssuerConfig;
+use crate::metrics::Metrics;
+use crate::source::{self, Looker, SourceName, Unreadable, chain};
 
 /// Most keys that one event names.
 const TOLD: usize = 8;
@@ -33,8 +34,6 @@ pub(super) struct Keys {
     pub(super) set: Option<Arc<KeySet>>,
     /// The last look found no key to verify with.
     pub(super) failing: bool,
-    /// Keys of the last set that cannot be used.
-    pub(super) unusable: usize,
 }
 
 /// Looks at the files. [`KeyFollower::run`] never ends by itself.
@@ -43,11 +42,14 @@ pub struct KeyFollower(Vec<Followed>);
 
 #[derive(Debug)]
 struct Followed {
-    issuer: String,
+    source: SourceName,
     file: PathBuf,
+    deadline: Duration,
+    looker: Looker,
+    metrics: Arc<Metrics>,
     keys: watch::Sender<Keys>,
-    /// SHA-256 of the file that was read last, good or bad.
-    seen: Option<Digest>,
+    /// SHA-256 of the file that was read last, good or bad, and why it is no set.
+    seen: Option<(Digest, Option<InvalidKeySet>)>,
     /// What was said about it last.
     told: Option<String>,
 }
@@ -55,8 +57,8 @@ struct Followed {
 /// Why a file gives no keys.
 #[derive(Debug, thiserror::Error)]
 enum Unusable {
-    #[error("cannot read {}", path.display())]
-    Read { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
     #[error("cannot use {}", path.display())]
     Invalid {
         path: PathBuf,
@@ -64,18 +66,34 @@ enum Unusable {
     },
 }
 
+/// What a look found.
+enum Found {
+    /// The file that was seen before.
+    Same,
+    /// Another file, and what it holds.
+    Other(Digest, Result<KeySet, InvalidKeySet>),
+}
+
 impl KeyFollower {
-    /// A follower of the files of `issuers` that has not looked yet, and the watches of what it finds.
+    /// A follower of the files of `issuers` that has not looked yet, and the watches of what it finds. A look has failed
+    /// after `deadline`.
     pub(super) fn new(
         issuers: &BTreeMap<String, IssuerConfig>,
+        deadline: Duration,
+        metrics: &Arc<Metrics>,
     ) -> (Self, BTreeMap<String, watch::Receiver<Keys>>) {
         let (mut followed, mut watched) = (Vec::new(), BTreeMap::new());
         for (issuer, config) in issuers {
             let (keys, seen) = watch::channel(Keys::default());
             watched.insert(issuer.clone(), seen);
+            let source = SourceName::KeySet(issuer.clone());
+            metrics.sources.expect(source.clone());
             followed.push(Followed {
-                issuer: issuer.clone(),
+                source,
                 file: config.jwks.clone(),
+                deadline,
+                looker: Looker::new("look-keys"),
+                metrics: Arc::clone(metrics),
                 keys,
                 seen: None,
                 told: None,
@@ -84,67 +102,106 @@ impl KeyFollower {
         (Self(followed), watched)
     }
 
-    /// Looks again and again, with `poll` in between. The first look is the caller's.
-    pub async fn run(mut self, poll: Duration) {
-        loop {
-            tokio::time::sleep(poll).await;
-            self.look().await;
-        }
+    /// Looks again and again, with `poll` in between, at each file for itself. The first look is the caller's.
+    pub async fn run(self, poll: Duration) {
+        let mut all: JoinSet<()> = self
+            .0
+            .into_iter()
+            .map(|mut followed| async move {
+                loop {
+                    tokio::time::sleep(poll).await;
+                    followed.look().await;
+                }
+            })
+            .collect();
+        while all.join_next().await.is_some() {}
     }
 
-    /// Looks at every file once. The whole file is read each time: its date and its length prove nothing.
+    /// Looks at every file once, at all of them at the same time. The whole file is read each time: its date and its
+    /// length prove nothing.
     pub async fn look(&mut self) {
-        for followed in &mut self.0 {
-            followed.look().await;
+        let mut all: JoinSet<Followed> = std::mem::take(&mut self.0)
+            .into_iter()
+            .map(|mut followed| async move {
+                followed.look().await;
+                followed
+            })
+            .collect();
+        while let Some(followed) = all.join_next().await {
+            // A task that was cancelled has nothing to give back, and nobody waits for it.
+            self.0.extend(followed);
         }
     }
 }
 
 impl Followed {
     async fn look(&mut self) {
-        let file = self.file.clone();
-        let found = tokio::task::spawn_blocking(move || read(&file)).await;
-        // Without a panic there is an answer; after one, the next look tries again.
-        let Ok(found) = found else { return };
-        match found {
-            Ok(bytes) => {
-                let digest = Digest::of(&bytes);
-                if self.seen == Some(digest) {
-                    return;
-                }
-                self.seen = Some(digest);
-                match KeySet::parse(&bytes) {
-                    Ok(set) => self.take(set),
-                    Err(source) => self.keep(&Unusable::Invalid {
-                        path: self.file.clone(),
-                        source,
-                    }),
-                }
-            }
-            Err(why) => {
+        let (file, seen) = (self.file.clone(), self.seen.map(|(digest, _)| digest));
+        let found = self.looker.look(self.deadline, move || find(&file, seen));
+        match found.await {
+            Err(missed) => self.keep(missed.to_string()),
+            Ok(Err(unreadable)) => {
                 self.seen = None;
-                self.keep(&why);
+                if let Unreadable::Replaceable(replaceable) = &unreadable
+                    && self.told.is_none()
+                {
+                    replaceable.tell();
+                }
+                self.keep(chain(&unreadable));
+            }
+            Ok(Ok(found)) => {
+                if let Found::Other(digest, read) = found {
+                    self.seen = Some((digest, read.as_ref().err().copied()));
+                    if let Ok(set) = read {
+                        self.take(set);
+                    }
+                }
+                match self.seen {
+                    Some((_, Some(source))) => {
+                        let path = self.file.clone();
+                        self.keep(chain(&Unusable::Invalid { path, source }));
+                    }
+                    Some((_, None)) | None => self.well(),
+                }
             }
         }
     }
 
+    /// Notes that the file holds the set in force.
+    fn well(&mut self) {
+        let none = self.keys.borrow().set.is_none();
+        if none {
+            self.metrics.sources.failed(&self.source);
+        } else {
+            let now = Timestamp::now();
+            self.metrics.sources.succeeded(&self.source, now);
+        }
+        self.told = None;
+        self.keys.send_if_modified(|keys| {
+            let changed = keys.failing != none;
+            keys.failing = none;
+            changed
+        });
+    }
+
     /// Puts `set` in force. An issuer that withdraws its last key has withdrawn it.
     fn take(&mut self, set: KeySet) {
-        self.told = None;
+        let issuer = self.source.issuer();
         let (count, unusable) = (set.count(), set.unusable().len());
+        self.metrics.sources.unusable(&self.source, unusable);
         if unusable > 0 {
             tracing::warn!(
-                issuer = self.issuer,
+                issuer,
                 count = unusable,
                 problem = listed(set.unusable()),
                 "issuer's keys that cannot be used are passed over"
             );
         }
         if count > 0 {
-            tracing::info!(issuer = self.issuer, keys = count, "issuer's keys in force");
+            tracing::info!(issuer, keys = count, "issuer's keys in force");
         } else {
             tracing::error!(
-                issuer = self.issuer,
+                issuer,
                 problem = NO_KEY,
                 "issuer has no keys, none of its tokens verifies"
             );
@@ -152,27 +209,23 @@ impl Followed {
         self.keys.send_replace(Keys {
             set: (count > 0).then(|| Arc::new(set)),
             failing: count == 0,
-            unusable,
         });
     }
 
-    fn keep(&mut self, why: &Unusable) {
-        let mut problem = why.to_string();
-        let mut cause = why.source();
-        while let Some(error) = cause {
-            problem = format!("{problem}: {error}");
-            cause = error.source();
-        }
+    /// Notes that a look failed: what is in force stays.
+    fn keep(&mut self, problem: String) {
+        self.metrics.sources.failed(&self.source);
+        let issuer = self.source.issuer();
         if self.told.as_ref() != Some(&problem) {
             if self.keys.borrow().set.is_some() {
                 tracing::error!(
-                    issuer = self.issuer,
+                    issuer,
                     %problem,
                     "issuer's keys refused, the ones before stay in force"
                 );
             } else {
                 tracing::error!(
-                    issuer = self.issuer,
+                    issuer,
                     %problem,
                     "issuer's keys refused, none of its tokens verifies"
                 );
@@ -183,17 +236,16 @@ impl Followed {
     }
 }
 
-/// The whole file, or of one that is longer than any key set enough to see that.
-fn read(path: &Path) -> Result<Vec<u8>, Unusable> {
+/// What is in the file, unless it is what was `seen`.
+fn find(file: &Path, seen: Option<Digest>) -> Result<Found, Unreadable> {
     let most = u64::try_from(MAX_JWKS_BYTES).unwrap_or(u64::MAX);
-    let mut bytes = Vec::new();
-    let read =
-        File::open(path).and_then(|file| file.take(most.saturating_add(1)).read_to_end(&mut bytes));
-    read.map_err(|source| Unusable::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    Ok(bytes)
+    let bytes = source::read(file, most)?;
+    let digest = Digest::of(&bytes);
+    if seen == Some(digest) {
+        Ok(Found::Same)
+    } else {
+        Ok(Found::Other(digest, KeySet::parse(&bytes)))
+    }
 }
 
 /// The first of `keys`, for an event.

@@ -4,9 +4,12 @@
 use std::fmt::{self, Write as _};
 use std::sync::PoisonError;
 
+use jiff::Timestamp;
+
 use super::counters::{Counters, Histogram};
 use super::{Answer, Gauges, Metrics, OfTool, TokenCheck, TurnedAway};
 use crate::follow::Refusal;
+use crate::source::{Looked, Sources};
 use crate::undecided::Undecided;
 
 /// The whole page.
@@ -77,7 +80,8 @@ impl Page {
             "Attempts without a record; a gap record counts them.",
         )?;
         writeln!(self.0, "stopgate_unrecorded_total {}", gauges.unrecorded)?;
-        self.gauges(gauges)
+        self.gauges(gauges)?;
+        self.sources(&metrics.sources)
     }
 
     fn head(&mut self, name: &str, kind: &str, help: &str) -> fmt::Result {
@@ -150,7 +154,6 @@ impl Page {
             unrecorded: _,
             ready,
             failing_issuers,
-            unusable_keys,
             connections,
         } = *gauges;
         for (name, help, value) in [
@@ -185,11 +188,6 @@ impl Page {
                 u64::try_from(failing_issuers).unwrap_or(u64::MAX),
             ),
             (
-                "stopgate_unusable_keys",
-                "Keys of issuers that cannot be used and are passed over.",
-                u64::try_from(unusable_keys).unwrap_or(u64::MAX),
-            ),
-            (
                 "stopgate_connections",
                 "Open connections.",
                 u64::try_from(connections).unwrap_or(u64::MAX),
@@ -200,4 +198,70 @@ impl Page {
         }
         Ok(())
     }
+
+    /// How the looks at each source went: an issuer's name is the configuration's, so there are as many as it names.
+    fn sources(&mut self, sources: &Sources) -> fmt::Result {
+        let looked = sources.looked();
+        let values: [(&str, &str, fn(&Looked) -> u64); 3] = [
+            (
+                "stopgate_last_successful_look_timestamp_seconds",
+                "When a source was last looked at and found as it has to be; 0 for never.",
+                |looked| {
+                    let at = looked.last_success.map_or(0, Timestamp::as_second);
+                    u64::try_from(at).unwrap_or(0)
+                },
+            ),
+            (
+                "stopgate_failed_looks",
+                "Looks at a source that failed since the last successful one.",
+                |looked| u64::from(looked.failures),
+            ),
+            (
+                "stopgate_unusable_keys",
+                "Keys of a set that cannot be used and are passed over.",
+                |looked| u64::try_from(looked.unusable_keys).unwrap_or(u64::MAX),
+            ),
+        ];
+        for (name, help, value) in values {
+            self.head(name, "gauge", help)?;
+            for (source, looked) in &looked {
+                let (kind, issuer) = (source.kind(), escaped(source.issuer()));
+                let value = value(looked);
+                writeln!(
+                    self.0,
+                    "{name}{{source=\"{kind}\",issuer=\"{issuer}\"}} {value}"
+                )?;
+            }
+        }
+        let (expires, soon) = sources.root_expiry();
+        let expires = expires.map_or(0, Timestamp::as_second);
+        for (name, help, value) in [
+            (
+                "stopgate_root_expires_timestamp_seconds",
+                "When the trust root expires; 0 as long as there is none.",
+                u64::try_from(expires).unwrap_or(0),
+            ),
+            (
+                "stopgate_root_expires_soon",
+                "1 from 30 days before the trust root expires.",
+                u64::from(soon),
+            ),
+            (
+                "stopgate_bundle_kept",
+                "1 while the bundle in force is kept for a start after the root's date.",
+                u64::from(sources.is_kept()),
+            ),
+        ] {
+            self.head(name, "gauge", help)?;
+            writeln!(self.0, "{name} {value}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A text as a label's value.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
 }

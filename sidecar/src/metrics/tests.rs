@@ -1,6 +1,7 @@
 //! What is counted is on the page, in the format that is scraped.
 
 use super::*;
+use crate::source::SourceName;
 use stopgate_lang::decide::Rejection;
 
 fn page(metrics: &Metrics) -> String {
@@ -12,7 +13,6 @@ fn page(metrics: &Metrics) -> String {
         unrecorded: 0,
         ready: true,
         failing_issuers: 0,
-        unusable_keys: 0,
         connections: 1,
     })
 }
@@ -58,6 +58,36 @@ fn t41_tools_of_the_policy_are_bounded_too() {
         }
     }
     assert!(page(&metrics).lines().count() < 4_000);
+}
+
+#[test]
+fn each_source_has_its_series_from_the_beginning_and_a_root_its_date() {
+    let metrics = Metrics::default();
+    let at = |seconds| jiff::Timestamp::from_second(seconds).expect("a time");
+    let odd = SourceName::KeySet("https://a.example/\"\\".to_owned());
+    for source in [SourceName::Bundle, SourceName::Root, odd.clone()] {
+        metrics.sources.expect(source);
+    }
+    metrics.sources.failed(&SourceName::Bundle);
+    metrics.sources.succeeded(&SourceName::Bundle, at(77));
+    metrics.sources.failed(&odd);
+    metrics.sources.failed(&odd);
+    metrics.sources.unusable(&odd, 3);
+    metrics.sources.root_expires(at(99), true);
+    let page = page(&metrics);
+    let issuer = r#"issuer="https://a.example/\"\\""#;
+    for line in [
+        r#"stopgate_last_successful_look_timestamp_seconds{source="bundle",issuer=""} 77"#,
+        r#"stopgate_last_successful_look_timestamp_seconds{source="root",issuer=""} 0"#,
+        r#"stopgate_failed_looks{source="bundle",issuer=""} 0"#,
+        &format!(r#"stopgate_failed_looks{{source="key_set",{issuer}}} 2"#),
+        &format!(r#"stopgate_unusable_keys{{source="key_set",{issuer}}} 3"#),
+        "stopgate_root_expires_timestamp_seconds 99",
+        "stopgate_root_expires_soon 1",
+        "stopgate_bundle_kept 0",
+    ] {
+        assert!(page.lines().any(|found| found == line), "{line} in\n{page}");
+    }
 }
 
 #[test]

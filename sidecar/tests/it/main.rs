@@ -14,6 +14,7 @@ mod identity;
 mod limits;
 mod reference;
 mod shutdown;
+mod sources;
 mod supply;
 mod support;
 mod tokens;

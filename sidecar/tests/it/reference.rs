@@ -44,7 +44,8 @@ fn the_configuration_reference_is_current() {
         "# sidecar.toml\n\n\
          `stopgate-sidecar --config sidecar.toml`. A flag wins over a variable of the environment, and that over the\n\
          file. An unknown key, variable or flag is an error, and every mistake is reported at once, with exit code 2.\n\
-         No key turns a check off. This page is generated from the code.\n\n\
+         No key turns a check off. Whose the files are that it names is checked too, at the start and at each look:\n\
+         [trusted inputs](trusted-inputs.md). This page is generated from the code.\n\n\
          ```toml\n\
          channel = \"prod\"\n\
          state_dir = \"/var/lib/stopgate\"\n\n\
@@ -253,7 +254,7 @@ const fn refusal(why: Refusal) -> (&'static str, &'static str) {
         ),
         Refusal::Expired => (
             "The trust root is past its date.",
-            "Put a new root in place and start again.",
+            "Put a new root in place and start again. Until then a start goes on with the bundle that was verified last.",
         ),
         Refusal::Format => (
             "It is no bundle, or needs a newer sidecar.",
@@ -264,13 +265,27 @@ const fn refusal(why: Refusal) -> (&'static str, &'static str) {
             "Correct `channel`, or add it to the policy.",
         ),
         Refusal::SourceUnavailable => (
-            "There is nothing at the source, or it cannot be read.",
-            "Publish a bundle there.",
+            "There is nothing at the source, it is no regular file, it cannot be read, or reading it did not end within \
+             `policy.deadline`.",
+            "Publish a bundle there; the event says what is in the way.",
         ),
         Refusal::Empty => ("It holds no rule.", "Build a policy with rules."),
         Refusal::AuditUnavailable => (
             "Its activation could not be recorded.",
             "Free the disk or repair it.",
+        ),
+        Refusal::Organisation => (
+            "It is of another organisation than `organisation` names.",
+            "Publish a bundle of yours, or correct `organisation`.",
+        ),
+        Refusal::TooLong => (
+            "It is longer than `policy.max_bytes`.",
+            "Raise that, if the bundle is yours.",
+        ),
+        Refusal::MayBeReplaced => (
+            "Somebody else than the sidecar's user and root could put another in its place.",
+            "Correct the owner or the mode that the event `may_be_replaced` names, \
+             [as this page says](trusted-inputs.md).",
         ),
     }
 }

@@ -129,6 +129,8 @@ pub(crate) struct Place {
 impl Place {
     /// With a trust root and the base policy.
     pub(crate) fn new() -> Self {
+        // Whatever the user's own is: a file that a group may write is nobody's to trust.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         let place = Self {
             dir: tempfile::tempdir().expect("a folder"),
             key: Key::new("k1"),
@@ -209,7 +211,13 @@ enforces = ["mask", "max_rows"]
 
     /// Starts a sidecar and waits until it serves, ready or not.
     pub(crate) fn start_with(&self, config: &str) -> Running {
-        let mut child = self.spawn(config);
+        let running = self.watch(self.spawn(config));
+        eventually("it serves", || running.event("serving").is_some());
+        running
+    }
+
+    /// A sidecar that was started, and everything it says.
+    pub(crate) fn watch(&self, mut child: Child) -> Running {
         let events = Arc::new(Mutex::new(Vec::new()));
         let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
         let written = Arc::clone(&events);
@@ -218,14 +226,12 @@ enforces = ["mask", "max_rows"]
                 written.lock().expect("a lock").push(line);
             }
         });
-        let running = Running {
+        Running {
             child,
             events,
             socket: self.path("sidecar.sock"),
             state: self.path("state"),
-        };
-        eventually("it serves", || running.event("serving").is_some());
-        running
+        }
     }
 }
 
@@ -245,6 +251,11 @@ impl Drop for Running {
 }
 
 impl Running {
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Everything it has written to standard error.
     pub(crate) fn events(&self) -> String {
         self.events.lock().expect("a lock").join("\n")

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use anyhow::{Context as _, ensure};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 use stopgate::key::SigningKey;
+use stopgate_client::wire::SourceKind;
 use stopgate_client::{Client, Verdict};
 use stopgate_tests::ask::{order, refund, word};
 use stopgate_tests::sidecar::{PATIENCE, Sidecar};
@@ -50,14 +52,21 @@ pub(crate) fn all() -> Vec<Scenario> {
         "sidecar", "ending: it was told to drain" => sidecar_drains;
         "bundle at the start", "down: there is no file" => bundle_missing;
         "bundle at the start", "slow: reading it never ends" => bundle_endless;
+        "bundle at the start", "wrong: it is a pipe" => bundle_piped;
+        "bundle at the start", "wrong: others may write in its folder" => bundle_exposed;
         "bundle at the start", "wrong: one bit is flipped" => bundle_flipped;
         "bundle at the start", "wrong: signed by a key of no publisher" => bundle_of_a_stranger;
         "bundle at the start", "wrong: it does not name the channel" => bundle_of_another_channel;
         "bundle later", "down: the file is gone" => bundle_vanishes;
         "bundle later", "slow: reading it never ends" => bundle_becomes_endless;
+        "bundle later", "wrong: it is a pipe" => bundle_becomes_a_pipe;
+        "bundle later", "wrong: others may write in its folder" => bundle_becomes_exposed;
         "bundle later", "wrong: one bit is flipped" => bundle_is_flipped;
         "trust root", "down: there is no file" => root_missing;
         "trust root", "wrong: one bit is flipped" => root_flipped;
+        "trust root", "slow: reading it never ends" => root_endless;
+        "trust root", "wrong: it is a pipe" => root_piped;
+        "trust root later", "wrong: it is a pipe" => root_becomes_a_pipe;
         "log", "down: the disk is full" => log_full;
         "log", "slow: a flush takes long" => log_slow;
         "log", "wrong: a flush fails" => log_fails;
@@ -134,16 +143,55 @@ async fn bundle_missing() -> anyhow::Result<String> {
     without_bundle(&stage).await
 }
 
+async fn bundle_piped() -> anyhow::Result<String> {
+    let stage = stage()?;
+    pipe(&stage.bundle())?;
+    without_bundle(&stage).await
+}
+
 async fn bundle_endless() -> anyhow::Result<String> {
     let stage = stage()?;
-    never_ends(&stage)?;
+    let slow = endless(&stage, &stage.bundle())?;
+    link_to(&stage.bundle(), &slow)?;
+    let mut sidecar = under_slow_reads(&stage, &slow)?;
+    sidecar
+        .until("it serves", async |sidecar| sidecar.client().await.is_ok())
+        .await?;
+    let client = sidecar.client().await?;
+    let status = client.status(PATIENCE).await.context("no status")?;
+    ensure!(status.bundle_digest.is_empty(), "a bundle is in force");
+    Ok(asked(&client, PATIENCE).await)
+}
+
+/// The folder that the bundle is in, and in which others may write.
+fn exposed(stage: &Stage) -> anyhow::Result<std::path::PathBuf> {
+    let folder = stage.path("published");
+    fs::create_dir(&folder)?;
+    fs::rename(stage.bundle(), folder.join("policy.stopgate"))?;
+    link_to(&stage.bundle(), &folder.join("policy.stopgate"))?;
+    Ok(folder)
+}
+
+fn open_to_all(folder: &Path) -> anyhow::Result<()> {
+    Ok(fs::set_permissions(
+        folder,
+        fs::Permissions::from_mode(0o777),
+    )?)
+}
+
+async fn bundle_exposed() -> anyhow::Result<String> {
+    let stage = stage()?;
+    open_to_all(&exposed(&stage)?)?;
     let mut sidecar = Sidecar::launch(&stage, &[])?;
-    let started = async |_: &Sidecar<'_>| {
-        fs::read_to_string(stage.events()).is_ok_and(|events| !events.is_empty())
-    };
-    sidecar.until("it looks for a bundle", started).await?;
-    ensure!(sidecar.client().await.is_err(), "it serves");
-    Ok("no connection: the sidecar does not serve yet".to_owned())
+    let status = sidecar.ended().await?;
+    ensure!(status.code() == Some(2), "it ended with {status}");
+    let events = fs::read_to_string(stage.events())?;
+    ensure!(events.contains("may_be_replaced"), "{events}");
+    Ok("no connection: the sidecar does not start".to_owned())
+}
+
+async fn bundle_becomes_exposed() -> anyhow::Result<String> {
+    later(|stage| open_to_all(&exposed(stage)?)).await
 }
 
 async fn bundle_flipped() -> anyhow::Result<String> {
@@ -168,23 +216,24 @@ async fn bundle_of_another_channel() -> anyhow::Result<String> {
 }
 
 /// Puts something else where the bundle is and waits until the sidecar has seen it.
-async fn later(
-    replace: impl FnOnce(&Stage) -> anyhow::Result<()>,
-    seen: bool,
-) -> anyhow::Result<String> {
+async fn later(replace: impl FnOnce(&Stage) -> anyhow::Result<()>) -> anyhow::Result<String> {
     let stage = stage()?;
-    let (mut sidecar, client) = well(&stage).await?;
+    let (sidecar, client) = well(&stage).await?;
+    by_the_bundle_before(sidecar, client, || replace(&stage)).await
+}
+
+async fn by_the_bundle_before(
+    mut sidecar: Sidecar<'_>,
+    client: Client,
+    replace: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<String> {
     let before = client.status(PATIENCE).await?.bundle_digest;
-    replace(&stage)?;
-    if seen {
-        let failed = async |_: &Sidecar<'_>| {
-            client
-                .status(PATIENCE)
-                .await
-                .is_ok_and(|status| status.consecutive_failures > 0)
-        };
-        sidecar.until("the bundle was refused", failed).await?;
-    }
+    replace()?;
+    let failed = async |_: &Sidecar<'_>| {
+        let status = client.status(PATIENCE).await;
+        status.is_ok_and(|status| status.consecutive_failures > 0)
+    };
+    sidecar.until("the bundle was refused", failed).await?;
     let verdict = client.decide(order("asked"), PATIENCE).await;
     let answer = word(&verdict);
     let explained = verdict
@@ -198,32 +247,83 @@ async fn later(
 }
 
 async fn bundle_vanishes() -> anyhow::Result<String> {
-    later(|stage| Ok(fs::remove_file(stage.bundle())?), true).await
+    later(|stage| Ok(fs::remove_file(stage.bundle())?)).await
+}
+
+async fn bundle_becomes_a_pipe() -> anyhow::Result<String> {
+    later(|stage| pipe(&stage.bundle())).await
 }
 
 async fn bundle_becomes_endless() -> anyhow::Result<String> {
-    // A look that never ends is never refused; the answer must not wait for it.
-    later(never_ends, false).await
+    let stage = stage()?;
+    let slow = endless(&stage, &stage.bundle())?;
+    let mut sidecar = under_slow_reads(&stage, &slow)?;
+    sidecar
+        .until("it is ready", async |sidecar| {
+            let Ok(client) = sidecar.client().await else {
+                return false;
+            };
+            asked(&client, PATIENCE).await == "permit"
+        })
+        .await?;
+    let client = sidecar.client().await?;
+    by_the_bundle_before(sidecar, client, || link_to(&stage.bundle(), &slow)).await
 }
 
 async fn bundle_is_flipped() -> anyhow::Result<String> {
-    later(
-        |stage| stage.publish_bytes(&flipped(&fs::read(stage.bundle())?)),
-        true,
-    )
-    .await
+    later(|stage| stage.publish_bytes(&flipped(&fs::read(stage.bundle())?))).await
 }
 
-/// A pipe that nobody writes to, where the bundle belongs.
-fn never_ends(stage: &Stage) -> anyhow::Result<()> {
-    fs::remove_file(stage.bundle())?;
+/// Puts a pipe that nobody writes to where `file` is.
+fn pipe(file: &Path) -> anyhow::Result<()> {
+    fs::remove_file(file)?;
     Ok(mknodat(
         CWD,
-        stage.bundle(),
+        file,
         FileType::Fifo,
         Mode::from_raw_mode(0o600),
         0,
     )?)
+}
+
+/// A copy of `file`, of which no read will end, and looks that are given up soon.
+fn endless(stage: &Stage, file: &Path) -> anyhow::Result<std::path::PathBuf> {
+    let config = stage.path("sidecar.toml");
+    let text = fs::read_to_string(&config)?;
+    let text = text.replace("poll = ", "deadline = \"500ms\"\npoll = ");
+    fs::write(config, text)?;
+    let slow = stage.path("slow");
+    fs::copy(file, &slow)?;
+    Ok(slow)
+}
+
+/// Puts a link to `to` where `file` is.
+fn link_to(file: &Path, to: &Path) -> anyhow::Result<()> {
+    let fresh = file.with_extension("fresh");
+    std::os::unix::fs::symlink(to, &fresh)?;
+    Ok(fs::rename(fresh, file)?)
+}
+
+/// A sidecar that hangs where it reads from `slow`, as on a disk that is gone.
+fn under_slow_reads<'a>(stage: &'a Stage, slow: &Path) -> anyhow::Result<Sidecar<'a>> {
+    let output = stage.path("strace.txt");
+    let output = output.to_str().context("a path in UTF-8")?;
+    let slow = slow.to_str().context("a path in UTF-8")?;
+    let inject = "inject=read:delay_enter=600000000";
+    let wrapper = [
+        "strace",
+        "-f",
+        "-qq",
+        "-o",
+        output,
+        "-P",
+        slow,
+        "-e",
+        "trace=read",
+        "-e",
+        inject,
+    ];
+    Sidecar::launch(stage, &wrapper)
 }
 
 /// `bytes` with one bit flipped in the middle.
@@ -247,6 +347,41 @@ async fn root_missing() -> anyhow::Result<String> {
     let stage = stage()?;
     fs::remove_file(stage.root())?;
     does_not_start(&stage).await
+}
+
+async fn root_piped() -> anyhow::Result<String> {
+    let stage = stage()?;
+    pipe(&stage.root())?;
+    does_not_start(&stage).await
+}
+
+async fn root_endless() -> anyhow::Result<String> {
+    let stage = stage()?;
+    let slow = endless(&stage, &stage.root())?;
+    link_to(&stage.root(), &slow)?;
+    let mut sidecar = under_slow_reads(&stage, &slow)?;
+    let gave_up = async |_: &Sidecar<'_>| {
+        let events = fs::read_to_string(stage.events()).unwrap_or_default();
+        events.contains("there is no trust root")
+    };
+    sidecar.until("it gave up", gave_up).await?;
+    ensure!(sidecar.client().await.is_err(), "something still listens");
+    Ok("no connection: the sidecar does not start".to_owned())
+}
+
+async fn root_becomes_a_pipe() -> anyhow::Result<String> {
+    let stage = stage()?;
+    let (mut sidecar, client) = well(&stage).await?;
+    pipe(&stage.root())?;
+    let told = async |_: &Sidecar<'_>| {
+        let Ok(status) = client.status(PATIENCE).await else {
+            return false;
+        };
+        let mut sources = status.sources.iter();
+        sources.any(|it| it.kind() == SourceKind::Root && it.consecutive_failures > 0)
+    };
+    sidecar.until("it is told", told).await?;
+    Ok(asked(&client, PATIENCE).await)
 }
 
 async fn root_flipped() -> anyhow::Result<String> {

@@ -1,0 +1,68 @@
+//! Files that are written whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+/// Writes `bytes` beside `path` and moves them there, so that nobody ever reads half of them. What is beside already
+/// under the name that this would take is somebody else's: it is neither written to nor removed.
+///
+/// # Errors
+/// The disk's.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let name = path
+        .file_name()
+        .ok_or(io::Error::from(io::ErrorKind::InvalidFilename))?;
+    let mut beside = name.to_owned();
+    beside.push(format!(".{}.new", std::process::id()));
+    let beside = path.with_file_name(beside);
+    let mut file = File::create_new(&beside)?;
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        // The first error is the one to report.
+        let _best_effort = fs::remove_file(&beside);
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_one_of_somebody_else_is_left_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("erp.lock.json");
+        write(&path, b"one").expect("written");
+        write(&path, b"two").expect("written");
+        assert_eq!(fs::read(&path).expect("a file"), b"two");
+
+        let beside = format!("erp.lock.json.{}.new", std::process::id());
+        let theirs = [
+            folder.path().join(beside),
+            folder.path().join("erp.lock.json.new"),
+        ];
+        for file in &theirs {
+            fs::write(file, b"theirs").expect("written");
+        }
+        let error = write(&path, b"three").expect_err("their name is taken");
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).expect("a file"), b"two");
+        for file in &theirs {
+            assert_eq!(fs::read(file).expect("still there"), b"theirs");
+        }
+        // Nothing is left of one that cannot be put in place.
+        let folder = folder.path().join("in-the-way");
+        fs::create_dir(&folder).expect("a folder");
+        assert!(write(&folder, b"four").is_err());
+        assert!(
+            fs::read_dir(folder.parent().expect("a folder"))
+                .expect("a list")
+                .count()
+                == 4
+        );
+    }
+}

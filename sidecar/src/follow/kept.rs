@@ -1,0 +1,214 @@
+//! The bundle that was verified last, kept in `state_dir` for a start after the trust root's date.
+//!
+//! ```text
+//! verified.json            which bundle, under which root, of whom, and when
+//! verified.HEX.stopgate    the bundle itself, named by its digest
+//! ```
+//!
+//! The note is written after the file that it names, each beside and renamed, so it never names half a bundle. It is
+//! only a note: whoever starts from it verifies every signature again, under the root that it names and no other.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use stopgate_lang::bundle::Verified;
+use stopgate_lang::digest::Digest;
+use stopgate_lang::json::{Json, Limits};
+use stopgate_lang::name::OwnerName;
+
+use crate::source::{self, Unreadable};
+
+const NOTE: &str = "verified.json";
+const BEGIN: &str = "verified.";
+const END: &str = ".stopgate";
+
+const LIMITS: Limits = Limits {
+    bytes: 4096,
+    depth: 4,
+    members: 16,
+};
+
+/// Where the bundle is kept.
+#[derive(Debug, Clone)]
+pub(super) struct Kept(PathBuf);
+
+/// What was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Note {
+    pub(super) bundle: Digest,
+    /// SHA-256 of the trust root's file.
+    pub(super) root: Digest,
+    pub(super) organisation: OwnerName,
+    pub(super) time: Timestamp,
+}
+
+/// Why there is no note to go by.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoNote {
+    #[error("none is kept in the state directory")]
+    None,
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    #[error("{} is not as this program writes it", .0.display())]
+    Invalid(PathBuf),
+}
+
+impl Note {
+    fn text(&self) -> String {
+        let text = |text: String| Json::String(text);
+        let members = [
+            ("stopgate_verified", Json::Integer(1)),
+            ("bundle", text(self.bundle.to_string())),
+            ("organisation", text(self.organisation.to_string())),
+            ("root", text(self.root.to_string())),
+            ("time", text(self.time.to_string())),
+        ];
+        let members = members.map(|(name, value)| (name.to_owned(), value));
+        format!("{}\n", Json::Object(members.to_vec()).canonical())
+    }
+
+    /// Reads what [`Note::text`] writes; `None` for anything else.
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let json = Json::parse(bytes, LIMITS).ok()?;
+        let text = |name: &str| json.get(name).and_then(Json::as_str);
+        let note = Self {
+            bundle: text("bundle")?.parse().ok()?,
+            root: text("root")?.parse().ok()?,
+            organisation: text("organisation")?.parse().ok()?,
+            time: text("time")?.parse().ok()?,
+        };
+        (note.text().as_bytes() == bytes).then_some(note)
+    }
+}
+
+impl Kept {
+    /// What is kept in `state_dir`, which belongs to this process.
+    pub(super) fn new(state_dir: PathBuf) -> Self {
+        Self(state_dir)
+    }
+
+    /// The file of the bundle called `digest`.
+    pub(super) fn file(&self, digest: Digest) -> PathBuf {
+        self.0.join(name(digest))
+    }
+
+    /// What was kept last.
+    pub(super) fn note(&self) -> Result<Note, NoNote> {
+        let path = self.0.join(NOTE);
+        let most = u64::try_from(LIMITS.bytes).unwrap_or(u64::MAX);
+        match source::read(&path, most) {
+            Ok(bytes) => Note::parse(&bytes).ok_or(NoNote::Invalid(path)),
+            Err(Unreadable::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Err(NoNote::None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Keeps `verified` as `note` says, and no other any more.
+    pub(super) fn keep(&self, verified: &Verified, note: &Note) -> io::Result<()> {
+        let name = name(note.bundle);
+        self.put(&name, |file| verified.write(file))?;
+        self.put(NOTE, |file| file.write_all(note.text().as_bytes()))?;
+        File::open(&self.0)?.sync_all()?;
+        for entry in fs::read_dir(&self.0)? {
+            let entry = entry?;
+            let other = entry.file_name();
+            let other = other.to_str().filter(|other| *other != name);
+            if other.is_some_and(is_ours) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn put(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let beside = self.0.join(format!("{name}.new"));
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&beside)?;
+        let mut file = BufWriter::new(file);
+        write(&mut file)?;
+        file.into_inner()
+            .map_err(io::IntoInnerError::into_error)?
+            .sync_all()?;
+        fs::rename(&beside, self.0.join(name))
+    }
+}
+
+fn name(digest: Digest) -> String {
+    format!("{BEGIN}{}{END}", digest.hex())
+}
+
+/// Whether a file of this name is a bundle that was kept.
+fn is_ours(name: &str) -> bool {
+    let digest = name
+        .strip_prefix(BEGIN)
+        .and_then(|name| name.strip_suffix(END));
+    digest.and_then(Digest::from_hex).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note() -> Note {
+        Note {
+            bundle: Digest::of(b"bundle"),
+            root: Digest::of(b"root"),
+            organisation: "acme-bank".parse().expect("a name"),
+            time: "2026-11-30T10:00:00Z".parse().expect("a time"),
+        }
+    }
+
+    #[test]
+    fn a_note_has_one_spelling() {
+        let text = note().text();
+        assert_eq!(Note::parse(text.as_bytes()), Some(note()));
+        for other in [
+            text.trim_end().to_owned(),
+            text.replace("\"stopgate_verified\":1", "\"stopgate_verified\":2"),
+            text.replace("acme-bank", "Acme"),
+            text.replace("10:00:00Z", "10:00:00+00:00"),
+            text.replace('}', ",\"x\":1}"),
+            String::new(),
+        ] {
+            assert_eq!(Note::parse(other.as_bytes()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_and_what_somebody_else_wrote_is_no_note() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let kept = Kept::new(folder.path().to_owned());
+        assert!(matches!(kept.note(), Err(NoNote::None)));
+        fs::write(folder.path().join(NOTE), "{}").expect("written");
+        assert!(matches!(kept.note(), Err(NoNote::Invalid(_))));
+        fs::write(folder.path().join(NOTE), note().text()).expect("written");
+        assert_eq!(kept.note().expect("a note"), note());
+    }
+
+    #[test]
+    fn only_names_that_this_gives_are_its_own() {
+        assert!(is_ours(&name(Digest::of(b""))));
+        for other in [
+            "verified.json",
+            "verified.stopgate",
+            "verified.00.stopgate",
+            "policy.stopgate",
+            "mask.key",
+        ] {
+            assert!(!is_ours(other), "{other}");
+        }
+    }
+}

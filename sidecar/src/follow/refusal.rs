@@ -1,0 +1,105 @@
+//! Why an update is refused, in one word of a closed list.
+
+use stopgate_lang::bundle::BundleError;
+use stopgate_lang::bundle::root::TrustError;
+
+/// Why an update is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Refusal {
+    /// A signature does not verify, or is by nobody who may sign.
+    Signature,
+    /// Too few keys signed.
+    Threshold,
+    /// The content is not what was signed.
+    Digest,
+    /// The trust root is past its date.
+    Expired,
+    /// It cannot be read, or needs a newer sidecar.
+    Format,
+    /// It does not name the configured channel.
+    Channel,
+    /// There is nothing at the source, it cannot be read, or reading it does not end.
+    SourceUnavailable,
+    /// It holds no rule.
+    Empty,
+    /// Its activation could not be recorded.
+    AuditUnavailable,
+    /// It is another organisation's.
+    Organisation,
+    /// It is longer than `policy.max_bytes`.
+    TooLong,
+    /// Somebody else could put another in its place.
+    MayBeReplaced,
+}
+
+impl Refusal {
+    /// Every reason.
+    pub const ALL: [Self; 12] = [
+        Self::Signature,
+        Self::Threshold,
+        Self::Digest,
+        Self::Expired,
+        Self::Format,
+        Self::Channel,
+        Self::SourceUnavailable,
+        Self::Empty,
+        Self::AuditUnavailable,
+        Self::Organisation,
+        Self::TooLong,
+        Self::MayBeReplaced,
+    ];
+
+    /// The word for it in records and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Signature => "signature",
+            Self::Threshold => "threshold",
+            Self::Digest => "digest",
+            Self::Expired => "expired",
+            Self::Format => "format",
+            Self::Channel => "channel",
+            Self::SourceUnavailable => "source_unavailable",
+            Self::Empty => "empty",
+            Self::AuditUnavailable => "audit_unavailable",
+            Self::Organisation => "organisation",
+            Self::TooLong => "too_long",
+            Self::MayBeReplaced => "may_be_replaced",
+        }
+    }
+
+    /// Whether it is about what is in the file, so that the same file is refused again.
+    pub(super) const fn is_of_the_file(self) -> bool {
+        match self {
+            Self::Signature
+            | Self::Threshold
+            | Self::Digest
+            | Self::Format
+            | Self::Channel
+            | Self::Empty
+            | Self::Organisation
+            | Self::TooLong => true,
+            Self::Expired
+            | Self::SourceUnavailable
+            | Self::AuditUnavailable
+            | Self::MayBeReplaced => false,
+        }
+    }
+}
+
+impl From<&BundleError> for Refusal {
+    fn from(error: &BundleError) -> Self {
+        match error {
+            BundleError::Format(_) | BundleError::Requires(_) => Self::Format,
+            BundleError::Digest(_) => Self::Digest,
+            BundleError::TooLong(_) => Self::TooLong,
+            BundleError::Read(_) => Self::SourceUnavailable,
+            BundleError::Trust(error) => match error {
+                TrustError::Format(_) => Self::Format,
+                TrustError::Signature(_) | TrustError::Roles(_) => Self::Signature,
+                TrustError::Threshold { .. } => Self::Threshold,
+                TrustError::Expired(_) => Self::Expired,
+            },
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! Who could put something else in the place of a file: whoever owns it, a folder or a link on the way to it, and
+//! whoever may write there.
+//!
+//! ```text
+//! owner     ours or root's, for the file, each link and each folder
+//! writing   nobody else may; in a sticky folder others may, for they cannot touch what is not theirs
+//! mounts    what is mounted read-only nobody writes here: only its owner counts
+//! ```
+//!
+//! It opens nothing and follows each link itself, so that no name on the way is taken on trust.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Component, Path, PathBuf};
+use std::sync::OnceLock;
+
+use rustix::fs::{FileType, Stat, StatVfsMountFlags, lstat, readlink, statvfs};
+use rustix::io::Errno;
+
+/// Links on one way, as many as the kernel follows.
+const MAX_LINKS: usize = 40;
+
+/// How the kernel shows an owner that has no number here. It stands for anybody.
+const UNMAPPED: u32 = 65534;
+
+/// Permission of the group, and of everybody, to write.
+const GROUP_WRITES: u32 = 0o020;
+const ALL_WRITE: u32 = 0o002;
+const STICKY: u32 = 0o1000;
+
+/// Something else can be put where an input is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{} may be replaced by {by}", path.display())]
+pub struct MayBeReplaced {
+    /// The file, link or folder that lets them.
+    pub path: PathBuf,
+    /// Who they are.
+    pub by: By,
+}
+
+/// Who can replace something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// Its owner, who is neither this process's user nor root.
+    Owner(u32),
+    /// An owner that has no number here.
+    Unmapped,
+    /// Everybody in this group.
+    Group(u32),
+    /// Everybody.
+    Everybody,
+}
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Owner(uid) => write!(f, "uid {uid}"),
+            Self::Unmapped => write!(f, "an owner without a number here ({UNMAPPED})"),
+            Self::Group(gid) => write!(f, "gid {gid}"),
+            Self::Everybody => f.write_str("everybody"),
+        }
+    }
+}
+
+impl MayBeReplaced {
+    /// Tells operators.
+    pub fn tell(&self) {
+        tracing::error!(path = %self.path.display(), by = %self.by, "may_be_replaced");
+    }
+}
+
+/// What an input is, once it is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A file: nobody else may write into it.
+    File,
+    /// A folder of ours: nobody else may put anything into it.
+    Folder,
+    /// A name for something that this process makes.
+    Place,
+}
+
+/// Why a way cannot be walked to its end.
+#[derive(Debug)]
+pub enum Stopped {
+    /// Somebody could change it.
+    Replaceable(MayBeReplaced),
+    /// The system refused to look at this.
+    Io(PathBuf, io::Error),
+}
+
+/// The end of a way.
+#[derive(Debug)]
+pub struct Walked {
+    /// The path without links.
+    pub path: PathBuf,
+    /// What is there; `None` for nothing.
+    pub found: Option<Stat>,
+}
+
+/// What decides about one thing on the way.
+#[derive(Debug, Clone, Copy)]
+struct Owned {
+    uid: u32,
+    gid: u32,
+    mode: u32,
+}
+
+impl Owned {
+    #[expect(
+        clippy::unnecessary_cast,
+        reason = "the width of these fields differs between machines"
+    )]
+    const fn of(stat: &Stat) -> Self {
+        Self {
+            uid: stat.st_uid as u32,
+            gid: stat.st_gid as u32,
+            mode: stat.st_mode as u32,
+        }
+    }
+
+    /// Who, other than the owner, may write.
+    const fn others(self) -> Option<By> {
+        if self.mode & ALL_WRITE != 0 {
+            Some(By::Everybody)
+        } else if self.mode & GROUP_WRITES != 0 {
+            Some(By::Group(self.gid))
+        } else {
+            None
+        }
+    }
+}
+
+/// This process, as far as owners are concerned.
+#[derive(Debug, Clone, Copy)]
+struct Us {
+    uid: u32,
+    /// Every owner has a number here.
+    all_mapped: bool,
+}
+
+impl Us {
+    fn now() -> Self {
+        static ALL_MAPPED: OnceLock<bool> = OnceLock::new();
+        let all_mapped = || {
+            let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+            map.split_whitespace().eq(["0", "0", "4294967295"])
+        };
+        Self {
+            uid: rustix::process::geteuid().as_raw(),
+            all_mapped: *ALL_MAPPED.get_or_init(all_mapped),
+        }
+    }
+
+    /// The owner, if it is one that could do harm.
+    const fn stranger(self, owned: Owned) -> Option<By> {
+        if owned.uid == UNMAPPED && !(self.all_mapped && self.uid == UNMAPPED) {
+            Some(By::Unmapped)
+        } else if owned.uid == 0 || owned.uid == self.uid {
+            None
+        } else {
+            Some(By::Owner(owned.uid))
+        }
+    }
+}
+
+/// Refuses what is at `path` if somebody but its owner can write there.
+fn written(path: &Path, owned: Owned, sticky_passes: bool) -> Result<(), Stopped> {
+    let Some(by) = owned.others() else {
+        return Ok(());
+    };
+    if sticky_passes && owned.mode & STICKY != 0 {
+        return Ok(());
+    }
+    let mount = statvfs(path).map_err(|error| Stopped::Io(path.to_owned(), error.into()))?;
+    if mount.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        return Ok(());
+    }
+    Err(Stopped::Replaceable(MayBeReplaced {
+        path: path.to_owned(),
+        by,
+    }))
+}
+
+/// Walks to `path` and looks at everything on the way, as the kernel would.
+///
+/// # Errors
+/// [`Stopped`]: the first thing that somebody else could change, or that cannot be looked at. What is not there cannot
+/// be changed; the folder that it would be in can.
+pub fn walk(path: &Path, kind: Kind) -> Result<Walked, Stopped> {
+    let us = Us::now();
+    let io = |path: &Path, error: io::Error| Stopped::Io(path.to_owned(), error);
+    let absolute = std::path::absolute(path).map_err(|error| io(path, error))?;
+    let mut left: VecDeque<PathBuf> = steps(&absolute);
+    let mut at = PathBuf::from("/");
+    let mut stat = harmless(&at, looked_at(&at)?, us)?;
+    let mut links = 0_usize;
+    while let Some(step) = left.pop_front() {
+        match step.components().next() {
+            Some(Component::Normal(_)) => {}
+            Some(Component::ParentDir) => {
+                at.pop();
+                continue;
+            }
+            Some(Component::RootDir) => {
+                at = PathBuf::from("/");
+                continue;
+            }
+            Some(Component::CurDir | Component::Prefix(_)) | None => continue,
+        }
+        // What can be added or renamed in this folder?
+        written(&at, Owned::of(&looked_at(&at)?), true)?;
+        let next = at.join(&step);
+        stat = match lstat(&next) {
+            Ok(stat) => harmless(&next, stat, us)?,
+            Err(Errno::NOENT) => {
+                at = next;
+                at.extend(left);
+                return Ok(Walked {
+                    path: at,
+                    found: None,
+                });
+            }
+            Err(error) => return Err(io(&next, error.into())),
+        };
+        if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink {
+            links = links.saturating_add(1);
+            if links > MAX_LINKS {
+                return Err(io(&next, Errno::LOOP.into()));
+            }
+            let to = readlink(&next, Vec::new()).map_err(|error| io(&next, error.into()))?;
+            let to = PathBuf::from(OsString::from_vec(to.into_bytes()));
+            for step in steps(&to).into_iter().rev() {
+                left.push_front(step);
+            }
+        } else {
+            at = next;
+        }
+    }
+    let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    match kind {
+        Kind::File if regular => written(&at, Owned::of(&stat), false)?,
+        Kind::Folder => written(&at, Owned::of(&stat), false)?,
+        // What is no file is refused as that.
+        Kind::File | Kind::Place => {}
+    }
+    Ok(Walked {
+        path: at,
+        found: Some(stat),
+    })
+}
+
+/// The parts of a path, one by one; the root is one of them.
+fn steps(path: &Path) -> VecDeque<PathBuf> {
+    path.components()
+        .map(|step| PathBuf::from(step.as_os_str()))
+        .collect()
+}
+
+fn looked_at(path: &Path) -> Result<Stat, Stopped> {
+    lstat(path).map_err(|error| Stopped::Io(path.to_owned(), error.into()))
+}
+
+/// What is at `path`, if it belongs to nobody who could do harm.
+fn harmless(path: &Path, stat: Stat, us: Us) -> Result<Stat, Stopped> {
+    match us.stranger(Owned::of(&stat)) {
+        None => Ok(stat),
+        Some(by) => Err(Stopped::Replaceable(MayBeReplaced {
+            path: path.to_owned(),
+            by,
+        })),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! How the looks at each source went: for metrics and for the status.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+/// What is looked at.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SourceName {
+    /// The signed bundle.
+    Bundle,
+    /// The trust root.
+    Root,
+    /// The key set of this issuer.
+    KeySet(String),
+}
+
+/// How the looks at one source went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Looked {
+    /// The last one that found what it has to find.
+    pub last_success: Option<Timestamp>,
+    /// Those in a row that failed since.
+    pub failures: u32,
+    /// Keys of the set that was read last that cannot be used.
+    pub unusable_keys: usize,
+}
+
+/// Every source, and the date of the root.
+#[derive(Debug, Default)]
+pub struct Sources(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    looked: BTreeMap<SourceName, Looked>,
+    root_expires: Option<Timestamp>,
+    root_expires_soon: bool,
+    kept: bool,
+}
+
+impl SourceName {
+    /// The word for its kind in metrics.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Bundle => "bundle",
+            Self::Root => "root",
+            Self::KeySet(_) => "key_set",
+        }
+    }
+
+    /// Of a key set, whose it is; else empty.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        match self {
+            Self::Bundle | Self::Root => "",
+            Self::KeySet(issuer) => issuer,
+        }
+    }
+}
+
+impl Sources {
+    fn with<T>(&self, work: impl FnOnce(&mut Known) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Says that `source` is looked at, so that it is seen before the first look has ended.
+    pub fn expect(&self, source: SourceName) {
+        self.with(|known| known.looked.entry(source).or_default().failures);
+    }
+
+    /// Notes that the look at `source` that ended `at` found what it has to find.
+    pub fn succeeded(&self, source: &SourceName, at: Timestamp) {
+        self.with(|known| {
+            if let Some(looked) = known.looked.get_mut(source) {
+                looked.last_success = Some(at);
+                looked.failures = 0;
+            }
+        });
+    }
+
+    /// Notes that a look at `source` failed.
+    pub fn failed(&self, source: &SourceName) {
+        self.with(|known| {
+            if let Some(looked) = known.looked.get_mut(source) {
+                looked.failures = looked.failures.saturating_add(1);
+            }
+        });
+    }
+
+    /// Notes how many keys of the set `source` cannot be used.
+    pub fn unusable(&self, source: &SourceName, keys: usize) {
+        self.with(|known| {
+            if let Some(looked) = known.looked.get_mut(source) {
+                looked.unusable_keys = keys;
+            }
+        });
+    }
+
+    /// Notes when the trust root in force expires, and whether that is soon.
+    pub fn root_expires(&self, at: Timestamp, soon: bool) {
+        self.with(|known| {
+            known.root_expires = Some(at);
+            known.root_expires_soon = soon;
+        });
+    }
+
+    /// Notes whether the bundle in force is kept for a start after the root's date.
+    pub fn kept(&self, kept: bool) {
+        self.with(|known| known.kept = kept);
+    }
+
+    /// Every source with how its looks went, in order.
+    #[must_use]
+    pub fn looked(&self) -> Vec<(SourceName, Looked)> {
+        self.with(|known| {
+            let looked = known.looked.iter();
+            looked
+                .map(|(name, looked)| (name.clone(), *looked))
+                .collect()
+        })
+    }
+
+    /// When the trust root in force expires, and whether that is soon.
+    #[must_use]
+    pub fn root_expiry(&self) -> (Option<Timestamp>, bool) {
+        self.with(|known| (known.root_expires, known.root_expires_soon))
+    }
+
+    /// Whether the bundle in force is kept for a start after the root's date.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.with(|known| known.kept)
+    }
+}
