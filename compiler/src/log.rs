@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use stopgate_lang::record::{
     Break, Chain, Kind, MAX_LINE_BYTES, Record, RecordBody, Seq, Stamp, first_seq_of,
 };
@@ -61,8 +62,38 @@ pub struct Checked {
     pub unrecorded: u64,
     /// Starts that follow no stop: the process before them was killed, or lost its disk.
     pub unclean: u64,
+    /// Records that are older than the one before them: the clock of the machine was set back. No break, because a log
+    /// is in the order in which it was written; but what a record says of the time is not to be relied on there.
+    pub backwards: Backwards,
     /// The first break.
     pub broken: Option<Break>,
+}
+
+/// Most places that are named where time runs backwards.
+const PLACES: usize = 20;
+
+/// Where time runs backwards.
+#[derive(Debug, Default)]
+pub struct Backwards {
+    /// How often.
+    pub count: u64,
+    /// The first such places.
+    pub first: Vec<Step>,
+}
+
+/// A record that is older than the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// The file it stands in, by its first record.
+    pub file: Option<Seq>,
+    /// Its line there, counted from 1.
+    pub line: u64,
+    /// Its number.
+    pub seq: Seq,
+    /// Its time.
+    pub time: Timestamp,
+    /// The time of the record before it.
+    pub before: Timestamp,
 }
 
 /// Checks the files in `paths`, in the order of their records; a folder stands for all files of a log in it.
@@ -128,6 +159,19 @@ impl Checked {
             | RecordBody::Stop(_) => {}
         }
         *last_kind = Some(kind);
+        if let Some(last) = self.last.filter(|last| stamp.time < last.time) {
+            let (file, line) = self.chain.place();
+            self.backwards.count = self.backwards.count.saturating_add(1);
+            if self.backwards.first.len() < PLACES {
+                self.backwards.first.push(Step {
+                    file,
+                    line,
+                    seq: stamp.seq,
+                    time: stamp.time,
+                    before: last.time,
+                });
+            }
+        }
         self.first.get_or_insert(*stamp);
         self.last = Some(*stamp);
     }

@@ -5,15 +5,19 @@
 //! an error for the one who asked, who then rejects, and is counted by the next record that can be written, a `gap`.
 //!
 //! A failed write is undone and tried again. A failed flush is final: what the kernel then says about the data is
-//! not to be believed, so the log is dead and the process has to end ([`AuditLog::fatal`]).
+//! not to be believed, so the log is dead and the process has to end ([`AuditLog::fatal`]). So is a file that somebody
+//! cut, moved or replaced: what was promised is not where readers look.
 
 mod mask_key;
 mod pending;
 mod recover;
+mod room;
+mod share;
 mod storage;
 mod unrecorded;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,11 +27,14 @@ use stopgate_lang::digest::Digest;
 use stopgate_lang::record::{
     Break, Encoded, Kind, MAX_LINE_BYTES, MaskKey, RecordBody, Seq, StartRecord, StopRecord,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
 pub use pending::Pending;
+pub use room::Room;
 
 use pending::UnderWay;
+use room::Roominess;
+use share::Shares;
 use storage::{Discard, Files, Storage};
 use unrecorded::Unrecorded;
 use writer::{Position, Writer};
@@ -46,6 +53,9 @@ pub struct Options {
     pub waiting_bytes: usize,
     /// Size at which the next file begins, in bytes.
     pub file_bytes: u64,
+    /// Callers by their uid, each with the bytes of record that it may cause in a second. What may wait is shared among
+    /// them. Others have room for themselves and no limit in time.
+    pub callers: BTreeMap<u32, u64>,
 }
 
 impl Options {
@@ -57,6 +67,7 @@ impl Options {
             waiting_records: 4096,
             waiting_bytes: 16 * 1024 * 1024,
             file_bytes: 64 * 1024 * 1024,
+            callers: BTreeMap::new(),
         }
     }
 }
@@ -73,11 +84,11 @@ pub struct Recovered {
 /// Why a log cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Another process uses the state directory.
-    #[error("{} is in use by another process", dir.display())]
+    /// Another process uses the state directory, the folder of the log or a file of it, under whatever path.
+    #[error("{} is in use by another process", path.display())]
     Locked {
-        /// The state directory.
-        dir: PathBuf,
+        /// What is in use.
+        path: PathBuf,
     },
     /// A file or folder cannot be used.
     #[error("cannot {action} {}", path.display())]
@@ -120,6 +131,9 @@ pub enum AuditError {
     /// Too much waits for the disk already.
     #[error("too many records wait for the disk")]
     Overloaded,
+    /// The caller has used up the bytes of record that it may cause in a second.
+    #[error("this caller causes more records in a second than its share")]
+    Share,
     /// The record is longer than a reader of the log would accept.
     #[error("the record is longer than {MAX_LINE_BYTES} bytes")]
     TooLong,
@@ -137,6 +151,9 @@ pub enum Fatal {
     /// A failed write could not be undone.
     #[error("a failed write to the log could not be undone")]
     Undo(#[source] Arc<io::Error>),
+    /// The file that is written is not the one, or not all of the one, that stands in the folder of the log.
+    #[error("the file of the log was cut, moved or replaced")]
+    Replaced(#[source] Arc<io::Error>),
     /// Every number that a record can have is used.
     #[error("the log has no number left for another record")]
     Full,
@@ -160,7 +177,8 @@ pub enum Health {
 #[derive(Debug, Clone)]
 pub struct AuditLog {
     queue: SyncSender<Message>,
-    room: Arc<Semaphore>,
+    shares: Shares,
+    room: Arc<Roominess>,
     unrecorded: Arc<Unrecorded>,
     under_way: Arc<UnderWay>,
     health: watch::Receiver<Health>,
@@ -207,8 +225,9 @@ impl Receipt {
 impl AuditLog {
     /// Opens the log in `state_dir`, which is made if it is not there, and records the `start`. Blocks on the disk.
     ///
-    /// One process at a time: the directory is locked until the last handle is gone. A disk that is full is not an
-    /// error: the log opens unwritable and gets well by itself.
+    /// One process at a time: the directory, the folder of the log in it and the file that is written are locked until
+    /// the last handle is gone, the things themselves and not their names. A disk that is full is not an error: the log
+    /// opens unwritable and gets well by itself.
     ///
     /// # Errors
     /// [`OpenError`]; a log that is broken anywhere but in a torn tail is not touched.
@@ -252,6 +271,7 @@ impl AuditLog {
             waiting_records,
             waiting_bytes,
             file_bytes,
+            callers,
         } = options;
         let start = RecordBody::Start(StartRecord {
             sidecar: sidecar.clone(),
@@ -261,19 +281,22 @@ impl AuditLog {
         });
         let unrecorded = Arc::new(Unrecorded::default());
         let (health, seen) = watch::channel(Health::Unwritable);
-        let (queue, messages) = sync_channel(waiting_records);
+        let shares = Shares::new(&callers, waiting_records, waiting_bytes);
+        let (queue, messages) = sync_channel(shares.most_records());
+        let room = Arc::new(Roominess::default());
         let writer = Writer::new(
             storage,
             position,
             start.encode(),
             Arc::clone(&unrecorded),
             health,
+            Arc::clone(&room),
             file_bytes,
         );
         writer.start(messages).map_err(OpenError::Thread)?;
-        let room = Arc::new(Semaphore::new(waiting_bytes.min(Semaphore::MAX_PERMITS)));
         Ok(Self {
             queue,
+            shares,
             room,
             unrecorded,
             under_way: Arc::new(UnderWay::default()),
@@ -289,28 +312,35 @@ impl AuditLog {
     /// # Errors
     /// [`AuditError`]: the record is not in the log. A decision is then counted for the next `gap`.
     pub async fn append(&self, body: &RecordBody) -> Result<Seq, AuditError> {
-        self.enqueue_or_count(body.encode())?.wait().await
+        self.enqueue_or_count(body.encode(), None)?.wait().await
     }
 
-    fn enqueue_or_count(&self, record: Encoded) -> Result<Receipt, AuditError> {
+    /// Puts `record`, which `caller` causes, in the queue.
+    fn enqueue_or_count(
+        &self,
+        record: Encoded,
+        caller: Option<u32>,
+    ) -> Result<Receipt, AuditError> {
         let (kind, bytes) = (record.kind(), record.max_len());
-        let enqueued = self.enqueue(record, bytes);
+        let enqueued = self.enqueue(record, bytes, caller);
         if let Err(error) = enqueued
             && kind == Kind::Decision
         {
-            self.count(error == AuditError::Overloaded);
+            self.count(matches!(error, AuditError::Overloaded | AuditError::Share));
         }
         enqueued
     }
 
-    fn enqueue(&self, record: Encoded, bytes: usize) -> Result<Receipt, AuditError> {
+    fn enqueue(
+        &self,
+        record: Encoded,
+        bytes: usize,
+        caller: Option<u32>,
+    ) -> Result<Receipt, AuditError> {
         if bytes > MAX_LINE_BYTES {
             return Err(AuditError::TooLong);
         }
-        let bytes = u32::try_from(bytes).map_err(|_| AuditError::TooLong)?;
-        let room = Arc::clone(&self.room)
-            .try_acquire_many_owned(bytes)
-            .map_err(|_| AuditError::Overloaded)?;
+        let room = self.shares.take(caller, bytes)?;
         let (done, answer) = oneshot::channel();
         match self.queue.try_send(Message::Append(Entry {
             record,
@@ -339,6 +369,12 @@ impl AuditLog {
     #[must_use]
     pub fn unrecorded(&self) -> u64 {
         self.unrecorded.total()
+    }
+
+    /// The room on the disk, when the writer looked last.
+    #[must_use]
+    pub fn room(&self) -> Option<Room> {
+        self.room.now()
     }
 
     /// Records the `stop` after everything that waits and is under way, and ends the log. Decisions that take too long

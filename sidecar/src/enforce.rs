@@ -162,7 +162,7 @@ impl Enforcer {
         let record = considered.record(&told, self.audit.mask_key());
         let mut decision = considered.decision;
         let tool = request.tool.as_str();
-        let recorded = match pending.enqueue(record) {
+        let recorded = match pending.enqueue(record, caller.uid) {
             Ok(receipt) => self.on_disk(receipt, tool, decision.outcome()).await,
             Err(error) => Err(error),
         };
@@ -303,7 +303,7 @@ fn processor_time() -> Duration {
 /// What is answered when the record is not in the log.
 fn unrecorded(error: AuditError) -> Decision {
     let reason = match error {
-        AuditError::Overloaded => Reason::Overloaded,
+        AuditError::Overloaded | AuditError::Share => Reason::Overloaded,
         AuditError::Unavailable | AuditError::TooLong | AuditError::Closed => {
             Reason::AuditUnavailable
         }

@@ -23,5 +23,6 @@ pub mod identity;
 pub mod metrics;
 pub mod readiness;
 pub mod run;
+mod seldom;
 pub mod source;
 pub mod undecided;

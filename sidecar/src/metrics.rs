@@ -13,6 +13,7 @@ use std::time::Duration;
 use stopgate_lang::decide::{Outcome, Reason};
 use stopgate_lang::name::ToolName;
 
+use crate::audit::Room;
 use crate::follow::Refusal;
 use crate::identity::Found;
 use crate::identity::token::Refused;
@@ -160,6 +161,8 @@ pub struct Gauges {
     pub failing_issuers: usize,
     /// Open connections.
     pub connections: usize,
+    /// Room on the disk of the log.
+    pub log_room: Option<Room>,
 }
 
 impl Default for Metrics {

@@ -112,7 +112,11 @@ impl Sidecar {
     /// # Errors
     /// [`StartError`] says what is in the way.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let (state_dir, options) = (config.state_dir.clone(), Options::new(config.name.clone()));
+        let state_dir = config.state_dir.clone();
+        let options = Options {
+            callers: config.callers.record_rates(),
+            ..Options::new(config.name.clone())
+        };
         let opened = tokio::task::spawn_blocking(move || AuditLog::open(&state_dir, options)).await;
         let (audit, found) = opened
             .map_err(|_| StartError::Interrupted)?
@@ -214,7 +218,7 @@ impl Sidecar {
         tasks.spawn(follower.run(poll));
         tasks.spawn(root_follower.run(poll));
         tasks.spawn(keys.run(poll));
-        tasks.spawn(probe::serve(listener, probes));
+        tasks.spawn(probe::serve(listener, address, probes));
         tasks.spawn(keep_reporting(reporter, state.clone()));
         let door = tokio::spawn(door.serve(callers, told));
         tracing::info!(socket = %listen.socket.display(), probes = %address, readiness = state.readiness().as_str(), "serving");

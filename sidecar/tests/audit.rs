@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -209,7 +209,75 @@ async fn t36_a_log_that_was_deleted_is_the_end() {
     let fatal = tokio::time::timeout(Duration::from_secs(10), log.fatal())
         .await
         .expect("told");
-    assert!(matches!(fatal, Fatal::Flush(_)), "{fatal}");
+    assert!(matches!(fatal, Fatal::Replaced(_)), "{fatal}");
+}
+
+/// Whatever somebody does to the file under the process, nobody is told that anything is recorded there after it.
+#[tokio::test]
+async fn t36_a_log_that_was_cut_moved_or_replaced_is_the_end() {
+    type Harm = fn(&Path, &Path);
+    let harms: [(&str, Harm); 6] = [
+        ("cut", |_, file| {
+            let file = fs::OpenOptions::new().write(true).open(file);
+            file.expect("opened").set_len(10).expect("cut");
+        }),
+        ("emptied", |_, file| fs::write(file, "").expect("emptied")),
+        ("longer", |_, file| {
+            let file = fs::OpenOptions::new().append(true).open(file);
+            file.expect("opened").write_all(b"{}\n").expect("written");
+        }),
+        ("moved", |state, file| {
+            fs::rename(file, state.join("moved")).expect("moved");
+        }),
+        ("replaced by its copy", |state, file| {
+            fs::copy(file, state.join("copy")).expect("copied");
+            fs::rename(state.join("copy"), file).expect("replaced");
+        }),
+        ("with its folder moved", |state, _| {
+            fs::rename(state.join(LOG_DIR), state.join("elsewhere")).expect("moved");
+        }),
+    ];
+    for (what, harm) in harms {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (log, _) = AuditLog::open(dir.path(), Options::new("erp-7f")).expect("opened");
+        log.append(&body("before")).await.expect("recorded");
+        let [file] = log_files(dir.path()).try_into().expect("one file");
+        harm(dir.path(), &file);
+        assert_eq!(
+            log.append(&body("after")).await,
+            Err(AuditError::Closed),
+            "{what}"
+        );
+        let fatal = tokio::time::timeout(Duration::from_secs(10), log.fatal())
+            .await
+            .expect("told");
+        assert!(matches!(fatal, Fatal::Replaced(_)), "{what}: {fatal}");
+    }
+}
+
+#[tokio::test]
+async fn t36_two_processes_cannot_write_one_log_whatever_the_path() {
+    let dirs = [(); 4].map(|()| tempfile::tempdir().expect("a directory"));
+    let [first, by_folder, by_file, by_state] = dirs.each_ref().map(tempfile::TempDir::path);
+    let (log, _) = AuditLog::open(first, Options::new("erp-7f")).expect("opened");
+    log.append(&body("before")).await.expect("recorded");
+    let [file] = log_files(first).try_into().expect("one file");
+
+    symlink(first.join(LOG_DIR), by_folder.join(LOG_DIR)).expect("a link to the folder");
+    fs::create_dir(by_file.join(LOG_DIR)).expect("a folder");
+    let same = by_file
+        .join(LOG_DIR)
+        .join(file.file_name().expect("a name"));
+    fs::hard_link(&file, &same).expect("another name of the file");
+    symlink(first, by_state.join("state")).expect("a link to everything");
+    for state in [by_folder, by_file, &by_state.join("state"), first] {
+        let again = AuditLog::open(state, Options::new("erp-7f"));
+        let locked = matches!(again, Err(OpenError::Locked { .. }));
+        assert!(locked, "{}: {again:?}", state.display());
+    }
+    log.append(&body("after")).await.expect("recorded");
+    log.close().await.expect("a stop");
+    AuditLog::open(by_folder, Options::new("erp-7f")).expect("free again");
 }
 
 #[test]

@@ -115,6 +115,7 @@ fn caller() -> Caller {
             assert_agent: false,
         },
         enforces: Enforces::ALL,
+        record_bytes_per_second: None,
     }
 }
 

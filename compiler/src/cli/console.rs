@@ -104,8 +104,15 @@ impl Answer {
         Ok(Self { exit, stdout })
     }
 
-    /// Text for people.
-    pub(crate) const fn text(exit: Exit, stdout: String) -> Self {
+    /// Text for people. Names of people and files can hold anything: what a terminal would obey is spelt out, except the
+    /// colours that we paint.
+    pub(crate) fn text(exit: Exit, stdout: String) -> Self {
+        let obeyed = |c: char| c.is_control() && c != '\n' && c != '\t';
+        let stdout = if stdout.contains(obeyed) {
+            tame(&stdout)
+        } else {
+            stdout
+        };
         Self { exit, stdout }
     }
 
@@ -124,6 +131,35 @@ impl Answer {
             }
         }
     }
+}
+
+/// `text` without what a terminal would obey, but for line ends, tabs and colours.
+fn tame(text: &str) -> String {
+    let mut tamed = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let length = colour(rest).unwrap_or(0);
+        let (kept, after) = rest.split_at_checked(length).unwrap_or(("", rest));
+        tamed.push_str(kept);
+        rest = after;
+        if length == 0 {
+            if c.is_control() && c != '\n' && c != '\t' {
+                tamed.extend(c.escape_unicode());
+            } else {
+                tamed.push(c);
+            }
+            rest = rest.get(c.len_utf8()..).unwrap_or_default();
+        }
+    }
+    tamed
+}
+
+/// The length of the sequence that `text` begins with, if it does nothing but colour what follows.
+fn colour(text: &str) -> Option<usize> {
+    let codes = text.strip_prefix("\x1b[")?;
+    let length = codes.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    let end = codes.get(length..)?.strip_prefix('m')?;
+    Some(text.len().saturating_sub(end.len()))
 }
 
 #[derive(Serialize)]
@@ -207,6 +243,27 @@ impl Failure {
                 let body = serde_json::json!({"error": message, "help": help});
                 Answer::json(command, exit, body).map_or(Exit::Failed, |answer| answer.deliver())
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_spelt_out_and_colours_stay() {
+        for (text, told) in [
+            ("ana\n\tbob é → ü\n", "ana\n\tbob é → ü\n"),
+            ("\x1b[31;1mred\x1b[0m", "\x1b[31;1mred\x1b[0m"),
+            ("\x1b[2J\x1b[H", "\\u{1b}[2J\\u{1b}[H"),
+            ("\x1b]0;title\x07", "\\u{1b}]0;title\\u{7}"),
+            ("a\rb\x08\u{9b}2J", "a\\u{d}b\\u{8}\\u{9b}2J"),
+            ("\x1b[31", "\\u{1b}[31"),
+            ("\x1b", "\\u{1b}"),
+        ] {
+            let answer = Answer::text(Exit::Fine, text.to_owned());
+            assert_eq!(answer.stdout, told);
         }
     }
 }

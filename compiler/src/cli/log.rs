@@ -10,7 +10,7 @@ use stopgate_lang::record::{Break, Kind, Stamp, file_name};
 
 use super::console::{Answer, Failure, Format};
 use super::exit::Exit;
-use crate::log::{Checked, LogError, verify};
+use crate::log::{Checked, LogError, Step, verify};
 
 /// Read the sidecar's decision log
 #[derive(Debug, clap::Args)]
@@ -28,7 +28,8 @@ enum Command {
 ///
 /// Every line has to be the record that the next one was written after, from file to file. A line that was changed,
 /// left out, put in or moved is found, with its place. Lines cut off at the very end cannot be: compare the head with
-/// one noted before.
+/// one noted before. Where times run backwards, because the clock of the machine was set back, the lines are named; the
+/// log is whole all the same, and the exit code does not change.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   stopgate log verify /var/lib/stopgate/log        every file of the log
@@ -84,7 +85,18 @@ struct Report {
     head: Option<String>,
     unrecorded_attempts: u64,
     unclean_starts: u64,
+    times_backwards: u64,
+    backwards: Vec<Earlier>,
     broken: Option<Broken>,
+}
+
+#[derive(Serialize)]
+struct Earlier {
+    file: Option<String>,
+    line: u64,
+    seq: u64,
+    time: String,
+    before: String,
 }
 
 #[derive(Serialize)]
@@ -111,6 +123,7 @@ impl Report {
             chain,
             unrecorded,
             unclean,
+            backwards,
             broken,
         } = checked;
         let place = |stamp: &Stamp| Place {
@@ -127,12 +140,33 @@ impl Report {
             head: chain.head().map(|(_, digest)| digest.to_string()),
             unrecorded_attempts: *unrecorded,
             unclean_starts: *unclean,
+            times_backwards: backwards.count,
+            backwards: backwards.first.iter().map(Earlier::of).collect(),
             broken: broken.as_ref().map(|broken| Broken {
                 file: broken.file.map(file_name),
                 line: broken.line,
                 seq: broken.seq.map(|seq| seq.get()),
                 message: chained(&broken.fault),
             }),
+        }
+    }
+}
+
+impl Earlier {
+    fn of(step: &Step) -> Self {
+        let Step {
+            file,
+            line,
+            seq,
+            time,
+            before,
+        } = step;
+        Self {
+            file: file.map(file_name),
+            line: *line,
+            seq: seq.get(),
+            time: format!("{time:.6}"),
+            before: format!("{before:.6}"),
         }
     }
 }
@@ -147,6 +181,8 @@ fn text(checked: &Checked) -> String {
         head,
         unrecorded_attempts,
         unclean_starts,
+        times_backwards,
+        backwards,
         ..
     } = Report::of(checked);
     let total = records
@@ -196,6 +232,29 @@ fn text(checked: &Checked) -> String {
             "{} without a stop before",
             counted(unclean_starts, "start")
         ));
+    }
+    if times_backwards > 0 {
+        let times = counted(times_backwards, "time");
+        line(format_args!(
+            "warning: the clock was set back {times}, so records are older than those before them:"
+        ));
+    }
+    for Earlier {
+        file,
+        line: at,
+        seq,
+        time,
+        before,
+    } in &backwards
+    {
+        let file = file.as_deref().unwrap_or_default();
+        line(format_args!(
+            "  {file}:{at}: record {seq} is of {time}, the one before of {before}"
+        ));
+    }
+    let named = u64::try_from(backwards.len()).unwrap_or(u64::MAX);
+    if let Some(more) = times_backwards.checked_sub(named).filter(|more| *more > 0) {
+        line(format_args!("  and {more} more"));
     }
     match &checked.broken {
         None => line(format_args!("whole")),

@@ -33,12 +33,18 @@ fn bodies() -> Vec<RecordBody> {
 
 /// A log with two records in each file.
 fn log() -> (tempfile::TempDir, Vec<PathBuf>) {
+    log_at(&["2026-11-24T10:00:00.5Z"; 5])
+}
+
+/// The same, its records of `times`.
+fn log_at(times: &[&str; 5]) -> (tempfile::TempDir, Vec<PathBuf>) {
     let dir = tempfile::tempdir().expect("a directory");
     let (mut seq, mut prev, mut paths) = (Seq::FIRST, no_line_before(), Vec::new());
+    let mut times = times.iter();
     for pair in bodies().chunks(2) {
         let (first, mut text) = (seq, String::new());
         for body in pair {
-            let time = "2026-11-24T10:00:00.5Z".parse().expect("a time");
+            let time = times.next().expect("a time").parse().expect("a time");
             let line = Record {
                 version: Version::CURRENT,
                 stamp: Stamp { seq, time, prev },
@@ -104,6 +110,31 @@ fn i36_the_first_break_is_named_and_what_follows_does_not_count() {
         (None, None),
         "a file that was begun and not yet written"
     );
+}
+
+/// Whether the log is whole does not hang on the clock; where it was set back, the lines are named.
+#[test]
+fn lines_with_times_that_run_backwards_are_named() {
+    let times = [
+        "2026-11-24T10:00:00Z",
+        "2026-11-24T09:59:59.999999Z",
+        "2026-11-24T09:59:59.999999Z",
+        "2026-11-24T10:00:01Z",
+        "2026-11-24T09:00:00Z",
+    ];
+    let (dir, _) = log_at(&times);
+    let checked = verify(&[dir.path().to_owned()]).expect("checked");
+    assert_eq!(checked.broken, None);
+    let at = |at: usize| times[at].parse().expect("a time");
+    let step = |file, line, record: usize| Step {
+        file: Seq::new(file),
+        line,
+        seq: Seq::new(u64::try_from(record).expect("small") + 1).expect("a number"),
+        time: at(record),
+        before: at(record - 1),
+    };
+    assert_eq!(checked.backwards.count, 2);
+    assert_eq!(checked.backwards.first, [step(1, 2, 1), step(5, 1, 4)]);
 }
 
 #[test]

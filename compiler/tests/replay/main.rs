@@ -109,6 +109,31 @@ fn what_flips_is_told_by_operation_and_user() {
     }
 }
 
+/// An issuer, or somebody who may assert subjects, can call a user anything.
+#[test]
+fn names_on_record_do_nothing_to_a_terminal() {
+    let desk = Desk::new();
+    let evil = Asked {
+        user: "\u{1b}[2J\u{1b}]0;x\u{7}\u{202e}eve\r\u{9b}1A",
+        ..refund(45_000)
+    };
+    desk.log("a.jsonl", &[evil]);
+    desk.edit(
+        "rules/erp.yaml",
+        "amount_cents <= 50000",
+        "amount_cents <= 40000",
+    );
+    let run = desk.run(&["p", "--log", "a.jsonl", "--base", "base"]);
+    assert_eq!(run.exit, 0, "{}", run.stderr);
+    let obeyed = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+    assert!(!run.stdout.contains(obeyed), "{:?}", run.stdout);
+    assert!(
+        run.stdout.contains("\\u{202e}eve\\u{d}\\u{9b}1A"),
+        "{}",
+        run.stdout
+    );
+}
+
 #[test]
 fn a_lower_part_is_looser_also_where_the_answer_stays_a_route() {
     let desk = Desk::new();

@@ -119,6 +119,12 @@ impl Chain {
         self.head
     }
 
+    /// The file that lines come from, by its first record, and the last line of it that was seen, counted from 1.
+    #[must_use]
+    pub const fn place(&self) -> (Option<Seq>, u64) {
+        (self.file, self.line)
+    }
+
     /// Lines come from the file named for `first` from here on.
     ///
     /// # Errors

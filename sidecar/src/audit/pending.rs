@@ -111,17 +111,17 @@ impl AuditLog {
 }
 
 impl Pending<'_> {
-    /// Puts the decision's record where the log takes it. It waits for nothing: what can be dropped is only the wait
-    /// for the disk.
+    /// Puts the decision's record, which `caller` causes, where the log takes it. It waits for nothing: what can be
+    /// dropped is only the wait for the disk.
     ///
     /// # Errors
     /// [`AuditError`]: the record is not on its way to the log, and the decision is counted.
-    pub fn enqueue(mut self, decision: DecisionRecord) -> Result<Receipt, AuditError> {
+    pub fn enqueue(mut self, decision: DecisionRecord, caller: u32) -> Result<Receipt, AuditError> {
         let record = RecordBody::Decision(Box::new(decision)).encode();
         let mut enqueued = Err(AuditError::Closed);
         let log = self.log;
         log.under_way
-            .leave(|| enqueued = log.enqueue_or_count(record));
+            .leave(|| enqueued = log.enqueue_or_count(record, Some(caller)));
         self.accounted = true;
         enqueued
     }

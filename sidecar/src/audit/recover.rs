@@ -16,6 +16,7 @@ use stopgate_lang::record::{
 };
 
 use super::OpenError;
+use super::storage::Current;
 use super::writer::MAX_BATCH_BYTES;
 
 /// What the disk does not tear: a hole begins and ends at a multiple of this.
@@ -24,9 +25,9 @@ const SECTOR: u64 = 512;
 /// Where to go on.
 #[derive(Debug)]
 pub(super) struct Found {
-    pub(super) log_dir: File,
+    pub(super) log_dir: Lock,
     /// The file to go on in and its length; none in a new log.
-    pub(super) file: Option<File>,
+    pub(super) file: Option<Current>,
     pub(super) file_len: Option<u64>,
     pub(super) last: Option<(Seq, Digest)>,
     pub(super) dropped_bytes: u64,
@@ -41,15 +42,31 @@ pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error
     }
 }
 
-/// The lock of a state directory. Dropped: unlocked, and not only closed, because a process that is just being started
-/// by another thread holds a copy of every descriptor until it is its own.
+/// A file or folder that is locked: the thing itself, whatever paths lead to it. Dropped: unlocked, and not only closed,
+/// because a process that is just being started by another thread holds a copy of every descriptor until it is its own.
 #[derive(Debug)]
 pub(super) struct Lock(File);
+
+impl Lock {
+    /// Locks `file`.
+    pub(super) fn of(file: File) -> io::Result<Self> {
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// What is locked.
+    pub(super) const fn file(&self) -> &File {
+        &self.0
+    }
+}
 
 impl Drop for Lock {
     fn drop(&mut self) {
         if let Err(error) = self.0.unlock() {
-            tracing::warn!(%error, "state directory not unlocked");
+            tracing::warn!(%error, "a file of the log is not unlocked");
         }
     }
 }
@@ -58,13 +75,20 @@ impl Drop for Lock {
 pub(super) fn lock(state_dir: &Path) -> Result<Lock, OpenError> {
     make_dir(state_dir)?;
     let dir = File::open(state_dir).map_err(failed("open", state_dir))?;
-    match dir.try_lock() {
-        Ok(()) => Ok(Lock(dir)),
-        Err(TryLockError::WouldBlock) => Err(OpenError::Locked {
-            dir: state_dir.to_owned(),
-        }),
-        Err(TryLockError::Error(error)) => Err(failed("lock", state_dir)(error)),
-    }
+    locked(dir, state_dir)
+}
+
+/// Locks `file`, which `path` led to.
+fn locked(file: File, path: &Path) -> Result<Lock, OpenError> {
+    Lock::of(file).map_err(|error| {
+        if error.kind() == io::ErrorKind::WouldBlock {
+            OpenError::Locked {
+                path: path.to_owned(),
+            }
+        } else {
+            failed("lock", path)(error)
+        }
+    })
 }
 
 fn make_dir(path: &Path) -> Result<(), OpenError> {
@@ -75,10 +99,12 @@ fn make_dir(path: &Path) -> Result<(), OpenError> {
         .map_err(failed("make", path))
 }
 
-/// Reads the end of the log in `dir`, checks it, and cuts a torn tail.
+/// Reads the end of the log in `dir`, checks it, and cuts a torn tail. The folder is locked, and so is the file to go on
+/// in: two state directories may lead to one of them.
 pub(super) fn recover(dir: &Path) -> Result<Found, OpenError> {
     make_dir(dir)?;
     let log_dir = File::open(dir).map_err(failed("open", dir))?;
+    let log_dir = locked(log_dir, dir)?;
     let files = files(dir).map_err(failed("read", dir))?;
     let mut found = Found {
         log_dir,
@@ -98,16 +124,16 @@ pub(super) fn recover(dir: &Path) -> Result<Found, OpenError> {
         let path = dir.join(file_name(*first));
         let file = OpenOptions::new()
             .read(true)
-            .write(true)
+            .append(true)
             .open(&path)
             .map_err(failed("open", &path))?;
+        let lock = locked(file, &path)?;
+        let file = lock.file();
         let size = file.metadata().map_err(failed("read", &path))?.len();
         let mut whole = size;
-        if let Some((sound, fault)) =
-            read_lines(&file, &mut chain).map_err(failed("read", &path))?
-        {
+        if let Some((sound, fault)) = read_lines(file, &mut chain).map_err(failed("read", &path))? {
             let torn = files.last() == Some(first)
-                && is_torn(&file, sound, size).map_err(failed("read", &path))?;
+                && is_torn(file, sound, size).map_err(failed("read", &path))?;
             if !torn {
                 return Err(broken(fault));
             }
@@ -117,9 +143,10 @@ pub(super) fn recover(dir: &Path) -> Result<Found, OpenError> {
         }
         // Lines of a process that was killed may be in memory only; the next record builds on them.
         file.sync_all().map_err(failed("flush", &path))?;
-        (found.file, found.file_len) = (Some(file), Some(whole));
+        (found.file, found.file_len) = (Some(Current { file: lock, path }), Some(whole));
     }
-    found.log_dir.sync_all().map_err(failed("flush", dir))?;
+    let flushed = found.log_dir.file().sync_all();
+    flushed.map_err(failed("flush", dir))?;
     found.last = chain.head();
     if let (Some(named), Some(0)) = (files.last().copied(), found.file_len) {
         let next = found.last.map_or(Some(Seq::FIRST), |(last, _)| last.next());

@@ -1,6 +1,6 @@
 //! What the writer needs of a disk, and the disk. Every call may fail; what a failure means is the writer's business.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
@@ -9,6 +9,7 @@ use rustix::fs::FallocateFlags;
 use stopgate_lang::record::{Seq, file_name};
 
 use super::recover::Lock;
+use super::room::Room;
 
 /// The files of a log, of which the last is written. Interrupted calls are the caller's to repeat.
 pub(super) trait Storage: Send + 'static {
@@ -21,7 +22,7 @@ pub(super) trait Storage: Send + 'static {
     /// Makes sure that `len` bytes from `offset` on will find room. The size of the file stays.
     fn preallocate(&mut self, offset: u64, len: u64) -> io::Result<()>;
 
-    /// Writes some of `bytes` at `offset` and says how many.
+    /// Writes some of `bytes` at `offset`, which is the end of the file, and says how many.
     fn write(&mut self, bytes: &[u8], offset: u64) -> io::Result<usize>;
 
     /// Cuts the file to `len` bytes.
@@ -29,6 +30,13 @@ pub(super) trait Storage: Send + 'static {
 
     /// Makes sure that data and size of the file survive a power cut.
     fn sync(&mut self) -> io::Result<()>;
+
+    /// Makes sure that readers find the very file that is written where it belongs, with `len` bytes in it: one that was
+    /// deleted, moved or replaced still takes data, but nobody will ever read it.
+    fn verify(&mut self, len: u64) -> io::Result<()>;
+
+    /// The room on the disk, if it can be told.
+    fn room(&mut self) -> Option<Room>;
 }
 
 /// The real thing.
@@ -36,18 +44,25 @@ pub(super) trait Storage: Send + 'static {
 pub(super) struct Files {
     /// Held, not used: the lock of the state directory goes with the writer.
     _lock: Lock,
-    directory: File,
+    directory: Lock,
     path: PathBuf,
-    current: Option<File>,
+    current: Option<Current>,
+}
+
+/// The file that is written, and its path.
+#[derive(Debug)]
+pub(super) struct Current {
+    pub(super) file: Lock,
+    pub(super) path: PathBuf,
 }
 
 impl Files {
     /// The files in the folder `path`, which `directory` is a handle of.
     pub(super) const fn new(
         lock: Lock,
-        directory: File,
+        directory: Lock,
         path: PathBuf,
-        current: Option<File>,
+        current: Option<Current>,
     ) -> Self {
         Self {
             _lock: lock,
@@ -60,7 +75,8 @@ impl Files {
     fn current(&self) -> io::Result<&File> {
         self.current
             .as_ref()
-            .ok_or_else(|| io::Error::other("no file of the log is open"))
+            .map(|current| current.file.file())
+            .ok_or_else(no_file)
     }
 }
 
@@ -68,16 +84,17 @@ impl Storage for Files {
     fn create(&mut self, first: Seq) -> io::Result<()> {
         let path = self.path.join(file_name(first));
         let file = OpenOptions::new()
-            .write(true)
+            .append(true)
             .create_new(true)
             .mode(0o600)
-            .open(path)?;
-        self.current = Some(file);
+            .open(&path)?;
+        let file = Lock::of(file)?;
+        self.current = Some(Current { file, path });
         Ok(())
     }
 
     fn sync_directory(&mut self) -> io::Result<()> {
-        self.directory.sync_all()
+        self.directory.file().sync_all()
     }
 
     fn preallocate(&mut self, offset: u64, len: u64) -> io::Result<()> {
@@ -90,6 +107,8 @@ impl Storage for Files {
     }
 
     fn write(&mut self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        // Linux appends, whatever the offset, to a file that was opened so. In one that was cut, writing where the end was
+        // would hide that in a hole.
         self.current()?.write_at(bytes, offset)
     }
 
@@ -98,17 +117,38 @@ impl Storage for Files {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        let file = self.current()?;
-        file.sync_data()?;
-        // A file that was deleted still takes data, but nobody will ever read it.
-        if file.metadata()?.nlink() == 0 {
-            return Err(io::Error::new(
-                io::ErrorKind::NotFound,
-                "the file was deleted",
-            ));
+        self.current()?.sync_data()
+    }
+
+    fn verify(&mut self, len: u64) -> io::Result<()> {
+        let current = self.current.as_ref().ok_or_else(no_file)?;
+        let (ours, found) = (
+            current.file.file().metadata()?,
+            fs::metadata(&current.path)?,
+        );
+        if (ours.dev(), ours.ino()) != (found.dev(), found.ino()) {
+            return Err(io::Error::other("another file stands in its place"));
+        }
+        if ours.len() != len {
+            return Err(io::Error::other(format!(
+                "it has {} bytes, and {len} were written",
+                ours.len()
+            )));
         }
         Ok(())
     }
+
+    fn room(&mut self) -> Option<Room> {
+        let found = rustix::fs::fstatvfs(self.directory.file()).ok()?;
+        Some(Room {
+            free: found.f_bavail.saturating_mul(found.f_frsize),
+            size: found.f_blocks.saturating_mul(found.f_frsize),
+        })
+    }
+}
+
+fn no_file() -> io::Error {
+    io::Error::other("no file of the log is open")
 }
 
 /// Takes everything and keeps nothing.
@@ -138,5 +178,13 @@ impl Storage for Discard {
 
     fn sync(&mut self) -> io::Result<()> {
         Ok(())
+    }
+
+    fn verify(&mut self, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn room(&mut self) -> Option<Room> {
+        None
     }
 }

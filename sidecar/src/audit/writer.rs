@@ -5,7 +5,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use stopgate_lang::digest::Digest;
@@ -14,9 +14,11 @@ use stopgate_lang::record::{
 };
 use tokio::sync::watch;
 
+use super::room::Roominess;
 use super::storage::Storage;
 use super::unrecorded::Unrecorded;
 use super::{AuditError, Entry, Fatal, Health, Message};
+use crate::seldom::Seldom;
 
 /// Most bytes of one write.
 pub(super) const MAX_BATCH_BYTES: usize = 4 * MAX_LINE_BYTES;
@@ -26,6 +28,9 @@ const RESERVE: u64 = 4 * 1024 * 1024;
 
 /// How long an unwritable log waits before it tries by itself.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// How often the room on the disk is looked at, and the file while nothing is written.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// Where the next record goes.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +63,20 @@ pub(super) struct Writer<S> {
     start: Option<Encoded>,
     unrecorded: Arc<Unrecorded>,
     health: watch::Sender<Health>,
+    room: Arc<Roominess>,
+    looked: Option<Instant>,
+    /// Refused writes: a full disk refuses every attempt, and one line says so.
+    refusals: Seldom,
     file_bytes: u64,
+}
+
+/// What the queue brings.
+enum Next {
+    Message(Message),
+    /// Nothing, for some time.
+    Idle,
+    /// Every handle is gone.
+    End,
 }
 
 /// Why a batch is not on the disk.
@@ -88,6 +106,7 @@ impl<S: Storage> Writer<S> {
         start: Encoded,
         unrecorded: Arc<Unrecorded>,
         health: watch::Sender<Health>,
+        room: Arc<Roominess>,
         file_bytes: u64,
     ) -> Self {
         let reserved = position.len.unwrap_or(0);
@@ -99,6 +118,9 @@ impl<S: Storage> Writer<S> {
             start: Some(start),
             unrecorded,
             health,
+            room,
+            looked: None,
+            refusals: Seldom::default(),
             file_bytes,
         }
     }
@@ -128,9 +150,18 @@ impl<S: Storage> Writer<S> {
     }
 
     fn run(&mut self, queue: &Receiver<Message>) -> Result<(), Fatal> {
-        while let Some(first) = self.wait(queue) {
+        loop {
             let (mut batch, mut bytes) = (Vec::new(), 0_usize);
-            let mut message = Some(first);
+            let mut message = match self.wait(queue) {
+                Next::Message(message) => Some(message),
+                Next::Idle => None,
+                Next::End => return Ok(()),
+            };
+            if message.is_none() && self.is_well() {
+                self.still_there()?;
+                self.look();
+                continue;
+            }
             while let Some(next) = message {
                 match next {
                     Message::Append(entry) => {
@@ -151,19 +182,44 @@ impl<S: Storage> Writer<S> {
             // one flush and need not wake this thread; on an idle one it costs nothing.
             std::thread::yield_now();
         }
-        Ok(())
     }
 
-    /// The next message; `None` when every handle is gone.
-    fn wait(&self, queue: &Receiver<Message>) -> Option<Message> {
-        let well = matches!(*self.health.borrow(), Health::Writable);
-        if well && self.unrecorded.is_empty() {
-            return queue.recv().ok();
+    /// Whether nothing is owed to the log.
+    fn is_well(&self) -> bool {
+        matches!(*self.health.borrow(), Health::Writable) && self.unrecorded.is_empty()
+    }
+
+    /// The next message, if one comes.
+    fn wait(&self, queue: &Receiver<Message>) -> Next {
+        let patience = if self.is_well() { LOOK } else { RETRY };
+        match queue.recv_timeout(patience) {
+            Ok(message) => Next::Message(message),
+            Err(RecvTimeoutError::Timeout) => Next::Idle,
+            Err(RecvTimeoutError::Disconnected) => Next::End,
         }
-        match queue.recv_timeout(RETRY) {
-            Ok(message) => Some(message),
-            Err(RecvTimeoutError::Timeout) => Some(Message::Wake),
-            Err(RecvTimeoutError::Disconnected) => None,
+    }
+
+    /// Looks at the room on the disk, if that was not done a moment ago.
+    fn look(&mut self) {
+        let now = Instant::now();
+        let soon = self
+            .looked
+            .is_some_and(|looked| now.saturating_duration_since(looked) < LOOK);
+        if !soon {
+            self.looked = Some(now);
+            if let Some(room) = self.storage.room() {
+                self.room.note(room);
+            }
+        }
+    }
+
+    /// Makes sure that nobody took away what was written.
+    fn still_there(&mut self) -> Result<(), Fatal> {
+        match self.position.len {
+            Some(len) => {
+                retry(|| self.storage.verify(len)).map_err(|error| Fatal::Replaced(Arc::new(error)))
+            }
+            None => Ok(()),
         }
     }
 
@@ -186,8 +242,11 @@ impl<S: Storage> Writer<S> {
             let seq = after.write(&entry.record, now, &mut lines)?;
             written.push((entry, seq));
         }
-        match self.persist(lines.as_bytes()) {
+        let persisted = self.persist(lines.as_bytes());
+        self.look();
+        match persisted {
             Ok(()) => {
+                self.refusals.reset();
                 (self.position.next, self.position.prev) = (after.next, after.prev);
                 self.start = None;
                 self.report(Health::Writable);
@@ -238,22 +297,20 @@ impl<S: Storage> Writer<S> {
             return Ok(());
         }
         if let Err(error) = self.write_all(bytes, len) {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "audit log: write failed"
-            );
+            let refused = self.refused("audit log: write failed", &error);
             self.undo(len)?;
-            return Err(Failure::Refused);
+            return Err(refused);
         }
         flush(|| self.storage.sync())?;
         self.position.len = Some(len.saturating_add(size));
-        Ok(())
+        self.still_there().map_err(Failure::Fatal)
     }
 
     /// Begins the next file.
     fn rotate(&mut self) -> Result<u64, Failure> {
         let first = self.position.next.ok_or(Failure::Fatal(Fatal::Full))?;
-        retry(|| self.storage.create(first)).map_err(refused("audit log: no new file"))?;
+        retry(|| self.storage.create(first))
+            .map_err(|error| self.refused("audit log: no new file", &error))?;
         flush(|| self.storage.sync_directory())?;
         (self.position.len, self.reserved) = (Some(0), 0);
         Ok(0)
@@ -273,9 +330,18 @@ impl<S: Storage> Writer<S> {
             Ok(()) => self.reserved = goal,
             // A file system that cannot promise room; full disks show at the write.
             Err(error) if error.kind() == io::ErrorKind::Unsupported => self.can_reserve = false,
-            Err(error) => return Err(refused("audit log: no room")(error)),
+            Err(error) => return Err(self.refused("audit log: no room", &error)),
         }
         Ok(())
+    }
+
+    /// The disk refused: one line says so, and every minute one more as long as it lasts.
+    fn refused(&self, what: &'static str, error: &io::Error) -> Failure {
+        if let Some(passed_over) = self.refusals.tell() {
+            let error = error as &dyn std::error::Error;
+            tracing::error!(error, passed_over, "{what}");
+        }
+        Failure::Refused
     }
 
     fn write_all(&mut self, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
@@ -322,13 +388,6 @@ impl Position {
         self.prev = Digest::of(line.strip_suffix('\n').unwrap_or(line).as_bytes());
         self.next = seq.next();
         Ok(seq)
-    }
-}
-
-fn refused(what: &'static str) -> impl FnOnce(io::Error) -> Failure {
-    move |error| {
-        tracing::error!(error = &error as &dyn std::error::Error, "{what}");
-        Failure::Refused
     }
 }
 

@@ -27,7 +27,16 @@ pub struct Caller {
     pub may: May,
     /// What it does with results.
     pub enforces: Enforces,
+    /// Bytes of record that it may cause in a second; `None` for its part of what all may.
+    pub record_bytes_per_second: Option<u64>,
 }
+
+/// Bytes of record that all callers together may cause in a second, where a caller's table says nothing else: more than
+/// two processors can decide. Each has an equal part.
+const RECORD_BYTES_PER_SECOND: u64 = 64 * 1024 * 1024;
+
+/// Least part of a caller, however many there are.
+const LEAST_BYTES_PER_SECOND: u64 = 1024 * 1024;
 
 /// What a caller may do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,7 +50,7 @@ pub struct May {
 }
 
 /// Every key of a `[[callers]]` table. They can be set in the file only.
-pub const CALLER_KEYS: [TableKey; 5] = [
+pub const CALLER_KEYS: [TableKey; 6] = [
     TableKey {
         name: "uid",
         required: true,
@@ -73,6 +82,13 @@ pub const CALLER_KEYS: [TableKey; 5] = [
         form: "a list of `mask`, `max_rows`",
         about: "What it does with results. A decision that obliges to more is a rejection here.",
     },
+    TableKey {
+        name: "record_bytes_per_second",
+        required: false,
+        form: "a number from 1024 on",
+        about: "Bytes of record that it may cause in a second; what is beyond is rejected as `overloaded` and counted. A \
+                record has about 1.5 KiB and the arguments. Left out: its part of 64 MiB, at least 1 MiB.",
+    },
 ];
 
 impl Callers {
@@ -86,6 +102,24 @@ impl Callers {
     #[must_use]
     pub fn count(&self) -> usize {
         self.0.len()
+    }
+
+    /// Their uids.
+    pub fn uids(&self) -> impl Iterator<Item = u32> {
+        self.0.keys().copied()
+    }
+
+    /// Bytes of record that each caller may cause in a second.
+    #[must_use]
+    pub fn record_rates(&self) -> BTreeMap<u32, u64> {
+        let callers = u64::try_from(self.count()).unwrap_or(u64::MAX);
+        let part = RECORD_BYTES_PER_SECOND.checked_div(callers).unwrap_or(0);
+        let part = part.max(LEAST_BYTES_PER_SECOND);
+        let rate = |caller: &Caller| caller.record_bytes_per_second.unwrap_or(part);
+        self.0
+            .iter()
+            .map(|(uid, caller)| (*uid, rate(caller)))
+            .collect()
     }
 
     pub(super) fn read(file: &str, tables: Vec<Table>, mistakes: &mut Mistakes) -> Option<Self> {
@@ -117,7 +151,8 @@ impl Callers {
 
 impl Caller {
     fn read(mut table: Table, mistakes: &mut Mistakes) -> Option<Self> {
-        let [uid, agent, tools, may, enforces] = table.take("a caller", &CALLER_KEYS, mistakes);
+        let [uid, agent, tools, may, enforces, rate] =
+            table.take("a caller", &CALLER_KEYS, mistakes);
         let mut field = Fields::new(&table.place, mistakes);
         let uid = field
             .value(uid, Entry::integer)
@@ -144,6 +179,20 @@ impl Caller {
                 .value(given, Entry::texts)
                 .and_then(|(_, texts)| field.each(texts, enforced)),
         };
+        let rate = match rate {
+            (_, None) => Some(None),
+            given @ (_, Some(_)) => {
+                field
+                    .value(given, Entry::integer)
+                    .and_then(|(place, number)| {
+                        let rate = u64::try_from(number).ok().filter(|rate| *rate >= 1024);
+                        let rate = rate.ok_or_else(|| {
+                            format!("`record_bytes_per_second` is {number}, and not 1024 or more")
+                        });
+                        field.checked(&place, rate).map(Some)
+                    })
+            }
+        };
         Some(Self {
             uid: uid?,
             agent: agent?,
@@ -156,6 +205,7 @@ impl Caller {
                     max_rows: words.contains("max_rows"),
                 }
             },
+            record_bytes_per_second: rate?,
         })
     }
 }

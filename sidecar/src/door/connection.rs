@@ -18,7 +18,7 @@ use rustix::net::RecvFlags;
 use stopgate_proto::v1::enforcement_service_server::EnforcementServiceServer;
 use tokio::io::Interest;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tonic::server::NamedService;
@@ -29,9 +29,12 @@ use tower_service::Service as _;
 
 use super::body::{Held, Received};
 use super::grpc::{Grpc, status};
-use super::{GRACE, MAX_AGE, MAX_CONNECTIONS, MAX_IDLE, MAX_MESSAGE_BYTES, MAX_STREAMS};
+use super::places::Places;
+use super::reset::Watched;
+use super::{GRACE, MAX_AGE, MAX_IDLE, MAX_MESSAGE_BYTES, MAX_STREAMS};
 use crate::config::{Caller, Callers};
 use crate::metrics::{Metrics, TurnedAway};
+use crate::seldom::Seldom;
 use crate::undecided::Undecided;
 
 /// How long a peer may take for the first bytes of HTTP/2, which no other limit covers.
@@ -68,12 +71,20 @@ const MAX_SEND_BUFFER: usize = 256 * 1024;
 /// How long to wait when the system gives no connection, such as without file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// What operators are told when HTTP/2 refuses a request before anybody here sees it.
+const UNREADABLE: &str = "a request was no HTTP/2 and got no answer; a gRPC client in Python, Ruby, PHP or C++ sends the \
+    path of the socket as its `:authority`, which is none: give its channel the option `grpc.default_authority` with the \
+    value `localhost`";
+
 /// The gRPC door.
 pub struct Door<R> {
     callers: Callers,
     services: Services<R>,
     metrics: Arc<Metrics>,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
+    strangers: Seldom,
+    crowds: Seldom,
+    unreadable: Arc<Seldom>,
 }
 
 impl<R: ServerReflection> Door<R> {
@@ -94,16 +105,19 @@ impl<R: ServerReflection> Door<R> {
             metrics: Arc::clone(&metrics),
         };
         Self {
+            places: Arc::new(Places::new(callers.uids())),
             callers,
             services,
             metrics,
-            places: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+            strangers: Seldom::default(),
+            crowds: Seldom::default(),
+            unreadable: Arc::default(),
         }
     }
 
-    /// Where open connections are counted: `MAX_CONNECTIONS` minus the places left.
+    /// Where open connections are counted.
     #[must_use]
-    pub fn places(&self) -> Arc<Semaphore> {
+    pub fn places(&self) -> Arc<Places> {
         Arc::clone(&self.places)
     }
 
@@ -117,8 +131,8 @@ impl<R: ServerReflection> Door<R> {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => {
                         if let Some((caller, place)) = self.admit(&stream) {
-                            let services = self.services.clone();
-                            connections.spawn(connection(stream, caller, services, draining.clone(), place));
+                            let (services, unreadable) = (self.services.clone(), Arc::clone(&self.unreadable));
+                            connections.spawn(connection(stream, caller, services, draining.clone(), place, unreadable));
                         }
                     }
                     Err(error) => {
@@ -141,12 +155,24 @@ impl<R: ServerReflection> Door<R> {
         let uid = stream.peer_cred().ok().map(|peer| peer.uid());
         let Some(caller) = uid.and_then(|uid| self.callers.get(uid)) else {
             self.metrics.turned_away(TurnedAway::Peer);
-            tracing::warn!(uid, "peer is no caller");
+            if let Some(passed_over) = self.strangers.tell() {
+                tracing::warn!(
+                    uid,
+                    passed_over,
+                    "connection closed: no [[callers]] table has the uid of this user"
+                );
+            }
             return None;
         };
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+        let Some(place) = self.places.take(caller.uid) else {
             self.metrics.turned_away(TurnedAway::Limit);
-            tracing::warn!(uid, "too many connections");
+            if let Some(passed_over) = self.crowds.tell() {
+                tracing::warn!(
+                    uid,
+                    passed_over,
+                    "connection closed: this caller has no place left for another"
+                );
+            }
             return None;
         };
         Some((Arc::clone(caller), place))
@@ -164,14 +190,20 @@ async fn connection<R: ServerReflection>(
     services: Services<R>,
     mut draining: watch::Receiver<bool>,
     _place: OwnedSemaphorePermit,
+    unreadable: Arc<Seldom>,
 ) {
     if !matches!(timeout(GREETING, greeted(&stream)).await, Ok(Ok(()))) {
         tracing::debug!(uid = caller.uid, "peer speaks no HTTP/2");
         return;
     }
     let activity = Arc::new(Activity::new());
-    let service = service_fn(|request| {
-        services.call(request, Arc::clone(&caller), Activity::enter(&activity))
+    let service = service_fn(|request| services.call(request, Arc::clone(&caller), &activity));
+    let (uid, metrics) = (caller.uid, Arc::clone(&services.metrics));
+    let stream = Watched::new(TokioIo::new(stream), move || {
+        metrics.undecided(Undecided::Malformed);
+        if let Some(passed_over) = unreadable.tell() {
+            tracing::warn!(uid, passed_over, "{UNREADABLE}");
+        }
     });
     let mut http = http2::Builder::new(TokioExecutor::new());
     http.timer(TokioTimer::new())
@@ -184,7 +216,7 @@ async fn connection<R: ServerReflection>(
         .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE_ANSWER);
-    let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut served = pin!(http.serve_connection(stream, service));
     let why = tokio::select! {
         ended = served.as_mut() => {
             if let Err(error) = ended {
@@ -248,6 +280,12 @@ impl Activity {
         Active(Arc::clone(activity))
     }
 
+    /// Something was asked that may go on for ever, such as a watch of health: from now on the connection is as idle as
+    /// without it.
+    fn touch(&self) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
     fn last(&self) -> Instant {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -268,7 +306,7 @@ impl Activity {
 
 impl Drop for Active {
     fn drop(&mut self) {
-        *self.0.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.0.touch();
         self.0.requests.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -292,17 +330,23 @@ impl<R> Clone for Services<R> {
     }
 }
 
-type Answered = Result<Response<Held<Active>>, Infallible>;
+type Answered = Result<Response<Held<Option<Active>>>, Infallible>;
 
 impl<R: ServerReflection> Services<R> {
     fn call(
         &self,
         mut request: Request<Incoming>,
         caller: Arc<Caller>,
-        active: Active,
-    ) -> impl Future<Output = Answered> + Send + 'static {
+        activity: &Arc<Activity>,
+    ) -> impl Future<Output = Answered> + Send + 'static + use<R> {
         let mut services = self.clone();
         request.extensions_mut().insert(caller);
+        let path = request.uri().path();
+        let asks = path
+            .trim_start_matches('/')
+            .starts_with(EnforcementServiceServer::<Grpc>::NAME);
+        activity.touch();
+        let active = asks.then(|| Activity::enter(activity));
         async move {
             let path = request
                 .uri()
@@ -357,6 +401,16 @@ fn decoded(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn t27_what_only_listens_is_no_activity() {
+        let activity = Arc::new(Activity::new());
+        tokio::time::advance(MAX_IDLE / 2).await;
+        activity.touch();
+        let watched = Instant::now();
+        activity.idle().await;
+        assert_eq!(watched.elapsed(), MAX_IDLE);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn t27_a_connection_is_idle_only_without_requests() {

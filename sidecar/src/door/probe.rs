@@ -1,7 +1,10 @@
 //! `/metrics`, `/livez` and `/readyz` over HTTP/1.1 on a loopback address, and nothing else. Nothing that is asked
 //! here can change anything.
 
+mod crowd;
+
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,17 +17,17 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-use super::MAX_CONNECTIONS;
+use self::crowd::Crowd;
+use super::places::Places;
 use crate::audit::AuditLog;
 use crate::identity::Identity;
 use crate::metrics::{Gauges, Metrics};
 use crate::readiness::{Readiness, State};
 
 /// Most probes at a time.
-const MAX_PROBES: usize = 16;
+pub const MAX_PROBES: usize = 64;
 
 /// Longest time for one probe, from connecting to its last byte.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -49,24 +52,23 @@ pub struct Probes {
     pub identity: Arc<Identity>,
     /// What holds now.
     pub state: State,
-    /// Places left for gRPC connections.
-    pub places: Arc<Semaphore>,
+    /// Places for gRPC connections.
+    pub places: Arc<Places>,
 }
 
-/// Answers probes on `listener`; never ends by itself.
-pub async fn serve(listener: TcpListener, probes: Arc<Probes>) {
-    let places = Arc::new(Semaphore::new(MAX_PROBES));
+/// Answers probes on `listener`, which has the address `address`; never ends by itself.
+pub async fn serve(listener: TcpListener, address: SocketAddr, probes: Arc<Probes>) {
+    let mut crowd = Crowd::new(MAX_PROBES, address);
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
-                if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-                    let probes = Arc::clone(&probes);
-                    tokio::spawn(async move {
-                        // A probe that fails is the prober's matter.
-                        let _failed = timeout(DEADLINE, answer(stream, &probes)).await;
-                        drop(place);
-                    });
-                }
+            Ok((stream, peer)) => {
+                crowd.make_room();
+                let probes = Arc::clone(&probes);
+                let answered = tokio::spawn(async move {
+                    // A probe that fails is the prober's matter.
+                    let _failed = timeout(DEADLINE, answer(stream, &probes)).await;
+                });
+                crowd.enter(peer, answered.abort_handle());
             }
             Err(error) => {
                 tracing::warn!(%error, "probe not accepted");
@@ -131,7 +133,8 @@ impl Probes {
             unrecorded: self.audit.unrecorded(),
             ready: self.state.readiness() == Readiness::Ready,
             failing_issuers: self.identity.failing(),
-            connections: MAX_CONNECTIONS.saturating_sub(self.places.available_permits()),
+            connections: self.places.taken(),
+            log_room: self.audit.room(),
         }
     }
 }

@@ -93,6 +93,7 @@ impl Stage {
             ready: true,
             failing_issuers: 0,
             connections: 0,
+            log_room: None,
         });
         let of_requests = ["answers", "callers_left", "undecided"];
         page.lines()
@@ -116,6 +117,7 @@ pub(crate) fn caller() -> Caller {
             assert_agent: true,
         },
         enforces: Enforces::ALL,
+        record_bytes_per_second: None,
     }
 }
 

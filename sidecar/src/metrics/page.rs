@@ -155,6 +155,7 @@ impl Page {
             ready,
             failing_issuers,
             connections,
+            log_room,
         } = *gauges;
         for (name, help, value) in [
             (
@@ -193,10 +194,31 @@ impl Page {
                 u64::try_from(connections).unwrap_or(u64::MAX),
             ),
         ] {
-            self.head(name, "gauge", help)?;
-            writeln!(self.0, "{name} {value}")?;
+            self.gauge(name, help, value)?;
         }
-        Ok(())
+        let Some(room) = log_room else {
+            return Ok(());
+        };
+        self.gauge(
+            "stopgate_log_disk_free_bytes",
+            "Bytes that the disk of the decision log can still take.",
+            room.free,
+        )?;
+        self.gauge(
+            "stopgate_log_disk_size_bytes",
+            "Bytes of the disk of the decision log.",
+            room.size,
+        )?;
+        self.gauge(
+            "stopgate_log_disk_low",
+            "1 while the disk of the decision log is nearly full.",
+            u64::from(room.is_low()),
+        )
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        self.head(name, "gauge", help)?;
+        writeln!(self.0, "{name} {value}")
     }
 
     /// How the looks at each source went: an issuer's name is the configuration's, so there are as many as it names.

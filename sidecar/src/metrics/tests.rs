@@ -14,6 +14,10 @@ fn page(metrics: &Metrics) -> String {
         ready: true,
         failing_issuers: 0,
         connections: 1,
+        log_room: Some(Room {
+            free: 1000,
+            size: 9000,
+        }),
     })
 }
 

@@ -35,6 +35,9 @@ async fn t28_a_peer_that_is_no_caller_is_disconnected_and_counted() {
             .iter()
             .all(|record| record["kind"] != "decision")
     );
+    let why = "connection closed: no [[callers]] table has the uid of this user";
+    let said = running.event(why).expect("its operator can see why");
+    assert_eq!(said["uid"], own_uid());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use stopgate_sidecar::door::probe::MAX_PROBES;
 use stopgate_sidecar::door::{MAX_CONNECTIONS, MAX_STREAMS};
 
 use crate::support::{PATIENCE, Place, Running, ask, eventually, get_order, request};
@@ -84,12 +85,17 @@ impl Raw {
 
 /// A request's headers, as literals.
 fn headers() -> Vec<u8> {
+    headers_to("localhost")
+}
+
+/// The same, for `authority`.
+fn headers_to(authority: &str) -> Vec<u8> {
     let mut block = vec![];
     for (name, value) in [
         (":method", "POST"),
         (":scheme", "http"),
         (":path", "/stopgate.v1.EnforcementService/Decide"),
-        (":authority", "localhost"),
+        (":authority", authority),
         ("content-type", "application/grpc"),
         ("te", "trailers"),
     ] {
@@ -221,6 +227,109 @@ async fn t27_connections_and_streams_are_counted() {
             break;
         }
     }
+    honest(&running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t27_each_caller_has_places_of_its_own() {
+    let place = Place::new();
+    let other = rustix::process::getuid().as_raw() + 1;
+    let config = format!(
+        "{}[[callers]]\nuid = {other}\nagent = \"other\"\ntools = [\"erp\"]\nmay = [\"decide\"]\n",
+        place.config()
+    );
+    let running = place.start_with(&config);
+    let half = MAX_CONNECTIONS / 2;
+    let held: Vec<_> = (0..half).map(|_| Raw::greet(&running)).collect();
+    eventually("its half is taken", || {
+        running.metric("stopgate_connections") == f64::from(u32::try_from(half).expect("few"))
+    });
+    for _ in 0..3 {
+        assert!(Raw::silent(&running).is_cut());
+    }
+    assert!(running.metric(r#"stopgate_connections_turned_away_total{reason="limit"}"#) >= 3.0);
+    // However often it is turned away, one line says so.
+    let said = running.events().matches("has no place left").count();
+    assert_eq!(said, 1, "{}", running.events());
+    drop(held);
+    eventually("its places are free", || {
+        running.metric("stopgate_connections") == 0.0
+    });
+    honest(&running).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t27_a_caller_that_records_more_than_its_share_is_rejected_and_counted() {
+    let place = Place::new();
+    let config = place.config() + "record_bytes_per_second = 1024\n";
+    let running = place.start_with(&config);
+    let client = running.client().await;
+    // A caller that was silent may have a MiB at once: some hundred records.
+    let mut answers = Vec::new();
+    while answers.last().is_none_or(|last| last == "permit") {
+        assert!(answers.len() < 2_000, "its records are not bounded");
+        answers.push(ask(&client, get_order()).await);
+    }
+    assert_eq!(answers.last().map(String::as_str), Some("overloaded"));
+    assert!(answers.len() > 100, "{} answers", answers.len());
+    eventually("a gap tells of it", || {
+        let records = running.records();
+        let gap = records.iter().find(|record| record["kind"] == "gap");
+        gap.is_some_and(|gap| gap["overloaded"].as_u64() >= Some(1))
+    });
+    assert_eq!(running.get("/readyz").0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t27_probes_are_answered_however_many_say_nothing() {
+    let place = Place::new();
+    let running = place.start();
+    let address = running.event("serving").expect("an event")["probes"].clone();
+    let address = address.as_str().expect("an address");
+    assert!(running.metric("stopgate_log_disk_size_bytes") > 0.0);
+    let mut silent = Vec::new();
+    for _ in 0..4 {
+        for _ in 0..MAX_PROBES {
+            silent.push(std::net::TcpStream::connect(address).expect("a connection"));
+        }
+        let begun = Instant::now();
+        for path in ["/livez", "/readyz", "/metrics"] {
+            assert_eq!(running.get(path).0, 200);
+        }
+        // Silence is not waited for: one such probe may take seconds.
+        assert!(
+            begun.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            begun.elapsed()
+        );
+    }
+}
+
+/// What every client of gRPC's C core sends over a Unix socket if it is told nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_http_refuses_is_counted_and_its_mend_is_named_once() {
+    let place = Place::new();
+    let running = place.start();
+    for authority in ["%2Frun%2Fstopgate%2Fsidecar.sock", "%2Fx"] {
+        let mut raw = Raw::greet(&running);
+        assert!(raw.frame(HEADERS, END_HEADERS, 1, &headers_to(authority)));
+        loop {
+            let (kind, stream, payload) = raw.next().expect("an answer");
+            if (kind, stream) == (RST_STREAM, 1) {
+                assert_eq!(payload, [0, 0, 0, 1], "PROTOCOL_ERROR");
+                break;
+            }
+        }
+    }
+    eventually("both are counted", || {
+        undecided(&running, "malformed") == 2.0
+    });
+    let events = running.events();
+    assert_eq!(
+        events.matches("grpc.default_authority").count(),
+        1,
+        "{events}"
+    );
     honest(&running).await;
 }
 

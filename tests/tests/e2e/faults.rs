@@ -428,7 +428,16 @@ async fn log_full() -> anyhow::Result<String> {
         &format!("pwrite64:error=ENOSPC:when={HEALTHY}"),
     )
     .await?;
-    first_other(&sidecar.client().await?, PATIENCE).await
+    let client = sidecar.client().await?;
+    let answer = first_other(&client, PATIENCE).await?;
+    for _ in 0..20 {
+        ensure!(asked(&client, PATIENCE).await == answer, "it got well");
+    }
+    // Every attempt is refused, and one line says why.
+    let events = fs::read_to_string(stage.events())?;
+    let lines = events.matches("audit log: write failed").count();
+    ensure!(lines == 1, "{lines} lines of it: {events}");
+    Ok(answer)
 }
 
 async fn log_slow() -> anyhow::Result<String> {

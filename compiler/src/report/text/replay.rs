@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use stopgate_lang::decide::{Decision, Outcome};
 use stopgate_lang::record::RecordedResult;
 use stopgate_lang::replay::Lost;
+use stopgate_lang::summary::visible;
 
 use super::line;
 use crate::diff::Side;
@@ -15,6 +16,9 @@ use crate::report::{Paint, direction, list};
 
 /// Users and approvers that are shown.
 const SHOWN: usize = 10;
+
+/// Characters of a name or an id that are shown: whoever runs an issuer can call its users anything.
+const NAME: usize = 128;
 
 /// Everything that was found.
 pub(crate) fn replay(
@@ -173,7 +177,7 @@ fn flips(out: &mut String, flips: &Flips, paint: Paint) {
             out,
             format_args!(
                 "  {}  {}: {}",
-                user.subject.id,
+                visible(&user.subject.id, NAME),
                 user.counts.total,
                 ways(user.counts)
             ),
@@ -200,7 +204,7 @@ fn first(out: &mut String, flip: &Flip, paint: Paint) {
     let who = flip
         .subject
         .as_ref()
-        .map_or("nobody", |subject| &subject.id);
+        .map_or_else(|| "nobody".to_owned(), |subject| visible(&subject.id, NAME));
     let profiles = list(&flip.profiles);
     let place = format!("    first: record {}, {who} ({profiles})", flip.seq);
     line(out, format_args!("{}", paint.faint(&place)));
@@ -286,7 +290,11 @@ fn approvals(out: &mut String, forecast: &Forecast, question: Question<'_>, pain
                 let (before, after) = (peak(&one.before), peak(&one.after));
                 line(
                     out,
-                    format_args!("  {} {}: {before} → {after}", one.person, one.name),
+                    format_args!(
+                        "  {} {}: {before} → {after}",
+                        visible(&one.person.to_string(), NAME),
+                        visible(&one.name.to_string(), NAME)
+                    ),
                 );
             }
             let rest = approvers.len().saturating_sub(SHOWN);

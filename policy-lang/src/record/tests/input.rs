@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use crate::attempt::Input;
 use crate::digest::Digest;
-use crate::json::{InvalidJson, Json, Problem};
+use crate::json::{InvalidJson, Problem};
 use crate::pointer::Pointer;
 use crate::record::{KeyedDigest, LONG_REFUSED_BYTES, MaskKey, RecordedInput, Sent};
 

@@ -182,6 +182,7 @@ fn an_empty_last_file_is_continued_if_it_is_the_right_one() {
     fs::write(empty(3), b"").expect("written");
     let found = log.recover().expect("opened");
     assert_eq!((last(&found), found.file_len), (2, Some(0)));
+    drop(found);
     fs::rename(empty(3), empty(4)).expect("renamed");
     assert!(matches!(log.recover(), Err(OpenError::Broken { .. })));
 }

@@ -25,7 +25,7 @@ async fn live(log: &AuditLog) -> Vec<(String, Result<Seq, AuditError>)> {
 /// Whether a failure of this call with this error means that nobody knows what is on the disk.
 fn is_fatal(call: Call, trouble: Trouble) -> bool {
     match call {
-        Call::Sync | Call::SyncDirectory | Call::Truncate => {
+        Call::Sync | Call::SyncDirectory | Call::Truncate | Call::Verify => {
             matches!(trouble, Trouble::Error(errno) if errno != Errno::INTR)
         }
         Call::Create | Call::Preallocate | Call::Write => false,
@@ -62,7 +62,10 @@ async fn survive(troubles: &[(usize, Trouble)]) {
         let fatal = tokio::time::timeout(Duration::from_secs(10), log.fatal())
             .await
             .expect("the death is told");
-        assert!(matches!(fatal, Fatal::Flush(_) | Fatal::Undo(_)), "{fatal}");
+        assert!(
+            matches!(fatal, Fatal::Flush(_) | Fatal::Undo(_) | Fatal::Replaced(_)),
+            "{fatal}"
+        );
         assert_eq!(stopped, Err(AuditError::Closed));
         assert_eq!(log.append(&decision("late")).await, Err(AuditError::Closed));
         return;
@@ -218,14 +221,14 @@ async fn t36_a_disk_that_is_full_from_the_beginning_gets_its_start_later() {
 
 #[tokio::test]
 async fn a_panic_of_the_thread_is_told_and_nothing_is_recorded_after() {
-    for call in 0..8 {
+    for call in 0..10 {
         let disk = Disk::default();
         disk.trouble_at(call, Trouble::Panic);
         let log = open(&disk, Options::new("erp-7f"));
         let answer = log.append(&decision("a")).await;
         let again = log.append(&decision("b")).await;
         assert_eq!(again, Err(AuditError::Closed), "call {call}");
-        assert_eq!(answer.is_ok(), call == 7, "call {call}");
+        assert_eq!(answer.is_ok(), call == 9, "call {call}");
         let fatal = tokio::time::timeout(Duration::from_secs(10), log.fatal())
             .await
             .expect("the death is told");

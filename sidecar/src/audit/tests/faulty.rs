@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use rustix::io::Errno;
 use stopgate_lang::record::Seq;
 
+use super::super::room::Room;
 use super::super::storage::Storage;
 
 /// What goes wrong.
@@ -31,6 +32,7 @@ pub(super) enum Call {
     Write,
     Truncate,
     Sync,
+    Verify,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -209,5 +211,17 @@ impl Storage for Disk {
         let file = state.file();
         file.durable = file.now.clone();
         Ok(())
+    }
+
+    fn verify(&mut self, len: u64) -> io::Result<()> {
+        let mut state = self.state();
+        state.enter(Call::Verify)?;
+        let found = u64::try_from(state.file().now.len()).expect("small");
+        assert_eq!(found, len, "nobody cuts a file in memory");
+        Ok(())
+    }
+
+    fn room(&mut self) -> Option<Room> {
+        None
     }
 }

@@ -6,7 +6,7 @@ fn enqueue(pending: Pending<'_>, name: &str) -> Result<Receipt, AuditError> {
     let RecordBody::Decision(record) = decision(name) else {
         panic!("not a decision");
     };
-    pending.enqueue(*record)
+    pending.enqueue(*record, 1000)
 }
 
 #[tokio::test]

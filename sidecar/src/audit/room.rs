@@ -1,0 +1,80 @@
+//! How much room the disk of the log has left, and when to say so: before it is full and everything is rejected.
+
+use std::sync::{Mutex, PoisonError};
+
+/// Less room than this calls for somebody, whatever the size of the disk: what two full files of the log take.
+const LEAST: u64 = 128 * 1024 * 1024;
+
+/// More room than this calls for nobody.
+const PLENTY: u64 = 16 * 1024 * 1024 * 1024;
+
+/// The room of a file system, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// What the log may still take.
+    pub free: u64,
+    /// The whole file system.
+    pub size: u64,
+}
+
+impl Room {
+    /// Whether the disk will be full soon: a tenth is left, but no disk is nearly full with 16 GiB and none is well with
+    /// less than 128 MiB.
+    #[must_use]
+    pub fn is_low(self) -> bool {
+        self.free < (self.size / 10).clamp(LEAST, PLENTY)
+    }
+}
+
+/// What the writer saw last.
+#[derive(Debug, Default)]
+pub(super) struct Roominess(Mutex<Option<Room>>);
+
+impl Roominess {
+    pub(super) fn now(&self) -> Option<Room> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes `room`, and says so in an event when the disk begins or ceases to be nearly full.
+    pub(super) fn note(&self, room: Room) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_low = last.is_some_and(Room::is_low);
+        *last = Some(room);
+        let Room { free, size } = room;
+        match (was_low, room.is_low()) {
+            (false, true) => tracing::warn!(
+                free_bytes = free,
+                size_bytes = size,
+                "the disk of the log is nearly full; when it is full, every attempt is rejected"
+            ),
+            (true, false) => tracing::info!(
+                free_bytes = free,
+                size_bytes = size,
+                "the disk of the log has room again"
+            ),
+            (false, false) | (true, true) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1024 * 1024;
+
+    #[test]
+    fn t36_a_tenth_of_the_disk_calls_for_somebody() {
+        for (size, free, low) in [
+            (64 * MIB, 64 * MIB, true),
+            (512 * MIB, 129 * MIB, false),
+            (512 * MIB, 127 * MIB, true),
+            (10 * 1024 * MIB, 1025 * MIB, false),
+            (10 * 1024 * MIB, 1023 * MIB, true),
+            (10 * 1024 * 1024 * MIB, 17 * 1024 * MIB, false),
+            (10 * 1024 * 1024 * MIB, 15 * 1024 * MIB, true),
+        ] {
+            assert_eq!(Room { free, size }.is_low(), low, "{free} of {size}");
+        }
+    }
+}

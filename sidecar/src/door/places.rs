@@ -1,0 +1,70 @@
+//! Places for connections. Each caller has its own, so that one who opens all it can takes nobody else's; as each of its
+//! connections carries a bounded number of requests, its places are its share of these too.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::MAX_CONNECTIONS;
+
+/// Fewest places of a caller, however many callers there are.
+const LEAST: usize = 4;
+
+/// Every caller's places.
+#[derive(Debug)]
+pub struct Places {
+    each: usize,
+    of: BTreeMap<u32, Arc<Semaphore>>,
+}
+
+impl Places {
+    /// An equal part of [`MAX_CONNECTIONS`] for each of `callers`.
+    pub(super) fn new(callers: impl Iterator<Item = u32>) -> Self {
+        let callers: Vec<u32> = callers.collect();
+        let each = MAX_CONNECTIONS.checked_div(callers.len()).unwrap_or(0);
+        let each = each.max(LEAST);
+        let place = |uid| (uid, Arc::new(Semaphore::new(each)));
+        Self {
+            each,
+            of: callers.into_iter().map(place).collect(),
+        }
+    }
+
+    /// A place of the caller `uid`, which is free again when it is dropped; `None` if it has taken all of its own.
+    pub(super) fn take(&self, uid: u32) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(self.of.get(&uid)?).try_acquire_owned().ok()
+    }
+
+    /// How many are taken.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        let free = |places: &Arc<Semaphore>| places.available_permits();
+        let taken = |places| self.each.saturating_sub(free(places));
+        self.of.values().map(taken).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t27_a_caller_that_takes_all_its_places_takes_nobody_elses() {
+        let places = Places::new([10, 20, 30].into_iter());
+        let held: Vec<_> = std::iter::from_fn(|| places.take(10)).collect();
+        assert_eq!((held.len(), places.taken()), (21, 21));
+        let other = places.take(20).expect("a place of its own");
+        assert!(places.take(40).is_none(), "of nobody");
+        drop(held);
+        assert_eq!(places.taken(), 1);
+        drop(other);
+
+        let alone = Places::new([10].into_iter());
+        let all = std::iter::from_fn(|| alone.take(10)).collect::<Vec<_>>();
+        assert_eq!(all.len(), MAX_CONNECTIONS);
+        let many = Places::new(0..1000);
+        let few = std::iter::from_fn(|| many.take(999)).collect::<Vec<_>>();
+        assert_eq!(few.len(), LEAST);
+    }
+}

@@ -1,0 +1,61 @@
+//! Events that others can cause as often as they like. The first one is told at once, later ones at most once a minute
+//! with how many were passed over, so that nobody can fill the events, or hide something else among them.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Shortest time between two lines of one event.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// When an event was told last, and how often it was not since.
+#[derive(Debug, Default)]
+pub(crate) struct Seldom(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    told: Option<Instant>,
+    passed_over: u64,
+}
+
+impl Seldom {
+    /// Says whether the event is told this time: then how many were passed over since it was told before.
+    pub(crate) fn tell(&self) -> Option<u64> {
+        self.tell_at(Instant::now())
+    }
+
+    fn tell_at(&self, now: Instant) -> Option<u64> {
+        // A panic of another holder leaves a state that is whole: each change is one assignment.
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let soon = state
+            .told
+            .is_some_and(|told| now.saturating_duration_since(told) < PAUSE);
+        if soon {
+            state.passed_over = state.passed_over.saturating_add(1);
+            return None;
+        }
+        state.told = Some(now);
+        Some(std::mem::take(&mut state.passed_over))
+    }
+
+    /// Begins again: the next event is told, because it is the first of its kind once more.
+    pub(crate) fn reset(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = State::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_is_told_and_then_one_a_minute_with_the_count_of_the_others() {
+        let (seldom, begin) = (Seldom::default(), Instant::now());
+        let at = |seconds| seldom.tell_at(begin + Duration::from_secs(seconds));
+        assert_eq!(at(0), Some(0));
+        assert_eq!((at(1), at(30), at(59)), (None, None, None));
+        assert_eq!(at(60), Some(3));
+        assert_eq!(at(61), None);
+        seldom.reset();
+        assert_eq!(at(62), Some(0));
+    }
+}
