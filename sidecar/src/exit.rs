@@ -6,7 +6,7 @@ use std::process::ExitCode;
 pub const DRAINED: u8 = 0;
 /// It could not start or could not go on, for a reason that is not its log's.
 pub const FAILED: u8 = 1;
-/// The command line or the configuration is wrong.
+/// The command line or the configuration is wrong, or somebody else could replace a file that it names.
 pub const USAGE: u8 = 2;
 /// The decision log failed: nothing could be recorded any more, so nothing may be answered.
 pub const LOG_FAILED: u8 = 74;

@@ -5,6 +5,7 @@
 //! is swapped in.
 
 mod kept;
+mod look;
 mod refusal;
 mod root;
 
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use stopgate_lang::bundle::{Bundle, BundleError, TrustRoot, Verified};
+use stopgate_lang::bundle::{Bundle, Verified};
 use stopgate_lang::digest::Digest;
 use stopgate_lang::name::{ChannelName, OwnerName};
 use stopgate_lang::record::{BundleChange, BundleRecord, RecordBody};
@@ -22,9 +23,10 @@ use tokio::sync::watch;
 use crate::audit::AuditLog;
 use crate::config::{Policy, Source};
 use crate::metrics::Metrics;
-use crate::source::{Identity, Looker, Missed, SourceName, Unreadable, chain, open};
+use crate::source::{Identity, Looker, SourceName, Unreadable, chain, open};
 
 use kept::{Kept, Note};
+use look::{Found, Look, NotFound, Refused, Told};
 
 pub use refusal::Refusal;
 pub use root::{Root, RootError, RootFollower};
@@ -80,6 +82,8 @@ pub struct Follower {
     supply: watch::Sender<Supply>,
     looker: Looker,
     kept: Kept,
+    /// Apart from the looks: a disk of ours that hangs holds up no update.
+    keeper: Looker,
     /// A file that was refused for what is in it.
     refused: Option<(Identity, Refusal)>,
     /// What was said last of an update that was refused.
@@ -87,113 +91,6 @@ pub struct Follower {
     /// The bundle in force, as long as it could not be kept; that is told once.
     to_keep: Option<(Arc<Verified>, Note)>,
     not_kept_told: bool,
-}
-
-/// What is said of an update that is refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Told {
-    why: Refusal,
-    message: String,
-    file: Option<Identity>,
-}
-
-/// An update that cannot be used.
-#[derive(Debug)]
-struct Refused {
-    told: Told,
-    bundle: Option<Digest>,
-}
-
-/// What a look found.
-#[derive(Debug)]
-enum Found {
-    /// The bundle in force, and it is whole.
-    InForce,
-    /// A file that was refused before, and has not changed since.
-    Again(Refusal),
-    /// Another bundle, and its file.
-    New(Arc<Verified>, Identity),
-}
-
-/// Why a look found nothing.
-#[derive(Debug)]
-enum NotFound {
-    Unreadable(Unreadable),
-    Bundle(BundleError, Identity),
-}
-
-/// What a look needs to know.
-struct Look {
-    file: PathBuf,
-    root: Arc<TrustRoot>,
-    most: u64,
-    in_force: Option<Digest>,
-    refused: Option<(Identity, Refusal)>,
-}
-
-impl Look {
-    fn look(&self) -> Result<Found, NotFound> {
-        let opened = open(&self.file).map_err(NotFound::Unreadable)?;
-        let identity = opened.identity;
-        match self.refused {
-            Some((refused, why)) if refused == identity => return Ok(Found::Again(why)),
-            Some(_) | None => {}
-        }
-        let verified = Verified::read(&opened.file, &self.root, self.most, self.in_force);
-        match verified {
-            Ok(None) => Ok(Found::InForce),
-            Ok(Some(verified)) => Ok(Found::New(Arc::new(verified), identity)),
-            Err(error) => Err(NotFound::Bundle(error, identity)),
-        }
-    }
-}
-
-impl Refused {
-    fn new(why: Refusal, message: impl Into<String>) -> Self {
-        Self {
-            told: Told {
-                why,
-                message: message.into(),
-                file: None,
-            },
-            bundle: None,
-        }
-    }
-
-    fn of(self, file: Identity, bundle: Option<Digest>) -> Self {
-        Self {
-            told: Told {
-                file: Some(file),
-                ..self.told
-            },
-            bundle,
-        }
-    }
-}
-
-impl From<Missed> for Refused {
-    fn from(missed: Missed) -> Self {
-        Self::new(Refusal::SourceUnavailable, missed.to_string())
-    }
-}
-
-impl From<NotFound> for Refused {
-    fn from(why: NotFound) -> Self {
-        match why {
-            NotFound::Unreadable(unreadable) => {
-                let why = match &unreadable {
-                    Unreadable::Replaceable(_) => Refusal::MayBeReplaced,
-                    Unreadable::Io { .. }
-                    | Unreadable::NotRegular { .. }
-                    | Unreadable::TooLong { .. } => Refusal::SourceUnavailable,
-                };
-                Self::new(why, chain(&unreadable))
-            }
-            NotFound::Bundle(error, identity) => {
-                Self::new(Refusal::from(&error), chain(&error)).of(identity, None)
-            }
-        }
-    }
 }
 
 impl Follower {
@@ -215,6 +112,7 @@ impl Follower {
             metrics,
             supply,
             looker: Looker::new("look-bundle"),
+            keeper: Looker::new("keep-bundle"),
             refused: None,
             told: None,
             to_keep: None,
@@ -402,7 +300,8 @@ impl Follower {
             let (verified, note) = (Arc::clone(&verified), note.clone());
             move || kept.keep(&verified, &note)
         };
-        let problem = match self.looker.look(LOAD_DEADLINE, work).await {
+        let deadline = self.followed.policy.deadline.duration();
+        let problem = match self.keeper.look(deadline, work).await {
             Ok(Ok(())) => {
                 self.metrics.sources.kept(true);
                 self.not_kept_told = false;
@@ -433,6 +332,7 @@ impl Follower {
     }
 
     async fn refuse(&mut self, Refused { told, bundle }: Refused) {
+        let told = *told;
         let why = told.why;
         // A file that was written just now can be written again before its clock moves.
         let now = Timestamp::now().as_second();
@@ -497,3 +397,6 @@ impl Follower {
             .map(|_| ())
     }
 }
+
+#[cfg(test)]
+mod tests;

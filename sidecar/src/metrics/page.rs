@@ -19,6 +19,9 @@ pub(super) fn of(metrics: &Metrics, gauges: &Gauges) -> String {
         .map_or_else(|fmt::Error| String::new(), |()| page.0)
 }
 
+/// A value of a source.
+type OfSource = fn(&Looked) -> u64;
+
 /// A page being written.
 struct Page(String);
 
@@ -224,7 +227,7 @@ impl Page {
     /// How the looks at each source went: an issuer's name is the configuration's, so there are as many as it names.
     fn sources(&mut self, sources: &Sources) -> fmt::Result {
         let looked = sources.looked();
-        let values: [(&str, &str, fn(&Looked) -> u64); 3] = [
+        let values: [(&str, &str, OfSource); 3] = [
             (
                 "stopgate_last_successful_look_timestamp_seconds",
                 "When a source was last looked at and found as it has to be; 0 for never.",

@@ -149,7 +149,13 @@ fn open_regular(path: &Path) -> Result<Opened, Unreadable> {
 fn regular(path: &Path, stat: &Stat) -> Result<(), Unreadable> {
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => Ok(()),
-        other => Err(Unreadable::NotRegular {
+        other @ (FileType::Directory
+        | FileType::Symlink
+        | FileType::Fifo
+        | FileType::Socket
+        | FileType::CharacterDevice
+        | FileType::BlockDevice
+        | FileType::Unknown) => Err(Unreadable::NotRegular {
             path: path.to_owned(),
             kind: kind(other),
         }),

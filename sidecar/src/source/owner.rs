@@ -4,7 +4,7 @@
 //! ```text
 //! owner     ours or root's, for the file, each link and each folder
 //! writing   nobody else may; in a sticky folder others may, for they cannot touch what is not theirs
-//! mounts    what is mounted read-only nobody writes here: only its owner counts
+//! mounts    what is mounted read-only nobody writes here; only an owner without a number is refused there
 //! ```
 //!
 //! It opens nothing and follows each link itself, so that no name on the way is taken on trust.
@@ -175,8 +175,7 @@ fn written(path: &Path, owned: Owned, sticky_passes: bool) -> Result<(), Stopped
     if sticky_passes && owned.mode & STICKY != 0 {
         return Ok(());
     }
-    let mount = statvfs(path).map_err(|error| Stopped::Io(path.to_owned(), error.into()))?;
-    if mount.f_flag.contains(StatVfsMountFlags::RDONLY) {
+    if read_only(path)? {
         return Ok(());
     }
     Err(Stopped::Replaceable(MayBeReplaced {
@@ -196,7 +195,7 @@ pub fn walk(path: &Path, kind: Kind) -> Result<Walked, Stopped> {
     let absolute = std::path::absolute(path).map_err(|error| io(path, error))?;
     let mut left: VecDeque<PathBuf> = steps(&absolute);
     let mut at = PathBuf::from("/");
-    let mut stat = harmless(&at, looked_at(&at)?, us)?;
+    let mut stat = harmless(&at, looked_at(&at)?, us, &at)?;
     let mut links = 0_usize;
     while let Some(step) = left.pop_front() {
         match step.components().next() {
@@ -215,7 +214,7 @@ pub fn walk(path: &Path, kind: Kind) -> Result<Walked, Stopped> {
         written(&at, Owned::of(&looked_at(&at)?), true)?;
         let next = at.join(&step);
         stat = match lstat(&next) {
-            Ok(stat) => harmless(&next, stat, us)?,
+            Ok(stat) => harmless(&next, stat, us, &at)?,
             Err(Errno::NOENT) => {
                 at = next;
                 at.extend(left);
@@ -264,15 +263,26 @@ fn looked_at(path: &Path) -> Result<Stat, Stopped> {
     lstat(path).map_err(|error| Stopped::Io(path.to_owned(), error.into()))
 }
 
-/// What is at `path`, if it belongs to nobody who could do harm.
-fn harmless(path: &Path, stat: Stat, us: Us) -> Result<Stat, Stopped> {
-    match us.stranger(Owned::of(&stat)) {
-        None => Ok(stat),
-        Some(by) => Err(Stopped::Replaceable(MayBeReplaced {
-            path: path.to_owned(),
-            by,
-        })),
+/// Whether what is at `path` is on a file system that is mounted read-only.
+fn read_only(path: &Path) -> Result<bool, Stopped> {
+    let mount = statvfs(path).map_err(|error| Stopped::Io(path.to_owned(), error.into()))?;
+    Ok(mount.f_flag.contains(StatVfsMountFlags::RDONLY))
+}
+
+/// What is at `path` in `folder`, if it belongs to nobody who could do harm.
+fn harmless(path: &Path, stat: Stat, us: Us, folder: &Path) -> Result<Stat, Stopped> {
+    let Some(by) = us.stranger(Owned::of(&stat)) else {
+        return Ok(stat);
+    };
+    // A link is where its folder is, whatever it leads to.
+    let link = FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
+    if by != By::Unmapped && read_only(if link { folder } else { path })? {
+        return Ok(stat);
     }
+    Err(Stopped::Replaceable(MayBeReplaced {
+        path: path.to_owned(),
+        by,
+    }))
 }
 
 #[cfg(test)]

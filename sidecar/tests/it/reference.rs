@@ -104,7 +104,7 @@ fn the_configuration_reference_is_current() {
         ),
         (
             exit::USAGE,
-            "the command line or the configuration is wrong",
+            "the command line or the configuration is wrong, or somebody else could replace a file that is trusted",
         ),
         (
             exit::LOG_FAILED,
