@@ -71,6 +71,14 @@ pub fn build(policy: &Policy, keys: &[SigningKey]) -> Result<Built, BuildError> 
     })
 }
 
+/// The digest of the bundle that [`build`] makes of `policy`, whoever signs it.
+///
+/// # Errors
+/// [`BuildError`], as [`build`] has it.
+pub fn digest(policy: &Policy) -> Result<Digest, BuildError> {
+    Ok(assemble(policy)?.digest())
+}
+
 /// One signature for each distinct key, in the order of their ids.
 fn sign(unsigned: &Unsigned, keys: &[SigningKey]) -> Result<Vec<Signature>, KeyError> {
     let message = unsigned.signed_bytes();

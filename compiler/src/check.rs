@@ -8,33 +8,31 @@ use std::path::Path;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use stopgate_lang::bundle::TrustRoot;
-use stopgate_lang::compile::{Compiled, Sources, compile};
+use stopgate_lang::compile::{Compiled, compile};
 
 pub use proof::Depth;
 
 use crate::diff::Limits;
 use crate::review::Reviews;
-use crate::workspace::{self, WorkspaceError, trust};
+use crate::workspace::trust::Trust;
+use crate::workspace::{self, WorkspaceError};
 
 /// Reads and compiles the repository in `dir`.
 ///
 /// # Errors
 /// [`WorkspaceError`] when the folder cannot be read; mistakes in its documents are part of the result.
 pub fn check(dir: &Path) -> Result<Compiled, WorkspaceError> {
-    workspace::read(dir).map(|documents| compile(Sources::new(documents)))
+    workspace::read(dir).map(|reading| compile(reading.sources()))
 }
 
-/// The reviews of the repository in `dir` with who signed them by its own trust root, as it stands at `now`. Whatever
-/// cannot be read or believed signs nothing, and what does not compile has none.
+/// The reviews of a repository with who signed them by its own `trust`, as it stands at `now`. Whatever cannot be believed
+/// signs nothing, and what does not compile has none.
 #[must_use]
-pub fn signed_reviews(dir: &Path, compiled: &Compiled, now: Timestamp) -> Reviews {
+pub fn signed_reviews(trust: &Trust, compiled: &Compiled, now: Timestamp) -> Reviews {
     let Some(policy) = &compiled.policy else {
         return Reviews::default();
     };
     let (reviews, organisation) = (&compiled.reviews, &policy.organisation);
-    let Ok(trust) = trust::read(dir) else {
-        return Reviews::verified(reviews, &[], organisation, None);
-    };
     let root = trust.root.as_deref();
     let root = root.and_then(|bytes| TrustRoot::open(bytes, now).ok());
     Reviews::verified(reviews, &trust.signatures, organisation, root.as_ref())

@@ -25,6 +25,7 @@ mod revisions;
 mod root;
 mod schemas;
 mod sign;
+mod source;
 mod test;
 mod verify;
 

@@ -1,22 +1,24 @@
 //! Revisions of a policy repository: the only place that names git2.
 //!
 //! It reads objects and nothing else, so it works on bare and on shallow clones, changes no file, runs no hook and
-//! looks at no network. What it hands on is what [`crate::workspace`] would have read from that revision's files.
+//! looks at no network, attribute or work tree. What is policy is asked of [`crate::workspace::survey`], as for files.
 
-mod trust;
+mod place;
+mod walk;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorCode, ObjectType, Oid, Repository, Tree};
+use git2::{ErrorCode, ObjectType, Oid, Repository, TreeEntry};
 
-use crate::workspace::{self, Document, Problem, WorkspaceError};
+use crate::workspace::{Reading, WorkspaceError};
+use walk::Objects;
 
-/// Links to other links inside a revision, at most.
-const MAX_LINKS: usize = 8;
 /// The mode of a symbolic link in a tree.
-const LINK: i32 = 0o120_000;
-/// Digits of a commit's id.
+const LINK: u32 = 0o120_000;
+/// The mode of a submodule's commit in a tree.
+const SUBMODULE: u32 = 0o160_000;
+/// Digits of a commit's id. Repositories with longer ones are not opened.
 const WHOLE_ID: usize = 40;
 
 /// A policy repository's history.
@@ -26,15 +28,17 @@ pub struct History {
     folder: PathBuf,
 }
 
-/// The documents of one revision.
+/// One revision of the policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revision {
     /// As it was asked for.
     pub name: String,
     /// The commit it stands for, in full.
     pub commit: String,
-    /// Its documents, in the order of their paths.
-    pub documents: Vec<Document>,
+    /// The id of the policy's folder in it.
+    pub tree: String,
+    /// What is in that folder.
+    pub reading: Reading,
 }
 
 /// Why a revision cannot be read.
@@ -43,6 +47,52 @@ pub enum GitError {
     /// There is no git repository.
     #[error("{} is in no git repository", .0.display())]
     NoRepository(PathBuf),
+    /// It is somebody else's.
+    #[error("{} is in a git repository that belongs to another user, and safe.directory does not name it", .0.display())]
+    Owner(PathBuf),
+    /// It is of a kind that is not read.
+    #[error("{} is in a git repository with {what}, and stopgate does not read such", dir.display())]
+    Unknown {
+        /// What was named.
+        dir: PathBuf,
+        /// What is not known: `extensions.NAME`, or an object format.
+        what: String,
+    },
+    /// It does not open.
+    #[error("the git repository that {} is in cannot be opened", dir.display())]
+    Unopened {
+        /// What was named.
+        dir: PathBuf,
+        /// Why.
+        #[source]
+        source: git2::Error,
+    },
+    /// The folder was named through a link, which others would not follow.
+    #[error("{} leads through the link {}", dir.display(), link.display())]
+    Through {
+        /// What was named.
+        dir: PathBuf,
+        /// The link.
+        link: PathBuf,
+    },
+    /// The folder's history is another one than that of the repository that uses it.
+    #[error("{} is in the submodule {}, whose history is not that of the repository that uses it", dir.display(), submodule.display())]
+    InSubmodule {
+        /// What was named.
+        dir: PathBuf,
+        /// The submodule's top.
+        submodule: PathBuf,
+    },
+    /// The folder is not of this repository in that revision.
+    #[error("{what} stands on the way to {} in {place}", path.display())]
+    OnTheWay {
+        /// A revision, or the index.
+        place: String,
+        /// The folder.
+        path: PathBuf,
+        /// A link or a submodule.
+        what: &'static str,
+    },
     /// The revision is not there.
     #[error("there is no revision `{revision}`{}", if *shallow { " in this shallow clone" } else { "" })]
     NoRevision {
@@ -58,16 +108,25 @@ pub enum GitError {
         revision: String,
     },
     /// The revision has no policy.
-    #[error("revision `{revision}` has no {}", path.display())]
+    #[error("{place} has no {}", path.display())]
     NoPolicy {
-        /// As it was asked for.
-        revision: String,
+        /// A revision, or the index.
+        place: String,
         /// What is missing.
         path: PathBuf,
     },
+    /// The index holds several versions of a file.
+    #[error("{} has conflicts that are not resolved", .0.display())]
+    Conflict(PathBuf),
     /// Files that cannot be policy.
     #[error(transparent)]
     Refused(#[from] WorkspaceError),
+    /// An object was left out of the clone.
+    #[error("this partial clone leaves out {what}")]
+    Partial {
+        /// What.
+        what: String,
+    },
     /// git failed.
     #[error("git cannot read {what}")]
     Git {
@@ -79,55 +138,75 @@ pub enum GitError {
     },
 }
 
+impl GitError {
+    /// Why an object of `repository` cannot be had.
+    fn of_object(repository: &Repository, what: String, source: git2::Error) -> Self {
+        if source.code() == ErrorCode::NotFound && is_partial(repository) {
+            Self::Partial { what }
+        } else {
+            Self::Git { what, source }
+        }
+    }
+}
+
 impl History {
     /// Opens the repository that `dir` is in. Of a bare one, `dir` is its folder, then the folder with the policy in
     /// it: `policies.git` or `mono.git/policies`.
     ///
     /// # Errors
-    /// [`GitError`] when there is none.
+    /// [`GitError`] when there is none, or none whose history is that of the folder.
     pub fn open(dir: &Path) -> Result<Self, GitError> {
-        let nowhere = || GitError::NoRepository(dir.to_owned());
-        let mut above = dir;
-        let mut below = PathBuf::new();
-        while !above.exists() {
-            let name = above.file_name().ok_or_else(nowhere)?;
-            below = Path::new(name).join(&below);
-            above = match above.parent() {
-                Some(parent) if !parent.as_os_str().is_empty() => parent,
-                _ => Path::new("."),
-            };
-        }
-        let repository = Repository::discover(above).map_err(|_| nowhere())?;
-        let real = |path: &Path| std::fs::canonicalize(path).map_err(|_| nowhere());
-        let top = real(repository.workdir().unwrap_or_else(|| repository.path()))?;
-        let folder = real(above)?
-            .strip_prefix(&top)
-            .map(|inside| inside.join(&below))
-            .map_err(|_| nowhere())?;
+        let (repository, folder) = place::open(dir)?;
         Ok(Self { repository, folder })
     }
 
-    /// Reads the documents of `revision`: a commit, a branch, a tag, or anything else that git resolves to one.
+    /// Reads the policy of `revision`: a commit, a branch, a tag, or anything else that git resolves to one.
     ///
     /// # Errors
     /// [`GitError`]; what is wrong with the documents themselves is not known here.
     pub fn read(&self, revision: &str) -> Result<Revision, GitError> {
         let (commit, whole) = self.commit(revision)?;
-        let tree = self.subtree(&whole, revision)?;
-        let reading = Reading {
+        let objects = Objects {
             repository: &self.repository,
-            revision,
-            blobs: self.blobs(&tree, revision)?,
+            place: format!("revision `{revision}`"),
         };
+        let (tree, reading) = objects.of_tree(whole, &self.folder)?;
         Ok(Revision {
             name: revision.to_owned(),
             commit: commit.to_string(),
-            documents: reading.documents()?,
+            tree: tree.to_string(),
+            reading,
         })
     }
 
-    /// The commit that `revision` stands for, and all its files.
-    fn commit(&self, revision: &str) -> Result<(Oid, Tree<'_>), GitError> {
+    /// Reads the policy that a commit would make now.
+    ///
+    /// # Errors
+    /// [`GitError`], as [`Self::read`] has it.
+    pub fn staged(&self) -> Result<Reading, GitError> {
+        let read = self.repository.index().and_then(|mut index| {
+            index.read(true)?;
+            Ok(index)
+        });
+        let index = read.map_err(|source| GitError::Git {
+            what: "the index".to_owned(),
+            source,
+        })?;
+        let objects = Objects {
+            repository: &self.repository,
+            place: "the index".to_owned(),
+        };
+        objects.of_index(index.iter(), &self.folder)
+    }
+
+    /// The first digits of a commit's id, for people.
+    #[must_use]
+    pub fn short(commit: &str) -> &str {
+        commit.get(..12).unwrap_or(commit)
+    }
+
+    /// The commit that `revision` stands for, and its tree.
+    fn commit(&self, revision: &str) -> Result<(Oid, Oid), GitError> {
         let missing = || GitError::NoRevision {
             revision: revision.to_owned(),
             shallow: self.repository.is_shallow(),
@@ -141,12 +220,7 @@ impl History {
             .revparse_single(revision)
             .map_err(|_| missing())?;
         let commit = object.peel_to_commit().map_err(|_| missing())?;
-        let failed = |source| GitError::Git {
-            what: format!("revision `{revision}`"),
-            source,
-        };
-        let whole = commit.tree().map_err(failed)?;
-        Ok((commit.id(), whole))
+        Ok((commit.id(), commit.tree_id()))
     }
 
     /// Whether the name that `revision` begins with is that of several commits. A tag called `origin/main` would else
@@ -174,151 +248,27 @@ impl History {
         }
         commits.len() > 1
     }
-
-    fn subtree<'r>(&'r self, whole: &Tree<'r>, revision: &str) -> Result<Tree<'r>, GitError> {
-        let no_policy = |path: &Path| GitError::NoPolicy {
-            revision: revision.to_owned(),
-            path: path.to_owned(),
-        };
-        let tree = if self.folder.as_os_str().is_empty() {
-            whole.clone()
-        } else {
-            let entry = whole.get_path(&self.folder);
-            let entry = entry.map_err(|_| no_policy(&self.folder))?;
-            let tree = self.repository.find_tree(entry.id());
-            tree.map_err(|_| no_policy(&self.folder))?
-        };
-        if tree.get_name("stopgate.yaml").is_none() {
-            return Err(no_policy(&self.folder.join("stopgate.yaml")));
-        }
-        Ok(tree)
-    }
-
-    /// Every file below `tree`: its path, what it is, and whether it is a link.
-    fn blobs(&self, tree: &Tree<'_>, revision: &str) -> Result<BTreeMap<String, Blob>, GitError> {
-        let mut found = BTreeMap::new();
-        let mut problems = Vec::new();
-        let walked = tree.walk(git2::TreeWalkMode::PreOrder, |folder, entry| {
-            let Some(name) = std::str::from_utf8(entry.name_bytes()).ok() else {
-                let name = String::from_utf8_lossy(entry.name_bytes()).into_owned();
-                problems.push(Problem::Name(format!("{folder}{name}")));
-                return git2::TreeWalkResult::Skip;
-            };
-            let path = format!("{folder}{name}");
-            if workspace::is_not_policy(&path) {
-                return git2::TreeWalkResult::Skip;
-            }
-            match entry.kind() {
-                Some(ObjectType::Tree) if workspace::is_too_deep(&path) => {
-                    problems.push(Problem::Deep(path));
-                    return git2::TreeWalkResult::Skip;
-                }
-                Some(ObjectType::Blob) => {
-                    let link = entry.filemode() == LINK;
-                    let id = entry.id();
-                    found.insert(path, Blob { id, link });
-                }
-                // A submodule is another repository's content: nothing of it can be policy.
-                Some(ObjectType::Commit) if workspace::may_be_policy(&path) => {
-                    problems.push(Problem::Special(path));
-                }
-                _ => {}
-            }
-            git2::TreeWalkResult::Ok
-        });
-        // A walk that was skipped to its end says so with an error of its own.
-        match walked {
-            Ok(()) => {}
-            Err(error) if error.code() == ErrorCode::User => {}
-            Err(source) => {
-                return Err(GitError::Git {
-                    what: format!("the files of revision `{revision}`"),
-                    source,
-                });
-            }
-        }
-        if problems.is_empty() {
-            Ok(found)
-        } else {
-            problems.sort();
-            Err(WorkspaceError::Refused { problems }.into())
-        }
-    }
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Blob {
-    id: Oid,
-    link: bool,
+/// Whether the clone was told to leave objects out, which git fetches when it needs them and nobody else does.
+fn is_partial(repository: &Repository) -> bool {
+    let is_said = || {
+        let config = repository.config().ok()?.snapshot().ok()?;
+        if config.get_string("extensions.partialclone").is_ok() {
+            return Some(true);
+        }
+        let mut names = Vec::new();
+        let entries = config.entries(Some("^remote\\..*\\.promisor$")).ok()?;
+        let listed = entries.for_each(|entry| names.extend(entry.name().map(str::to_owned)));
+        listed.ok()?;
+        Some(names.iter().any(|name| config.get_bool(name) == Ok(true)))
+    };
+    is_said().unwrap_or(false)
 }
 
-/// The files of one revision, while they are read.
-struct Reading<'r> {
-    repository: &'r Repository,
-    revision: &'r str,
-    blobs: BTreeMap<String, Blob>,
-}
-
-impl Reading<'_> {
-    fn documents(&self) -> Result<Vec<Document>, GitError> {
-        let mut budget = workspace::Budget::default();
-        let mut documents = Vec::new();
-        for path in self
-            .blobs
-            .keys()
-            .filter(|path| workspace::may_be_policy(path))
-        {
-            let id = self.target(path)?;
-            let blob = self
-                .repository
-                .find_blob(id)
-                .map_err(|source| GitError::Git {
-                    what: format!("{path} of revision `{}`", self.revision),
-                    source,
-                })?;
-            documents.push((path.clone(), budget.take(blob.content())?));
-        }
-        Ok(documents)
-    }
-
-    /// What `path` leads to: itself, or the file of this revision that it links to.
-    fn target(&self, path: &str) -> Result<Oid, GitError> {
-        let refused = || {
-            GitError::from(WorkspaceError::Refused {
-                problems: vec![Problem::Link(path.to_owned())],
-            })
-        };
-        let mut at = path.to_owned();
-        for _ in 0..MAX_LINKS {
-            let blob = self.blobs.get(&at).ok_or_else(refused)?;
-            if !blob.link {
-                return Ok(blob.id);
-            }
-            let link = self.repository.find_blob(blob.id).map_err(|_| refused())?;
-            let to = std::str::from_utf8(link.content()).map_err(|_| refused())?;
-            at = beside(&at, to).ok_or_else(refused)?;
-        }
-        Err(refused())
-    }
-}
-
-/// The path that a link at `from` with the text `to` means, if it stays inside.
-fn beside(from: &str, to: &str) -> Option<String> {
-    if to.starts_with('/') {
-        return None;
-    }
-    let mut path: Vec<&str> = from.split('/').collect();
-    path.pop();
-    for step in to.split('/') {
-        match step {
-            "" | "." => {}
-            ".." => {
-                path.pop()?;
-            }
-            name => path.push(name),
-        }
-    }
-    Some(path.join("/"))
+/// The mode of an entry, as it stands in its tree.
+fn mode(entry: &TreeEntry<'_>) -> u32 {
+    u32::try_from(entry.filemode_raw()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Everything that happens to policy before it is published, as plain functions, and the command line over them.
 //!
-//! [`workspace`] is the only reader of the repository's disk; the passes take values and return values; [`cli`]
+//! [`reader`] is the one way to a policy, over [`workspace`] for files and [`git`] for revisions; the passes take values and return values; [`cli`]
 //! turns them into text, JSON and exit codes. What is tested or explained is always a bundle opened as the sidecar
 //! opens it, never the documents themselves.
 
@@ -19,6 +19,7 @@ pub mod lock;
 pub mod log;
 pub mod matrix;
 pub mod mutants;
+pub mod reader;
 pub mod replay;
 pub mod report;
 pub mod review;

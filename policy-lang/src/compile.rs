@@ -12,6 +12,7 @@ mod names;
 mod profiles;
 mod repository;
 mod routes;
+mod sources;
 mod suites;
 mod surfaces;
 mod tools;
@@ -22,7 +23,7 @@ use crate::cedar::{self, CedarMistake};
 use crate::diagnostic::{Code, Diagnostics, cedar as facts, text};
 use crate::document::condition::Place;
 use crate::name::{OperationName, ProfileName, ReviewId, RuleId, ToolName};
-use crate::policy::{Ceiling, Policy, Profile, Rule, Tool};
+use crate::policy::{Ceiling, Gate, Policy, Profile, Rule, Tool};
 use crate::routing::Route;
 use crate::source::{SourceMap, Span};
 use crate::testing::TestSuite;
@@ -34,37 +35,7 @@ use files::FileKind;
 use names::Names;
 use repository::Repository;
 
-/// The files of a repository.
-#[derive(Debug, Clone, Default)]
-pub struct Sources {
-    files: BTreeMap<String, Vec<u8>>,
-    only: Option<BTreeSet<ToolName>>,
-}
-
-impl Sources {
-    /// Files by path: relative to the repository's root, with `/`. Of two files of one path the last counts.
-    pub fn new(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
-        Self {
-            files: files.into_iter().collect(),
-            only: None,
-        }
-    }
-
-    /// Every file by its path, in the order of the paths.
-    pub(crate) const fn files(&self) -> &BTreeMap<String, Vec<u8>> {
-        &self.files
-    }
-
-    /// Without the rules and tests of every tool but `tools`, as if nothing were granted there. What is left decides
-    /// about `tools` as the whole does; of the others it says nothing.
-    #[must_use]
-    pub fn about(self, tools: BTreeSet<ToolName>) -> Self {
-        Self {
-            only: Some(tools),
-            ..self
-        }
-    }
-}
+pub use sources::{Sources, Unread};
 
 /// The tools whose decisions can differ between two repositories that differ in the documents at `paths`; `None` when
 /// that can be all of them.
@@ -92,6 +63,8 @@ pub fn tools_of<'a>(paths: impl IntoIterator<Item = &'a str>) -> Option<BTreeSet
 pub struct Compiled {
     /// The policy; `None` if anything is wrong.
     pub policy: Option<Policy>,
+    /// What stopgate.yaml says of gates, also where something else is wrong; `None` if it cannot be read.
+    pub gate: Option<Gate>,
     /// The tests, as far as they could be read.
     pub suites: Vec<TestSuite>,
     /// The waivers that could be read, by id. Nobody's signature was looked at.
@@ -198,7 +171,7 @@ pub fn compile(sources: Sources) -> Compiled {
     }
     // A rule or an operation that is left out without a word could be the one that forbids.
     let complete = |policy: &Policy| whole && policy.rules.len() == repository.stated_rules();
-    if !dx.has_errors() && !policy.as_ref().is_some_and(complete) {
+    if !sources.is_prevented(&dx) && !policy.as_ref().is_some_and(complete) {
         let id = map.add("", b"");
         dx.push(text::incomplete(Span::beginning(id)));
     }
@@ -212,7 +185,11 @@ pub fn compile(sources: Sources) -> Compiled {
     let reviews = reviews.map(|(_, review)| review).collect();
     dx.sort(&map);
     Compiled {
-        policy: policy.filter(|_| !dx.has_errors()),
+        policy: policy.filter(|_| !sources.is_prevented(&dx)),
+        gate: repository
+            .workspace
+            .as_ref()
+            .map(|workspace| workspace.gate),
         suites,
         waivers: repository.waivers.into_values().collect(),
         reviews,

@@ -15,7 +15,7 @@ pub(crate) mod shape;
 pub(crate) mod suites;
 pub(crate) mod text;
 
-pub use code::{Code, Severity};
+pub use code::{Code, Meaning, Severity};
 pub use render::reference;
 
 use crate::source::{SourceMap, Span};
@@ -90,6 +90,8 @@ impl Diagnostic {
 pub struct Diagnostics {
     found: Vec<Diagnostic>,
     errors: usize,
+    /// Errors that leave the meaning of a base as it was.
+    tightened: usize,
     warnings: usize,
 }
 
@@ -104,6 +106,9 @@ impl Diagnostics {
             Severity::Warning => &mut self.warnings,
         };
         *count = count.saturating_add(1);
+        if diagnostic.code.tightened() == Some(Meaning::Kept) {
+            self.tightened = self.tightened.saturating_add(1);
+        }
         if !self.is_full() {
             self.found.push(diagnostic);
         }
@@ -120,6 +125,9 @@ impl Diagnostics {
             .retain(|one| one.code != code || !one.labels.first().is_some_and(inside));
         let taken = before.saturating_sub(self.found.len());
         self.errors = self.errors.saturating_sub(taken);
+        if code.tightened() == Some(Meaning::Kept) {
+            self.tightened = self.tightened.saturating_sub(taken);
+        }
     }
 
     /// Whether what is added now is only counted.
@@ -130,8 +138,15 @@ impl Diagnostics {
 
     /// Whether any of them makes the policy invalid.
     #[must_use]
-    pub fn has_errors(&self) -> bool {
+    pub const fn has_errors(&self) -> bool {
         self.errors > 0
+    }
+
+    /// Whether any of them leaves nothing to compare a change with: an error that was one before, or that takes the
+    /// meaning away.
+    #[must_use]
+    pub const fn has_errors_of_a_base(&self) -> bool {
+        self.errors > self.tightened
     }
 
     /// Number of errors and of warnings.

@@ -4,24 +4,30 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use stopgate_lang::digest::Digest;
 
 use super::console::{Answer, Console, Failure, Format};
 use super::exit::Exit;
 use super::output::write_whole;
-use super::repository::Repository;
+use super::repository::{Checked, Repository};
+use super::source::said;
 use crate::build::{Built, build};
 use crate::key::SigningKey;
+use crate::reader::{Source, committed};
 
 /// Compile a policy repository into one signed bundle
 ///
-/// The same policy and keys give the same bytes. Without --key the bundle is not signed: it can be looked at, but no
+/// What is built is a commit: --rev, or HEAD if the folder holds exactly that, ignored files included. Files are built
+/// only where there is no git repository. The same policy and keys give the same bytes. Without --key the bundle is not signed: it can be looked at, but no
 /// sidecar loads it and `stopgate verify` exits 8.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   stopgate build policies -o prod.stopgate --key ci.key
+  stopgate build policies --rev main --expect sha256:5b0e… --key ci.key   what the gate judged, and nothing else
   stopgate build policies && tar tf policy.stopgate     what is in it
 
-Exits 0 when it is written, 3 when the policy is invalid, 8 when a key cannot be used.")]
+Exits 0 when it is written, 2 when the files are not what was committed, 3 when the policy is invalid, 7 when the bundle
+is not the one that was expected, 8 when a key cannot be used.")]
 pub(super) struct Args {
     #[command(flatten)]
     repository: Repository,
@@ -31,6 +37,12 @@ pub(super) struct Args {
     /// Key to sign with, made by `stopgate keygen`; repeat it to sign with several
     #[arg(long = "key", value_name = "FILE")]
     keys: Vec<PathBuf>,
+    /// Revision to build, read from git; left out: HEAD, if the files are exactly that
+    #[arg(long, value_name = "REV")]
+    rev: Option<String>,
+    /// Write nothing unless the bundle has this digest, which the gate prints
+    #[arg(long, value_name = "DIGEST")]
+    expect: Option<Digest>,
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
@@ -43,8 +55,18 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
         .map(|path| SigningKey::read(path))
         .collect::<Result<Vec<_>, _>>();
     let keys = keys.map_err(Failure::untrusted)?;
-    let valid = args.repository.valid("build", args.format, console)?;
+    let read = committed(&args.repository.dir, args.rev.as_deref())?;
+    let valid = Checked::of(read, console).valid("build", args.format, console)?;
     let built = build(&valid.policy, &keys)?;
+    if let Some(expected) = args.expect.filter(|expected| *expected != built.digest) {
+        let differs = format!(
+            "what {} makes is {}, not {expected}",
+            valid.source, built.digest
+        );
+        return Err(Failure::new(Exit::Differs, differs).with_help(
+            "nothing is written; the gate's digest is that of the revision and the program it judged with",
+        ));
+    }
     write_whole(&args.output, &built.bytes)?;
     if built.signers.is_empty() {
         console.progress(format_args!(
@@ -52,8 +74,15 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
         ));
     }
     match args.format {
-        Format::Json => Answer::json("build", Exit::Fine, body(&built, &args.output)),
-        Format::Text => Ok(Answer::text(Exit::Fine, words(&built, &args.output))),
+        Format::Json => Answer::json(
+            "build",
+            Exit::Fine,
+            said(body(&built, &args.output), &valid.source),
+        ),
+        Format::Text => Ok(Answer::text(
+            Exit::Fine,
+            words(&built, &valid.source, &args.output),
+        )),
     }
 }
 
@@ -71,14 +100,14 @@ fn body(built: &Built, output: &Path) -> serde_json::Value {
     })
 }
 
-fn words(built: &Built, output: &Path) -> String {
+fn words(built: &Built, source: &Source, output: &Path) -> String {
     let signers = if built.signers.is_empty() {
         "nobody".to_owned()
     } else {
         built.signers.join(", ")
     };
     let mut out = format!(
-        "digest  {}\nfile    {}, {} bytes\nsigned  by {signers}\nparts\n",
+        "digest  {}\nsource  {source}\nfile    {}, {} bytes\nsigned  by {signers}\nparts\n",
         built.digest,
         output.display(),
         built.bytes.len()

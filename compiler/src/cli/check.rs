@@ -10,7 +10,8 @@ use super::console::{Answer, Console, Failure, Format};
 use super::duration::duration;
 use super::exit::Exit;
 use super::progress::Progress;
-use super::repository::{Repository, diagnostics};
+use super::repository::{Checked, Repository, diagnostics};
+use super::source::From;
 use crate::check::{Depth, look_closer, signed_reviews};
 use crate::diff::Limits;
 use crate::report::sarif;
@@ -21,6 +22,8 @@ use crate::report::sarif;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   stopgate check                         the repository in this folder
+  stopgate check policies --staged       what the next commit would hold; for hooks
+  stopgate check policies --rev main     a revision, read from git alone
   stopgate check policies --watch        again at every change, until ctrl-c
   stopgate check policies --require-proof  also prove what each rule does; what pipelines run
   stopgate check policies --format json  for programs
@@ -30,8 +33,10 @@ Exits 0 when there is no error, 3 when there is one, 6 when a required proof is 
 pub(super) struct Args {
     #[command(flatten)]
     repository: Repository,
+    #[command(flatten)]
+    from: From,
     /// Report again whenever a document changes, until ctrl-c or the end of standard input
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["rev", "staged"])]
     watch: bool,
     /// Prove of every rule that it can be evaluated, can match and has an effect; what cannot be proved exits 6
     #[arg(long)]
@@ -74,7 +79,11 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
 
 /// One report.
 fn once(args: &Args, console: &Console) -> Result<Answer, Failure> {
-    let mut compiled = args.repository.compile(console)?;
+    let Checked {
+        mut compiled,
+        trust,
+        source,
+    } = args.repository.check(args.from.wanted(), console)?;
     let depth = if args.require_proof {
         Depth::Everything
     } else {
@@ -86,7 +95,7 @@ fn once(args: &Args, console: &Console) -> Result<Answer, Failure> {
     };
     let progress = Progress::new(console);
     let now = Zoned::now();
-    let reviews = signed_reviews(&args.repository.dir, &compiled, now.timestamp());
+    let reviews = signed_reviews(&trust, &compiled, now.timestamp());
     let today = now.date();
     let tell = |done, of| progress.tell(done, of, "asked about");
     let proved = look_closer(&mut compiled, &reviews, today, depth, limits, &tell);
@@ -95,7 +104,8 @@ fn once(args: &Args, console: &Console) -> Result<Answer, Failure> {
     } else {
         Exit::Fine
     };
-    let answer = diagnostics("check", &compiled, exit, args.format(), console)?;
+    let shape = (exit, args.format());
+    let answer = diagnostics("check", &compiled, &source, shape, console)?;
     match args.format {
         CheckFormat::Text | CheckFormat::Json => Ok(answer),
         CheckFormat::Sarif => {

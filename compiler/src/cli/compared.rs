@@ -19,12 +19,13 @@ use super::console::{Answer, Console, Failure};
 use super::exit::Exit;
 use super::progress::Progress;
 use super::revisions::{About, Pair};
+use crate::build::digest;
 use crate::diff::{Diff, Limits, Side, Version, diff};
 use crate::gate::Gate;
+use crate::reader::Source;
 use crate::report::count;
 use crate::waiver::Judges;
 use crate::workspace::Document;
-use crate::workspace::trust::Trust;
 
 /// Two policies, what differs between them, and by whom that is judged.
 pub(super) struct Compared {
@@ -35,6 +36,8 @@ pub(super) struct Compared {
     pub(super) root: Option<TrustRoot>,
     /// Signatures of head, not verified.
     pub(super) signatures: Vec<Document>,
+    /// Digest of the bundle that head makes, where all of it was compiled and it is a commit.
+    pub(super) bundle: Option<Digest>,
     diff: Diff,
     settings: Vec<Change>,
     /// Head's.
@@ -65,19 +68,17 @@ impl Compared {
         (base_name, head_name): (&str, &str),
         about: About,
         limits: Limits,
-        invalid: impl FnOnce(&Compiled) -> Result<Answer, Failure>,
+        invalid: impl FnOnce(&Compiled, &Source) -> Result<Answer, Failure>,
         console: &Console,
     ) -> Result<Self, Failure> {
         let Pair { base, head } = Pair::read(dir, (base_name, head_name), about)?;
-        let trusted = match &base {
-            Some(base) => base.trust(dir)?,
-            None => Trust::default(),
-        };
-        let root = trusted.root.as_deref().map(root).transpose()?;
-        let presented = head.trust(dir)?;
+        let trusted = base.as_ref().map(|base| &base.reading.trust);
+        let trusted = trusted.and_then(|trust| trust.root.clone());
+        let root = trusted.as_deref().map(root).transpose()?;
+        let presented = head.reading.trust.clone();
         // Nobody may sign away that somebody can be trusted: a root that does not hold would stop every later change.
         let brought = presented.root.as_deref();
-        if let Some(bytes) = brought.filter(|bytes| trusted.root.as_deref() != Some(*bytes)) {
+        if let Some(bytes) = brought.filter(|bytes| trusted.as_deref() != Some(*bytes)) {
             let opened = TrustRoot::open(bytes, Timestamp::now());
             opened.map_err(|error| {
                 let help =
@@ -89,16 +90,16 @@ impl Compared {
         let sources = base.as_ref().map(|base| (base.sources(), head.sources()));
         let mut settings = sources.as_ref().map_or_else(Vec::new, |(before, after)| {
             let mut settings = changes(before, after);
-            settings.extend(trust_change(
-                trusted.root.as_deref(),
-                presented.root.as_deref(),
-            ));
+            settings.extend(trust_change(trusted.as_deref(), presented.root.as_deref()));
             settings
         });
         let mut compiled = head.compile(console);
         let Some(policy) = compiled.policy.take() else {
-            return Err(Failure::Answered(invalid(&compiled)?));
+            return Err(Failure::Answered(invalid(&compiled, &head.source)?));
         };
+        // Of a part of head no bundle is ever made, and of files on a disk none that is published.
+        let whole = about == About::Everything && head.side.commit.is_some();
+        let bundle = whole.then(|| digest(&policy)).transpose()?;
         let head_side = head.side;
         let head = Policed {
             policy,
@@ -143,6 +144,7 @@ impl Compared {
         );
         Ok(Self {
             root,
+            bundle,
             diff: found.map_err(Failure::failed)?,
             base,
             head,

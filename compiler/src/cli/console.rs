@@ -64,6 +64,11 @@ impl Console {
         }
     }
 
+    /// Whether `-v` asks for more.
+    pub(crate) const fn is_verbose(&self) -> bool {
+        self.loudness.verbose
+    }
+
     /// One line on stderr that only `-v` asks for.
     pub(crate) fn detail(&self, line: fmt::Arguments<'_>) {
         if self.loudness.verbose {

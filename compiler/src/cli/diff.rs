@@ -17,9 +17,11 @@ use super::duration::duration;
 use super::exit::Exit;
 use super::repository::Repository;
 use super::revisions::{About, WORKTREE};
+use super::source::said;
 use crate::diff::{Diff, Limits, cases};
 use crate::gate::Gate;
 use crate::matrix::{Matrix, matrix};
+use crate::reader::Source;
 use crate::report::{GateReport, html, json, markdown, sarif, text};
 
 /// Show what a change of policy really does to decisions, and stop a loosening
@@ -55,6 +57,9 @@ pub(super) struct Args {
     /// Also write what is looser as cases of decision tables that fail under head; never over a file that is there
     #[arg(long, value_name = "FILE")]
     emit_test: Option<PathBuf>,
+    /// Also print the digest of the bundle that head makes, for `stopgate build --expect`; HTML implies it
+    #[arg(long)]
+    digest: bool,
     /// How to print the result
     #[arg(long, value_enum, default_value_t = DiffFormat::Text)]
     format: DiffFormat,
@@ -115,10 +120,13 @@ impl Args {
         }
     }
 
-    /// The page shows the whole of both policies.
+    /// The page shows the whole of both policies, and a bundle is made of a whole one.
     fn about(&self) -> About {
         let mut formats = self.reports.iter().map(|report| report.format);
-        if self.format == DiffFormat::Html || formats.any(|format| format == DiffFormat::Html) {
+        if self.digest
+            || self.format == DiffFormat::Html
+            || formats.any(|format| format == DiffFormat::Html)
+        {
             About::Everything
         } else {
             About::Difference
@@ -169,7 +177,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
         (&args.base, &args.head),
         args.about(),
         args.limits(),
-        |compiled| invalid(args, compiled, console),
+        |compiled, source| invalid(args, compiled, source, console),
         console,
     )?;
     let gate = compared.judged(&compared.signatures);
@@ -191,6 +199,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
         settings: gate.settings,
         waivers: &gate.shown(),
         to_sign: gate.to_sign.as_ref(),
+        bundle: compared.bundle,
     };
     let exit = exit(&gate);
     args.tell(
@@ -210,7 +219,12 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
 }
 
 /// The mistakes of a head that does not compile.
-fn invalid(args: &Args, compiled: &Compiled, console: &Console) -> Result<Answer, Failure> {
+fn invalid(
+    args: &Args,
+    compiled: &Compiled,
+    source: &Source,
+    console: &Console,
+) -> Result<Answer, Failure> {
     console.progress(format_args!(
         "the head does not compile, so nothing is compared"
     ));
@@ -222,7 +236,7 @@ fn invalid(args: &Args, compiled: &Compiled, console: &Console) -> Result<Answer
                 let mistakes = text::check(compiled, false);
                 Ok(Answer::text(exit, markdown::invalid(&mistakes)))
             }
-            DiffFormat::Json => Answer::json("diff", exit, json::check(compiled)),
+            DiffFormat::Json => Answer::json("diff", exit, said(json::check(compiled), source)),
             DiffFormat::Sarif => pretty(exit, &sarif::check(compiled, &args.repository.dir)),
             DiffFormat::Html => {
                 let mistakes = text::check(compiled, false);

@@ -12,7 +12,8 @@ use stopgate_lang::surface::{Approval, Enforces, Evidence, Limit};
 
 use super::console::{Answer, Console, Failure, Format};
 use super::exit::Exit;
-use super::repository::Repository;
+use super::repository::{Repository, Valid};
+use super::source::{From, said};
 use crate::explain::{Explanation, explain};
 use crate::report::{Paint, json, text};
 
@@ -31,6 +32,8 @@ Exits 0 whatever the decision is."#)]
 pub(super) struct Args {
     #[command(flatten)]
     repository: Repository,
+    #[command(flatten)]
+    from: From,
     /// Tool that is acted on
     #[arg(long, value_name = "TOOL")]
     tool: String,
@@ -95,10 +98,9 @@ fn evidence(text: &str) -> Result<Evidence, String> {
 }
 
 pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
-    let policy = args
-        .repository
-        .valid("explain", args.format, console)?
-        .policy;
+    let Valid { policy, source, .. } =
+        args.repository
+            .valid(args.from.wanted(), ("explain", args.format), console)?;
     known_profiles(args, &policy)?;
     let attempt = attempt(args, &policy)?;
     let limit = limit(args, &policy)?;
@@ -118,13 +120,14 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
         console.progress(format_args!("{names}"));
     }
     match args.format {
-        Format::Json => Answer::json("explain", Exit::Fine, json::explain(&explained, limit)),
+        Format::Json => {
+            let body = said(json::explain(&explained, limit), &source);
+            Answer::json("explain", Exit::Fine, body)
+        }
         Format::Text => {
             let paint = Paint::new(console.colour());
-            Ok(Answer::text(
-                Exit::Fine,
-                text::explain(&explained, limit, paint),
-            ))
+            let text = text::explain(&explained, limit, paint);
+            Ok(Answer::text(Exit::Fine, format!("{source}\n{text}")))
         }
     }
 }

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use stopgate_lang::compile::{Sources, compile};
+use stopgate_lang::compile::compile;
 use stopgate_lang::lock::Lock;
 use stopgate_lang::name::ToolName;
 
@@ -18,7 +18,7 @@ use super::repository::diagnostics;
 use crate::lock::{
     Comparison, Environment, FetchError, ServerSpec, Standing, Verdict, compare, fetch, write,
 };
-use crate::workspace;
+use crate::reader::{Read, Wanted, read};
 
 /// Pin what a tool's server offers, or check that it still offers it
 ///
@@ -116,7 +116,7 @@ fn specs(
     tool: Option<&ToolName>,
     console: &Console,
 ) -> Result<Vec<ServerSpec>, Failure> {
-    let documents = workspace::read(dir)?;
+    let Read { reading, source } = read(dir, Wanted::Files)?;
     let stem = |path: &str| {
         Some(
             path.strip_prefix("catalog/")?
@@ -124,7 +124,8 @@ fn specs(
                 .to_owned(),
         )
     };
-    let catalogs: Vec<String> = documents
+    let catalogs: Vec<String> = reading
+        .documents
         .iter()
         .filter_map(|(path, _)| stem(path))
         .filter(|stem| tool.is_none_or(|tool| tool.as_str() == stem))
@@ -135,7 +136,7 @@ fn specs(
             "there is no catalog/{name}.yaml in {dir}"
         )));
     }
-    let compiled = compile(Sources::new(documents));
+    let compiled = compile(reading.sources());
     let spec = |stem: &String| {
         let (tool, server) = compiled.servers.get_key_value(stem.as_str())?;
         Some(ServerSpec {
@@ -148,7 +149,13 @@ fn specs(
     match catalogs.iter().map(spec).collect() {
         Some(specs) => Ok(specs),
         None if compiled.diagnostics.has_errors() => {
-            let answer = diagnostics("lock", &compiled, Exit::Fine, args.format, console)?;
+            let answer = diagnostics(
+                "lock",
+                &compiled,
+                &source,
+                (Exit::Fine, args.format),
+                console,
+            )?;
             Err(Failure::Answered(answer))
         }
         None => Err(Failure::new(

@@ -3,6 +3,7 @@
 use super::console::{Answer, Console, Failure, Format};
 use super::exit::Exit;
 use super::repository::Repository;
+use super::source::{From, said};
 use crate::matrix::matrix;
 use crate::report::{Paint, html, json, markdown, text};
 
@@ -19,6 +20,8 @@ use crate::report::{Paint, html, json, markdown, text};
 pub(super) struct Args {
     #[command(flatten)]
     repository: Repository,
+    #[command(flatten)]
+    from: From,
     /// How to print the page
     #[arg(long, value_enum, default_value_t = MatrixFormat::Text)]
     format: MatrixFormat,
@@ -48,15 +51,24 @@ impl Args {
 }
 
 pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
-    let valid = args.repository.valid("matrix", args.format(), console)?;
+    let valid = args
+        .repository
+        .valid(args.from.wanted(), ("matrix", args.format()), console)?;
     let page = matrix(&valid.policy);
     match args.format {
-        MatrixFormat::Json => Answer::json("matrix", Exit::Fine, json::matrix(&page)),
+        MatrixFormat::Json => Answer::json(
+            "matrix",
+            Exit::Fine,
+            said(json::matrix(&page), &valid.source),
+        ),
         MatrixFormat::Markdown => Ok(Answer::text(Exit::Fine, markdown::matrix(&page))),
         MatrixFormat::Html => Ok(Answer::text(Exit::Fine, html::matrix(&page))),
-        MatrixFormat::Text => Ok(Answer::text(
-            Exit::Fine,
-            text::matrix(&page, Paint::new(console.colour())),
-        )),
+        MatrixFormat::Text => {
+            let page = text::matrix(&page, Paint::new(console.colour()));
+            Ok(Answer::text(
+                Exit::Fine,
+                format!("{}\n{page}", valid.source),
+            ))
+        }
     }
 }

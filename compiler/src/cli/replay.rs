@@ -11,8 +11,10 @@ use super::output::read_whole;
 use super::progress::Progress;
 use super::repository::{Repository, diagnostics};
 use super::revisions::{Revision, WORKTREE};
+use super::source::said;
 use crate::build::rehearse;
 use crate::diff::Side;
+use crate::reader::Source;
 use crate::replay::{Done, Question, ReplayError, Replayed, Version, replay};
 use crate::report::{Paint, json, text};
 
@@ -40,8 +42,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "REV")]
     base: String,
     /// What to compare: a revision, or `worktree` for the files as they are
-    #[arg(long, value_name = "REV", default_value = WORKTREE)]
+    #[arg(long, visible_alias = "rev", value_name = "REV", default_value = WORKTREE)]
     head: String,
+    /// Compare what is staged for the next commit
+    #[arg(long, conflicts_with = "head")]
+    staged: bool,
     /// Decide under this channel's ceilings, each policy's own, instead of the limits on record
     #[arg(long, value_name = "NAME")]
     channel: Option<String>,
@@ -56,7 +61,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     let directory = args.directory.as_deref().map(people).transpose()?;
     let (base_side, base) = base(args, console)?;
-    let (head_side, head) = match head(args, console)? {
+    let (head_side, head, source) = match head(args, console)? {
         Ok(head) => head,
         Err(invalid) => return Ok(invalid),
     };
@@ -96,11 +101,15 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     let exit = exit(&found);
     let sides = [&base_side, &head_side];
     match args.format {
-        Format::Json => Answer::json("replay", exit, json::replay(&found, question, sides)),
-        Format::Text => Ok(Answer::text(
-            exit,
-            text::replay(&found, question, sides, Paint::new(console.colour())),
-        )),
+        Format::Json => {
+            let body = said(json::replay(&found, question, sides), &source);
+            Answer::json("replay", exit, body)
+        }
+        Format::Text => {
+            let paint = Paint::new(console.colour());
+            let text = text::replay(&found, question, sides, paint);
+            Ok(Answer::text(exit, format!("{source}\n{text}")))
+        }
     }
 }
 
@@ -127,15 +136,30 @@ fn base(args: &Args, console: &Console) -> Result<(Side, Version), Failure> {
 }
 
 /// The policy to compare, or its diagnostics.
-fn head(args: &Args, console: &Console) -> Result<Result<(Side, Version), Answer>, Failure> {
-    let revision = Revision::read(&args.repository.dir, &args.head)?;
+fn head(
+    args: &Args,
+    console: &Console,
+) -> Result<Result<(Side, Version, Source), Answer>, Failure> {
+    let dir = &args.repository.dir;
+    let revision = if args.staged {
+        Revision::staged(dir)?
+    } else {
+        Revision::read(dir, &args.head)?
+    };
     let mut compiled = revision.compile(console);
     let Some(policy) = compiled.policy.take() else {
-        let answer = diagnostics("replay", &compiled, Exit::Invalid, args.format, console)?;
+        let answer = diagnostics(
+            "replay",
+            &compiled,
+            &revision.source,
+            (Exit::Invalid, args.format),
+            console,
+        )?;
         return Ok(Err(answer));
     };
     let bundle = rehearse(&policy)?;
-    Ok(Ok((revision.side, Version { policy, bundle })))
+    let version = Version { policy, bundle };
+    Ok(Ok((revision.side, version, revision.source)))
 }
 
 impl From<ReplayError> for Failure {

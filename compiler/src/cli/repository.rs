@@ -2,16 +2,17 @@
 
 use std::path::PathBuf;
 
-use stopgate_lang::compile::{Compiled, Summary};
+use stopgate_lang::compile::{Compiled, Summary, compile};
 use stopgate_lang::policy::Policy;
 use stopgate_lang::source::SourceMap;
 use stopgate_lang::testing::TestSuite;
 
 use super::console::{Answer, Console, Failure, Format};
 use super::exit::Exit;
-use crate::check::check;
+use super::source::{detail, said};
+use crate::reader::{Read, Source, Wanted, read};
 use crate::report::{json, text};
-use crate::workspace::WorkspaceError;
+use crate::workspace::trust::Trust;
 
 /// The positional argument of every command that reads policy.
 #[derive(Debug, clap::Args)]
@@ -21,39 +22,51 @@ pub(super) struct Repository {
     pub(super) dir: PathBuf,
 }
 
+/// A repository that was read and compiled, whatever came of it.
+pub(super) struct Checked {
+    pub(super) compiled: Compiled,
+    pub(super) trust: Trust,
+    pub(super) source: Source,
+}
+
 /// A repository without errors.
 pub(super) struct Valid {
     pub(super) policy: Policy,
     pub(super) suites: Vec<TestSuite>,
     pub(super) sources: SourceMap,
+    pub(super) source: Source,
 }
 
-impl Repository {
-    /// Reads and checks the repository.
-    pub(super) fn compile(&self, console: &Console) -> Result<Compiled, Failure> {
-        console.detail(format_args!("reading {}", self.dir.display()));
-        let compiled = check(&self.dir)?;
+impl Checked {
+    /// Compiles what was read.
+    pub(super) fn of(read: Read, console: &Console) -> Self {
+        let Read { reading, source } = read;
+        detail(&reading, &source.to_string(), console);
+        let compiled = compile(reading.sources());
         let Summary { files, rules } = compiled.summary;
         console.detail(format_args!("compiled {files} files with {rules} rules"));
-        Ok(compiled)
+        Self {
+            compiled,
+            trust: reading.trust,
+            source,
+        }
     }
 
     /// The policy, or its diagnostics as the answer of `command`.
     pub(super) fn valid(
-        &self,
+        self,
         command: &str,
         format: Format,
         console: &Console,
     ) -> Result<Valid, Failure> {
-        let mut compiled = self.compile(console)?;
+        let Self {
+            mut compiled,
+            source,
+            trust: _,
+        } = self;
         let Some(policy) = compiled.policy.take() else {
-            return Err(Failure::Answered(diagnostics(
-                command,
-                &compiled,
-                Exit::Fine,
-                format,
-                console,
-            )?));
+            let answer = diagnostics(command, &compiled, &source, (Exit::Fine, format), console)?;
+            return Err(Failure::Answered(answer));
         };
         let (_, warnings) = compiled.diagnostics.counts();
         if warnings > 0 {
@@ -65,7 +78,26 @@ impl Repository {
             policy,
             suites: compiled.suites,
             sources: compiled.sources,
+            source,
         })
+    }
+}
+
+impl Repository {
+    /// Reads and compiles the state of the repository that is wanted.
+    pub(super) fn check(&self, wanted: Wanted<'_>, console: &Console) -> Result<Checked, Failure> {
+        console.detail(format_args!("reading {}", self.dir.display()));
+        Ok(Checked::of(read(&self.dir, wanted)?, console))
+    }
+
+    /// The policy, or its diagnostics as the answer of `command`.
+    pub(super) fn valid(
+        &self,
+        wanted: Wanted<'_>,
+        (command, format): (&str, Format),
+        console: &Console,
+    ) -> Result<Valid, Failure> {
+        self.check(wanted, console)?.valid(command, format, console)
     }
 }
 
@@ -73,8 +105,8 @@ impl Repository {
 pub(super) fn diagnostics(
     command: &str,
     compiled: &Compiled,
-    exit: Exit,
-    format: Format,
+    source: &Source,
+    (exit, format): (Exit, Format),
     console: &Console,
 ) -> Result<Answer, Failure> {
     let exit = if compiled.diagnostics.has_errors() {
@@ -83,19 +115,10 @@ pub(super) fn diagnostics(
         exit
     };
     match format {
-        Format::Json => Answer::json(command, exit, json::check(compiled)),
-        Format::Text => Ok(Answer::text(exit, text::check(compiled, console.colour()))),
-    }
-}
-
-impl From<WorkspaceError> for Failure {
-    fn from(error: WorkspaceError) -> Self {
-        match error {
-            WorkspaceError::NotARepository { .. } => Self::usage(error).with_help(
-                "name the folder with stopgate.yaml, or make one with `stopgate init DIR`",
-            ),
-            WorkspaceError::Refused { .. } => Self::new(Exit::Invalid, error),
-            WorkspaceError::Io { .. } => Self::failed(error),
+        Format::Json => Answer::json(command, exit, said(json::check(compiled), source)),
+        Format::Text => {
+            let text = text::check(compiled, console.colour());
+            Ok(Answer::text(exit, format!("{source}\n{text}")))
         }
     }
 }

@@ -1,16 +1,16 @@
 //! The two revisions of a policy repository that a command compares.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use stopgate_lang::compile::{Compiled, Sources, compile, tools_of};
 use stopgate_lang::name::ToolName;
 
 use super::console::{Console, Failure};
+use super::source::detail;
 use crate::diff::Side;
-use crate::git::{GitError, History};
-use crate::workspace::trust::{self, Trust};
-use crate::workspace::{self, Document};
+use crate::reader::{Read, Source, Wanted, read};
+use crate::workspace::Reading;
 
 /// What stands for the files as they are on the disk.
 pub(super) const WORKTREE: &str = "worktree";
@@ -33,10 +33,13 @@ pub(super) enum About {
     Everything,
 }
 
-/// The documents of a revision or of the disk, and what to call them.
+/// A policy as it was read, and what to call it.
 pub(super) struct Revision {
     pub(super) side: Side,
-    pub(super) documents: Vec<Document>,
+    pub(super) reading: Reading,
+    pub(super) source: Source,
+    /// Whether another is judged by it.
+    is_base: bool,
     /// Tools that the two revisions can differ about; `None` is all.
     only: Option<BTreeSet<ToolName>>,
 }
@@ -53,26 +56,12 @@ impl Pair {
             .then(|| Revision::base(dir, base))
             .transpose()?;
         if let (Some(base), About::Difference) = (&mut base, about) {
-            let only = tools_of(differing(&base.documents, &head.documents));
+            let only = tools_of(base.reading.changed(&head.reading));
             base.only.clone_from(&only);
             head.only = only;
         }
         Ok(Self { base, head })
     }
-}
-
-/// Paths of documents that only one side has, or that differ.
-fn differing<'a>(base: &'a [Document], head: &'a [Document]) -> BTreeSet<&'a str> {
-    let by_path = |documents: &'a [Document]| -> BTreeMap<&'a str, &'a [u8]> {
-        let documents = documents.iter();
-        documents
-            .map(|(path, bytes)| (path.as_str(), bytes.as_slice()))
-            .collect()
-    };
-    let (base, head) = (by_path(base), by_path(head));
-    let all = base.keys().chain(head.keys()).copied();
-    all.filter(|path| base.get(path) != head.get(path))
-        .collect()
 }
 
 impl Revision {
@@ -85,47 +74,57 @@ impl Revision {
                 Failure::usage("--base takes a commit, not the files on the disk").with_help(help),
             );
         }
-        Self::read(dir, revision)
+        let mut base = Self::read(dir, revision)?;
+        base.is_base = true;
+        // What decided nothing when it was merged decides nothing now.
+        let decides = |path: &str| tools_of([path]).is_none_or(|tools| !tools.is_empty());
+        base.reading.unread.retain(|path, _| decides(path));
+        Ok(base)
     }
 
     /// Reads one alone, with all of its documents.
     pub(super) fn read(dir: &Path, revision: &str) -> Result<Self, Failure> {
-        if revision == WORKTREE {
-            return Ok(Self {
-                side: Side {
-                    name: WORKTREE.to_owned(),
-                    commit: None,
-                },
-                documents: workspace::read(dir)?,
-                only: None,
-            });
-        }
-        let read = History::open(dir)?.read(revision)?;
-        Ok(Self {
-            side: Side {
-                name: read.name,
-                commit: Some(read.commit),
-            },
-            documents: read.documents,
-            only: None,
-        })
+        let wanted = match revision {
+            WORKTREE => Wanted::Files,
+            name => Wanted::Revision(name),
+        };
+        Ok(Self::of(read(dir, wanted)?))
     }
 
-    /// Its signatures and its trust root, nothing of it verified.
-    pub(super) fn trust(&self, dir: &Path) -> Result<Trust, Failure> {
-        if self.side.commit.is_none() {
-            return Ok(trust::read(dir)?);
+    /// Reads what is staged.
+    pub(super) fn staged(dir: &Path) -> Result<Self, Failure> {
+        Ok(Self::of(read(dir, Wanted::Staged)?))
+    }
+
+    fn of(read: Read) -> Self {
+        let Read { reading, source } = read;
+        let (name, commit) = match &source {
+            Source::Files(_) => (WORKTREE.to_owned(), None),
+            Source::Staged(_) => ("staged".to_owned(), None),
+            Source::Revision { name, commit, .. } => (name.clone(), Some(commit.clone())),
+        };
+        Self {
+            side: Side { name, commit },
+            reading,
+            source,
+            is_base: false,
+            only: None,
         }
-        Ok(History::open(dir)?.trust(&self.side.name)?)
     }
 
     /// The documents, as a comparison of settings takes them.
     pub(super) fn sources(&self) -> Sources {
-        Sources::new(self.documents.iter().cloned())
+        let sources = self.reading.sources();
+        if self.is_base {
+            sources.of_a_base()
+        } else {
+            sources
+        }
     }
 
     /// Compiles what the comparison is about.
     pub(super) fn compile(&self, console: &Console) -> Compiled {
+        detail(&self.reading, &self.side.name, console);
         let sources = self.sources();
         let compiled = compile(match &self.only {
             None => sources,
@@ -137,21 +136,5 @@ impl Revision {
             summary.files, summary.rules, self.side.name
         ));
         compiled
-    }
-}
-
-impl From<GitError> for Failure {
-    fn from(error: GitError) -> Self {
-        match error {
-            GitError::NoRevision { shallow: true, .. } => Self::usage(error)
-                .with_help("fetch more of the history, such as with git fetch --deepen=50"),
-            GitError::Ambiguous { .. } => Self::usage(error)
-                .with_help("name the commit, or the whole name such as refs/remotes/origin/main"),
-            GitError::NoRepository(_) | GitError::NoPolicy { .. } | GitError::NoRevision { .. } => {
-                Self::usage(error)
-            }
-            GitError::Refused(refused) => refused.into(),
-            GitError::Git { .. } => Self::failed(error),
-        }
     }
 }

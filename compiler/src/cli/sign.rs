@@ -17,26 +17,27 @@ use super::compared::{Compared, today};
 use super::console::{Answer, Console, Failure, Format};
 use super::exit::Exit;
 use super::output::write_whole;
-use super::repository::{Repository, diagnostics};
-use super::revisions::{About, WORKTREE};
+use super::repository::{Checked, diagnostics};
+use super::revisions::About;
 use crate::diff::{Limits, Side};
 use crate::key::SigningKey;
+use crate::reader::{Source, committed};
 use crate::sign::{Paper, SignError};
-use crate::workspace::trust;
+use crate::workspace::trust::Trust;
 use crate::{review, waiver};
 
 /// Sign a waiver or a review, as a reviewer
 ///
 /// Shows what the document says, what the gate found about everything that a waiver names, and the digest, and asks;
 /// without a terminal, --yes has to bring the digest. Comments are not signed, everything else is. The signature goes
-/// into a file beside the document, ID.KEYID.sig. A waiver's counts where the trust root of the revision that is changed
+/// into a file beside the document, ID.KEYID.sig; what is signed is a commit. A waiver's counts where the trust root of the revision that is changed
 /// lists the key as a reviewer's; a review's, where the repository's own does.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   stopgate sign policies/waivers/2026-014.yaml --waiver --base origin/main --key ana.key
   stopgate sign policies/reviews/2027-Q1.yaml --review --key ana.key --yes sha256:5b0e…
 
-Exits 0 when it is signed, 3 when the policy is invalid, 8 when it was not agreed to, the key cannot be used or is no
+Exits 0 when it is signed, 2 when the files are not what was committed, 3 when the policy is invalid, 8 when it was not agreed to, the key cannot be used or is no
 reviewer's, or the signature would count for nothing: the waiver has expired, would hold too long, or names what is
 not in the change.")]
 pub(super) struct Args {
@@ -49,6 +50,9 @@ pub(super) struct Args {
     /// Revision that the change goes into; a waiver needs it
     #[arg(long, value_name = "REV")]
     base: Option<String>,
+    /// Revision that holds the document and the change, read from git; left out: HEAD, if the files are exactly that
+    #[arg(long, value_name = "REV")]
+    rev: Option<String>,
     /// Private key of the reviewer
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
@@ -63,14 +67,17 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     let place = Place::of(&args.file)?;
     let key = SigningKey::read(&args.key).map_err(Failure::untrusted)?;
-    let repository = Repository {
-        dir: place.repository.clone(),
-    };
-    let compiled = repository.compile(console)?;
+    let read = committed(&place.repository, args.rev.as_deref())?;
+    let Checked {
+        compiled,
+        trust,
+        source,
+    } = Checked::of(read, console);
     let policy = compiled.policy.as_ref();
     let Some((gate, organisation)) = policy.map(|policy| (policy.gate, &policy.organisation))
     else {
-        let answer = diagnostics("sign", &compiled, Exit::Invalid, args.format, console)?;
+        let shape = (Exit::Invalid, args.format);
+        let answer = diagnostics("sign", &compiled, &source, shape, console)?;
         return Err(Failure::Answered(answer));
     };
     let paper = place.paper(&compiled)?;
@@ -79,22 +86,29 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     let (gate, holds, owner, summary) = match &paper {
         Paper::Review(_) => {
             paper.refuse(gate, today)?;
-            let root = own_root(&place.repository)?;
+            let root = own_root(&trust)?;
             let owner = reviewer(root.as_ref(), "the repository", &id)?;
             let holds = Jurisdiction::of(organisation, root.as_ref());
             (gate, holds, owner, paper.summary(today, None))
         }
         Paper::Waiver(waiver) => {
             let base = args.base.as_deref().ok_or_else(no_base)?;
+            // A name could move between two looks; a commit does not.
+            let Source::Revision { commit: head, .. } = &source else {
+                return Err(no_commit());
+            };
             let compared = Compared::read(
                 &place.repository,
-                (base, WORKTREE),
+                (base, head),
                 About::Difference,
                 Limits::default(),
-                |compiled| diagnostics("sign", compiled, Exit::Invalid, args.format, console),
+                |compiled, source| {
+                    let shape = (Exit::Invalid, args.format);
+                    diagnostics("sign", compiled, source, shape, console)
+                },
                 console,
             )?;
-            // What is signed is what was compared, whoever writes in the folder meanwhile.
+            // What is signed is what was compared.
             if compared.waiver(&place.id) != Some(waiver) {
                 let changed = format!("the waiver `{}` was changed while it was read", place.id);
                 return Err(Failure::failed(changed));
@@ -120,8 +134,10 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     let Jurisdiction { organisation, root } = &holds;
     let root = root.map_or_else(|| "none".to_owned(), |root| root.to_string());
     let owner = visible(&owner, 60);
+    let source = source.to_string();
+    let head = visible(&source, 300);
     let shown = format!(
-        "{summary}holds    for {organisation}, under the root role {root}\nkey      {id} ({owner})\ndigest   {digest}\n"
+        "{summary}head     {head}\nholds    for {organisation}, under the root role {root}\nkey      {id} ({owner})\ndigest   {digest}\n"
     );
     let asked = agree(args, &shown, digest)?;
     let written = write(&place, &paper, (&key, &holds), (gate, today))?;
@@ -134,6 +150,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
                 "holds": {"organisation": organisation, "root": holds.root},
                 "signer": {"id": id, "owner": owner},
                 "file": written,
+                "source": source,
             });
             Answer::json("sign", Exit::Fine, body)
         }
@@ -199,11 +216,16 @@ fn no_base() -> Failure {
         .with_help("add --base REV, the revision that the change goes into, such as origin/main")
 }
 
+fn no_commit() -> Failure {
+    Failure::usage("a waiver is signed for a commit, and the folder is in no git repository")
+        .with_help("commit the change and its waiver, and sign there")
+}
+
 /// The repository's own trust root, verified.
-fn own_root(repository: &Path) -> Result<Option<TrustRoot>, Failure> {
-    let bytes = trust::read(repository)?.root;
-    let open = |bytes: Vec<u8>| TrustRoot::open(&bytes, Timestamp::now());
-    bytes.map(open).transpose().map_err(Failure::untrusted)
+fn own_root(trust: &Trust) -> Result<Option<TrustRoot>, Failure> {
+    let open = |bytes: &Vec<u8>| TrustRoot::open(bytes, Timestamp::now());
+    let opened = trust.root.as_ref().map(open);
+    opened.transpose().map_err(Failure::untrusted)
 }
 
 /// Who holds the key `id`, which has to be a reviewer's in `root`, the trust root of `place`.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::console::{Answer, Console, Failure, Format};
 use super::exit::Exit;
 use super::repository::{Repository, Valid};
+use super::source::{From, said};
 use crate::build::BuildError;
 use crate::glob::Glob;
 use crate::mutants::{MutantReport, mutants};
@@ -33,6 +34,8 @@ Exits 0 when all passed, 3 when the policy is invalid, 4 when one failed or the 
 pub(super) struct Args {
     #[command(flatten)]
     repository: Repository,
+    #[command(flatten)]
+    from: From,
     /// Run only cases whose name matches: `*` is any text, `?` one character
     #[arg(long, value_name = "GLOB")]
     filter: Option<String>,
@@ -72,7 +75,9 @@ impl Args {
 }
 
 pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
-    let valid = args.repository.valid("test", args.format(), console)?;
+    let valid = args
+        .repository
+        .valid(args.from.wanted(), ("test", args.format()), console)?;
     let filter = args.filter.as_deref().map(Glob::new);
     let report = test(&valid.policy, &valid.suites, filter.as_ref())?;
     if let Some(pattern) = &args.filter
@@ -92,12 +97,14 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     match args.format {
         TestFormat::Json => {
             let mutants = mutants.as_ref();
-            Answer::json("test", exit, json::test(&report, args.coverage, mutants))
+            let body = json::test(&report, args.coverage, mutants);
+            Answer::json("test", exit, said(body, &valid.source))
         }
         TestFormat::Junit => Ok(Answer::text(exit, junit::test(&report))),
         TestFormat::Text => {
             let paint = Paint::new(console.colour());
-            let mut out = text::test(&report, args.coverage, paint);
+            let mut out = format!("{}\n", valid.source);
+            out.push_str(&text::test(&report, args.coverage, paint));
             match &mutants {
                 Some(mutants) => out.push_str(&text::mutants(mutants, args.min_score, paint)),
                 None if args.mutants => {
@@ -128,6 +135,7 @@ fn judged(valid: &Valid, console: &Console) -> Result<MutantReport, Failure> {
         policy,
         suites,
         sources,
+        source: _,
     } = valid;
     Ok(mutants(policy, suites, sources, &progress)?)
 }
@@ -137,7 +145,7 @@ fn reaches(mutants: Option<&MutantReport>, least: Option<u8>) -> bool {
     least.is_none_or(|least| mutants.is_some_and(|mutants| mutants.score() >= least))
 }
 
-impl From<BuildError> for Failure {
+impl std::convert::From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
         match error {
             BuildError::Key(_) => Self::untrusted(error),

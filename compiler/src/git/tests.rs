@@ -2,18 +2,27 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::process::Command;
+use std::process::{Command, Stdio};
+
+use stopgate_lang::compile::Unread;
 
 use super::*;
+use crate::workspace::{self, Document};
 
-fn git(dir: &Path, args: &[&str]) {
-    let status = Command::new("git")
+fn git(dir: &Path, args: &[&str]) -> String {
+    let output = Command::new("git")
         .args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
+        .args(["-c", "protocol.file.allow=always"])
         .args(args)
         .current_dir(dir)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
         .output()
         .expect("git runs");
-    assert!(status.status.success(), "git {args:?}: {status:?}");
+    assert!(output.status.success(), "git {args:?}: {output:?}");
+    String::from_utf8(output.stdout)
+        .expect("text")
+        .trim()
+        .to_owned()
 }
 
 fn write(dir: &Path, path: &str, text: &str) {
@@ -31,7 +40,7 @@ fn repository() -> tempfile::TempDir {
     write(top, "policies/rules/erp.yaml", "one");
     write(top, "policies/trust/root.dsse.json", "{}");
     write(top, "policies/README.md", "prose");
-    symlink("erp.yaml", top.join("policies/rules/same.yaml")).expect("a link");
+    symlink("README.md", top.join("LINK.yaml")).expect("a link beside the policy");
     git(top, &["add", "-A"]);
     git(top, &["commit", "-qm", "one"]);
     write(top, "policies/rules/erp.yaml", "two");
@@ -40,30 +49,46 @@ fn repository() -> tempfile::TempDir {
 }
 
 fn texts(revision: &Revision) -> Vec<(&str, &str)> {
-    let text = |(path, bytes): &'static Document| {
-        (path.as_str(), std::str::from_utf8(bytes).expect("text"))
+    let documents = revision.reading.documents.iter();
+    let text = |(path, bytes): &'_ Document| -> (String, String) {
+        (
+            path.clone(),
+            String::from_utf8(bytes.clone()).expect("text"),
+        )
     };
-    let leaked: &'static Revision = Box::leak(Box::new(revision.clone()));
-    leaked.documents.iter().map(text).collect()
+    let leaked: &'static [(String, String)] = Box::leak(documents.map(text).collect());
+    let texts = leaked.iter();
+    texts
+        .map(|(path, text)| (path.as_str(), text.as_str()))
+        .collect()
+}
+
+fn open(dir: &Path) -> History {
+    History::open(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()))
+}
+
+/// Why `dir` is not opened.
+fn refused(dir: &Path) -> GitError {
+    match History::open(dir) {
+        Err(error) => error,
+        Ok(_) => panic!("{} opens", dir.display()),
+    }
 }
 
 #[test]
 fn a_revision_is_what_the_disk_had() {
     let dir = repository();
     let policies = dir.path().join("policies");
-    let history = History::open(&policies).expect("opens");
+    let history = open(&policies);
     let before = history.read("HEAD~1").expect("reads");
-    assert_eq!(
-        texts(&before),
-        [
-            ("rules/erp.yaml", "one"),
-            ("rules/same.yaml", "one"),
-            ("stopgate.yaml", "one")
-        ]
-    );
+    let wanted = [("rules/erp.yaml", "one"), ("stopgate.yaml", "one")];
+    assert_eq!(texts(&before), wanted);
     assert_eq!(before.commit.len(), 40);
-    let now = history.read("main").expect("reads");
-    assert_eq!(now.documents, workspace::read(&policies).expect("the disk"));
+    let tree = git(dir.path(), &["rev-parse", "HEAD~1:policies"]);
+    assert_eq!(before.tree, tree);
+    let disk = workspace::read(&policies).expect("the disk");
+    assert_eq!(history.read("main").expect("reads").reading, disk);
+    assert_eq!(history.staged().expect("reads"), disk);
 }
 
 #[test]
@@ -79,9 +104,9 @@ fn bare_and_shallow_clones_are_read() {
         clones.path(),
         &["clone", "-q", "--depth", "1", &source, "shallow"],
     );
-    let bare = History::open(&clones.path().join("bare.git/policies")).expect("opens");
+    let bare = open(&clones.path().join("bare.git/policies"));
     assert_eq!(texts(&bare.read("main~1").expect("reads"))[0].1, "one");
-    let shallow = History::open(&clones.path().join("shallow/policies")).expect("opens");
+    let shallow = open(&clones.path().join("shallow/policies"));
     assert_eq!(texts(&shallow.read("HEAD").expect("reads"))[0].1, "two");
     let missing = shallow.read("HEAD~1").expect_err("left out");
     assert_eq!(
@@ -91,17 +116,9 @@ fn bare_and_shallow_clones_are_read() {
 }
 
 #[test]
-fn links_that_leave_and_revisions_without_policy_are_refused() {
+fn names_of_revisions_and_revisions_without_policy() {
     let dir = repository();
-    let policies = dir.path().join("policies");
-    symlink("../../secret.yaml", policies.join("rules/out.yaml")).expect("a link");
-    git(dir.path(), &["add", "-A"]);
-    git(dir.path(), &["commit", "-qm", "link"]);
-    let history = History::open(&policies).expect("opens");
-    assert!(matches!(
-        history.read("HEAD"),
-        Err(GitError::Refused(WorkspaceError::Refused { .. }))
-    ));
+    let history = open(&dir.path().join("policies"));
     assert!(matches!(
         history.read("nowhere"),
         Err(GitError::NoRevision { .. })
@@ -117,13 +134,13 @@ fn links_that_leave_and_revisions_without_policy_are_refused() {
         assert!(matches!(read, Err(GitError::Ambiguous { .. })), "{name}");
     }
     assert!(history.read("refs/remotes/origin/main").is_ok());
-    let top = History::open(dir.path()).expect("opens");
+    let top = open(dir.path());
     assert!(matches!(top.read("HEAD~1"), Err(GitError::NoPolicy { .. })));
+    assert!(matches!(top.staged(), Err(GitError::NoPolicy { .. })));
     let outside = tempfile::tempdir().expect("a folder");
-    assert!(matches!(
-        History::open(outside.path()),
-        Err(GitError::NoRepository(_))
-    ));
+    for dir in [outside.path().to_owned(), outside.path().join("a/../b")] {
+        assert!(matches!(refused(&dir), GitError::NoRepository(_)));
+    }
 }
 
 #[test]
@@ -133,7 +150,7 @@ fn t1_a_name_that_stands_for_two_commits_judges_nothing() {
     git(top, &["update-ref", "refs/remotes/origin/main", "HEAD"]);
     let (name, target) = ("refs/remotes/origin/HEAD", "refs/remotes/origin/main");
     git(top, &["symbolic-ref", name, target]);
-    let history = History::open(&top.join("policies")).expect("opens");
+    let history = open(&top.join("policies"));
     assert!(history.read("origin").is_ok());
     git(top, &["tag", "origin", "HEAD~1"]);
     let whole = history.read("HEAD").expect("read").commit;
@@ -147,51 +164,257 @@ fn t1_a_name_that_stands_for_two_commits_judges_nothing() {
     assert!(history.read(&whole).is_ok());
 }
 
-#[test]
-fn signatures_and_root_of_a_revision_are_those_that_the_disk_had() {
-    let dir = repository();
-    let policies = dir.path().join("policies");
-    for (path, text) in [
-        ("waivers/2026-014.yaml", "w"),
-        ("waivers/2026-014.k1.sig", "one"),
-        ("waivers/deep/2026-014.k1.sig", "none of ours"),
-        ("reviews/2027-Q1.k1.sig", "two"),
-        ("rules/2027-Q1.k1.sig", "none of ours"),
-    ] {
-        write(&policies, path, text);
-    }
-    git(dir.path(), &["add", "-A"]);
-    git(dir.path(), &["commit", "-qm", "three"]);
-    let history = History::open(&policies).expect("opens");
-    let now = history.trust("HEAD").expect("reads");
-    let names: Vec<&str> = now
-        .signatures
-        .iter()
-        .map(|(name, _)| name.as_str())
-        .collect();
-    assert_eq!(names, ["reviews/2027-Q1.k1.sig", "waivers/2026-014.k1.sig"]);
-    assert_eq!(now.root.as_deref(), Some(b"{}".as_slice()));
-    assert_eq!(now, workspace::trust::read(&policies).expect("the disk"));
-    let before = history.trust("HEAD~1").expect("reads");
-    assert_eq!(before.signatures, []);
-    assert!(before.root.is_some());
-    assert!(matches!(
-        history.trust("nowhere"),
-        Err(GitError::NoRevision { .. })
-    ));
+/// Puts an entry into the index that no work tree has.
+fn stage(top: &Path, mode: &str, id: &str, path: &str) {
+    let entry = format!("{mode},{id},{path}");
+    git(top, &["update-index", "--add", "--cacheinfo", &entry]);
+}
 
-    symlink("2026-014.k1.sig", policies.join("waivers/2026-014.k2.sig")).expect("a link");
-    fs::remove_file(policies.join("trust/root.dsse.json")).expect("removed");
-    symlink("../stopgate.yaml", policies.join("trust/root.dsse.json")).expect("a link");
-    git(dir.path(), &["add", "-A"]);
-    git(dir.path(), &["commit", "-qm", "four"]);
-    let Err(GitError::Refused(WorkspaceError::Refused { problems })) = history.trust("HEAD") else {
-        panic!("refused")
-    };
-    let link = |path: &str| Problem::Link(path.to_owned());
+#[test]
+fn t2_what_is_no_file_is_refused_in_revisions_and_in_the_index_alike() {
+    let dir = repository();
+    let top = dir.path();
+    let policies = top.join("policies");
+    symlink("../../secret.yaml", policies.join("rules/out.yaml")).expect("a link");
+    symlink("erp.yaml", policies.join("rules/same.yaml")).expect("a link");
+    symlink("rules", policies.join("catalog")).expect("a link");
+    write(
+        top,
+        "policies/rules/lfs.yaml",
+        "version https://git-lfs.github.com/spec/v1\n",
+    );
+    git(top, &["add", "-A"]);
+    let commit = git(top, &["rev-parse", "HEAD"]);
+    stage(top, "160000", &commit, "policies/rules/module");
+    let long = vec![b'#'; 3 << 20];
+    fs::write(top.join("long"), long).expect("written");
+    let long = git(top, &["hash-object", "-w", "long"]);
+    stage(top, "100755", &long, "policies/approvals.yaml");
     let wanted = [
-        link("trust/root.dsse.json"),
-        link("waivers/2026-014.k2.sig"),
+        ("approvals.yaml", Unread::Long(3 << 20)),
+        ("catalog", Unread::Link),
+        ("rules/lfs.yaml", Unread::LfsPointer),
+        ("rules/module", Unread::Submodule),
+        ("rules/out.yaml", Unread::Link),
+        ("rules/same.yaml", Unread::Link),
     ];
-    assert_eq!(problems, wanted);
+    let history = open(&policies);
+    let staged = history.staged().expect("reads");
+    let unread = staged.unread.iter();
+    let unread: Vec<_> = unread.map(|(path, why)| (path.as_str(), *why)).collect();
+    assert_eq!(unread, wanted);
+    git(top, &["commit", "-qm", "odd"]);
+    assert_eq!(history.read("HEAD").expect("reads").reading, staged);
+}
+
+#[test]
+fn t2_odd_trees_that_no_work_tree_can_have_are_refused() {
+    let dir = repository();
+    let top = dir.path();
+    let blob = git(top, &["rev-parse", "HEAD:policies/stopgate.yaml"]);
+    // Entries of a tree: mode, a blank, the name, a zero byte, twenty bytes of an id.
+    let raw: Vec<u8> = (0..40)
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&blob[at..at + 2], 16).expect("hexadecimal"))
+        .collect();
+    let tree = |entries: &[(&str, &[u8])]| {
+        let mut bytes = Vec::new();
+        for (mode, name) in entries {
+            bytes.extend_from_slice(mode.as_bytes());
+            bytes.push(b' ');
+            bytes.extend_from_slice(name);
+            bytes.push(0);
+            bytes.extend_from_slice(&raw);
+        }
+        fs::write(top.join("tree"), bytes).expect("written");
+        git(
+            top,
+            &["hash-object", "-t", "tree", "--literally", "-w", "tree"],
+        )
+    };
+    let history = open(top);
+    let read = |tree: &str| {
+        let commit = git(top, &["commit-tree", "-m", "odd", tree]);
+        history.read(&commit)
+    };
+    let stopgate = ("100644", &b"stopgate.yaml"[..]);
+    let plain = read(&tree(&[stopgate])).expect("reads");
+    assert_eq!(texts(&plain), [("stopgate.yaml", "one")]);
+    for odd in [
+        [("100644", &b"rules/erp.yaml"[..]), stopgate],
+        [("100644", b"\xff.yaml"), stopgate],
+        [stopgate, stopgate],
+    ] {
+        let read = read(&tree(&odd));
+        let refused = matches!(read, Err(GitError::Refused(WorkspaceError::Refused { .. })));
+        assert!(refused, "{odd:?}");
+    }
+    let moded = read(&tree(&[("100664", b"profiles.yaml"), stopgate])).expect("reads");
+    let why = moded.reading.unread.get("profiles.yaml");
+    assert_eq!(why, Some(&Unread::Mode(0o100_664)));
+}
+
+#[test]
+fn what_is_staged_is_what_a_commit_would_hold() {
+    let dir = repository();
+    let top = dir.path();
+    let history = open(&top.join("policies"));
+    write(top, "policies/rules/new.yaml", "new");
+    git(top, &["add", "-N", "policies/rules/new.yaml"]);
+    let head = history.read("HEAD").expect("reads").reading;
+    assert_eq!(history.staged().expect("reads"), head);
+    git(top, &["add", "policies/rules/new.yaml"]);
+    write(top, "policies/rules/new.yaml", "newer");
+    let staged = history.staged().expect("reads");
+    assert_eq!(
+        staged.documents.get(1),
+        Some(&("rules/new.yaml".to_owned(), b"new".to_vec()))
+    );
+    git(top, &["stash", "-q"]);
+    write(top, "policies/rules/erp.yaml", "other");
+    git(top, &["commit", "-qam", "other"]);
+    git(top, &["checkout", "-q", "-b", "side", "HEAD~1"]);
+    write(top, "policies/rules/erp.yaml", "another");
+    git(top, &["commit", "-qam", "another"]);
+    let merge = Command::new("git")
+        .args(["merge", "-q", "main"])
+        .current_dir(top)
+        .stdout(Stdio::null())
+        .status();
+    assert!(!merge.expect("git runs").success(), "a conflict");
+    assert!(matches!(history.staged(), Err(GitError::Conflict(_))));
+}
+
+#[test]
+fn t1_a_submodules_own_history_judges_nothing() {
+    let inner = repository();
+    let outer = repository();
+    let source = inner.path().to_str().expect("UTF-8").to_owned();
+    git(
+        outer.path(),
+        &["submodule", "--quiet", "add", &source, "pol"],
+    );
+    git(outer.path(), &["commit", "-qm", "with a submodule"]);
+    for dir in ["pol/policies", "pol"] {
+        let error = refused(&outer.path().join(dir));
+        assert!(matches!(error, GitError::InSubmodule { .. }), "{error}");
+    }
+    // Nor does it where only the entry, or only the place of its history, still tells.
+    let old = outer.path().join("pol");
+    fs::remove_file(old.join(".git")).expect("removed");
+    let kept = outer.path().join(".git/modules/pol");
+    let config = fs::read_to_string(kept.join("config")).expect("a file");
+    fs::write(kept.join("config"), config.replace("../../../pol", "../")).expect("written");
+    fs::rename(&kept, old.join(".git")).expect("moved");
+    let error = refused(&old.join("policies"));
+    assert!(matches!(error, GitError::InSubmodule { .. }), "{error}");
+    // A revision says of the folder that it is not its own.
+    let bare = tempfile::tempdir().expect("a folder");
+    let source = outer.path().to_str().expect("UTF-8").to_owned();
+    git(bare.path(), &["clone", "-q", "--bare", &source, "o.git"]);
+    let history = open(&bare.path().join("o.git/pol/policies"));
+    let error = history.read("HEAD").expect_err("refused");
+    let wanted = "a submodule stands on the way to pol/policies in revision `HEAD`";
+    assert_eq!(error.to_string(), wanted);
+    // A clone that happens to lie in another's work tree is nobody's submodule.
+    let source = inner.path().to_str().expect("UTF-8").to_owned();
+    git(outer.path(), &["clone", "-q", &source, "beside"]);
+    assert!(
+        open(&outer.path().join("beside/policies"))
+            .read("HEAD")
+            .is_ok()
+    );
+}
+
+#[test]
+fn t1_links_on_the_way_lead_nowhere() {
+    let dir = repository();
+    let top = dir.path();
+    fs::create_dir(top.join("deep")).expect("a folder");
+    symlink("../policies", top.join("deep/linked")).expect("a link");
+    let error = refused(&top.join("deep/linked"));
+    assert!(matches!(error, GitError::Through { .. }), "{error}");
+    let error = refused(&top.join("deep/../deep/linked/rules/.."));
+    assert!(matches!(error, GitError::Through { .. }), "{error}");
+    git(top, &["add", "-A"]);
+    git(top, &["commit", "-qm", "a link"]);
+    // A committed link into another repository is this one's affair.
+    let other = repository();
+    symlink(other.path(), top.join("deep/other")).expect("a link");
+    assert!(open(&top.join("deep/other/policies")).read("HEAD").is_ok());
+    git(top, &["add", "-A"]);
+    let error = refused(&top.join("deep/other/policies"));
+    assert!(matches!(error, GitError::Through { .. }), "{error}");
+    let clones = tempfile::tempdir().expect("a folder");
+    let source = top.to_str().expect("UTF-8").to_owned();
+    git(clones.path(), &["clone", "-q", "--bare", &source, "c.git"]);
+    let history = open(&clones.path().join("c.git/deep/linked"));
+    let error = history.read("HEAD").expect_err("refused");
+    assert!(matches!(error, GitError::OnTheWay { .. }), "{error}");
+    // A link that is in no repository is how somebody calls the folder, and nothing more.
+    symlink(top, clones.path().join("here")).expect("a link");
+    assert!(
+        open(&clones.path().join("here/policies"))
+            .read("HEAD")
+            .is_ok()
+    );
+}
+
+#[test]
+fn a_repository_that_is_not_read_is_not_called_none() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let top = dir.path();
+    git(top, &["init", "-q", "--object-format=sha256", "wide"]);
+    git(top, &["init", "-q", "table"]);
+    let config = ["config", "extensions.refStorage", "reftable"];
+    git(
+        &top.join("table"),
+        &["config", "core.repositoryFormatVersion", "1"],
+    );
+    git(&top.join("table"), &config);
+    for (name, what) in [("wide", "sha256"), ("table", "extensions.refstorage")] {
+        let error = refused(&top.join(name));
+        assert!(matches!(error, GitError::Unknown { .. }), "{error:?}");
+        assert!(error.to_string().contains(what), "{error}");
+    }
+    let owner = git2::Error::new(ErrorCode::Owner, git2::ErrorClass::Repository, "not ours");
+    let error = GitError::opening(top, owner);
+    assert!(matches!(error, GitError::Owner(_)), "{error:?}");
+    if rustix::process::geteuid().is_root() {
+        git(top, &["init", "-q", "theirs"]);
+        let nobody = Some(rustix::fs::Uid::from_raw(65_534));
+        for path in ["theirs", "theirs/.git"] {
+            rustix::fs::chown(top.join(path), nobody, None).expect("given away");
+        }
+        let error = refused(&top.join("theirs"));
+        assert!(matches!(error, GitError::Owner(_)), "{error:?}");
+    }
+    fs::create_dir_all(top.join("broken/.git/objects")).expect("folders");
+    fs::create_dir_all(top.join("broken/.git/refs")).expect("folders");
+    write(top, "broken/.git/HEAD", "ref: refs/heads/main\n");
+    write(top, "broken/.git/config", "[core\n");
+    let error = refused(&top.join("broken"));
+    assert!(matches!(error, GitError::Unopened { .. }), "{error:?}");
+}
+
+#[test]
+fn a_partial_clone_says_that_it_is_one_and_is_read_after_a_refetch() {
+    let dir = repository();
+    git(dir.path(), &["config", "uploadpack.allowFilter", "true"]);
+    let clones = tempfile::tempdir().expect("a folder");
+    let source = format!("file://{}", dir.path().display());
+    for filter in ["blob:none", "tree:0"] {
+        let name = filter.replace(':', "-");
+        let filter = format!("--filter={filter}");
+        git(
+            clones.path(),
+            &["clone", "-q", "--no-checkout", &filter, &source, &name],
+        );
+        let clone = clones.path().join(&name);
+        let history = open(&clone.join("policies"));
+        let error = history.read("HEAD").expect_err("left out");
+        assert!(matches!(error, GitError::Partial { .. }), "{error:?}");
+        git(&clone, &["fetch", "-q", "--refetch", "--no-filter"]);
+        assert!(open(&clone.join("policies")).read("HEAD~1").is_ok());
+    }
 }

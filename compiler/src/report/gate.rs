@@ -2,6 +2,7 @@
 
 use jiff::civil::Date;
 use stopgate_lang::change::{Area, Change, Effect};
+use stopgate_lang::digest::Digest;
 use stopgate_lang::policy::Location;
 use stopgate_lang::summary::visible;
 
@@ -32,6 +33,8 @@ pub struct GateReport<'a> {
     pub waivers: &'a [Waiver],
     /// What reviewers still have to sign.
     pub to_sign: Option<&'a ToSign>,
+    /// Digest of the bundle that head makes, where it is known.
+    pub bundle: Option<Digest>,
 }
 
 /// A waiver, as far as a report shows it.
@@ -112,6 +115,7 @@ impl<'a> GateReport<'a> {
             settings: &[],
             waivers: &[],
             to_sign: None,
+            bundle: None,
         }
     }
 

@@ -58,7 +58,12 @@ pub fn diff(report: &GateReport<'_>, base: &Matrix, head: &Matrix) -> String {
     side(&mut page, &report.diff.base);
     page.raw(" to ");
     side(&mut page, &report.diff.head);
-    page.raw(" · ").text(&report.totals()).raw("</p></div>");
+    page.raw(" · ").text(&report.totals());
+    if let Some(bundle) = report.bundle {
+        page.raw(" · head makes the bundle ")
+            .text(&bundle.to_string());
+    }
+    page.raw("</p></div>");
     theme(&mut page);
     page.raw("</header>\n<main>\n");
     let grid = Grid::of_two(report.diff, base, head);

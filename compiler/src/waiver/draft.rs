@@ -176,7 +176,7 @@ impl ToSign {
             let file = self.file();
             let sign = sign(&file);
             steps.push(format!(
-                "save the waiver below as {file}, give it a reason, and {sign}"
+                "save the waiver below as {file}, give it a reason, commit it, and {sign}"
             ));
         }
         steps

@@ -1,10 +1,10 @@
 //! From an empty folder to a verified bundle, and everything that must not verify.
 
-use crate::{Desk, bank};
+use crate::Desk;
 
 /// Keys, a root, and the bank's bundle signed by its publisher.
 fn signed() -> Desk {
-    let desk = Desk::new();
+    let desk = Desk::with_bank();
     for args in [
         &["keygen", "root"][..],
         &["keygen", "ci"],
@@ -15,7 +15,7 @@ fn signed() -> Desk {
             "-o",
             "trust/root.dsse.json",
         ],
-        &["build", &bank(), "-o", "bank.stopgate", "--key=ci.key"],
+        &["build", "bank", "-o", "bank.stopgate", "--key=ci.key"],
     ] {
         let run = desk.run(args);
         assert_eq!(run.exit, 0, "{args:?}: {}", run.shown());
@@ -45,16 +45,10 @@ fn a_new_repository_goes_all_the_way() {
 
 #[test]
 fn two_builds_are_equal_to_the_byte_whoever_builds_them_where() {
-    let (desk, elsewhere) = (signed(), Desk::new());
+    let (desk, elsewhere) = (signed(), Desk::with_bank());
     let first = std::fs::read(desk.path("bank.stopgate")).expect("a bundle");
     std::fs::copy(desk.path("ci.key"), elsewhere.path("renamed.key")).expect("copied");
-    let run = elsewhere.run(&[
-        "build",
-        &bank(),
-        "-o",
-        "again.stopgate",
-        "--key=renamed.key",
-    ]);
+    let run = elsewhere.run(&["build", "bank", "-o", "again.stopgate", "--key=renamed.key"]);
     assert_eq!(run.exit, 0, "{}", run.shown());
     assert!(
         std::fs::read(elsewhere.path("again.stopgate")).expect("a bundle") == first,
@@ -68,7 +62,7 @@ fn verify_names_the_digest_that_build_named_and_who_signed() {
     let built = desk
         .run(&[
             "build",
-            &bank(),
+            "bank",
             "-o",
             "bank.stopgate",
             "--key=ci.key",
@@ -93,8 +87,7 @@ fn what_nobody_trusted_signed_does_not_verify() {
         &["--key=stranger.key"],
         &["--key=ci.key", "--key=stranger.key"],
     ] {
-        let bank = bank();
-        let run = desk.run(&[&["build", &bank, "-o", "bank.stopgate"], keys].concat());
+        let run = desk.run(&[&["build", "bank", "-o", "bank.stopgate"], keys].concat());
         assert_eq!(run.exit, 0, "{}", run.shown());
         let run = desk.run(&VERIFY);
         assert_eq!(run.exit, 8, "{keys:?}: {}", run.shown());
@@ -103,7 +96,7 @@ fn what_nobody_trusted_signed_does_not_verify() {
 
 #[test]
 fn an_unsigned_bundle_says_that_it_is() {
-    let run = Desk::new().run(&["build", &bank()]);
+    let run = Desk::with_bank().run(&["build", "bank"]);
     assert!(run.stdout.contains("signed  by nobody"), "{}", run.shown());
     assert!(
         run.stderr.contains("no sidecar will load it"),
@@ -144,12 +137,12 @@ fn keys_and_roots_are_never_overwritten() {
 
 #[test]
 fn no_private_key_is_ever_printed() {
-    let desk = Desk::new();
+    let desk = Desk::with_bank();
     let made = desk.run(&["keygen", "ci", "-v"]);
     let pem = std::fs::read_to_string(desk.path("ci.key")).expect("a key");
     let secret = pem.lines().nth(1).expect("base64");
     let root = desk.run(&["root", "--key=ci.key", "-v"]);
-    let built = desk.run(&["build", &bank(), "--key=ci.key", "-v"]);
+    let built = desk.run(&["build", "bank", "--key=ci.key", "-v"]);
     for run in [made, root, built] {
         assert_eq!(run.exit, 0, "{}", run.shown());
         assert!(!run.shown().contains(secret), "a private key was printed");

@@ -17,6 +17,7 @@ mod reference;
 mod sarif;
 mod schemas;
 mod sign;
+mod source;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -38,8 +39,24 @@ impl Run {
             .unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
     }
 
-    /// Everything a user sees, for a snapshot.
+    /// Everything a user sees, for a snapshot; how the files of this source tree stand to its last commit is left out.
     fn shown(&self) -> String {
+        let shown = self.all();
+        let lines = shown.split('\n').map(|line| {
+            let (before, files) = match line.split_once("files, ") {
+                Some((before, rest)) if !rest.starts_with("in no git") => (before, true),
+                _ => (line, false),
+            };
+            match before.trim() {
+                "" if files => format!("{before}files, …"),
+                "\"source\": \"" if files => format!("{before}files, …\""),
+                _ => line.to_owned(),
+            }
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    fn all(&self) -> String {
         let stderr = if self.stderr.is_empty() {
             String::new()
         } else {
@@ -69,6 +86,37 @@ impl Desk {
         desk
     }
 
+    /// One with the reference repository in `bank`, which is in no git repository here.
+    fn with_bank() -> Self {
+        let desk = Self::new();
+        copy(Path::new(&bank()), &desk.path("bank"));
+        desk
+    }
+
+    /// git in the folder `name`, as somebody who commits without a key.
+    fn git(&self, name: &str, args: &[&str]) -> String {
+        let output = Command::new("git")
+            .args(["-c", "user.name=t", "-c", "user.email=t@t.example"])
+            .args(["-c", "commit.gpgsign=false", "-c", "core.autocrlf=false"])
+            .args(args)
+            .current_dir(self.path(name))
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("HOME", self.folder.path())
+            .output()
+            .expect("git starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "git {args:?}: {said}");
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        text.trim().to_owned()
+    }
+
+    /// Commits everything in the folder `name`, which becomes a repository if it is none.
+    fn commit(&self, name: &str) {
+        self.git(name, &["init", "-q", "-b", "main"]);
+        self.git(name, &["add", "-A"]);
+        self.git(name, &["commit", "-q", "--allow-empty", "-m", "as it is"]);
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -93,6 +141,20 @@ impl Desk {
             exit: output.status.code().expect("not killed"),
             stdout: text(output.stdout),
             stderr: text(output.stderr),
+        }
+    }
+}
+
+/// Copies a folder with all that is in it.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a kind").is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("copied");
         }
     }
 }

@@ -166,8 +166,8 @@ fn the_tables_of_the_bank_pass_and_touch_every_rule() {
 
 #[test]
 fn quiet_says_only_results_and_nothing_is_coloured_without_a_terminal() {
-    let desk = Desk::new();
-    let run = desk.run(&["build", &bank(), "-q"]);
+    let desk = Desk::with_bank();
+    let run = desk.run(&["build", "bank", "-q"]);
     assert_eq!((run.exit, run.stderr.as_str()), (0, ""));
     for args in [
         &["matrix", &bank()][..],

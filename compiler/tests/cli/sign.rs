@@ -15,15 +15,15 @@ fn day(days: i64) -> Date {
     today.checked_add(days.days()).expect("a day")
 }
 
-/// A repository whose last commit has a trust root that `ana` reviews under. Since then a ticket may be closed at night,
-/// and there are a waiver of that, as the gate drafts it, and a review.
+/// A repository whose branch `base` has a trust root that `ana` reviews under. On `main` a ticket may since be closed at
+/// night, and there are a waiver of that, as the gate drafts it, and a review.
 pub(crate) fn desk() -> Desk {
     let desk = Desk::with_repository();
     for name in ["root", "ana", "eva"] {
         assert_eq!(desk.run(&["keygen", name]).exit, 0);
     }
     root(&desk, &["--reviewer=ana.pub"]);
-    commit(&desk);
+    base(&desk);
     desk.edit(
         "p/rules/tickets.yaml",
         "\n    when: context.time.business",
@@ -38,6 +38,7 @@ pub(crate) fn desk() -> Desk {
         day(200)
     );
     std::fs::write(desk.path("p/reviews/2027-Q1.yaml"), review).expect("written");
+    desk.commit("p");
     desk
 }
 
@@ -52,36 +53,19 @@ fn root(desk: &Desk, reviewers: &[&str]) {
     assert_eq!(root.exit, 0, "{}", root.shown());
 }
 
-/// Commits the repository as it is.
-fn commit(desk: &Desk) {
-    git(desk, &["init", "-q"]);
-    commit_of(desk, "-A");
+/// Commits the repository as it is, as what changes are compared with.
+fn base(desk: &Desk) {
+    desk.commit("p");
+    desk.git("p", &["branch", "-f", "base"]);
 }
 
-/// Commits `what` of the repository.
-fn commit_of(desk: &Desk, what: &str) {
-    git(desk, &["add", what]);
-    git(desk, &["commit", "-q", "--no-gpg-sign", "-m", "as it is"]);
-}
-
-fn git(desk: &Desk, args: &[&str]) {
-    let output = std::process::Command::new("git")
-        .args(["-c", "user.name=t", "-c", "user.email=t@t.example"])
-        .args(args)
-        .current_dir(desk.path("p"))
-        .output()
-        .expect("git starts");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "git {args:?}: {said}");
-}
-
-/// The waiver that the gate drafts for what is not committed, with a reason and another day.
+/// The waiver that the gate drafts for what is not in `base`, with a reason and another day; committed.
 fn waiver(desk: &Desk, expires: Date) {
     let file = desk.path("p/waivers/2026-014.yaml");
     if file.exists() {
         std::fs::remove_file(&file).expect("removed");
     }
-    let found = desk.run(&["diff", "p", "--base=HEAD", "--format=json"]);
+    let found = desk.run(&["diff", "p", "--base=base", "--format=json"]);
     let json = found.json();
     let draft = json.pointer("/to_sign/waiver").and_then(Value::as_str);
     let draft = draft.unwrap_or_else(|| panic!("no draft: {}", found.shown()));
@@ -92,13 +76,14 @@ fn waiver(desk: &Desk, expires: Date) {
         _ => format!("{line}\n"),
     };
     std::fs::write(file, draft.lines().map(line).collect::<String>()).expect("written");
+    desk.commit("p");
 }
 
 pub(crate) const WAIVER: [&str; 5] = [
     "sign",
     "p/waivers/2026-014.yaml",
     "--waiver",
-    "--base=HEAD",
+    "--base=base",
     "--key=ana.key",
 ];
 pub(crate) const REVIEW: [&str; 4] = [
@@ -132,7 +117,7 @@ fn signatures(desk: &Desk, folder: &str) -> Vec<String> {
 /// Reviewers whose signature counts, as the gate reads it from disk.
 fn counted(desk: &Desk, folder: &str) -> usize {
     let dir = desk.path("p");
-    let trust = stopgate::workspace::trust::read(&dir).expect("readable");
+    let trust = stopgate::workspace::read(&dir).expect("readable").trust;
     let root = TrustRoot::open(&trust.root.expect("a root"), Timestamp::now()).expect("opens");
     let compiled = stopgate::check::check(&dir).expect("readable");
     let (waivers, reviews) = (compiled.waivers.first(), compiled.reviews.first());
@@ -215,8 +200,10 @@ fn a_comment_leaves_the_digest_and_a_word_does_not() {
     let desk = desk();
     let before = digest(&desk, &WAIVER);
     desk.edit("p/waivers/2026-014.yaml", "covers:", "# as agreed\ncovers:");
+    desk.commit("p");
     assert_eq!(digest(&desk, &WAIVER), before);
     desk.edit("p/waivers/2026-014.yaml", "new charter", "old charter");
+    desk.commit("p");
     assert_ne!(digest(&desk, &WAIVER), before);
     let yes = format!("--yes={before}");
     let run = desk.run(&[&WAIVER[..], &[&yes]].concat());
@@ -238,7 +225,7 @@ fn what_would_count_for_nothing_is_not_signed() {
     refuses(
         &desk,
         &eva,
-        "is no reviewer's in trust/root.dsse.json of HEAD",
+        "is no reviewer's in trust/root.dsse.json of base",
     );
     for (expires, said) in [(day(0), "expired on"), (day(31), "and may hold until")] {
         waiver(&desk, expires);
@@ -249,6 +236,7 @@ fn what_would_count_for_nothing_is_not_signed() {
         &day(200).to_string(),
         &day(0).to_string(),
     );
+    desk.commit("p");
     assert_eq!(desk.run(&REVIEW).exit, 8);
 
     waiver(&desk, day(20));
@@ -278,6 +266,7 @@ fn what_would_count_for_nothing_is_not_signed() {
         let (before, after) = whole.split_at(at);
         let edited = format!("{before}{to}{}", after.split_at(from.len()).1);
         std::fs::write(desk.path(file), edited).expect("written");
+        desk.commit("p");
         refuses(&desk, &WAIVER, said);
     }
 }
@@ -291,31 +280,34 @@ fn a_waiver_is_signed_by_reviewers_of_the_base_and_not_of_the_change() {
     assert!(run.stderr.contains("add --base REV"), "{}", run.shown());
     // The change makes eva a reviewer, and lets nobody be one.
     root(&desk, &["--reviewer=ana.pub", "--reviewer=eva.pub"]);
+    desk.commit("p");
     let eva = [&WAIVER[..4], &["--key=eva.key"]].concat();
     refuses(
         &desk,
         &eva,
-        "is no reviewer's in trust/root.dsse.json of HEAD",
+        "is no reviewer's in trust/root.dsse.json of base",
     );
     std::fs::remove_file(desk.path("p/trust/root.dsse.json")).expect("removed");
+    desk.commit("p");
     let digest = digest(&desk, &WAIVER);
     assert!(digest.starts_with("sha256:"), "the base's root counts");
     // A base without a root lets nobody sign.
-    commit(&desk);
+    base(&desk);
     refuses(
         &desk,
         &WAIVER,
-        "HEAD has no trust/root.dsse.json, so nobody can sign",
+        "base has no trust/root.dsse.json, so nobody can sign",
     );
     root(&desk, &["--reviewer=ana.pub"]);
+    desk.commit("p");
     refuses(
         &desk,
         &WAIVER,
-        "HEAD has no trust/root.dsse.json, so nobody can sign",
+        "base has no trust/root.dsse.json, so nobody can sign",
     );
     // A root that does not verify is nobody's to sign: it would stop every change after it.
     std::fs::write(desk.path("p/trust/root.dsse.json"), "{}").expect("written");
-    let run = desk.run(&["diff", "p", "--base=HEAD"]);
+    let run = desk.run(&["diff", "p", "--base=base"]);
     assert_eq!(run.exit, 8, "{}", run.shown());
     assert!(
         run.stderr.contains("the change brings this"),
@@ -339,6 +331,7 @@ fn only_waivers_and_reviews_of_a_valid_repository_are_signed() {
     let run = desk.run(&["sign", "p/waivers/2026-014.yaml", "--key=ana.key"]);
     assert_eq!(run.exit, 2, "{}", run.shown());
     desk.edit("p/waivers/2026-014.yaml", "reason:", "reasons:");
+    desk.commit("p");
     let run = desk.run(&WAIVER);
     assert_eq!(run.exit, 3, "{}", run.shown());
     assert!(
@@ -384,9 +377,18 @@ fn sign_waiver(desk: &Desk) {
     assert_eq!(run.exit, 0, "{}", run.shown());
 }
 
-/// The gate of what is not committed ends with `exit`, and says `said`.
+/// Commits the repository as it is, and brings `what` of it into what changes are compared with.
+fn into_base(desk: &Desk, what: &str) {
+    desk.commit("p");
+    desk.git("p", &["checkout", "-q", "base"]);
+    desk.git("p", &["checkout", "-q", "main", "--", what]);
+    desk.commit("p");
+    desk.git("p", &["checkout", "-q", "main"]);
+}
+
+/// The gate of what is not in `base` ends with `exit`, and says `said`.
 fn gate(desk: &Desk, exit: i32, said: &str) {
-    let run = desk.run(&["diff", "p", "--base=HEAD"]);
+    let run = desk.run(&["diff", "p", "--base=base"]);
     assert_eq!(run.exit, exit, "{}", run.shown());
     assert!(run.stdout.contains(said), "{said}: {}", run.shown());
 }
@@ -403,7 +405,7 @@ fn t1_a_rotated_root_key_and_an_older_release_void_open_waivers() {
     }
     assert_eq!(desk.run(&["keygen", "root"]).exit, 0);
     root(&desk, &["--reviewer=ana.pub"]);
-    commit_of(&desk, "trust");
+    into_base(&desk, "trust");
     gate(
         &desk,
         5,
@@ -418,7 +420,7 @@ fn t1_a_rotated_root_key_and_an_older_release_void_open_waivers() {
         "organisation: my-company",
         "organisation: shop",
     );
-    commit_of(&desk, "stopgate.yaml");
+    into_base(&desk, "stopgate.yaml");
     gate(
         &desk,
         5,
@@ -432,6 +434,7 @@ fn t1_a_rotated_root_key_and_an_older_release_void_open_waivers() {
     for file in signatures(&desk, "p/waivers") {
         std::fs::remove_file(desk.path(&format!("p/waivers/{file}"))).expect("removed");
     }
+    desk.commit("p");
     gate(&desk, 5, "was made by an older stopgate");
     refuses(&desk, &WAIVER, "was made by an older stopgate");
 }

@@ -260,6 +260,7 @@ fn a_history_is_read_back_as_it_was_made() {
     let opened = stopgate::git::History::open(folder.path()).expect("a history");
     for (revision, files) in [("HEAD~1", base), ("HEAD", head)] {
         let read = opened.read(revision).expect("a revision");
-        assert_eq!(read.documents, files.into_iter().collect::<Vec<_>>());
+        let files: Vec<_> = files.into_iter().collect();
+        assert_eq!(read.reading.documents, files);
     }
 }

@@ -15,6 +15,7 @@ mod policies;
 
 use serde_json::{Value, json};
 use stopgate::report::{GateReport, html};
+use stopgate_lang::digest::Digest;
 
 use browser::Browser;
 use made::{HOSTILE, Made, everything, hostile};
@@ -27,6 +28,7 @@ fn gate(made: &Made) -> String {
         settings: &made.settings,
         waivers: &made.waivers,
         to_sign: made.to_sign.as_ref(),
+        bundle: Some(Digest::of(b"head")),
     };
     html::diff(&report, &before(), &after())
 }

@@ -235,3 +235,108 @@ fn a_clone_without_the_base_cannot_tell() {
     let verdict = history.judge(history.command("bash"), &["-C", shallow, &base, &head]);
     assert_eq!(verdict.exit, 1, "{}", verdict.all());
 }
+
+#[test]
+fn t9_the_gate_names_the_bundle_and_nothing_else_is_built() {
+    let history = History::new();
+    history.edit(
+        "policies/rules/tickets.yaml",
+        "risk: medium\n    approval: supervisor",
+        "risk: low\n    approval: supervisor",
+    );
+    history.commit();
+    let verdict = history.gate();
+    assert_eq!(verdict.exit, 5, "{}", verdict.all());
+    let bundle = verdict.report("bundle.txt");
+    let bundle = bundle.trim();
+    assert!(bundle.starts_with("sha256:"), "{}", verdict.all());
+    for report in ["comment.md", "diff.txt", "diff.json", "diff.html"] {
+        assert!(verdict.report(report).contains(bundle), "{report}");
+    }
+    for (revision, exit) in [("HEAD", 0), ("HEAD^", 7)] {
+        let built = history
+            .command(env!("CARGO_BIN_EXE_stopgate"))
+            .args(["build", "policies", "--rev", revision, "--expect", bundle])
+            .output()
+            .expect("stopgate starts");
+        assert_eq!(built.status.code(), Some(exit), "{revision}: {built:?}");
+    }
+}
+
+#[test]
+fn t2_links_in_the_policy_are_refused_and_those_beside_it_are_not() {
+    let history = History::new();
+    let link = |to: &str, name: &str| {
+        let name = history.path("clone").join(name);
+        std::os::unix::fs::symlink(to, name).expect("a link");
+    };
+    link("policies/rules", "rules");
+    history.commit();
+    let verdict = history.gate();
+    assert_eq!(verdict.exit, 0, "{}", verdict.all());
+    // The folder leads to one text for git's objects, and to another for whoever follows it.
+    link("../policies", "policies/rules/up");
+    link("up/../rules/tickets.yaml", "policies/rules/more.yaml");
+    history.commit();
+    let verdict = history.gate();
+    assert_eq!(verdict.exit, 3, "{}", verdict.all());
+    for name in ["rules/up", "rules/more.yaml"] {
+        let said = format!("`{name}` is not policy: link");
+        assert!(verdict.report("check.txt").contains(&said), "{name}");
+        assert!(verdict.report("diff.txt").contains(&said), "{name}");
+    }
+}
+
+#[test]
+fn objects_of_another_kind_are_refused_with_their_name() {
+    let history = History::new();
+    let wide = history.path("wide");
+    let wide = wide.to_str().expect("UTF-8");
+    history.git(&["init", "--quiet", "--object-format=sha256", wide]);
+    history.git(&["-C", wide, "commit", "--quiet", "--allow-empty", "-m", "a"]);
+    let verdict = history.judge(history.command("bash"), &["-C", wide, "HEAD", "HEAD"]);
+    assert_eq!(verdict.exit, 2, "{}", verdict.all());
+    assert!(verdict.report("comment.md").contains("SHA-256"));
+}
+
+#[test]
+fn a_partial_clone_is_told_what_to_type_and_judged_after_it() {
+    let history = History::new();
+    history.write("policies/README.md", "a change of nothing\n");
+    history.commit();
+    history.git(&["config", "uploadpack.allowFilter", "true"]);
+    let partial = history.path("partial");
+    let partial = partial.to_str().expect("UTF-8");
+    let origin = format!("file://{}", history.path("clone").display());
+    let filter = ["clone", "--quiet", "--no-checkout", "--filter=blob:none"];
+    history.git(&[&filter[..], &[&origin, partial]].concat());
+    let args = ["-C", partial, "HEAD^", "HEAD"];
+    let verdict = history.judge(history.command("bash"), &args);
+    assert_eq!(verdict.exit, 1, "{}", verdict.all());
+    let command = "git fetch --refetch --no-filter";
+    assert!(verdict.report("comment.md").contains(command));
+    // Where only the policy itself is missing, the steps say it.
+    for file in [
+        "HEAD^:policies/.stopgate-version",
+        "HEAD:policies/.stopgate-version",
+    ] {
+        history.git(&["-C", partial, "cat-file", "-p", file]);
+    }
+    let verdict = history.judge(history.command("bash"), &args);
+    assert_eq!(verdict.exit, 1, "{}", verdict.all());
+    assert!(
+        verdict.report("comment.md").contains(command),
+        "{}",
+        verdict.all()
+    );
+    history.git(&[
+        "-C",
+        partial,
+        "fetch",
+        "--quiet",
+        "--refetch",
+        "--no-filter",
+    ]);
+    let verdict = history.judge(history.command("bash"), &args);
+    assert_eq!(verdict.exit, 0, "{}", verdict.all());
+}

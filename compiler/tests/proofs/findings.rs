@@ -11,7 +11,8 @@ use crate::Desk;
 fn found(desk: &Desk, today: Date, depth: Depth) -> Vec<Code> {
     let dir = desk.path("p");
     let mut compiled = check(&dir).expect("readable");
-    let reviews = signed_reviews(&dir, &compiled, jiff::Timestamp::now());
+    let trust = stopgate::workspace::read(&dir).expect("readable").trust;
+    let reviews = signed_reviews(&trust, &compiled, jiff::Timestamp::now());
     look_closer(
         &mut compiled,
         &reviews,
@@ -79,6 +80,7 @@ fn a_review_is_overdue_the_day_after_unless_reviewers_signed_that_it_is_not() {
     std::fs::write(desk.path("p/reviews/2027-Q4.yaml"), review).expect("written");
     let unsigned = [Code::ReviewNotSigned, Code::ReviewOverdue];
     assert_eq!(found(&desk, late, Depth::Evaluable), unsigned);
+    desk.commit();
     let sign = [
         "sign",
         "p/reviews/2027-Q4.yaml",

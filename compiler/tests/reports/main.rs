@@ -16,6 +16,7 @@ use serde_json::Value;
 use stopgate::diff::{Class, sentence};
 use stopgate::report::{Change, GateReport, json, markdown, sarif, text};
 use stopgate::waiver::Loosened;
+use stopgate_lang::digest::Digest;
 
 use made::{Made, everything, hostile};
 
@@ -25,6 +26,7 @@ fn report(made: &Made) -> GateReport<'_> {
         settings: &made.settings,
         waivers: &made.waivers,
         to_sign: made.to_sign.as_ref(),
+        bundle: Some(Digest::of(b"head")),
     }
 }
 

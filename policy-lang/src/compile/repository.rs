@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::files::FileKind;
 use super::{Server, Sources};
 use crate::cedar::file::CedarRule;
-use crate::diagnostic::{Code, Diagnostics, catalog as facts, rules, shape as say};
+use crate::diagnostic::{Code, Diagnostics, catalog as facts, rules, shape as say, text};
 use crate::document;
 use crate::document::approvals::ApprovalsDoc;
 use crate::document::catalog::CatalogDoc;
@@ -86,12 +86,46 @@ impl Repository {
                 );
             }
         }
+        for (path, unread) in &sources.unread {
+            let kind = FileKind::of(path);
+            missing.retain(|(wanted, ..)| *wanted != kind);
+            // Of a head nothing is left out in silence, whatever it is asked about.
+            if let (FileKind::Rules(tool) | FileKind::Tests(tool), Some(only)) =
+                (&kind, &sources.only)
+                && sources.is_base
+                && !only.contains(tool)
+            {
+                repository.skipped.insert(tool.clone());
+                continue;
+            }
+            let id = map.add(path, b"");
+            repository.unread(kind, id);
+            dx.push(text::unread(Span::beginning(id), path, *unread));
+        }
         for (_, path, why) in missing {
             // There is no text to point at; an empty one stands in for the file that should be there.
             let id = map.add(path, b"");
             dx.push(say::missing_document(Span::beginning(id), path, why));
         }
         repository
+    }
+
+    /// Notes that there is such a document, of which nothing is known.
+    fn unread(&mut self, kind: FileKind, id: FileId) {
+        match kind {
+            FileKind::Catalog(tool) => drop(self.catalogs.insert(tool, None)),
+            FileKind::Lock(tool) => drop(self.locks.insert(tool, (id, None))),
+            FileKind::Rules(tool) => drop(self.rules.insert(tool, (id, None))),
+            FileKind::CedarRules(stem) => drop(self.cedar_rules.insert(stem, (id, None))),
+            FileKind::Tests(tool) => drop(self.suites.insert(tool, (id, None))),
+            FileKind::Workspace
+            | FileKind::Profiles
+            | FileKind::Approvals
+            | FileKind::Waiver(_)
+            | FileKind::Review(_)
+            | FileKind::Misplaced(_)
+            | FileKind::Other => {}
+        }
     }
 
     fn file(&mut self, kind: FileKind, file: &File<'_>, dx: &mut Diagnostics) {

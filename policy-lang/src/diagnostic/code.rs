@@ -274,4 +274,35 @@ codes! {
         => "Let reviewers of the trust root sign it with `stopgate sign --review`, and delete signatures of other texts.";
     SignOffOrder Error "sign-off-order" "Fewer reviewers sign a loosening of a higher risk than one of a lower risk."
         => "Ask for as many reviewers at a higher risk as at a lower one, or more.";
+    NotPolicy Error "not-policy" "Something that is no file of its own stands among the policy's: a link, a submodule, a git-lfs pointer."
+        => "Put the text itself there; nothing else is the same for everybody who reads it.";
+}
+
+/// What a base still says in which a rule that got stricter finds a mistake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meaning {
+    /// What it said: the compiler reports the mistake and still compiles what it stands in.
+    Kept,
+    /// Nothing that could be compared.
+    Lost,
+}
+
+/// Errors that were none, or were found in fewer places, in some release: a mistake of a head like any other, while a
+/// base that was merged before must not end a comparison. A line for each code; `Lost` where the compiler leaves out
+/// what the mistake stands in.
+const TIGHTENED: &[(Code, Meaning)] = &[
+    (Code::NotPolicy, Meaning::Lost),
+    (Code::BareContext, Meaning::Lost),
+    (Code::ActionTest, Meaning::Lost),
+    (Code::CedarForm, Meaning::Lost),
+];
+
+impl Code {
+    /// What a base with this mistake means, where the rule behind it got stricter; `None` for all others.
+    #[must_use]
+    pub fn tightened(self) -> Option<Meaning> {
+        let mut rows = TIGHTENED.iter();
+        rows.find(|(code, _)| *code == self)
+            .map(|(_, meaning)| *meaning)
+    }
 }

@@ -11,7 +11,7 @@ use miette::{
     SourceCode, SourceSpan, SpanContents,
 };
 
-use super::{Code, Diagnostic, Diagnostics, Label, Severity};
+use super::{Code, Diagnostic, Diagnostics, Label, Meaning, Severity};
 use crate::source::scan::visible;
 use crate::source::{SourceFile, SourceMap, Span};
 
@@ -304,6 +304,16 @@ pub fn reference() -> String {
             page.push_str("*A warning.* ");
         }
         let _ = write!(page, "{}\n\n{}\n", code.title(), code.advice());
+        page.push_str(match code.tightened() {
+            None => "",
+            Some(Meaning::Kept) => {
+                "\nIt was no error in every release: a base with it is compared by what it says.\n"
+            }
+            Some(Meaning::Lost) => {
+                "\nIt was no error in every release: what a base with it says counts as re-written, which reviewers \
+                 sign as a change of high risk.\n"
+            }
+        });
     }
     page
 }

@@ -1,8 +1,40 @@
 //! Facts about bytes and about YAML itself.
 
 use super::{Code, Diagnostic};
+use crate::compile::Unread;
 use crate::source::Span;
 use crate::source::scan::{MAX_BYTES, MAX_DEPTH};
+
+/// What stands at `path` and was not read as policy.
+pub(crate) fn unread(span: Span, path: &str, unread: Unread) -> Diagnostic {
+    let (what, help) = match unread {
+        Unread::Long(bytes) => {
+            let long = format!("this file has {bytes} bytes, and at most {MAX_BYTES} are read");
+            return Diagnostic {
+                message: long,
+                ..too_large(span)
+            };
+        }
+        Unread::Link => (
+            "link: it is text elsewhere".to_owned(),
+            "put the file itself there; what a link leads to depends on who follows it",
+        ),
+        Unread::Submodule => (
+            "submodule: another repository says what is in it".to_owned(),
+            "put the files themselves there, or keep that repository outside of the policy's folder",
+        ),
+        Unread::LfsPointer => (
+            "git-lfs: the text is kept elsewhere".to_owned(),
+            "keep it in git itself: `git lfs untrack`, then add the file again",
+        ),
+        Unread::Mode(mode) => (
+            format!("mode: an entry of mode {mode:o} is neither a file nor a folder"),
+            "add the file again; git knows the modes 100644 and 100755",
+        ),
+    };
+    let message = format!("`{path}` is not policy: {what}");
+    Diagnostic::new(Code::NotPolicy, span, message, "").help(help)
+}
 
 /// How long the file is nobody knows: it is read only far enough to see that it is too long.
 pub(crate) fn too_large(span: Span) -> Diagnostic {

@@ -5,14 +5,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use stopgate_lang::compile::Compiled;
+use stopgate_lang::compile::{Compiled, Sources, Unread, compile};
 use stopgate_lang::diagnostic::{Code, Severity, reference};
 
 use crate::fixture::{Files, base, codes, compiled, edited, over_base, read, tests};
 
 /// What compiling a repository cannot say: guards against mistakes of the compiler's own, which no author can trigger,
-/// and what takes a date or a proof, which `stopgate check` adds and its tests show.
-const UNREACHABLE: [Code; 11] = [
+/// what takes a date or a proof, which `stopgate check` adds and its tests show, and what no text can be, which
+/// [`what_is_no_text_is_a_mistake_of_its_own`] hands over.
+const UNREACHABLE: [Code; 12] = [
     Code::CedarSchema,
     Code::Incomplete,
     Code::AboveEveryCeiling,
@@ -24,6 +25,7 @@ const UNREACHABLE: [Code; 11] = [
     Code::Unproved,
     Code::ReviewOverdue,
     Code::ReviewNotSigned,
+    Code::NotPolicy,
 ];
 
 /// Repositories by the name of their fixture, which begins with the code it has to trigger.
@@ -242,6 +244,42 @@ fn what_is_printed_for_every_fixture_is_reviewed() {
 
 fn rendered(compiled: &Compiled) -> String {
     compiled.diagnostics.render(&compiled.sources, false)
+}
+
+#[test]
+fn what_is_no_text_is_a_mistake_of_its_own() {
+    let mut shown = String::new();
+    for unread in [
+        Unread::Link,
+        Unread::Submodule,
+        Unread::LfsPointer,
+        Unread::Mode(0o100_600),
+        Unread::Long(1 << 30),
+    ] {
+        for path in ["rules/erp.yaml", "profiles.yaml", "catalog", "trust"] {
+            let mut files = base();
+            files.remove(path);
+            let sources = Sources::new(files).with_unread([(path.to_owned(), unread)]);
+            let compiled = compile(sources.clone());
+            assert!(compiled.policy.is_none(), "{path}: {unread:?}");
+            let code = match unread {
+                Unread::Long(_) => Code::FileTooLarge,
+                _ => Code::NotPolicy,
+            };
+            assert!(
+                codes(&compiled).contains(&code.as_str()),
+                "{path}: {unread:?}"
+            );
+            // As a base it means nothing either: what stands there is not known.
+            assert!(compile(sources.of_a_base()).policy.is_none(), "{path}");
+            if path == "rules/erp.yaml" {
+                shown.push_str(&rendered(&compiled));
+            }
+        }
+    }
+    insta::with_settings!({ snapshot_path => tests().join("diagnostics"), prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!("not-policy", shown);
+    });
 }
 
 #[test]

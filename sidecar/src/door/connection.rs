@@ -125,7 +125,6 @@ impl<R: ServerReflection> Door<R> {
     pub async fn serve(self, listener: UnixListener, draining: watch::Receiver<bool>) {
         let mut connections = JoinSet::new();
         let mut told = draining.clone();
-        let unaccepted = Seldom::default();
         loop {
             tokio::select! {
                 () = told_to_drain(&mut told) => break,
@@ -137,9 +136,7 @@ impl<R: ServerReflection> Door<R> {
                         }
                     }
                     Err(error) => {
-                        if let Some(passed_over) = unaccepted.tell() {
-                            tracing::warn!(%error, passed_over, "connection not accepted");
-                        }
+                        tracing::warn!(%error, "connection not accepted");
                         sleep(ACCEPT_PAUSE).await;
                     }
                 },

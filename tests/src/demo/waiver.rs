@@ -34,6 +34,8 @@ pub(crate) fn play(stage: &Stage, clone: &Path, screen: &Screen) -> anyhow::Resu
     let found = serde_json::from_slice(&found.stdout).with_context(|| said(&found))?;
     fs::create_dir(clone.join("waivers"))?;
     fs::write(clone.join(WAIVER), waiver(&found)?)?;
+    // What is signed is a commit.
+    commit(clone)?;
     let stories = [
         (
             5,
@@ -47,11 +49,11 @@ pub(crate) fn play(stage: &Stage, clone: &Path, screen: &Screen) -> anyhow::Resu
         ),
     ];
     for (at, (reviewer, (exit, line, end))) in REVIEWERS.iter().zip(stories).enumerate() {
-        sign(stage, clone, reviewer, &format!("HEAD~{}", at + 1))?;
+        sign(stage, clone, reviewer, &format!("HEAD~{}", at + 2))?;
         commit(clone)?;
         screen.step("sign", &format!("{reviewer} signs {WAIVER}"), None);
         let start = Instant::now();
-        let gate = judge(stage, clone, &format!("HEAD~{}", at + 2), &[])?;
+        let gate = judge(stage, clone, &format!("HEAD~{}", at + 3), &[])?;
         let text = String::from_utf8_lossy(&gate.stdout);
         ensure!(
             gate.status.code() == Some(exit)

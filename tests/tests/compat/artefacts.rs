@@ -13,7 +13,6 @@ use stopgate::key::SigningKey;
 use stopgate_client::Client;
 use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
 use stopgate_lang::bundle::{Bundle, TrustRoot};
-use stopgate_lang::compile::{Sources, compile};
 use stopgate_lang::decide::{LimitNow, LimitedBy, Outcome, Situation, decide};
 use stopgate_lang::surface::{Enforces, Evidence};
 use stopgate_sidecar::config::{Config, Overrides};
@@ -159,10 +158,8 @@ impl fmt::Display for Answers {
 
 /// Writes everything into `folder`, which is made.
 pub(crate) fn write(folder: &Path) {
-    let documents = stopgate::workspace::read(Path::new(REPOSITORY)).expect("the repository");
-    let policy = compile(Sources::new(documents))
-        .policy
-        .expect("a good repository");
+    let compiled = stopgate::check::check(Path::new(REPOSITORY)).expect("the repository");
+    let policy = compiled.policy.expect("a good repository");
     // Forgotten with this process: nobody can ever sign something else for this root.
     let key = SigningKey::generate().expect("a key");
     let root =

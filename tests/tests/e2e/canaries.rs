@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use stopgate_client::wire::attempt::Target;
 use stopgate_client::wire::{DecideRequest, GetStatusRequest};
 use stopgate_client::{Client, Verdict};
-use stopgate_lang::compile::{Compiled, Sources, compile};
+use stopgate_lang::compile::Compiled;
 use stopgate_lang::pointer::{Pointer, Step};
 use stopgate_lang::policy::Operation;
 use stopgate_proto::v1::enforcement_service_client::EnforcementServiceClient;
@@ -50,8 +50,7 @@ impl Heard {
 }
 
 fn reference() -> Compiled {
-    let documents = stopgate::workspace::read(Path::new(REFERENCE)).expect("the policies");
-    compile(Sources::new(documents))
+    stopgate::check::check(Path::new(REFERENCE)).expect("the policies")
 }
 
 /// `value` with `leaf` where `steps` lead to, whatever has to be made on the way.

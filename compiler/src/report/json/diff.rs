@@ -27,6 +27,7 @@ pub fn diff(report: &GateReport<'_>) -> Value {
         "verdict": report.word(),
         "base": side(&report.diff.base),
         "head": side(&report.diff.head),
+        "bundle": report.bundle,
         "failing": report.diff.failing.iter().map(failing).collect::<Vec<_>>(),
         "operations": changes.map(|change| operation(report, change)).collect::<Vec<_>>(),
         "opened": report.diff.opened.iter().map(opened).collect::<Vec<_>>(),

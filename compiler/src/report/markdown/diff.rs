@@ -46,6 +46,9 @@ pub fn diff(report: &GateReport<'_>) -> String {
         side(&report.diff.head),
         report.totals()
     ));
+    if let Some(bundle) = report.bundle {
+        page.push(&format!("\nHead makes the bundle `{bundle}`.\n"));
+    }
     let failings = report.diff.failing.iter();
     let failings = failings.map(|one| format!("- {}\n", code(&failing(one))));
     if failings.len() > 0 {

@@ -30,6 +30,9 @@ pub fn diff(report: &GateReport<'_>, colour: bool) -> String {
     let (base, head) = (side(&report.diff.base), side(&report.diff.head));
     line(&mut out, format_args!("  from {base} to {head}"));
     line(&mut out, format_args!("  {}", report.totals()));
+    if let Some(bundle) = report.bundle {
+        line(&mut out, format_args!("  head makes the bundle {bundle}"));
+    }
     let failings = report.diff.failing.iter().map(failing);
     lines(&mut out, "rules that may fail", failings, paint);
     let openings = report.diff.opened.iter().map(opened);

@@ -5,7 +5,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use jiff::civil::date;
 use stopgate_lang::bundle::TrustRoot;
-use stopgate_lang::compile::{Sources, compile};
+use stopgate_lang::compile::compile;
 use stopgate_lang::digest::Digest;
 use stopgate_lang::name::{OperationName, OwnerName, ProfileName, RuleId, ToolName};
 use stopgate_lang::policy::Gate;
@@ -183,9 +183,10 @@ fn a_draft_with_a_reason_is_the_waiver_of_all_that_is_open() {
     let draft = to_sign.draft().expect("a draft");
     let minimal = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/minimal");
     let compiled = |draft: &str| {
-        let mut documents = workspace::read(&minimal).expect("a repository");
-        documents.push((to_sign.file(), draft.as_bytes().to_vec()));
-        compile(Sources::new(documents))
+        let mut reading = workspace::read(&minimal).expect("a repository");
+        let draft = (to_sign.file(), draft.as_bytes().to_vec());
+        reading.documents.push(draft);
+        compile(reading.sources())
     };
     assert!(
         compiled(&draft).policy.is_none(),
@@ -238,7 +239,7 @@ fn what_no_waiver_can_name_is_counted_and_what_lacks_signatures_is_not_drafted_a
     let wanted = [
         "3 of it can be named by no waiver",
         "waivers/2026-014.yaml has 1 of 2 signatures: `stopgate sign waivers/2026-014.yaml --waiver --base main --key KEY`",
-        "save the waiver below as waivers/2026-11-26-2.yaml, give it a reason, and `stopgate sign waivers/2026-11-26-2.yaml --waiver --base main --key KEY`",
+        "save the waiver below as waivers/2026-11-26-2.yaml, give it a reason, commit it, and `stopgate sign waivers/2026-11-26-2.yaml --waiver --base main --key KEY`",
     ];
     assert!(steps.by_ref().eq(wanted), "{to_sign:?}");
 }

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use stopgate_lang::cedar::{Condition, file};
-use stopgate_lang::compile::{Sources, compile};
 use stopgate_lang::fact::FactName;
 use stopgate_lang::name::{OperationName, ProfileName, ToolName};
 use stopgate_lang::pointer::Pointer;
@@ -22,8 +21,7 @@ fn home() -> PathBuf {
 }
 
 fn policy() -> Policy {
-    let documents = crate::workspace::read(&home().join("policies")).expect("the repository");
-    let compiled = compile(Sources::new(documents));
+    let compiled = crate::check::check(&home().join("policies")).expect("the repository");
     compiled.policy.expect("a good repository")
 }
 

@@ -1,0 +1,132 @@
+//! Where a command reads its policy from, how it says so, and the ways out when it is not there.
+
+use serde_json::Value;
+
+use super::console::{Console, Failure};
+use crate::git::GitError;
+use crate::reader::{ReadError, Source, Wanted};
+use crate::workspace::{Reading, WorkspaceError};
+
+/// Flags of every command that reads a policy and publishes nothing.
+#[derive(Debug, clap::Args)]
+pub(super) struct From {
+    /// Read a revision from git, not the files: a commit, a branch, a tag
+    #[arg(long, value_name = "REV", conflicts_with = "staged")]
+    rev: Option<String>,
+    /// Read what is staged for the next commit, not the files
+    #[arg(long)]
+    staged: bool,
+}
+
+impl From {
+    /// What is meant.
+    pub(super) fn wanted(&self) -> Wanted<'_> {
+        match (&self.rev, self.staged) {
+            (Some(revision), _) => Wanted::Revision(revision),
+            (None, true) => Wanted::Staged,
+            (None, false) => Wanted::Files,
+        }
+    }
+}
+
+/// The body of an answer, with where its policy was read.
+pub(super) fn said(mut body: Value, source: &Source) -> Value {
+    if let Value::Object(members) = &mut body {
+        members.insert("source".to_owned(), source.to_string().into());
+    }
+    body
+}
+
+/// Names every document that was read, with the digest of its bytes, for whoever wants to compare.
+pub(super) fn detail(reading: &Reading, name: &str, console: &Console) {
+    if !console.is_verbose() {
+        return;
+    }
+    for (path, bytes) in &reading.documents {
+        let digest = stopgate_lang::digest::Digest::of(bytes);
+        console.detail(format_args!("read {path} of {name}: {digest}"));
+    }
+    for path in reading.unread.keys() {
+        console.detail(format_args!("read {path} of {name}: refused"));
+    }
+}
+
+impl std::convert::From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Git(error) => error.into(),
+            ReadError::Workspace(error) => error.into(),
+            ReadError::Differs { .. } => Self::usage(error).with_help(
+                "commit them, or name the revision that is meant: --rev HEAD; what is ignored or not added counts too",
+            ),
+        }
+    }
+}
+
+impl std::convert::From<GitError> for Failure {
+    fn from(error: GitError) -> Self {
+        let help = match &error {
+            GitError::NoRevision { shallow: true, .. } => {
+                "fetch more of the history, such as with git fetch --deepen=50"
+            }
+            GitError::Ambiguous { .. } => {
+                "name the commit, or the whole name such as refs/remotes/origin/main"
+            }
+            GitError::Owner(_) => {
+                "`git config --global --add safe.directory FOLDER` names it; what environment variables say of it is not read"
+            }
+            GitError::Unknown { .. } => {
+                "repositories of SHA-1 objects with plain files for branches are read; clone it into one"
+            }
+            GitError::Through { .. } | GitError::OnTheWay { what: "a link", .. } => {
+                "name the folder itself; a link leads elsewhere for everybody who reads objects"
+            }
+            GitError::InSubmodule { .. } | GitError::OnTheWay { .. } => {
+                "keep the policy in the repository that uses it, or name a clone of the submodule's own repository"
+            }
+            GitError::Conflict(_) => "resolve them, and add what is meant",
+            GitError::Partial { .. } => {
+                "fetch what is missing, once: git fetch --refetch --no-filter"
+            }
+            GitError::NoRepository(_)
+            | GitError::Unopened { .. }
+            | GitError::NoRevision { .. }
+            | GitError::NoPolicy { .. }
+            | GitError::Refused(_)
+            | GitError::Git { .. } => "",
+        };
+        let failure = match error {
+            GitError::Refused(refused) => return refused.into(),
+            GitError::Git { .. } | GitError::Partial { .. } => Self::failed(error),
+            GitError::NoRepository(_)
+            | GitError::Owner(_)
+            | GitError::Unknown { .. }
+            | GitError::Unopened { .. }
+            | GitError::Through { .. }
+            | GitError::InSubmodule { .. }
+            | GitError::OnTheWay { .. }
+            | GitError::NoRevision { .. }
+            | GitError::Ambiguous { .. }
+            | GitError::NoPolicy { .. }
+            | GitError::Conflict(_) => Self::usage(error),
+        };
+        if help.is_empty() {
+            failure
+        } else {
+            failure.with_help(help)
+        }
+    }
+}
+
+impl std::convert::From<WorkspaceError> for Failure {
+    fn from(error: WorkspaceError) -> Self {
+        match error {
+            WorkspaceError::NotARepository { .. } => Self::usage(error).with_help(
+                "name the folder with stopgate.yaml, or make one with `stopgate init DIR`; in a bare repository, name a \
+                 revision with --rev",
+            ),
+            WorkspaceError::Refused { .. } => Self::new(super::exit::Exit::Invalid, error),
+            WorkspaceError::Io { .. } => Self::failed(error),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What a reader hands to the compiler: files with their bytes, and what stands there and is no file that can be policy.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::diagnostic::Diagnostics;
+use crate::name::ToolName;
+
+/// The files of a repository.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    pub(super) files: BTreeMap<String, Vec<u8>>,
+    pub(super) unread: BTreeMap<String, Unread>,
+    pub(super) only: Option<BTreeSet<ToolName>>,
+    pub(super) is_base: bool,
+}
+
+/// Why what stands at a path was not read. Readers say it, and [`super::compile`] makes a mistake of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unread {
+    /// A symbolic link.
+    Link,
+    /// A submodule, or another repository inside this one.
+    Submodule,
+    /// A pointer to text that git-lfs keeps elsewhere.
+    LfsPointer,
+    /// An entry of a revision with a mode that files do not have.
+    Mode(u32),
+    /// A file of so many bytes, which are more than a document may have.
+    Long(u64),
+}
+
+impl Sources {
+    /// Files by path: relative to the repository's root, with `/`. Of two files of one path the last counts.
+    pub fn new(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
+        Self {
+            files: files.into_iter().collect(),
+            unread: BTreeMap::new(),
+            only: None,
+            is_base: false,
+        }
+    }
+
+    /// Adds what stands there and was not read: a mistake each, and none of it is left out in silence.
+    #[must_use]
+    pub fn with_unread(mut self, unread: impl IntoIterator<Item = (String, Unread)>) -> Self {
+        self.unread.extend(unread);
+        self
+    }
+
+    /// Every file by its path, in the order of the paths.
+    pub(crate) const fn files(&self) -> &BTreeMap<String, Vec<u8>> {
+        &self.files
+    }
+
+    /// Without the rules and tests of every tool but `tools`, as if nothing were granted there. What is left decides
+    /// about `tools` as the whole does; of the others it says nothing.
+    #[must_use]
+    pub fn about(self, tools: BTreeSet<ToolName>) -> Self {
+        Self {
+            only: Some(tools),
+            ..self
+        }
+    }
+
+    /// As what a change is compared with: errors that were none when it was merged, and leave its meaning as it was
+    /// ([`crate::diagnostic::Meaning::Kept`]), are reported and keep nobody from comparing.
+    #[must_use]
+    pub fn of_a_base(self) -> Self {
+        Self {
+            is_base: true,
+            ..self
+        }
+    }
+
+    /// Whether what was found leaves no policy.
+    pub(super) const fn is_prevented(&self, dx: &Diagnostics) -> bool {
+        if self.is_base {
+            dx.has_errors_of_a_base()
+        } else {
+            dx.has_errors()
+        }
+    }
+}
