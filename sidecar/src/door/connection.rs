@@ -125,6 +125,7 @@ impl<R: ServerReflection> Door<R> {
     pub async fn serve(self, listener: UnixListener, draining: watch::Receiver<bool>) {
         let mut connections = JoinSet::new();
         let mut told = draining.clone();
+        let unaccepted = Seldom::default();
         loop {
             tokio::select! {
                 () = told_to_drain(&mut told) => break,
@@ -136,7 +137,9 @@ impl<R: ServerReflection> Door<R> {
                         }
                     }
                     Err(error) => {
-                        tracing::warn!(%error, "connection not accepted");
+                        if let Some(passed_over) = unaccepted.tell() {
+                            tracing::warn!(%error, passed_over, "connection not accepted");
+                        }
                         sleep(ACCEPT_PAUSE).await;
                     }
                 },

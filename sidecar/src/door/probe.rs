@@ -25,6 +25,7 @@ use crate::audit::AuditLog;
 use crate::identity::Identity;
 use crate::metrics::{Gauges, Metrics};
 use crate::readiness::{Readiness, State};
+use crate::seldom::Seldom;
 
 /// Most probes at a time.
 pub const MAX_PROBES: usize = 64;
@@ -59,6 +60,7 @@ pub struct Probes {
 /// Answers probes on `listener`, which has the address `address`; never ends by itself.
 pub async fn serve(listener: TcpListener, address: SocketAddr, probes: Arc<Probes>) {
     let mut crowd = Crowd::new(MAX_PROBES, address);
+    let unaccepted = Seldom::default();
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
@@ -71,7 +73,9 @@ pub async fn serve(listener: TcpListener, address: SocketAddr, probes: Arc<Probe
                 crowd.enter(peer, answered.abort_handle());
             }
             Err(error) => {
-                tracing::warn!(%error, "probe not accepted");
+                if let Some(passed_over) = unaccepted.tell() {
+                    tracing::warn!(%error, passed_over, "probe not accepted");
+                }
                 sleep(ACCEPT_PAUSE).await;
             }
         }

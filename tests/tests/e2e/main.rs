@@ -14,5 +14,6 @@ mod fail_closed;
 mod faults;
 mod identity;
 mod kill9;
+mod languages;
 mod readme;
 mod wire;
