@@ -7,10 +7,14 @@
 mod alike;
 mod archive;
 mod assemble;
+mod catalog;
+mod compiled;
 pub mod dsse;
+mod first;
 mod open;
 mod parts;
 pub mod root;
+
 mod verify;
 
 pub use alike::Alike;
@@ -42,4 +46,8 @@ const SLICES: &str = "slices/";
 const SLICE_END: &str = ".cedar";
 
 /// The version of [`crate::decide`]'s table that a bundle was compiled for.
-const DECIDE: i64 = 1;
+const DECIDE: i64 = 2;
+
+/// Versions of the table that this program decides by, each with the version of `catalog.json` that goes with it. In
+/// the first the types of inputs were made at load.
+const CATALOG_OF: [(i64, u32); 2] = [(1, 1), (DECIDE, 2)];

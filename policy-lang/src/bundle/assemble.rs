@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use crate::calendar::zone_data;
 use crate::cedar::{FormError, ReadsNow, runtime_schema, slices};
 use crate::decide::Kind;
 use crate::digest::Digest;
+use crate::fact::Fact;
 use crate::json::Json;
 use crate::policy::{Issuer, Operations, Policy, Rule, RuleKind};
 
 use super::archive::{Parts, pack};
+use super::compiled;
 use super::dsse::{self, Envelope, Signature};
 use super::parts::{
-    CalendarPart, CatalogPart, CeilingPart, IssuerPart, OperationPart, PolicyPart, ProfilePart,
-    RulePart, SelectPart, SourcePart, SourcesPart, SurfacePart, ToolPart,
+    CalendarPart, CatalogPart, CeilingPart, FactPart, IssuerPart, OperationPart, PolicyPart,
+    ProfilePart, RulePart, SelectPart, SourcePart, SourcesPart, SurfacePart, ToolPart,
 };
 use super::{CATALOG, DECIDE, ENVELOPE, MANIFEST, POLICY, SCHEMA, SLICE_END, SLICES, SOURCES};
 
@@ -41,7 +44,7 @@ pub enum AssembleError {
 /// [`AssembleError`]: the policy has passed its checks, so this is a fault of the compiler, not of the author.
 pub fn assemble(policy: &Policy) -> Result<Unsigned, AssembleError> {
     let mut parts = vec![
-        (CATALOG.to_owned(), serde_json::to_vec(&catalog(policy)?)?),
+        (CATALOG.to_owned(), serde_json::to_vec(&catalog(policy))?),
         (POLICY.to_owned(), serde_json::to_vec(&policy_part(policy))?),
         (SCHEMA.to_owned(), runtime_schema(policy).into_bytes()),
         (SOURCES.to_owned(), serde_json::to_vec(&sources(policy))?),
@@ -91,6 +94,7 @@ fn manifest(policy: &Policy, parts: &[(String, Vec<u8>)]) -> Json {
         ("organisation", text(policy.organisation.as_str())),
         ("parts", Json::Array(parts.iter().map(part).collect())),
         ("requires", object([("decide", Json::Integer(DECIDE))])),
+        ("zone_data", text(zone_data())),
     ])
 }
 
@@ -114,7 +118,20 @@ fn statement(policy: &Policy, digest: Digest) -> Json {
     ])
 }
 
-fn catalog(policy: &Policy) -> Result<CatalogPart, serde_json::Error> {
+fn fact_part(fact: &Fact) -> (String, FactPart) {
+    let Fact {
+        name,
+        projection,
+        optional,
+    } = fact;
+    let part = FactPart {
+        projection: projection.to_string(),
+        optional: *optional,
+    };
+    (name.to_string(), part)
+}
+
+fn catalog(policy: &Policy) -> CatalogPart {
     let reads_now = ReadsNow::of(policy);
     let mut tools = BTreeMap::new();
     for (tool_name, tool) in &policy.tools {
@@ -128,15 +145,8 @@ fn catalog(policy: &Policy) -> Result<CatalogPart, serde_json::Error> {
                 }),
                 definition: operation.definition,
                 effect: operation.effect,
-                input_schema: serde_json::value::RawValue::from_string(
-                    operation.input_schema.canonical(),
-                )?,
-                input_mask: operation.input_mask.clone(),
-                facts: operation
-                    .facts
-                    .iter()
-                    .map(|fact| (fact.name.to_string(), fact.projection.to_string()))
-                    .collect(),
+                input: compiled::members(&operation.input),
+                facts: operation.facts.iter().map(fact_part).collect(),
                 summary: operation.summary.as_ref().map(ToString::to_string),
                 money: operation.money.clone(),
                 reads_now: reads_now.contains(tool_name, name),
@@ -150,10 +160,10 @@ fn catalog(policy: &Policy) -> Result<CatalogPart, serde_json::Error> {
         };
         tools.insert(tool_name.clone(), part);
     }
-    Ok(CatalogPart {
-        stopgate_catalog: 1,
+    CatalogPart {
+        stopgate_catalog: 2,
         tools,
-    })
+    }
 }
 
 fn policy_part(policy: &Policy) -> PolicyPart {

@@ -8,22 +8,24 @@ use crate::calendar::Calendar;
 use crate::cedar::{ANYWHERE, EntityUid, Holder, Index, Layout, Places, PreparedSchema, ProfileAt};
 use crate::decide::{Kind, MatchedRule};
 use crate::digest::Digest;
-use crate::fact::{Fact, FactName, Projection};
+use crate::fact::Fact;
 use crate::json::Json;
 use crate::name::{ChannelName, OperationName, OwnerName, ProfileName, ToolName};
 use crate::pointer::Pointer;
 use crate::policy::{Ceiling, Issuer, Location};
 use crate::routing::{Deadlines, Route, most_specific};
 use crate::selector::Selector;
-use crate::summary::{InvalidSummary, Summary};
+use crate::summary::Summary;
 use crate::surface::{Approval, Effect, Limit, Surface};
 use crate::tool_schema::InputType;
 
+use super::catalog::{self, Tools};
+use super::first;
 use super::parts::{CatalogPart, IssuerPart, PolicyPart, RulePart, SourcePart, SourcesPart};
 use super::root::{TrustError, TrustRoot};
-use super::verify::Verified;
+use super::verify::{Manifest, Verified};
 use super::{
-    CATALOG, DECIDE, DOCUMENT_LIMITS, MAX_BUNDLE_BYTES, POLICY, SCHEMA, SLICE_END, SLICES, SOURCES,
+    CATALOG, CATALOG_OF, DECIDE, MAX_BUNDLE_BYTES, POLICY, SCHEMA, SLICE_END, SLICES, SOURCES,
 };
 
 /// A verified policy, ready to decide. Immutable; share it behind an `Arc`.
@@ -31,6 +33,7 @@ use super::{
 pub struct Bundle {
     digest: Digest,
     signers: Vec<String>,
+    zone_data: Option<String>,
     organisation: OwnerName,
     issuers: BTreeMap<String, Issuer>,
     channels: BTreeMap<ChannelName, Ceiling>,
@@ -95,7 +98,7 @@ impl LoadedFunction {
 
 impl LoadedTool {
     /// Takes in that `function`, as far as `select` says, means `name`. Whether inputs still tell operations apart.
-    fn classify(
+    pub(super) fn classify(
         &mut self,
         function: String,
         select: Option<&Selector>,
@@ -182,6 +185,10 @@ pub(super) fn format(what: impl Into<String>) -> BundleError {
     BundleError::Format(what.into())
 }
 
+fn unknown_version() -> BundleError {
+    format("a part is of an unknown version")
+}
+
 impl Bundle {
     /// Verifies `bytes` with `root` and loads them.
     ///
@@ -226,6 +233,7 @@ impl Verified {
             .collect();
         let loader = Loader {
             content: &content,
+            manifest: self.manifest(),
             layout,
         };
         loader.load(self.digest(), self.signers().to_vec())
@@ -235,6 +243,7 @@ impl Verified {
 /// Loads verified parts.
 struct Loader<'a> {
     content: &'a BTreeMap<&'a str, &'a [u8]>,
+    manifest: &'a Manifest,
     layout: Layout,
 }
 
@@ -259,16 +268,11 @@ impl Loader<'_> {
     fn load(&self, digest: Digest, signers: Vec<String>) -> Result<Bundle, BundleError> {
         let schema = PreparedSchema::new(self.text(SCHEMA)?)
             .ok_or_else(|| format("`schema.cedarschema`"))?;
-        let catalog: CatalogPart = self.json(CATALOG)?;
+        let (tools, operations) = self.catalog(&schema)?;
         let policy: PolicyPart = self.json(POLICY)?;
         let sources: SourcesPart = self.json(SOURCES)?;
-        if (
-            catalog.stopgate_catalog,
-            policy.stopgate_policy,
-            sources.stopgate_sources,
-        ) != (1, 1, 1)
-        {
-            return Err(format("a part is of an unknown version"));
+        if (policy.stopgate_policy, sources.stopgate_sources) != (1, 1) {
+            return Err(unknown_version());
         }
         let PolicyPart {
             organisation,
@@ -283,7 +287,6 @@ impl Loader<'_> {
             rules,
             ..
         } = policy;
-        let (tools, operations) = load_catalog(catalog, &schema)?;
         let rules = load_rules(rules, sources.rules, &tools, surfaces.len())?;
         let calendar = Calendar::new(
             &calendar.zone,
@@ -334,6 +337,7 @@ impl Loader<'_> {
         Ok(Bundle {
             digest,
             signers,
+            zone_data: self.manifest.zone_data.clone(),
             organisation,
             issuers: issuers.into_iter().map(load_issuer).collect(),
             channels: channels.collect(),
@@ -355,6 +359,28 @@ impl Loader<'_> {
                 .map(|(name, text)| (name, Digest::of(text.as_bytes())))
                 .collect(),
         })
+    }
+
+    /// The catalog, in the version that goes with the decision table that the bundle was compiled for.
+    fn catalog(
+        &self,
+        schema: &PreparedSchema,
+    ) -> Result<(Tools, Vec<LoadedOperation>), BundleError> {
+        let mut versions = CATALOG_OF.iter();
+        let wanted = versions.find(|(decide, _)| *decide == self.manifest.decide);
+        let wanted = wanted.map(|(_, version)| *version);
+        if wanted == Some(1) {
+            let part: first::CatalogPart = self.json(CATALOG)?;
+            if part.stopgate_catalog != 1 {
+                return Err(unknown_version());
+            }
+            return catalog::load(part.operations(), schema);
+        }
+        let part: CatalogPart = self.json(CATALOG)?;
+        if Some(part.stopgate_catalog) != wanted {
+            return Err(unknown_version());
+        }
+        catalog::load(part.operations(), schema)
     }
 
     /// Cedar text of the slices, by `tool/operation` or [`ANYWHERE`]. A part that is nothing else is refused.
@@ -391,76 +417,6 @@ fn load_issuer((issuer, part): (String, IssuerPart)) -> (String, Issuer) {
         agent,
     };
     (issuer, loaded)
-}
-
-fn load_catalog(
-    catalog: CatalogPart,
-    schema: &PreparedSchema,
-) -> Result<(BTreeMap<ToolName, LoadedTool>, Vec<LoadedOperation>), BundleError> {
-    let (mut tools, mut operations) = (BTreeMap::new(), Vec::new());
-    for (tool, part) in catalog.tools {
-        let mut loaded = LoadedTool {
-            entity: schema.tool(tool.as_str()),
-            operations: BTreeMap::new(),
-            functions: BTreeMap::new(),
-        };
-        for (name, part) in part.operations {
-            let wrong =
-                |why: String| format(std::format!("the input schema of {tool}/{name}: {why}"));
-            let input_schema = Json::parse(part.input_schema.get().as_bytes(), DOCUMENT_LIMITS);
-            let input_schema = input_schema.map_err(|error| wrong(error.to_string()))?;
-            let input = InputType::of(&input_schema, &part.input_mask)
-                .map_err(|error| wrong(error.to_string()))?;
-            let select = part.select.map(|select| Selector {
-                pointer: select.pointer,
-                equals: select.equals,
-            });
-            if let Some(Err(why)) = select.as_ref().map(|select| select.check(&input)) {
-                return Err(wrong(std::format!("its selector: {why}")));
-            }
-            let facts =
-                load_facts(part.facts, &input).ok_or_else(|| wrong("its facts".to_owned()))?;
-            let summary = part.summary.map(|text| text.parse()).transpose();
-            let summary = summary.map_err(|why: InvalidSummary| wrong(why.to_string()))?;
-            if !loaded.classify(part.function.clone(), select.as_ref(), name.clone()) {
-                return Err(format(std::format!(
-                    "two operations of {tool} are the function `{}`",
-                    part.function
-                )));
-            }
-            let at = u32::try_from(operations.len()).map_err(|_| format("too many operations"))?;
-            // As the type hides: of what is open, single places cannot be told apart.
-            let input_mask = input.masked();
-            operations.push(LoadedOperation {
-                action: schema.action(&std::format!("{tool}/{name}")),
-                select,
-                definition: part.definition,
-                effect: part.effect,
-                input,
-                facts,
-                summary,
-                money: part.money,
-                input_mask,
-                reads_now: part.reads_now,
-            });
-            loaded.operations.insert(name, at);
-        }
-        tools.insert(tool, loaded);
-    }
-    Ok((tools, operations))
-}
-
-/// Facts by name; `None` if one is no projection of `input`.
-fn load_facts(parts: BTreeMap<String, String>, input: &InputType) -> Option<Vec<Fact>> {
-    let load = |(name, projection): (String, String)| {
-        let projection: Projection = projection.parse().ok()?;
-        Some(Fact {
-            name: FactName::new(&name).ok()?,
-            optional: projection.check(input).ok()?,
-            projection,
-        })
-    };
-    parts.into_iter().map(load).collect()
 }
 
 fn load_rules(
@@ -578,6 +534,13 @@ impl Bundle {
     #[must_use]
     pub fn signers(&self) -> &[String] {
         &self.signers
+    }
+
+    /// The version of the time zone data that its compiler had, such as `2026a`; bundles of the first decision table do
+    /// not say it.
+    #[must_use]
+    pub fn zone_data(&self) -> Option<&str> {
+        self.zone_data.as_deref()
     }
 
     /// Whose policy it is.

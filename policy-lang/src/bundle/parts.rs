@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::{Date, Time};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
-use crate::calendar::Day;
+use super::compiled::MemberPart;
+use crate::calendar::{Day, End};
 use crate::decide::Kind;
 use crate::digest::Digest;
 use crate::name::{ChannelName, OperationName, OwnerName, ProfileName, ToolName};
@@ -38,15 +38,22 @@ pub(super) struct OperationPart {
     pub(super) select: Option<SelectPart>,
     pub(super) definition: Digest,
     pub(super) effect: Effect,
-    /// As the lock has it: numbers keep their text.
-    pub(super) input_schema: Box<RawValue>,
-    pub(super) input_mask: BTreeSet<Pointer>,
-    /// Projections by name, as the catalog writes them.
-    pub(super) facts: BTreeMap<String, String>,
+    /// Compiled: what is learned about schemas later changes no answer of this bundle.
+    pub(super) input: Vec<MemberPart>,
+    /// By name.
+    pub(super) facts: BTreeMap<String, FactPart>,
     pub(super) summary: Option<String>,
     pub(super) money: BTreeMap<String, String>,
     /// Whether the schema part gives the operation's requests an instant.
     pub(super) reads_now: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FactPart {
+    /// As the catalog writes it.
+    pub(super) projection: String,
+    pub(super) optional: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -98,7 +105,7 @@ pub(super) struct CalendarPart {
     pub(super) zone: String,
     pub(super) days: BTreeSet<Day>,
     pub(super) from: Time,
-    pub(super) to: Time,
+    pub(super) to: End,
     pub(super) holidays: BTreeSet<Date>,
 }
 

@@ -10,6 +10,7 @@
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
+use crate::calendar::is_zone_data;
 use crate::digest::{Digest, Hasher};
 use crate::json::Json;
 
@@ -17,7 +18,7 @@ use super::archive::{Archive, MAX_PARTS, Parts, Unreadable, pack};
 use super::dsse::{self, Envelope};
 use super::open::{BundleError, format};
 use super::root::{Role, TrustRoot};
-use super::{DECIDE, DOCUMENT_LIMITS, ENVELOPE, MANIFEST};
+use super::{CATALOG_OF, DOCUMENT_LIMITS, ENVELOPE, MANIFEST};
 
 /// Longest manifest, in bytes: fifty thousand parts with their digests.
 const MAX_MANIFEST_BYTES: u64 = 8 * 1024 * 1024;
@@ -30,8 +31,18 @@ const MAX_ENVELOPE_BYTES: u64 = 256 * 1024;
 pub struct Verified {
     digest: Digest,
     signers: Vec<String>,
+    manifest: Manifest,
     /// All of them, the manifest first and the envelope last.
     parts: Parts,
+}
+
+/// What the manifest says beside its parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Manifest {
+    /// The version of the decision table that the bundle was compiled for.
+    pub(super) decide: i64,
+    /// The version of the compiler's zone data; the first table's manifests do not say it.
+    pub(super) zone_data: Option<String>,
 }
 
 /// A part as the manifest lists it.
@@ -74,7 +85,7 @@ impl Verified {
         let digest = Digest::of(&manifest);
         let signers = signers(&envelope, digest, root)?;
         // From here on the manifest is a publisher's word.
-        let listed = listed(&manifest)?;
+        let (said, listed) = read_manifest(&manifest)?;
         let mut archive = archive.from(first)?;
         let keep = known != Some(digest);
         let mut parts = Parts::new();
@@ -95,6 +106,7 @@ impl Verified {
         Ok(Some(Self {
             digest,
             signers,
+            manifest: said,
             parts,
         }))
     }
@@ -105,6 +117,10 @@ impl Verified {
     /// The writer's.
     pub fn write(&self, into: &mut impl Write) -> io::Result<()> {
         pack(&self.parts, into)
+    }
+
+    pub(super) const fn manifest(&self) -> &Manifest {
+        &self.manifest
     }
 
     /// Digest of the manifest: the bundle's name.
@@ -224,8 +240,9 @@ fn signers(envelope: &[u8], digest: Digest, root: &TrustRoot) -> Result<Vec<Stri
     }
 }
 
-/// The parts that the manifest lists, in their order. It must be canonical and of a version that is known.
-fn listed(manifest: &[u8]) -> Result<Vec<Listed>, BundleError> {
+/// What the manifest says, and the parts that it lists, in their order. It must be canonical and of a version that is
+/// known.
+fn read_manifest(manifest: &[u8]) -> Result<(Manifest, Vec<Listed>), BundleError> {
     let json = Json::parse(manifest, DOCUMENT_LIMITS).map_err(|error| format(error.to_string()))?;
     if json.canonical().as_bytes() != manifest
         || json.get("stopgate_bundle").and_then(Json::as_integer) != Some(1)
@@ -236,11 +253,20 @@ fn listed(manifest: &[u8]) -> Result<Vec<Listed>, BundleError> {
         .get("requires")
         .and_then(|requires| requires.get("decide"))
         .and_then(Json::as_integer);
-    match requires {
-        Some(DECIDE) => {}
-        Some(other) => return Err(BundleError::Requires(other)),
-        None => return Err(format("the manifest does not say what it requires")),
+    let decide = requires.ok_or_else(|| format("the manifest does not say what it requires"))?;
+    if CATALOG_OF.iter().all(|(known, _)| *known != decide) {
+        return Err(BundleError::Requires(decide));
     }
+    let zone_data = json.get("zone_data").and_then(Json::as_str);
+    if decide >= 2 && !zone_data.is_some_and(is_zone_data) {
+        return Err(format(
+            "the manifest does not say which zone data it was compiled with",
+        ));
+    }
+    let said = Manifest {
+        decide,
+        zone_data: zone_data.map(str::to_owned),
+    };
     let listed = json
         .get("parts")
         .and_then(Json::as_array)
@@ -248,6 +274,7 @@ fn listed(manifest: &[u8]) -> Result<Vec<Listed>, BundleError> {
     let listed: Option<Vec<_>> = listed.iter().map(one).collect();
     listed
         .filter(|listed| listed.is_sorted_by(|a, b| a.name < b.name))
+        .map(|listed| (said, listed))
         .ok_or_else(|| format("the manifest does not list its parts in order"))
 }
 

@@ -258,9 +258,16 @@ fn of_member(member: &Member, value: &Json) -> Option<Value> {
             scalar(scalar_value)
         }
         // The input passed its type and opaque members are left out: no other pair is left.
-        (Shape::Object(_) | Shape::Array { .. } | Shape::Number { .. } | Shape::Anything, _) => {
-            None
-        }
+        (
+            Shape::Object(_)
+            | Shape::Array { .. }
+            | Shape::Number { .. }
+            | Shape::Open { .. }
+            | Shape::Either(_)
+            | Shape::Listed(_)
+            | Shape::Anything,
+            _,
+        ) => None,
     }
 }
 

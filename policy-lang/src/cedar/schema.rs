@@ -215,6 +215,10 @@ fn kind(shape: &Shape) -> Option<String> {
         Shape::Boolean => "Bool".to_owned(),
         Shape::Array { element, .. } => format!("Set<{}>", kind(element)?),
         Shape::Object(members) => record(members),
-        Shape::Number { .. } | Shape::Anything => return None,
+        Shape::Number { .. }
+        | Shape::Open { .. }
+        | Shape::Either(_)
+        | Shape::Listed(_)
+        | Shape::Anything => return None,
     })
 }

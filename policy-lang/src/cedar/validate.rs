@@ -373,7 +373,11 @@ fn is_declared(input: &InputType, path: &[String]) -> bool {
             Shape::String { .. } | Shape::Integer { .. } | Shape::Boolean | Shape::Array { .. } => {
                 rest.is_empty()
             }
-            Shape::Number { .. } | Shape::Anything => true,
+            Shape::Number { .. }
+            | Shape::Open { .. }
+            | Shape::Either(_)
+            | Shape::Listed(_)
+            | Shape::Anything => true,
         })
 }
 

@@ -109,6 +109,9 @@ fn hides(member: &Member) -> bool {
         | Shape::Number { .. }
         | Shape::Boolean
         | Shape::Array { .. }
+        | Shape::Open { .. }
+        | Shape::Either(_)
+        | Shape::Listed(_)
         | Shape::Anything => false,
     };
     inside || member.opaque == Some(Opaque::Masked)

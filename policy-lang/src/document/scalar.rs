@@ -9,7 +9,7 @@ use jiff::civil::{Date, Time};
 
 use super::read::{Record, mapping, unexpected};
 use super::shape::{Entries, Field, Form, Loosens, Meaning, Shape, Spelling};
-use crate::calendar::Day;
+use crate::calendar::{Day, End};
 use crate::decide::Reason;
 use crate::diagnostic::{Diagnostics, shape as say};
 use crate::digest::Digest;
@@ -103,9 +103,9 @@ pub(crate) mod form {
         order: None,
     });
     pub(crate) const HOURS: Form = Form::Spelt(Spelling {
-        pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$",
+        pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$",
         examples: &["09:00-18:00"],
-        help: "write hours of a day as `09:00-18:00`",
+        help: "write hours of a day as `09:00-18:00`; a whole day is `00:00-24:00`",
         order: None,
     });
     /// [`super::max_rows`].
@@ -363,12 +363,12 @@ pub(crate) fn slice(node: &Node, dx: &mut Diagnostics) -> Option<SliceDigest> {
 }
 
 /// Hours of a day, `09:00-18:00`.
-pub(crate) fn hours(node: &Node, dx: &mut Diagnostics) -> Option<(Time, Time)> {
+pub(crate) fn hours(node: &Node, dx: &mut Diagnostics) -> Option<(Time, End)> {
     let scalar = text_of(node, "hours", false, dx)?;
     let hours = scalar
         .text
         .split_once('-')
-        .and_then(|(from, to)| Some((minute(from)?, minute(to)?)));
+        .and_then(|(from, to)| Some((minute(from)?, end(to)?)));
     if hours.is_none() {
         dx.push(say::invalid_date(
             node.span,
@@ -377,6 +377,14 @@ pub(crate) fn hours(node: &Node, dx: &mut Diagnostics) -> Option<(Time, Time)> {
         ));
     }
     hours
+}
+
+/// `HH:MM`, or `24:00` for the end of the day.
+fn end(text: &str) -> Option<End> {
+    match text {
+        "24:00" => Some(End::OfDay),
+        text => minute(text).map(End::At),
+    }
 }
 
 /// `HH:MM`.

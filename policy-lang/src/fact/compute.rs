@@ -86,6 +86,9 @@ fn given<'a>(
             | Shape::Boolean
             | Shape::Array { .. }
             | Shape::Object(_)
+            | Shape::Open { .. }
+            | Shape::Either(_)
+            | Shape::Listed(_)
             | Shape::Anything => Ok(Some((value, rest))),
         },
     }

@@ -35,7 +35,7 @@ impl Projection {
             NotFound::Masked => BadTarget::Masked(pointer.clone()),
         })?;
         let fits = match (&self.place, shape) {
-            (_, Shape::Anything) => Ok(()),
+            (_, shape) if is_untold(shape, rest) => Ok(()),
             (Place::Hidden { .. }, Shape::String { .. }) if rest.is_empty() => Ok(()),
             (Place::Hidden { .. }, _) => Err("is no text that could hide JSON"),
             (Place::Input(_), shape) => fits(self.view, shape, rest),
@@ -81,11 +81,35 @@ fn find<'a>(input: &'a InputType, steps: &'a [Step]) -> Result<Found<'a>, NotFou
         | Shape::Boolean
         | Shape::Array { .. }
         | Shape::Object(_)
+        | Shape::Open { .. }
+        | Shape::Either(_)
+        | Shape::Listed(_)
         | Shape::Anything) => Ok(Found {
             shape,
             rest,
             optional,
         }),
+    }
+}
+
+/// Whether it is only seen in an input what lies at `rest` below a value of this shape.
+fn is_untold(shape: &Shape, rest: &[Step]) -> bool {
+    match shape {
+        Shape::Anything | Shape::Either(_) | Shape::Listed(_) => true,
+        Shape::Open { .. } => !rest.is_empty(),
+        // Places in lists of single values are no targets.
+        Shape::Array { element, .. } => {
+            !rest.is_empty()
+                && !matches!(
+                    **element,
+                    Shape::String { .. } | Shape::Integer { .. } | Shape::Boolean
+                )
+        }
+        Shape::String { .. }
+        | Shape::Integer { .. }
+        | Shape::Number { .. }
+        | Shape::Boolean
+        | Shape::Object(_) => false,
     }
 }
 
@@ -97,7 +121,7 @@ pub(super) const fn is_optional(member: &Member) -> bool {
 fn fits(view: View, shape: &Shape, rest: &[Step]) -> Result<(), &'static str> {
     let fine = match (view, shape) {
         (View::Count, Shape::Array { .. })
-        | (View::Keys, Shape::Object(_))
+        | (View::Keys, Shape::Object(_) | Shape::Open { .. })
         | (View::Text, Shape::String { .. })
         | (View::Number, Shape::Integer { .. } | Shape::Number { .. })
         | (View::Minor { .. }, Shape::Integer { .. } | Shape::Number { .. }) => rest.is_empty(),

@@ -83,6 +83,9 @@ fn replaced(value: &Json, declared: &[Option<&Member>]) -> Option<Json> {
                 | Shape::Number { .. }
                 | Shape::Boolean
                 | Shape::Array { .. }
+                | Shape::Open { .. }
+                | Shape::Either(_)
+                | Shape::Listed(_)
                 | Shape::Anything,
                 _,
             ) => None,
@@ -114,7 +117,9 @@ fn fitting(shape: &Shape) -> Option<Json> {
         Shape::Number { min, max } => Json::Integer(within(whole(*min)?, whole(*max)?)?),
         Shape::Boolean => Json::Bool(false),
         Shape::Array { element, min, .. } => Json::Array(vec![fitting(element)?; *min]),
-        Shape::Object(members) => {
+        Shape::Either(shapes) => fitting(shapes.first()?)?,
+        Shape::Listed(values) => values.first()?.clone(),
+        Shape::Object(members) | Shape::Open { members, .. } => {
             let required = members.members().iter().filter(|member| member.required);
             let fill = |member: &Member| Some((member.name.clone(), fitting(&member.shape)?));
             Json::Object(required.map(fill).collect::<Option<_>>()?)

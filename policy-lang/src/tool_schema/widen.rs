@@ -73,6 +73,8 @@ fn widenings(
     for member in &wide.members {
         path.push(member.name.clone());
         let other = narrow.member(&member.name);
+        // An object that is hidden is looked at as a whole: nothing in it is seen.
+        let readable = member.opaque.is_none();
         let mut show = |value: Option<Json>| {
             found.push(Widening {
                 path: path.clone(),
@@ -81,18 +83,17 @@ fn widenings(
         };
         match other {
             // What rules can see of a new argument is that it is there.
-            None if member.opaque.is_none() => {}
+            None if readable => {}
             // With a new argument that has to be there nothing passes the narrow type, and that is said elsewhere.
             None if member.required => {}
             None => show(Some(member.plain())),
             Some(other) => {
-                if member.opaque.is_some() && other.required && !member.required {
+                if !readable && other.required && !member.required {
                     show(None);
                 }
                 if member.nullable && !other.accepts(&Json::Null) {
                     show(Some(Json::Null));
                 }
-                let readable = member.opaque.is_none();
                 let refused = |value: &Json| member.accepts(value) && !other.accepts(value);
                 let value = candidates(&member.shape, &other.shape, bytes, readable)
                     .into_iter()
@@ -102,8 +103,9 @@ fn widenings(
                 }
             }
         }
-        if let (Shape::Object(wide), Some(Shape::Object(narrow))) =
-            (&member.shape, other.map(|other| &other.shape))
+        if readable
+            && let (Shape::Object(wide), Some(Shape::Object(narrow))) =
+                (&member.shape, other.map(|other| &other.shape))
         {
             widenings(wide, narrow, bytes, path, found);
         }
@@ -113,6 +115,9 @@ fn widenings(
 
 /// Values at the ends of what the two shapes accept. Of a readable argument only what types of rules cannot say.
 fn candidates(wide: &Shape, narrow: &Shape, bytes: usize, readable: bool) -> Vec<Json> {
+    if wide == narrow {
+        return Vec::new();
+    }
     match (wide, narrow) {
         (Shape::String { .. }, Shape::String { .. }) => {
             let listed = [wide, narrow].into_iter().filter(|_| !readable);
@@ -125,7 +130,18 @@ fn candidates(wide: &Shape, narrow: &Shape, bytes: usize, readable: bool) -> Vec
         }
         (Shape::Array { element, .. }, Shape::Array { element: other, .. }) => {
             // Rules see which numbers a list holds, but types cannot say between what they have to lie.
-            let readable = readable && !matches!(**other, Shape::Integer { one_of: None, .. });
+            let told = match &**other {
+                Shape::String { .. } | Shape::Boolean => true,
+                Shape::Integer { one_of, .. } => one_of.is_some(),
+                Shape::Number { .. }
+                | Shape::Array { .. }
+                | Shape::Object(_)
+                | Shape::Open { .. }
+                | Shape::Either(_)
+                | Shape::Listed(_)
+                | Shape::Anything => false,
+            };
+            let readable = readable && told;
             let inner = candidates(element, other, bytes, readable);
             let odd = inner
                 .into_iter()
@@ -141,24 +157,140 @@ fn candidates(wide: &Shape, narrow: &Shape, bytes: usize, readable: bool) -> Vec
             });
             lengths.map(of).chain(with_odd).collect()
         }
+        // What was opaque is known to rules of one side only.
+        (Shape::Either(wide), _) => {
+            let each = wide
+                .iter()
+                .flat_map(|one| candidates(one, narrow, bytes, false));
+            each.collect()
+        }
+        (_, Shape::Either(narrow)) => {
+            let each = narrow
+                .iter()
+                .flat_map(|one| candidates(wide, one, bytes, false));
+            each.chain(some_of(wide, bytes)).collect()
+        }
+        (Shape::Object(_), Shape::Open { .. }) | (Shape::Open { .. }, _)
+            if parts(narrow).is_some() =>
+        {
+            objects(wide, narrow, bytes)
+        }
         _ if readable => Vec::new(),
         (
             Shape::Integer { .. } | Shape::Number { .. },
             Shape::Integer { .. } | Shape::Number { .. },
         ) => numbers(wide).into_iter().chain(numbers(narrow)).collect(),
-        (Shape::Object(_), Shape::Object(_)) => Vec::new(),
+        (Shape::Object(_), Shape::Object(_)) => objects(wide, narrow, bytes),
         _ => {
             let all = [
                 Json::Bool(true),
+                Json::Bool(false),
                 Json::Integer(1),
                 Json::Decimal("0.5".into()),
                 Json::String("x".to_owned()),
                 Json::Array(Vec::new()),
                 Json::Object(Vec::new()),
             ];
-            all.into_iter().chain([plain(wide)]).collect()
+            let ends = some_of(wide, bytes)
+                .into_iter()
+                .chain(some_of(narrow, bytes));
+            all.into_iter().chain(ends).chain(others(narrow)).collect()
         }
     }
+}
+
+/// Values of the scalar shapes, and of lists of them, at the ends of what they accept and just beyond.
+fn some_of(shape: &Shape, bytes: usize) -> Vec<Json> {
+    let mut some = vec![plain(shape)];
+    match shape {
+        Shape::String { .. } => {
+            let lengths = ends(shape).into_iter().filter(|length| *length < bytes);
+            some.extend(lengths.map(|length| Json::String("x".repeat(length))));
+            some.extend(listed_texts(shape).into_iter().map(Json::String));
+        }
+        Shape::Integer { .. } | Shape::Number { .. } => some.extend(numbers(shape)),
+        Shape::Array { element, .. } => {
+            let lengths = ends(shape).into_iter().filter(|length| *length < MOST);
+            some.extend(lengths.map(|length| Json::Array(vec![plain(element); length])));
+        }
+        Shape::Listed(values) => some.extend(values.iter().cloned()),
+        Shape::Either(shapes) => some.extend(shapes.iter().flat_map(|one| some_of(one, bytes))),
+        Shape::Boolean | Shape::Object(_) | Shape::Open { .. } | Shape::Anything => {}
+    }
+    some
+}
+
+/// Values that a list of values does not hold: one more of each kind than it has.
+fn others(shape: &Shape) -> Vec<Json> {
+    let Shape::Listed(values) = shape else {
+        return Vec::new();
+    };
+    let number = i64::try_from(values.len())
+        .unwrap_or(i64::MAX)
+        .min(MAX_SAFE_INTEGER);
+    let numbers = (0..=number).map(Json::Integer);
+    let texts = (0..=values.len()).map(|length| Json::String("x".repeat(length)));
+    numbers.chain(texts).collect()
+}
+
+/// What an object declares, and the shape of everything else in it, if there may be something else.
+fn parts(shape: &Shape) -> Option<(&InputType, Option<&Shape>)> {
+    match shape {
+        Shape::Object(members) => Some((members, None)),
+        Shape::Open { members, rest } => Some((members, Some(&**rest))),
+        Shape::String { .. }
+        | Shape::Integer { .. }
+        | Shape::Number { .. }
+        | Shape::Boolean
+        | Shape::Array { .. }
+        | Shape::Either(_)
+        | Shape::Listed(_)
+        | Shape::Anything => None,
+    }
+}
+
+/// Objects that differ from a plain one of `wide` in one member. Nothing in them is seen.
+fn objects(wide: &Shape, narrow: &Shape, bytes: usize) -> Vec<Json> {
+    let (Some((declared, rest)), Some((others, other_rest))) = (parts(wide), parts(narrow)) else {
+        return Vec::new();
+    };
+    let base = declared.plain();
+    let with = |name: &str, value: Json| {
+        let members = base.as_object().unwrap_or_default().iter();
+        let kept = members.filter(|(other, _)| other != name).cloned();
+        Json::Object(kept.chain([(name.to_owned(), value)]).collect())
+    };
+    let mut made = vec![base.clone()];
+    for member in &declared.members {
+        let name = member.name.as_str();
+        made.push(with(name, member.plain()));
+        if member.nullable {
+            made.push(with(name, Json::Null));
+        }
+        let there = others.member(name).map(|other| &other.shape).or(other_rest);
+        let values = candidates(
+            &member.shape,
+            there.unwrap_or(&Shape::Anything),
+            bytes,
+            false,
+        );
+        made.extend(values.into_iter().map(|value| with(name, value)));
+    }
+    if let Some(rest) = rest {
+        let only_there = others.members.iter();
+        let only_there = only_there.filter(|other| declared.member(&other.name).is_none());
+        for other in only_there {
+            let values = candidates(rest, &other.shape, bytes, false);
+            let values = values.into_iter().chain(some_of(rest, bytes));
+            made.extend(values.map(|value| with(&other.name, value)));
+        }
+        let free = |name: &String| declared.member(name).or(others.member(name)).is_none();
+        let name = (0..).map(|number: u32| format!("x{number}")).find(free);
+        let values = candidates(rest, other_rest.unwrap_or(&Shape::Anything), bytes, false);
+        let values = values.into_iter().chain(some_of(rest, bytes));
+        made.extend(values.map(|value| with(name.as_deref().unwrap_or("x"), value)));
+    }
+    made
 }
 
 fn listed_texts(shape: &Shape) -> Vec<String> {
@@ -169,6 +301,9 @@ fn listed_texts(shape: &Shape) -> Vec<String> {
         | Shape::Boolean
         | Shape::Array { .. }
         | Shape::Object(_)
+        | Shape::Open { .. }
+        | Shape::Either(_)
+        | Shape::Listed(_)
         | Shape::Anything => Vec::new(),
     }
 }
@@ -183,6 +318,9 @@ fn ends(shape: &Shape) -> Vec<usize> {
         | Shape::Number { .. }
         | Shape::Boolean
         | Shape::Object(_)
+        | Shape::Open { .. }
+        | Shape::Either(_)
+        | Shape::Listed(_)
         | Shape::Anything => Vec::new(),
     }
 }
@@ -212,6 +350,9 @@ fn numbers(shape: &Shape) -> Vec<Json> {
         | Shape::Boolean
         | Shape::Array { .. }
         | Shape::Object(_)
+        | Shape::Open { .. }
+        | Shape::Either(_)
+        | Shape::Listed(_)
         | Shape::Anything => Vec::new(),
     }
 }
@@ -258,119 +399,12 @@ fn plain(shape: &Shape) -> Json {
         }
         Shape::Boolean => Json::Bool(false),
         Shape::Array { element, min, .. } => Json::Array(vec![plain(element); (*min).min(MOST)]),
-        Shape::Object(members) => members.plain(),
+        Shape::Object(members) | Shape::Open { members, .. } => members.plain(),
+        Shape::Either(shapes) => shapes.first().map_or(Json::Null, plain),
+        Shape::Listed(values) => values.first().cloned().unwrap_or(Json::Null),
         Shape::Anything => Json::Object(Vec::new()),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::pointer::Pointer;
-
-    fn of(properties: &str, required: &str, masked: &[&str]) -> InputType {
-        let schema = format!(
-            r#"{{"type":"object","additionalProperties":false,"properties":{{{properties}}},"required":[{required}]}}"#
-        );
-        let schema = Json::parse(schema.as_bytes(), INPUT_LIMITS).expect("JSON");
-        let masked = masked
-            .iter()
-            .map(|pointer| Pointer::new(pointer).expect("a pointer"));
-        InputType::of(&schema, &masked.collect::<BTreeSet<_>>()).expect("a type")
-    }
-
-    fn shown(wide: &InputType, narrow: &InputType) -> Vec<String> {
-        let show = |one: Widening| {
-            let value = one.value.map_or("–".to_owned(), |value| value.canonical());
-            format!("{} = {value}", one.path.join("/"))
-        };
-        wide.widenings(narrow, INPUT_LIMITS.bytes)
-            .into_iter()
-            .map(show)
-            .collect()
-    }
-
-    #[test]
-    fn what_rules_see_is_left_to_them() {
-        let narrow = of(
-            r#""n":{"type":"integer","maximum":5},"e":{"type":"string","enum":["a"]}"#,
-            "",
-            &[],
-        );
-        let wide = of(
-            r#""n":{"type":"integer","maximum":9},"e":{"type":"string","enum":["a","b"]},"new":{"type":"boolean"}"#,
-            "",
-            &[],
-        );
-        assert_eq!(shown(&wide, &narrow), [""; 0]);
-    }
-
-    #[test]
-    fn lengths_nulls_and_opaque_arguments_are_shown() {
-        let narrow = of(
-            r#""t":{"type":"string","maxLength":2},"l":{"type":"array","items":{"type":"integer"},"maxItems":1},
-               "x":{"type":"number","maximum":1},"m":{"type":"string","enum":["a"]},"q":{"type":"integer"}"#,
-            r#""m""#,
-            &["/m"],
-        );
-        let wide = of(
-            r#""t":{"type":"string","maxLength":3},"l":{"type":"array","items":{"type":"integer"},"maxItems":2},
-               "x":{"type":"number","maximum":2},"m":{"type":"string","enum":["a","b"]},
-               "q":{"type":["integer","null"]},"o":{"type":"number"}"#,
-            "",
-            &["/m"],
-        );
-        assert_eq!(
-            shown(&wide, &narrow),
-            [
-                "t = \"xxx\"",
-                "l = [1,1]",
-                "x = 2.0",
-                "m = –",
-                "m = \"b\"",
-                "q = null",
-                "o = 0.5",
-            ]
-        );
-        assert_eq!(shown(&narrow, &narrow), [""; 0]);
-    }
-
-    #[test]
-    fn the_ends_that_inputs_can_have_are_reached_and_no_others() {
-        let text = |most: usize| {
-            of(
-                &format!(r#""t":{{"type":"string","maxLength":{most}}}"#),
-                "",
-                &[],
-            )
-        };
-        let (wide, narrow) = (text(200_000), text(70_000));
-        let length = |bytes| -> Vec<Option<usize>> {
-            let found = wide.widenings(&narrow, bytes).into_iter();
-            let value = found.map(|one| one.value.expect("a text"));
-            value.map(|value| value.as_str().map(str::len)).collect()
-        };
-        assert_eq!(length(INPUT_LIMITS.bytes), [Some(200_000)]);
-        assert_eq!(length(100_000), [Some(70_001)]);
-        assert_eq!(length(64 * 1024), [None; 0]);
-        // One more than 1e20 is no other double.
-        let number = |most: &str| of(&format!(r#""x":{{"type":"number"{most}}}"#), "", &[]);
-        let (wide, narrow) = (number(""), number(r#","maximum":1e20"#));
-        assert_eq!(shown(&wide, &narrow), ["x = 1.0000000000000002e20"]);
-        assert_eq!(shown(&narrow, &wide), [""; 0]);
-        let narrow = number(r#","minimum":-1e20"#);
-        assert_eq!(shown(&wide, &narrow), ["x = -1.0000000000000002e20"]);
-    }
-
-    #[test]
-    fn plain_inputs_are_inputs() {
-        let of = of(
-            r#""t":{"type":"string","minLength":3},"n":{"type":"integer","minimum":7},
-               "x":{"type":"number","minimum":0.25,"maximum":0.75},"o":{"type":"object","additionalProperties":false,
-               "properties":{"l":{"type":"array","items":{"type":"string"},"minItems":2}},"required":["l"]}"#,
-            r#""t","n","x","o""#,
-            &[],
-        );
-        assert_eq!(of.check(&of.plain()), Ok(()));
-    }
-}
+mod tests;

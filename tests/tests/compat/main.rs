@@ -7,6 +7,7 @@
 #![cfg(test)]
 
 mod artefacts;
+mod catalog;
 
 use std::fs;
 use std::path::{Path, PathBuf};

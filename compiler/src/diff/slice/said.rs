@@ -203,6 +203,23 @@ fn shape(of: &Shape) -> Json {
             ("is", text("object")),
             ("members", input_type(members)),
         ]),
+        Shape::Open { members, rest } => object(vec![
+            ("is", text("open")),
+            ("members", input_type(members)),
+            ("rest", shape(rest)),
+        ]),
+        Shape::Either(shapes) => {
+            let mut of: Vec<Json> = shapes.iter().map(shape).collect();
+            of.sort_by_cached_key(Json::canonical);
+            of.dedup();
+            object(vec![("is", text("either")), ("of", Json::Array(of))])
+        }
+        Shape::Listed(values) => {
+            let mut values: Vec<String> = values.iter().map(Json::canonical).collect();
+            values.sort_unstable();
+            values.dedup();
+            object(vec![("is", text("listed")), ("values", texts(&values))])
+        }
         Shape::Anything => object(vec![("is", text("anything"))]),
     }
 }

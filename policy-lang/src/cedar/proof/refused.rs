@@ -85,7 +85,7 @@ pub fn refused(flat: &Flat, own: &Operation, head: &Operation, flags: usize) -> 
             None => atoms.push(Atom::always()),
         }
     }
-    compare_types(&own.input, &head.input, &mut Vec::new(), &mut atoms);
+    compare_types((&own.input, None), &head.input, &mut Vec::new(), &mut atoms);
     for flag in 0..flags {
         atoms.push(Atom::when(read(["only_head", &format!("flag{flag}")])));
     }
@@ -110,9 +110,10 @@ fn is_text(input: &InputType, path: &[&str]) -> bool {
     }
 }
 
-/// What `own` refuses of the inputs of `head`, as far as types can say it.
+/// What `own` refuses of the inputs of `head`, as far as types can say it. Other members than its own have the shape
+/// `rest`, if there may be some.
 fn compare_types<'a>(
-    own: &'a InputType,
+    (own, rest): (&'a InputType, Option<&'a Shape>),
     head: &'a InputType,
     path: &mut Vec<&'a str>,
     atoms: &mut Vec<Atom>,
@@ -129,23 +130,28 @@ fn compare_types<'a>(
         let parent = at(path);
         if member.opaque.is_some() {
             // Not in the request: an input that has to have it is refused where it is unknown.
-            if mine.is_none() && member.required {
+            if mine.is_none() && rest.is_none() && member.required {
                 atoms.push(inside(path, value(true)));
             }
             continue;
         }
         let present = has(parent, &member.name);
-        let Some(mine) = mine else {
+        let Some(shape) = mine.map(|mine| &mine.shape).or(rest) else {
             atoms.push(inside(path, present));
             continue;
         };
         // With null in its place it is there, and both sides look at that apart.
-        if mine.required && !member.required {
+        if mine.is_some_and(|mine| mine.required) && !member.required {
             atoms.push(inside(path, not(present.clone())));
         }
         path.push(&member.name);
-        match (&mine.shape, &member.shape) {
-            (Shape::Object(own), Shape::Object(head)) => compare_types(own, head, path, atoms),
+        match (shape, &member.shape) {
+            (Shape::Object(own), Shape::Object(head)) => {
+                compare_types((own, None), head, path, atoms);
+            }
+            (Shape::Open { members, rest }, Shape::Object(head)) => {
+                compare_types((members, Some(rest)), head, path, atoms);
+            }
             (own, head) => match bounds(own, head, at(path)) {
                 Bounds::None => {}
                 Bounds::Test(test) => atoms.push(Atom::when(not(guarded(path, test)))),
@@ -173,6 +179,27 @@ enum Bounds {
 fn bounds(own: &Shape, head: &Shape, at: Value) -> Bounds {
     match (own, head) {
         (Shape::Anything, _) => Bounds::None,
+        (Shape::Listed(values), Shape::String { .. } | Shape::Integer { .. } | Shape::Boolean) => {
+            let listed = values.iter().filter(|one| head.check(one).is_ok());
+            match listed.filter_map(scalar).collect::<Vec<_>>() {
+                none if none.is_empty() => Bounds::Nothing,
+                listed => Bounds::Test(listed_contains("contains", listed.into_iter(), at)),
+            }
+        }
+        (Shape::Either(shapes), _) => {
+            let mut tests = Vec::new();
+            for shape in shapes {
+                match bounds(shape, head, at.clone()) {
+                    Bounds::None => return Bounds::None,
+                    Bounds::Test(test) => tests.push(test),
+                    Bounds::Nothing => {}
+                }
+            }
+            let any = tests
+                .into_iter()
+                .reduce(|one, other| binary("||", one, other));
+            any.map_or(Bounds::Nothing, Bounds::Test)
+        }
         (Shape::Integer { one_of, min, max }, Shape::Integer { .. }) => {
             let range = compare(
                 at.clone(),
@@ -224,11 +251,22 @@ fn bounds(own: &Shape, head: &Shape, at: Value) -> Bounds {
                 }
                 (Shape::String { .. }, Shape::String { .. })
                 | (Shape::Integer { .. }, Shape::Integer { .. })
-                | (Shape::Boolean, Shape::Boolean) => Bounds::None,
+                | (Shape::Boolean, Shape::Boolean)
+                | (Shape::Anything | Shape::Number { .. } | Shape::Either(_), _) => Bounds::None,
                 _ => Bounds::Nothing,
             }
         }
         _ => Bounds::Nothing,
+    }
+}
+
+/// A value that Cedar has a type for.
+fn scalar(json: &Json) -> Option<Value> {
+    match json {
+        Json::Bool(truth) => Some(value(*truth)),
+        Json::Integer(number) => Some(value(*number)),
+        Json::String(text) => Some(value(text.as_str())),
+        Json::Null | Json::Decimal(_) | Json::Array(_) | Json::Object(_) => None,
     }
 }
 

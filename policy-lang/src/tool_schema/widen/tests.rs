@@ -1,0 +1,198 @@
+//! What only the wider of two types accepts is shown by a value of it.
+
+use super::*;
+use crate::pointer::Pointer;
+
+fn of(properties: &str, required: &str, masked: &[&str]) -> InputType {
+    let schema = format!(
+        r#"{{"type":"object","additionalProperties":false,"properties":{{{properties}}},"required":[{required}]}}"#
+    );
+    let schema = Json::parse(schema.as_bytes(), INPUT_LIMITS).expect("JSON");
+    let masked = masked
+        .iter()
+        .map(|pointer| Pointer::new(pointer).expect("a pointer"));
+    InputType::of(&schema, &masked.collect::<BTreeSet<_>>()).expect("a type")
+}
+
+fn shown(wide: &InputType, narrow: &InputType) -> Vec<String> {
+    let show = |one: Widening| {
+        let value = one.value.map_or("–".to_owned(), |value| value.canonical());
+        format!("{} = {value}", one.path.join("/"))
+    };
+    wide.widenings(narrow, INPUT_LIMITS.bytes)
+        .into_iter()
+        .map(show)
+        .collect()
+}
+
+#[test]
+fn what_rules_see_is_left_to_them() {
+    let narrow = of(
+        r#""n":{"type":"integer","maximum":5},"e":{"type":"string","enum":["a"]}"#,
+        "",
+        &[],
+    );
+    let wide = of(
+        r#""n":{"type":"integer","maximum":9},"e":{"type":"string","enum":["a","b"]},"new":{"type":"boolean"}"#,
+        "",
+        &[],
+    );
+    assert_eq!(shown(&wide, &narrow), [""; 0]);
+}
+
+#[test]
+fn lengths_nulls_and_opaque_arguments_are_shown() {
+    let narrow = of(
+        r#""t":{"type":"string","maxLength":2},"l":{"type":"array","items":{"type":"integer"},"maxItems":1},
+           "x":{"type":"number","maximum":1},"m":{"type":"string","enum":["a"]},"q":{"type":"integer"}"#,
+        r#""m""#,
+        &["/m"],
+    );
+    let wide = of(
+        r#""t":{"type":"string","maxLength":3},"l":{"type":"array","items":{"type":"integer"},"maxItems":2},
+           "x":{"type":"number","maximum":2},"m":{"type":"string","enum":["a","b"]},
+           "q":{"type":["integer","null"]},"o":{"type":"number"}"#,
+        "",
+        &["/m"],
+    );
+    assert_eq!(
+        shown(&wide, &narrow),
+        [
+            "t = \"xxx\"",
+            "l = [1,1]",
+            "x = 2.0",
+            "m = –",
+            "m = \"b\"",
+            "q = null",
+            "o = 0.5",
+        ]
+    );
+    assert_eq!(shown(&narrow, &narrow), [""; 0]);
+}
+
+#[test]
+fn what_is_opaque_and_checked_is_shown_where_it_gets_wider() {
+    let of = |schema: &str| of(&format!(r#""x":{schema}"#), "", &[]);
+    let list = |items: &str| of(&format!(r#"{{"type":"array","items":{items}}}"#));
+    let model = |n: &str, more: &str| {
+        format!(
+            r#"{{"type":"object","properties":{{"n":{{"type":"string","maxLength":{n}}}}}{more}}}"#
+        )
+    };
+    let closed = r#","additionalProperties":false"#;
+    for (narrow, wide, shows) in [
+        (
+            list(&model("2", "")),
+            list(&model("3", "")),
+            r#"[{"n":"xxx"}]"#,
+        ),
+        (
+            list(&model("2", closed)),
+            list(&model("2", "")),
+            r#"[{"x0":{}}]"#,
+        ),
+        (
+            list(&model("2", closed)),
+            list(&model("3", closed)),
+            r#"[{"n":"xxx"}]"#,
+        ),
+        (of(&model("2", "")), of("{}"), "true"),
+        (
+            of(&model("2", r#","required":["n"]"#)),
+            of(&model("2", "")),
+            "{}",
+        ),
+        (
+            of(r#"{"type":"object","additionalProperties":{"type":"integer"}}"#),
+            of(r#"{"type":"object","additionalProperties":{"type":"number"}}"#),
+            r#"{"x0":0.5}"#,
+        ),
+        (
+            of(r#"{"anyOf":[{"type":"string","maxLength":2},{"type":"integer"}]}"#),
+            of(r#"{"anyOf":[{"type":"string","maxLength":3},{"type":"integer"}]}"#),
+            r#""xxx""#,
+        ),
+        (
+            of(r#"{"type":["string","integer"]}"#),
+            of(r#"{"type":["string","integer","boolean"]}"#),
+            "true",
+        ),
+        (
+            of(r#"{"enum":[1,"x"]}"#),
+            of(r#"{"enum":[1,"x","y"]}"#),
+            r#""y""#,
+        ),
+        (
+            of(r#"{"enum":[1,"x"]}"#),
+            of(r#"{"type":["integer","string"]}"#),
+            "-9007199254740991",
+        ),
+    ] {
+        let found = shown(&wide, &narrow);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with("x = "), "{found:?}");
+        let value = found[0].trim_start_matches("x = ");
+        let given = |text: &str| {
+            let text = format!(r#"{{"x":{text}}}"#);
+            Json::parse(text.as_bytes(), INPUT_LIMITS).expect("JSON")
+        };
+        for value in [value, shows] {
+            assert!(wide.check(&given(value)).is_ok(), "{value}");
+            assert!(narrow.check(&given(value)).is_err(), "{value}");
+        }
+        assert_eq!(shown(&wide, &wide), [""; 0]);
+    }
+    // What a mask hides as a whole is not left to rules.
+    let masked = |most: &str| {
+        self::of(
+            &format!(
+                r#""x":{{"type":"object","properties":{{"k":{{"type":"string","enum":[{most}]}}}},"additionalProperties":false}}"#
+            ),
+            "",
+            &["/x"],
+        )
+    };
+    assert_eq!(
+        shown(&masked(r#""a","b""#), &masked(r#""a""#)),
+        [r#"x = {"k":"b"}"#]
+    );
+}
+
+#[test]
+fn the_ends_that_inputs_can_have_are_reached_and_no_others() {
+    let text = |most: usize| {
+        of(
+            &format!(r#""t":{{"type":"string","maxLength":{most}}}"#),
+            "",
+            &[],
+        )
+    };
+    let (wide, narrow) = (text(200_000), text(70_000));
+    let length = |bytes| -> Vec<Option<usize>> {
+        let found = wide.widenings(&narrow, bytes).into_iter();
+        let value = found.map(|one| one.value.expect("a text"));
+        value.map(|value| value.as_str().map(str::len)).collect()
+    };
+    assert_eq!(length(INPUT_LIMITS.bytes), [Some(200_000)]);
+    assert_eq!(length(100_000), [Some(70_001)]);
+    assert_eq!(length(64 * 1024), [None; 0]);
+    // One more than 1e20 is no other double.
+    let number = |most: &str| of(&format!(r#""x":{{"type":"number"{most}}}"#), "", &[]);
+    let (wide, narrow) = (number(""), number(r#","maximum":1e20"#));
+    assert_eq!(shown(&wide, &narrow), ["x = 1.0000000000000002e20"]);
+    assert_eq!(shown(&narrow, &wide), [""; 0]);
+    let narrow = number(r#","minimum":-1e20"#);
+    assert_eq!(shown(&wide, &narrow), ["x = -1.0000000000000002e20"]);
+}
+
+#[test]
+fn plain_inputs_are_inputs() {
+    let of = of(
+        r#""t":{"type":"string","minLength":3},"n":{"type":"integer","minimum":7},
+           "x":{"type":"number","minimum":0.25,"maximum":0.75},"o":{"type":"object","additionalProperties":false,
+           "properties":{"l":{"type":"array","items":{"type":"string"},"minItems":2}},"required":["l"]}"#,
+        r#""t","n","x","o""#,
+        &[],
+    );
+    assert_eq!(of.check(&of.plain()), Ok(()));
+}
