@@ -45,7 +45,7 @@ pub fn look_closer(
     reviews: &Reviews,
     today: Date,
     depth: Depth,
-    limits: Limits,
+    limits: &Limits,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> bool {
     let Some(policy) = &compiled.policy else {

@@ -28,6 +28,7 @@ mod sign;
 mod source;
 mod test;
 mod verify;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -108,6 +109,9 @@ impl Command {
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
+    if let Some(exit) = worker::asked_for(std::env::args_os().skip(1)) {
+        return exit.into();
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(answer) => {

@@ -16,6 +16,7 @@ mod stage;
 mod witness;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use stopgate_lang::cedar::proof::{Flat, Holding};
@@ -36,26 +37,31 @@ pub use sentence::{Piece, Sentence, holder, leaves_out, sentence, sentence_of_al
 pub(crate) use stage::parts_between;
 
 use crate::build::BuildError;
-use crate::solver::Solver;
+use crate::solver::Provers;
 use crate::solver::workers::each;
 use examine::{Context, Named};
 use slice::Reach;
 use stage::Stage;
 
 /// How long proofs may take, and who makes them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Limits {
+    /// The program `stopgate`: it prepares proofs as a process, which can be ended.
+    pub program: PathBuf,
     /// For one operation, and for one question.
     pub per_slice: Duration,
     /// For all of them.
     pub whole: Duration,
-    /// Solver processes; zero stands for one a processor.
+    /// Processes that prove, each with its solver; zero stands for one a processor.
     pub workers: usize,
 }
 
-impl Default for Limits {
-    fn default() -> Self {
+impl Limits {
+    /// The usual ones, for proofs that are made by `program`.
+    #[must_use]
+    pub fn by(program: impl Into<PathBuf>) -> Self {
         Self {
+            program: program.into(),
             per_slice: Duration::from_secs(10),
             whole: Duration::from_secs(120),
             workers: 0,
@@ -89,7 +95,7 @@ pub fn diff(
     base: Option<Version<'_>>,
     head: Version<'_>,
     sides: (Side, Side),
-    limits: Limits,
+    limits: &Limits,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Diff, DiffError> {
     let named = all_operations(base, head);
@@ -136,10 +142,10 @@ pub fn diff(
         stage("head", Some(head.policy))?,
     );
     let work: Vec<Named> = differing.into_iter().collect();
-    let solver = Solver::find(limits.per_slice);
+    let provers = Provers::find(&limits.program, limits.per_slice);
     let (examined, queries) = each(
         &work,
-        solver.as_ref().ok(),
+        &provers,
         limits.workers,
         progress,
         |named, prover| context.examine(named, prover),
@@ -148,7 +154,7 @@ pub fn diff(
     let examined = work.iter().zip(examined);
     let examined = examined.map(|(named, one)| one.unwrap_or_else(|| context.unexamined(named)));
     let mut proof = ProofReport {
-        solver: solver.ok().map(|solver| solver.version),
+        solver: provers.version().map(str::to_owned),
         operations: named.len(),
         queries,
         ..ProofReport::default()

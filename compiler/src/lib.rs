@@ -19,6 +19,7 @@ pub mod lock;
 pub mod log;
 pub mod matrix;
 pub mod mutants;
+mod process;
 pub mod reader;
 pub mod replay;
 pub mod report;

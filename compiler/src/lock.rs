@@ -4,7 +4,6 @@
 //! no process behind. [`compare`] and the classes of changes are pure. Which catalogs there are is not known here.
 
 mod environment;
-mod process;
 mod protocol;
 
 use std::io;
@@ -18,7 +17,7 @@ use stopgate_lang::version::Version;
 pub use environment::Environment;
 pub use protocol::Nonsense;
 
-use process::Server;
+use crate::process::Server;
 use protocol::{Era, Offer};
 
 /// What the catalog says about a tool's server.

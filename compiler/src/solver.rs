@@ -1,33 +1,34 @@
-//! The solver: the only place that names symcc, and Cedar's own types.
+//! The solver, and whom it is asked through: a process of our own prepares each question and gives it to the solver.
 //!
-//! One solver process for each prover, a fresh one after any failure, and a time for each question. Whatever is not a
-//! proof and not a counterexample is [`Verdict::Unknown`], with why.
+//! One such process for each prover, a fresh one after any failure, and a time for each step of each question. Whatever
+//! is not a proof and not a counterexample is [`Verdict::Unknown`] or [`Verdict::Stopped`], with why.
 
+mod job;
+mod serve;
+mod worker;
 pub(crate) mod workers;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use cedar_policy::{Effect, EntityUid, Policy, PolicySet, RequestEnv, Schema};
-use cedar_policy_symcc::err::Error::SolverUnknown;
-use cedar_policy_symcc::solver::LocalSolver;
-use cedar_policy_symcc::{CedarSymCompiler, CompiledPolicy, CompiledPolicySet, Env};
-use serde_json::Value;
-use stopgate_lang::cedar::FormError;
 use stopgate_lang::cedar::proof::Atom;
-use tokio::process::Command;
+
+use job::{Answer, Body, Question};
+pub(crate) use job::{AtomEffect, Raw};
+pub(crate) use serve::serve;
+pub(crate) use worker::COMMAND;
+use worker::{Missed, Worker};
 
 /// Names the solver's program where it is not `cvc5` on the path.
 const VARIABLE: &str = "CVC5";
 /// Most policies of one side of a question.
 const MOST_POLICIES: usize = 1000;
-/// Questions that one process is asked: it keeps something of each, and gets slower.
-const MOST_QUESTIONS: usize = 128;
-/// What a stuck solver is given beyond its own limit.
-const GRACE: Duration = Duration::from_secs(2);
+/// How long one rule alone may take to be prepared, where many together took too long.
+const ALONE: Duration = Duration::from_secs(1);
 /// Stack of a thread that compiles and encodes: both recurse over whole policies.
 pub(crate) const STACK: usize = 64 << 20;
 
@@ -38,26 +39,38 @@ pub(crate) enum Verdict {
     Proved,
     /// It does not: here is a request.
     Refuted(Raw),
-    /// Nothing is known, and why.
+    /// Nothing is known of this question, and why.
     Unknown(String),
+    /// Nothing is known, and asking more would not help.
+    Stopped(Stop),
 }
 
-/// A request as the solver made it up.
-#[derive(Debug, Clone)]
-pub(crate) struct Raw {
-    /// What the principal holds, of what is known.
-    pub(crate) held: Vec<String>,
-    /// The context, in Cedar's JSON.
-    pub(crate) context: Value,
+/// Why no more is asked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stop {
+    /// There is nothing to ask.
+    NoSolver,
+    /// The time for it is over.
+    Over,
+    /// A question could not be prepared, and how that went.
+    Unprepared(String),
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSolver => write!(f, "there is no solver: {INSTALL}"),
+            Self::Over => f.write_str("the time for proofs was over"),
+            Self::Unprepared(how) => write!(f, "the proof {how}"),
+        }
+    }
 }
 
 /// What the requests of a question look like.
 #[derive(Debug)]
 pub(crate) struct Subject {
-    /// Types.
-    pub(crate) schema: Schema,
-    /// The one kind of request.
-    pub(crate) environment: RequestEnv,
+    /// Types, as Cedar's schema.
+    pub(crate) schema: String,
     /// Everything that somebody may hold.
     pub(crate) known: Vec<String>,
 }
@@ -65,63 +78,21 @@ pub(crate) struct Subject {
 /// Policies of one side of a question, with their effects.
 #[derive(Debug, Default)]
 pub(crate) struct Policies {
-    policies: Vec<Policy>,
+    all: Vec<Body>,
     bodies: BTreeSet<(AtomEffect, String)>,
 }
 
 impl Policies {
     /// Adds a policy.
-    ///
-    /// # Errors
-    /// [`FormError`], which is a mistake of ours.
-    pub(crate) fn add(&mut self, atom: &Atom, effect: AtomEffect) -> Result<(), FormError> {
-        let id = format!("p{}", self.policies.len());
-        let of_cedar = match effect {
-            AtomEffect::Permit => Effect::Permit,
-            AtomEffect::Forbid => Effect::Forbid,
-        };
-        self.policies.push(atom.policy(&id, of_cedar)?);
+    pub(crate) fn add(&mut self, atom: &Atom, effect: AtomEffect) {
+        self.all.push((effect, atom.body()));
         self.bodies.insert((effect, atom.key().to_owned()));
-        Ok(())
     }
 
     /// What tells two sides apart; sides with the same bodies allow the same.
     pub(crate) const fn bodies(&self) -> &BTreeSet<(AtomEffect, String)> {
         &self.bodies
     }
-
-    /// Compiles this side for the requests of `subject`, for as many questions as it is a side of.
-    ///
-    /// # Errors
-    /// Why it has no part in any question, as text.
-    pub(crate) fn compile(&self, subject: &Subject) -> Result<Compiled, String> {
-        let set = self.set()?;
-        CompiledPolicySet::compile(&set, &subject.environment, &subject.schema)
-            .map(Compiled)
-            .map_err(|error| error.to_string())
-    }
-
-    fn set(&self) -> Result<PolicySet, String> {
-        if self.policies.len() > MOST_POLICIES {
-            return Err(format!(
-                "{} rules reach it, more than the {MOST_POLICIES} that one proof is made of",
-                self.policies.len()
-            ));
-        }
-        PolicySet::from_policies(self.policies.iter().cloned()).map_err(|error| error.to_string())
-    }
-}
-
-/// One side of a question, ready to be asked about.
-pub(crate) struct Compiled(CompiledPolicySet);
-
-/// How a body stands in a question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum AtomEffect {
-    /// It allows.
-    Permit,
-    /// It takes away.
-    Forbid,
 }
 
 /// The program that solves, found once.
@@ -129,14 +100,13 @@ pub(crate) enum AtomEffect {
 pub(crate) struct Solver {
     program: OsString,
     /// Its name and version, as it says them itself.
-    pub(crate) version: String,
-    per_question: Duration,
+    version: String,
 }
 
 /// There is no solver.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no solver: {} does not run", program.display())]
-pub(crate) struct NoSolver {
+struct NoSolver {
     program: PathBuf,
     #[source]
     source: std::io::Error,
@@ -147,11 +117,8 @@ pub const INSTALL: &str =
     "install cvc5, such as with `apt-get install cvc5`, or name its program in the variable CVC5";
 
 impl Solver {
-    /// Looks for the solver; each question may take `per_question`.
-    ///
-    /// # Errors
-    /// [`NoSolver`]
-    pub(crate) fn find(per_question: Duration) -> Result<Self, NoSolver> {
+    /// Looks for the solver.
+    fn find() -> Result<Self, NoSolver> {
         let program = std::env::var_os(VARIABLE).unwrap_or_else(|| "cvc5".into());
         let said = std::process::Command::new(&program)
             .arg("--version")
@@ -165,183 +132,172 @@ impl Solver {
         let first = text.lines().next().unwrap_or_default();
         let version = first.trim_start_matches("This is ").trim();
         let version = version.split(" [").next().unwrap_or(version).to_owned();
-        Ok(Self {
-            program,
-            version,
+        Ok(Self { program, version })
+    }
+}
+
+/// What every prover is made of.
+#[derive(Debug)]
+pub(crate) struct Provers {
+    /// The program `stopgate`, which proves as a process.
+    program: PathBuf,
+    solver: Option<Solver>,
+    per_question: Duration,
+}
+
+impl Provers {
+    /// Looks for the solver; `program` is the program `stopgate`, and each step of a question may take `per_question`.
+    pub(crate) fn find(program: &Path, per_question: Duration) -> Self {
+        Self {
+            program: program.to_owned(),
+            solver: Solver::find().ok(),
             per_question,
-        })
+        }
     }
 
-    fn start(&self) -> Result<CedarSymCompiler<LocalSolver>, String> {
-        let mut command = Command::new(&self.program);
-        command
-            .args(["--lang", "smt", "--strings-exp"])
-            .arg(format!("--tlimit-per={}", self.per_question.as_millis()))
-            .process_group(0)
-            .kill_on_drop(true);
-        let solver = LocalSolver::from_command(&mut command).map_err(|error| error.to_string())?;
-        CedarSymCompiler::new(solver).map_err(|error| error.to_string())
+    /// The solver's name and version, if there is one.
+    pub(crate) fn version(&self) -> Option<&str> {
+        self.solver.as_ref().map(|solver| solver.version.as_str())
+    }
+
+    /// A prover; its process starts with the first question.
+    pub(crate) const fn prover(&self) -> Prover<'_> {
+        Prover {
+            provers: self,
+            worker: None,
+            asked: 0,
+        }
     }
 }
 
 /// Asks questions, one after the other.
-pub(crate) struct Prover {
-    solver: Solver,
-    runtime: tokio::runtime::Runtime,
-    running: Option<CedarSymCompiler<LocalSolver>>,
-    /// Questions asked so far.
+pub(crate) struct Prover<'p> {
+    provers: &'p Provers,
+    worker: Option<Worker>,
+    /// Questions that the solver was asked so far.
     pub(crate) asked: usize,
 }
 
-impl Prover {
-    /// A prover; its solver starts with the first question.
-    ///
-    /// # Errors
-    /// When the system gives no runtime.
-    pub(crate) fn new(solver: Solver) -> std::io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        Ok(Self {
-            solver,
-            runtime,
-            running: None,
-            asked: 0,
-        })
-    }
-
-    /// Whether `right` allows everything that `left` allows.
+impl Prover<'_> {
+    /// Whether `right` allows everything that `left` allows. Nothing is prepared beyond `end`.
     pub(crate) fn implies(
         &mut self,
         subject: &Subject,
-        left: &Compiled,
-        right: &Compiled,
+        (left, right): (&Policies, &Policies),
+        end: Instant,
     ) -> Verdict {
-        let (Compiled(left), Compiled(right)) = (left, right);
-        self.ask(subject, async |solver| {
-            solver
-                .check_implies_with_counterexample_opt(left, right)
-                .await
-        })
-    }
-
-    /// Whether `right` allows everything that `left` allows, for sides that have a part in no other question.
-    pub(crate) fn implies_once(
-        &mut self,
-        subject: &Subject,
-        left: &Policies,
-        right: &Policies,
-    ) -> Verdict {
-        match (left.compile(subject), right.compile(subject)) {
-            (Ok(left), Ok(right)) => self.implies(subject, &left, &right),
-            (Err(why), _) | (_, Err(why)) => Verdict::Unknown(why),
+        let most = left.all.len().max(right.all.len());
+        if most > MOST_POLICIES {
+            return Verdict::Unknown(format!(
+                "{most} rules reach it, more than the {MOST_POLICIES} that one proof is made of"
+            ));
         }
+        let (left, right) = ((&*left.all).into(), (&*right.all).into());
+        self.ask(subject, Question::Implies { left, right }, end)
     }
 
-    /// Whether `atom` can be evaluated for every request that no guard stands for.
-    pub(crate) fn never_fails(
-        &mut self,
-        subject: &Subject,
-        atom: &Atom,
-        guards: &[Atom],
-    ) -> Verdict {
-        match one(subject, atom, guards) {
-            Ok(compiled) => self.ask(subject, async |solver| {
-                solver
-                    .check_never_errors_with_counterexample_opt(&compiled)
-                    .await
-            }),
-            Err(why) => Verdict::Unknown(why),
-        }
+    /// Whether `body` can be evaluated for every request.
+    pub(crate) fn never_fails(&mut self, subject: &Subject, body: &Atom, end: Instant) -> Verdict {
+        let question = Question::NeverFails(body.body().into());
+        self.ask(subject, question, end)
     }
 
-    /// Whether `atom` matches no request at all that no guard stands for.
+    /// Whether `body` matches no request at all.
     pub(crate) fn never_matches(
         &mut self,
         subject: &Subject,
-        atom: &Atom,
-        guards: &[Atom],
+        body: &Atom,
+        end: Instant,
     ) -> Verdict {
-        match one(subject, atom, guards) {
-            Ok(compiled) => self.ask(subject, async |solver| {
-                solver
-                    .check_never_matches_with_counterexample_opt(&compiled)
-                    .await
-            }),
-            Err(why) => Verdict::Unknown(why),
-        }
+        let question = Question::NeverMatches(body.body().into());
+        self.ask(subject, question, end)
     }
 
-    /// Whether the types of `subject` fit `atom`.
-    pub(crate) fn fits(subject: &Subject, atom: &Atom) -> bool {
-        let policy = atom.policy("rule", Effect::Permit);
-        policy.is_ok_and(|policy| {
-            CompiledPolicy::compile(&policy, &subject.environment, &subject.schema).is_ok()
-        })
-    }
-
-    fn ask(
+    /// Whether the types of `subject` fit each of `bodies`.
+    ///
+    /// # Errors
+    /// Why that is not known.
+    pub(crate) fn fits<'a>(
         &mut self,
         subject: &Subject,
-        question: impl AsyncFnOnce(
-            &mut CedarSymCompiler<LocalSolver>,
-        ) -> cedar_policy_symcc::err::Result<Option<Env>>,
-    ) -> Verdict {
-        if self.asked.is_multiple_of(MOST_QUESTIONS) {
-            self.running = None;
+        bodies: impl IntoIterator<Item = &'a Atom>,
+    ) -> Result<Vec<bool>, String> {
+        let bodies: Vec<String> = bodies.into_iter().map(Atom::body).collect();
+        let count = bodies.len();
+        let within = self.provers.per_question;
+        match self.tell(subject, Question::Fits(bodies), within) {
+            Ok(Answer::Fits(fits)) if fits.len() == count => Ok(fits),
+            Ok(Answer::Unknown(why)) => Err(why),
+            Ok(Answer::Fits(_) | Answer::Done | Answer::Proved | Answer::Refuted(_)) => Err(odd()),
+            Err(missed @ (Missed::Preparing | Missed::Died)) => {
+                Err(format!("it {}", missed.how(within)))
+            }
+            Err(missed @ (Missed::Start(_) | Missed::Answering | Missed::Odd)) => {
+                Err(missed.how(within))
+            }
+        }
+    }
+
+    /// The first of `rules` that cannot be prepared by itself in a time that is more than enough, the largest first.
+    pub(crate) fn slow<'a, Id>(
+        &mut self,
+        subject: &Subject,
+        rules: impl IntoIterator<Item = (Id, &'a Atom)>,
+    ) -> Option<Id> {
+        let rules = rules.into_iter().map(|(id, body)| (id, body.body()));
+        let mut rules: Vec<_> = rules.collect();
+        rules.sort_by_key(|(_, body)| std::cmp::Reverse(body.len()));
+        let slow = rules.into_iter().find(|(_, body)| {
+            let told = self.tell(subject, Question::Prepare(body.as_str().into()), ALONE);
+            matches!(told, Err(Missed::Preparing | Missed::Died))
+        });
+        slow.map(|(id, _)| id)
+    }
+
+    fn ask(&mut self, subject: &Subject, question: Question<'_>, end: Instant) -> Verdict {
+        if self.provers.solver.is_none() {
+            return Verdict::Stopped(Stop::NoSolver);
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Verdict::Stopped(Stop::Over);
         }
         self.asked = self.asked.saturating_add(1);
-        let limit = self.solver.per_question.saturating_add(GRACE);
-        let (solver, running) = (&self.solver, &mut self.running);
-        let answer = self.runtime.block_on(async {
-            let mut ready = match running.take() {
-                Some(ready) => ready,
-                None => solver.start()?,
-            };
-            let asked = tokio::time::timeout(limit, question(&mut ready)).await;
-            match asked {
-                Ok(Ok(answer)) => {
-                    // After a failure the process is not asked again: what it would say belongs to nothing.
-                    *running = Some(ready);
-                    Ok(answer)
-                }
-                Ok(Err(SolverUnknown)) => Err("the solver did not come to an end".to_owned()),
-                Ok(Err(error)) => Err(error.to_string()),
-                Err(_) => Err(format!(
-                    "the solver did not answer within {} s",
-                    limit.as_secs()
-                )),
+        let whole = self.provers.per_question;
+        match self.tell(subject, question, whole.min(left)) {
+            Ok(Answer::Proved) => Verdict::Proved,
+            Ok(Answer::Refuted(raw)) => Verdict::Refuted(raw),
+            Ok(Answer::Unknown(why)) => Verdict::Unknown(why),
+            Ok(Answer::Fits(_) | Answer::Done) => Verdict::Unknown(odd()),
+            Err(Missed::Preparing) if left < whole => Verdict::Stopped(Stop::Over),
+            Err(missed @ (Missed::Preparing | Missed::Died)) => {
+                Verdict::Stopped(Stop::Unprepared(missed.how(whole)))
             }
-        });
-        match answer {
-            Ok(None) => Verdict::Proved,
-            Ok(Some(env)) => raw(&env, subject).map_or_else(Verdict::Unknown, Verdict::Refuted),
-            Err(why) => Verdict::Unknown(why),
+            Err(missed @ (Missed::Start(_) | Missed::Answering | Missed::Odd)) => {
+                Verdict::Unknown(missed.how(whole))
+            }
         }
+    }
+
+    /// Asks the process, which is a fresh one after anything but an answer.
+    fn tell(
+        &mut self,
+        subject: &Subject,
+        question: Question<'_>,
+        preparing: Duration,
+    ) -> Result<Answer, Missed> {
+        let kept = self.worker.take().filter(Worker::is_fresh);
+        let mut worker = match kept {
+            Some(worker) => worker,
+            None => Worker::start(self.provers).map_err(Missed::Start)?,
+        };
+        let answer = worker.ask(subject, question, (preparing, self.provers.per_question))?;
+        self.worker = Some(worker);
+        Ok(answer)
     }
 }
 
-/// One body behind guards, compiled.
-fn one(subject: &Subject, atom: &Atom, guards: &[Atom]) -> Result<CompiledPolicy, String> {
-    let policy = atom.policy_behind("rule", Effect::Permit, guards);
-    let policy = policy.map_err(|error| error.to_string())?;
-    CompiledPolicy::compile(&policy, &subject.environment, &subject.schema)
-        .map_err(|error| error.to_string())
-}
-
-/// What is kept of a counterexample: what the principal holds of what is known, and the context.
-fn raw(env: &Env, subject: &Subject) -> Result<Raw, String> {
-    let unusable = || "the solver's request has no principal or no context".to_owned();
-    let principal = env.request.principal().ok_or_else(unusable)?;
-    let context = env.request.context().ok_or_else(unusable)?;
-    let context = context.to_json_value().map_err(|error| error.to_string())?;
-    let holds = |held: &&String| {
-        let profile =
-            EntityUid::from_json(serde_json::json!({"type": "Stopgate::Profile", "id": held}));
-        profile.is_ok_and(|profile| env.entities.is_ancestor_of(&profile, principal))
-    };
-    Ok(Raw {
-        held: subject.known.iter().filter(holds).cloned().collect(),
-        context,
-    })
+/// What is said of an answer that is none.
+fn odd() -> String {
+    Missed::Odd.how(Duration::ZERO)
 }

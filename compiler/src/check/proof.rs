@@ -7,18 +7,22 @@
 mod effect;
 mod monotone;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use stopgate_lang::cedar::proof::{self, Flat, Holding};
 use stopgate_lang::compile::Places;
 use stopgate_lang::diagnostic::{Code, Diagnostic, Diagnostics};
+use stopgate_lang::fact::Fact;
 use stopgate_lang::name::{OperationName, RuleId, ToolName};
 use stopgate_lang::policy::{Operation, Policy, Rule};
 use stopgate_lang::source::Span;
 
-use crate::diff::Limits;
-use crate::solver::{INSTALL, NoSolver, Prover, STACK, Solver, Subject, Verdict};
+use crate::diff::{Ask, Limits};
+use crate::solver::{Prover, Provers, STACK, Subject, Verdict};
+
+/// Most rules that are named of those with the same finding.
+const MOST_NAMED: usize = 8;
 
 /// How much is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,20 +38,22 @@ pub(super) fn prove(
     policy: &Policy,
     places: &Places,
     depth: Depth,
-    limits: Limits,
+    limits: &Limits,
     progress: &(dyn Fn(usize, usize) + Sync),
     dx: &mut Diagnostics,
 ) -> bool {
     let found = std::thread::scope(|scope| {
         let work = || {
             let mut dx = Diagnostics::default();
+            let provers = Provers::find(&limits.program, limits.per_slice);
             let complete = Proofs {
                 policy,
                 places,
-                solver: Solver::find(limits.per_slice),
-                prover: None,
+                provers: &provers,
+                prover: provers.prover(),
                 until: Instant::now() + limits.whole,
-                limits,
+                workers: limits.workers,
+                unproved: BTreeMap::new(),
                 complete: true,
                 dx: &mut dx,
             }
@@ -81,10 +87,12 @@ pub(super) fn prove(
 struct Proofs<'a> {
     policy: &'a Policy,
     places: &'a Places,
-    solver: Result<Solver, NoSolver>,
-    prover: Option<Prover>,
+    provers: &'a Provers,
+    prover: Prover<'a>,
     until: Instant,
-    limits: Limits,
+    workers: usize,
+    /// Rules of which something is not proved, by what and why: one cause is told once, whatever it keeps from a proof.
+    unproved: BTreeMap<(&'static str, String), Vec<&'a Rule>>,
     /// Nothing is unproved so far.
     complete: bool,
     dx: &'a mut Diagnostics,
@@ -101,6 +109,7 @@ impl<'a> Proofs<'a> {
             self.effects(&flat, &failing, progress);
             self.monotone(&flat, &failing);
         }
+        self.say_unproved();
         self.complete
     }
 
@@ -119,14 +128,15 @@ impl<'a> Proofs<'a> {
                 continue;
             }
             for (named, operation) in reached(self.policy, rule) {
-                let Some(subject) = self.subject(rule, named, operation, flat) else {
-                    failing.insert((&rule.id, named));
-                    continue;
-                };
+                let subject = Self::subject(named, operation, &[], flat);
                 let mut guards = proof::domain(operation, &[]);
                 guards.extend(proof::refused(flat, operation, operation, 0));
-                let verdict = self.ask(|prover| prover.never_fails(&subject, &body, &guards));
-                if !self.is_evaluable(rule, named, verdict) {
+                let behind = body.behind(&guards);
+                let mut ask = Ask::new(&mut self.prover, &subject, (self.until, self.until));
+                let verdict =
+                    ask.ask(|prover, subject, end| prover.never_fails(subject, &behind, end));
+                let stopped = ask.stopped(named, [(&rule.id, &body)]);
+                if !self.is_evaluable(rule, named, verdict, stopped) {
                     failing.insert((&rule.id, named));
                 }
             }
@@ -136,65 +146,38 @@ impl<'a> Proofs<'a> {
 
     fn is_evaluable(
         &mut self,
-        rule: &Rule,
-        named: (&ToolName, &OperationName),
+        rule: &'a Rule,
+        (tool, name): (&ToolName, &OperationName),
         verdict: Verdict,
+        stopped: Option<String>,
     ) -> bool {
-        match verdict {
-            Verdict::Proved => true,
+        let why = match verdict {
+            Verdict::Proved => return true,
             Verdict::Refuted(_) => {
-                let (tool, name) = named;
                 let message = format!(
                     "it fails to evaluate for some requests of {tool}/{name}, and rejects them"
                 );
-                self.say(
-                    rule,
-                    Code::RuleMayFail,
-                    &message,
-                    "its arithmetic can overflow",
-                );
-                false
+                let label = "its arithmetic can overflow";
+                self.say(rule, Code::RuleMayFail, &message, label);
+                return false;
             }
-            Verdict::Unknown(why) => {
-                self.unproved(rule, "whether it can be evaluated", &why);
-                false
-            }
-        }
+            Verdict::Unknown(why) => why,
+            Verdict::Stopped(stop) => stopped.unwrap_or_else(|| stop.to_string()),
+        };
+        self.unproved(rule, "whether it can be evaluated", why);
+        false
     }
 
+    /// What the requests of an operation look like in proofs.
     fn subject(
-        &mut self,
-        rule: &Rule,
         (tool, name): (&ToolName, &OperationName),
         operation: &Operation,
+        copied: &[&Fact],
         flat: &Flat,
-    ) -> Option<Subject> {
-        match proof::request(tool, name, operation, &[], 0) {
-            Ok((schema, environment)) => Some(Subject {
-                schema,
-                environment,
-                known: flat.known().iter().cloned().collect(),
-            }),
-            Err(why) => {
-                self.unproved(rule, "anything", &why);
-                None
-            }
-        }
-    }
-
-    fn ask(&mut self, question: impl FnOnce(&mut Prover) -> Verdict) -> Verdict {
-        if Instant::now() > self.until {
-            return Verdict::Unknown("the time for proofs was over".to_owned());
-        }
-        if self.prover.is_none() {
-            match &self.solver {
-                Ok(solver) => self.prover = Prover::new(solver.clone()).ok(),
-                Err(error) => return Verdict::Unknown(format!("{error}; {INSTALL}")),
-            }
-        }
-        match &mut self.prover {
-            Some(prover) => question(prover),
-            None => Verdict::Unknown("the solver could not be started".to_owned()),
+    ) -> Subject {
+        Subject {
+            schema: proof::types(tool, name, operation, copied, 0),
+            known: flat.known().iter().cloned().collect(),
         }
     }
 
@@ -210,14 +193,29 @@ impl<'a> Proofs<'a> {
         }
     }
 
-    fn unproved(&mut self, rule: &Rule, what: &str, why: &str) {
+    fn unproved(&mut self, rule: &'a Rule, what: &'static str, why: String) {
         self.complete = false;
-        if let Some(span) = self.place(rule) {
-            let message = format!("`{}`: {what} is not proved: {why}", rule.id);
-            self.dx.push(
-                Diagnostic::new(Code::Unproved, span, message, "not proved")
-                    .help(Code::Unproved.advice()),
-            );
+        let rules = self.unproved.entry((what, why)).or_default();
+        if rules.last().is_none_or(|last| last.id != rule.id) {
+            rules.push(rule);
+        }
+    }
+
+    /// Says what is not proved, once for all rules of which that is so for the same reason.
+    fn say_unproved(&mut self) {
+        for ((what, why), rules) in std::mem::take(&mut self.unproved) {
+            let Some(span) = rules.iter().find_map(|rule| self.place(rule)) else {
+                continue;
+            };
+            let named = rules.iter().take(MOST_NAMED);
+            let named: Vec<String> = named.map(|rule| format!("`{}`", rule.id)).collect();
+            let more = match rules.len().saturating_sub(MOST_NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let message = format!("{}{more}: {what} is not proved: {why}", named.join(", "));
+            let found = Diagnostic::new(Code::Unproved, span, message, "not proved");
+            self.dx.push(found.help(Code::Unproved.advice()));
         }
     }
 }

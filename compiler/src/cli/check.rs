@@ -12,6 +12,7 @@ use super::exit::Exit;
 use super::progress::Progress;
 use super::repository::{Checked, Repository, diagnostics};
 use super::source::From;
+use super::worker::program;
 use crate::check::{Depth, look_closer, signed_reviews};
 use crate::diff::Limits;
 use crate::report::sarif;
@@ -91,14 +92,14 @@ fn once(args: &Args, console: &Console) -> Result<Answer, Failure> {
     };
     let limits = Limits {
         whole: args.run_limit,
-        ..Limits::default()
+        ..Limits::by(program())
     };
     let progress = Progress::new(console);
     let now = Zoned::now();
     let reviews = signed_reviews(&trust, &compiled, now.timestamp());
     let today = now.date();
     let tell = |done, of| progress.tell(done, of, "asked about");
-    let proved = look_closer(&mut compiled, &reviews, today, depth, limits, &tell);
+    let proved = look_closer(&mut compiled, &reviews, today, depth, &limits, &tell);
     let exit = if args.require_proof && !proved {
         Exit::Undecided
     } else {

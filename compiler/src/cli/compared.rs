@@ -67,7 +67,7 @@ impl Compared {
         dir: &Path,
         (base_name, head_name): (&str, &str),
         about: About,
-        limits: Limits,
+        limits: &Limits,
         invalid: impl FnOnce(&Compiled, &Source) -> Result<Answer, Failure>,
         console: &Console,
     ) -> Result<Self, Failure> {

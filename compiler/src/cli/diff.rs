@@ -18,6 +18,7 @@ use super::exit::Exit;
 use super::repository::Repository;
 use super::revisions::{About, WORKTREE};
 use super::source::said;
+use super::worker::program;
 use crate::diff::{Diff, Limits, cases};
 use crate::gate::Gate;
 use crate::matrix::{Matrix, matrix};
@@ -161,11 +162,11 @@ impl Args {
         told(self.format, console.colour())
     }
 
-    const fn limits(&self) -> Limits {
+    fn limits(&self) -> Limits {
         Limits {
             per_slice: self.slice_limit,
             whole: self.run_limit,
-            workers: 0,
+            ..Limits::by(program())
         }
     }
 }
@@ -176,7 +177,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
         &args.repository.dir,
         (&args.base, &args.head),
         args.about(),
-        args.limits(),
+        &args.limits(),
         |compiled, source| invalid(args, compiled, source, console),
         console,
     )?;

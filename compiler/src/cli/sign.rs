@@ -19,6 +19,7 @@ use super::exit::Exit;
 use super::output::write_whole;
 use super::repository::{Checked, diagnostics};
 use super::revisions::About;
+use super::worker::program;
 use crate::diff::{Limits, Side};
 use crate::key::SigningKey;
 use crate::reader::{Source, committed};
@@ -101,7 +102,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
                 &place.repository,
                 (base, head),
                 About::Difference,
-                Limits::default(),
+                &Limits::by(program()),
                 |compiled, source| {
                     let shape = (Exit::Invalid, args.format);
                     diagnostics("sign", compiled, source, shape, console)

@@ -5,6 +5,7 @@
 //! both sides, because elsewhere the answer is known already.
 
 mod evaluable;
+mod sample;
 mod search;
 
 use std::collections::BTreeSet;
@@ -27,9 +28,9 @@ use super::stage::{Stage, Trial};
 use super::witness::{Maker, instants};
 use crate::mutants::input::with;
 use crate::solver::{Prover, Subject};
-use crate::test::merged;
 pub(crate) use evaluable::Ask;
 use evaluable::{Side, prove_evaluable, take_over};
+use sample::sample;
 use search::{Search, risk_between};
 
 /// One side of a comparison.
@@ -92,8 +93,8 @@ impl Context<'_> {
         }
     }
 
-    /// Compares one operation. Without a prover nothing that differs can be decided.
-    pub(super) fn examine(&self, named: &Named, prover: Option<&mut Prover>) -> Examined {
+    /// Compares one operation. Without a solver nothing that differs can be decided.
+    pub(super) fn examine(&self, named: &Named, prover: &mut Prover<'_>) -> Examined {
         let head = Self::operation(Some(self.head), named);
         let base = Self::operation(self.base, named);
         let Some(head) = head else {
@@ -182,7 +183,7 @@ impl<'a> Examination<'a> {
         let base_facts = base.map_or_else(Vec::new, |base| proof::renamed_facts(base, head));
         let longest = context.head.policy.input_bytes;
         let flags = base.map_or_else(Vec::new, |base| head.input.widenings(&base.input, longest));
-        let (schema, environment) = proof::request(tool, name, head, &base_facts, flags.len())?;
+        let schema = proof::types(tool, name, head, &base_facts, flags.len());
         let names: BTreeSet<&str> = base_facts.iter().map(|fact| fact.name.as_str()).collect();
         let (base_flat, head_flat) = &context.flat;
         let (base_reach, head_reach) = &context.reach;
@@ -233,7 +234,6 @@ impl<'a> Examination<'a> {
         Ok(Self {
             subject: Subject {
                 schema,
-                environment,
                 known: known.into_iter().cloned().collect(),
             },
             until: context.until.min(Instant::now() + context.per_slice),
@@ -255,15 +255,11 @@ impl<'a> Examination<'a> {
 }
 
 impl<'a> Examination<'a> {
-    fn run(mut self, prover: Option<&mut Prover>) -> Examined {
-        if !self.base_rules_fit() {
+    fn run(mut self, prover: &mut Prover<'_>) -> Examined {
+        if !self.base_rules_fit(prover) {
             return self.finish();
         }
-        let mut ask = Ask {
-            prover,
-            subject: &self.subject,
-            until: self.until,
-        };
+        let mut ask = Ask::new(prover, &self.subject, (self.until, self.context.until));
         let before = self.before.rules.iter();
         let before: BTreeSet<String> = before
             .filter(|rule| rule.may_fail)
@@ -320,6 +316,11 @@ impl<'a> Examination<'a> {
             self.found.bugs.extend(bugs);
             self.found.equal = self.found.equal.saturating_add(equal);
         }
+        let rules = self.before.rules.iter().chain(&self.after.rules);
+        let rules = rules.map(|rule| (&rule.rule.id, &rule.body));
+        let (tool, name) = self.named;
+        let stopped = ask.stopped((tool, name), rules);
+        self.change.undecided.extend(stopped);
         self.finish()
     }
 
@@ -374,7 +375,7 @@ impl<'a> Examination<'a> {
     }
 
     /// Whether every rule of the base still means something under head's types; those that do not are named.
-    fn base_rules_fit(&mut self) -> bool {
+    fn base_rules_fit(&mut self, prover: &mut Prover<'_>) -> bool {
         let head = &self.maker.head.input;
         let Some(base) = self.base.filter(|base| base.input != *head) else {
             return true;
@@ -385,11 +386,19 @@ impl<'a> Examination<'a> {
             let condition = rule.condition.as_ref();
             condition.is_some_and(|one| hidden.iter().any(|name| one.names_member(name)))
         };
-        let misfits = self
-            .before
-            .rules
-            .iter()
-            .filter(|rule| reads_hidden(rule.rule) || !Prover::fits(&self.subject, &rule.body));
+        let rules = self.before.rules.iter();
+        let fits = match prover.fits(&self.subject, rules.clone().map(|rule| &rule.body)) {
+            Ok(fits) => fits,
+            Err(why) => {
+                let why = format!("whether rules of the base fit the types of now: {why}");
+                self.change.undecided.push(why);
+                return false;
+            }
+        };
+        let misfits = rules
+            .zip(fits)
+            .filter(|(rule, fits)| reads_hidden(rule.rule) || !fits)
+            .map(|(rule, _)| rule);
         let notes: Vec<String> = misfits
             .map(|rule| {
                 format!(
@@ -470,25 +479,4 @@ impl<'a> Examination<'a> {
         }
         found
     }
-}
-
-/// A valid input of the operation, from head's tests, else the base's, else a plain one; and the tests' instants.
-fn sample(
-    context: &Context<'_>,
-    (tool, name): &Named,
-    head: &Operation,
-) -> (Json, Vec<jiff::Timestamp>) {
-    let versions = [Some(context.head), context.base].into_iter().flatten();
-    let suites: Vec<&TestSuite> = versions
-        .flat_map(|version| version.suites)
-        .filter(|suite| suite.tool == *tool)
-        .collect();
-    let samples = suites.iter().filter_map(|suite| suite.samples.get(name));
-    let samples = samples.map(|sample| merged(Some(sample), None));
-    let fits = |sample: &Json| head.input.check(sample).is_ok();
-    let sample = samples
-        .into_iter()
-        .find(fits)
-        .unwrap_or_else(|| head.input.plain());
-    (sample, suites.iter().map(|suite| suite.now).collect())
 }

@@ -14,7 +14,7 @@ use stopgate_lang::json::{InvalidJson, Json};
 use stopgate_lang::lock::{InvalidDefinition, Lock, LockedFunction, ServerIdentity};
 
 use super::Cause;
-use super::process::{MAX_LINE, Server, Silence};
+use crate::process::{MAX_LINE, Server, Silence};
 
 /// Most functions of one server.
 const MAX_FUNCTIONS: usize = 1000;

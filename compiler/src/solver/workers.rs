@@ -1,11 +1,11 @@
-//! Work on many operations at once: each worker has a solver of its own.
+//! Work on many operations at once: each thread has a prover of its own.
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Prover, STACK, Solver};
+use super::{Prover, Provers, STACK};
 
 /// What `examine` makes of each of `work`, in its order, and how many questions solvers were asked. `None` stands where
 /// it did not come to its end. Zero workers stand for one a processor; `progress` is told how many of how many are done.
@@ -14,10 +14,10 @@ use super::{Prover, STACK, Solver};
 /// The system gives no threads.
 pub(crate) fn each<W: Sync, R: Send>(
     work: &[W],
-    solver: Option<&Solver>,
+    provers: &Provers,
     workers: usize,
     progress: &(dyn Fn(usize, usize) + Sync),
-    examine: impl Fn(&W, Option<&mut Prover>) -> R + Sync,
+    examine: impl Fn(&W, &mut Prover<'_>) -> R + Sync,
 ) -> std::io::Result<(Vec<Option<R>>, usize)> {
     let (next, done, asked) = (
         AtomicUsize::new(0),
@@ -26,12 +26,12 @@ pub(crate) fn each<W: Sync, R: Send>(
     );
     let results: Mutex<BTreeMap<usize, R>> = Mutex::new(BTreeMap::new());
     let worker = || {
-        let mut prover = solver.cloned().and_then(|solver| Prover::new(solver).ok());
+        let mut prover = provers.prover();
         while let Some((at, one)) = {
             let at = next.fetch_add(1, Ordering::Relaxed);
             work.get(at).map(|one| (at, one))
         } {
-            let result = examine(one, prover.as_mut());
+            let result = examine(one, &mut prover);
             if let Ok(mut results) = results.lock() {
                 results.insert(at, result);
             }
@@ -40,7 +40,7 @@ pub(crate) fn each<W: Sync, R: Send>(
                 work.len(),
             );
         }
-        asked.fetch_add(prover.map_or(0, |prover| prover.asked), Ordering::Relaxed);
+        asked.fetch_add(prover.asked, Ordering::Relaxed);
     };
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
     let workers = if workers == 0 { processors } else { workers };

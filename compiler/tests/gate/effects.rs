@@ -27,9 +27,9 @@ fn a_rule_has_no_effect_where_trying_finds_none() {
         let with = Side::new(&files).expect("a policy");
         let mut compiled = compile(Sources::new(files));
         let (reviews, today) = (Reviews::default(), date(2026, 11, 26));
-        let limits = Limits::default();
+        let limits = Limits::by(env!("CARGO_BIN_EXE_stopgate"));
         let depth = Depth::Everything;
-        let complete = look_closer(&mut compiled, &reviews, today, depth, limits, &|_, _| {});
+        let complete = look_closer(&mut compiled, &reviews, today, depth, &limits, &|_, _| {});
         assert!(complete, "policy {number}");
         let named = |code: Code| -> BTreeSet<&str> {
             let found = compiled.diagnostics.iter().filter(|one| one.code == code);

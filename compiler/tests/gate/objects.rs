@@ -258,13 +258,13 @@ fn verdicts(base: &str, head: &str) -> String {
     let sides = (named("base"), named("head"));
     let quick = Limits {
         workers: 1,
-        ..Limits::default()
+        ..Limits::by(env!("CARGO_BIN_EXE_stopgate"))
     };
     let found = stopgate::diff::diff(
         Some(before.version()),
         after.version(),
         sides,
-        quick,
+        &quick,
         &|_, _| {},
     );
     let found = found.expect("a comparison");

@@ -36,14 +36,14 @@ pub(crate) fn asked(base: &Side, head: &Side) -> Result<BTreeMap<Key, Loosened>,
     // As many changes are judged at once as there are processors.
     let limits = Limits {
         workers: 1,
-        ..Limits::default()
+        ..Limits::by(env!("CARGO_BIN_EXE_stopgate"))
     };
     let sides = (named("base"), named("head"));
     let found = diff(
         Some(base.version()),
         head.version(),
         sides,
-        limits,
+        &limits,
         &|_, _| {},
     );
     let found = found.map_err(|why| why.to_string())?;

@@ -18,7 +18,7 @@ fn found(desk: &Desk, today: Date, depth: Depth) -> Vec<Code> {
         &reviews,
         today,
         depth,
-        Limits::default(),
+        &Limits::by(env!("CARGO_BIN_EXE_stopgate")),
         &|_, _| {},
     );
     compiled

@@ -6,7 +6,9 @@
 mod emitted;
 mod findings;
 mod hidden;
+mod largest;
 mod paged;
+mod processes;
 mod reported;
 mod solvers;
 mod unconfirmed;

@@ -25,7 +25,7 @@ fn broken() -> Vec<(&'static str, Desk)> {
 }
 
 /// A repository whose work tree says the same in other words, and does sums.
-fn changed() -> Desk {
+pub(crate) fn changed() -> Desk {
     let desk = Desk::of_the_bank();
     desk.edit(
         "rules/erp.yaml",

@@ -1,8 +1,12 @@
 //! Bounds on a Cedar text before Cedar's parser sees it: that parser recurses and would abort the process, not fail.
 
+mod prepared;
+
 use std::ops::Range;
 
 use super::CedarMistake;
+
+pub(super) use prepared::too_large;
 
 /// Brackets inside each other.
 const DEPTH: usize = 32;

@@ -137,6 +137,9 @@ impl Condition {
                 }
             }
         }
+        if let Some((size, most)) = bounds::too_large(&self.clauses) {
+            mistakes.push(self.unprovable(size, most));
+        }
         for path in self.wholes() {
             // What lies at the top of the context is a record of several things, whatever the operation.
             if path.len() <= 1 {
@@ -150,6 +153,15 @@ impl Condition {
         } else {
             Err(mistakes)
         }
+    }
+
+    fn unprovable(&self, size: u64, most: u64) -> CedarMistake {
+        CedarMistake::new(
+            "proof-too-large",
+            format!("a proof about this rule is {size} steps large, more than the {most} that are accepted"),
+            0..self.author_text().len(),
+        )
+        .help("sums, `if`s and mixed `&&` and `||` inside each other double it: split the rule, or take a fact for the sum")
     }
 
     /// Every node, without what stands below a test of profiles, right or wrong.

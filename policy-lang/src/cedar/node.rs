@@ -128,8 +128,8 @@ pub(super) fn words() -> impl Iterator<Item = &'static str> {
     UNARY.into_iter().chain(BINARY).chain(OTHERS).chain(CALLS)
 }
 
-/// Most names of one `has`: inputs are no deeper.
-const MOST_NAMES: usize = 16;
+/// Most names of one `has`: a proof doubles with each of them.
+const MOST_NAMES: usize = 12;
 
 impl<'a> Node<'a> {
     /// Reads the outermost node of `tree`.
@@ -315,59 +315,61 @@ fn is_path(tree: &Value) -> bool {
     }
 }
 
-/// `tree`, which is `node`, with `change` made to each of its operands.
+/// `tree`, which is `node`, with `change` made to each of its operands. Whoever walks a tree is here once for each of
+/// its levels, so this is kept small, and what is made of the operands is made elsewhere.
 pub(super) fn with_operands<E>(
     tree: &Value,
     node: &Node<'_>,
     change: &mut impl FnMut(&Value) -> Result<Value, E>,
 ) -> Result<Value, E> {
+    let mut changed = Vec::new();
+    for operand in node.operands() {
+        changed.push(change(operand)?);
+    }
+    Ok(with_these(tree, node, changed))
+}
+
+/// `tree`, which is `node`, with `operands` in place of its own, in their order.
+#[inline(never)]
+fn with_these(tree: &Value, node: &Node<'_>, operands: Vec<Value>) -> Value {
     let one = |operator: &str, operand: Value| {
         Value::Object(Map::from_iter([(operator.to_owned(), operand)]))
     };
-    Ok(match node {
+    let mut operands = operands.into_iter();
+    let mut next = || operands.next().unwrap_or_default();
+    match node {
         Node::Literal(_) | Node::Var(_) => tree.clone(),
-        Node::Unary(operator, arg) => one(operator, json!({"arg": change(arg)?})),
-        Node::Binary(operator, [left, right]) => one(
-            operator,
-            json!({"left": change(left)?, "right": change(right)?}),
-        ),
-        Node::Get { left, name } => json!({".": {"left": change(left)?, "attr": name}}),
-        Node::Has { left, names } => {
+        Node::Unary(operator, _) => one(operator, json!({"arg": next()})),
+        Node::Binary(operator, _) => one(operator, json!({"left": next(), "right": next()})),
+        Node::Get { name, .. } => json!({".": {"left": next(), "attr": name}}),
+        Node::Has { names, .. } => {
             let attr = match names.as_slice() {
                 [name] => json!(name),
                 more => json!(more),
             };
-            json!({"has": {"left": change(left)?, "attr": attr}})
+            json!({"has": {"left": next(), "attr": attr}})
         }
-        Node::Like { left, pattern } => {
-            json!({"like": {"left": change(left)?, "pattern": pattern}})
-        }
-        Node::Is { left, kind, within } => {
+        Node::Like { pattern, .. } => json!({"like": {"left": next(), "pattern": pattern}}),
+        Node::Is { kind, within, .. } => {
             let mut is = Map::from_iter([
-                ("left".to_owned(), change(left)?),
+                ("left".to_owned(), next()),
                 ("entity_type".to_owned(), json!(kind)),
             ]);
-            if let Some(within) = within {
-                is.insert("in".to_owned(), change(within)?);
+            if within.is_some() {
+                is.insert("in".to_owned(), next());
             }
             one("is", Value::Object(is))
         }
-        Node::If([test, then, otherwise]) => json!({"if-then-else": {
-            "if": change(test)?, "then": change(then)?, "else": change(otherwise)?,
-        }}),
-        Node::Set(all) => one("Set", all.iter().map(change).collect::<Result<_, _>>()?),
-        Node::Record(members) => {
-            let mut changed = Map::new();
-            for (name, member) in *members {
-                changed.insert(name.clone(), change(member)?);
-            }
-            one("Record", Value::Object(changed))
+        Node::If(_) => {
+            json!({"if-then-else": {"if": next(), "then": next(), "else": next()}})
         }
-        Node::Call { name, arguments } => one(
-            name,
-            arguments.iter().map(change).collect::<Result<_, _>>()?,
-        ),
-    })
+        Node::Set(_) => one("Set", operands.collect()),
+        Node::Record(members) => {
+            let names = members.keys().cloned();
+            one("Record", Value::Object(names.zip(operands).collect()))
+        }
+        Node::Call { name, .. } => one(name, operands.collect()),
+    }
 }
 
 #[cfg(test)]

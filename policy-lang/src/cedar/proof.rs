@@ -7,12 +7,12 @@
 mod flat;
 mod refused;
 mod said;
+mod written;
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
-use std::str::FromStr;
 
-use cedar_policy::{Effect, Policy as CedarPolicy, PolicyId, RequestEnv, Schema};
+use cedar_policy::{Effect, Policy as CedarPolicy};
 use serde_json::{Value, json};
 
 use crate::fact::Fact;
@@ -22,7 +22,7 @@ use crate::policy::{Operation, Rule};
 use super::form::FormError;
 use super::node::{Node, with_operands};
 use super::schema::proof_schema;
-use super::tree::{binary, has, holds, not, read, set, value};
+use super::tree::{binary, has, holds, leaning, not, read, set, value};
 
 pub use flat::{Flat, Holding};
 pub use refused::{domain, no_more, refused};
@@ -60,44 +60,24 @@ impl Atom {
         &self.key
     }
 
-    /// The policy of this body with `effect`.
-    ///
-    /// # Errors
-    /// [`FormError`] when Cedar does not take it, which is a mistake of ours.
-    pub fn policy(&self, id: &str, effect: Effect) -> Result<CedarPolicy, FormError> {
-        self.policy_behind(id, effect, &[])
+    /// Its clauses as one line of text, which [`policy`] reads: written so that they are prepared fast.
+    #[must_use]
+    pub fn body(&self) -> String {
+        let clauses = self.conditions.iter().map(|clause| {
+            let body = clause.get("body").map(leaning);
+            json!({"kind": clause.get("kind"), "body": body})
+        });
+        written::write(&Value::Array(clauses.collect()))
     }
 
-    /// The policy of this body behind `guards`, each of which has to be false first: it then never meets a request
-    /// that one of them stands for.
-    ///
-    /// # Errors
-    /// [`FormError`].
-    pub fn policy_behind(
-        &self,
-        id: &str,
-        effect: Effect,
-        guards: &[Self],
-    ) -> Result<CedarPolicy, FormError> {
-        let guard = |guard: &Self| {
-            let bodies = guard
-                .conditions
-                .iter()
-                .filter_map(|clause| clause.get("body"));
-            let bodies = bodies.map(|body| json!({"kind": "unless", "body": body}));
-            bodies.collect::<Vec<_>>()
-        };
-        let clauses = guards
-            .iter()
-            .flat_map(guard)
-            .chain(self.conditions.iter().cloned());
-        let tree = json!({
-            "effect": match effect { Effect::Permit => "permit", Effect::Forbid => "forbid" },
-            "principal": {"op": "All"}, "action": {"op": "All"}, "resource": {"op": "All"},
-            "conditions": clauses.collect::<Vec<_>>(),
-        });
-        CedarPolicy::from_json(Some(PolicyId::new(id)), tree)
-            .map_err(|source| FormError::of(id, source))
+    /// This body behind `guards`, each of which has to be false first: it then never meets a request that one of them
+    /// stands for.
+    #[must_use]
+    pub fn behind(&self, guards: &[Self]) -> Self {
+        let clauses = guards.iter().flat_map(|guard| &guard.conditions);
+        let bodies = clauses.filter_map(|clause| clause.get("body"));
+        let guards = bodies.map(|body| json!({"kind": "unless", "body": body}));
+        Self::new(guards.chain(self.conditions.iter().cloned()).collect())
     }
 
     /// All its clauses as one expression.
@@ -140,6 +120,21 @@ impl Atom {
             })
         })
     }
+}
+
+/// The policy with `effect` and the body that [`Atom::body`] wrote.
+///
+/// # Errors
+/// [`FormError`] when Cedar does not take it, which is a mistake of ours.
+pub fn policy(body: &str, effect: Effect) -> Result<CedarPolicy, FormError> {
+    // What cannot be read is nothing, and Cedar refuses that.
+    let conditions = written::read(body).unwrap_or(Value::Null);
+    let tree = json!({
+        "effect": match effect { Effect::Permit => "permit", Effect::Forbid => "forbid" },
+        "principal": {"op": "All"}, "action": {"op": "All"}, "resource": {"op": "All"},
+        "conditions": conditions,
+    });
+    CedarPolicy::from_json(None, tree).map_err(|source| FormError::of("a body", source))
 }
 
 /// The body of `rule` for everybody it reaches.
@@ -211,27 +206,17 @@ pub fn renamed_facts<'p>(base: &'p Operation, head: &Operation) -> Vec<&'p Fact>
     facts.filter(|fact| !head.facts.contains(fact)).collect()
 }
 
-/// The request that both sides of a proof are about: an operation under head's types, with what the base computes
-/// otherwise, and one flag for each thing that only head accepts and that types cannot say.
-///
-/// # Errors
-/// The text of Cedar's refusal, which is a mistake of ours.
-pub fn request(
+/// Types of the requests that both sides of a proof are about: an operation under head's types, with what the base
+/// computes otherwise, and one flag for each thing that only head accepts and that types cannot say.
+#[must_use]
+pub fn types(
     tool: &ToolName,
     name: &OperationName,
     head: &Operation,
     base_facts: &[&Fact],
     flags: usize,
-) -> Result<(Schema, RequestEnv), String> {
-    let text = proof_schema(tool, name, head, base_facts, flags);
-    let schema = Schema::from_str(&text).map_err(|error| error.to_string())?;
-    let mut environments = schema.request_envs();
-    let environment = match (environments.next(), environments.next()) {
-        (Some(only), None) => only,
-        _ => return Err("an operation has one kind of request".to_owned()),
-    };
-    drop(environments);
-    Ok((schema, environment))
+) -> String {
+    proof_schema(tool, name, head, base_facts, flags)
 }
 
 /// A forbid of everybody who holds all of `held`: what has been found is not asked for again.

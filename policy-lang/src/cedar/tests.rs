@@ -105,6 +105,16 @@ fn t4_nesting_bombs_are_refused_on_a_small_stack() {
         assert_eq!(condition.conjuncts().len(), 91);
         let deep = nested("(", ")", 30);
         assert_eq!(code(&deep), None);
+        // Nothing is nested deeper than choices in a row.
+        assert_eq!(
+            code(&("if true then true else ".repeat(400) + "true")),
+            None
+        );
+        for (row, end) in [("1 * ", "1 > 0"), ("1 - ", "1 > 0"), ("!", "true")] {
+            let text = row.repeat(390) + end;
+            let expected = Some("proof-too-large").filter(|_| row != "!");
+            assert_eq!(code(&text), expected.or(Some("cedar-syntax")), "{row}");
+        }
     });
     small.expect("a thread").join().expect("no overflow");
 }
@@ -371,12 +381,15 @@ fn t4_printed_rules_are_read_on_a_stack_of_their_own() {
         let open = "(if true || true && 0 == 1 + 2 * -".repeat(levels);
         format!("{open}1{} > 0", " then 1 else 2)".repeat(levels))
     };
-    let condition = Condition::parse(&nested(12)).expect("accepted");
-    let tree = serde_json::json!({
-        "effect": "permit", "principal": {"op": "All"}, "action": {"op": "All"}, "resource": {"op": "All"},
-        "annotations": {"rule": "a/b"}, "conditions": condition.clauses(),
-    });
-    let policy = cedar_policy::Policy::from_json(None, tree).expect("a policy");
+    // No rule is accepted any more that a proof cannot be made of, but a bundle of before may hold it.
+    let rule = format!(
+        "@rule(\"a/b\") permit(principal, action, resource) when {{ {} }};",
+        nested(12)
+    );
+    let tree = cedar_policy::Policy::parse(None, rule)
+        .expect("a policy")
+        .to_json();
+    let policy = cedar_policy::Policy::from_json(None, tree.expect("a tree")).expect("a policy");
     let text = policy.to_string();
     let small = std::thread::Builder::new()
         .stack_size(256 << 10)

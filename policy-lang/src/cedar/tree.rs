@@ -1,10 +1,12 @@
 //! Cedar's syntax tree as JSON, in the few forms that our own expressions are made of. Nothing is glued as text.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 
 use serde_json::{Map, Value, json};
 
 use super::NAMESPACE;
+use super::node::{Node, with_operands};
 
 pub(super) fn profile(id: &str) -> Value {
     json!({"Value": {"__entity": {"type": format!("{NAMESPACE}::Profile"), "id": id}}})
@@ -43,6 +45,39 @@ pub(super) fn not(arg: Value) -> Value {
 
 pub(super) fn either(condition: Value, then: Value, otherwise: Value) -> Value {
     json!({"if-then-else": {"if": condition, "then": then, "else": otherwise}})
+}
+
+/// The operands of `operator` in a row, in their order, however they are bracketed: the whole tree, if it is another
+/// operator's.
+pub(super) fn row<'v>(operator: &str, tree: &'v Value) -> Vec<&'v Value> {
+    let (mut operands, mut open) = (Vec::new(), vec![tree]);
+    while let Some(tree) = open.pop() {
+        match Node::of(tree) {
+            Ok(Node::Binary(found, [left, right])) if found == operator => {
+                open.extend([right, left]);
+            }
+            Ok(_) | Err(_) => operands.push(tree),
+        }
+    }
+    operands
+}
+
+/// `tree` with every row of `&&` or `||` bracketed from the right, which means the same: the parser brackets from the
+/// left, and what prepares a proof says the left of each of them twice.
+pub(super) fn leaning(tree: &Value) -> Value {
+    match Node::of(tree) {
+        Ok(Node::Binary(operator @ ("&&" | "||"), _)) => {
+            let operands = row(operator, tree).into_iter().rev().map(leaning);
+            let row = operands.reduce(|rest, operand| binary(operator, operand, rest));
+            row.unwrap_or_else(|| tree.clone())
+        }
+        Ok(node) => {
+            let inner = &mut |tree: &Value| Ok::<_, Infallible>(leaning(tree));
+            with_operands(tree, &node, inner).unwrap_or_else(|never| match never {})
+        }
+        // Nothing is said of what is not known, and Cedar refuses it.
+        Err(_) => tree.clone(),
+    }
 }
 
 /// Whether the principal is in one of `ids`: one test for each, because a solver is slower at sets that overlap, and

@@ -276,6 +276,8 @@ codes! {
         => "Ask for as many reviewers at a higher risk as at a lower one, or more.";
     NotPolicy Error "not-policy" "Something that is no file of its own stands among the policy's: a link, a submodule, a git-lfs pointer."
         => "Put the text itself there; nothing else is the same for everybody who reads it.";
+    ProofTooLarge Error "proof-too-large" "A proof about a rule would take too long to prepare."
+        => "Split the rule; sums, `if`s and mixed `&&` and `||` inside each other double what has to be prepared.";
 }
 
 /// What a base still says in which a rule that got stricter finds a mistake.
@@ -295,6 +297,7 @@ const TIGHTENED: &[(Code, Meaning)] = &[
     (Code::BareContext, Meaning::Lost),
     (Code::ActionTest, Meaning::Lost),
     (Code::CedarForm, Meaning::Lost),
+    (Code::ProofTooLarge, Meaning::Lost),
 ];
 
 impl Code {

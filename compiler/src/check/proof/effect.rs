@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Instant;
 
-use stopgate_lang::cedar::FormError;
 use stopgate_lang::cedar::proof::{self, Atom, Flat};
 use stopgate_lang::diagnostic::Code;
 use stopgate_lang::name::{OperationName, RuleId, ToolName};
@@ -17,7 +16,7 @@ use super::{Meeting, Proofs};
 use crate::diff::slice::{Level, Reach, Slice, SliceRule};
 use crate::diff::{Ask, Part};
 use crate::solver::workers::each;
-use crate::solver::{AtomEffect, Policies, Prover, Subject, Verdict};
+use crate::solver::{AtomEffect, Policies, Prover, Verdict};
 
 /// What is known of a rule. Of all that is found at its operations the last in this order holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,11 +69,10 @@ impl Proofs<'_> {
             names.map(move |name| (tool.clone(), name.clone()))
         });
         let work: Vec<(ToolName, OperationName)> = named.collect();
-        let solver = self.solver.as_ref().ok();
         let found = each(
             &work,
-            solver,
-            self.limits.workers,
+            self.provers,
+            self.workers,
             progress,
             |named, prover| questions.operation(named, prover),
         );
@@ -116,7 +114,7 @@ impl Proofs<'_> {
                     "no decision would differ without it: others ask for as much wherever it matches",
                     "changes nothing",
                 ),
-                Found::Unproved => self.unproved(rule, "whether it can match and has an effect", &why),
+                Found::Unproved => self.unproved(rule, "whether it can match and has an effect", why),
             }
         }
     }
@@ -127,7 +125,7 @@ impl<'a> Questions<'a> {
     fn operation(
         &self,
         named: &(ToolName, OperationName),
-        mut prover: Option<&mut Prover>,
+        prover: &mut Prover<'_>,
     ) -> Vec<(&'a RuleId, Finding)> {
         let (tool, name) = named;
         let Some(operation) = self.policy.operation(tool, name) else {
@@ -145,35 +143,29 @@ impl<'a> Questions<'a> {
         for rule in &mut slice.rules {
             rule.may_fail &= self.failing.contains(&(&rule.rule.id, (tool, name)));
         }
-        let subject = proof::request(tool, name, operation, &[], 0);
-        let subject = subject.map(|(schema, environment)| Subject {
-            schema,
-            environment,
-            known: self.flat.known().iter().cloned().collect(),
-        });
+        let subject = Proofs::subject((tool, name), operation, &[], self.flat);
         let mut guards = proof::domain(operation, &[]);
         guards.extend(slice.refused.iter().cloned());
+        let mut ask = Ask::new(prover, &subject, (self.until, self.until));
         let mut all = Vec::new();
         for rule in &slice.rules {
             let id = &rule.rule.id;
             if self.unsound.contains(id) || self.is_settled(id) {
                 continue;
             }
-            let finding = match &subject {
-                Ok(subject) => {
-                    let mut ask = Ask {
-                        prover: prover.as_deref_mut(),
-                        subject,
-                        until: self.until,
-                    };
-                    finding(rule, &slice, &guards, &mut ask)
-                }
-                Err(why) => (Found::Unproved, why.clone()),
-            };
+            let finding = finding(rule, &slice, &guards, &mut ask);
             if let (Found::Matters, Ok(mut settled)) = (finding.0, self.settled.lock()) {
                 settled.insert(id);
             }
             all.push((id, finding));
+        }
+        // What stopped one question stopped the others, and is told as one.
+        let rules = slice.rules.iter();
+        let rules = rules.map(|rule| (&rule.rule.id, &rule.body));
+        if let Some(stopped) = ask.stopped((tool, name), rules) {
+            for (_, (_, why)) in all.iter_mut().filter(|(_, (_, why))| why.is_empty()) {
+                stopped.clone_into(why);
+            }
         }
         all
     }
@@ -184,7 +176,12 @@ impl<'a> Questions<'a> {
     }
 }
 
-fn finding(rule: &SliceRule<'_>, slice: &Slice<'_>, guards: &[Atom], ask: &mut Ask<'_>) -> Finding {
+fn finding(
+    rule: &SliceRule<'_>,
+    slice: &Slice<'_>,
+    guards: &[Atom],
+    ask: &mut Ask<'_, '_>,
+) -> Finding {
     let is_grant = match rule.rule.kind {
         RuleKind::Grant(_) => true,
         // A guardrail that others make superfluous today stands for what they may become.
@@ -199,15 +196,23 @@ fn finding(rule: &SliceRule<'_>, slice: &Slice<'_>, guards: &[Atom], ask: &mut A
             Verdict::Proved => {}
             Verdict::Refuted(_) => return (Found::Matters, String::new()),
             Verdict::Unknown(why) => return (Found::Unproved, why),
+            Verdict::Stopped(_) => return stopped(),
         }
     }
-    let verdict = ask.ask(|prover, subject| prover.never_matches(subject, &rule.body, guards));
+    let behind = rule.body.behind(guards);
+    let verdict = ask.ask(|prover, subject, end| prover.never_matches(subject, &behind, end));
     match verdict {
         Verdict::Proved => (Found::NeverMatches, String::new()),
         Verdict::Refuted(_) if is_grant => (Found::NoEffect, String::new()),
         Verdict::Refuted(_) => (Found::Matters, String::new()),
         Verdict::Unknown(why) => (Found::Unproved, why),
+        Verdict::Stopped(_) => stopped(),
     }
+}
+
+/// What is found of a rule when nothing more is asked; why is told of all of them.
+const fn stopped() -> Finding {
+    (Found::Unproved, String::new())
 }
 
 /// Whether a grant is superfluous for those whom no rule of another scope reaches: a small question, because only rules
@@ -216,7 +221,7 @@ fn matters_to_its_own(
     grant: &SliceRule<'_>,
     slice: &Slice<'_>,
     guards: &[Atom],
-    ask: &mut Ask<'_>,
+    ask: &mut Ask<'_, '_>,
 ) -> Verdict {
     let others = || {
         let others = slice.rules.iter();
@@ -233,34 +238,25 @@ fn matters_to_its_own(
     let mut outside = guards.to_vec();
     outside.extend(strangers.into_values().cloned());
     let own: Vec<_> = others().filter(own).collect();
-    implies(alone(grant, slice, &outside), beside(grant, own), ask)
+    implies(&alone(grant, slice, &outside), &beside(grant, own), ask)
 }
 
-fn implies(
-    left: Result<Policies, FormError>,
-    right: Result<Policies, FormError>,
-    ask: &mut Ask<'_>,
-) -> Verdict {
-    match (left, right) {
-        (Ok(left), Ok(right)) => {
-            ask.ask(|prover, subject| prover.implies_once(subject, &left, &right))
-        }
-        (Err(error), _) | (_, Err(error)) => Verdict::Unknown(error.to_string()),
-    }
+fn implies(left: &Policies, right: &Policies, ask: &mut Ask<'_, '_>) -> Verdict {
+    ask.ask(|prover, subject, end| prover.implies(subject, (left, right), end))
 }
 
 /// The bodies of `others` beside `grant`, as permits.
 fn beside<'s>(
     grant: &SliceRule<'_>,
     others: impl IntoIterator<Item = &'s SliceRule<'s>>,
-) -> Result<Policies, FormError> {
+) -> Policies {
     let mut right = Policies::default();
     let others = others.into_iter();
     let others = others.filter(|other| other.rule.id != grant.rule.id && !other.may_fail);
     for other in others {
-        right.add(&other.body, AtomEffect::Permit)?;
+        right.add(&other.body, AtomEffect::Permit);
     }
-    Ok(right)
+    right
 }
 
 /// Whether other rules ask for as much wherever a grant matches and nothing forbids: some other grant passes it at all,
@@ -269,42 +265,40 @@ fn is_superfluous(
     grant: &SliceRule<'_>,
     slice: &Slice<'_>,
     guards: &[Atom],
-    ask: &mut Ask<'_>,
+    ask: &mut Ask<'_, '_>,
 ) -> Verdict {
     // Of each part the highest level: who asks for more than that one does so at the others.
     let above = grant.asks.iter().flat_map(Level::below);
     let above: BTreeMap<Part, Level> = above.map(|level| (level.part(), level)).collect();
     for level in std::iter::once(Level::Passing).chain(above.into_values()) {
         let right = others_above(grant, slice, &level);
-        match implies(alone(grant, slice, guards), right, ask) {
+        match implies(&alone(grant, slice, guards), &right, ask) {
             Verdict::Proved => {}
-            other @ (Verdict::Refuted(_) | Verdict::Unknown(_)) => return other,
+            other @ (Verdict::Refuted(_) | Verdict::Unknown(_) | Verdict::Stopped(_)) => {
+                return other;
+            }
         }
     }
     Verdict::Proved
 }
 
 /// What a grant allows where nothing forbids.
-fn alone(grant: &SliceRule<'_>, slice: &Slice<'_>, guards: &[Atom]) -> Result<Policies, FormError> {
+fn alone(grant: &SliceRule<'_>, slice: &Slice<'_>, guards: &[Atom]) -> Policies {
     let mut left = Policies::default();
-    left.add(&grant.body, AtomEffect::Permit)?;
+    left.add(&grant.body, AtomEffect::Permit);
     let nevers = slice.rules.iter().filter(|rule| match rule.rule.kind {
         RuleKind::Never(_) => !rule.may_fail,
         RuleKind::Grant(_) | RuleKind::Raise(_) => false,
     });
     for atom in nevers.map(|never| &never.body).chain(guards) {
-        left.add(atom, AtomEffect::Forbid)?;
+        left.add(atom, AtomEffect::Forbid);
     }
-    Ok(left)
+    left
 }
 
 /// Whatever other rules ask for that is above `level`; of passing at all, whatever they grant. What is not proved to be
 /// evaluable stands for nothing.
-fn others_above(
-    grant: &SliceRule<'_>,
-    slice: &Slice<'_>,
-    level: &Level,
-) -> Result<Policies, FormError> {
+fn others_above(grant: &SliceRule<'_>, slice: &Slice<'_>, level: &Level) -> Policies {
     let others = slice
         .rules
         .iter()

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use stopgate_lang::cedar::FormError;
 use stopgate_lang::cedar::proof::{self, Atom, Flat};
 use stopgate_lang::diagnostic::{Code, Diagnostic};
 use stopgate_lang::fact::Fact;
@@ -13,9 +12,9 @@ use stopgate_lang::name::{OperationName, ToolName};
 use stopgate_lang::policy::Operation;
 
 use super::{Meeting, Proofs};
-use crate::diff::Part;
 use crate::diff::slice::{Form, Reach, Slice};
-use crate::solver::{AtomEffect, Policies, Subject, Verdict};
+use crate::diff::{Ask, Part};
+use crate::solver::{AtomEffect, Policies, Verdict};
 
 type Named<'p> = (&'p ToolName, &'p OperationName);
 
@@ -56,38 +55,33 @@ impl Proofs<'_> {
             let why = format!("rule {} is not proved to be evaluable", rule.rule.id);
             return self.not_proved(named, fact, &why);
         }
-        let (schema, environment) = match proof::request(tool, name, operation, &[fact], 0) {
-            Ok(request) => request,
-            Err(why) => return self.not_proved(named, fact, &why),
-        };
-        let subject = Subject {
-            schema,
-            environment,
-            known: flat.known().iter().cloned().collect(),
-        };
+        let subject = Self::subject(named, operation, &[fact], flat);
         let mut domain = proof::domain(operation, &[fact]);
         domain.push(proof::no_more(fact));
         let mut levels = BTreeSet::new();
         more.levels(&mut levels);
+        let mut ask = Ask::new(&mut self.prover, &subject, (self.until, self.until));
+        let mut found = Verdict::Proved;
         for level in levels {
             let (form, other) = (more.form(&level), less.form(&level));
             // No rule of the level reads the fact.
             if form.is_within(&other) {
                 continue;
             }
-            let sides = question(&form, &other, &domain);
-            let verdict = match sides {
-                Ok((left, right)) => {
-                    self.ask(|prover| prover.implies_once(&subject, &left, &right))
-                }
-                Err(error) => Verdict::Unknown(error.to_string()),
-            };
-            match verdict {
+            let (left, right) = question(&form, &other, &domain);
+            found = ask.ask(|prover, subject, end| prover.implies(subject, (&left, &right), end));
+            match found {
                 Verdict::Proved => {}
                 // The first part that is easier says enough.
                 Verdict::Refuted(_) => return self.not_monotone(named, fact, &level.part()),
-                Verdict::Unknown(why) => return self.not_proved(named, fact, &why),
+                Verdict::Unknown(_) | Verdict::Stopped(_) => break,
             }
+        }
+        let rules = more.rules.iter().chain(&less.rules);
+        let stopped = ask.stopped(named, rules.map(|rule| (&rule.rule.id, &rule.body)));
+        match (found, stopped) {
+            (Verdict::Unknown(why), _) | (_, Some(why)) => self.not_proved(named, fact, &why),
+            (Verdict::Proved | Verdict::Refuted(_) | Verdict::Stopped(_), None) => {}
         }
     }
 
@@ -135,22 +129,18 @@ impl Proofs<'_> {
 }
 
 /// The form of the request with more, kept to the domain, and the form of the one with less.
-fn question(
-    more: &Form<'_>,
-    less: &Form<'_>,
-    domain: &[Atom],
-) -> Result<(Policies, Policies), FormError> {
+fn question(more: &Form<'_>, less: &Form<'_>, domain: &[Atom]) -> (Policies, Policies) {
     let (mut left, mut right) = (Policies::default(), Policies::default());
     for (form, side) in [(more, &mut left), (less, &mut right)] {
         for atom in form.permits.values() {
-            side.add(atom, AtomEffect::Permit)?;
+            side.add(atom, AtomEffect::Permit);
         }
         for atom in form.forbids.values() {
-            side.add(atom, AtomEffect::Forbid)?;
+            side.add(atom, AtomEffect::Forbid);
         }
     }
     for atom in domain {
-        left.add(atom, AtomEffect::Forbid)?;
+        left.add(atom, AtomEffect::Forbid);
     }
-    Ok((left, right))
+    (left, right)
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use stopgate_lang::cedar::proof::Atom;
+use stopgate_lang::name::{OperationName, RuleId, ToolName};
 
 use super::super::model::{Failing, OperationChange};
 use super::super::slice::Slice;
 use super::{Examined, Named};
-use crate::solver::{INSTALL, Prover, Subject, Verdict};
+use crate::solver::{Prover, Stop, Subject, Verdict};
 
 /// One side of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,24 +19,67 @@ pub(super) enum Side {
 }
 
 /// Whom questions go to, and until when.
-pub(crate) struct Ask<'a> {
-    pub(crate) prover: Option<&'a mut Prover>,
-    pub(crate) subject: &'a Subject,
-    pub(crate) until: Instant,
+pub(crate) struct Ask<'a, 'p> {
+    prover: &'a mut Prover<'p>,
+    subject: &'a Subject,
+    /// No question begins after this.
+    until: Instant,
+    /// None is prepared after this.
+    end: Instant,
+    /// Why nothing more is asked.
+    stopped: Option<Stop>,
 }
 
-impl Ask<'_> {
+impl<'a, 'p> Ask<'a, 'p> {
+    pub(crate) const fn new(
+        prover: &'a mut Prover<'p>,
+        subject: &'a Subject,
+        (until, end): (Instant, Instant),
+    ) -> Self {
+        Self {
+            prover,
+            subject,
+            until,
+            end,
+            stopped: None,
+        }
+    }
+
+    /// Asks, unless asking has stopped: what stops it would stop every other question, too.
     pub(crate) fn ask(
         &mut self,
-        question: impl FnOnce(&mut Prover, &Subject) -> Verdict,
+        question: impl FnOnce(&mut Prover<'p>, &Subject, Instant) -> Verdict,
     ) -> Verdict {
-        if Instant::now() > self.until {
-            return Verdict::Unknown("its time was over".to_owned());
+        if let Some(stop) = &self.stopped {
+            return Verdict::Stopped(stop.clone());
         }
-        match &mut self.prover {
-            Some(prover) => question(prover, self.subject),
-            None => Verdict::Unknown(format!("there is no solver: {INSTALL}")),
+        let verdict = if Instant::now() > self.until {
+            Verdict::Stopped(Stop::Over)
+        } else {
+            question(self.prover, self.subject, self.end)
+        };
+        if let Verdict::Stopped(stop) = &verdict {
+            self.stopped = Some(stop.clone());
         }
+        verdict
+    }
+
+    /// Why asking stopped, if it did, with the one of `rules` that no proof can be prepared of.
+    pub(crate) fn stopped<'r>(
+        &mut self,
+        (tool, operation): (&ToolName, &OperationName),
+        rules: impl IntoIterator<Item = (&'r RuleId, &'r Atom)>,
+    ) -> Option<String> {
+        let stop = self.stopped.as_ref()?;
+        let Stop::Unprepared(how) = stop else {
+            return Some(stop.to_string());
+        };
+        let said = format!("the proof of {tool}/{operation} {how}");
+        let slow = self.prover.slow(self.subject, rules);
+        Some(slow.map_or_else(
+            || format!("{said}, though each rule alone can be"),
+            |rule| format!("{said} (rule {rule})"),
+        ))
     }
 }
 
@@ -64,7 +108,7 @@ pub(super) fn take_over(before: &Slice<'_>, after: &mut Slice<'_>, doubted: &BTr
 pub(super) fn prove_evaluable(
     slice: &mut Slice<'_>,
     side: Side,
-    ask: &mut Ask<'_>,
+    ask: &mut Ask<'_, '_>,
     domain: &[Atom],
     named: &Named,
     found: &mut Examined,
@@ -72,7 +116,8 @@ pub(super) fn prove_evaluable(
 ) {
     let guards: Vec<Atom> = domain.iter().chain(&slice.refused).cloned().collect();
     for rule in slice.rules.iter_mut().filter(|rule| rule.may_fail) {
-        let verdict = ask.ask(|prover, subject| prover.never_fails(subject, &rule.body, &guards));
+        let behind = rule.body.behind(&guards);
+        let verdict = ask.ask(|prover, subject, end| prover.never_fails(subject, &behind, end));
         match (verdict, side) {
             (Verdict::Proved, _) => rule.may_fail = false,
             (Verdict::Refuted(_), Side::Head) => found.failing.push(Failing {
@@ -84,7 +129,9 @@ pub(super) fn prove_evaluable(
             (Verdict::Unknown(why), Side::Head) => {
                 change.undecided.push(format!("whether rule {} can be evaluated: {why}", rule.rule.id));
             }
-            (Verdict::Refuted(_) | Verdict::Unknown(_), Side::Base) => change.notes.push(format!(
+            // It is said once of all questions.
+            (Verdict::Stopped(_), Side::Head) => {}
+            (Verdict::Refuted(_) | Verdict::Unknown(_) | Verdict::Stopped(_), Side::Base) => change.notes.push(format!(
                 "rule {} of the base ({}) may fail to evaluate, which rejects; it is taken to reject wherever it reaches",
                 rule.rule.id, rule.rule.location
             )),

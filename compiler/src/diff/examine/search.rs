@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use stopgate_lang::cedar::FormError;
 use stopgate_lang::cedar::proof::{self, Atom, Holding};
 use stopgate_lang::name::ProfileName;
 use stopgate_lang::surface::Risk;
@@ -15,7 +14,7 @@ use super::super::slice::{Form, Level, Slice};
 use super::super::stage::{AGENT, Trial, parts_between};
 use super::Examination;
 use super::evaluable::Ask;
-use crate::solver::{AtomEffect, Compiled, Policies, Raw, Verdict};
+use crate::solver::{AtomEffect, Policies, Raw, Verdict};
 
 /// Most cells that are looked for in one part of one operation.
 const MOST_CELLS: usize = 64;
@@ -41,7 +40,7 @@ pub(super) struct Search<'e, 'a> {
 type Bodies = BTreeSet<(AtomEffect, String)>;
 
 impl Search<'_, '_> {
-    pub(super) fn levels(mut self, levels: &BTreeSet<Level>, ask: &mut Ask<'_>) -> Self {
+    pub(super) fn levels(mut self, levels: &BTreeSet<Level>, ask: &mut Ask<'_, '_>) -> Self {
         let examination = self.examination;
         let (left, right) = match self.direction {
             Direction::Looser => (&examination.after, &examination.before),
@@ -95,30 +94,18 @@ impl Search<'_, '_> {
         form: &Form<'_>,
         other: &Form<'_>,
         among: Option<(&Form<'_>, &Form<'_>)>,
-        ask: &mut Ask<'_>,
+        ask: &mut Ask<'_, '_>,
     ) -> bool {
         let mut found = false;
-        let right = right_of(form, other);
         // Whoever was found is blocked on the left: the right stays as it is.
-        let mut compiled = None;
+        let right = right_of(form, other);
         for _ in 0..MOST_CELLS {
             let blocked = self.blocked(level);
             let left = match among {
                 None => self.left(form, other, &blocked),
                 Some((_, passing)) => self.left_among(form, other, passing, &blocked),
             };
-            let (left, right) = match (left, &right) {
-                (Ok(left), Ok(right)) => (left, right),
-                (Err(error), _) => {
-                    self.undecided.insert(error.to_string());
-                    return found;
-                }
-                (_, Err(error)) => {
-                    self.undecided.insert(error.to_string());
-                    return found;
-                }
-            };
-            let verdict = self.ask((&left, right), &mut compiled, ask);
+            let verdict = self.ask((&left, &right), ask);
             if let Verdict::Proved = verdict {
                 // Of whoever is left out only one request was looked at, whatever level it was found at.
                 if !blocked.is_empty() && self.direction == Direction::Looser {
@@ -139,27 +126,14 @@ impl Search<'_, '_> {
         found
     }
 
-    /// Whether everything that `left` allows is allowed by `right`, which is compiled once for as many questions as it
-    /// is a side of. At another level the same may be left to ask when the same people are left out: what is proved is
-    /// not asked again.
-    fn ask(
-        &mut self,
-        (left, right): (&Policies, &Policies),
-        compiled: &mut Option<Result<Compiled, String>>,
-        ask: &mut Ask<'_>,
-    ) -> Verdict {
+    /// Whether everything that `left` allows is allowed by `right`. At another level the same may be left to ask when the
+    /// same people are left out: what is proved is not asked again.
+    fn ask(&mut self, (left, right): (&Policies, &Policies), ask: &mut Ask<'_, '_>) -> Verdict {
         let question = (left.bodies().clone(), right.bodies().clone());
         if self.proved.contains(&question) {
             return Verdict::Proved;
         }
-        let verdict = ask.ask(|prover, subject| {
-            let right = compiled.get_or_insert_with(|| right.compile(subject));
-            match (left.compile(subject), right) {
-                (Ok(left), Ok(right)) => prover.implies(subject, &left, right),
-                (Err(why), _) => Verdict::Unknown(why),
-                (_, Err(why)) => Verdict::Unknown(why.clone()),
-            }
-        });
+        let verdict = ask.ask(|prover, subject, end| prover.implies(subject, (left, right), end));
         if let Verdict::Proved = verdict {
             self.proved.insert(question);
         }
@@ -170,7 +144,8 @@ impl Search<'_, '_> {
     /// is not is undecided, unless it is a proof.
     fn taken(&mut self, level: &Level, verdict: Verdict, least: Risk) -> Option<Trial> {
         let raw = match verdict {
-            Verdict::Proved => return None,
+            // That asking stopped is said once of all questions.
+            Verdict::Proved | Verdict::Stopped(_) => return None,
             Verdict::Unknown(why) => {
                 self.undecided
                     .insert(format!("{}: {why}", self.what(level)));
@@ -198,7 +173,7 @@ impl Search<'_, '_> {
         form: &Form<'_>,
         other: &Form<'_>,
         among: Option<(&Form<'_>, &Form<'_>)>,
-        ask: &mut Ask<'_>,
+        ask: &mut Ask<'_, '_>,
     ) {
         let examination = self.examination;
         // What is not there at medium is not there at high.
@@ -228,16 +203,11 @@ impl Search<'_, '_> {
                 None => self.left(&form, other, &[]),
                 Some((_, passing)) => self.left_among(&form, other, passing, &[]),
             };
-            match left.and_then(|left| Ok((left, right_of(&form, other)?))) {
-                Ok((left, right)) => {
-                    let verdict = self.ask((&left, &right), &mut None, ask);
-                    if let Verdict::Proved = verdict {
-                        return;
-                    }
-                    self.taken(level, verdict, least);
-                }
-                Err(error) => drop(self.undecided.insert(error.to_string())),
+            let verdict = self.ask((&left, &right_of(&form, other)), ask);
+            if let Verdict::Proved = verdict {
+                return;
             }
+            self.taken(level, verdict, least);
         }
     }
 
@@ -258,21 +228,16 @@ impl Search<'_, '_> {
             .collect()
     }
 
-    fn left(
-        &self,
-        form: &Form<'_>,
-        other: &Form<'_>,
-        blocked: &[Atom],
-    ) -> Result<Policies, FormError> {
+    fn left(&self, form: &Form<'_>, other: &Form<'_>, blocked: &[Atom]) -> Policies {
         let mut left = Policies::default();
         for atom in form.permits_against(other) {
-            left.add(atom, AtomEffect::Permit)?;
+            left.add(atom, AtomEffect::Permit);
         }
         let own = form.forbids.values().copied();
         for atom in own.chain(&self.examination.domain).chain(blocked) {
-            left.add(atom, AtomEffect::Forbid)?;
+            left.add(atom, AtomEffect::Forbid);
         }
-        Ok(left)
+        left
     }
 
     /// The same among what passes on the right at all.
@@ -282,22 +247,22 @@ impl Search<'_, '_> {
         other: &Form<'_>,
         passing: &Form<'_>,
         blocked: &[Atom],
-    ) -> Result<Policies, FormError> {
+    ) -> Policies {
         let mut left = Policies::default();
         let both = proof::by_both(
             form.permits_against(other),
             passing.permits.values().copied(),
         );
-        left.add(&both, AtomEffect::Permit)?;
+        left.add(&both, AtomEffect::Permit);
         let own = form
             .forbids
             .values()
             .copied()
             .chain(passing.forbids.values().copied());
         for atom in own.chain(&self.examination.domain).chain(blocked) {
-            left.add(atom, AtomEffect::Forbid)?;
+            left.add(atom, AtomEffect::Forbid);
         }
-        Ok(left)
+        left
     }
 
     /// Takes the solver's request for what both bundles make of it, if that is at `least` of this risk: the plainest
@@ -448,17 +413,17 @@ pub(super) fn risk_between(before: &Answer, after: &Answer) -> Option<Risk> {
 
 /// The right side of a question whose left is `form`: what the left takes away already is not said again, and where all
 /// its permits are permits on the right too, only what is taken away here can make a difference.
-fn right_of(form: &Form<'_>, other: &Form<'_>) -> Result<Policies, FormError> {
+fn right_of(form: &Form<'_>, other: &Form<'_>) -> Policies {
     let mut side = Policies::default();
     if form.permits_within(other) {
-        side.add(&Atom::always(), AtomEffect::Permit)?;
+        side.add(&Atom::always(), AtomEffect::Permit);
     } else {
         for atom in other.permits.values() {
-            side.add(atom, AtomEffect::Permit)?;
+            side.add(atom, AtomEffect::Permit);
         }
     }
     for atom in other.forbids_beyond(form) {
-        side.add(atom, AtomEffect::Forbid)?;
+        side.add(atom, AtomEffect::Forbid);
     }
-    Ok(side)
+    side
 }

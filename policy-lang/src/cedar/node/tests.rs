@@ -215,8 +215,8 @@ fn a_has_of_several_names_is_written_out_once() {
     );
     let names = |number: usize| vec!["a"; number].join(".");
     assert_eq!(
-        code(&format!("context.input has {}", names(17))),
+        code(&format!("context.input has {}", names(13))),
         ["cedar-form"]
     );
-    assert!(Condition::parse(&format!("context.input has {}", names(16))).is_ok());
+    assert!(Condition::parse(&format!("context.input has {}", names(12))).is_ok());
 }

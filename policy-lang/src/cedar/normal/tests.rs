@@ -189,7 +189,7 @@ fn clauses_are_joined_and_unless_is_a_negation() {
 #[test]
 fn the_largest_rules_have_a_form_on_a_small_stack() {
     let small = std::thread::Builder::new().stack_size(2 << 20).spawn(|| {
-        let deep = format!("context.input has {}x", "a.".repeat(15));
+        let deep = format!("context.input has {}x", "a.".repeat(11));
         assert!(form(&deep).len() < 4 << 20);
         let joined = vec!["context.input.a"; 95].join(" && ");
         assert!(form(&joined).starts_with(r#"["and",["get""#));

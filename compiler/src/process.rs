@@ -1,4 +1,4 @@
-//! A server as a process: lines in, lines out, all of it before a deadline, and nothing left of it afterwards.
+//! A process that is spoken with: lines in, lines out, each before a deadline, and nothing left of it afterwards.
 //!
 //! It runs in a process group of its own, which is killed and reaped when the [`Server`] goes, however it goes. What
 //! it prints is bounded: one line, the lines not yet read, the end of stderr.
@@ -15,14 +15,14 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// Longest line a server may print, in bytes.
-pub(super) const MAX_LINE: usize = 1024 * 1024;
+pub(crate) const MAX_LINE: usize = 1024 * 1024;
 /// How much of its stderr is kept, in bytes.
 const MAX_STDERR: usize = 4096;
 /// How long a server may take to end once its input is closed.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// A running server.
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
     /// `None` once its input is closed.
     input: Option<Sender<String>>,
@@ -36,7 +36,7 @@ pub(super) struct Server {
 
 /// Why there is no line.
 #[derive(Debug)]
-pub(super) enum Silence {
+pub(crate) enum Silence {
     TimedOut,
     Ended,
     TooLong,
@@ -44,10 +44,10 @@ pub(super) enum Silence {
 }
 
 /// How a server ended.
-pub(super) struct End {
-    pub(super) status: io::Result<ExitStatus>,
+pub(crate) struct End {
+    pub(crate) status: io::Result<ExitStatus>,
     /// The end of what it printed on stderr.
-    pub(super) stderr: String,
+    pub(crate) stderr: String,
 }
 
 enum Heard {
@@ -58,7 +58,7 @@ enum Heard {
 
 impl Server {
     /// Starts `command`; everything asked of the server has to be answered before `deadline`.
-    pub(super) fn start(mut command: Command, deadline: Instant) -> io::Result<Self> {
+    pub(crate) fn start(mut command: Command, deadline: Instant) -> io::Result<Self> {
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -96,7 +96,7 @@ impl Server {
     }
 
     /// Queues one line for the server.
-    pub(super) fn say(&self, line: String) {
+    pub(crate) fn say(&self, line: String) {
         if let Some(input) = &self.input {
             // A server that closed its input will not answer, which is noticed then.
             let _closed = input.send(line);
@@ -104,10 +104,15 @@ impl Server {
     }
 
     /// The next line the server prints, without its end.
-    pub(super) fn hear(&self) -> Result<Vec<u8>, Silence> {
+    pub(crate) fn hear(&self) -> Result<Vec<u8>, Silence> {
+        self.hear_before(self.deadline)
+    }
+
+    /// The next line the server prints, if it does so before `deadline`.
+    pub(crate) fn hear_before(&self, deadline: Instant) -> Result<Vec<u8>, Silence> {
         match self
             .lines
-            .recv_timeout(self.deadline.saturating_duration_since(Instant::now()))
+            .recv_timeout(deadline.saturating_duration_since(Instant::now()))
         {
             Ok(Heard::Line(line)) => Ok(line),
             Ok(Heard::TooLong) => Err(Silence::TooLong),
@@ -118,7 +123,7 @@ impl Server {
     }
 
     /// Closes the server's input, lets it end, and kills what is left.
-    pub(super) fn stop(mut self) -> End {
+    pub(crate) fn stop(mut self) -> End {
         let status = self.end();
         // The pipe is closed by now, unless a process left the group and holds it.
         let _open_still = self.stderr_end.recv_timeout(GRACE);
@@ -128,6 +133,13 @@ impl Server {
             status,
             stderr: printable(&String::from_utf8_lossy(&bytes)),
         }
+    }
+
+    /// Kills it and everything that it started, at once, and reaps it.
+    pub(crate) fn kill(&mut self) {
+        self.input = None;
+        // Whoever asks for this wants it gone, not to know how it went.
+        let _gone = self.reap();
     }
 
     fn end(&mut self) -> io::Result<ExitStatus> {
@@ -142,6 +154,13 @@ impl Server {
         let left = || until.saturating_duration_since(Instant::now());
         while self.lines.recv_timeout(left()).is_ok() {}
         let _open_still = self.stderr_end.recv_timeout(left());
+        self.reap()
+    }
+
+    fn reap(&mut self) -> io::Result<ExitStatus> {
+        if let Some(status) = self.status {
+            return Ok(status);
+        }
         // The leader is not reaped yet, so its number still names this group and no other. That the group is
         // already empty is no error.
         let _gone = kill_process_group(Pid::from_child(&self.child), Signal::KILL);

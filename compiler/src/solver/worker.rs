@@ -1,0 +1,125 @@
+//! The process that proves, from outside: started, asked, believed in nothing but whole answers, and ended.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use super::job::{Answer, Job, Question, Said, Told};
+use super::serve::GRACE;
+use super::{Provers, Subject};
+use crate::process::{Server, Silence};
+
+/// Questions that one process is asked: it keeps something of each, and so does its solver, which gets slower.
+const MOST_QUESTIONS: u64 = 128;
+
+/// The hidden command that proves, and what it is told.
+pub(crate) const COMMAND: &str = "__worker";
+
+/// A running process, which is killed with all that it started when this goes.
+pub(super) struct Worker {
+    process: Server,
+    asked: u64,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Missed {
+    /// The process did not start.
+    Start(std::io::Error),
+    /// The question was not prepared in time.
+    Preparing,
+    /// The process ended while it prepared the question.
+    Died,
+    /// There was no answer in time, or the process ended before.
+    Answering,
+    /// What was said is no answer to what was asked.
+    Odd,
+}
+
+impl Missed {
+    /// What happened to a question that had `preparing`.
+    pub(super) fn how(&self, preparing: Duration) -> String {
+        match self {
+            Self::Start(error) => format!("the process that proves does not start: {error}"),
+            Self::Preparing => format!("could not be prepared in {} s", preparing.as_secs_f32()),
+            Self::Died => "could not be prepared: the process that does it ended".to_owned(),
+            Self::Answering => "the process that proves gave no answer".to_owned(),
+            Self::Odd => "the process that proves said something that is no answer".to_owned(),
+        }
+    }
+}
+
+impl Worker {
+    pub(super) fn start(provers: &Provers) -> std::io::Result<Self> {
+        let mut command = Command::new(&provers.program);
+        let limit = provers.per_question.as_millis();
+        command.args([COMMAND, &limit.to_string()]);
+        command.args(provers.solver.iter().map(|solver| &solver.program));
+        // Each answer has a deadline of its own.
+        let process = Server::start(command, Instant::now())?;
+        Ok(Self { process, asked: 0 })
+    }
+
+    /// Whether it may be asked once more.
+    pub(super) const fn is_fresh(&self) -> bool {
+        self.asked < MOST_QUESTIONS
+    }
+
+    /// Asks one question. Whatever is said out of order, twice, or of another job is no answer.
+    ///
+    /// # Errors
+    /// [`Missed`], after which this process must not be asked again.
+    pub(super) fn ask(
+        &mut self,
+        subject: &Subject,
+        question: Question<'_>,
+        (preparing, solving): (Duration, Duration),
+    ) -> Result<Answer, Missed> {
+        self.asked = self.asked.saturating_add(1);
+        let number = self.asked;
+        self.tell(&Told::Job(Job {
+            number,
+            schema: subject.schema.as_str().into(),
+            known: subject.known.as_slice().into(),
+            question,
+        }))?;
+        match self.hear(preparing) {
+            Ok(Said::Prepared(job)) if job == number => {}
+            Err(Silence::TimedOut) => return Err(Missed::Preparing),
+            Err(Silence::Ended) => return Err(Missed::Died),
+            Ok(_) | Err(Silence::TooLong | Silence::Broken(_)) => return Err(Missed::Odd),
+        }
+        // It gives up by itself before: at its solver's limit and a grace.
+        let solving = solving.saturating_add(GRACE).saturating_add(GRACE);
+        let answer = match self.hear(solving) {
+            Ok(Said::Answered { job, answer }) if job == number => answer,
+            Err(Silence::TimedOut | Silence::Ended) => return Err(Missed::Answering),
+            Ok(_) | Err(Silence::TooLong | Silence::Broken(_)) => return Err(Missed::Odd),
+        };
+        self.tell(&Told::Close(number))?;
+        match self.hear(GRACE) {
+            Ok(Said::Closed(job)) if job == number => Ok(answer),
+            Err(Silence::TimedOut | Silence::Ended) => Err(Missed::Answering),
+            Ok(_) | Err(Silence::TooLong | Silence::Broken(_)) => Err(Missed::Odd),
+        }
+    }
+
+    fn tell(&self, told: &Told<'_>) -> Result<(), Missed> {
+        let line = serde_json::to_string(told).map_err(|_unwritten| Missed::Odd)?;
+        self.process.say(line);
+        Ok(())
+    }
+
+    /// The next thing that is said; what is not understood counts as too long.
+    fn hear(&self, within: Duration) -> Result<Said, Silence> {
+        let now = Instant::now();
+        let deadline = now.checked_add(within).unwrap_or(now);
+        let line = self.process.hear_before(deadline)?;
+        serde_json::from_slice(&line).map_err(|_unread| Silence::TooLong)
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.process.kill();
+    }
+}
