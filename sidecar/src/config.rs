@@ -33,6 +33,8 @@ pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
 /// Everything the sidecar is told from outside.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// The file that it was read from, if it was.
+    pub file: Option<PathBuf>,
     /// Name of this sidecar in records.
     pub name: String,
     /// The channel whose ceilings hold.
@@ -108,7 +110,13 @@ impl Config {
         match source::read_unowned(path, MAX_FILE_BYTES) {
             Err(error) => refused(format!("cannot be read: {}", chain(&error))),
             Ok(bytes) => match String::from_utf8(bytes) {
-                Ok(text) => Self::parse(&place, &text, overrides),
+                Ok(text) => {
+                    let parsed = Self::parse(&place, &text, overrides)?;
+                    Ok(Self {
+                        file: Some(path.to_owned()),
+                        ..parsed
+                    })
+                }
                 Err(_) => refused("is not UTF-8".to_owned()),
             },
         }
@@ -145,6 +153,7 @@ impl Config {
 
         let config = || {
             Some(Self {
+                file: None,
                 name: name?,
                 channel: channel?,
                 organisation: organisation?,

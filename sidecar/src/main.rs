@@ -1,7 +1,7 @@
 //! `stopgate-sidecar`: configuration, wiring, serving, draining.
 
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         }
     };
     events(config.events);
-    match serve(&file, config) {
+    match serve(config) {
         Ok(ended) => {
             if let Err(failed) = &ended {
                 let causes: Vec<_> = anyhow::Chain::new(failed)
@@ -110,7 +110,7 @@ fn events(Events { format, level }: Events) {
 }
 
 /// Serves until SIGTERM or SIGINT.
-fn serve(file: &Path, config: Config) -> anyhow::Result<Result<(), Failed>> {
+fn serve(config: Config) -> anyhow::Result<Result<(), Failed>> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -118,7 +118,7 @@ fn serve(file: &Path, config: Config) -> anyhow::Result<Result<(), Failed>> {
     let ended = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).context("no signals")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("no signals")?;
-        check_owners(file, &config).await?;
+        check_owners(&config).await?;
         let sidecar = Sidecar::start(config).await?;
         let stop = async {
             tokio::select! {

@@ -4,7 +4,7 @@ use std::fs;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -26,7 +26,7 @@ use crate::follow::{Followed, Follower, RootError, RootFollower};
 use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::readiness::{Readiness, State};
-use crate::source::{self, Kind, Looker, MayBeReplaced, Missed, Stopped};
+use crate::source::{self, Guard, Kind, Looker, MayBeReplaced, Missed, SourceName, Stopped};
 
 /// The service whose health is reported, beside the empty name that stands for the whole.
 const SERVICE: &str = "stopgate.v1.EnforcementService";
@@ -130,7 +130,9 @@ impl Sidecar {
     /// # Errors
     /// [`StartError`] says what is in the way.
     pub async fn start_with(config: Config, audit: AuditLog) -> Result<Self, StartError> {
+        let guarded = guarded(&config);
         let Config {
+            file: _,
             name,
             channel,
             organisation,
@@ -143,6 +145,10 @@ impl Sidecar {
         } = config;
         let metrics = Arc::new(Metrics::default());
         let (poll, deadline) = (policy.poll.duration(), policy.deadline.duration());
+        let guards: Vec<_> = guarded
+            .into_iter()
+            .map(|(source, path, kind)| Guard::new(source, path, kind, deadline, &metrics))
+            .collect();
         let opened = RootFollower::open(policy.root.clone(), deadline, Arc::clone(&metrics));
         let (root_follower, root) = opened.await.map_err(StartError::Root)?;
         let (identity, mut keys) = Identity::new(&identity, deadline, &metrics);
@@ -217,6 +223,9 @@ impl Sidecar {
         let mut tasks = JoinSet::new();
         tasks.spawn(follower.run(poll));
         tasks.spawn(root_follower.run(poll));
+        for guard in guards {
+            tasks.spawn(guard.run(poll));
+        }
         tasks.spawn(keys.run(poll));
         tasks.spawn(probe::serve(listener, address, probes));
         tasks.spawn(keep_reporting(reporter, state.clone()));
@@ -267,20 +276,34 @@ impl Sidecar {
     }
 }
 
-/// Looks at who could put something else in the place of what is trusted: the configuration in `file` and everything
-/// that it names.
+/// What nothing is read from again, and what it has to be.
+fn guarded(config: &Config) -> Vec<(SourceName, PathBuf, Kind)> {
+    let file = config.file.clone();
+    let mut guarded = vec![
+        (
+            SourceName::Socket,
+            config.listen.socket.clone(),
+            Kind::Place,
+        ),
+        (SourceName::StateDir, config.state_dir.clone(), Kind::Folder),
+    ];
+    guarded.extend(file.map(|file| (SourceName::Configuration, file, Kind::File)));
+    guarded
+}
+
+/// Looks at who could put something else in the place of what is trusted: the configuration and everything that it
+/// names.
 ///
 /// # Errors
 /// [`StartError::MayBeReplaced`] with all that somebody could replace.
-pub async fn check_owners(file: &Path, config: &Config) -> Result<(), StartError> {
+pub async fn check_owners(config: &Config) -> Result<(), StartError> {
     let Source::File(bundle) = &config.policy.source;
     let mut inputs = vec![
-        (file.to_owned(), Kind::File),
         (config.policy.root.clone(), Kind::File),
         (bundle.clone(), Kind::File),
-        (config.state_dir.clone(), Kind::Folder),
-        (config.listen.socket.clone(), Kind::Place),
     ];
+    let guarded = guarded(config).into_iter();
+    inputs.extend(guarded.map(|(_, path, kind)| (path, kind)));
     let key_sets = config.identity.values();
     inputs.extend(key_sets.map(|issuer| (issuer.jwks.clone(), Kind::File)));
     let work = move || {

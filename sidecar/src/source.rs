@@ -1,15 +1,18 @@
-//! Files that somebody else puts in place and that decisions rest on: the bundle, the trust root, the key sets.
+//! Files that somebody else puts in place and that decisions rest on, above all the bundle, the trust root and the key
+//! sets.
 //!
 //! Each is looked at again and again. A look has a deadline, runs on a thread of its own, and holds up no other: what
 //! never ends costs one thread and is told, counted and seen in the status, while the others go on. What is in force
 //! stays in force when a look fails. A file that somebody else could replace is not read. What a file says is none of
 //! this module's business.
 
+mod guard;
 mod look;
 mod open;
 mod owner;
 mod seen;
 
+pub use guard::Guard;
 pub use look::{Looker, Missed};
 pub use open::{Identity, Opened, Unreadable, open, read, read_unowned};
 pub use owner::{By, Kind, MayBeReplaced, Stopped, walk};

@@ -137,7 +137,8 @@ impl<R: Read + Seek> Archive<R> {
         size: u64,
         mut chunk: impl FnMut(&[u8]),
     ) -> Result<(), Unreadable> {
-        let mut buffer = vec![0; CHUNK];
+        let longest = usize::try_from(size).map_or(CHUNK, |size| size.min(CHUNK));
+        let mut buffer = vec![0; longest];
         let mut left = size;
         while left > 0 {
             let now = usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK));

@@ -513,6 +513,10 @@ pub enum SourceKind {
     Root = 2,
     /// One for each configured issuer.
     KeySet = 3,
+    /// Of these it is only looked at who could replace them.
+    Socket = 4,
+    StateDir = 5,
+    Configuration = 6,
 }
 impl SourceKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -525,6 +529,9 @@ impl SourceKind {
             Self::Bundle => "SOURCE_KIND_BUNDLE",
             Self::Root => "SOURCE_KIND_ROOT",
             Self::KeySet => "SOURCE_KIND_KEY_SET",
+            Self::Socket => "SOURCE_KIND_SOCKET",
+            Self::StateDir => "SOURCE_KIND_STATE_DIR",
+            Self::Configuration => "SOURCE_KIND_CONFIGURATION",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -534,6 +541,9 @@ impl SourceKind {
             "SOURCE_KIND_BUNDLE" => Some(Self::Bundle),
             "SOURCE_KIND_ROOT" => Some(Self::Root),
             "SOURCE_KIND_KEY_SET" => Some(Self::KeySet),
+            "SOURCE_KIND_SOCKET" => Some(Self::Socket),
+            "SOURCE_KIND_STATE_DIR" => Some(Self::StateDir),
+            "SOURCE_KIND_CONFIGURATION" => Some(Self::Configuration),
             _ => None,
         }
     }

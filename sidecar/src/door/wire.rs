@@ -302,6 +302,9 @@ fn source((name, looked): (SourceName, Looked)) -> pb::SourceStatus {
         SourceName::Bundle => (pb::SourceKind::Bundle, String::new()),
         SourceName::Root => (pb::SourceKind::Root, String::new()),
         SourceName::KeySet(issuer) => (pb::SourceKind::KeySet, issuer),
+        SourceName::Socket => (pb::SourceKind::Socket, String::new()),
+        SourceName::StateDir => (pb::SourceKind::StateDir, String::new()),
+        SourceName::Configuration => (pb::SourceKind::Configuration, String::new()),
     };
     pb::SourceStatus {
         kind: kind.into(),

@@ -14,6 +14,12 @@ pub enum SourceName {
     Root,
     /// The key set of this issuer.
     KeySet(String),
+    /// The socket; whether somebody could replace it.
+    Socket,
+    /// The state directory; the same.
+    StateDir,
+    /// The configuration; the same.
+    Configuration,
 }
 
 /// How the looks at one source went.
@@ -47,6 +53,9 @@ impl SourceName {
             Self::Bundle => "bundle",
             Self::Root => "root",
             Self::KeySet(_) => "key_set",
+            Self::Socket => "socket",
+            Self::StateDir => "state_dir",
+            Self::Configuration => "configuration",
         }
     }
 
@@ -54,7 +63,7 @@ impl SourceName {
     #[must_use]
     pub fn issuer(&self) -> &str {
         match self {
-            Self::Bundle | Self::Root => "",
+            Self::Bundle | Self::Root | Self::Socket | Self::StateDir | Self::Configuration => "",
             Self::KeySet(issuer) => issuer,
         }
     }

@@ -36,7 +36,8 @@ async fn t28_a_peer_that_is_no_caller_is_disconnected_and_counted() {
             .all(|record| record["kind"] != "decision")
     );
     let why = "connection closed: no [[callers]] table has the uid of this user";
-    let said = running.event(why).expect("its operator can see why");
+    eventually("its operator can see why", || running.event(why).is_some());
+    let said = running.event(why).expect("an event");
     assert_eq!(said["uid"], own_uid());
 }
 

@@ -57,6 +57,7 @@ fn failures(status: &wire::GetStatusResponse) -> Vec<(&'static str, &str, bool)>
     sources
         .map(|it| {
             let kind = it.kind().as_str_name();
+            let kind = kind.trim_start_matches("SOURCE_KIND_");
             (kind, it.issuer.as_str(), it.consecutive_failures > 0)
         })
         .collect()
@@ -75,13 +76,16 @@ async fn t11_a_pipe_in_place_of_any_source_is_seen_and_the_others_go_on() {
     let running = place.start_with(&config(&place));
     let client = running.client().await;
     let all = [
-        ("SOURCE_KIND_BUNDLE", "bundle", "", "prod.stopgate"),
-        ("SOURCE_KIND_ROOT", "root", "", "root.dsse.json"),
-        ("SOURCE_KIND_KEY_SET", "key_set", OTHER, "login.json"),
-        ("SOURCE_KIND_KEY_SET", "key_set", ISSUER, "jwks.json"),
+        ("BUNDLE", "bundle", "", "prod.stopgate"),
+        ("ROOT", "root", "", "root.dsse.json"),
+        ("KEY_SET", "key_set", OTHER, "login.json"),
+        ("KEY_SET", "key_set", ISSUER, "jwks.json"),
     ];
     let expected = |failing: Option<&str>| {
-        all.map(|(wire, _, issuer, file)| (wire, issuer, Some(file) == failing))
+        let looked_at = all.map(|(wire, _, issuer, file)| (wire, issuer, Some(file) == failing));
+        let guarded = ["SOCKET", "STATE_DIR", "CONFIGURATION"];
+        let guarded = guarded.map(|name| (name, "", false));
+        [looked_at.as_slice(), guarded.as_slice()].concat()
     };
     assert_eq!(failures(&status(&client).await), expected(None));
     let token = provider.token(serde_json::json!({}));
@@ -457,6 +461,7 @@ async fn t70_what_becomes_replaceable_is_not_read_and_what_is_in_force_stays() {
     let (place, provider) = (Place::new(), Provider::new("k1"));
     fs::create_dir(place.path("keys")).expect("a folder");
     fs::create_dir(place.path("bundles")).expect("a folder");
+    fs::create_dir(place.path("sockets")).expect("a folder");
     fs::write(place.path("keys/jwks.json"), provider.jwks()).expect("a key set");
     fs::rename(
         place.path("prod.stopgate"),
@@ -466,20 +471,24 @@ async fn t70_what_becomes_replaceable_is_not_read_and_what_is_in_force_stays() {
     let config = place
         .config_for_tokens()
         .replace("/jwks.json", "/keys/jwks.json")
+        .replace("/sidecar.sock", "/sockets/sidecar.sock")
         .replace("/prod.stopgate", "/bundles/prod.stopgate");
-    let running = place.start_with(&config);
-    let client = running.client().await;
+    let running = place.watch(place.spawn(&config));
+    eventually("it serves", || running.event("serving").is_some());
+    let socket = place.path("sockets/sidecar.sock");
+    let client = Client::connect(&socket).await.expect("a connection");
     let token = provider.token(serde_json::json!({}));
     assert_eq!(ask(&client, get_order_of(&token)).await, "permit");
-    for folder in ["keys", "bundles"] {
+    for folder in ["keys", "bundles", "sockets", "state"] {
         set(&place.path(folder), 0o777);
     }
     // What is put there now is somebody's.
     let stranger = Provider::new("k1");
     fs::write(place.path("keys/jwks.json"), stranger.jwks()).expect("a key set");
-    let now = until(&client, "both are told", |now| {
+    let now = until(&client, "all are told", |now| {
         let failing = failures(now).into_iter().filter(|(_, _, failing)| *failing);
-        failing.count() == 2
+        let failing: Vec<_> = failing.map(|(kind, _, _)| kind).collect();
+        failing == ["BUNDLE", "KEY_SET", "SOCKET", "STATE_DIR"]
     })
     .await;
     assert_eq!(now.bundle_refusal(), wire::BundleRefusal::MayBeReplaced);

@@ -1,0 +1,82 @@
+//! Places that decisions rest on but that nothing is read from again: the socket, the state directory, the
+//! configuration. Somebody who becomes able to replace one of them is noticed.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Kind, Looker, SourceName, Stopped, walk};
+use crate::metrics::Metrics;
+
+/// Looks at who could replace one place. [`Guard::run`] never ends by itself.
+#[derive(Debug)]
+pub struct Guard {
+    source: SourceName,
+    path: PathBuf,
+    kind: Kind,
+    deadline: Duration,
+    looker: Looker,
+    metrics: Arc<Metrics>,
+    /// What was said about it last.
+    told: Option<String>,
+}
+
+impl Guard {
+    /// A guard of what is at `path`, which has not looked yet; each of its looks has failed after `deadline`.
+    #[must_use]
+    pub fn new(
+        source: SourceName,
+        path: PathBuf,
+        kind: Kind,
+        deadline: Duration,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
+        metrics.sources.expect(source.clone());
+        Self {
+            source,
+            path,
+            kind,
+            deadline,
+            looker: Looker::new("look-place"),
+            metrics: Arc::clone(metrics),
+            told: None,
+        }
+    }
+
+    /// Looks again and again, with `poll` in between.
+    pub async fn run(mut self, poll: Duration) {
+        loop {
+            self.look().await;
+            tokio::time::sleep(poll).await;
+        }
+    }
+
+    async fn look(&mut self) {
+        let (path, kind) = (self.path.clone(), self.kind);
+        let walked = self.looker.look(self.deadline, move || walk(&path, kind));
+        let problem = match walked.await {
+            Ok(Ok(_)) => {
+                let now = Timestamp::now();
+                self.metrics.sources.succeeded(&self.source, now);
+                self.told = None;
+                return;
+            }
+            Ok(Err(Stopped::Replaceable(replaceable))) => {
+                if self.told.is_none() {
+                    replaceable.tell();
+                }
+                replaceable.to_string()
+            }
+            Ok(Err(Stopped::Io(at, error))) => format!("cannot look at {}: {error}", at.display()),
+            Err(missed) => missed.to_string(),
+        };
+        self.metrics.sources.failed(&self.source);
+        if self.told.as_ref() != Some(&problem) {
+            let what = self.source.kind();
+            tracing::error!(what, %problem, "nobody can say any more that this is ours");
+            self.told = Some(problem);
+        }
+    }
+}
