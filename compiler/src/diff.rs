@@ -9,6 +9,7 @@ mod ceiling;
 mod emit;
 mod examine;
 mod model;
+mod rewritten;
 mod sentence;
 mod shrink;
 pub(crate) mod slice;
@@ -20,7 +21,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use stopgate_lang::cedar::proof::{Flat, Holding};
-use stopgate_lang::name::ProfileName;
+use stopgate_lang::name::{OperationName, ProfileName, ToolName};
 use stopgate_lang::policy::Policy;
 
 pub use crate::solver::INSTALL;
@@ -33,6 +34,7 @@ pub use model::{
     Answer, Bug, Cell, Channels, Class, Diff, Direction, Failing, Holder, OperationChange, Part,
     ProofReport, Request, Side, people,
 };
+pub use rewritten::{NOTE as REWRITTEN, rewritten};
 pub use sentence::{Piece, Sentence, holder, leaves_out, sentence, sentence_of_all};
 pub(crate) use stage::parts_between;
 
@@ -80,6 +82,14 @@ pub enum DiffError {
         /// Why.
         #[source]
         source: BuildError,
+    },
+    /// A rule of head has no normal form, so nobody could sign what it says.
+    #[error("a rule of {tool}/{operation} has a form that cannot be signed")]
+    Form {
+        /// The tool.
+        tool: ToolName,
+        /// The operation.
+        operation: OperationName,
     },
     /// The system gives no threads.
     #[error("no worker could be started")]

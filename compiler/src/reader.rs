@@ -31,6 +31,8 @@ pub struct Read {
     pub reading: Reading,
     /// Where.
     pub source: Source,
+    /// The id of the policy's folder, where it was read from a revision.
+    pub tree: Option<String>,
 }
 
 /// Where a policy was read. Prints as `files, 3 differ from 1a2b3c4d5e6f`.
@@ -109,12 +111,20 @@ pub fn read(dir: &Path, wanted: Wanted<'_>) -> Result<Read, ReadError> {
         Wanted::Files => {
             let reading = workspace::read(dir)?;
             let source = Source::Files(Beside::of(dir, &reading));
-            Ok(Read { reading, source })
+            Ok(Read {
+                reading,
+                source,
+                tree: None,
+            })
         }
         Wanted::Staged => {
             let reading = History::open(dir)?.staged()?;
             let source = Source::Staged(Beside::of(dir, &reading));
-            Ok(Read { reading, source })
+            Ok(Read {
+                reading,
+                source,
+                tree: None,
+            })
         }
     }
 }
@@ -153,12 +163,13 @@ impl Read {
         let Revision {
             name,
             commit,
-            tree: _,
+            tree,
             reading,
         } = revision;
         Self {
             reading,
             source: Source::Revision { name, commit },
+            tree: Some(tree),
         }
     }
 }

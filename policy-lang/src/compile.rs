@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::cedar::{self, CedarMistake};
 use crate::diagnostic::{Code, Diagnostics, cedar as facts, text};
 use crate::document::condition::Place;
-use crate::name::{OperationName, ProfileName, ReviewId, RuleId, ToolName};
+use crate::name::{OperationName, OwnerName, ProfileName, ReviewId, RuleId, ToolName};
 use crate::policy::{Ceiling, Gate, Policy, Profile, Rule, Tool};
 use crate::routing::Route;
 use crate::source::{SourceMap, Span};
@@ -63,8 +63,9 @@ pub fn tools_of<'a>(paths: impl IntoIterator<Item = &'a str>) -> Option<BTreeSet
 pub struct Compiled {
     /// The policy; `None` if anything is wrong.
     pub policy: Option<Policy>,
-    /// What stopgate.yaml says of gates, also where something else is wrong; `None` if it cannot be read.
-    pub gate: Option<Gate>,
+    /// What stopgate.yaml says of gates and whose policy it is, also where something else is wrong; `None` if it cannot be
+    /// read.
+    pub judging: Option<(Gate, OwnerName)>,
     /// The tests, as far as they could be read.
     pub suites: Vec<TestSuite>,
     /// The waivers that could be read, by id. Nobody's signature was looked at.
@@ -186,10 +187,10 @@ pub fn compile(sources: Sources) -> Compiled {
     dx.sort(&map);
     Compiled {
         policy: policy.filter(|_| !sources.is_prevented(&dx)),
-        gate: repository
-            .workspace
-            .as_ref()
-            .map(|workspace| workspace.gate),
+        judging: repository.workspace.as_ref().and_then(|workspace| {
+            let organisation = workspace.organisation.clone()?;
+            Some((workspace.gate, organisation))
+        }),
         suites,
         waivers: repository.waivers.into_values().collect(),
         reviews,

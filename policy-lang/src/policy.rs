@@ -220,6 +220,20 @@ impl Gate {
         },
         waiver_days: 30,
     };
+
+    /// The stricter of both in every number: what judges where nobody can say which of them holds.
+    #[must_use]
+    pub fn strictest(self, other: Self) -> Self {
+        let (one, two) = (self.sign_off, other.sign_off);
+        Self {
+            sign_off: SignOff {
+                low: one.low.max(two.low),
+                medium: one.medium.max(two.medium),
+                high: one.high.max(two.high),
+            },
+            waiver_days: self.waiver_days.min(other.waiver_days),
+        }
+    }
 }
 
 /// How many reviewers sign a loosening, by the higher risk of before and after. Never fewer for a higher risk, and

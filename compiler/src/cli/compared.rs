@@ -10,17 +10,18 @@ use jiff::tz::TimeZone;
 use stopgate_lang::bundle::TrustRoot;
 use stopgate_lang::change::{Area, Change, changes, replacements, trust_change};
 use stopgate_lang::compile::Compiled;
+use stopgate_lang::diagnostic::Severity;
 use stopgate_lang::digest::Digest;
+use stopgate_lang::name::OwnerName;
 use stopgate_lang::policy::{self, Policy};
 use stopgate_lang::testing::TestSuite;
 use stopgate_lang::waiver::{Jurisdiction, Waiver};
 
 use super::console::{Answer, Console, Failure};
-use super::exit::Exit;
 use super::progress::Progress;
 use super::revisions::{About, Pair};
 use crate::build::digest;
-use crate::diff::{Diff, Limits, Side, Version, diff};
+use crate::diff::{Class, Diff, Limits, Side, Version, diff};
 use crate::gate::Gate;
 use crate::reader::Source;
 use crate::report::count;
@@ -29,9 +30,11 @@ use crate::workspace::Document;
 
 /// Two policies, what differs between them, and by whom that is judged.
 pub(super) struct Compared {
-    /// `None` stands for no policy at all.
+    /// `None` stands for no policy at all, or for one that means nothing any more.
     pub(super) base: Option<Policed>,
     pub(super) head: Policed,
+    /// What the base says of gates, and whose policy it is.
+    judging: (policy::Gate, OwnerName),
     /// The base's trust root, verified.
     pub(super) root: Option<TrustRoot>,
     /// Signatures of head, not verified.
@@ -105,22 +108,32 @@ impl Compared {
             policy,
             suites: compiled.suites,
         };
-        let (mut known, mut base_side) = (BTreeSet::new(), Side::empty());
+        // A first policy has nothing that could be signed before it.
+        let own = (policy::Gate::DEFAULT, head.policy.organisation.clone());
+        let (mut known, mut base_side, mut judging) = (BTreeSet::new(), Side::empty(), own);
+        let mut is_lost = false;
         let base = match base {
             None => None,
             Some(base) => {
                 let mut compiled = base.compile(console);
+                judging = compiled.judging.take().unwrap_or_else(|| {
+                    let gate = policy::Gate::DEFAULT.strictest(head.policy.gate);
+                    (gate, head.policy.organisation.clone())
+                });
+                let holds = Jurisdiction::of(&judging.1, root.as_ref());
+                let waivers = compiled.waivers.iter();
+                known.extend(waivers.map(|one| one.statement(&holds).digest()));
                 let policy = compiled.policy.take();
-                let policy = policy.ok_or_else(|| broken(base_name, &compiled))?;
-                let holds = Jurisdiction::of(&policy.organisation, root.as_ref());
-                known.extend(
-                    compiled
-                        .waivers
-                        .iter()
-                        .map(|one| one.statement(&holds).digest()),
-                );
+                if policy.is_none() {
+                    is_lost = true;
+                    console.progress(format_args!(
+                        "{}: reviewers sign what head says",
+                        broken(base_name, &compiled)
+                    ));
+                    settings.extend(base.rewritten(&head.policy).map_err(Failure::failed)?);
+                }
                 base_side = base.side;
-                Some(Policed {
+                policy.map(|policy| Policed {
                     policy,
                     suites: compiled.suites,
                 })
@@ -142,10 +155,16 @@ impl Compared {
             limits,
             &|done, of| progress.tell(done, of, "operations"),
         );
+        let mut diff = found.map_err(Failure::failed)?;
+        if is_lost {
+            // They are not new: what they were cannot be compared, and stands among the settings.
+            diff.operations.retain(|one| one.class != Class::Added);
+        }
         Ok(Self {
             root,
             bundle,
-            diff: found.map_err(Failure::failed)?,
+            diff,
+            judging,
             base,
             head,
             settings,
@@ -165,16 +184,14 @@ impl Compared {
         &self.diff.base
     }
 
-    /// Where signatures hold that the base judges. A first policy has nothing that could be signed before it.
+    /// Where signatures hold that the base judges.
     pub(super) fn holds(&self) -> Jurisdiction {
-        let judge = self.base.as_ref().unwrap_or(&self.head);
-        Jurisdiction::of(&judge.policy.organisation, self.root.as_ref())
+        Jurisdiction::of(&self.judging.1, self.root.as_ref())
     }
 
     /// What the base says of gates.
-    pub(super) fn gate(&self) -> policy::Gate {
-        let base = self.base.as_ref();
-        base.map_or(policy::Gate::DEFAULT, |base| base.policy.gate)
+    pub(super) const fn gate(&self) -> policy::Gate {
+        self.judging.0
     }
 
     /// The change, judged today by the base's keys and numbers as if `signatures` were all there are.
@@ -209,12 +226,18 @@ fn root(bytes: &[u8]) -> Result<TrustRoot, Failure> {
     })
 }
 
-/// The base has mistakes of its own.
-pub(super) fn broken(revision: &str, compiled: &Compiled) -> Failure {
+/// What a base is like that means nothing any more.
+pub(super) fn broken(revision: &str, compiled: &Compiled) -> String {
     let (errors, _) = compiled.diagnostics.counts();
-    let error = format!(
-        "the base, revision `{revision}`, has {} of its own, so nothing can be compared with it",
-        count(errors, "error")
-    );
-    Failure::new(Exit::Invalid, error).with_help("name a base that `stopgate check` accepts")
+    let codes = compiled.diagnostics.iter().filter_map(|found| {
+        let is_error = found.severity() == Severity::Error;
+        is_error.then_some(found.code.as_str())
+    });
+    let codes: BTreeSet<&str> = codes.collect();
+    let codes: Vec<&str> = codes.into_iter().collect();
+    format!(
+        "the base, revision `{revision}`, has {} of its own ({}), so nothing can be compared with it",
+        count(errors, "error"),
+        codes.join(", ")
+    )
 }

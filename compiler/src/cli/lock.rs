@@ -116,7 +116,9 @@ fn specs(
     tool: Option<&ToolName>,
     console: &Console,
 ) -> Result<Vec<ServerSpec>, Failure> {
-    let Read { reading, source } = read(dir, Wanted::Files)?;
+    let Read {
+        reading, source, ..
+    } = read(dir, Wanted::Files)?;
     let stem = |path: &str| {
         Some(
             path.strip_prefix("catalog/")?

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
 use stopgate_lang::directory::{Directory, MAX_DIRECTORY_BYTES};
 
 use super::compared::broken;
@@ -16,7 +17,7 @@ use crate::build::rehearse;
 use crate::diff::Side;
 use crate::reader::Source;
 use crate::replay::{Done, Question, ReplayError, Replayed, Version, replay};
-use crate::report::{Paint, json, text};
+use crate::report::{Paint, json as body, text};
 
 /// Decide recorded attempts again, before and after a change of policy
 ///
@@ -60,7 +61,11 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     let directory = args.directory.as_deref().map(people).transpose()?;
-    let (base_side, base) = base(args, console)?;
+    // A forecast holds nobody up: the gate says what becomes of such a change.
+    let (base_side, base) = match base(args, console)? {
+        Ok(base) => base,
+        Err(nothing) => return Ok(nothing),
+    };
     let (head_side, head, source) = match head(args, console)? {
         Ok(head) => head,
         Err(invalid) => return Ok(invalid),
@@ -102,7 +107,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     let sides = [&base_side, &head_side];
     match args.format {
         Format::Json => {
-            let body = said(json::replay(&found, question, sides), &source);
+            let body = said(body::replay(&found, question, sides), &source);
             Answer::json("replay", exit, body)
         }
         Format::Text => {
@@ -126,13 +131,25 @@ fn people(path: &Path) -> Result<Directory, Failure> {
     Directory::parse(&text).map_err(Failure::usage)
 }
 
-fn base(args: &Args, console: &Console) -> Result<(Side, Version), Failure> {
+/// The policy to compare with, or the answer that nothing can be.
+fn base(args: &Args, console: &Console) -> Result<Result<(Side, Version), Answer>, Failure> {
     let revision = Revision::base(&args.repository.dir, &args.base)?;
     let mut compiled = revision.compile(console);
-    let policy = compiled.policy.take();
-    let policy = policy.ok_or_else(|| broken(&args.base, &compiled))?;
+    let Some(policy) = compiled.policy.take() else {
+        let why = format!(
+            "nothing is replayed: {}",
+            broken(&revision.side.name, &compiled)
+        );
+        return Ok(Err(match args.format {
+            Format::Json => {
+                let body = said(json!({"nothing": why}), &revision.source);
+                Answer::json("replay", Exit::Fine, body)?
+            }
+            Format::Text => Answer::text(Exit::Fine, format!("{}\n{why}\n", revision.source)),
+        }));
+    };
     let bundle = rehearse(&policy)?;
-    Ok((revision.side, Version { policy, bundle }))
+    Ok(Ok((revision.side, Version { policy, bundle })))
 }
 
 /// The policy to compare, or its diagnostics.

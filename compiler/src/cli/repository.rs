@@ -40,7 +40,9 @@ pub(super) struct Valid {
 impl Checked {
     /// Compiles what was read.
     pub(super) fn of(read: Read, console: &Console) -> Self {
-        let Read { reading, source } = read;
+        let Read {
+            reading, source, ..
+        } = read;
         detail(&reading, &source.to_string(), console);
         let compiled = compile(reading.sources());
         let Summary { files, rules } = compiled.summary;

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use stopgate_lang::change::Change;
 use stopgate_lang::compile::{Compiled, Sources, compile, tools_of};
 use stopgate_lang::name::ToolName;
+use stopgate_lang::policy::Policy;
 
 use super::console::{Console, Failure};
 use super::source::detail;
-use crate::diff::Side;
+use crate::diff::{DiffError, Side, rewritten};
 use crate::reader::{Read, Source, Wanted, read};
 use crate::workspace::Reading;
 
@@ -38,6 +40,8 @@ pub(super) struct Revision {
     pub(super) side: Side,
     pub(super) reading: Reading,
     pub(super) source: Source,
+    /// The id of the policy's folder in a revision.
+    tree: Option<String>,
     /// Whether another is judged by it.
     is_base: bool,
     /// Tools that the two revisions can differ about; `None` is all.
@@ -97,7 +101,11 @@ impl Revision {
     }
 
     fn of(read: Read) -> Self {
-        let Read { reading, source } = read;
+        let Read {
+            reading,
+            source,
+            tree,
+        } = read;
         let (name, commit) = match &source {
             Source::Files(_) => (WORKTREE.to_owned(), None),
             Source::Staged(_) => ("staged".to_owned(), None),
@@ -107,6 +115,7 @@ impl Revision {
             side: Side { name, commit },
             reading,
             source,
+            tree,
             is_base: false,
             only: None,
         }
@@ -120,6 +129,12 @@ impl Revision {
         } else {
             sources
         }
+    }
+
+    /// What of head nobody can compare with this base, whose meaning is lost, each a change of its own.
+    pub(super) fn rewritten(&self, head: &Policy) -> Result<Vec<Change>, DiffError> {
+        let tree = self.tree.as_deref().unwrap_or_default();
+        rewritten(head, self.only.as_ref(), tree)
     }
 
     /// Compiles what the comparison is about.

@@ -7,7 +7,7 @@ use stopgate_lang::policy::Location;
 use stopgate_lang::summary::visible;
 
 use crate::diff::{
-    Bug, Cause, Cell, Class, Diff, Failing, Fate, Opened, OperationChange, ProofReport,
+    Bug, Cause, Cell, Class, Diff, Failing, Fate, Opened, OperationChange, ProofReport, REWRITTEN,
 };
 use crate::report::{count, list};
 use crate::waiver::{Loosened, Loosening, Standing, ToSign};
@@ -156,6 +156,11 @@ impl<'a> GateReport<'a> {
             Class::Looser | Class::Both if self.is_signed() => {
                 "somebody can do more, or needs less for it; reviewers have signed all of that"
             }
+            Class::Looser | Class::Both if self.is_rewritten() => {
+                return format!(
+                    "what the base says means nothing any more, so nothing is proved about what head says; {sign}"
+                );
+            }
             Class::Looser | Class::Both if !self.diff.class().needs_review() => {
                 let what = if self.diff.opened.is_empty() {
                     "rules let no more pass, and what stands around them asks for less or is another thing"
@@ -182,6 +187,12 @@ impl<'a> GateReport<'a> {
             Class::Undecided => "a proof did not come to its end, so nothing is promised",
         };
         words.to_owned()
+    }
+
+    /// Whether operations are re-written, as nobody could compare them.
+    fn is_rewritten(&self) -> bool {
+        let mut settings = self.settings.iter();
+        settings.any(|setting| setting.note == Some(REWRITTEN))
     }
 
     /// `operations: 2 looser (1 waived), 1 stricter; settings: 1 looser`, or that nothing changed.

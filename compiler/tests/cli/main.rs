@@ -18,6 +18,7 @@ mod sarif;
 mod schemas;
 mod sign;
 mod source;
+mod tightened;
 mod watch;
 
 use std::path::{Path, PathBuf};

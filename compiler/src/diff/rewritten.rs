@@ -1,0 +1,71 @@
+//! What becomes of operations where the base says nothing any more that could be compared: rules got stricter, and the
+//! base was merged before. Nothing is proved about them; that head says what is meant is for reviewers of high risk.
+
+use std::collections::BTreeSet;
+
+use stopgate_lang::cedar::proof::{Flat, Holding};
+use stopgate_lang::change::{Area, Change, Effect};
+use stopgate_lang::json::Json;
+use stopgate_lang::name::ToolName;
+use stopgate_lang::policy::Policy;
+use stopgate_lang::surface::Risk;
+use stopgate_lang::waiver::setting_digest;
+
+use super::DiffError;
+use super::slice::said::{self, Decides};
+use super::slice::{Reach, Slice};
+
+/// What such a change is called in reports.
+pub const NOTE: &str = "re-written: the base's rules mean nothing any more, so nothing is proved";
+
+/// A change for every operation of `head`, or of `tools` alone. A signature of it is bound to the base's `tree`, which is
+/// all that can be said of it, and to everything that decides about the operation in head.
+///
+/// # Errors
+/// [`DiffError::Form`] where a rule of head has no normal form.
+pub fn rewritten(
+    head: &Policy,
+    tools: Option<&BTreeSet<ToolName>>,
+    tree: &str,
+) -> Result<Vec<Change>, DiffError> {
+    // Which groups a profile has is part of what nobody can compare.
+    let holding = Holding::Groups;
+    let (flat, reach, none) = (Flat::of(head, holding), Reach::of(head), BTreeSet::new());
+    let mut changes = Vec::new();
+    for (tool, described) in &head.tools {
+        if tools.is_some_and(|tools| !tools.contains(tool)) {
+            continue;
+        }
+        for (name, operation) in &described.operations {
+            let named = (tool.clone(), name.clone());
+            let slice = Slice::of(&reach, (&named, operation), &flat, operation, &none, 0);
+            let is = Decides {
+                slice: &slice,
+                operation,
+                flat: &flat,
+            };
+            let slice = said::digest(holding, None, is).map_err(|_unknown| DiffError::Form {
+                tool: tool.clone(),
+                operation: name.clone(),
+            })?;
+            let (file, path) = (format!("catalog/{tool}.yaml"), format!("re-written.{name}"));
+            let text = |text: String| Json::String(text);
+            let (before, after) = (text(tree.to_owned()), text(slice.to_string()));
+            changes.push(Change {
+                content: setting_digest(&file, &path, Some(&before), Some(&after)),
+                file,
+                path,
+                field: "re-written.*".to_owned(),
+                before: Some(format!("what tree {tree} says")),
+                after: Some(format!("what {slice} stands for")),
+                note: Some(NOTE),
+                effect: Effect::Changed,
+                area: Area::GuardRails,
+                before_at: None,
+                after_at: None,
+                risk: Risk::High,
+            });
+        }
+    }
+    Ok(changes)
+}

@@ -1,0 +1,171 @@
+//! Rules that got stricter: a base that was merged before them is mended by the next change, and locks nobody out.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use stopgate_lang::diagnostic::{Code, Meaning};
+
+use crate::{Desk, copy};
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../policy-lang/tests")
+}
+
+/// Every repository that has a mistake of a tightened code, by the name of its fixture, made in `p` of a desk.
+fn faulty() -> Vec<(Code, String, Desk)> {
+    let mut all = Vec::new();
+    for code in Code::ALL.iter().filter(|code| code.tightened().is_some()) {
+        let entries = std::fs::read_dir(fixtures().join("diagnostics")).expect("the fixtures");
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.expect("an entry"))
+            .filter(|entry| entry.path().is_dir())
+            .map(|entry| entry.file_name().into_string().expect("UTF-8"))
+            .filter(|name| name.split("--").next() == Some(code.as_str()))
+            .collect();
+        names.sort();
+        let made = if *code == Code::NotPolicy {
+            vec!["link".to_owned(), "submodule".to_owned()]
+        } else {
+            names
+        };
+        assert!(!made.is_empty(), "no fixture of {}", code.as_str());
+        for name in made {
+            all.push((*code, name.clone(), made_of(&name)));
+        }
+    }
+    all
+}
+
+fn made_of(name: &str) -> Desk {
+    let desk = Desk::new();
+    copy(&fixtures().join("base"), &desk.path("p"));
+    match name {
+        "link" => {
+            let rules = desk.path("p/rules/erp.yaml");
+            std::fs::rename(&rules, desk.path("p/text")).expect("moved");
+            std::os::unix::fs::symlink("../text", rules).expect("a link");
+        }
+        "submodule" => {
+            desk.commit("p");
+            let commit = desk.git("p", &["rev-parse", "HEAD"]);
+            let entry = format!("160000,{commit},rules/guardrails.cedar");
+            desk.git("p", &["update-index", "--add", "--cacheinfo", &entry]);
+            desk.git("p", &["commit", "-q", "-m", "a submodule"]);
+        }
+        fixture => copy(
+            &fixtures().join("diagnostics").join(fixture),
+            &desk.path("p"),
+        ),
+    }
+    desk
+}
+
+/// Trusts two reviewers, and commits the fault as `base` and what mends it as `main`.
+fn mended(name: &str, desk: &Desk) {
+    for key in ["root", "ana", "eva"] {
+        assert_eq!(desk.run(&["keygen", key]).exit, 0);
+    }
+    let root = "p/trust/root.dsse.json";
+    let _was_it_there = std::fs::remove_file(desk.path(root));
+    let reviewers = ["--reviewer=ana.pub", "--reviewer=eva.pub"];
+    let args = [&["root", "--key=root.key", "-o", root][..], &reviewers].concat();
+    assert_eq!(desk.run(&args).exit, 0);
+    if name == "submodule" {
+        desk.git("p", &["add", "trust"]);
+        desk.git("p", &["commit", "-q", "-m", "a root"]);
+    } else {
+        desk.commit("p");
+    }
+    desk.git("p", &["branch", "-f", "base"]);
+    let kept = std::fs::read(desk.path(root)).expect("a root");
+    for entry in std::fs::read_dir(desk.path("p")).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() && !path.ends_with(".git") {
+            std::fs::remove_dir_all(path).expect("removed");
+        } else if path.is_file() {
+            std::fs::remove_file(path).expect("removed");
+        }
+    }
+    copy(&fixtures().join("base"), &desk.path("p"));
+    std::fs::create_dir_all(desk.path("p/trust")).expect("a folder");
+    std::fs::write(desk.path(root), kept).expect("written");
+    desk.git("p", &["rm", "-rq", "--cached", "."]);
+    desk.commit("p");
+}
+
+fn judged(desk: &Desk) -> (i32, Value) {
+    let diff = ["diff", "p", "--base=base", "--head=main", "--format=json"];
+    let run = desk.run(&diff);
+    (run.exit, run.json())
+}
+
+#[test]
+fn t1_a_base_that_rules_got_stricter_for_ends_no_comparison() {
+    for (code, name, desk) in faulty() {
+        mended(&name, &desk);
+        let check = desk.run(&["check", "p", "--rev=base", "--format=json"]);
+        assert_eq!(check.exit, 3, "{name}: {}", check.shown());
+        let found = check.json()["diagnostics"].clone();
+        let found = found.as_array().expect("a list").iter();
+        let is_it = |one: &Value| one["code"] == code.as_str();
+        assert!(found.clone().any(is_it), "{name}: {}", check.shown());
+        let (exit, answer) = judged(&desk);
+        match code.tightened() {
+            Some(Meaning::Kept) => assert!([0, 5].contains(&exit), "{name}: {answer}"),
+            Some(Meaning::Lost) => {
+                assert_eq!(exit, 5, "{name}: {answer}");
+                let settings = answer["settings"].as_array().expect("a list").iter();
+                let paths = settings.filter(|one| one["risk"] == "high");
+                let mut paths = paths.filter_map(|one| one["path"].as_str());
+                let is_rewritten = paths.any(|path| path == "re-written.create_refund");
+                assert!(is_rewritten, "{name}: {answer}");
+            }
+            None => panic!("{name}"),
+        }
+        // As a head it is a mistake like any other.
+        let back = desk.run(&["diff", "p", "--base=main", "--head=base"]);
+        assert_eq!(back.exit, 3, "{name}: {}", back.shown());
+    }
+}
+
+#[test]
+fn t1_what_cannot_be_compared_is_let_pass_by_two_and_bound_to_the_base() {
+    let desk = made_of("link");
+    mended("link", &desk);
+    let (_, answer) = judged(&desk);
+    let draft = answer.pointer("/to_sign/waiver").and_then(Value::as_str);
+    let draft = draft.unwrap_or_else(|| panic!("no draft: {answer}"));
+    let id = draft.lines().find_map(|line| line.strip_prefix("waiver: "));
+    let id = id.expect("an id").trim_matches('"');
+    let file = format!("p/waivers/{id}.yaml");
+    std::fs::create_dir_all(desk.path("p/waivers")).expect("a folder");
+    let text = draft.replace("reason: \"\"", "reason: Links are files now.");
+    std::fs::write(desk.path(&file), text).expect("written");
+    desk.commit("p");
+    for (key, exit) in [("ana", 5), ("eva", 0)] {
+        let (now, answer) = judged(&desk);
+        assert_eq!(now, 5, "before {key} signed: {answer}");
+        let key = format!("--key={key}.key");
+        let sign = ["sign", &file, "--waiver", "--base=base", &key];
+        let shown = desk.run(&sign);
+        let digest = shown
+            .stderr
+            .lines()
+            .find_map(|line| line.strip_prefix("digest   "));
+        let yes = format!(
+            "--yes={}",
+            digest.unwrap_or_else(|| panic!("{}", shown.shown()))
+        );
+        let signed = desk.run(&[&sign[..], &[&yes]].concat());
+        assert_eq!(signed.exit, 0, "{}", signed.shown());
+        desk.commit("p");
+        let (now, answer) = judged(&desk);
+        assert_eq!(now, exit, "{answer}");
+    }
+    // Another base, with the same head, is another change.
+    desk.git("p", &["checkout", "-q", "base"]);
+    desk.edit("p/text", "stopgate: 1", "stopgate: 1 # otherwise");
+    desk.commit("p");
+    desk.git("p", &["checkout", "-q", "main"]);
+    assert_eq!(judged(&desk).0, 5);
+}
