@@ -18,7 +18,7 @@ use stopgate_lang::digest::Digest;
 use stopgate_lang::policy::{Policy, RuleKind};
 use stopgate_lang::record::{
     DecisionRecord, MaskKey, Record, RecordBody, RecordedAttempt, RecordedContext, RecordedInput,
-    RecordedResult, Sent, Seq, Stamp, Version, no_line_before,
+    RecordedResult, Sent, Seq, Stamp, no_line_before,
 };
 use stopgate_tests::bulk;
 
@@ -109,7 +109,7 @@ fn write(folder: &Path, bundle: &Bundle) -> PathBuf {
         };
         let body = RecordBody::Decision(Box::new(record));
         let line = Record {
-            version: Version::CURRENT,
+            version: stopgate_lang::record::Version::CURRENT,
             stamp,
             body,
         }

@@ -70,6 +70,8 @@ pub(crate) fn all() -> Vec<Scenario> {
         "log", "down: the disk is full" => log_full;
         "log", "slow: a flush takes long" => log_slow;
         "log", "wrong: a flush fails" => log_fails;
+        "log", "wrong: its file is cut" => log_cut;
+        "log", "wrong: its file is moved away" => log_moved;
         "policy", "wrong: evaluating a rule fails" => rule_fails;
         "caller", "wrong: its user is not configured" => caller_unknown;
         "caller", "wrong: it may not assert subjects" => caller_asserts;
@@ -465,9 +467,36 @@ async fn log_fails() -> anyhow::Result<String> {
     )
     .await?;
     let answer = first_other(&sidecar.client().await?, PATIENCE).await?;
+    the_end(&mut sidecar, answer).await
+}
+
+async fn log_cut() -> anyhow::Result<String> {
+    let stage = stage()?;
+    let (mut sidecar, client) = well(&stage).await?;
+    let file = fs::OpenOptions::new().write(true).open(written(&stage)?)?;
+    file.set_len(100)?;
+    let answer = asked(&client, PATIENCE).await;
+    the_end(&mut sidecar, answer).await
+}
+
+async fn log_moved() -> anyhow::Result<String> {
+    let stage = stage()?;
+    let (mut sidecar, client) = well(&stage).await?;
+    fs::rename(written(&stage)?, stage.path("taken"))?;
+    let answer = asked(&client, PATIENCE).await;
+    the_end(&mut sidecar, answer).await
+}
+
+/// The one file of the log.
+fn written(stage: &Stage) -> anyhow::Result<std::path::PathBuf> {
+    let file = fs::read_dir(stage.log())?.next().context("a file")??;
+    Ok(file.path())
+}
+
+/// The sidecar ends because its log is lost, with or without the answer that was about to leave.
+async fn the_end(sidecar: &mut Sidecar<'_>, answer: String) -> anyhow::Result<String> {
     let status = sidecar.ended().await?;
-    ensure!(!status.success(), "it ended as if all were well");
-    // It ends at once, with or without the answers that were about to leave.
+    ensure!(status.code() == Some(74), "it ended with {status}");
     let answer = cut(answer);
     ensure!(
         [

@@ -220,6 +220,22 @@ async fn t36_a_disk_that_is_full_from_the_beginning_gets_its_start_later() {
 }
 
 #[tokio::test]
+async fn t36_the_room_on_the_disk_is_known_before_it_is_full() {
+    let disk = Disk::default();
+    disk.set_capacity(Some(1024 * 1024 * 1024));
+    let log = open(&disk, Options::new("erp-7f"));
+    let room = log.room().expect("the writer has looked");
+    assert_eq!(room.size, 1024 * 1024 * 1024);
+    assert!(room.free < room.size && !room.is_low(), "{room:?}");
+
+    let disk = Disk::default();
+    disk.set_capacity(Some(1024 * 1024));
+    let log = open(&disk, Options::new("erp-7f"));
+    assert!(log.is_writable(), "it is not full yet");
+    assert!(log.room().is_some_and(Room::is_low));
+}
+
+#[tokio::test]
 async fn a_panic_of_the_thread_is_told_and_nothing_is_recorded_after() {
     for call in 0..10 {
         let disk = Disk::default();

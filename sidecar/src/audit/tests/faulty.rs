@@ -222,6 +222,12 @@ impl Storage for Disk {
     }
 
     fn room(&mut self) -> Option<Room> {
-        None
+        let state = self.state();
+        let size = state.capacity?;
+        let bytes = |bytes: usize| u64::try_from(bytes).expect("small");
+        Some(Room {
+            free: bytes(size.saturating_sub(state.used())),
+            size: bytes(size),
+        })
     }
 }
