@@ -31,8 +31,11 @@ mod verify;
 mod worker;
 
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
+
+use stopgate_lang::calendar::zone_data;
 
 use console::{Answer, Console, Failure, Format, Loudness};
 use exit::Exit;
@@ -42,7 +45,7 @@ use exit::Exit;
 /// Stopgate turns risk rules for every tool, operation and profile into one signed bundle, which the sidecar enforces
 /// before an agent acts. This command checks, tests, explains and builds that policy.
 #[derive(Debug, Parser)]
-#[command(name = "stopgate", version = env!("BUILT_VERSION"), propagate_version = true, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(name = "stopgate", version = version(), propagate_version = true, after_help = AFTER_HELP, max_term_width = 100)]
 struct Cli {
     #[command(flatten)]
     loudness: Loudness,
@@ -140,4 +143,11 @@ pub fn main() -> ExitCode {
 #[must_use]
 pub fn command() -> clap::Command {
     Cli::command()
+}
+
+/// What `--version` says: the release, the commit, and the zone data that calendars are read with.
+fn version() -> &'static str {
+    static VERSION: LazyLock<String> =
+        LazyLock::new(|| format!("{}, zone data {}", env!("BUILT_VERSION"), zone_data()));
+    &VERSION
 }

@@ -379,10 +379,11 @@ impl<'a> Runner<'a> {
             bundle,
             suite,
         } = self;
-        let input = merged(
-            suite.samples.get(operation),
-            case.and_then(|case| case.input.as_ref()),
-        );
+        let sample = suite.samples.get(operation);
+        let input = match case {
+            Some(case) => sent(sample, case),
+            None => merged(sample, None),
+        };
         let channel = case
             .and_then(|case| case.channel.as_ref())
             .unwrap_or(&suite.channel);
@@ -413,6 +414,14 @@ impl<'a> Runner<'a> {
         };
         decide(bundle, &attempt, &situation)
     }
+}
+
+/// What `case` sends of the sample, with its own members.
+pub(crate) fn sent(sample: Option<&Json>, case: &Case) -> Json {
+    let members = sample.and_then(Json::as_object).unwrap_or_default().iter();
+    let left = members.filter(|(name, _)| !case.without.contains(name));
+    let left = Json::Object(left.cloned().collect());
+    merged(Some(&left), case.input.as_ref())
 }
 
 /// The sample with the members of `over` put in place of its own.

@@ -43,6 +43,8 @@ pub struct Case {
     pub operations: Vec<OperationName>,
     /// An object whose members replace those of the sample, top level only.
     pub input: Option<Json>,
+    /// Members of the sample that are not sent.
+    pub without: BTreeSet<String>,
     /// What has been collected.
     pub evidence: Evidence,
     /// What the asking door does with results; everything, unless the case says less.

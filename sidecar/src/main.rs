@@ -71,7 +71,7 @@ fn command_line() -> (PathBuf, Overrides) {
             ))
     });
     let matches = Command::new("stopgate-sidecar")
-        .version(env!("BUILT_VERSION"))
+        .version(version())
         .about("Decides every attempt of an agent, records it durably, and only then answers.")
         .arg(file)
         .args(settings)
@@ -131,4 +131,13 @@ fn serve(config: Config) -> anyhow::Result<Result<(), Failed>> {
     // A failed log means now: nothing that still runs may answer anybody.
     runtime.shutdown_background();
     Ok(ended)
+}
+
+/// What `--version` says: the release, the commit, and the zone data that calendars are read with.
+fn version() -> &'static str {
+    static VERSION: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+        let zone_data = stopgate_lang::calendar::zone_data();
+        format!("{}, zone data {zone_data}", env!("BUILT_VERSION"))
+    });
+    &VERSION
 }

@@ -293,6 +293,7 @@ impl<'a> Examination<'a> {
                 direction,
                 cells: Vec::new(),
                 undecided: BTreeSet::new(),
+                notes: BTreeSet::new(),
                 bugs: Vec::new(),
                 equal: 0,
                 proved: BTreeSet::new(),
@@ -301,6 +302,7 @@ impl<'a> Examination<'a> {
             let Search {
                 cells,
                 undecided,
+                notes,
                 bugs,
                 equal,
                 ..
@@ -313,6 +315,7 @@ impl<'a> Examination<'a> {
                 }
             }
             self.change.undecided.extend(undecided);
+            self.change.notes.extend(notes);
             self.found.bugs.extend(bugs);
             self.found.equal = self.found.equal.saturating_add(equal);
         }

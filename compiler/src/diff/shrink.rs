@@ -48,6 +48,12 @@ impl Known {
         }
     }
 
+    /// Numbers and texts of the rules, the numbers with their neighbours.
+    pub(super) fn constants(&self) -> impl Iterator<Item = Json> + '_ {
+        let numbers = self.numbers.iter().copied().map(Json::Integer);
+        numbers.chain(self.texts.iter().cloned().map(Json::String))
+    }
+
     /// How far a value is from what people know; less is better.
     fn rank(&self, value: &Json, sampled: Option<&Json>) -> (u8, u64, usize) {
         if sampled == Some(value) {

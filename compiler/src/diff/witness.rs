@@ -15,6 +15,7 @@ use stopgate_lang::json::Json;
 use stopgate_lang::policy::Operation;
 use stopgate_lang::tool_schema::{InputType, Member, Shape, Widening};
 
+use super::shrink::Known;
 use super::stage::Trial;
 use crate::mutants::fact::with_fact;
 use crate::mutants::input::with;
@@ -22,6 +23,9 @@ use crate::solver::Raw;
 
 /// Hours within which every calendar has both business time and none.
 const HOURS: i64 = 24 * 14;
+
+/// Most attempts that are made by bringing facts to values.
+const MOST_BY_FACTS: usize = 2000;
 
 /// Most characters that a text is made longer by: no bound of a schema makes us write a book.
 const LONGEST_PADDING: usize = 1024;
@@ -67,6 +71,46 @@ impl Maker<'_> {
             }
         }
         trials
+    }
+
+    /// Attempts like those that the solver may mean, with each fact that both sides compute in another way brought to
+    /// each of the values that rules name.
+    pub(super) fn trials_by_facts(&self, raw: &Raw, known: &Known) -> Vec<Trial> {
+        let named = |fact: &&Fact| self.base_facts.iter().any(|base| base.name == fact.name);
+        let facts = self.head.facts.iter().filter(named);
+        let facts: Vec<&Fact> = facts.chain(self.base_facts.iter().copied()).collect();
+        let mut trials = Vec::new();
+        for trial in self.trials(raw) {
+            for fact in &facts {
+                let inputs = known
+                    .constants()
+                    .filter_map(|value| with_fact(&fact.projection, &trial.input, &value));
+                trials.extend(inputs.map(|input| Trial {
+                    input,
+                    ..trial.clone()
+                }));
+            }
+            if trials.len() >= MOST_BY_FACTS {
+                break;
+            }
+        }
+        trials
+    }
+
+    /// Why a request of the solver's may be one that nobody can make, if facts are computed in two ways.
+    pub(super) fn redefined(&self) -> Option<String> {
+        let names: Vec<&str> = self
+            .base_facts
+            .iter()
+            .map(|fact| fact.name.as_str())
+            .collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "base and head compute {} from the input in another way, and the solver named a request in which they \
+                 have values that no input gives them",
+                names.join(", ")
+            )
+        })
     }
 
     /// All that are on the right side of business time, the solver's own last: it is any that there is.

@@ -23,6 +23,7 @@ pub(super) fn missing(
         people,
         operations,
         input,
+        without,
         now,
         channel,
         agent,
@@ -42,6 +43,9 @@ pub(super) fn missing(
     line("do", &operations.join(", "));
     if let Some(input) = input {
         line("input", &flow(input));
+    }
+    if !without.is_empty() {
+        line("without", &list(without.iter().map(|name| scalar(name))));
     }
     if let Some(now) = now {
         line("now", &now.to_string());
@@ -124,6 +128,7 @@ fn name(suite: &TestSuite, case: &Case, result: &str) -> String {
         let short: String = value.chars().take(24).collect();
         parts.push(format!("with {name} {short}"));
     }
+    parts.extend(case.without.iter().map(|name| format!("without {name}")));
     parts.extend(case.now.map(|now| format!("at {}", now.strftime("%H.%M"))));
     parts.extend(case.channel.as_ref().map(|channel| format!("in {channel}")));
     parts.extend(case.agent.as_ref().map(|agent| format!("through {agent}")));

@@ -15,12 +15,13 @@ use stopgate_lang::name::{ChannelName, OperationName, ProfileName, RuleId};
 use stopgate_lang::policy::{Policy, Rule};
 use stopgate_lang::surface::{Enforces, Evidence};
 use stopgate_lang::testing::{Case, Expect, ExpectedResult, Obligations, TestSuite};
+use stopgate_lang::tool_schema::{InputType, Member};
 
 use super::edit::Edit;
-use super::input::Turns;
+use super::input::{Turns, with};
 use super::make::Candidate;
 use super::{Judge, MissingCase, paste};
-use crate::test::{Runner, held, merged, obligations_of, result_words};
+use crate::test::{Runner, held, merged, obligations_of, result_words, sent};
 
 /// Attempts of one round.
 const MOST: usize = 2000;
@@ -126,7 +127,7 @@ impl Search<'_> {
         let instants = self.instants();
         let agents = self.agents(&round.conditions);
         for operation in self.operations() {
-            for input in self.inputs(operation, &round.conditions) {
+            for (input, without) in self.inputs(operation, &round.conditions) {
                 for person in &round.people {
                     for (now, channel, agent) in product(&instants, &round.channels, &agents) {
                         left = left.checked_sub(1)?;
@@ -135,6 +136,7 @@ impl Search<'_> {
                             people: vec![person.clone()],
                             operations: vec![operation.clone()],
                             input: input.clone(),
+                            without: without.clone(),
                             evidence: Evidence::NONE,
                             enforces: Enforces::ALL,
                             now: *now,
@@ -272,7 +274,11 @@ impl Search<'_> {
     }
 
     /// What cases would write as `input`: of the sample and of every case, turned around the conditions' constants.
-    fn inputs(&self, operation: &OperationName, conditions: &[&Condition]) -> Vec<Option<Json>> {
+    fn inputs(
+        &self,
+        operation: &OperationName,
+        conditions: &[&Condition],
+    ) -> Vec<(Option<Json>, BTreeSet<String>)> {
         let suite = self.before.suite;
         let Some(described) = self.before.policy.operation(&suite.tool, operation) else {
             return Vec::new();
@@ -283,20 +289,41 @@ impl Search<'_> {
         let written = suite
             .cases
             .iter()
-            .filter(|case| case.input.is_some() && case.operations.contains(operation));
+            .filter(|case| case.input.is_some() || !case.without.is_empty())
+            .filter(|case| case.operations.contains(operation));
         for case in written {
-            found.extend(turns.inputs(&merged(Some(&sample), case.input.as_ref())));
+            found.extend(turns.inputs(&sent(Some(&sample), case)));
         }
+        found.extend(left_out(&described.input, &sample));
         let mut seen = BTreeSet::new();
         let valid = found
             .into_iter()
             .filter(|input| described.input.check(input).is_ok() && seen.insert(input.canonical()));
-        valid.map(|input| over(&sample, &input)).collect()
+        let told = valid.map(|input| (over(&sample, &input), without(&sample, &input)));
+        told.collect()
     }
 }
 
-/// The members of `input` that differ from those of `sample`; `None` when there is none. What only the sample has
-/// cannot be left out.
+/// `sample` without each argument that need not be there, and with null for each that may be null.
+fn left_out(of: &InputType, sample: &Json) -> Vec<Json> {
+    let path = |member: &Member| [member.name.clone()];
+    let members = of.members().iter();
+    let given = members.filter(|member| sample.get(&member.name).is_some());
+    let absent = given.clone().filter(|member| !member.required);
+    let absent = absent.map(|member| with(sample, &path(member), None));
+    let null = given.filter(|member| member.nullable);
+    let null = null.map(|member| with(sample, &path(member), Some(&Json::Null)));
+    absent.chain(null).collect()
+}
+
+/// The members of `sample` that `input` does not have.
+fn without(sample: &Json, input: &Json) -> BTreeSet<String> {
+    let members = sample.as_object().unwrap_or_default().iter();
+    let missing = members.filter(|(name, _)| input.get(name).is_none());
+    missing.map(|(name, _)| name.clone()).collect()
+}
+
+/// The members of `input` that differ from those of `sample`; `None` when there is none.
 fn over(sample: &Json, input: &Json) -> Option<Json> {
     let members = input.as_object().unwrap_or_default().iter();
     let over: Vec<_> = members

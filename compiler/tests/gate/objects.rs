@@ -25,6 +25,8 @@ pub(crate) struct Pay<'a> {
     pub(crate) mask: &'a str,
     /// Facts of the catalog.
     pub(crate) facts: &'a str,
+    /// What the tests' sample has beside the amount.
+    pub(crate) sample: &'a str,
 }
 
 impl Pay<'_> {
@@ -35,6 +37,7 @@ impl Pay<'_> {
             guardrail,
             mask,
             facts,
+            sample,
         } = self;
         let mask = match mask {
             "" => String::new(),
@@ -86,8 +89,9 @@ impl Pay<'_> {
             ("rules/guardrails.cedar", guardrail),
             (
                 "tests/pay.yaml",
-                "stopgate: 1\ntool: pay\nnow: 2026-11-24T10:00:00Z\nchannel: dev\nsamples:\n  pay: {amount: 1}\ncases: []\n"
-                    .to_owned(),
+                format!(
+                    "stopgate: 1\ntool: pay\nnow: 2026-11-24T10:00:00Z\nchannel: dev\nsamples:\n  pay: {{amount: 1{sample}}}\ncases: []\n"
+                ),
             ),
         ];
         let files = files.map(|(path, text)| (path.to_owned(), text.into_bytes()));
@@ -337,6 +341,72 @@ fn an_argument_that_was_left_out_is_one_part_of_a_near_miss() {
     assert!(
         wrong.contains(r#"conjunct: "context.input.order.note == \"urgent\""#),
         "{wrong}"
+    );
+}
+
+#[test]
+fn mutants_are_tried_without_what_the_sample_may_leave_out() {
+    let files = Pay {
+        when: "context.input has order",
+        sample: ", order: {note: hi}",
+        ..Pay::default()
+    };
+    let with = |more: &str| {
+        let mut files = files.files();
+        let tests = files.get_mut("tests/pay.yaml").expect("tests");
+        let text = String::from_utf8(tests.clone()).expect("UTF-8");
+        let cases = format!(
+            "cases:\n  - {{name: pays, as: [clerk], do: pay, expect: {{permit: [pays]}}}}\n{more}"
+        );
+        *tests = text.replace("cases: []\n", &cases).into_bytes();
+        let compiled = compile(Sources::new(files));
+        let policy = compiled.policy.expect("a policy");
+        mutants(&policy, &compiled.suites, &compiled.sources, &|_, _| {}).expect("mutants")
+    };
+    let report = with("");
+    let mut unnoticed = report.unnoticed.iter();
+    let left_out = unnoticed.find(|one| one.mutant.change.contains("context.input has order"));
+    let left_out = left_out.unwrap_or_else(|| panic!("{report:#?}"));
+    let case = left_out.case.yaml();
+    assert!(case.contains("    without: [order]\n"), "{case}");
+    // Pasted, it is a case, and notices.
+    let again = with(&case);
+    assert_eq!(again.noticed, report.noticed + 1, "{again:#?}");
+}
+
+#[test]
+fn a_fact_that_is_computed_in_another_way_is_shown_or_said_and_is_no_bug() {
+    let cents = |facts, when| Pay {
+        when,
+        facts,
+        ..Pay::default()
+    };
+    let (minor, number) = (r#"cents: "minor(/amount, 2)""#, "cents: number(/amount)");
+    let said = |base: Pay<'_>, head: Pay<'_>| {
+        let said = diff(history(&base.files(), &head.files()).path());
+        assert!(said.printed.contains("\"bugs\": []"), "{}", said.printed);
+        assert!(!said.printed.contains("is kept in"), "{}", said.printed);
+        said
+    };
+    // An amount of 50 is 5000 cents to the base, and 50 to head.
+    let few = "context.facts.cents < 100";
+    let looser = said(cents(minor, few), cents(number, few));
+    assert_eq!(looser.exit, 5, "{}", looser.printed);
+    let told = looser.answer.told();
+    let told = told.get("pay/pay").expect("told");
+    assert_eq!(told.class, "looser", "{}", looser.printed);
+    // These two decide alike, which nobody knows who takes the two facts for two numbers.
+    let alike = said(
+        cents(minor, "context.facts.cents < 10000"),
+        cents(number, few),
+    );
+    assert_eq!(alike.exit, 6, "{}", alike.printed);
+    assert!(
+        alike
+            .printed
+            .contains("base and head compute cents from the input in another way"),
+        "{}",
+        alike.printed
     );
 }
 

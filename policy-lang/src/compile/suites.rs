@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::drafts::Draft;
 use super::names::Names;
 use super::repository::Repository;
-use crate::diagnostic::{Diagnostics, shape, suites as facts};
+use crate::diagnostic::{Diagnostics, shape as say, suites as facts};
 use crate::document::suites::{CaseDoc, SuiteDoc};
 use crate::json::Json;
 use crate::name::{OperationName, ProfileName, RuleId, ToolName};
 use crate::policy::{Operation, RuleKind, Tool};
-use crate::source::{SourceMap, Span};
+use crate::source::{SourceMap, Span, Spanned};
 use crate::testing::{Case, Expect, TestSuite};
 
 pub(super) fn check(
@@ -58,7 +58,7 @@ pub(super) fn check(
             None if repository.skipped.contains(tool) => {}
             None => {
                 if let Some(rule) = granted.into_values().next() {
-                    dx.push(shape::missing_document(
+                    dx.push(say::missing_document(
                         rule,
                         &format!("tests/{tool}.yaml"),
                         "what is granted is tested",
@@ -126,7 +126,7 @@ impl Suite<'_> {
         let cases = doc
             .cases
             .iter()
-            .filter_map(|case| self.case(case, dx))
+            .filter_map(|case| self.case(case, &samples, dx))
             .collect();
         Some(TestSuite {
             tool: self.tool.clone(),
@@ -138,8 +138,27 @@ impl Suite<'_> {
         })
     }
 
-    fn case(&self, doc: &CaseDoc, dx: &mut Diagnostics) -> Option<Case> {
+    fn case(
+        &self,
+        doc: &CaseDoc,
+        samples: &BTreeMap<OperationName, Json>,
+        dx: &mut Diagnostics,
+    ) -> Option<Case> {
         let mut known = true;
+        // What no sample has is sent by no case: a misspelt name would leave nothing out.
+        let sampled = doc
+            .operations
+            .iter()
+            .filter_map(|name| samples.get(&name.value));
+        let members = sampled.filter_map(Json::as_object).flatten();
+        let members: BTreeSet<&str> = members.map(|(name, _)| name.as_str()).collect();
+        for Spanned { value, span } in &doc.without {
+            if !members.contains(value.as_str()) {
+                let members: Vec<&str> = members.iter().copied().collect();
+                dx.push(say::unknown_word(*span, value, &members));
+                known = false;
+            }
+        }
         let mut people: Vec<BTreeSet<ProfileName>> = Vec::new();
         for person in &doc.people {
             known &= person
@@ -180,6 +199,7 @@ impl Suite<'_> {
                 .map(|name| name.value.clone())
                 .collect(),
             input: doc.input.clone(),
+            without: doc.without.iter().map(|name| name.value.clone()).collect(),
             evidence: doc.evidence,
             enforces: doc.enforces,
             now: doc.now,

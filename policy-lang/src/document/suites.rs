@@ -33,6 +33,7 @@ pub(crate) struct CaseDoc {
     pub(crate) people: Vec<Vec<Spanned<ProfileName>>>,
     pub(crate) operations: Vec<Spanned<OperationName>>,
     pub(crate) input: Option<Json>,
+    pub(crate) without: Vec<Spanned<String>>,
     pub(crate) evidence: Evidence,
     pub(crate) enforces: Enforces,
     pub(crate) now: Option<Timestamp>,
@@ -99,6 +100,7 @@ fn case(node: &Node, dx: &mut Diagnostics) -> Option<CaseDoc> {
     let input = record
         .get("input")
         .map(|node| object(node, dx).map(Json::Object));
+    let without = record.get("without").map(|node| set(node, dx, text));
     let evidence = record.get("evidence").map(|node| evidence(node, dx));
     let enforces = record.get("enforces").map(|node| enforces(node, dx));
     let now = record.get("now").map(|node| timestamp(node, dx));
@@ -112,6 +114,7 @@ fn case(node: &Node, dx: &mut Diagnostics) -> Option<CaseDoc> {
         people: people?,
         operations: operations?,
         input: input.flatten(),
+        without: without.unwrap_or_default(),
         evidence: evidence.unwrap_or(Evidence::NONE),
         enforces: enforces.unwrap_or(Enforces::ALL),
         now: now.flatten(),

@@ -217,6 +217,12 @@ pub struct GetStatusResponse {
     /// From this instant on the trust root is refused; the bundle in force stays.
     #[prost(message, optional, tag = "10")]
     pub root_expire_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Version of the time zone data that calendars are read with, such as `2026a`.
+    #[prost(string, tag = "11")]
+    pub zone_data: ::prost::alloc::string::String,
+    /// The same of the compiler that the bundle was tested with. Empty: the bundle does not say it.
+    #[prost(string, tag = "12")]
+    pub bundle_zone_data: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SourceStatus {

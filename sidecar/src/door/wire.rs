@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 use stopgate_lang::attempt::Target;
+use stopgate_lang::calendar::zone_data;
 use stopgate_lang::decide::{Kind, MatchedRule, Outcome, Reason, Rejection};
 use stopgate_lang::digest::Digest;
 use stopgate_lang::surface::{Approval, Limit, Need, Risk, Surface};
@@ -275,6 +276,9 @@ impl From<Status> for pb::GetStatusResponse {
         let ceiling = active.as_ref().map_or(Limit::None, |active| {
             active.bundle.default_ceiling(channel.as_str())
         });
+        let bundle_zone_data = active
+            .as_ref()
+            .and_then(|active| active.bundle.zone_data().map(str::to_owned));
         Self {
             channel: channel.to_string(),
             bundle_digest: active
@@ -288,6 +292,8 @@ impl From<Status> for pb::GetStatusResponse {
                 .into(),
             sources: sources.into_iter().map(source).collect(),
             root_expire_time: root_expires.map(timestamp),
+            zone_data: zone_data().to_owned(),
+            bundle_zone_data: bundle_zone_data.unwrap_or_default(),
         }
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Search<'e, 'a> {
     pub(super) direction: Direction,
     pub(super) cells: Vec<Cell>,
     pub(super) undecided: BTreeSet<String>,
+    /// What is not known and takes no signature.
+    pub(super) notes: BTreeSet<String>,
     pub(super) bugs: Vec<Bug>,
     pub(super) equal: usize,
     /// Questions of this direction that are proved, by the bodies of their sides.
@@ -154,7 +156,16 @@ impl Search<'_, '_> {
             Verdict::Refuted(raw) => raw,
         };
         let shown = self.shown(level, &raw, least);
-        if shown.is_none() {
+        let shown = shown.or_else(|| self.shown_by_facts(level, &raw, least));
+        if let (None, Some(why)) = (&shown, self.examination.maker.redefined()) {
+            // The solver knows no more of them than that they are two numbers or texts.
+            let why = format!("{}: {why}", self.what(level));
+            match self.direction {
+                Direction::Looser => self.undecided.insert(why),
+                // Nobody signs for what is stricter.
+                Direction::Stricter => self.notes.insert(format!("it is not known {why}")),
+            };
+        } else if shown.is_none() {
             self.undecided.insert(format!(
                 "{}: the solver named a request that does not show it under both bundles",
                 self.what(level)
@@ -277,6 +288,20 @@ impl Search<'_, '_> {
         let trials = examination.maker.trials(raw);
         let trial = trials.into_iter().find(shows)?;
         let trial = shrink(trial, &examination.known, shows);
+        self.add(&trial);
+        Some(trial)
+    }
+
+    /// The same with the facts that each side computes in its own way brought to the numbers and texts that rules name.
+    fn shown_by_facts(&mut self, level: &Level, raw: &Raw, least: Risk) -> Option<Trial> {
+        let (examination, direction) = (self.examination, self.direction);
+        let shows = |trial: &Trial| {
+            let (before, after) = examination.answers(trial);
+            differ(direction, level, &before, &after)
+                && risk_between(&before, &after) >= Some(least)
+        };
+        let trials = examination.maker.trials_by_facts(raw, &examination.known);
+        let trial = shrink(trials.into_iter().find(shows)?, &examination.known, shows);
         self.add(&trial);
         Some(trial)
     }

@@ -90,6 +90,12 @@ pub(super) const CASE: Shape = Shape {
         )
         .absent(Absent::Same("{}")),
         Field::optional(
+            "without",
+            Loosens::Any,
+            Form::set(&form::TEXT),
+            "Arguments of the operation's sample that the case does not send. Left out: it sends all.",
+        ),
+        Field::optional(
             "evidence",
             Loosens::Any,
             Form::Either(&[Form::Word(amounts), Form::Record(&EVIDENCE)]),

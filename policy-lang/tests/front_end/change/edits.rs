@@ -916,6 +916,14 @@ pub(crate) const EDITS: &[Edit] = &[
     edit(
         TESTS,
         "    expect: {reject: obligation}",
+        "    without: [order_id]\n    expect: {reject: obligation}",
+        &[
+            "cases[a door that cannot hide them gets no order].without: - -> [order_id] changed medium",
+        ],
+    ),
+    edit(
+        TESTS,
+        "    expect: {reject: obligation}",
         "    expect: {permit: [read-orders]}",
         &[
             "cases[a door that cannot hide them gets no order].expect.permit: - -> [read-orders] changed medium",
