@@ -24,6 +24,7 @@ mod repository;
 mod revisions;
 mod root;
 mod schemas;
+mod shown;
 mod sign;
 mod source;
 mod test;

@@ -80,6 +80,31 @@ impl<'a> Gate<'a> {
             .flat_map(|waiver| &waiver.signers.spoilt)
     }
 
+    /// Waivers and signatures that have to be mended or deleted, whatever the change does.
+    #[must_use]
+    pub fn mend(&self) -> Vec<report::Mend> {
+        let spoilt = self.spoilt().map(|spoilt| report::Mend {
+            file: spoilt.file.clone(),
+            what: spoilt.flaw.to_string(),
+        });
+        let stray = self.stray.iter().map(|file| report::Mend {
+            file: file.clone(),
+            what: "is the signature of no waiver: delete it".to_owned(),
+        });
+        let errors = self.waivers.iter().filter(|waiver| waiver.is_error());
+        let errors = errors.map(|waiver| report::Mend {
+            file: format!("{}/{}.yaml", crate::waiver::FOLDER, waiver.id),
+            what: match waiver.standing {
+                Standing::Live | Standing::Short => {
+                    "names what is not in this change: leave that out, and have it signed again"
+                        .to_owned()
+                }
+                standing => standing.meaning().to_owned(),
+            },
+        });
+        spoilt.chain(stray).chain(errors).collect()
+    }
+
     /// The waivers as reports show them: with what each of them really covers, and why not more.
     #[must_use]
     pub fn shown(&self) -> Vec<report::Waiver> {

@@ -13,7 +13,7 @@ pub mod sarif;
 pub mod text;
 
 pub(crate) use gate::{ALSO, edits, opened, unmet};
-pub use gate::{GateReport, Waiver};
+pub use gate::{GateReport, Mend, Waiver};
 
 pub use crate::waiver::Standing;
 pub(crate) use paint::Paint;

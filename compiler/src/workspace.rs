@@ -46,8 +46,8 @@ impl Reading {
         Sources::new(self.documents.iter().cloned()).with_unread(unread)
     }
 
-    /// Paths of what is not the same in `other`, in order: documents, what is no document, and the trust root. Signatures
-    /// are asked about one by one where they count. A line's end is the same with a carriage return before it.
+    /// Paths of what is not the same in `other`, in order: documents, what is no document, the trust root, and the file
+    /// that says who judges. Signatures are asked about one by one where they count. A line's end is the same with a carriage return before it.
     #[must_use]
     pub fn differing<'a>(&'a self, other: &'a Self) -> BTreeSet<&'a str> {
         self.unlike(other, is_same_text)
@@ -58,6 +58,7 @@ impl Reading {
     pub fn changed<'a>(&'a self, other: &'a Self) -> BTreeSet<&'a str> {
         let mut changed = self.unlike(other, |one, other| one == other);
         changed.remove(trust::ROOT);
+        changed.remove(trust::VERSION);
         changed
     }
 
@@ -82,7 +83,9 @@ impl Reading {
         let unread = unread.map(|(path, unread)| (path.as_str(), Err(*unread)));
         let root = self.trust.root.as_deref();
         let root = root.map(|bytes| (trust::ROOT, Ok(bytes)));
-        documents.chain(unread).chain(root).collect()
+        let version = self.trust.version.as_deref();
+        let version = version.map(|bytes| (trust::VERSION, Ok(bytes)));
+        documents.chain(unread).chain(root).chain(version).collect()
     }
 }
 

@@ -34,7 +34,7 @@ use crate::waiver::setting_digest;
 
 pub use reference::{Setting, reference, settings};
 pub use replaced::replacements;
-pub use trust::trust_change;
+pub use trust::{trust_change, version_change};
 
 use voters::Voters;
 use walk::Walk;

@@ -130,7 +130,7 @@ pub struct Server {
 /// How much was read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Documents of the repository.
+    /// Documents of the repository, whichever of them were compiled.
     pub files: usize,
     /// Rules in them that could be read.
     pub rules: usize,
@@ -141,6 +141,9 @@ pub struct Summary {
 pub fn compile(sources: Sources) -> Compiled {
     let mut dx = Diagnostics::default();
     let mut map = SourceMap::default();
+    let paths = sources.files.keys();
+    let documents = paths.filter(|path| FileKind::of(path) != FileKind::Other);
+    let documents = documents.count();
     let repository = Repository::read(&sources, &mut map, &mut dx);
     let names = Names::of(&repository);
     let tools = tools::check(&repository, &names, &map, &mut dx);
@@ -177,7 +180,7 @@ pub fn compile(sources: Sources) -> Compiled {
         dx.push(text::incomplete(Span::beginning(id)));
     }
     let summary = Summary {
-        files: map.files().count(),
+        files: documents,
         rules: drafts.len(),
     };
     let servers = repository.servers();

@@ -111,8 +111,7 @@ fn once(args: &Args, console: &Console) -> Result<Answer, Failure> {
         CheckFormat::Text | CheckFormat::Json => Ok(answer),
         CheckFormat::Sarif => {
             let report = sarif::check(&compiled, &args.repository.dir);
-            let text = serde_json::to_string_pretty(&report).map_err(Failure::failed)?;
-            Ok(Answer::text(answer.exit, text + "\n"))
+            Answer::document(answer.exit, &report)
         }
     }
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use stopgate_lang::bundle::TrustRoot;
-use stopgate_lang::change::{Area, Change, changes, replacements, trust_change};
+use stopgate_lang::change::{Area, Change, changes, replacements, trust_change, version_change};
 use stopgate_lang::compile::Compiled;
 use stopgate_lang::diagnostic::Severity;
 use stopgate_lang::digest::Digest;
@@ -94,6 +94,15 @@ impl Compared {
         let mut settings = sources.as_ref().map_or_else(Vec::new, |(before, after)| {
             let mut settings = changes(before, after);
             settings.extend(trust_change(trusted.as_deref(), presented.root.as_deref()));
+            let others = !settings.is_empty();
+            let judged_by = base
+                .as_ref()
+                .and_then(|base| base.reading.trust.version.as_deref());
+            settings.extend(version_change(
+                judged_by,
+                presented.version.as_deref(),
+                others,
+            ));
             settings
         });
         let mut compiled = head.compile(console);

@@ -10,6 +10,7 @@ use serde::Serialize;
 use stopgate_lang::summary::visible;
 
 use super::exit::Exit;
+use super::shown;
 
 /// Where the help lists them.
 const GLOBAL: &str = "Options of every command";
@@ -104,20 +105,20 @@ impl Answer {
             exit: exit.code(),
             body,
         };
-        let mut stdout = serde_json::to_string_pretty(&document).map_err(Failure::failed)?;
+        Self::document(exit, &document)
+    }
+
+    /// `document` as JSON, whatever its format.
+    pub(crate) fn document(exit: Exit, document: &impl Serialize) -> Result<Self, Failure> {
+        let mut stdout = serde_json::to_string_pretty(document).map_err(Failure::failed)?;
         stdout.push('\n');
+        let stdout = shown::json(stdout);
         Ok(Self { exit, stdout })
     }
 
-    /// Text for people. Names of people and files can hold anything: what a terminal would obey is spelt out, except the
-    /// colours that we paint.
+    /// Text for people.
     pub(crate) fn text(exit: Exit, stdout: String) -> Self {
-        let obeyed = |c: char| c.is_control() && c != '\n' && c != '\t';
-        let stdout = if stdout.contains(obeyed) {
-            tame(&stdout)
-        } else {
-            stdout
-        };
+        let stdout = shown::text(stdout);
         Self { exit, stdout }
     }
 
@@ -136,35 +137,6 @@ impl Answer {
             }
         }
     }
-}
-
-/// `text` without what a terminal would obey, but for line ends, tabs and colours.
-fn tame(text: &str) -> String {
-    let mut tamed = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let length = colour(rest).unwrap_or(0);
-        let (kept, after) = rest.split_at_checked(length).unwrap_or(("", rest));
-        tamed.push_str(kept);
-        rest = after;
-        if length == 0 {
-            if c.is_control() && c != '\n' && c != '\t' {
-                tamed.extend(c.escape_unicode());
-            } else {
-                tamed.push(c);
-            }
-            rest = rest.get(c.len_utf8()..).unwrap_or_default();
-        }
-    }
-    tamed
-}
-
-/// The length of the sequence that `text` begins with, if it does nothing but colour what follows.
-fn colour(text: &str) -> Option<usize> {
-    let codes = text.strip_prefix("\x1b[")?;
-    let length = codes.find(|c: char| !c.is_ascii_digit() && c != ';')?;
-    let end = codes.get(length..)?.strip_prefix('m')?;
-    Some(text.len().saturating_sub(end.len()))
 }
 
 #[derive(Serialize)]

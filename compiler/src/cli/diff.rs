@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum as _;
-use serde::Serialize;
 use stopgate_lang::compile::Compiled;
-use stopgate_lang::summary::visible;
 
 use super::compared::Compared;
 use super::console::{Answer, Console, Failure, Format};
@@ -182,12 +180,6 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
         console,
     )?;
     let gate = compared.judged(&compared.signatures);
-    gate.stray.iter().for_each(|file| {
-        console.progress(format_args!(
-            "{} is the signature of no waiver: delete it",
-            visible(file, 300)
-        ));
-    });
     bugs(gate.diff, console);
     let base = compared.base.as_ref();
     if let Some(file) = &args.emit_test {
@@ -201,6 +193,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
         waivers: &gate.shown(),
         to_sign: gate.to_sign.as_ref(),
         bundle: compared.bundle,
+        mend: &gate.mend(),
     };
     let exit = exit(&gate);
     args.tell(
@@ -208,7 +201,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
             DiffFormat::Text => Ok(Answer::text(exit, text::diff(&found, colour))),
             DiffFormat::Markdown => Ok(Answer::text(exit, markdown::diff(&found))),
             DiffFormat::Json => Answer::json("diff", exit, json::diff(&found)),
-            DiffFormat::Sarif => pretty(exit, &sarif::diff(&found, &args.repository.dir)),
+            DiffFormat::Sarif => Answer::document(exit, &sarif::diff(&found, &args.repository.dir)),
             DiffFormat::Html => {
                 let before = base.map_or_else(Matrix::empty, |base| matrix(&base.policy));
                 let after = matrix(&compared.head.policy);
@@ -238,7 +231,9 @@ fn invalid(
                 Ok(Answer::text(exit, markdown::invalid(&mistakes)))
             }
             DiffFormat::Json => Answer::json("diff", exit, said(json::check(compiled), source)),
-            DiffFormat::Sarif => pretty(exit, &sarif::check(compiled, &args.repository.dir)),
+            DiffFormat::Sarif => {
+                Answer::document(exit, &sarif::check(compiled, &args.repository.dir))
+            }
             DiffFormat::Html => {
                 let mistakes = text::check(compiled, false);
                 Ok(Answer::text(exit, html::invalid(&mistakes)))
@@ -246,11 +241,6 @@ fn invalid(
         },
         console,
     )
-}
-
-fn pretty(exit: Exit, sarif: &impl Serialize) -> Result<Answer, Failure> {
-    let text = serde_json::to_string_pretty(sarif).map_err(Failure::failed)?;
-    Ok(Answer::text(exit, text + "\n"))
 }
 
 /// How the run ends, by the gravest that was found.

@@ -147,8 +147,8 @@ impl Revision {
         });
         let summary = compiled.summary;
         console.detail(format_args!(
-            "compiled {} files with {} rules of {}",
-            summary.files, summary.rules, self.side.name
+            "read {} files of {} and compiled {} rules",
+            summary.files, self.side.name, summary.rules
         ));
         compiled
     }

@@ -19,6 +19,7 @@ use super::exit::Exit;
 use super::output::write_whole;
 use super::repository::{Checked, diagnostics};
 use super::revisions::About;
+use super::shown;
 use super::worker::program;
 use crate::diff::{Limits, Side};
 use crate::key::SigningKey;
@@ -290,6 +291,7 @@ fn ask(mut person: impl BufRead, err: impl Write, shown: &str) -> Result<(), Fai
 
 /// What nobody could read nobody agreed to.
 fn say(mut err: impl Write, text: &str) -> Result<(), Failure> {
+    let text = shown::text(text.to_owned());
     err.write_all(text.as_bytes())
         .and_then(|()| err.flush())
         .map_err(Failure::failed)

@@ -21,6 +21,8 @@ pub struct Cause {
     pub after: Option<Location>,
     /// What became of the rule itself.
     pub fate: Fate,
+    /// It reaches whoever asks on one side only, although it names the same profiles: who holds them is another.
+    pub moved: bool,
 }
 
 /// What a change makes of a rule, whatever that does to a request.
@@ -54,6 +56,7 @@ impl Cause {
         before: &[MatchedRule],
         after: &[MatchedRule],
         fate: impl Fn(&RuleId) -> Fate,
+        moved: impl Fn(&RuleId) -> bool,
     ) -> Vec<Self> {
         let cause = |rule: &MatchedRule| Self {
             rule: rule.id.clone(),
@@ -61,6 +64,7 @@ impl Cause {
             before: None,
             after: None,
             fate: fate(&rule.id),
+            moved: moved(&rule.id),
         };
         let mut causes: Vec<Self> = Vec::new();
         for rule in before {
@@ -102,6 +106,7 @@ impl Cause {
             before: before.map(|rule| rule.location.clone()),
             after: after.map(|rule| rule.location.clone()),
             fate,
+            moved: false,
         })
     }
 
@@ -111,10 +116,11 @@ impl Cause {
         self.before.is_none() || self.after.is_none()
     }
 
-    /// Whether it matches otherwise although it says the same: profiles, facts, types or the calendar are other ones.
+    /// Whether it matches otherwise although it says the same to the same people: facts, types or the calendar are other
+    /// ones.
     #[must_use]
     pub fn is_from_elsewhere(&self) -> bool {
-        self.is_one_sided() && self.fate == Fate::Kept
+        self.is_one_sided() && self.fate == Fate::Kept && !self.moved
     }
 }
 

@@ -4,6 +4,7 @@
 //! Passing at all is asked first. Where it differs, a level of another part is asked among the attempts that pass on
 //! both sides, because elsewhere the answer is known already.
 
+mod causes;
 mod evaluable;
 mod sample;
 mod search;
@@ -19,7 +20,7 @@ use stopgate_lang::policy::{Operation, Policy, Rule};
 use stopgate_lang::surface::Risk;
 use stopgate_lang::testing::TestSuite;
 
-use super::cause::{Cause, Fate};
+use super::cause::Cause;
 use super::model::{Answer, Bug, Cell, Class, Direction, Failing, OperationChange};
 use super::shrink::Known;
 use super::slice::said::{self, Decides};
@@ -325,17 +326,6 @@ impl<'a> Examination<'a> {
         let stopped = ask.stopped((tool, name), rules);
         self.change.undecided.extend(stopped);
         self.finish()
-    }
-
-    /// What becomes of `rule`, wherever it stands.
-    fn fate(&self, rule: &RuleId) -> Fate {
-        let policy = |version: Version<'a>| version.policy.rules.iter().find(|one| one.id == *rule);
-        let before = self
-            .before
-            .rule(rule)
-            .or_else(|| policy(self.context.base?));
-        let after = self.after.rule(rule).or_else(|| policy(self.context.head));
-        Fate::of(before, after)
     }
 
     /// What `trial` gets under each of them.

@@ -122,8 +122,16 @@ impl OperationChange {
     /// Changed rules that none of the requests which need a review and are by one of `holders` meets: of many requests one
     /// is shown, and whoever signs lets all of them pass.
     pub(crate) fn unmet(&self, is_by: impl Fn(&Holder) -> bool) -> impl Iterator<Item = &Cause> {
-        let cells = self.cells.iter();
-        let cells = cells.filter(|cell| cell.class.needs_review() && is_by(&cell.holder));
+        self.not_met_by(move |cell| cell.class.needs_review() && is_by(&cell.holder))
+    }
+
+    /// Changed rules that no request meets which a report shows: it shows what gets stricter, too.
+    pub(crate) fn never_met(&self) -> impl Iterator<Item = &Cause> {
+        self.not_met_by(|_| true)
+    }
+
+    fn not_met_by(&self, is_shown: impl Fn(&Cell) -> bool) -> impl Iterator<Item = &Cause> {
+        let cells = self.cells.iter().filter(|cell| is_shown(cell));
         let met: BTreeSet<&RuleId> = cells
             .flat_map(|cell| &cell.because)
             .map(|cause| &cause.rule)

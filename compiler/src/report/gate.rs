@@ -1,5 +1,7 @@
 //! What every report of the gate shows, and the words and numbers that all of them begin with.
 
+mod elsewhere;
+
 use jiff::civil::Date;
 use stopgate_lang::change::{Area, Change, Effect};
 use stopgate_lang::digest::Digest;
@@ -12,12 +14,12 @@ use crate::diff::{
 use crate::report::{count, list};
 use crate::waiver::{Loosened, Loosening, Standing, ToSign};
 
+pub use elsewhere::Mend;
+
 /// Most characters of a text that is not ours, of what a rule says in a report, and of what is shown around a difference.
 const TEXT: usize = 300;
 pub(crate) const EDIT: usize = 600;
 const AROUND: usize = 40;
-/// Most documents that are named as the cause of a rule's matching otherwise.
-const ELSEWHERE: usize = 6;
 
 /// What stands before rules that no request shown meets.
 pub(crate) const ALSO: &str = "also changed here, met by no request that is shown:";
@@ -35,6 +37,8 @@ pub struct GateReport<'a> {
     pub to_sign: Option<&'a ToSign>,
     /// Digest of the bundle that head makes, where it is known.
     pub bundle: Option<Digest>,
+    /// Waivers and signatures that stop the change whatever it does.
+    pub mend: &'a [Mend],
 }
 
 /// A waiver, as far as a report shows it.
@@ -116,6 +120,7 @@ impl<'a> GateReport<'a> {
             waivers: &[],
             to_sign: None,
             bundle: None,
+            mend: &[],
         }
     }
 
@@ -132,15 +137,37 @@ impl<'a> GateReport<'a> {
 
     /// All of it in a word.
     pub(crate) fn word(&self) -> &'static str {
-        if self.diff.failing.is_empty() {
-            self.class().as_str()
-        } else {
+        if !self.diff.failing.is_empty() {
             "invalid"
+        } else if self.only_waits_for_mending() {
+            "to-mend"
+        } else {
+            self.class().as_str()
         }
+    }
+
+    /// Whether nothing stops the change but waivers and signatures that have to be mended.
+    pub(crate) fn only_waits_for_mending(&self) -> bool {
+        let class = self.class();
+        let passes = match class {
+            Class::Same | Class::Stricter | Class::Added | Class::Removed => true,
+            Class::Looser | Class::Both => self.is_signed(),
+            Class::Retyped | Class::Undecided => false,
+        };
+        passes && !self.mend.is_empty()
     }
 
     /// What the word means for a reviewer.
     pub(crate) fn verdict(&self) -> String {
+        let verdict = self.of_class_alone();
+        if self.mend.is_empty() {
+            return verdict;
+        }
+        let mend = count(self.mend.len(), "file");
+        format!("{verdict}; {mend} beside the policy must be mended or deleted")
+    }
+
+    fn of_class_alone(&self) -> String {
         let sign = self
             .to_sign
             .map_or_else(|| "reviewers have to sign".to_owned(), ToSign::have_to_sign);
@@ -390,29 +417,6 @@ pub(crate) fn matching(cause: &Cause) -> (String, String) {
         Fate::Kept => words.to_owned(),
     };
     (place, words)
-}
-
-impl GateReport<'_> {
-    /// Changed documents because of which rules that are the same match otherwise or ask for something else: who is who,
-    /// what a fact is, when it is business time, what every grant asks for.
-    pub(crate) fn elsewhere(&self, change: &OperationChange, cell: &Cell) -> Option<String> {
-        let mut causes = cell.because.iter();
-        let all_kept = causes.clone().all(|cause| cause.fate == Fate::Kept);
-        if !all_kept && !causes.any(Cause::is_from_elsewhere) {
-            return None;
-        }
-        let catalog = format!("catalog/{}.yaml", change.tool);
-        let settings = self.settings.iter().filter(|setting| {
-            setting.file == "profiles.yaml"
-                || setting.file == catalog
-                || setting.path.starts_with("calendar")
-                || setting.path.starts_with("floors")
-        });
-        let places =
-            settings.map(|setting| format!("{} ({})", name(setting), setting_places(setting)));
-        let places: Vec<String> = places.take(ELSEWHERE).collect();
-        (!places.is_empty()).then(|| format!("because of {}", places.join(", ")))
-    }
 }
 
 /// Where a rule stands that no request shown meets, and what became of it.

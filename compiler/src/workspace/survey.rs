@@ -9,7 +9,7 @@ use std::path::Path;
 
 use stopgate_lang::compile::Unread;
 
-use super::trust::{ROOT_FILE, TRUST, Trust, is_signature};
+use super::trust::{ROOT_FILE, TRUST, Trust, VERSION, is_signature};
 use super::{Problem, Reading, WorkspaceError};
 
 /// Longest document in bytes, as the front end has it.
@@ -103,11 +103,11 @@ impl<T> Survey<T> {
             self.problems.insert(Problem::Name(within(&name)));
             return None;
         };
+        let path = within(name);
         // What begins with a dot belongs to git and other tools.
-        if name.starts_with('.') {
+        if name.starts_with('.') && path != VERSION {
             return None;
         }
-        let path = within(name);
         match kind {
             Kind::Link => self.refuse(path, Unread::Link),
             Kind::Submodule => self.refuse(path, Unread::Submodule),
@@ -202,14 +202,16 @@ impl<T> Survey<T> {
 
 impl Reading {
     fn take(&mut self, path: String, content: Content) {
-        let is_root = Trust::is_root(&path);
-        if is_root || is_signature(&path) {
+        let (is_root, is_version) = (Trust::is_root(&path), path == VERSION);
+        if is_root || is_version || is_signature(&path) {
             let bytes = match content {
                 Content::Bytes(bytes) => bytes,
                 Content::Long(_) => Trust::too_long(),
             };
             if is_root {
                 self.trust.root = Some(bytes);
+            } else if is_version {
+                self.trust.version = Some(bytes);
             } else {
                 self.trust.signatures.push((path, bytes));
             }
@@ -232,9 +234,9 @@ fn text(name: &[u8]) -> Option<&str> {
     (!name.is_empty() && !name.contains(['/', '\0'])).then_some(name)
 }
 
-/// Whether the file at `path` is read: as a document, a signature or the trust root.
+/// Whether the file at `path` is read: as a document, a signature, the trust root, or for who judges.
 fn is_read(path: &str) -> bool {
-    may_be_policy(path) || is_signature(path) || Trust::is_root(path)
+    may_be_policy(path) || is_signature(path) || Trust::is_root(path) || path == VERSION
 }
 
 /// Whether the front end has to see the file: by its folder, or by its extension wherever it is.

@@ -64,6 +64,9 @@ fn signatures_and_root_are_read_beside_the_documents() {
         "2026-014.k1.sig",
         "trust/root.dsse.json",
         "trust/notes.yaml",
+        ".stopgate-version",
+        ".other",
+        "rules/.stopgate-version",
     ]);
     let trust = read(dir.path()).expect("read").trust;
     let signatures = trust.signatures.iter().map(|(name, _)| name.as_str());
@@ -74,6 +77,7 @@ fn signatures_and_root_are_read_beside_the_documents() {
     ];
     assert_eq!(signatures.collect::<Vec<_>>(), wanted);
     assert_eq!(trust.root.as_deref(), Some(trust::ROOT.as_bytes()));
+    assert_eq!(trust.version.as_deref(), Some(trust::VERSION.as_bytes()));
     let bare = repository(&["stopgate.yaml"]);
     assert_eq!(read(bare.path()).expect("read").trust, Trust::default());
 }

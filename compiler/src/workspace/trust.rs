@@ -1,4 +1,5 @@
-//! What stands beside the documents and is none: signatures of reviewers, and the trust root that says whose count.
+//! What stands beside the documents and is none: signatures of reviewers, the trust root that says whose count, and the
+//! file that says which binary judges.
 //!
 //! The compiler never sees them.
 
@@ -13,6 +14,8 @@ pub(super) const TRUST: &str = "trust";
 pub(super) const ROOT_FILE: &str = "root.dsse.json";
 /// The trust root of a repository.
 pub(crate) const ROOT: &str = "trust/root.dsse.json";
+/// The file that names the binaries which may judge the next change; it stands beside `stopgate.yaml`.
+pub(crate) const VERSION: &str = ".stopgate-version";
 /// How the name of a signature ends.
 const SIGNATURE: &str = ".sig";
 
@@ -23,6 +26,8 @@ pub struct Trust {
     pub signatures: Vec<Document>,
     /// `trust/root.dsse.json`, if it is there.
     pub root: Option<Vec<u8>>,
+    /// `.stopgate-version`, if it is there.
+    pub version: Option<Vec<u8>>,
 }
 
 impl Trust {

@@ -7,6 +7,7 @@
 )]
 
 mod bundles;
+mod causes;
 mod exits;
 mod guide;
 mod mutants;

@@ -438,3 +438,52 @@ fn t1_a_rotated_root_key_and_an_older_release_void_open_waivers() {
     gate(&desk, 5, "was made by an older stopgate");
     refuses(&desk, &WAIVER, "was made by an older stopgate");
 }
+
+#[test]
+fn a_stray_signature_and_another_judge_are_seen_and_named() {
+    let desk = desk();
+    for file in ["p/waivers/2026-014.yaml", "p/reviews/2027-Q1.yaml"] {
+        std::fs::remove_file(desk.path(file)).expect("removed");
+    }
+    desk.git("p", &["checkout", "--quiet", "base", "--", "rules"]);
+    gate(&desk, 0, "same: no decision changes\n");
+    let stray = "waivers/2026-001.0123456789abcdef.sig";
+    std::fs::write(desk.path(&format!("p/{stray}")), "{}").expect("written");
+    gate(
+        &desk,
+        5,
+        "to-mend: no decision changes; 1 file beside the policy must be mended or deleted\n",
+    );
+    gate(
+        &desk,
+        5,
+        &format!("{stray} is the signature of no waiver: delete it"),
+    );
+    std::fs::remove_file(desk.path(&format!("p/{stray}"))).expect("removed");
+
+    let version = desk.path("p/.stopgate-version");
+    std::fs::write(&version, "0.1.0\n").expect("written");
+    let new = "guard rail .stopgate-version: another binary judges from the next change on\n    before  not there\n";
+    gate(&desk, 5, new);
+    base(&desk);
+    gate(&desk, 0, "same: no decision changes\n");
+    std::fs::write(&version, "0.2.0\nsha256:93be\n").expect("written");
+    gate(
+        &desk,
+        5,
+        "    before  0.1.0\n    now     0.2.0; sha256:93be\n",
+    );
+    gate(&desk, 5, "changed (risk high)");
+    let run = desk.run(&["diff", "p", "--base=base"]);
+    let draft = "  - file: \".stopgate-version\"\n    change: sha256:";
+    assert!(run.stdout.contains(draft), "{}", run.shown());
+    // With anything else in the same change it is said that it belongs in one of its own.
+    desk.edit(
+        "p/stopgate.yaml",
+        "organisation: my-company",
+        "organisation: shop",
+    );
+    gate(&desk, 5, "bring it in a change of its own");
+    std::fs::remove_file(&version).expect("removed");
+    gate(&desk, 5, "    now     not there\n");
+}

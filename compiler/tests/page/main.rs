@@ -29,6 +29,7 @@ fn gate(made: &Made) -> String {
         waivers: &made.waivers,
         to_sign: made.to_sign.as_ref(),
         bundle: Some(Digest::of(b"head")),
+        mend: &made.mend,
     };
     html::diff(&report, &before(), &after())
 }

@@ -6,7 +6,7 @@ use stopgate::diff::{
     Answer, Bug, Cause, Cell, Channels, Class, Diff, Direction, Edit, Failing, Fate, Holder,
     Opened, OperationChange, Part, ProofReport, Request, Side,
 };
-use stopgate::report::{Change, Effect, Standing, Waiver};
+use stopgate::report::{Change, Effect, Mend, Standing, Waiver};
 use stopgate::waiver::{Loosened, Loosening, ToSign};
 use stopgate_lang::change::Area;
 use stopgate_lang::decide::{Kind, Reason};
@@ -27,6 +27,7 @@ pub(crate) struct Made {
     pub(crate) settings: Vec<Change>,
     pub(crate) waivers: Vec<Waiver>,
     pub(crate) to_sign: Option<ToSign>,
+    pub(crate) mend: Vec<Mend>,
 }
 
 pub(crate) fn place(file: &str, line: u32) -> Location {
@@ -131,6 +132,7 @@ pub(crate) fn cause(
             (Some(before), Some(after)) if before == after => Fate::Kept,
             (Some(_), Some(_)) => Fate::Changed(vec![edit("amount <= 500", "amount <= 600")]),
         },
+        moved: false,
     }
 }
 
@@ -416,6 +418,7 @@ pub(crate) fn everything() -> Made {
         settings: settings(),
         waivers: waivers(),
         to_sign: Some(to_sign()),
+        mend: vec![stray()],
     }
 }
 
@@ -501,6 +504,14 @@ fn waivers() -> Vec<Waiver> {
 }
 
 /// Two reviewers have to sign an operation and a setting.
+/// A signature of a waiver that is not there.
+pub(crate) fn stray() -> Mend {
+    Mend {
+        file: "waivers/2026-001.0123456789abcdef.sig".to_owned(),
+        what: "is the signature of no waiver: delete it".to_owned(),
+    }
+}
+
 fn to_sign() -> ToSign {
     let profiles = [ProfileName::new("finance").expect("a name")];
     let rules = ["crm/read".parse().expect("an id")];
@@ -564,6 +575,9 @@ pub(crate) fn hostile() -> Made {
         (waiver.id, waiver.file, waiver.reason) = (hostile(), hostile(), hostile());
         waiver.signers = vec![(hostile(), hostile())];
         waiver.lacks = vec![hostile()];
+    }
+    for mend in &mut made.mend {
+        (mend.file, mend.what) = (hostile(), hostile());
     }
     for cover in made
         .to_sign

@@ -27,6 +27,7 @@ fn report(made: &Made) -> GateReport<'_> {
         waivers: &made.waivers,
         to_sign: made.to_sign.as_ref(),
         bundle: Some(Digest::of(b"head")),
+        mend: &made.mend,
     }
 }
 
@@ -84,6 +85,53 @@ fn a_setting_that_asks_for_less_makes_the_verdict() {
 }
 
 #[test]
+fn what_only_waits_for_mending_is_not_called_the_same() {
+    let mut made = everything();
+    made.diff.failing.clear();
+    made.diff.operations.clear();
+    made.settings.clear();
+    made.to_sign = None;
+    let mend = made::stray();
+    for (format, text) in [
+        ("text", text::diff(&report(&made), false)),
+        ("markdown", markdown::diff(&report(&made))),
+        ("json", json::diff(&report(&made)).to_string()),
+        (
+            "sarif",
+            sarif::diff(&report(&made), Path::new("p")).to_string(),
+        ),
+    ] {
+        assert!(text.contains(&mend.file), "{format}: {text}");
+        assert!(text.contains("to-mend"), "{format}: {text}");
+        assert!(!text.contains("same:"), "{format}: {text}");
+    }
+    made.mend.clear();
+    assert!(text::diff(&report(&made), false).starts_with("same: no decision changes\n"));
+}
+
+#[test]
+fn a_rule_that_is_shown_with_a_request_is_not_listed_again() {
+    let mut made = everything();
+    let also = "also changed here";
+    let text = |made: &Made| text::diff(&GateReport::of(&made.diff), false);
+    let change = made.diff.operations.iter_mut();
+    let mut change = change.filter(|change| change.class == Class::Stricter);
+    let change = change.next().expect("something stricter");
+    let cause = change.cells.iter().flat_map(|cell| &cell.because).next();
+    let cause = cause.expect("a cause").clone();
+    change.changed = vec![cause.clone()];
+    let only = change.clone();
+    made.diff.operations = vec![only.clone()];
+    assert!(!text(&made).contains(also), "{}", text(&made));
+    // Met by nothing that is shown, it is.
+    let mut other = cause;
+    other.rule = "erp/nobody-meets-it".parse().expect("an id");
+    made.diff.operations[0].changed.push(other);
+    assert_eq!(text(&made).matches(also).count(), 1);
+    assert_eq!(text(&made).matches("erp/nobody-meets-it").count(), 1);
+}
+
+#[test]
 fn the_headline_says_when_all_is_signed_and_only_then() {
     let mut made = everything();
     made.diff.failing.clear();
@@ -92,7 +140,8 @@ fn the_headline_says_when_all_is_signed_and_only_then() {
         let text = text::diff(&report(made), false);
         text.lines().next().expect("a line").to_owned()
     };
-    assert!(headline(&made).ends_with("; 2 reviewers have to sign"));
+    assert!(headline(&made).starts_with("looser: "));
+    assert!(headline(&made).contains("; 2 reviewers have to sign; 1 file beside the policy "));
     let waivers = made.waivers.clone();
     let is_covered = |setting: &Change| {
         let what = Loosened::setting(setting);
@@ -102,7 +151,15 @@ fn the_headline_says_when_all_is_signed_and_only_then() {
         .retain(|setting| !setting.effect.needs_review() || is_covered(setting));
     made.to_sign = None;
     assert_eq!(report(&made).class(), Class::Looser);
+    // What is signed passes only without what has to be mended.
+    let mend = std::mem::take(&mut made.mend);
     assert!(headline(&made).ends_with("; reviewers have signed all of that"));
+    made.mend = mend;
+    assert!(
+        headline(&made).starts_with("to-mend: "),
+        "{}",
+        headline(&made)
+    );
 }
 
 fn valid(schema: &jsonschema::Validator, json: &Value) {
@@ -159,6 +216,7 @@ fn sarif_fits_the_standard() {
             "re-typed",
             "undecided",
             "setting-looser",
+            "to-mend",
         ] {
             assert!(
                 results.iter().any(|result| result["ruleId"] == rule),

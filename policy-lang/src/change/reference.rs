@@ -194,4 +194,5 @@ const BESIDE: &str = "\n\
     - `rules/NAME.cedar`: `@owner` and `@review_by` as in rules documents, `@description` is shown.\n\
     - `waivers/ID.yaml`: it counts by the signatures of the base's reviewers, as a whole.\n\
     - `reviews/ID.yaml`: it is shown, and moves a day once reviewers of the trust root beside it have signed it.\n\
-    - `trust/root.dsse.json`: any difference counts as looser and is signed as high.\n";
+    - `trust/root.dsse.json`: any difference counts as looser and is signed as high.\n\
+    - `.stopgate-version`: it names who judges the next change, so any difference is signed as high. It belongs in a change of its own.\n";

@@ -1,4 +1,4 @@
-//! What becomes of the trust root: who is trusted with what, before and after.
+//! What becomes of the trust root, who is trusted with what before and after, and of the binary that judges.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,6 +14,10 @@ use crate::surface::Risk;
 
 /// The trust root of a repository. The workspace reader does not hand it over with the documents.
 const TRUST_ROOT: &str = "trust/root.dsse.json";
+/// The file that names the binaries which may judge. It is no document either.
+const VERSION: &str = ".stopgate-version";
+/// Most characters of it that are shown.
+const BINARIES: usize = 600;
 /// Digits of a key's fingerprint, as many as its id has where this program made it.
 const FINGERPRINT: usize = 16;
 /// Most characters of an owner's name.
@@ -37,6 +41,42 @@ pub fn trust_change(base: Option<&[u8]>, head: Option<&[u8]>) -> Option<Change> 
         note: None,
         effect: Effect::Changed,
         area: Area::TrustRoot,
+        before_at: base.map(at),
+        after_at: head.map(at),
+        risk: Risk::High,
+        content: unbound(),
+    });
+    change.map(|change| change.between(base, head))
+}
+
+/// What becomes of the file that names the binaries which may judge, from its bytes on both sides. It takes the signature
+/// of a change of high risk: whoever names the judge of the next change decides about all that comes after. With `others`
+/// in one change the judge of today would say what the judge of tomorrow may see otherwise.
+#[must_use]
+pub fn version_change(base: Option<&[u8]>, head: Option<&[u8]>, others: bool) -> Option<Change> {
+    let told = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes);
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        visible(&lines.collect::<Vec<_>>().join("; "), BINARIES)
+    };
+    let at = |_: &[u8]| Location {
+        file: VERSION.into(),
+        line: 1,
+    };
+    let note = if others {
+        "another binary judges from the next change on: bring it in a change of its own"
+    } else {
+        "another binary judges from the next change on"
+    };
+    let change = (base != head).then(|| Change {
+        file: VERSION.to_owned(),
+        path: String::new(),
+        field: String::new(),
+        before: base.map(told),
+        after: head.map(told),
+        note: Some(note),
+        effect: Effect::Changed,
+        area: Area::GuardRails,
         before_at: base.map(at),
         after_at: head.map(at),
         risk: Risk::High,

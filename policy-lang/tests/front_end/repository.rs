@@ -1,5 +1,6 @@
 //! A correct repository becomes the policy it says, and mistakes in several documents are reported together.
 
+use stopgate_lang::compile::{Sources, compile};
 use stopgate_lang::decide::Reason;
 use stopgate_lang::name::OwnerName;
 use stopgate_lang::policy::{DryRun, Operations, RuleKind};
@@ -277,4 +278,23 @@ fn what_one_person_can_be_asked_for_in_a_day_is_20_unless_it_is_said() {
         let limits = format!("limits: {{approvals_per_approver_per_day: {wrong}}}\n");
         assert_eq!(of(&limits), Err(vec!["invalid-number"]), "{wrong}");
     }
+}
+
+#[test]
+fn every_command_counts_the_same_files() {
+    let files = base();
+    let documents = files.len();
+    assert_eq!(compiled(files.clone()).summary.files, documents);
+    // A document that is missing is no file, and one that is no policy is none either.
+    let mut fewer = files.clone();
+    fewer.remove("profiles.yaml");
+    assert_eq!(compiled(fewer).summary.files, documents - 1);
+    let mut more = files.clone();
+    more.insert("README.md".to_owned(), b"# no policy".to_vec());
+    assert_eq!(compiled(more).summary.files, documents);
+    // Nor does it depend on what of it a comparison needs.
+    let none = std::collections::BTreeSet::new();
+    let some = compile(Sources::new(files).about(none));
+    assert_eq!(some.summary.files, documents);
+    assert!(some.summary.rules < compiled(base()).summary.rules);
 }

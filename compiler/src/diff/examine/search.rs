@@ -386,7 +386,12 @@ impl Search<'_, '_> {
                 (examination.context.base.map(|base| base.policy), &before),
                 (examination.context.head.policy, &after),
             ),
-            because: Cause::between(&met, &meets, |rule| examination.fate(rule)),
+            because: Cause::between(
+                &met,
+                &meets,
+                |rule| examination.fate(rule),
+                |rule| examination.moved(rule, &trial.held),
+            ),
             before,
             after,
             request: Request {

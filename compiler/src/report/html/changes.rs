@@ -45,6 +45,8 @@ pub(super) fn to_sign(page: &mut Markup, report: &GateReport<'_>) {
     section(page, report, "Undecided", &[Class::Undecided]);
     section(page, report, "Re-typed", &[Class::Retyped]);
     settings(page, report, "Settings to be signed", true);
+    let mend = report.mend.iter().map(ToString::to_string);
+    listed(page, "To be mended", mend);
     if let Some(to_sign) = report.to_sign {
         unsigned(page, to_sign, &report.diff.base.name);
     }
@@ -150,9 +152,9 @@ fn operation(
     for (place, cell) in change.cells.iter().enumerate() {
         finding(page, report, &finding_id(at, place), change, cell);
     }
-    if change.unmet(|_| true).next().is_some() {
+    if change.never_met().next().is_some() {
         page.raw("<p>").text(ALSO).raw("</p>\n<ul class=because>");
-        for cause in change.unmet(|_| true) {
+        for cause in change.never_met() {
             let (place, words) = unmet(cause);
             one_cause(page, cause, &place, words);
         }

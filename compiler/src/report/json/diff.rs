@@ -34,6 +34,7 @@ pub fn diff(report: &GateReport<'_>) -> Value {
         "settings": report.settings.iter().map(|one| setting(report, one)).collect::<Vec<_>>(),
         "waivers": report.waivers.iter().map(waiver).collect::<Vec<_>>(),
         "to_sign": report.to_sign.map(to_sign),
+        "mend": report.mend.iter().map(|one| json!({"file": one.file, "what": one.what})).collect::<Vec<_>>(),
         "bugs": report.diff.bugs.iter().map(bug).collect::<Vec<_>>(),
         "proof": {
             "solver": solver, "operations": all, "compared": compared, "queries": queries, "equal": equal,
@@ -94,7 +95,7 @@ fn operation(report: &GateReport<'_>, change: &OperationChange) -> Value {
         "risk": risk,
         "slice": slice.to_string(),
         "cells": cells.iter().map(|cell| one_cell(report, change, cell)).collect::<Vec<_>>(),
-        "also": change.unmet(|_| true).map(cause).collect::<Vec<_>>(),
+        "also": change.never_met().map(cause).collect::<Vec<_>>(),
         "undecided": undecided,
         "notes": notes,
     })
@@ -163,6 +164,7 @@ fn cause(cause: &Cause) -> Value {
         before,
         after,
         fate,
+        moved: _,
     } = cause;
     let (fate, edits) = match fate {
         Fate::Added => ("added", &[][..]),

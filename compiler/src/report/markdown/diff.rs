@@ -33,7 +33,7 @@ pub fn diff(report: &GateReport<'_>) -> String {
         Class::Looser | Class::Both | Class::Retyped => "🔴",
         Class::Undecided => "🟠",
     };
-    let mark = if report.diff.failing.is_empty() {
+    let mark = if report.diff.failing.is_empty() && !report.only_waits_for_mending() {
         mark
     } else {
         "🔴"
@@ -92,6 +92,12 @@ pub fn diff(report: &GateReport<'_>) -> String {
     }
     let know = settings(report, false);
     page.folded(&count(know.len(), "other setting"), know.into_iter());
+    let mend = report.mend.iter();
+    let mend = mend.map(|one| format!("- {}\n", code(&one.to_string())));
+    if mend.len() > 0 {
+        page.end("\n#### To be mended\n\n");
+        page.items(mend);
+    }
     let waivers = report.waivers.iter();
     page.folded(&count(report.waivers.len(), "waiver"), waivers.map(waiver));
     if let Some(to_sign) = report.to_sign {
@@ -227,10 +233,10 @@ fn operation(report: &GateReport<'_>, change: &OperationChange) -> String {
         item.push_str(&points);
     }
     // Whoever signs lets these pass too: none of them is counted instead of shown.
-    if change.unmet(|_| true).next().is_some() {
+    if change.never_met().next().is_some() {
         item.push_str(&format!("  - {ALSO}\n"));
     }
-    for cause in change.unmet(|_| true) {
+    for cause in change.never_met() {
         let (place, words) = unmet(cause);
         item.push_str(&because(cause, &place, words));
     }

@@ -13,7 +13,7 @@ use crate::report::gate::{failing, matching, name};
 use crate::report::{Change, GateReport, Waiver};
 
 /// The rules of the gate: id, title, advice.
-const RULES: [(&str, &str, &str); 5] = [
+const RULES: [(&str, &str, &str); 6] = [
     (
         "looser",
         "a call passes that did not, or needs less than it did",
@@ -38,6 +38,11 @@ const RULES: [(&str, &str, &str); 5] = [
         "setting-looser",
         "a value beside the rules asks for less, or for something else",
         "Keep the old value, or have the change signed by reviewers.",
+    ),
+    (
+        "to-mend",
+        "a waiver or a signature is not what it has to be",
+        "Delete it, or mend it and have it signed again.",
     ),
 ];
 
@@ -67,6 +72,20 @@ pub fn diff(report: &GateReport<'_>, dir: &Path) -> Value {
             suppress(&mut found, report.covering_setting(setting));
             results.push(found);
         }
+    }
+    for one in report.mend {
+        let place = Location {
+            file: one.file.as_str().into(),
+            line: 1,
+        };
+        let mut found = result("to-mend", &one.to_string(), Some(&place), dir);
+        let fingerprint = fingerprint(vec![
+            text_of("to-mend"),
+            text_of(&one.file),
+            text_of(&one.what),
+        ]);
+        add(&mut found, "partialFingerprints", fingerprint);
+        results.push(found);
     }
     let rule = |(id, title, advice): &(&str, &str, &str)| {
         json!({

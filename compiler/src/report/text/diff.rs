@@ -21,7 +21,7 @@ pub fn diff(report: &GateReport<'_>, colour: bool) -> String {
     let mut out = String::new();
     let class = report.class();
     let verdict = format!("{}: {}", report.word(), report.verdict());
-    let verdict = if report.diff.failing.is_empty() {
+    let verdict = if report.diff.failing.is_empty() && !report.only_waits_for_mending() {
         by_class(class, &verdict, paint)
     } else {
         paint.bad(&verdict)
@@ -56,6 +56,8 @@ pub fn diff(report: &GateReport<'_>, colour: bool) -> String {
         operations(&mut out, report, classes, paint);
     }
     settings(&mut out, report, false, paint);
+    let mend = report.mend.iter().map(ToString::to_string);
+    lines(&mut out, "to be mended", mend, paint);
     waivers(&mut out, report.waivers, paint);
     to_sign(&mut out, report, paint);
     let bugs = report.diff.bugs.iter().map(bug);
@@ -113,10 +115,10 @@ fn operation(out: &mut String, report: &GateReport<'_>, change: &OperationChange
     for cells in report.grouped(change) {
         alike(out, report, change, &cells, paint);
     }
-    if change.unmet(|_| true).next().is_some() {
+    if change.never_met().next().is_some() {
         line(out, format_args!("    {ALSO}"));
     }
-    for cause in change.unmet(|_| true) {
+    for cause in change.never_met() {
         let (place, words) = unmet(cause);
         one_cause(out, cause, &format!("{place} {words}"), paint);
     }

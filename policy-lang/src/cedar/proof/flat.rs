@@ -10,7 +10,7 @@ use super::super::Condition;
 use super::super::node::{Node, with_operands};
 use super::super::tree::holds;
 use crate::name::ProfileName;
-use crate::policy::Policy;
+use crate::policy::{Policy, Scope};
 
 /// What a person holds directly in a proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,6 +57,16 @@ impl Flat {
     #[must_use]
     pub const fn known(&self) -> &BTreeSet<String> {
         &self.known
+    }
+
+    /// Whether somebody who holds `held` directly is one of those that `scope` reaches.
+    #[must_use]
+    pub fn is_reached(&self, scope: &Scope, held: &BTreeSet<String>) -> bool {
+        let leads = |profiles: &BTreeSet<ProfileName>| {
+            let mut names = profiles.iter();
+            names.any(|name| self.reaching(name.as_str()).any(|id| held.contains(id)))
+        };
+        scope.profiles.as_ref().is_none_or(leads) && !leads(&scope.except)
     }
 
     pub(super) fn reaching(&self, profile: &str) -> impl Iterator<Item = &str> {

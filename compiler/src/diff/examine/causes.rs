@@ -1,0 +1,32 @@
+//! What became of a rule, and of whom it reaches: the causes of what is shown.
+
+use std::collections::BTreeSet;
+
+use stopgate_lang::name::RuleId;
+
+use super::{Examination, Version};
+use crate::diff::cause::Fate;
+
+impl<'a> Examination<'a> {
+    /// What becomes of `rule`, wherever it stands.
+    pub(super) fn fate(&self, rule: &RuleId) -> Fate {
+        let policy = |version: Version<'a>| version.policy.rules.iter().find(|one| one.id == *rule);
+        let before = self
+            .before
+            .rule(rule)
+            .or_else(|| policy(self.context.base?));
+        let after = self.after.rule(rule).or_else(|| policy(self.context.head));
+        Fate::of(before, after)
+    }
+
+    /// Whether a rule of both sides came to reach somebody who holds `held`, or ceased to, without saying so itself.
+    pub(super) fn moved(&self, rule: &RuleId, held: &BTreeSet<String>) -> bool {
+        let (Some(before), Some(after)) = (self.before.rule(rule), self.after.rule(rule)) else {
+            return false;
+        };
+        let (before, after) = (&before.scope, &after.scope);
+        let (base, head) = &self.context.flat;
+        (&before.profiles, &before.except) == (&after.profiles, &after.except)
+            && base.is_reached(before, held) != head.is_reached(after, held)
+    }
+}
