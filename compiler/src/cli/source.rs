@@ -1,6 +1,8 @@
 //! Where a command reads its policy from, how it says so, and the ways out when it is not there.
 
 use serde_json::Value;
+use stopgate_lang::digest::Digest;
+use stopgate_lang::summary::visible;
 
 use super::console::{Console, Failure};
 use crate::git::GitError;
@@ -42,11 +44,13 @@ pub(super) fn detail(reading: &Reading, name: &str, console: &Console) {
     if !console.is_verbose() {
         return;
     }
+    // A line each, whatever a file is called.
+    let shown = |path: &str| visible(path, usize::MAX);
     for (path, bytes) in &reading.documents {
-        let digest = stopgate_lang::digest::Digest::of(bytes);
+        let (path, digest) = (shown(path), Digest::of(bytes));
         console.detail(format_args!("read {path} of {name}: {digest}"));
     }
-    for path in reading.unread.keys() {
+    for path in reading.unread.keys().map(|path| shown(path)) {
         console.detail(format_args!("read {path} of {name}: refused"));
     }
 }

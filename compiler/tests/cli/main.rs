@@ -20,6 +20,7 @@ mod schemas;
 mod sign;
 mod source;
 mod tightened;
+mod views;
 mod watch;
 
 use std::path::{Path, PathBuf};
