@@ -1,7 +1,8 @@
 //! Files that are written whole or not at all.
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 /// Writes `bytes` beside `path` and moves them there, so that nobody ever reads half of them. What is beside already
@@ -16,7 +17,12 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut beside = name.to_owned();
     beside.push(format!(".{}.new", std::process::id()));
     let beside = path.with_file_name(beside);
-    let mut file = File::create_new(&beside)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        // Whatever the umask is: a sidecar trusts no bundle and no root that others can write.
+        .mode(0o644)
+        .open(&beside)?;
     let written = file
         .write_all(bytes)
         .and_then(|()| file.sync_all())
@@ -30,6 +36,8 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
@@ -39,6 +47,8 @@ mod tests {
         write(&path, b"one").expect("written");
         write(&path, b"two").expect("written");
         assert_eq!(fs::read(&path).expect("a file"), b"two");
+        let mode = fs::metadata(&path).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o022, 0, "{mode:o}");
 
         let beside = format!("erp.lock.json.{}.new", std::process::id());
         let theirs = [
