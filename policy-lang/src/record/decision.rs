@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::input::RecordedInput;
 use super::lattice;
 use super::members::{Members, variant};
-use super::value::{Value, count, object, printed, text, texts, time};
-use super::{InvalidRecord, Version};
+use super::value::Object;
+use super::{InvalidRecord, Kind, Version};
 use crate::attempt::Subject;
 use crate::decide::{LimitNow, Reason, Rejection};
 use crate::digest::Digest;
@@ -100,7 +100,8 @@ pub enum RecordedResult {
 }
 
 impl DecisionRecord {
-    pub(super) fn members(&self) -> Vec<(&'static str, Value<'_>)> {
+    /// Writes everything but the stamp, and says where its members belong: `prev`, `seq` and `time`.
+    pub(super) fn write<'n>(&'n self, version: Version, out: &mut Object<'_, 'n>) -> [usize; 3] {
         let Self {
             decision,
             request_id,
@@ -121,26 +122,30 @@ impl DecisionRecord {
             latency_us,
             ..
         } = self;
-        let mut members = vec![
-            ("decision", text(decision)),
-            ("request_id", text(request_id)),
-            ("sidecar", text(sidecar)),
-            ("bundle", printed(bundle)),
-            ("attempt", attempt.value()),
-            ("context", context.value()),
-            ("evidence", lattice::evidence(*evidence)),
-            ("limit", lattice::limit(*limit)),
-            ("enforces", lattice::enforces(*enforces)),
-            (
-                "surface",
-                surface.as_ref().map_or(Value::Null, lattice::surface),
-            ),
-            ("result", result.value()),
-            ("rules", texts(rules.iter().map(ToString::to_string))),
-            ("latency_us", count(u64::from(*latency_us))),
-        ];
-        members.extend(trace.as_ref().map(|trace| ("trace", text(trace))));
-        members
+        attempt.write(out.object("attempt"));
+        out.printed("bundle", bundle);
+        context.write(out.object("context"));
+        out.text("decision", decision);
+        lattice::enforces(*enforces, out);
+        lattice::evidence(*evidence, out.object("evidence"));
+        out.text("kind", Kind::Decision.as_str());
+        out.count("latency_us", u64::from(*latency_us));
+        lattice::limit(*limit, out.object("limit"));
+        let prev = out.place();
+        out.text("request_id", request_id);
+        result.write(out.object("result"));
+        out.all_printed("rules", rules);
+        let seq = out.place();
+        out.text("sidecar", sidecar);
+        match surface {
+            Some(surface) => lattice::surface(surface, out.object("surface")),
+            None => out.null("surface"),
+        }
+        let time = out.place();
+        out.optional_text("trace", trace.as_deref());
+        out.number("v", version.number());
+        out.place();
+        [prev, seq, time]
     }
 
     pub(super) fn read(version: Version, mut members: Members) -> Result<Self, InvalidRecord> {
@@ -166,7 +171,7 @@ impl DecisionRecord {
 }
 
 impl RecordedAttempt {
-    fn value(&self) -> Value<'_> {
+    fn write<'n>(&'n self, mut out: Object<'_, 'n>) {
         let Self {
             subject,
             profiles,
@@ -178,31 +183,23 @@ impl RecordedAttempt {
             input,
             definition,
         } = self;
-        let mut members = vec![
-            ("profiles", texts(profiles.iter().map(ProfileName::as_str))),
-            ("agent", text(agent)),
-            ("tool", text(tool)),
-        ];
-        members.extend(subject.as_ref().map(|Subject { issuer, id }| {
-            (
-                "subject",
-                object([("issuer", text(issuer)), ("id", text(id))]),
-            )
-        }));
-        members.extend(
-            operation
-                .as_ref()
-                .map(|operation| ("operation", text(operation))),
-        );
-        members.extend(
-            function
-                .as_ref()
-                .map(|function| ("function", text(function))),
-        );
-        members.extend(session.as_ref().map(|session| ("session", text(session))));
-        members.extend(definition.map(|definition| ("definition", printed(definition))));
-        members.extend(input.members());
-        object(members)
+        out.text("agent", agent);
+        if let Some(definition) = definition {
+            out.printed("definition", definition);
+        }
+        out.optional_text("function", function.as_deref());
+        input.write(&mut out);
+        out.optional_text("operation", operation.as_deref());
+        out.texts("profiles", profiles.iter().map(ProfileName::as_str));
+        out.optional_text("session", session.as_deref());
+        if let Some(Subject { issuer, id }) = subject {
+            let mut subject = out.object("subject");
+            subject.text("id", id);
+            subject.text("issuer", issuer);
+            subject.end();
+        }
+        out.text("tool", tool);
+        out.end();
     }
 
     fn read(version: Version, mut members: Members) -> Result<Self, InvalidRecord> {
@@ -236,23 +233,28 @@ fn read_subject(mut members: Members) -> Result<Subject, InvalidRecord> {
 }
 
 impl RecordedContext {
-    fn value(&self) -> Value<'_> {
+    fn write<'n>(&'n self, mut out: Object<'_, 'n>) {
         let Self {
             facts,
             agent,
             now,
             business,
         } = self;
-        let facts = facts
-            .iter()
-            .map(|(name, fact)| (name.as_str(), Value::Json(fact)));
-        let business = business.map(|business| ("business", Value::Bool(business)));
-        let clock = [("now", time(*now, 3))].into_iter().chain(business);
-        object([
-            ("facts", object(facts)),
-            ("agent", object([("id", text(agent))])),
-            ("time", object(clock)),
-        ])
+        let mut acting = out.object("agent");
+        acting.text("id", agent);
+        acting.end();
+        let mut views = out.object("facts");
+        for (name, fact) in facts {
+            views.json(name, fact);
+        }
+        views.end();
+        let mut clock = out.object("time");
+        if let Some(business) = business {
+            clock.truth("business", *business);
+        }
+        clock.time("now", *now, 3);
+        clock.end();
+        out.end();
     }
 
     fn read(mut members: Members) -> Result<Self, InvalidRecord> {
@@ -274,18 +276,18 @@ impl RecordedContext {
 }
 
 impl RecordedResult {
-    fn value(&self) -> Value<'_> {
-        object([match self {
-            Self::Permit => ("permit", object([])),
-            Self::Route(needs) => ("route", texts(needs.iter().map(ToString::to_string))),
-            Self::Reject(Rejection { reason, message }) => (
-                "reject",
-                object([
-                    ("reason", text(reason.as_str())),
-                    ("message", text(message)),
-                ]),
-            ),
-        }])
+    fn write(&self, mut out: Object<'_, '_>) {
+        match self {
+            Self::Permit => out.object("permit").end(),
+            Self::Route(needs) => out.all_printed("route", needs),
+            Self::Reject(Rejection { reason, message }) => {
+                let mut reject = out.object("reject");
+                reject.text("message", message);
+                reject.text("reason", reason.as_str());
+                reject.end();
+            }
+        }
+        out.end();
     }
 
     fn read(value: Json) -> Result<Self, InvalidRecord> {

@@ -12,7 +12,7 @@ use std::fmt;
 use aws_lc_rs::hmac;
 
 use super::members::Members;
-use super::value::{Value, count, object, printed, text};
+use super::value::{Object, Value, count, printed, text};
 use super::{InvalidRecord, Version};
 use crate::attempt::Input;
 use crate::digest::Digest;
@@ -263,31 +263,33 @@ impl RecordedInput {
         }
     }
 
-    pub(super) fn members(&self) -> Vec<(&'static str, Value<'_>)> {
+    /// Writes the members of an attempt that tell of its input.
+    pub(super) fn write(&self, out: &mut Object<'_, '_>) {
         match self {
-            Self::Clear { json, digest } => shown(json, printed(digest)),
-            Self::Masked { json, digest } => shown(json, printed(digest)),
-            Self::Withheld { digest } => vec![("input_digest", printed(digest))],
-            Self::Long { bytes, digest } => vec![
-                ("input_digest", printed(digest)),
-                ("input_bytes", count(*bytes)),
-            ],
+            Self::Clear { json, digest } => {
+                out.json("input", json);
+                out.printed("input_digest", digest);
+            }
+            Self::Masked { json, digest } => {
+                out.json("input", json);
+                out.printed("input_digest", digest);
+            }
+            Self::Withheld { digest } => out.printed("input_digest", digest),
+            Self::Long { bytes, digest } => {
+                out.count("input_bytes", *bytes);
+                out.printed("input_digest", digest);
+            }
             Self::Refused {
                 bytes,
                 digest,
                 problem: InvalidJson { problem, offset },
             } => {
-                let offset = u64::try_from(*offset).unwrap_or(u64::MAX);
-                let problem = text(problem_word(*problem));
-                let refused = object([
-                    ("bytes", count(*bytes)),
-                    ("offset", count(offset)),
-                    ("problem", problem),
-                ]);
-                vec![
-                    ("input_digest", printed(digest)),
-                    ("input_refused", refused),
-                ]
+                out.printed("input_digest", digest);
+                let mut refused = out.object("input_refused");
+                refused.count("bytes", *bytes);
+                refused.count("offset", u64::try_from(*offset).unwrap_or(u64::MAX));
+                refused.text("problem", problem_word(*problem));
+                refused.end();
             }
         }
     }
@@ -343,10 +345,6 @@ impl RecordedInput {
 /// Whether `value` stands in a record for something masked.
 pub(crate) fn is_mask(value: &Json) -> bool {
     value.get(MASKED).is_some()
-}
-
-fn shown<'a>(json: &'a Json, digest: Value<'a>) -> Vec<(&'static str, Value<'a>)> {
-    vec![("input", Value::Json(json)), ("input_digest", digest)]
 }
 
 /// What hides values of one input.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::InvalidRecord;
 use super::members::Members;
-use super::value::{Value, count, object, text, texts};
+use super::value::Object;
 use crate::decide::{LimitNow, LimitedBy};
 use crate::json::Json;
 use crate::pointer::Pointer;
@@ -18,17 +18,16 @@ pub(super) fn need_from_word(word: &str) -> Option<Need> {
         .find(|need| need.to_string() == word)
 }
 
-pub(super) fn evidence(evidence: Evidence) -> Value<'static> {
+pub(super) fn evidence(evidence: Evidence, mut out: Object<'_, '_>) {
     let Evidence {
         approval,
         user_confirmation,
         dry_run,
     } = evidence;
-    object([
-        ("approval", text(approval.as_str())),
-        ("user_confirmation", Value::Bool(user_confirmation)),
-        ("dry_run", Value::Bool(dry_run)),
-    ])
+    out.text("approval", approval.as_str());
+    out.truth("dry_run", dry_run);
+    out.truth("user_confirmation", user_confirmation);
+    out.end();
 }
 
 pub(super) fn read_evidence(mut members: Members) -> Result<Evidence, InvalidRecord> {
@@ -41,9 +40,11 @@ pub(super) fn read_evidence(mut members: Members) -> Result<Evidence, InvalidRec
     Ok(evidence)
 }
 
-pub(super) fn limit(limit: LimitNow) -> Value<'static> {
+pub(super) fn limit(limit: LimitNow, mut out: Object<'_, '_>) {
     let LimitNow { class, by } = limit;
-    object([("class", text(class.as_str())), ("by", text(by.as_str()))])
+    out.text("by", by.as_str());
+    out.text("class", class.as_str());
+    out.end();
 }
 
 pub(super) fn read_limit(mut members: Members) -> Result<LimitNow, InvalidRecord> {
@@ -60,14 +61,12 @@ pub(super) fn read_limit(mut members: Members) -> Result<LimitNow, InvalidRecord
     Ok(limit)
 }
 
-pub(super) fn enforces(enforces: Enforces) -> Value<'static> {
+/// The member `enforces` of `out`.
+pub(super) fn enforces(enforces: Enforces, out: &mut Object<'_, '_>) {
     let Enforces { mask, max_rows } = enforces;
-    texts(
-        [(mask, "mask"), (max_rows, "max_rows")]
-            .into_iter()
-            .filter(|(does, _)| *does)
-            .map(|(_, word)| word),
-    )
+    let words = [(mask, "mask"), (max_rows, "max_rows")];
+    let words = words.into_iter().filter(|(does, _)| *does);
+    out.texts("enforces", words.map(|(_, word)| word));
 }
 
 pub(super) fn read_enforces(members: &mut Members) -> Result<Enforces, InvalidRecord> {
@@ -84,7 +83,7 @@ pub(super) fn read_enforces(members: &mut Members) -> Result<Enforces, InvalidRe
 }
 
 /// `require` lists the confirmation and the dry run; `max_rows` maps pointers to rows, or is `null` for no limit.
-pub(super) fn surface(surface: &Surface) -> Value<'_> {
+pub(super) fn surface<'n>(surface: &'n Surface, mut out: Object<'_, 'n>) {
     let Surface {
         risk,
         approval,
@@ -93,26 +92,20 @@ pub(super) fn surface(surface: &Surface) -> Value<'_> {
         masks,
         max_rows,
     } = surface;
-    let rows = max_rows
-        .iter()
-        .map(|(pointer, rows)| (pointer.as_str(), count(u64::from(*rows))));
-    object([
-        ("risk", text(risk.as_str())),
-        ("approval", text(approval.as_str())),
-        (
-            "require",
-            texts(surface.requirements().map(Requirement::as_str)),
-        ),
-        ("mask", texts(masks.iter().map(Pointer::as_str))),
-        (
-            "max_rows",
-            if max_rows.is_empty() {
-                Value::Null
-            } else {
-                object(rows)
-            },
-        ),
-    ])
+    out.text("approval", approval.as_str());
+    out.texts("mask", masks.iter().map(Pointer::as_str));
+    if max_rows.is_empty() {
+        out.null("max_rows");
+    } else {
+        let mut limits = out.object("max_rows");
+        for (pointer, rows) in max_rows {
+            limits.count(pointer.as_str(), u64::from(*rows));
+        }
+        limits.end();
+    }
+    out.texts("require", surface.requirements().map(Requirement::as_str));
+    out.text("risk", risk.as_str());
+    out.end();
 }
 
 pub(super) fn read_surface(value: Json) -> Result<Option<Surface>, InvalidRecord> {

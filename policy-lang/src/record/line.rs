@@ -4,7 +4,7 @@
 //! known beforehand, [`Encoded::line`] adds the stamp.
 
 use super::members::Members;
-use super::value::{Value, count, printed, text, time};
+use super::value::{Object, Value, count, printed, text, time};
 use super::{Kind, MAX_LINE_BYTES, Record, RecordBody, Seq, Stamp, Version};
 use crate::json::{InvalidJson, Json, Limits};
 
@@ -68,7 +68,15 @@ impl RecordBody {
         let mut members = match self {
             Self::Start(record) => record.members(),
             Self::Bundle(record) => record.members(),
-            Self::Decision(record) => record.members(),
+            Self::Decision(record) => {
+                let mut rendered = String::with_capacity(USUAL_LEN);
+                let places = record.write(version, &mut Object::bare(&mut rendered));
+                return Encoded {
+                    text: rendered,
+                    places,
+                    kind: Kind::Decision,
+                };
+            }
             Self::Gap(record) => record.members(),
             Self::Stop(record) => record.members(),
         };

@@ -1,6 +1,8 @@
-//! The values of a record on their way to its line: borrowed where they can be, and written once, in canonical form.
+//! The values of a record on their way to its line, in canonical form: rare records as trees, borrowed where they can
+//! be, and decisions, of which there are many, member by member in an order that stands in the source.
 
 use std::borrow::Cow;
+use std::fmt::{Display, Write as _};
 
 use jiff::Timestamp;
 
@@ -10,7 +12,6 @@ use crate::json::{Json, MAX_SAFE_INTEGER, write_string};
 #[derive(Debug)]
 pub(super) enum Value<'a> {
     Null,
-    Bool(bool),
     Integer(i64),
     Text(Cow<'a, str>),
     List(Vec<Self>),
@@ -24,7 +25,6 @@ impl Value<'_> {
     pub(super) fn write(&mut self, out: &mut String) {
         match self {
             Self::Null => Json::Null.write(out),
-            Self::Bool(truth) => Json::Bool(*truth).write(out),
             Self::Integer(number) => Json::Integer(*number).write(out),
             Self::Text(text) => write_string(out, text),
             Self::List(elements) => {
@@ -64,11 +64,6 @@ pub(super) fn printed(value: impl ToString) -> Value<'static> {
     Value::Text(Cow::Owned(value.to_string()))
 }
 
-/// An array of strings.
-pub(super) fn texts<'a, T: Into<Cow<'a, str>>>(items: impl IntoIterator<Item = T>) -> Value<'a> {
-    Value::List(items.into_iter().map(text).collect())
-}
-
 /// A count; beyond what JSON keeps exactly it stays at the largest such number.
 pub(super) fn count(number: u64) -> Value<'static> {
     let number = i64::try_from(number).unwrap_or(MAX_SAFE_INTEGER);
@@ -78,4 +73,133 @@ pub(super) fn count(number: u64) -> Value<'static> {
 /// A point in time with `digits` digits of the second.
 pub(super) fn time(time: Timestamp, digits: usize) -> Value<'static> {
     Value::Text(Cow::Owned(format!("{time:.digits$}")))
+}
+
+/// An object that is written as it comes: its members must come in the order of their names.
+pub(super) struct Object<'o, 'n> {
+    out: &'o mut String,
+    /// The member before, if there is one.
+    before: Option<&'n str>,
+    /// A comma stands there already.
+    separated: bool,
+}
+
+impl<'o, 'n> Object<'o, 'n> {
+    /// Members without braces around them.
+    pub(super) const fn bare(out: &'o mut String) -> Self {
+        Self {
+            out,
+            before: None,
+            separated: true,
+        }
+    }
+
+    fn begin(out: &'o mut String) -> Self {
+        out.push('{');
+        Self::bare(out)
+    }
+
+    /// Ends the object.
+    pub(super) fn end(self) {
+        self.out.push('}');
+    }
+
+    /// Ends the member before, and says where another may be put between it and the next.
+    pub(super) fn place(&mut self) -> usize {
+        self.out.push(',');
+        self.separated = true;
+        self.out.len()
+    }
+
+    fn member(&mut self, name: &'n str) -> &mut String {
+        debug_assert!(self.before.is_none_or(|before| before < name), "{name}");
+        if !self.separated {
+            self.out.push(',');
+        }
+        (self.before, self.separated) = (Some(name), false);
+        write_string(self.out, name);
+        self.out.push(':');
+        self.out
+    }
+
+    pub(super) fn object(&mut self, name: &'n str) -> Object<'_, 'n> {
+        Object::begin(self.member(name))
+    }
+
+    pub(super) fn text(&mut self, name: &'n str, text: &str) {
+        write_string(self.member(name), text);
+    }
+
+    pub(super) fn optional_text(&mut self, name: &'n str, text: Option<&str>) {
+        if let Some(text) = text {
+            self.text(name, text);
+        }
+    }
+
+    /// What `value` prints, as a string. Nothing in it may have to be escaped.
+    pub(super) fn printed(&mut self, name: &'n str, value: impl Display) {
+        quoted(self.member(name), value);
+    }
+
+    pub(super) fn texts<'t>(&mut self, name: &'n str, texts: impl IntoIterator<Item = &'t str>) {
+        let out = self.member(name);
+        list(out, texts, |out, text| write_string(out, text));
+    }
+
+    /// As [`Object::printed`], a list of them.
+    pub(super) fn all_printed<T: Display>(
+        &mut self,
+        name: &'n str,
+        values: impl IntoIterator<Item = T>,
+    ) {
+        list(self.member(name), values, quoted);
+    }
+
+    pub(super) fn count(&mut self, name: &'n str, number: u64) {
+        let number = i64::try_from(number).unwrap_or(MAX_SAFE_INTEGER);
+        self.number(name, number.min(MAX_SAFE_INTEGER));
+    }
+
+    pub(super) fn number(&mut self, name: &'n str, number: i64) {
+        let _never = write!(self.member(name), "{number}");
+    }
+
+    pub(super) fn truth(&mut self, name: &'n str, truth: bool) {
+        self.member(name)
+            .push_str(if truth { "true" } else { "false" });
+    }
+
+    pub(super) fn null(&mut self, name: &'n str) {
+        self.member(name).push_str("null");
+    }
+
+    pub(super) fn json(&mut self, name: &'n str, json: &Json) {
+        json.write(self.member(name));
+    }
+
+    /// A point in time with `digits` digits of the second.
+    pub(super) fn time(&mut self, name: &'n str, time: Timestamp, digits: usize) {
+        self.printed(name, format_args!("{time:.digits$}"));
+    }
+}
+
+fn quoted(out: &mut String, value: impl Display) {
+    out.push('"');
+    let _never = write!(out, "{value}");
+    out.push('"');
+}
+
+fn list<T>(
+    out: &mut String,
+    items: impl IntoIterator<Item = T>,
+    mut write: impl FnMut(&mut String, T),
+) {
+    out.push('[');
+    for (at, item) in items.into_iter().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        write(out, item);
+    }
+    out.push(']');
 }

@@ -25,6 +25,10 @@ use load::{Load, Measured};
 use report::{Report, Round};
 use servers::{Place, Served};
 
+/// Of the sidecar's program, like the runtimes that the servers are given.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Rules of the policy that is asked.
 const RULES: usize = 10_000;
 

@@ -80,6 +80,13 @@ fn shown(text: &str, masks: &[&str]) -> String {
     shown
 }
 
+/// What stands in a record of an input.
+fn rendered(kept: &RecordedInput) -> String {
+    let mut out = String::new();
+    kept.write(&mut crate::record::value::Object::bare(&mut out));
+    out
+}
+
 #[test]
 fn t40_masks_hide_what_they_name() {
     let input = r#"{"a": {"iban": "x", "b": [{"iban": 1, "c": 2}, {"iban": 1.5}]}, "n": null}"#;
@@ -269,7 +276,7 @@ fn t40_an_unknown_operation_or_a_refused_input_leaves_no_argument() {
     assert_eq!((*bytes, *said), (36, problem));
     assert_eq!(digest.to_string(), of_whole(&Digest::of(text)));
     for kept in [unknown, refused] {
-        assert!(!format!("{:?}", kept.members()).contains("CANARY"));
+        assert!(!rendered(&kept).contains("CANARY"));
     }
 }
 
@@ -288,6 +295,6 @@ proptest! {
             text = if arrays[at] && at > 0 { format!("[{text}]") } else { format!("{{\"{name}\": {text}}}") };
         }
         let kept = recorded(&text, &[&mask]);
-        prop_assert!(!format!("{:?}", kept.members()).contains("CANARY"), "{mask} of {text}");
+        prop_assert!(!rendered(&kept).contains("CANARY"), "{mask} of {text}");
     }
 }
