@@ -8,6 +8,7 @@
 
 mod bounds;
 mod condition;
+mod cost;
 pub mod file;
 mod form;
 mod index;
@@ -24,6 +25,7 @@ mod variant;
 use std::ops::Range;
 
 pub use condition::{Condition, Conjunct};
+pub(crate) use cost::{MOST_STEPS, Scene, Steps};
 pub use form::FormError;
 pub(crate) use form::{ANYWHERE, match_form, slices};
 pub(crate) use index::{Index, Layout, Places, ProfileAt};

@@ -62,6 +62,25 @@ impl LimitedBy {
     }
 }
 
+/// Most steps of an attempt that is decided where it is asked about, beside others that wait: well below a millisecond.
+pub const FEW_STEPS: u64 = 1 << 20;
+
+/// The steps that deciding `attempt` takes at most, each about the comparison of two characters. Bounded for every
+/// bundle that opens, and known without evaluating anything.
+#[must_use]
+pub fn most_steps(bundle: &Bundle, attempt: &Attempt) -> u64 {
+    let Some((_, tool)) = bundle.tool(&attempt.tool) else {
+        return 0;
+    };
+    match (operation(bundle, tool, attempt), &attempt.input) {
+        (Ok((_, at, _)), Ok(input)) if input.bytes() <= bundle.input_bytes() => {
+            bundle.steps(at, input.bytes())
+        }
+        // Rejected before any rule is asked.
+        (Ok(_) | Err(_), Ok(_) | Err(_)) => 0,
+    }
+}
+
 /// The answer to `attempt` under `bundle` in `situation`.
 pub fn decide(bundle: &Bundle, attempt: &Attempt, situation: &Situation) -> Decision {
     let mut decision = Decision::undecided();

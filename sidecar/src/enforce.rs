@@ -1,15 +1,19 @@
 //! One attempt, from a caller's request to an answer that is on record: caller, attempt, decide, record, answer.
 //!
 //! It knows no wire and no socket. The answer exists only after its record is durable; where the record fails, the
-//! answer is a rejection instead. A decision that took longer than its budget is a rejection too.
+//! answer is a rejection instead. A decision that took longer than its budget is a rejection too, and one that may take
+//! long is made on threads of its own, so that nobody waits for it who did not ask for it.
 
+mod clock;
 mod naming;
+mod pool;
 mod principal;
 mod recorded;
 mod request;
 #[cfg(test)]
 pub(crate) mod testing;
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,14 +21,17 @@ use jiff::Timestamp;
 use stopgate_lang::attempt::{Attempt, Input, Target};
 use stopgate_lang::bundle::Bundle;
 use stopgate_lang::decide::{
-    Decision, LimitNow, LimitedBy, Outcome, Reason, Rejection, Situation, decide,
+    Decision, FEW_STEPS, LimitNow, LimitedBy, Outcome, Reason, Rejection, Situation, decide,
+    most_steps,
 };
 use stopgate_lang::digest::Digest;
 use stopgate_lang::name::ChannelName;
 use stopgate_lang::record::Seq;
 use stopgate_lang::surface::Evidence;
 
-use crate::audit::{AuditError, AuditLog, Receipt};
+use tokio::sync::oneshot;
+
+use crate::audit::{AuditError, AuditLog, Pending, Receipt};
 use crate::config::Caller;
 use crate::identity::Identity;
 use crate::metrics::Metrics;
@@ -32,6 +39,8 @@ use crate::readiness::State;
 use crate::source::{Looked, SourceName};
 use crate::undecided::Undecided;
 
+use clock::Clock;
+use pool::{Place, Pool};
 use principal::{Named, Principal, Registrar};
 use recorded::Told;
 
@@ -40,7 +49,7 @@ pub use request::{
     RequestId, TraceId,
 };
 
-/// Most processor time that the policy may take for one attempt.
+/// Most processor time that one attempt may take, from the first byte that is looked at to the policy's answer.
 pub const DECIDE_BUDGET: Duration = Duration::from_millis(50);
 
 /// Decides attempts. Shared behind an `Arc`.
@@ -53,6 +62,18 @@ pub struct Enforcer {
     identity: Arc<Identity>,
     metrics: Arc<Metrics>,
     names: naming::Names,
+    pool: Pool,
+}
+
+/// Why there is no enforcer.
+#[derive(Debug, thiserror::Error)]
+pub enum Unready {
+    /// The system gives no random bytes.
+    #[error("the system has no random bytes")]
+    Random,
+    /// The machine has no threads for decisions that may take long.
+    #[error("there are no threads for decisions that may take long")]
+    Threads(#[source] io::Error),
 }
 
 /// A decision that is on record.
@@ -68,6 +89,34 @@ pub struct Answer {
     pub time: Timestamp,
     /// What was decided.
     pub decision: Decision,
+}
+
+/// An attempt before anything is decided about it.
+struct Question {
+    attempt: Attempt,
+    situation: Situation,
+    /// Why it is rejected whatever the policy says.
+    refused: Option<Rejection>,
+    clock: Clock,
+}
+
+/// A question with all that its record and its answer need.
+struct Matter {
+    arrived: Instant,
+    /// Uid of the caller.
+    caller: u32,
+    bundle: Arc<Bundle>,
+    request: Request,
+    name: String,
+    question: Question,
+}
+
+/// A decision whose record is on its way to the disk, or known not to be.
+struct Concluded {
+    request: Request,
+    name: String,
+    decision: Decision,
+    recorded: Result<Receipt, AuditError>,
 }
 
 /// An attempt and its decision, not on record yet.
@@ -94,7 +143,7 @@ impl Enforcer {
     /// An enforcer of `channel` that calls itself `sidecar` in records.
     ///
     /// # Errors
-    /// The system gives no random bytes.
+    /// [`Unready`]
     pub fn new(
         sidecar: String,
         channel: ChannelName,
@@ -102,7 +151,7 @@ impl Enforcer {
         audit: AuditLog,
         identity: Arc<Identity>,
         metrics: Arc<Metrics>,
-    ) -> Result<Self, aws_lc_rs::error::Unspecified> {
+    ) -> Result<Self, Unready> {
         Ok(Self {
             sidecar,
             channel,
@@ -110,7 +159,8 @@ impl Enforcer {
             audit,
             identity,
             metrics,
-            names: naming::Names::new()?,
+            names: naming::Names::new().map_err(|_| Unready::Random)?,
+            pool: Pool::new().map_err(Unready::Threads)?,
         })
     }
 
@@ -125,13 +175,18 @@ impl Enforcer {
         }
     }
 
-    /// Decides `request` of `caller` and records the decision. It waits for nothing but the disk: when it is first
-    /// polled, it decides and puts the record where the log takes it, so that dropping it after that takes nothing back.
+    /// Decides `request` of `caller` and records the decision. It waits for nothing but the disk and, if the decision may
+    /// take long, for its turn: when it is first polled, all that leads to the record is under way, so that dropping it
+    /// after that takes nothing back.
     ///
     /// # Errors
     /// [`Undecided`] when nothing was decided; nothing is recorded then. A panic before the record is counted for the next
     /// `gap`.
-    pub async fn decide(&self, caller: &Caller, request: Request) -> Result<Answer, Undecided> {
+    pub async fn decide(
+        self: &Arc<Self>,
+        caller: &Caller,
+        request: Request,
+    ) -> Result<Answer, Undecided> {
         let arrived = Instant::now();
         if !caller.may.decide {
             return Err(Undecided::NotAllowed);
@@ -149,20 +204,35 @@ impl Enforcer {
         // Whatever happens from here on, the log tells of it: by a record or by a count.
         let pending = self.audit.announce().map_err(|_| Undecided::Draining)?;
         let time = milliseconds(Timestamp::now());
-        let name = self.names.next(time);
-
-        let considered = self.consider(caller, &active.bundle, &request, time);
-        let told = Told {
-            name: &name,
-            sidecar: &self.sidecar,
-            bundle: &active.bundle,
-            request: &request,
-            latency_us: u32::try_from(arrived.elapsed().as_micros()).unwrap_or(u32::MAX),
+        let mut matter = Matter {
+            arrived,
+            caller: caller.uid,
+            question: self.question(caller, &active.bundle, &request, time),
+            bundle: active.bundle,
+            request,
+            name: self.names.next(time),
         };
-        let record = considered.record(&told, self.audit.mask_key());
-        let mut decision = considered.decision;
+        let digest = matter.bundle.digest();
+        let concluded = if matter.is_cheap() {
+            self.conclude(matter, pending)
+        } else if let Some(place) = self.pool.place(caller.uid) {
+            self.conclude_there(place, matter, pending.into_owned())
+                .await?
+        } else {
+            matter.question.refused = Some(Rejection::new(
+                Reason::Overloaded,
+                "too many costly attempts of this caller wait",
+            ));
+            self.conclude(matter, pending)
+        };
+        let Concluded {
+            request,
+            name,
+            mut decision,
+            recorded,
+        } = concluded;
         let tool = request.tool.as_str();
-        let recorded = match pending.enqueue(record, caller.uid) {
+        let recorded = match recorded {
             Ok(receipt) => self.on_disk(receipt, tool, decision.outcome()).await,
             Err(error) => Err(error),
         };
@@ -171,7 +241,7 @@ impl Enforcer {
         }
         tracing::debug!(
             decision = %name,
-            bundle = %active.bundle.digest(),
+            bundle = %digest,
             tool,
             operation = decision.seen().operation.as_ref().map(|operation| operation.as_str()),
             answer = word(decision.outcome()),
@@ -184,10 +254,60 @@ impl Enforcer {
         Ok(Answer {
             name,
             request: request.id,
-            bundle: active.bundle.digest(),
+            bundle: digest,
             time,
             decision,
         })
+    }
+
+    /// Decides and puts the record where the log takes it.
+    fn conclude(&self, matter: Matter, pending: Pending<'_>) -> Concluded {
+        let Matter {
+            arrived,
+            caller,
+            bundle,
+            request,
+            name,
+            question,
+        } = matter;
+        let considered = self.consider(&bundle, question);
+        let told = Told {
+            name: &name,
+            sidecar: &self.sidecar,
+            bundle: &bundle,
+            request: &request,
+            latency_us: u32::try_from(arrived.elapsed().as_micros()).unwrap_or(u32::MAX),
+        };
+        let record = considered.record(&told, self.audit.mask_key());
+        let recorded = pending.enqueue(record, caller);
+        Concluded {
+            request,
+            name,
+            decision: considered.decision,
+            recorded,
+        }
+    }
+
+    /// The same on a thread where it keeps nobody waiting.
+    async fn conclude_there(
+        self: &Arc<Self>,
+        place: Place,
+        mut matter: Matter,
+        pending: Pending<'static>,
+    ) -> Result<Concluded, Undecided> {
+        let (done, concluded) = oneshot::channel();
+        let enforcer = Arc::clone(self);
+        let spent = matter.question.clock.took();
+        place.run(move || {
+            matter.question.clock = Clock::after(spent);
+            let concluded = enforcer.conclude(matter, pending);
+            if let Err(unheard) = done.send(concluded) {
+                // The caller has left, and nothing is waited for any more.
+                let tool = unheard.request.tool.as_str();
+                drop(enforcer.metrics.waiting(tool, unheard.decision.outcome()));
+            }
+        });
+        concluded.await.map_err(|_| Undecided::Fault)
     }
 
     /// Waits until the record of `outcome` is on the disk. A caller that leaves meanwhile is counted; that there is a
@@ -204,14 +324,15 @@ impl Enforcer {
         recorded
     }
 
-    /// The decision, before anybody may hear of it.
-    fn consider(
+    /// What is asked, and whether it may be.
+    fn question(
         &self,
         caller: &Caller,
         bundle: &Bundle,
         request: &Request,
         now: Timestamp,
-    ) -> Considered {
+    ) -> Question {
+        let clock = Clock::after(Duration::ZERO);
         let tool = request.tool.as_str();
         let limit = LimitNow {
             class: bundle.ceiling(self.channel.as_str(), tool),
@@ -236,15 +357,30 @@ impl Enforcer {
         };
         let (principal, vouched) = registrar.principal(named);
         let attempt = attempt(principal, request);
-        let before = processor_time();
-        let decision = match vouched.and_then(|()| may_ask(caller, tool)) {
-            Ok(()) => decide(bundle, &attempt, &situation),
-            Err(rejection) => Decision::rejected(rejection),
+        Question {
+            attempt,
+            situation,
+            refused: vouched.and_then(|()| may_ask(caller, tool)).err(),
+            clock,
+        }
+    }
+
+    /// The decision, before anybody may hear of it.
+    fn consider(&self, bundle: &Bundle, question: Question) -> Considered {
+        let Question {
+            attempt,
+            situation,
+            refused,
+            clock,
+        } = question;
+        let decision = match refused {
+            None => decide(bundle, &attempt, &situation),
+            Some(rejection) => Decision::rejected(rejection),
         };
-        let took = processor_time().saturating_sub(before);
+        let took = clock.took();
         self.metrics.decided(took);
         let decision = if took > DECIDE_BUDGET {
-            tracing::warn!(?took, tool, "decision over budget");
+            tracing::warn!(?took, tool = attempt.tool, "decision over budget");
             Decision::rejected(Rejection::new(
                 Reason::Overloaded,
                 "the decision took too long",
@@ -257,6 +393,14 @@ impl Enforcer {
             situation,
             decision,
         }
+    }
+}
+
+impl Matter {
+    /// Whether deciding it takes so little that nobody would notice having waited for it.
+    fn is_cheap(&self) -> bool {
+        self.question.refused.is_some()
+            || most_steps(&self.bundle, &self.question.attempt) <= FEW_STEPS
     }
 }
 
@@ -290,14 +434,6 @@ fn attempt(principal: Principal, request: &Request) -> Attempt {
         input: Input::parse(&request.input),
         definition: request.definition,
     }
-}
-
-/// Processor time of this thread: what the policy costs, however busy the machine is.
-fn processor_time() -> Duration {
-    Duration::try_from(rustix::time::clock_gettime(
-        rustix::time::ClockId::ThreadCPUTime,
-    ))
-    .unwrap_or_default()
 }
 
 /// What is answered when the record is not in the log.

@@ -21,7 +21,7 @@ use crate::config::{Config, Source};
 use crate::door::probe::{self, Probes};
 use crate::door::socket::{self, SocketError};
 use crate::door::{Door, Grpc};
-use crate::enforce::Enforcer;
+use crate::enforce::{Enforcer, Unready};
 use crate::follow::{Followed, Follower, RootError, RootFollower};
 use crate::identity::Identity;
 use crate::metrics::Metrics;
@@ -70,9 +70,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
-    /// The system has no random bytes.
-    #[error("the system has no random bytes")]
-    Random,
+    /// Nothing could be decided.
+    #[error("cannot decide")]
+    Unready(#[source] Unready),
     /// The description of the service cannot be served.
     #[error("cannot describe the service")]
     Reflection(#[source] tonic_reflection::server::Error),
@@ -194,7 +194,7 @@ impl Sidecar {
             Arc::clone(&identity),
             Arc::clone(&metrics),
         );
-        let enforcer = Arc::new(enforcer.map_err(|_| StartError::Random)?);
+        let enforcer = Arc::new(enforcer.map_err(StartError::Unready)?);
         let reporter = HealthReporter::new();
         report(&reporter, state.readiness()).await;
         let health = HealthServer::new(HealthService::from_health_reporter(reporter.clone()));

@@ -12,11 +12,13 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use judge::{Repository, asked, plain};
+use stopgate_lang::bundle::Bundle;
+use stopgate_lang::cedar::Condition;
 use stopgate_lang::decide::{Kind, Outcome, Reason, decide};
 use stopgate_lang::surface::{Evidence, Limit, Surface};
 use stopgate_tests::generate::{attempt, attempt_near};
 use stopgate_tests::random::Random;
-use stopgate_tests::{model, scale};
+use stopgate_tests::{bulk, model, scale};
 
 /// Bundles of one run at least; more when there are more attempts.
 const BUNDLES: u64 = 500;
@@ -274,4 +276,27 @@ fn i2_t3_a_failing_rule_rejects_whatever_else_matches() {
             }
         }
     }
+}
+
+/// T27: a signature says who wrote a bundle, not that it is cheap to decide by.
+#[test]
+fn t27_a_bundle_is_not_trusted_to_be_cheap() {
+    let with = |characters: usize| {
+        let mut policy = bulk::policy(1);
+        let pattern = "a".repeat(characters);
+        let condition = Condition::parse(&format!("context.input.note like \"*{pattern}\""));
+        for rule in &mut policy.rules {
+            rule.condition = Some(condition.clone().expect("a condition"));
+        }
+        // The compiler's checks are passed by: these rules were never text of a repository.
+        let (root, bytes) = stopgate::build::rehearsal(&policy).expect("a bundle");
+        let rehearsed = stopgate::build::rehearse(&policy).map(|bundle| bundle.rules_len());
+        assert_eq!(rehearsed.ok(), Some(6), "what it means can be compared");
+        Bundle::open(&bytes, &root).map(|bundle| bundle.rules_len())
+    };
+    // Notes have 2,000 bytes at most, and six rules meet at the one operation.
+    assert_eq!(with(2_000).ok(), Some(6));
+    let refused = with(3_000).expect_err("more than 2^25 steps");
+    let why = refused.to_string();
+    assert!(why.contains("more steps than are accepted"), "{why}");
 }

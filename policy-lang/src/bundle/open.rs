@@ -5,7 +5,10 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use crate::calendar::Calendar;
-use crate::cedar::{ANYWHERE, EntityUid, Holder, Index, Layout, Places, PreparedSchema, ProfileAt};
+use crate::cedar::{
+    ANYWHERE, EntityUid, Holder, Index, Layout, MOST_STEPS, Places, PreparedSchema, ProfileAt,
+    Scene, Steps,
+};
 use crate::decide::{Kind, MatchedRule};
 use crate::digest::Digest;
 use crate::fact::Fact;
@@ -50,6 +53,8 @@ pub struct Bundle {
     surfaces: Vec<Surface>,
     schema: PreparedSchema,
     index: Index,
+    /// What an attempt takes at most, by place of operation.
+    steps: Vec<Steps>,
     /// Digest of the text of each slice that holds a rule, by `tool/operation` or [`ANYWHERE`].
     pub(super) slices: BTreeMap<String, Digest>,
 }
@@ -195,7 +200,16 @@ impl Bundle {
     /// # Errors
     /// [`BundleError`]: the layout, a digest, a signature, the threshold, a version or a part is wrong.
     pub fn open(bytes: &[u8], root: &TrustRoot) -> Result<Self, BundleError> {
-        Self::open_as(bytes, root, Layout::Buckets)
+        Self::open_as(bytes, root, Opening::Bounded)
+    }
+
+    /// As [`Bundle::open`], also when deciding may cost more than a sidecar accepts: what a policy means does not depend
+    /// on what it costs, and a change that makes it cheaper has to be compared with it.
+    ///
+    /// # Errors
+    /// As [`Bundle::open`].
+    pub fn open_to_compare(bytes: &[u8], root: &TrustRoot) -> Result<Self, BundleError> {
+        Self::open_as(bytes, root, Opening::Unbounded)
     }
 
     /// As [`Bundle::open`], without the index: Cedar then evaluates every rule, scope and all, for every attempt. Slow,
@@ -204,16 +218,27 @@ impl Bundle {
     /// # Errors
     /// As [`Bundle::open`].
     pub fn open_without_index(bytes: &[u8], root: &TrustRoot) -> Result<Self, BundleError> {
-        Self::open_as(bytes, root, Layout::Whole)
+        Self::open_as(bytes, root, Opening::Whole)
     }
 
-    fn open_as(bytes: &[u8], root: &TrustRoot, layout: Layout) -> Result<Self, BundleError> {
+    fn open_as(bytes: &[u8], root: &TrustRoot, opening: Opening) -> Result<Self, BundleError> {
         let most = u64::try_from(MAX_BUNDLE_BYTES).unwrap_or(u64::MAX);
         let verified = Verified::read(Cursor::new(bytes), root, most, None)?;
         // Only a bundle that is known already is not given back.
         let verified = verified.ok_or_else(|| format("nothing was read"))?;
-        verified.load_as(layout)
+        verified.load_as(opening)
     }
+}
+
+/// What a bundle is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    /// Decisions within a bound of cost.
+    Bounded,
+    /// Decisions whatever they cost.
+    Unbounded,
+    /// The same, of every rule for every attempt.
+    Whole,
 }
 
 impl Verified {
@@ -222,10 +247,10 @@ impl Verified {
     /// # Errors
     /// [`BundleError`]: a version or a part is wrong.
     pub fn load(&self) -> Result<Bundle, BundleError> {
-        self.load_as(Layout::Buckets)
+        self.load_as(Opening::Bounded)
     }
 
-    fn load_as(&self, layout: Layout) -> Result<Bundle, BundleError> {
+    fn load_as(&self, opening: Opening) -> Result<Bundle, BundleError> {
         let content = self.content();
         let content: BTreeMap<&str, &[u8]> = content
             .iter()
@@ -234,7 +259,7 @@ impl Verified {
         let loader = Loader {
             content: &content,
             manifest: self.manifest(),
-            layout,
+            opening,
         };
         loader.load(self.digest(), self.signers().to_vec())
     }
@@ -244,7 +269,7 @@ impl Verified {
 struct Loader<'a> {
     content: &'a BTreeMap<&'a str, &'a [u8]>,
     manifest: &'a Manifest,
-    layout: Layout,
+    opening: Opening,
 }
 
 impl Loader<'_> {
@@ -323,8 +348,17 @@ impl Loader<'_> {
                 .collect(),
         };
         let slices = self.slices()?;
-        let index = Index::load(&slices, &places, &schema, self.layout)
+        let layout = match self.opening {
+            Opening::Bounded | Opening::Unbounded => Layout::Buckets,
+            Opening::Whole => Layout::Whole,
+        };
+        let index = Index::load(&slices, &places, &schema, layout)
             .map_err(|error| format(error.to_string()))?;
+        // Without a bound nobody waits for an answer, and nobody asks what it costs.
+        let steps = match self.opening {
+            Opening::Bounded => most_steps(&index, &tools, &operations, input_bytes)?,
+            Opening::Unbounded | Opening::Whole => Vec::new(),
+        };
         let channels = channels.into_iter().map(|(name, ceiling)| {
             (
                 name,
@@ -354,6 +388,7 @@ impl Loader<'_> {
             surfaces: surfaces.into_iter().map(Surface::from).collect(),
             schema,
             index,
+            steps,
             slices: slices
                 .into_iter()
                 .map(|(name, text)| (name, Digest::of(text.as_bytes())))
@@ -477,6 +512,37 @@ fn load_rules(
     } else {
         Err(format("rules are not unique, sorted and all there"))
     }
+}
+
+/// What an attempt on each operation takes at most. A signature says who wrote the rules, not that they are cheap.
+fn most_steps(
+    index: &Index,
+    tools: &BTreeMap<ToolName, LoadedTool>,
+    operations: &[LoadedOperation],
+    input_bytes: usize,
+) -> Result<Vec<Steps>, BundleError> {
+    let each = operations.iter().zip(0_u32..).map(|(operation, at)| {
+        let scene = Scene {
+            input: &operation.input,
+            facts: &operation.facts,
+            input_bytes,
+        };
+        (index.steps(at, &scene), scene.before_rules())
+    });
+    let each: Vec<(Steps, Steps)> = each.collect();
+    let longest = u64::try_from(input_bytes).unwrap_or(u64::MAX);
+    for (name, at) in operation_places(tools) {
+        let of_rules = usize::try_from(at).ok().and_then(|at| each.get(at));
+        if of_rules.is_none_or(|(of_rules, _)| of_rules.at(longest) > MOST_STEPS) {
+            return Err(format(std::format!(
+                "the rules on {name} take more steps than are accepted"
+            )));
+        }
+    }
+    let together = each
+        .into_iter()
+        .map(|(of_rules, before)| of_rules.and(before));
+    Ok(together.collect())
 }
 
 fn operation_places(tools: &BTreeMap<ToolName, LoadedTool>) -> HashMap<String, u32> {
@@ -684,6 +750,13 @@ impl Bundle {
 
     pub(crate) const fn schema(&self) -> &PreparedSchema {
         &self.schema
+    }
+
+    /// The steps that an attempt on the operation at `at` takes at most, with an input of so many bytes.
+    pub(crate) fn steps(&self, at: u32, bytes: usize) -> u64 {
+        let steps = usize::try_from(at).ok().and_then(|at| self.steps.get(at));
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        steps.map_or(u64::MAX, |steps| steps.at(bytes))
     }
 
     pub(crate) const fn index(&self) -> &Index {

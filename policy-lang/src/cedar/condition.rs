@@ -7,11 +7,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use cedar_policy::{Expression, Policy};
+use cedar_policy_core::ast::Expr;
 use serde_json::{Value, json};
 
 use super::node::{Node, UnknownForm, plain};
 use super::text::{parse_policy, print_expression, syntax_mistakes};
-use super::{CedarMistake, NAMESPACE, bounds};
+use super::{CedarMistake, NAMESPACE, bounds, cost};
 
 /// When a rule matches: the `when` and `unless` clauses of one rule. Every node of them is one that [`Node`] knows, and
 /// a `has` asks for one name.
@@ -19,6 +20,8 @@ use super::{CedarMistake, NAMESPACE, bounds};
 pub struct Condition {
     source: Source,
     clauses: Arc<[Value]>,
+    /// What Cedar evaluates, of which the cost is counted; `None` of a rule of a `.cedar` file without clauses.
+    pub(super) expression: Option<Arc<Expr>>,
 }
 
 /// The author's text, which the validator is given so that its messages point into it.
@@ -92,6 +95,7 @@ impl Condition {
         let mut condition = Self {
             source,
             clauses: Arc::new([]),
+            expression: cost::evaluated(policy),
         };
         match clauses(policy) {
             Ok(clauses) => {
@@ -336,6 +340,7 @@ impl Condition {
         Self {
             source: self.source.clone(),
             clauses: clauses.into(),
+            expression: self.expression.clone(),
         }
     }
 

@@ -17,6 +17,7 @@ use cedar_policy_core::ast::{
 use cedar_policy_core::parser::parse_policyset;
 
 use super::bounds::printed;
+use super::cost::{Scene, Steps, of_one_attempt};
 use super::form::ANYWHERE;
 use super::request::{EntityUid, Prepared, PreparedSchema};
 
@@ -291,6 +292,30 @@ impl Index {
             };
         }
         matches
+    }
+
+    /// The steps that the rules of one operation, of which requests are as in `scene`, take at most for one attempt.
+    pub(crate) fn steps(&self, operation: OperationAt, scene: &Scene<'_>) -> Steps {
+        let buckets = || {
+            let own = self.by_action.get(&operation).into_iter();
+            own.chain([&self.anywhere])
+        };
+        let sum = |ready: &[Ready]| {
+            let each = ready
+                .iter()
+                .map(|ready| scene.of_condition(ready.condition.as_deref()));
+            each.fold(Steps::default(), Steps::and)
+        };
+        let anybody = buckets().map(|buckets| sum(&buckets.anybody));
+        let mut by_profile: HashMap<ProfileAt, Steps> = HashMap::new();
+        for (profile, ready) in buckets().flat_map(|buckets| &buckets.by_profile) {
+            let so_far = by_profile.entry(*profile).or_default();
+            *so_far = so_far.and(sum(ready));
+        }
+        of_one_attempt(
+            anybody.fold(Steps::default(), Steps::and),
+            by_profile.into_values(),
+        )
     }
 
     /// Every rule that a request on an operation can meet, or with `None` every rule that names no operation.

@@ -11,6 +11,7 @@ use crate::name::{OperationName, ProfileName, RuleId, ToolName};
 use crate::policy::{Operation, Operations, Policy, Rule, RuleKind};
 use crate::tool_schema::{InputType, Opaque, Shape};
 
+use super::cost;
 use super::schema::{author_schema, operation_schema, operations};
 use super::text::range_of;
 use super::{CedarMistake, Condition, action_id};
@@ -35,6 +36,12 @@ pub fn validate(policy: &Policy) -> Vec<(RuleId, CedarMistake)> {
             };
             cell.conditions(&mut mistakes);
             cell.caps(&reach.closures, &mut mistakes);
+            let scene = cost::Scene {
+                input: &operation.input,
+                facts: &operation.facts,
+                input_bytes: policy.input_bytes,
+            };
+            mistakes.extend(scene.too_costly((tool, name), &cell.rules));
         }
     }
     whole_rules(policy, &mut mistakes);

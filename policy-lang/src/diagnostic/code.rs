@@ -218,6 +218,8 @@ codes! {
         => "Join rules that ask for the same.";
     TooManyGuardrails Error "too-many-guardrails" "More than 16 rules without a profile reach one operation."
         => "Join their conditions, or name the profiles.";
+    RuleTooCostly Error "rule-too-costly" "The rules that can meet at one operation may keep a decision busy for too long."
+        => "Give the argument a `maxLength` in the tool's schema, shorten what stands behind the first `*`, or lower `limits.input_bytes`.";
     UnscopedGrant Error "unscoped-grant" "A grant names no profile."
         => "Name the profiles it is for; only raises and nevers may reach everybody.";
     NoSample Error "no-sample" "A grant names an operation that has no sample in the tests."
@@ -298,6 +300,7 @@ const TIGHTENED: &[(Code, Meaning)] = &[
     (Code::ActionTest, Meaning::Lost),
     (Code::CedarForm, Meaning::Lost),
     (Code::ProofTooLarge, Meaning::Lost),
+    (Code::RuleTooCostly, Meaning::Kept),
 ];
 
 impl Code {

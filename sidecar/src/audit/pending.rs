@@ -3,6 +3,7 @@
 //! A decision that panics or is cut off counts when its [`Pending`] is dropped. The end of the log waits for decisions
 //! for a while; then it is sealed, and what is still under way counts at once and can leave no record any more.
 
+use std::borrow::Cow;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
@@ -34,7 +35,7 @@ pub(super) struct UnderWay {
 #[must_use]
 #[derive(Debug)]
 pub struct Pending<'a> {
-    log: &'a AuditLog,
+    log: Cow<'a, AuditLog>,
     /// It is in the queue, or counted already.
     accounted: bool,
 }
@@ -101,7 +102,7 @@ impl AuditLog {
     pub fn announce(&self) -> Result<Pending<'_>, AuditError> {
         if self.under_way.enter() {
             Ok(Pending {
-                log: self,
+                log: Cow::Borrowed(self),
                 accounted: false,
             })
         } else {
@@ -111,6 +112,15 @@ impl AuditLog {
 }
 
 impl Pending<'_> {
+    /// The same decision under way, for another thread.
+    pub fn into_owned(mut self) -> Pending<'static> {
+        self.accounted = true;
+        Pending {
+            log: Cow::Owned(AuditLog::clone(&self.log)),
+            accounted: false,
+        }
+    }
+
     /// Puts the decision's record, which `caller` causes, where the log takes it. It waits for nothing: what can be
     /// dropped is only the wait for the disk.
     ///
@@ -119,7 +129,7 @@ impl Pending<'_> {
     pub fn enqueue(mut self, decision: DecisionRecord, caller: u32) -> Result<Receipt, AuditError> {
         let record = RecordBody::Decision(Box::new(decision)).encode();
         let mut enqueued = Err(AuditError::Closed);
-        let log = self.log;
+        let log = &*self.log;
         log.under_way
             .leave(|| enqueued = log.enqueue_or_count(record, Some(caller)));
         self.accounted = true;
@@ -130,7 +140,7 @@ impl Pending<'_> {
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
         if !self.accounted {
-            let log = self.log;
+            let log = &*self.log;
             log.under_way.leave(|| log.count(false));
         }
     }

@@ -266,7 +266,9 @@ mod tests {
         assert_eq!(next(&heard), "one");
         // All of these come while the only thread is busy.
         let many: Vec<_> = (0..WAITING).map(|_| held(&pool, 1, "one", &told)).collect();
-        pool.place(2).expect("a place").run(|| panic!("of a decision"));
+        pool.place(2)
+            .expect("a place")
+            .run(|| panic!("of a decision"));
         let other = held(&pool, 2, "two", &told).expect("a place");
         drop((first, many, other));
         // The second caller waits for one decision of the first at a time, not for all of them.
@@ -285,7 +287,10 @@ mod tests {
         let (kept, dropped) = channel::<()>();
         pool.place(1).expect("a place").run(move || drop(kept));
         drop(pool);
-        assert!(dropped.recv_timeout(PATIENCE).is_err(), "it never runs, and is gone");
+        assert!(
+            dropped.recv_timeout(PATIENCE).is_err(),
+            "it never runs, and is gone"
+        );
         drop(first);
     }
 }

@@ -69,7 +69,7 @@ impl Page {
         )?;
         self.histogram(
             "stopgate_decide_seconds",
-            "Time the policy took.",
+            "Time from the first byte that is looked at until the policy's answer; processor time where it is over budget.",
             &metrics.decide,
         )?;
         self.histogram(

@@ -10,6 +10,7 @@
 mod answers;
 mod callers;
 mod configurations;
+mod costly;
 mod identity;
 mod limits;
 mod reference;

@@ -195,7 +195,7 @@ const fn reason(reason: Reason) -> (&'static str, &'static str, &'static str) {
         ),
         Reason::Overloaded => (
             "operator",
-            "Too many records wait for the disk, or the decision took too long.",
+            "Too many records wait for the disk, too many costly attempts of this caller wait, or the decision took too long.",
             "Ask again later. If it stays, spread the load or use a faster disk.",
         ),
     }
