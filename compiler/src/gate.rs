@@ -94,12 +94,11 @@ impl<'a> Gate<'a> {
         let errors = self.waivers.iter().filter(|waiver| waiver.is_error());
         let errors = errors.map(|waiver| report::Mend {
             file: format!("{}/{}.yaml", crate::waiver::FOLDER, waiver.id),
-            what: match waiver.standing {
-                Standing::Live | Standing::Short => {
-                    "names what is not in this change: leave that out, and have it signed again"
-                        .to_owned()
-                }
-                standing => standing.meaning().to_owned(),
+            what: if matches!(waiver.standing, Standing::Live | Standing::Short) {
+                "names what is not in this change: leave that out, and have it signed again"
+                    .to_owned()
+            } else {
+                waiver.standing.meaning().to_owned()
             },
         });
         spoilt.chain(stray).chain(errors).collect()

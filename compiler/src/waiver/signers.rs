@@ -110,7 +110,7 @@ impl Signers {
             let own = dsse::signed_bytes(&envelope.payload_type, &envelope.payload);
             let worth = root.map(|root| root.worth(Role::Reviewer, &own, &signature));
             let whence = match statement.otherwise(&envelope.payload_type, &envelope.payload) {
-                _ if is_of => None,
+                // The very statement is no other text either.
                 Otherwise::Text => None,
                 Otherwise::Older => Some(Whence::Older),
                 Otherwise::Organisation => Some(Whence::Organisation),

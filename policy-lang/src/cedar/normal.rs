@@ -177,11 +177,13 @@ fn not(of: Json) -> Json {
 fn joined(word: &str, parts: Vec<Json>) -> Json {
     let mut row = Vec::new();
     for part in parts {
-        match part {
-            Json::Array(inner) if inner.first().and_then(Json::as_str) == Some(word) => {
-                row.extend(inner.into_iter().skip(1));
-            }
-            part => row.push(part),
+        let first = part.as_array().and_then(|inner| inner.first());
+        if first.and_then(Json::as_str) == Some(word)
+            && let Json::Array(inner) = part
+        {
+            row.extend(inner.into_iter().skip(1));
+        } else {
+            row.push(part);
         }
     }
     match <[Json; 1]>::try_from(row) {

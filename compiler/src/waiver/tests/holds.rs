@@ -111,7 +111,8 @@ fn t1_what_an_older_release_signed_or_covered_asks_to_be_signed_again() {
     let written = waiver(vec![Cover::Cell(cell())]);
     let waivers = std::slice::from_ref(&written);
     let by_ana = older(&written, &keys.ana);
-    let judgement = judged(Some(&root), waivers, &[by_ana.clone()], &loosenings);
+    let alone = std::slice::from_ref(&by_ana);
+    let judgement = judged(Some(&root), waivers, alone, &loosenings);
     let short = Shortfall::Signatures {
         found: 0,
         needed: 1,

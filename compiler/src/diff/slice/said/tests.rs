@@ -158,11 +158,10 @@ fn an_annotation_without_a_value_is_no_rule() {
             "@id(\"x\") @owner(\"o\") @review_by(\"2027-03-31\") {annotation}\nforbid (principal, action, resource);"
         );
         let read = file::parse(&text);
-        let codes = read.map(|rules| rules.len()).map_err(|mistakes| {
+        read.map(|rules| rules.len()).map_err(|mistakes| {
             let told = mistakes.into_iter().map(|one| (one.code, one.message));
             told.collect::<Vec<_>>()
-        });
-        codes
+        })
     };
     assert_eq!(rule(""), Ok(1));
     for name in ["description", "risk", "approval", "require"] {
