@@ -143,11 +143,6 @@ fn open_there(folder: &Path) {
     drop((first, second));
 }
 
-/// A bundle of `size` rules and the root that it is signed for.
-fn rehearsed(size: usize) -> (TrustRoot, Vec<u8>) {
-    stopgate::build::rehearsal(&bulk::policy(size)).expect("a bundle")
-}
-
 /// Resident memory of this process in KiB.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

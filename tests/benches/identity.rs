@@ -168,7 +168,7 @@ async fn measure() {
         Arc::new(identity),
         metrics,
     );
-    let (enforcer, caller) = (enforcer.expect("random bytes"), caller());
+    let (enforcer, caller) = (Arc::new(enforcer.expect("an enforcer")), caller());
 
     let rounds = ROUNDS.saturating_add(WARM_UP);
     let tokens: Vec<String> = (0..rounds).map(|number| issuer.token(number)).collect();
