@@ -57,6 +57,8 @@ async fn t15_a_real_issuers_tokens_say_who_acts() {
     // Another issuer of the same name, with other keys behind the same key ids.
     let mut other = Oidc::start().expect("an identity provider");
     let forged = other.token("ES256", "analyst").expect("a token");
+    // It may have taken so long to start that the connection was idle.
+    let client = sidecar.client().await.expect("a connection");
     let verdict = client
         .decide(on_behalf(order("forged"), &forged), PATIENCE)
         .await;
