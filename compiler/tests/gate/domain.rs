@@ -265,15 +265,21 @@ fn of_shape(shape: &Shape, texts: &[String]) -> Vec<Json> {
             }
             objects.into_iter().map(Json::Object).collect()
         }
-        // The whole ones at its ends: rules see none of them.
+        // Those at its ends, and those that facts are compared with.
         Shape::Number { min, max } => {
             let safe = |bound: f64| (bound as i64).clamp(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER);
             let all: BTreeSet<i64> = [*min, *max]
                 .map(safe)
                 .into_iter()
+                .chain(numbers())
                 .flat_map(around)
                 .collect();
-            all.into_iter().map(Json::Integer).collect()
+            // Facts may count in tenths.
+            let tenths: BTreeSet<i64> = numbers().flat_map(around).collect();
+            let tenths = tenths.into_iter().filter(|tenth| tenth % 10 != 0);
+            let tenth = |tenth: i64| Json::Decimal(format!("{}.{}", tenth / 10, tenth % 10).into());
+            let tenths = tenths.filter(|tenth| *tenth > 0).map(tenth);
+            all.into_iter().map(Json::Integer).chain(tenths).collect()
         }
         Shape::Open { .. } | Shape::Either(_) | Shape::Listed(_) => {
             panic!("no fixture has an argument of this type")

@@ -49,6 +49,26 @@ struct Arguments {
     kinds: usize,
     /// Whether there is the optional argument `extra`.
     extra: bool,
+    /// Whether there is the optional object `box`, with an optional truth in it.
+    boxed: bool,
+    /// Whether the catalog masks `box`, or what is in it.
+    hidden: Hidden,
+    /// How the fact `units` is computed of the argument `weight`, if there are these.
+    units: Option<Units>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hidden {
+    Nothing,
+    Inner,
+    Whole,
+}
+
+/// Two ways to count: in ones and in tenths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Units {
+    Ones,
+    Tenths,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +113,17 @@ enum Condition {
     Business,
     Flag,
     Extra,
+    /// What is in the box, asked for with one name at a time or with both.
+    Boxed {
+        short: bool,
+    },
+    /// Whether something is in the box.
+    Filled {
+        short: bool,
+    },
+    /// The size, taken out of a record around it.
+    Wrapped(u64),
+    Units(u64),
     Not(Box<Condition>),
     And(Box<Condition>, Box<Condition>),
     Or(Box<Condition>, Box<Condition>),
@@ -106,6 +137,10 @@ pub(crate) struct Change {
     pub(crate) head: Files,
     /// What was changed.
     pub(crate) what: &'static str,
+    /// Whether head hides what rules of the base ask for.
+    pub(crate) retyped: bool,
+    /// Whether the two compute a fact in another way.
+    pub(crate) redefined: bool,
 }
 
 /// One random change.
@@ -119,10 +154,16 @@ pub(crate) fn change(random: &mut Random) -> Change {
         }
         // Head may lose `extra` only if no rule of the base asks for it: else nothing is comparable.
         let lost = base.arguments.extra && !head.arguments.extra;
-        let comparable = !lost || !base.rules.iter().any(Rule::reads_extra);
+        let gone = base.arguments.boxed && !head.arguments.boxed;
+        let comparable = !(lost && base.reads(Condition::reads_extra)
+            || gone && base.reads(Condition::reads_box));
         if head != base && comparable {
             head.settle();
             return Change {
+                // Under other types what a rule of the base asked for has no meaning: nothing else is said of it.
+                retyped: base.arguments.hidden != head.arguments.hidden
+                    && base.reads(Condition::reads_box),
+                redefined: base.arguments.units != head.arguments.units,
                 base: base.files(),
                 head: head.files(),
                 what,
@@ -144,7 +185,10 @@ impl Draft {
             arguments: Arguments {
                 most: 1 + random.below(2),
                 kinds: if random.one_in(2) { 2 } else { 3 },
-                extra: random.one_in(4),
+                extra: false,
+                boxed: false,
+                hidden: Hidden::Nothing,
+                units: None,
             },
             masked: random.one_in(3),
             rows: random.one_in(3).then(|| 5 + random.below(2)),
@@ -156,6 +200,13 @@ impl Draft {
                 Guardrail::Raise,
             ]),
         };
+        // One of these at a time: every value of all of them is tried.
+        match random.below(12) {
+            0..3 => draft.arguments.extra = true,
+            3 | 4 => draft.arguments.boxed = true,
+            5 => draft.arguments.units = Some(Units::Ones),
+            _ => {}
+        }
         if random.one_in(6) {
             draft.profiles[0].groups.insert(2);
         }
@@ -166,7 +217,7 @@ impl Draft {
     }
 
     fn add(&mut self, random: &mut Random) {
-        let rule = Rule::new(random, self.next, self.arguments.extra);
+        let rule = Rule::new(random, self.next, self.arguments);
         self.next += 1;
         self.rules.push(rule);
     }
@@ -175,7 +226,7 @@ impl Draft {
     fn edit(&mut self, random: &mut Random) -> &'static str {
         let place = usize::try_from(random.below(self.rules.len() as u64)).expect("small");
         let profile = usize::try_from(random.below(3)).expect("small");
-        match random.below(19) {
+        match random.below(22) {
             0 | 1 => {
                 self.rules.remove(place);
                 if self.rules.is_empty() {
@@ -188,7 +239,7 @@ impl Draft {
                 "a rule added"
             }
             3 | 4 => {
-                self.rules[place].when = condition(random, 2, self.arguments.extra);
+                self.rules[place].when = condition(random, 2, self.arguments);
                 "a condition"
             }
             5 => {
@@ -227,11 +278,11 @@ impl Draft {
                 flip(&mut self.profiles[profile].groups, group);
                 "a mapping"
             }
-            13 => {
+            13 if !self.arguments.boxed && self.arguments.units.is_none() => {
                 self.arguments.extra = !self.arguments.extra;
                 "an argument"
             }
-            14 => {
+            13 | 14 => {
                 self.arguments.kinds = 5 - self.arguments.kinds;
                 "an enum"
             }
@@ -248,6 +299,28 @@ impl Draft {
                 self.confirmed = !self.confirmed;
                 "a floor"
             }
+            18 | 19 if self.arguments.boxed => {
+                self.arguments.hidden = random.pick(&[Hidden::Inner, Hidden::Whole]);
+                // Often together with the guardrail that asked for it.
+                if random.one_in(2) {
+                    self.rules.retain(|rule| !rule.reads(Condition::reads_box));
+                    if self.rules.is_empty() {
+                        self.add(random);
+                    }
+                }
+                "a masked argument"
+            }
+            18 | 19 if !self.arguments.extra && self.arguments.units.is_none() => {
+                self.arguments.boxed = true;
+                "an object"
+            }
+            20 if !self.arguments.extra && !self.arguments.boxed => {
+                self.arguments.units = match self.arguments.units {
+                    Some(Units::Ones) => Some(Units::Tenths),
+                    Some(Units::Tenths) | None => Some(Units::Ones),
+                };
+                "a fact"
+            }
             _ => {
                 self.guardrail =
                     random.pick(&[Guardrail::None, Guardrail::Never, Guardrail::Raise]);
@@ -258,11 +331,19 @@ impl Draft {
 
     /// Takes out what the compiler would refuse after an edit elsewhere.
     fn settle(&mut self) {
-        if !self.arguments.extra {
-            for rule in &mut self.rules {
-                if rule.reads_extra() {
-                    rule.when = None;
-                }
+        let Arguments {
+            extra,
+            boxed,
+            hidden,
+            units,
+            ..
+        } = self.arguments;
+        for rule in &mut self.rules {
+            let unknown = !extra && rule.reads(Condition::reads_extra)
+                || (!boxed || hidden != Hidden::Nothing) && rule.reads(Condition::reads_box)
+                || units.is_none() && rule.reads(Condition::reads_units);
+            if unknown {
+                rule.when = None;
             }
         }
         for (at, profile) in self.profiles.iter_mut().enumerate() {
@@ -270,6 +351,10 @@ impl Draft {
                 profile.groups.insert(at);
             }
         }
+    }
+
+    fn reads(&self, what: fn(&Condition) -> bool) -> bool {
+        self.rules.iter().any(|rule| rule.reads(what))
     }
 
     fn closure(&self, profile: usize) -> BTreeSet<usize> {
@@ -290,10 +375,18 @@ impl Draft {
             ("catalog/t.functions.json", functions),
             ("rules/t.yaml", self.rules()),
             ("rules/guardrails.cedar", self.guardrail.text().to_owned()),
-            ("tests/t.yaml", SAMPLES.to_owned()),
+            ("tests/t.yaml", self.samples()),
         ];
         let files = files.map(|(path, text)| (path.to_owned(), text.into_bytes()));
         sealed(&files.into_iter().collect())
+    }
+
+    fn samples(&self) -> String {
+        let weight = match self.arguments.units {
+            Some(_) => ", weight: 1}",
+            None => "}",
+        };
+        SAMPLES.replace('}', weight)
     }
 
     fn workspace(&self) -> String {
@@ -327,15 +420,43 @@ impl Draft {
         let rows = self.rows;
         let rows = rows.map(|rows| format!("max_rows: {{pointer: /rows, rows: {rows}}}"));
         let result: Vec<String> = mask.into_iter().chain(rows).collect();
+        let Arguments { hidden, units, .. } = self.arguments;
+        let hidden = match hidden {
+            Hidden::Nothing => "",
+            Hidden::Inner => ", input: {mask: [/box/full]}",
+            Hidden::Whole => ", input: {mask: [/box]}",
+        };
+        let units = match units {
+            None => "",
+            Some(Units::Ones) => ", facts: {units: number(/weight)}",
+            Some(Units::Tenths) => ", facts: {units: \"minor(/weight, 1)\"}",
+        };
         format!(
             "stopgate: 1\ntool: t\nowner: team\nserver: {{contract: 1.0.0, command: [server]}}\noperations:\n  \
-             act: {{effect: write, dry_run: peek, result: {{{}}}}}\n  peek: {{effect: read}}\n",
+             act: {{effect: write, dry_run: peek, result: {{{}}}{hidden}{units}}}\n  \
+             peek: {{effect: read{hidden}{units}}}\n",
             result.join(", ")
         )
     }
 
     fn function(&self, name: &str) -> String {
-        let Arguments { most, kinds, extra } = self.arguments;
+        let Arguments {
+            most,
+            kinds,
+            extra,
+            boxed,
+            units,
+            ..
+        } = self.arguments;
+        let (weight, weighed) = match units {
+            Some(_) => (r#", "weight": {"type": "number"}"#, r#", "weight""#),
+            None => ("", ""),
+        };
+        let boxed = if boxed {
+            r#", "box": {"type": "object", "properties": {"full": {"type": "boolean"}}, "additionalProperties": false}"#
+        } else {
+            ""
+        };
         let extra = if extra {
             r#", "extra": {"type": "boolean"}"#
         } else {
@@ -345,7 +466,7 @@ impl Draft {
         format!(
             r#"{{"name": "{name}", "description": "", "inputSchema": {{"type": "object", "properties": {{
             "size": {{"type": "integer", "minimum": 0, "maximum": {most}}}, "kind": {{"type": "string", "enum": {kinds:?}}},
-            "flag": {{"type": "boolean"}}{extra}}}, "required": ["size", "kind"], "additionalProperties": false}}}}"#
+            "flag": {{"type": "boolean"}}{extra}{boxed}{weight}}}, "required": ["size", "kind"{weighed}], "additionalProperties": false}}}}"#
         )
     }
 
@@ -401,7 +522,7 @@ fn flip(set: &mut BTreeSet<usize>, one: usize) {
 }
 
 impl Rule {
-    fn new(random: &mut Random, number: usize, extra: bool) -> Self {
+    fn new(random: &mut Random, number: usize, arguments: Arguments) -> Self {
         let mut operations: BTreeSet<&'static str> = BTreeSet::from(["act"]);
         if random.one_in(5) {
             operations.insert("peek");
@@ -422,13 +543,13 @@ impl Rule {
             when: if random.one_in(3) {
                 None
             } else {
-                condition(random, 2, extra)
+                condition(random, 2, arguments)
             },
         }
     }
 
-    fn reads_extra(&self) -> bool {
-        self.when.as_ref().is_some_and(Condition::reads_extra)
+    fn reads(&self, what: fn(&Condition) -> bool) -> bool {
+        self.when.as_ref().is_some_and(what)
     }
 
     fn write(&self, text: &mut String) {
@@ -519,13 +640,32 @@ impl Guardrail {
 }
 
 /// A condition; one in some is always true.
-fn condition(random: &mut Random, depth: u32, extra: bool) -> Option<Condition> {
-    (!random.one_in(8)).then(|| some(random, depth, extra))
+fn condition(random: &mut Random, depth: u32, arguments: Arguments) -> Option<Condition> {
+    (!random.one_in(8)).then(|| some(random, depth, arguments))
 }
 
-fn some(random: &mut Random, depth: u32, extra: bool) -> Condition {
-    let inner = |random: &mut Random| Box::new(some(random, depth - 1, extra));
+fn some(random: &mut Random, depth: u32, arguments: Arguments) -> Condition {
+    let Arguments {
+        extra,
+        boxed,
+        hidden,
+        units,
+        ..
+    } = arguments;
+    if boxed && hidden == Hidden::Nothing && random.one_in(3) {
+        let short = random.one_in(2);
+        return if random.one_in(2) {
+            Condition::Boxed { short }
+        } else {
+            Condition::Filled { short }
+        };
+    }
+    if units.is_some() && random.one_in(3) {
+        return Condition::Units(1 + random.below(12));
+    }
+    let inner = |random: &mut Random| Box::new(some(random, depth - 1, arguments));
     match random.below(if depth == 0 { 6 } else { 9 }) {
+        0 if random.one_in(3) => Condition::Wrapped(1 + random.below(2)),
         0 => Condition::Less(1 + random.below(2)),
         1 => Condition::Equal(random.below(3)),
         2 => Condition::Kind(random.pick(&KINDS)),
@@ -547,6 +687,23 @@ impl Condition {
             Self::Business => "context.time.business".to_owned(),
             Self::Flag => "(context.input has flag && context.input.flag)".to_owned(),
             Self::Extra => "(context.input has extra && context.input.extra)".to_owned(),
+            Self::Boxed { short: true } => {
+                "(context.input has box.full && context.input.box.full)".to_owned()
+            }
+            Self::Boxed { short: false } => {
+                "(context.input has box && context.input.box has full && context.input.box.full)"
+                    .to_owned()
+            }
+            // No size is below nothing; without it Cedar would find a condition that asks and denies impossible.
+            Self::Filled { short: true } => {
+                "(context.input has box.full || context.input.size < 0)".to_owned()
+            }
+            Self::Filled { short: false } => {
+                "((context.input has box && context.input.box has full) || context.input.size < 0)"
+                    .to_owned()
+            }
+            Self::Wrapped(than) => format!("{{of: context.input.size}}.of < {than}"),
+            Self::Units(than) => format!("context.facts.units < {than}"),
             Self::Not(inner) => format!("!({})", inner.text()),
             Self::And(one, other) => format!("({} && {})", one.text(), other.text()),
             Self::Or(one, other) => format!("({} || {})", one.text(), other.text()),
@@ -554,13 +711,32 @@ impl Condition {
     }
 
     fn reads_extra(&self) -> bool {
-        match self {
-            Self::Extra => true,
-            Self::Less(_) | Self::Equal(_) | Self::Kind(_) | Self::Business | Self::Flag => false,
-            Self::Not(inner) => inner.reads_extra(),
-            Self::And(one, other) | Self::Or(one, other) => {
-                one.reads_extra() || other.reads_extra()
+        self.any(&|one| matches!(one, Self::Extra))
+    }
+
+    fn reads_box(&self) -> bool {
+        self.any(&|one| matches!(one, Self::Boxed { .. } | Self::Filled { .. }))
+    }
+
+    fn reads_units(&self) -> bool {
+        self.any(&|one| matches!(one, Self::Units(_)))
+    }
+
+    fn any(&self, is: &dyn Fn(&Self) -> bool) -> bool {
+        is(self)
+            || match self {
+                Self::Not(inner) => inner.any(is),
+                Self::And(one, other) | Self::Or(one, other) => one.any(is) || other.any(is),
+                Self::Less(_)
+                | Self::Equal(_)
+                | Self::Kind(_)
+                | Self::Business
+                | Self::Flag
+                | Self::Extra
+                | Self::Boxed { .. }
+                | Self::Filled { .. }
+                | Self::Wrapped(_)
+                | Self::Units(_) => false,
             }
-        }
     }
 }
