@@ -213,10 +213,11 @@ fn t2_odd_trees_that_no_work_tree_can_have_are_refused() {
     let top = dir.path();
     let blob = git(top, &["rev-parse", "HEAD:policies/stopgate.yaml"]);
     // Entries of a tree: mode, a blank, the name, a zero byte, twenty bytes of an id.
-    let raw: Vec<u8> = (0..40)
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&blob[at..at + 2], 16).expect("hexadecimal"))
-        .collect();
+    let hexadecimal = |pair: &[u8]| {
+        let pair = std::str::from_utf8(pair).expect("digits");
+        u8::from_str_radix(pair, 16).expect("hexadecimal")
+    };
+    let raw: Vec<u8> = blob.as_bytes().chunks(2).map(hexadecimal).collect();
     let tree = |entries: &[(&str, &[u8])]| {
         let mut bytes = Vec::new();
         for (mode, name) in entries {

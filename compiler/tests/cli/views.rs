@@ -32,7 +32,7 @@ impl Random {
     }
 
     fn of<'a>(&mut self, all: &[&'a str]) -> &'a str {
-        all[self.below(all.len())]
+        all.get(self.below(all.len())).expect("one of them")
     }
 }
 
@@ -111,7 +111,7 @@ fn dress(desk: &Desk, random: &mut Random) {
             );
         }
         2 => {
-            let (to, name) = LINKS[random.below(LINKS.len())];
+            let (to, name) = LINKS.get(random.below(LINKS.len())).expect("one of them");
             let _one_is_there_already = symlink(to, desk.path("p").join(name));
         }
         3 => put(desk, random.of(&NAMES), "# nothing\n"),
@@ -168,11 +168,14 @@ fn disturb(desk: &Desk, random: &mut Random) {
 /// Whether a file of this path is a document, said once more and otherwise.
 fn is_document(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
-    if parts.iter().any(|part| part.starts_with('.')) || parts[0] == "trust" {
+    if parts.iter().any(|part| part.starts_with('.')) || parts.first() == Some(&"trust") {
         return false;
     }
     let ends = |ending: &str| path.to_lowercase().ends_with(ending);
-    let is_folder = parts.len() > 1 && ["catalog", "rules", "tests"].contains(&parts[0]);
+    let is_folder = parts.len() > 1
+        && ["catalog", "rules", "tests"]
+            .iter()
+            .any(|one| parts.first() == Some(one));
     is_folder && !ends(".md") || [".yaml", ".yml", ".cedar"].iter().any(|one| ends(one))
 }
 
@@ -196,7 +199,8 @@ fn committed(desk: &Desk) -> View {
     {
         let tab = entry.iter().position(|byte| *byte == b'\t').expect("a tab");
         let (about, path) = entry.split_at(tab);
-        let path = std::str::from_utf8(&path[1..]).expect("UTF-8");
+        let path = path.strip_prefix(b"\t").expect("a tab");
+        let path = std::str::from_utf8(path).expect("UTF-8");
         let about = std::str::from_utf8(about).expect("UTF-8");
         let fields: Vec<&str> = about.split(' ').collect();
         let [mode, _, id] = fields.as_slice() else {
