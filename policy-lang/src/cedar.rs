@@ -31,7 +31,7 @@ pub(crate) use form::{ANYWHERE, match_form, slices};
 pub(crate) use index::{Index, Layout, Places, ProfileAt};
 pub use normal::UnknownNode;
 pub(crate) use request::{EntityUid, Holder, PreparedSchema, RequestParts};
-pub(crate) use schema::{ReadsNow, runtime_schema};
+pub(crate) use schema::{ReadsNow, Typed, runtime_schema, schema_of_requests};
 pub use validate::validate;
 pub use variant::{Constants, Variant};
 

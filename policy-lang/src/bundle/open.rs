@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::calendar::Calendar;
 use crate::cedar::{
     ANYWHERE, EntityUid, Holder, Index, Layout, MOST_STEPS, Places, PreparedSchema, ProfileAt,
-    Scene, Steps,
+    Scene, Steps, Typed, schema_of_requests,
 };
 use crate::decide::{Kind, MatchedRule};
 use crate::digest::Digest;
@@ -212,8 +212,8 @@ impl Bundle {
         Self::open_as(bytes, root, Opening::Unbounded)
     }
 
-    /// As [`Bundle::open`], without the index: Cedar then evaluates every rule, scope and all, for every attempt. Slow,
-    /// and what the index is tested and measured against.
+    /// As [`Bundle::open`], without the index: Cedar then validates every request and evaluates every rule, scope and all,
+    /// for every attempt. Slow, and what decisions are tested and measured against.
     ///
     /// # Errors
     /// As [`Bundle::open`].
@@ -237,7 +237,7 @@ enum Opening {
     Bounded,
     /// Decisions whatever they cost.
     Unbounded,
-    /// The same, of every rule for every attempt.
+    /// The same, of every rule for every attempt, and with each request validated.
     Whole,
 }
 
@@ -291,9 +291,7 @@ impl Loader<'_> {
     }
 
     fn load(&self, digest: Digest, signers: Vec<String>) -> Result<Bundle, BundleError> {
-        let schema = PreparedSchema::new(self.text(SCHEMA)?)
-            .ok_or_else(|| format("`schema.cedarschema`"))?;
-        let (tools, operations) = self.catalog(&schema)?;
+        let (schema, tools, operations) = self.types()?;
         let policy: PolicyPart = self.json(POLICY)?;
         let sources: SourcesPart = self.json(SOURCES)?;
         if (policy.stopgate_policy, sources.stopgate_sources) != (1, 1) {
@@ -396,26 +394,36 @@ impl Loader<'_> {
         })
     }
 
-    /// The catalog, in the version that goes with the decision table that the bundle was compiled for.
-    fn catalog(
-        &self,
-        schema: &PreparedSchema,
-    ) -> Result<(Tools, Vec<LoadedOperation>), BundleError> {
+    /// The catalog, in the version that goes with the decision table that the bundle was compiled for, and what requests
+    /// need: the schema part says of them what the catalog's types say, or each is validated.
+    fn types(&self) -> Result<(PreparedSchema, Tools, Vec<LoadedOperation>), BundleError> {
+        let refused = || format(std::format!("`{SCHEMA}`"));
         let mut versions = CATALOG_OF.iter();
         let wanted = versions.find(|(decide, _)| *decide == self.manifest.decide);
         let wanted = wanted.map(|(_, version)| *version);
         if wanted == Some(1) {
+            let schema = PreparedSchema::validating(self.text(SCHEMA)?).ok_or_else(refused)?;
             let part: first::CatalogPart = self.json(CATALOG)?;
             if part.stopgate_catalog != 1 {
                 return Err(unknown_version());
             }
-            return catalog::load(part.operations(), schema);
+            let (tools, operations) = catalog::load(part.operations(), &schema)?;
+            return Ok((schema, tools, operations));
         }
+        let schema = match self.opening {
+            Opening::Bounded | Opening::Unbounded => PreparedSchema::new(),
+            Opening::Whole => PreparedSchema::validating(self.text(SCHEMA)?),
+        };
+        let schema = schema.ok_or_else(refused)?;
         let part: CatalogPart = self.json(CATALOG)?;
         if Some(part.stopgate_catalog) != wanted {
             return Err(unknown_version());
         }
-        catalog::load(part.operations(), schema)
+        let (tools, operations) = catalog::load(part.operations(), &schema)?;
+        if self.text(SCHEMA)? != written_schema(&tools, &operations) {
+            return Err(format("the schema is not that of the catalog's types"));
+        }
+        Ok((schema, tools, operations))
     }
 
     /// Cedar text of the slices, by `tool/operation` or [`ANYWHERE`]. A part that is nothing else is refused.
@@ -512,6 +520,29 @@ fn load_rules(
     } else {
         Err(format("rules are not unique, sorted and all there"))
     }
+}
+
+/// The schema of the requests that values of these types make.
+fn written_schema(tools: &Tools, operations: &[LoadedOperation]) -> String {
+    let of_tool = |(tool, loaded)| typed(tool, loaded, operations);
+    schema_of_requests(tools.iter().flat_map(of_tool))
+}
+
+fn typed<'a>(
+    tool: &'a ToolName,
+    loaded: &'a LoadedTool,
+    operations: &'a [LoadedOperation],
+) -> impl Iterator<Item = Typed<'a>> {
+    loaded.operations.iter().filter_map(move |(name, at)| {
+        let operation = operations.get(usize::try_from(*at).ok()?)?;
+        Some(Typed {
+            tool,
+            name,
+            input: &operation.input,
+            facts: &operation.facts,
+            reads_now: operation.reads_now,
+        })
+    })
 }
 
 /// What an attempt on each operation takes at most. A signature says who wrote the rules, not that they are cheap.

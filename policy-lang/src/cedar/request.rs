@@ -1,5 +1,9 @@
-//! From a checked input to a Cedar request: typed values straight into Cedar, validated against the schema, with one
-//! entity, the user, whose parents are the closure of its profiles.
+//! From a checked input to a Cedar request: typed values straight into Cedar, with one entity, the user, whose parents
+//! are the closure of its profiles.
+//!
+//! Requests fit the bundle's schema because that is what the types say which the values are made by: it was compared
+//! when the bundle was opened. Bundles of the first version are older than that comparison, and each of their requests
+//! is validated by Cedar.
 //!
 //! Values and the request are made with the types of `cedar-policy-core`, which `cedar-policy` wraps: its public
 //! interface takes expressions, interprets them to these values, and asks for that again with every request.
@@ -26,10 +30,10 @@ use super::bounds::is_shallow;
 /// A name of something in Cedar's eyes: cheap to hand to many requests.
 pub(crate) type EntityUid = Arc<EntityUID>;
 
-/// The schema of a bundle, ready to validate requests, with the type names that requests need.
+/// What requests under a bundle need of Cedar's names, and the schema where each of them has to be validated.
 #[derive(Debug)]
 pub(crate) struct PreparedSchema {
-    schema: Schema,
+    schema: Option<Schema>,
     user: EntityUid,
     profile: EntityTypeName,
     tool: EntityTypeName,
@@ -64,7 +68,7 @@ pub(crate) struct RequestParts<'a> {
     pub(crate) agent: &'a str,
 }
 
-/// A validated request with the store it is evaluated with.
+/// A request with the store it is evaluated with.
 #[derive(Debug)]
 pub(crate) struct Prepared<'a>(Evaluator<'a>);
 
@@ -83,15 +87,23 @@ impl Prepared<'_> {
 }
 
 impl PreparedSchema {
-    /// Reads the schema part of a bundle; `None` when Cedar refuses it.
-    pub(crate) fn new(text: &str) -> Option<Self> {
+    /// For requests that are each validated against `text`; `None` when Cedar refuses it.
+    pub(crate) fn validating(text: &str) -> Option<Self> {
         if !is_shallow(text) {
             return None;
         }
         let schema = Schema::from_str(text).ok()?;
+        Some(Self {
+            schema: Some(schema),
+            ..Self::new()?
+        })
+    }
+
+    /// For requests of which the types are known to be those of the schema. `None` only if Cedar did not take our names.
+    pub(crate) fn new() -> Option<Self> {
         let name = |kind| EntityTypeName::from_str(&format!("{NAMESPACE}::{kind}")).ok();
         Some(Self {
-            schema,
+            schema: None,
             // Rules name profiles and never people, so one id stands for every subject and no byte that a caller
             // sends can be the principal.
             user: uid(&name("User")?, "subject"),
@@ -132,7 +144,7 @@ impl PreparedSchema {
         store.ok().map(Holder)
     }
 
-    /// Builds and validates the request. `None` when Cedar refuses it, which rejects the attempt.
+    /// Builds the request, and validates it where that is needed. `None` when it cannot be made, which rejects the attempt.
     pub(crate) fn prepare<'a>(
         &self,
         parts: RequestParts<'_>,
@@ -173,8 +185,10 @@ impl PreparedSchema {
             known(tool),
             Some(Context::Value(context)),
         );
-        let schema = self.schema.as_ref();
-        schema.validate_request(&request, extensions).ok()?;
+        if let Some(schema) = &self.schema {
+            let schema = schema.as_ref();
+            schema.validate_request(&request, extensions).ok()?;
+        }
         Some(Prepared(Evaluator::new(request, &holder.0, extensions)))
     }
 

@@ -15,13 +15,33 @@ use crate::tool_schema::{InputType, Shape};
 use super::proof::OTHERWISE;
 use super::{Condition, NAMESPACE, action_id};
 
+/// What the requests of one operation are made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Typed<'a> {
+    pub(crate) tool: &'a ToolName,
+    pub(crate) name: &'a OperationName,
+    pub(crate) input: &'a InputType,
+    pub(crate) facts: &'a [Fact],
+    /// Whether they have an instant.
+    pub(crate) reads_now: bool,
+}
+
 /// The schema that bundles carry: every operation of `policy`, no groups.
 pub(crate) fn runtime_schema(policy: &Policy) -> String {
     let reads_now = ReadsNow::of(policy);
-    let one = |(tool, name, operation)| {
-        action(tool, name, operation, false, reads_now.contains(tool, name))
-    };
-    wrap(operations(policy).map(one).collect())
+    schema_of_requests(operations(policy).map(|(tool, name, operation)| Typed {
+        tool,
+        name,
+        input: &operation.input,
+        facts: &operation.facts,
+        reads_now: reads_now.contains(tool, name),
+    }))
+}
+
+/// The same of what a bundle's catalog holds. Whoever opens a bundle compares the two, so how it is written belongs to
+/// the version of the catalog.
+pub(crate) fn schema_of_requests<'a>(operations: impl Iterator<Item = Typed<'a>>) -> String {
+    wrap(operations.map(|typed| action(typed, "")).collect())
 }
 
 /// Operations at which some rule reads the instant of the decision. Elsewhere requests leave it out: handing an
@@ -59,9 +79,10 @@ pub(super) fn author_schema(policy: &Policy) -> String {
     for group in groups(policy) {
         let _ = writeln!(body, "  action {group:?};");
     }
-    body.extend(
-        operations(policy).map(|(tool, name, operation)| action(tool, name, operation, true, true)),
-    );
+    body.extend(operations(policy).map(|(tool, name, operation)| {
+        let groups = format!(" in [\"@{}\", \"@tool:{tool}\"]", operation.effect);
+        action(with_now(tool, name, operation), &groups)
+    }));
     wrap(body)
 }
 
@@ -71,7 +92,7 @@ pub(super) fn operation_schema(
     name: &OperationName,
     operation: &Operation,
 ) -> String {
-    wrap(action(tool, name, operation, false, true))
+    wrap(action(with_now(tool, name, operation), ""))
 }
 
 /// The types of one operation for proofs about it: with the facts in `base` under names of their own, and `flags` more
@@ -137,27 +158,31 @@ fn wrap(body: String) -> String {
     )
 }
 
-fn action(
-    tool: &ToolName,
-    name: &OperationName,
-    operation: &Operation,
-    grouped: bool,
-    with_now: bool,
-) -> String {
-    let id = action_id(tool, name);
-    let groups = if grouped {
-        format!(" in [\"@{}\", \"@tool:{tool}\"]", operation.effect)
-    } else {
-        String::new()
-    };
+/// The requests of `operation` for a rule that may read everything.
+fn with_now<'a>(
+    tool: &'a ToolName,
+    name: &'a OperationName,
+    operation: &'a Operation,
+) -> Typed<'a> {
+    Typed {
+        tool,
+        name,
+        input: &operation.input,
+        facts: &operation.facts,
+        reads_now: true,
+    }
+}
+
+fn action(of: Typed<'_>, groups: &str) -> String {
+    let id = action_id(of.tool, of.name);
     let mut text =
         format!("  action {id:?}{groups} appliesTo {{\n    principal: User, resource: Tool,\n");
     let _ = writeln!(
         text,
         "    context: {{ input: {}, {}time: {{ {}business: Bool }}, agent: {{ id: String }} }},\n  }};",
-        record(&operation.input),
-        facts(&operation.facts),
-        if with_now { "now: datetime, " } else { "" }
+        record(of.input),
+        facts(of.facts),
+        if of.reads_now { "now: datetime, " } else { "" }
     );
     text
 }

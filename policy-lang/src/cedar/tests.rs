@@ -394,8 +394,7 @@ fn t4_printed_rules_are_read_on_a_stack_of_their_own() {
     let small = std::thread::Builder::new()
         .stack_size(256 << 10)
         .spawn(move || {
-            let schema =
-                PreparedSchema::new("namespace Stopgate { entity User; }").expect("a schema");
+            let schema = PreparedSchema::new().expect("names");
             let (rules, none) = (
                 std::collections::HashMap::from([("a/b".to_owned(), 0)]),
                 std::collections::HashMap::new(),
@@ -416,7 +415,7 @@ fn t4_printed_rules_are_read_on_a_stack_of_their_own() {
 #[test]
 fn t4_slices_are_read_whole_or_not_at_all() {
     use std::collections::{BTreeMap, HashMap};
-    let schema = PreparedSchema::new("namespace Stopgate { entity User; }").expect("a schema");
+    let schema = PreparedSchema::new().expect("names");
     let rules: HashMap<String, u32> = (0..2000).map(|at| (format!("a/r{at}"), at)).collect();
     let (none, nobody) = (HashMap::new(), HashMap::new());
     let places = Places {

@@ -102,6 +102,17 @@ impl Bundles {
         came(Bundle::open(&self.signed(&parts), &self.root).is_ok())
     }
 
+    /// Whether a bundle opens in which `change` was made to the schema part, signed by who may.
+    pub(crate) fn opens_with_schema(&self, change: impl Fn(&str) -> String) -> bool {
+        let mut parts = self.parts.clone();
+        let schema = parts
+            .iter_mut()
+            .find(|(name, _)| name == "schema.cedarschema");
+        let (_, bytes) = schema.expect("a schema");
+        *bytes = change(std::str::from_utf8(bytes).expect("text")).into_bytes();
+        Bundle::open(&self.signed(&parts), &self.root).is_ok()
+    }
+
     /// The stored file, changed by somebody without a key.
     fn stored(&self, random: &mut Random) -> Vec<u8> {
         let mut bytes = self.bytes.clone();

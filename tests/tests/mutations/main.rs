@@ -63,3 +63,25 @@ fn i10_t4_no_mutation_panics_aborts_or_hangs() {
         print!("{}", worker.summary());
     }
 }
+
+/// T9: requests are made by the catalog's types, so a schema that says otherwise is no part of the bundle.
+#[test]
+fn t9_a_schema_of_other_types_is_refused_whoever_signed_it() {
+    let bundles = bundles::Bundles::new(&corpus::Corpus::new());
+    assert!(bundles.opens_with_schema(str::to_owned));
+    for (from, to) in [
+        ("Long", "String"),
+        ("String", "Bool"),
+        ("?:", ":"),
+        (
+            "entity User in [Profile];",
+            "entity User enum [\"somebody\"];",
+        ),
+        ("\n", "\n\n"),
+    ] {
+        assert!(
+            !bundles.opens_with_schema(|schema| schema.replacen(from, to, 1)),
+            "{from} is now {to}"
+        );
+    }
+}
