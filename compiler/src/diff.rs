@@ -121,6 +121,7 @@ pub fn diff(
         base,
         head,
         holding,
+        same_people: base_flat == head_flat,
         flat: (base_flat, head_flat),
         reach: (
             base.map(|base| Reach::of(base.policy)),

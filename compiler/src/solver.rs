@@ -85,7 +85,7 @@ pub(crate) struct Policies {
 impl Policies {
     /// Adds a policy.
     pub(crate) fn add(&mut self, atom: &Atom, effect: AtomEffect) {
-        self.all.push((effect, atom.body()));
+        self.all.push((effect, atom.body().to_owned()));
         self.bodies.insert((effect, atom.key().to_owned()));
     }
 
@@ -222,7 +222,8 @@ impl Prover<'_> {
         subject: &Subject,
         bodies: impl IntoIterator<Item = &'a Atom>,
     ) -> Result<Vec<bool>, String> {
-        let bodies: Vec<String> = bodies.into_iter().map(Atom::body).collect();
+        let bodies = bodies.into_iter().map(|body| body.body().to_owned());
+        let bodies: Vec<String> = bodies.collect();
         let count = bodies.len();
         let within = self.provers.per_question;
         match self.tell(subject, Question::Fits(bodies), within) {
@@ -248,7 +249,7 @@ impl Prover<'_> {
         let mut rules: Vec<_> = rules.collect();
         rules.sort_by_key(|(_, body)| std::cmp::Reverse(body.len()));
         let slow = rules.into_iter().find(|(_, body)| {
-            let told = self.tell(subject, Question::Prepare(body.as_str().into()), ALONE);
+            let told = self.tell(subject, Question::Prepare((*body).into()), ALONE);
             matches!(told, Err(Missed::Preparing | Missed::Died))
         });
         slow.map(|(id, _)| id)

@@ -11,6 +11,7 @@ mod written;
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::sync::{Arc, OnceLock};
 
 use cedar_policy::{Effect, Policy as CedarPolicy};
 use serde_json::{Value, json};
@@ -34,14 +35,20 @@ pub const OTHERWISE: &str = "@base";
 /// The body of a policy, without its effect.
 #[derive(Debug, Clone)]
 pub struct Atom {
-    key: String,
-    conditions: Vec<Value>,
+    key: Arc<str>,
+    conditions: Arc<[Value]>,
+    /// What [`Atom::body`] wrote, once it was asked for.
+    body: Arc<OnceLock<String>>,
 }
 
 impl Atom {
     fn new(conditions: Vec<Value>) -> Self {
-        let key = Value::Array(conditions.clone()).to_string();
-        Self { key, conditions }
+        let clauses: Vec<String> = conditions.iter().map(Value::to_string).collect();
+        Self {
+            key: format!("[{}]", clauses.join(",")).into(),
+            conditions: conditions.into(),
+            body: Arc::default(),
+        }
     }
 
     fn when(body: Value) -> Self {
@@ -62,19 +69,21 @@ impl Atom {
 
     /// Its clauses as one line of text, which [`policy`] reads: written so that they are prepared fast.
     #[must_use]
-    pub fn body(&self) -> String {
-        let clauses = self.conditions.iter().map(|clause| {
-            let body = clause.get("body").map(leaning);
-            json!({"kind": clause.get("kind"), "body": body})
-        });
-        written::write(&Value::Array(clauses.collect()))
+    pub fn body(&self) -> &str {
+        self.body.get_or_init(|| {
+            let clauses = self.conditions.iter().map(|clause| {
+                let body = clause.get("body").map(leaning);
+                json!({"kind": clause.get("kind"), "body": body})
+            });
+            written::write(&Value::Array(clauses.collect()))
+        })
     }
 
     /// This body behind `guards`, each of which has to be false first: it then never meets a request that one of them
     /// stands for.
     #[must_use]
     pub fn behind(&self, guards: &[Self]) -> Self {
-        let clauses = guards.iter().flat_map(|guard| &guard.conditions);
+        let clauses = guards.iter().flat_map(|guard| guard.conditions.iter());
         let bodies = clauses.filter_map(|clause| clause.get("body"));
         let guards = bodies.map(|body| json!({"kind": "unless", "body": body}));
         Self::new(guards.chain(self.conditions.iter().cloned()).collect())
@@ -159,6 +168,16 @@ pub fn rule(rule: &Rule, flat: &Flat, renamed: &BTreeSet<&str>) -> Atom {
         clause
     }));
     Atom::new(conditions)
+}
+
+/// Whether two rules are written alike in everything that their bodies are made of: then their bodies are equal wherever
+/// the same is held. Rules that are not may have equal bodies all the same.
+#[must_use]
+pub fn alike(one: &Rule, other: &Rule) -> bool {
+    one.scope.profiles == other.scope.profiles
+        && one.scope.except == other.scope.except
+        && one.scope.agents == other.scope.agents
+        && one.condition == other.condition
 }
 
 /// The bare scope of `rule`: what it would reach if it always matched.

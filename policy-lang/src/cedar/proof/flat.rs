@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::super::Condition;
 use super::super::node::{Node, with_operands};
-use super::super::tree::holds;
+use super::super::tree::{holds, not};
+use super::Atom;
 use crate::name::ProfileName;
 use crate::policy::{Policy, Scope};
 
@@ -22,11 +23,22 @@ pub enum Holding {
 }
 
 /// What is held directly, and what of it leads to each profile's rules, on one side.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Flat {
-    reaching: BTreeMap<ProfileName, BTreeSet<String>>,
+    reaching: BTreeMap<String, BTreeSet<String>>,
     known: BTreeSet<String>,
+    /// Everybody who holds nothing that is known, as every operation refuses them.
+    strangers: Atom,
 }
+
+impl PartialEq for Flat {
+    fn eq(&self, other: &Self) -> bool {
+        // Who the strangers are follows.
+        (&self.reaching, &self.known) == (&other.reaching, &other.known)
+    }
+}
+
+impl Eq for Flat {}
 
 impl Flat {
     /// The holdings of `policy`. A profile without groups is held by nobody directly.
@@ -35,6 +47,7 @@ impl Flat {
         let mut flat = Self {
             reaching: BTreeMap::new(),
             known: BTreeSet::new(),
+            strangers: Atom::always(),
         };
         for (name, profile) in &policy.profiles {
             if profile.groups.is_empty() {
@@ -46,11 +59,17 @@ impl Flat {
             };
             flat.known.extend(held.iter().cloned());
             for reached in policy.closure([name]) {
-                let reaching = flat.reaching.entry(reached.clone()).or_default();
+                let reaching = flat.reaching.entry(reached.to_string()).or_default();
                 reaching.extend(held.iter().cloned());
             }
         }
+        flat.strangers = Atom::when(not(holds(flat.known.iter().map(String::as_str))));
         flat
+    }
+
+    /// Everybody who holds nothing of it, as a body.
+    pub(super) const fn strangers(&self) -> &Atom {
+        &self.strangers
     }
 
     /// Everything that can be held and leads to some profile.
@@ -70,14 +89,8 @@ impl Flat {
     }
 
     pub(super) fn reaching(&self, profile: &str) -> impl Iterator<Item = &str> {
-        let found = self
-            .reaching
-            .iter()
-            .find(|(name, _)| name.as_str() == profile);
-        found
-            .into_iter()
-            .flat_map(|(_, held)| held)
-            .map(String::as_str)
+        let held = self.reaching.get(profile);
+        held.into_iter().flatten().map(String::as_str)
     }
 
     /// The clauses of `condition` with every profile in them replaced by what leads to it.

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::super::tree::{binary, either, has, holds, not, read, set, value};
+use super::super::tree::{binary, either, has, not, read, set, value};
 use super::{Atom, Flat, OTHERWISE};
 use crate::fact::{Fact, View};
 use crate::json::{Json, MAX_SAFE_INTEGER};
@@ -65,8 +65,7 @@ pub fn no_more(fact: &Fact) -> Atom {
 /// where `flags` is not zero.
 #[must_use]
 pub fn refused(flat: &Flat, own: &Operation, head: &Operation, flags: usize) -> Vec<Atom> {
-    let known = flat.known().iter().map(String::as_str);
-    let mut atoms = vec![Atom::when(not(holds(known)))];
+    let mut atoms = vec![flat.strangers().clone()];
     if let Some(select) = &own.select {
         let steps: Vec<_> = select.pointer.steps().collect();
         let keys = steps.iter().map(|step| match step {
