@@ -225,7 +225,8 @@ fn desk() -> Desk {
     };
     let read = Json::parse(definition.to_string().as_bytes(), limits).expect("strict JSON");
     let digest = LockedFunction::new(read).expect("a function").digest;
-    lock["functions"][0] = json!({"digest": digest, "definition": definition});
+    let first = lock.pointer_mut("/functions/0").expect("a function");
+    *first = json!({"digest": digest, "definition": definition});
     std::fs::write(path, lock.to_string()).expect("written");
     desk.edit(
         "tests/tickets.yaml",

@@ -143,7 +143,7 @@ impl<'o, 'n> Object<'o, 'n> {
 
     pub(super) fn texts<'t>(&mut self, name: &'n str, texts: impl IntoIterator<Item = &'t str>) {
         let out = self.member(name);
-        list(out, texts, |out, text| write_string(out, text));
+        list(out, texts, write_string);
     }
 
     /// As [`Object::printed`], a list of them.

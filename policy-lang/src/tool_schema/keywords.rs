@@ -179,8 +179,8 @@ impl Said<'_> {
     reason = "a cast from f64 saturates, and no input holds a number beyond"
 )]
 fn whole(bound: &Json, round: impl Fn(f64) -> f64) -> i64 {
-    match bound {
-        Json::Integer(number) => *number,
-        _ => as_double(bound).map_or(0, |number| round(number) as i64),
+    if let Json::Integer(number) = bound {
+        return *number;
     }
+    as_double(bound).map_or(0, |number| round(number) as i64)
 }

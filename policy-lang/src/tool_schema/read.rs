@@ -365,11 +365,14 @@ fn declared(schema: &Json) -> &[(String, Json)] {
 fn alternatives(shapes: impl IntoIterator<Item = Shape>) -> Option<Shape> {
     let mut all = Vec::new();
     for shape in shapes {
-        match shape {
-            Shape::Either(more) => all.extend(more),
-            Shape::Listed(values) if values.is_empty() => {}
-            shape if is_flat(&shape) => all.push(shape),
-            _ => return None,
+        if let Shape::Either(more) = shape {
+            all.extend(more);
+        } else if matches!(&shape, Shape::Listed(values) if values.is_empty()) {
+            // It accepts nothing, so it adds nothing.
+        } else if is_flat(&shape) {
+            all.push(shape);
+        } else {
+            return None;
         }
     }
     Some(Shape::Either(all))

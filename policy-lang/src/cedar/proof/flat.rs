@@ -125,10 +125,11 @@ impl Flat {
 
 /// The profiles that `tree` is, one or a set of nothing else.
 fn profiles_of(tree: &Value) -> Option<Vec<&str>> {
-    match Node::of(tree).ok()? {
-        Node::Set(listed) => listed.iter().map(profile_of).collect(),
-        node => node.entity().and_then(of_profile).map(|id| vec![id]),
+    let node = Node::of(tree).ok()?;
+    if let Node::Set(listed) = node {
+        return listed.iter().map(profile_of).collect();
     }
+    node.entity().and_then(of_profile).map(|id| vec![id])
 }
 
 fn profile_of(tree: &Value) -> Option<&str> {
