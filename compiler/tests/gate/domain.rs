@@ -272,6 +272,10 @@ fn of_shape(shape: &Shape, texts: &[String]) -> Vec<Json> {
                 .map(safe)
                 .into_iter()
                 .chain(numbers())
+                // Where one side counts in ones and the other in tenths, both are near their constants; no fact of tenths
+                // can be computed at the ends.
+                .chain(numbers().map(|number| number / 10))
+                .chain([0])
                 .flat_map(around)
                 .collect();
             // Facts may count in tenths.

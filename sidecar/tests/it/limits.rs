@@ -324,13 +324,10 @@ async fn a_request_that_http_refuses_is_counted_and_its_mend_is_named_once() {
     eventually("both are counted", || {
         undecided(&running, "malformed") == 2.0
     });
-    let events = running.events();
-    assert_eq!(
-        events.matches("grpc.default_authority").count(),
-        1,
-        "{events}"
-    );
+    let named = || running.events().matches("grpc.default_authority").count();
+    eventually("the mend is named", || named() == 1);
     honest(&running).await;
+    assert_eq!(named(), 1, "{}", running.events());
 }
 
 #[tokio::test(flavor = "multi_thread")]
