@@ -67,6 +67,9 @@ pub enum GitError {
         #[source]
         source: git2::Error,
     },
+    /// Something says that there is a repository, and it is not one that the folder can be found in.
+    #[error("it cannot be told where {} is in the git repository around it", .0.display())]
+    Unplaced(PathBuf),
     /// The folder was named through a link, which others would not follow.
     #[error("{} leads through the link {}", dir.display(), link.display())]
     Through {
@@ -226,16 +229,17 @@ impl History {
     /// Whether the name that `revision` begins with is that of several commits. A tag called `origin/main` would else
     /// stand before the branch of that name, and whoever may push one would choose the judge.
     fn is_ambiguous(&self, revision: &str) -> bool {
-        let name = revision.split(['~', '^', '@', ':']).next();
-        let name = name.unwrap_or_default();
+        // A name may hold an `@`; only `@{` ends it.
+        let name = revision.split(['~', '^', ':']).next().unwrap_or_default();
+        let name = name.split("@{").next().unwrap_or_default();
         let commit_of = |name: &str| {
             let reference = self.repository.find_reference(name).ok()?;
             Some(reference.peel_to_commit().ok()?.id())
         };
         let commit = |place: &&str| commit_of(&format!("{place}{name}"));
-        let shortened = || {
+        let shortened = |prefix: &str| {
             let kind = Some(ObjectType::Commit);
-            let object = self.repository.find_object_by_prefix(name, kind).ok()?;
+            let object = self.repository.find_object_by_prefix(prefix, kind).ok()?;
             Some(object.id())
         };
         let places = ["", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/"];
@@ -244,7 +248,11 @@ impl History {
         commits.extend(commit_of(&format!("refs/remotes/{name}/HEAD")));
         // Of a whole id git asks nothing else.
         if name.len() < WHOLE_ID {
-            commits.extend(shortened());
+            commits.extend(shortened(name));
+        }
+        // What `git describe` says is a name for the commit that it ends with.
+        if let Some((_, described)) = name.rsplit_once("-g") {
+            commits.extend(shortened(described));
         }
         commits.len() > 1
     }

@@ -186,7 +186,17 @@ pub fn worthless(gate: &Gate<'_>, waiver: &Waiver) -> Option<String> {
             return Some(format!("the waiver `{id}` {why}: {what}"));
         }
     }
-    (report.standing == Standing::Spent).then(|| format!("the waiver `{id}` {}", Shortfall::Spent))
+    match report.standing {
+        Standing::Spent => Some(format!("the waiver `{id}` {}", Shortfall::Spent)),
+        Standing::Unsigned => Some(format!(
+            "the waiver `{id}` is in the base already and lets nothing pass there: name the revision before it as --base"
+        )),
+        Standing::Live
+        | Standing::Short
+        | Standing::Unused
+        | Standing::Expired
+        | Standing::TooLong => None,
+    }
 }
 
 /// What the gate found about what `cover` names, each in a sentence.

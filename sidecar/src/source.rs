@@ -15,7 +15,7 @@ mod seen;
 pub use guard::Guard;
 pub use look::{Looker, Missed};
 pub use open::{Identity, Opened, Unreadable, open, read, read_unowned};
-pub use owner::{By, Kind, MayBeReplaced, Stopped, walk};
+pub use owner::{By, Kind, MayBeReplaced, Stopped, Walked, walk};
 pub use seen::{Looked, SourceName, Sources};
 
 /// An error with everything that caused it.

@@ -92,6 +92,9 @@ impl std::convert::From<GitError> for Failure {
             GitError::Partial { .. } => {
                 "fetch what is missing, once: git fetch --refetch --no-filter"
             }
+            GitError::Unplaced(_) => {
+                "git looks for it above that folder too: see what `git -C DIR rev-parse --show-toplevel` says there"
+            }
             GitError::NoRepository(_)
             | GitError::Unopened { .. }
             | GitError::NoRevision { .. }
@@ -106,6 +109,7 @@ impl std::convert::From<GitError> for Failure {
             | GitError::Owner(_)
             | GitError::Unknown { .. }
             | GitError::Unopened { .. }
+            | GitError::Unplaced(_)
             | GitError::Through { .. }
             | GitError::InSubmodule { .. }
             | GitError::OnTheWay { .. }

@@ -4,6 +4,7 @@
 //! a submodule's history is not that of the repository that uses it. Both are refused.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use git2::{ErrorCode, Repository};
@@ -23,10 +24,11 @@ struct Found {
 impl Found {
     fn of(dir: &Path) -> Option<Self> {
         let mut found = Self {
-            real: std::env::current_dir().ok()?,
+            real: PathBuf::from("/"),
             below: PathBuf::new(),
             links: Vec::new(),
         };
+        let dir = entered()?.join(dir);
         let mut steps = dir.components();
         for step in steps.by_ref() {
             match step {
@@ -63,25 +65,57 @@ impl Found {
     }
 }
 
+/// The working directory by the name that it was entered by, if the shell tells one that is true: a link on that way is one
+/// that was followed.
+fn entered() -> Option<PathBuf> {
+    let real = std::env::current_dir().ok()?;
+    let named = std::env::var_os("PWD").map(PathBuf::from);
+    let same = |named: &PathBuf| {
+        let (is, named) = (fs::metadata(&real).ok()?, fs::metadata(named).ok()?);
+        Some((is.dev(), is.ino()) == (named.dev(), named.ino()))
+    };
+    let named = named.filter(|named| named.is_absolute() && same(named) == Some(true));
+    Some(named.unwrap_or(real))
+}
+
+/// Whether some folder from `real` upwards has an entry that says there is a repository, whatever it is like.
+fn is_claimed(real: &Path) -> bool {
+    let mut folders = real.ancestors();
+    folders.any(|folder| fs::symlink_metadata(folder.join(".git")).is_ok())
+}
+
+/// The repository that is found from `real` upwards, if there is any.
+fn discover(dir: &Path, real: &Path) -> Result<Repository, GitError> {
+    Repository::discover(real).map_err(|error| {
+        let why = GitError::opening(dir, error);
+        // Files are believed only where nothing says that there is a history of them.
+        if matches!(why, GitError::NoRepository(_)) && is_claimed(real) {
+            GitError::Unplaced(dir.to_owned())
+        } else {
+            why
+        }
+    })
+}
+
 /// The repository that `dir` is in, and the folder in its revisions that `dir` names. Of a bare repository, `dir` is its
 /// folder, then the folder with the policy in it.
 pub(super) fn open(dir: &Path) -> Result<(Repository, PathBuf), GitError> {
-    let nowhere = || GitError::NoRepository(dir.to_owned());
-    let Found { real, below, links } = Found::of(dir).ok_or_else(nowhere)?;
-    let repository = Repository::discover(&real).map_err(|error| GitError::opening(dir, error))?;
-    let place = |path: &Path| fs::canonicalize(path).map_err(|_| nowhere());
+    let unplaced = || GitError::Unplaced(dir.to_owned());
+    let Found { real, below, links } = Found::of(dir).ok_or_else(unplaced)?;
+    let repository = discover(dir, &real)?;
+    let place = |path: &Path| fs::canonicalize(path).map_err(|_| unplaced());
     let top = place(repository.workdir().unwrap_or_else(|| repository.path()))?;
     let inside = place(&real)?;
-    let inside = inside.strip_prefix(&top).map_err(|_| nowhere())?;
+    let inside = inside.strip_prefix(&top).map_err(|_| unplaced())?;
     for link in links {
-        if link.starts_with(&top) || is_committed(&link, LINK) {
+        if link.starts_with(&top) || is_committed(dir, &link, LINK)? {
             return Err(GitError::Through {
                 dir: dir.to_owned(),
                 link,
             });
         }
     }
-    if !repository.is_bare() && is_submodule(&repository, &top) {
+    if !repository.is_bare() && is_submodule(dir, &repository, &top)? {
         return Err(GitError::InSubmodule {
             dir: dir.to_owned(),
             submodule: top,
@@ -92,31 +126,39 @@ pub(super) fn open(dir: &Path) -> Result<(Repository, PathBuf), GitError> {
     Ok((repository, folder))
 }
 
-/// Whether the repository around `path` knows it as an entry of this mode.
-fn is_committed(path: &Path, wanted: u32) -> bool {
-    let committed = || {
-        let parent = fs::canonicalize(path.parent()?).ok()?;
-        let repository = Repository::discover(&parent).ok()?;
-        let top = fs::canonicalize(repository.workdir()?).ok()?;
-        let inside = parent.strip_prefix(top).ok()?.join(path.file_name()?);
-        let staged = repository.index().ok();
-        let staged = staged.and_then(|index| Some(index.get_path(&inside, 0)?.mode));
-        let head = || repository.head().ok()?.peel_to_tree().ok();
-        let in_head = || Some(mode(&head()?.get_path(&inside).ok()?));
-        Some(staged == Some(wanted) || in_head() == Some(wanted))
+/// Whether the repository around `path` knows it as an entry of this mode. Only where there is no repository around it is
+/// the answer no by itself: one that cannot be asked is an error.
+fn is_committed(dir: &Path, path: &Path, wanted: u32) -> Result<bool, GitError> {
+    let unplaced = || GitError::Unplaced(dir.to_owned());
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Ok(false);
     };
-    committed().unwrap_or(false)
+    let parent = fs::canonicalize(parent).map_err(|_| unplaced())?;
+    let repository = match discover(dir, &parent) {
+        Ok(repository) => repository,
+        Err(GitError::NoRepository(_)) => return Ok(false),
+        Err(why) => return Err(why),
+    };
+    let top = repository.workdir().ok_or_else(unplaced)?;
+    let top = fs::canonicalize(top).map_err(|_| unplaced())?;
+    let inside = parent.strip_prefix(top).map_err(|_| unplaced())?.join(name);
+    let index = repository.index().map_err(|_| unplaced())?;
+    let staged = index.get_path(&inside, 0).map(|entry| entry.mode);
+    // A repository without a commit has none of it.
+    let head = || repository.head().ok()?.peel_to_tree().ok();
+    let in_head = || Some(mode(&head()?.get_path(&inside).ok()?));
+    Ok(staged == Some(wanted) || in_head() == Some(wanted))
 }
 
 /// Whether the work tree at `top` is that of a submodule.
-fn is_submodule(repository: &Repository, top: &Path) -> bool {
+fn is_submodule(dir: &Path, repository: &Repository, top: &Path) -> Result<bool, GitError> {
     // git keeps what belongs to a submodule in the repository that uses it, whatever became of the entry.
     let kept = repository.path().ancestors().any(|folder| {
         let above = folder.parent();
         folder.ends_with("modules")
             && above.is_some_and(|git| git.join("HEAD").is_file() && git.join("objects").is_dir())
     });
-    kept || is_committed(top, SUBMODULE)
+    Ok(kept || is_committed(dir, top, SUBMODULE)?)
 }
 
 impl GitError {

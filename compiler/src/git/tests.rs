@@ -134,13 +134,55 @@ fn names_of_revisions_and_revisions_without_policy() {
         assert!(matches!(read, Err(GitError::Ambiguous { .. })), "{name}");
     }
     assert!(history.read("refs/remotes/origin/main").is_ok());
+    // An `@` is part of a name as any letter is.
+    git(
+        dir.path(),
+        &["update-ref", "refs/remotes/origin/rel@2", "HEAD~1"],
+    );
+    git(dir.path(), &["tag", "origin/rel@2"]);
+    let read = history.read("origin/rel@2");
+    assert!(matches!(read, Err(GitError::Ambiguous { .. })));
     let top = open(dir.path());
     assert!(matches!(top.read("HEAD~1"), Err(GitError::NoPolicy { .. })));
     assert!(matches!(top.staged(), Err(GitError::NoPolicy { .. })));
     let outside = tempfile::tempdir().expect("a folder");
-    for dir in [outside.path().to_owned(), outside.path().join("a/../b")] {
-        assert!(matches!(refused(&dir), GitError::NoRepository(_)));
+    assert!(matches!(refused(outside.path()), GitError::NoRepository(_)));
+    assert!(matches!(
+        refused(&outside.path().join("a/../b")),
+        GitError::Unplaced(_)
+    ));
+}
+
+/// Where something says that there is a history, files are never believed in its place.
+#[test]
+fn t1_a_repository_that_cannot_be_asked_is_not_none() {
+    let spoilt = |spoil: &dyn Fn(&Path)| {
+        let dir = repository();
+        spoil(dir.path());
+        let why = refused(&dir.path().join("policies"));
+        assert!(!matches!(why, GitError::NoRepository(_)), "{why}");
+    };
+    for (key, value) in [("core.bare", "true"), ("core.worktree", "/nowhere")] {
+        spoilt(&|top| {
+            git(top, &["config", key, value]);
+        });
     }
+    spoilt(&|top| std::fs::remove_file(top.join(".git/HEAD")).expect("removed"));
+    spoilt(&|top| {
+        std::fs::remove_dir_all(top.join(".git")).expect("removed");
+        std::fs::write(top.join(".git"), "gitdir: elsewhere\n").expect("written");
+    });
+}
+
+/// A submodule is one whatever became of the repository around it.
+#[test]
+fn t1_a_repository_around_a_submodule_that_cannot_be_asked_is_an_error() {
+    let outer = repository();
+    let inner = outer.path().join("sub");
+    std::fs::create_dir(&inner).expect("a folder");
+    git(&inner, &["init", "--quiet"]);
+    git(outer.path(), &["config", "core.bare", "true"]);
+    assert!(matches!(refused(&inner), GitError::Unplaced(_)));
 }
 
 #[test]

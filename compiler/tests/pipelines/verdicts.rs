@@ -176,6 +176,28 @@ fn what_is_not_there_or_not_on_top_of_the_base_cannot_be_judged() {
     assert_eq!(verdict.exit, 1, "no policy left: {}", verdict.all());
 }
 
+/// Whoever may push a tag does not choose the judge: a tag stands before the branch of its name.
+#[test]
+fn t8_a_name_that_is_also_a_tag_judges_nothing() {
+    let history = History::new();
+    history.git(&["update-ref", "refs/remotes/origin/main", "HEAD"]);
+    history.write("policies/README.md", "a change of nothing\n");
+    history.commit();
+    history.git(&["tag", "origin/main"]);
+    let verdict = history.judge(history.command("bash"), &["origin/main", "HEAD"]);
+    assert_ne!(verdict.exit, 0, "{}", verdict.all());
+    assert!(
+        verdict.stderr.contains("names more than one commit"),
+        "{}",
+        verdict.all()
+    );
+    let verdict = history.judge(
+        history.command("bash"),
+        &["refs/remotes/origin/main", "HEAD"],
+    );
+    assert_eq!(verdict.exit, 0, "{}", verdict.all());
+}
+
 #[test]
 fn t8_no_secret_of_the_pipeline_is_in_what_it_says() {
     const CANARY: &str = "canary-5f1c9e";

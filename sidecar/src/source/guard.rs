@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rustix::fs::FileType;
 
-use super::{Kind, Looker, SourceName, Stopped, walk};
+use super::{Kind, Looker, SourceName, Stopped, Walked, walk};
 use crate::metrics::Metrics;
 
 /// Looks at who could replace one place. [`Guard::run`] never ends by itself.
@@ -57,12 +58,13 @@ impl Guard {
         let (path, kind) = (self.path.clone(), self.kind);
         let walked = self.looker.look(self.deadline, move || walk(&path, kind));
         let problem = match walked.await {
-            Ok(Ok(_)) => {
+            Ok(Ok(walked)) if is_there(&walked, kind) => {
                 let now = Timestamp::now();
                 self.metrics.sources.succeeded(&self.source, now);
                 self.told = None;
                 return;
             }
+            Ok(Ok(walked)) => format!("{} is gone or is another thing", walked.path.display()),
             Ok(Err(Stopped::Replaceable(replaceable))) => {
                 if self.told.is_none() {
                     replaceable.tell();
@@ -79,4 +81,15 @@ impl Guard {
             self.told = Some(problem);
         }
     }
+}
+
+/// Whether what was put there is there. Nothing at all can be replaced by nobody, and is no success.
+fn is_there(walked: &Walked, kind: Kind) -> bool {
+    let wanted = match kind {
+        Kind::File => FileType::RegularFile,
+        Kind::Folder => FileType::Directory,
+        Kind::Place => FileType::Socket,
+    };
+    let found = walked.found.as_ref();
+    found.is_some_and(|stat| FileType::from_raw_mode(stat.st_mode) == wanted)
 }

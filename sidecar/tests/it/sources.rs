@@ -559,3 +559,14 @@ fn t70_links_on_a_mount_that_is_read_only_pass_whatever_its_modes_say() {
         "ready"
     );
 }
+
+/// Nobody can replace what is not there, and nobody can connect to it either.
+#[test]
+fn a_socket_that_is_gone_is_a_failed_look() {
+    let place = Place::new();
+    let running = place.start_with(&config(&place));
+    fs::remove_file(&running.socket).expect("removed");
+    let failed = series("stopgate_failed_looks", "socket", "");
+    eventually("the look fails", || running.metric(&failed) >= 1.0);
+    eventually("it is told", || running.events().contains("is gone"));
+}
