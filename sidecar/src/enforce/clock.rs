@@ -8,7 +8,8 @@ use super::DECIDE_BUDGET;
 #[derive(Debug)]
 pub(super) struct Clock {
     began: Instant,
-    processor: Duration,
+    /// `None` where the system does not tell: then all the time on the wall counts.
+    processor: Option<Duration>,
     /// On other threads.
     before: Duration,
 }
@@ -30,15 +31,32 @@ impl Clock {
         if on_the_wall <= DECIDE_BUDGET {
             return on_the_wall;
         }
-        let here = processor_time().saturating_sub(self.processor);
-        self.before.saturating_add(here)
+        match (self.processor, processor_time()) {
+            (Some(then), Some(now)) => self.before.saturating_add(now.saturating_sub(then)),
+            (Some(_) | None, _) => on_the_wall,
+        }
     }
 }
 
-/// Processor time of this thread.
-fn processor_time() -> Duration {
-    Duration::try_from(rustix::time::clock_gettime(
-        rustix::time::ClockId::ThreadCPUTime,
-    ))
-    .unwrap_or_default()
+/// Processor time of this thread, if the system tells it.
+fn processor_time() -> Option<Duration> {
+    let told = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(told).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_not_told_the_processor_time_counts_all_of_it() {
+        let long_ago = Instant::now().checked_sub(2 * DECIDE_BUDGET);
+        let clock = |processor| Clock {
+            began: long_ago.expect("the machine is up for longer"),
+            processor,
+            before: Duration::ZERO,
+        };
+        assert!(clock(None).took() > DECIDE_BUDGET);
+        assert!(clock(processor_time()).took() < DECIDE_BUDGET);
+    }
 }
