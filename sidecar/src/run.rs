@@ -93,6 +93,9 @@ pub enum Failed {
     /// The door ended by itself.
     #[error("the service ended by itself")]
     Door,
+    /// A part that looks at a source, answers probes or reports ended by itself.
+    #[error("a part of the sidecar that goes on for ever ended by itself")]
+    Task,
 }
 
 /// A sidecar that serves.
@@ -257,6 +260,8 @@ impl Sidecar {
             biased;
             fatal = log.fatal() => return Err(Failed::Log(fatal)),
             _ = &mut self.door => return Err(Failed::Door),
+            // Each of them goes on for ever, so one that ended has panicked: nobody would look at its source any more.
+            Some(_) = self.tasks.join_next() => return Err(Failed::Task),
             () = stop => {}
         }
         tracing::info!("draining");
@@ -346,6 +351,8 @@ async fn keep_reporting(reporter: HealthReporter, mut state: State) {
             before = now;
         }
     }
+    // The log or the supply is gone, which ends the process with a reason of its own.
+    std::future::pending().await
 }
 
 async fn report(reporter: &HealthReporter, readiness: Readiness) {

@@ -114,7 +114,10 @@ impl KeyFollower {
                 }
             })
             .collect();
-        while all.join_next().await.is_some() {}
+        // None of them ends unless it panics, and then this ends too, so that it is noticed.
+        if all.join_next().await.is_none() {
+            std::future::pending().await
+        }
     }
 
     /// Looks at every file once, at all of them at the same time. The whole file is read each time: its date and its
