@@ -6,22 +6,42 @@ use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use cedar_policy::{Expression, Policy};
+use cedar_policy::Expression;
 use cedar_policy_core::ast::Expr;
 use serde_json::{Value, json};
 
 use super::node::{Node, UnknownForm, plain};
-use super::text::{parse_policy, print_expression, syntax_mistakes};
-use super::{CedarMistake, NAMESPACE, bounds, cost};
+use super::parsed::{Parsed, ParsedTexts, wrapped};
+use super::text::{parse_policy, syntax_mistakes};
+use super::{CedarMistake, NAMESPACE, bounds};
+
+mod conjunct;
+
+pub use conjunct::Conjunct;
 
 /// When a rule matches: the `when` and `unless` clauses of one rule. Every node of them is one that [`Node`] knows, and
 /// a `has` asks for one name.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Condition {
     source: Source,
     clauses: Arc<[Value]>,
     /// What Cedar evaluates, of which the cost is counted; `None` of a rule of a `.cedar` file without clauses.
     pub(super) expression: Option<Arc<Expr>>,
+    /// How many bytes stand before the author's text in what the places of `expression` count in.
+    pub(super) offset: usize,
+}
+
+impl PartialEq for Condition {
+    /// Where a text was parsed is no part of what it says.
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            source,
+            clauses,
+            expression,
+            offset: _,
+        } = self;
+        (source, clauses, expression) == (&other.source, &other.clauses, &other.expression)
+    }
 }
 
 /// The author's text, which the validator is given so that its messages point into it.
@@ -33,71 +53,39 @@ enum Source {
     Policy(Arc<str>),
 }
 
-/// One part of a condition that has to be true by itself for the rule to match.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Conjunct {
-    /// The part, as Cedar prints it.
-    pub text: String,
-    clause: Value,
-}
-
-impl Conjunct {
-    /// Whether it asks if something is there that `other` reads, so that without it `other` cannot be asked.
-    pub(crate) fn guards(&self, other: &Self) -> bool {
-        let body = |conjunct: &Self| conjunct.clause.get("body").cloned().unwrap_or_default();
-        let own = body(self);
-        let asked = match Node::of(&own) {
-            Ok(Node::Has { .. })
-                if self.clause.get("kind").and_then(Value::as_str) == Some("when") =>
-            {
-                path(&own)
-            }
-            Ok(_) | Err(_) => None,
-        };
-        asked.is_some_and(|asked| {
-            reads_of([&body(other)])
-                .iter()
-                .any(|read| read.starts_with(&asked))
-        })
-    }
-}
-
-/// What stands before an expression when it is wrapped into a policy, to be taken off the places of mistakes.
-const HEAD: &str = "permit(principal, action, resource) when {\n";
-
 impl Condition {
     /// Reads the value of a `when:` key: exactly one expression.
     ///
     /// # Errors
     /// Every [`CedarMistake`] found; ranges are bytes of `text`.
     pub fn parse(text: &str) -> Result<Self, Vec<CedarMistake>> {
+        Self::parse_among(text, &ParsedTexts::default())
+    }
+
+    /// Reads the value of a `when:` key as [`Condition::parse`] does, faster where `texts` has it.
+    ///
+    /// # Errors
+    /// Every [`CedarMistake`] found; ranges are bytes of `text`.
+    pub fn parse_among(text: &str, texts: &ParsedTexts) -> Result<Self, Vec<CedarMistake>> {
         bounds::check(text).map_err(|mistake| vec![mistake])?;
-        // On its own first: a text that closes the wrapping block and opens another is no expression.
-        Expression::from_str(text).map_err(|errors| syntax_mistakes(&errors, 0, text.len()))?;
-        let policy = parse_policy(&format!("{HEAD}{text}\n}};"), HEAD.len(), text.len())?;
-        let condition = Self::of(Source::Expression(text.into()), &policy)?;
-        if condition.clauses.len() != 1 {
-            return Err(vec![
-                CedarMistake::new("cedar-syntax", "this is not one expression", 0..text.len())
-                    .help("write one expression; join several with `&&`"),
-            ]);
-        }
-        condition.shaped()
+        let parsed = texts.one(text).ok_or_else(|| no_expression(text))?;
+        Self::of(Source::Expression(text.into()), &parsed)?.shaped()
     }
 
     /// Takes the clauses of a policy of a `.cedar` file; `text` is that policy.
-    pub(super) fn of_policy(text: &str, policy: &Policy) -> Result<Self, Vec<CedarMistake>> {
+    pub(super) fn of_policy(text: &str, policy: &Parsed) -> Result<Self, Vec<CedarMistake>> {
         Self::of(Source::Policy(text.into()), policy)?.shaped()
     }
 
     /// The clauses of `policy`, each in the one way in which we write it.
-    fn of(source: Source, policy: &Policy) -> Result<Self, Vec<CedarMistake>> {
+    fn of(source: Source, parsed: &Parsed) -> Result<Self, Vec<CedarMistake>> {
         let mut condition = Self {
             source,
             clauses: Arc::new([]),
-            expression: cost::evaluated(policy),
+            expression: parsed.expression.clone(),
+            offset: parsed.offset,
         };
-        match clauses(policy) {
+        match clauses(&parsed.tree) {
             Ok(clauses) => {
                 condition.clauses = clauses.into();
                 Ok(condition)
@@ -262,16 +250,9 @@ impl Condition {
         }
     }
 
-    /// The policy that validates this condition for `action`, and how many bytes stand before the author's text in
-    /// it. `None` for a rule of a `.cedar` file, whose own text is validated.
-    pub(super) fn wrapped(&self, action: &str) -> Option<(String, usize)> {
-        let Source::Expression(text) = &self.source else {
-            return None;
-        };
-        let head = format!(
-            "permit(principal, action == {NAMESPACE}::Action::{action:?}, resource) when {{\n"
-        );
-        Some((format!("{head}{text}\n}};"), head.len()))
+    /// Whether it is the value of a `when:` key, which is validated wherever its rule can be used.
+    pub(super) const fn is_when(&self) -> bool {
+        matches!(self.source, Source::Expression(_))
     }
 
     pub(super) fn clauses(&self) -> &[Value] {
@@ -291,56 +272,6 @@ impl Condition {
                     .collect();
                 parts.join(" && ")
             }
-        }
-    }
-
-    /// The parts that must each be true: operands of the top-level `&&`s of every `when`, and every `unless`.
-    #[must_use]
-    pub fn conjuncts(&self) -> Vec<Conjunct> {
-        let mut conjuncts = Vec::new();
-        for clause in self.clauses.iter() {
-            let body = clause.get("body").cloned().unwrap_or_default();
-            if clause.get("kind").and_then(Value::as_str) == Some("unless") {
-                let text = format!("!({})", print_expression(&body));
-                conjuncts.push(Conjunct {
-                    text,
-                    clause: clause.clone(),
-                });
-                continue;
-            }
-            let mut open = vec![body];
-            while let Some(body) = open.pop() {
-                match body
-                    .get("&&")
-                    .and_then(|and| Some((and.get("left")?.clone(), and.get("right")?.clone())))
-                {
-                    Some((left, right)) => open.extend([right, left]),
-                    None => {
-                        let text = print_expression(&body);
-                        conjuncts.push(Conjunct {
-                            text,
-                            clause: json!({"kind": "when", "body": body}),
-                        });
-                    }
-                }
-            }
-        }
-        conjuncts
-    }
-
-    /// A condition of some of this one's conjuncts.
-    pub(crate) fn of_conjuncts<'a>(
-        &self,
-        conjuncts: impl IntoIterator<Item = &'a Conjunct>,
-    ) -> Self {
-        let clauses: Vec<Value> = conjuncts
-            .into_iter()
-            .map(|conjunct| conjunct.clause.clone())
-            .collect();
-        Self {
-            source: self.source.clone(),
-            clauses: clauses.into(),
-            expression: self.expression.clone(),
         }
     }
 
@@ -485,11 +416,25 @@ pub(super) fn any_node(
     false
 }
 
-/// The clauses of `policy`, each in the one way in which we write it.
-fn clauses(policy: &Policy) -> Result<Vec<Value>, UnknownForm> {
+/// What is wrong with a text that is not one expression. By itself it is told better than by the block around it.
+fn no_expression(text: &str) -> Vec<CedarMistake> {
+    if let Err(errors) = Expression::from_str(text) {
+        return syntax_mistakes(&errors, 0, text.len());
+    }
+    let (policy, offset) = wrapped(text);
+    parse_policy(&policy, offset, text.len())
+        .err()
+        .unwrap_or_else(|| {
+            let message = "this is not one expression";
+            let mistake = CedarMistake::new("cedar-syntax", message, 0..text.len());
+            vec![mistake.help("write one expression; join several with `&&`")]
+        })
+}
+
+/// The clauses of a policy as Cedar's JSON, each in the one way in which we write it.
+fn clauses(policy: &Value) -> Result<Vec<Value>, UnknownForm> {
     let unknown = || UnknownForm::new("the policy");
-    let tree = policy.to_json().map_err(|_| unknown())?;
-    let clauses = tree.get("conditions").and_then(Value::as_array);
+    let clauses = policy.get("conditions").and_then(Value::as_array);
     let clause = |clause: &Value| {
         let kind = clause.get("kind").and_then(Value::as_str);
         let kind = kind.filter(|kind| ["when", "unless"].contains(kind));

@@ -8,8 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cedar_policy::Policy;
-use cedar_policy_core::ast::{self, BinaryOp, Expr, ExprKind, Literal, Pattern, PatternElem, Var};
+use cedar_policy_core::ast::{BinaryOp, Expr, ExprKind, Literal, Pattern, PatternElem, Var};
 
 use crate::attempt::MAX_PROFILES;
 use crate::fact::{Fact, FactType, Place};
@@ -116,12 +115,6 @@ impl<'a> Estimate<'a> {
             part: Part::Scalar,
         }
     }
-}
-
-/// What Cedar evaluates of `policy` beside its scope.
-pub(super) fn evaluated(policy: &Policy) -> Option<Arc<Expr>> {
-    let policy: &ast::Policy = policy.as_ref();
-    policy.non_scope_constraints_arc().cloned()
 }
 
 /// The steps that one attempt takes at most, where the rules for everybody take `anybody` and those of each profile one

@@ -90,7 +90,8 @@ fn one(text: &str, tokens: &[Token<'_>]) -> Result<CedarRule, Vec<CedarMistake>>
             "name the profile: `principal in Stopgate::Profile::\"name\"`",
         )]);
     }
-    let policy = parse_policy(source, 0, source.len()).map_err(shifted)?;
+    let (policy, parsed) = parse_policy(source, 0, source.len()).map_err(shifted)?;
+    let policy = Policy::from(policy);
     let cx = Piece {
         tokens,
         range: range.clone(),
@@ -99,7 +100,7 @@ fn one(text: &str, tokens: &[Token<'_>]) -> Result<CedarRule, Vec<CedarMistake>>
     let annotations = cx.annotations(&policy, &mut mistakes);
     let profile = cx.principal(&policy, &mut mistakes);
     let operations = cx.operations(&policy, &mut mistakes);
-    let condition = Condition::of_policy(source, &policy)
+    let condition = Condition::of_policy(source, &parsed)
         .map_err(|found| mistakes.extend(shifted(found)))
         .ok();
     match (annotations, profile, operations, condition) {

@@ -1,12 +1,16 @@
 //! Cedar's text: reading one policy with the places of its mistakes, and printing one expression.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use cedar_policy::{Policy, PolicyId};
+use cedar_policy::{ParseErrors, Policy};
+use cedar_policy_core::ast::{PolicyID, StaticPolicy};
+use cedar_policy_core::parser::parse_policy_to_est_and_ast;
 use miette::Diagnostic as _;
 use serde_json::{Value, json};
 
 use super::CedarMistake;
+use super::parsed::Parsed;
 
 /// Prints one expression of Cedar's syntax tree on one line, for people.
 pub(super) fn print_expression(body: &Value) -> String {
@@ -35,14 +39,21 @@ pub(super) fn parse_policy(
     text: &str,
     offset: usize,
     length: usize,
-) -> Result<Policy, Vec<CedarMistake>> {
-    Policy::parse(Some(PolicyId::new("rule")), text)
-        .map_err(|errors| syntax_mistakes(&errors, offset, length))
+) -> Result<(StaticPolicy, Parsed), Vec<CedarMistake>> {
+    let (tree, policy) = parse_policy_to_est_and_ast(Some(PolicyID::from_string("rule")), text)
+        .map_err(|errors| syntax_mistakes(&ParseErrors::from(errors), offset, length))?;
+    let expression = policy.non_scope_constraints().cloned();
+    let parsed = Parsed {
+        expression: expression.map(Arc::new),
+        tree: serde_json::to_value(tree).unwrap_or_default(),
+        offset,
+    };
+    Ok((policy, parsed))
 }
 
 /// One mistake for every error of Cedar's parser.
 pub(super) fn syntax_mistakes(
-    errors: &cedar_policy::ParseErrors,
+    errors: &ParseErrors,
     offset: usize,
     length: usize,
 ) -> Vec<CedarMistake> {

@@ -2,48 +2,59 @@
 //! the caps that keep a decision fast.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
 use std::str::FromStr;
 
 use cedar_policy::{Policy as CedarPolicy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy_core::ast::{
+    self, ActionConstraint, Annotations, Effect, Eid, EntityUID, Name, PolicyID,
+    PrincipalConstraint, ResourceConstraint, StaticPolicy,
+};
 use miette::Diagnostic;
 
 use crate::name::{OperationName, ProfileName, RuleId, ToolName};
 use crate::policy::{Operation, Operations, Policy, Rule, RuleKind};
-use crate::tool_schema::{InputType, Opaque, Shape};
 
 use super::cost;
 use super::schema::{author_schema, operation_schema, operations};
 use super::text::range_of;
-use super::{CedarMistake, Condition, action_id};
+use super::{CedarMistake, Condition, NAMESPACE, action_id};
+
+mod reads;
+
+use reads::{nearest, unknown_reads};
 
 /// Most rules that one profile's closure may meet at one operation.
 const MAX_RULES: usize = 64;
 /// Most rules without a profile at one operation.
 const MAX_UNSCOPED: usize = 16;
 
+/// Fewest operations that are worth a thread of their own.
+const SHARE: usize = 16;
+/// The stack of such a thread, as large as that of the first: Cedar's validator recurses.
+const STACK: usize = 8 << 20;
+
 /// Checks every rule of `policy`. Ranges are bytes of the rule's condition text, or of the rule in a `.cedar` file.
 #[must_use]
 pub fn validate(policy: &Policy) -> Vec<(RuleId, CedarMistake)> {
-    let mut mistakes: Vec<(RuleId, CedarMistake)> = Vec::new();
     let reach = Reach::of(policy);
-    for (tool, described) in &policy.tools {
-        for (name, operation) in &described.operations {
-            let cell = Cell {
-                tool,
-                name,
-                operation,
-                rules: reach.rules(tool, name),
-            };
-            cell.conditions(&mut mistakes);
-            cell.caps(&reach.closures, &mut mistakes);
-            let scene = cost::Scene {
-                input: &operation.input,
-                facts: &operation.facts,
-                input_bytes: policy.input_bytes,
-            };
-            mistakes.extend(scene.too_costly((tool, name), &cell.rules));
-        }
-    }
+    let every: Vec<_> = operations(policy).collect();
+    let mut mistakes = of_each(&every, |&(tool, name, operation), mistakes| {
+        let cell = Cell {
+            tool,
+            name,
+            operation,
+            rules: reach.rules(tool, name),
+        };
+        cell.conditions(mistakes);
+        cell.caps(&reach.closures, mistakes);
+        let scene = cost::Scene {
+            input: &operation.input,
+            facts: &operation.facts,
+            input_bytes: policy.input_bytes,
+        };
+        mistakes.extend(scene.too_costly((tool, name), &cell.rules));
+    });
     whole_rules(policy, &mut mistakes);
     // A rule on several operations makes the same mistake at each.
     let mut seen = BTreeSet::new();
@@ -56,6 +67,34 @@ pub fn validate(policy: &Policy) -> Vec<(RuleId, CedarMistake)> {
         ))
     });
     mistakes
+}
+
+/// What `find` finds in each of `items`, in their order, on as many processors as there are.
+fn of_each<T: Sync, F: Send>(items: &[T], find: impl Fn(&T, &mut Vec<F>) + Sync) -> Vec<F> {
+    let in_all = |items: &[T]| {
+        let mut found = Vec::new();
+        items.iter().for_each(|item| find(item, &mut found));
+        found
+    };
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let share = items.len().div_ceil(processors).max(SHARE);
+    std::thread::scope(|scope| {
+        let shares: Vec<_> = items
+            .chunks(share)
+            .map(|share| {
+                let thread = std::thread::Builder::new().stack_size(STACK);
+                (share, thread.spawn_scoped(scope, || in_all(share)))
+            })
+            .collect();
+        let found = shares.into_iter().map(|(share, thread)| match thread {
+            Ok(thread) => thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            // The system gives no thread: nothing may be left out for that.
+            Err(_) => in_all(share),
+        });
+        found.flatten().collect()
+    })
 }
 
 /// What reaches what, looked up once: a policy of many rules must not cost their number for each of its operations.
@@ -116,7 +155,7 @@ struct Cell<'p> {
 
 impl Cell<'_> {
     fn conditions(&self, mistakes: &mut Vec<(RuleId, CedarMistake)>) {
-        let mut set = PolicySet::new();
+        let mut set = ast::PolicySet::new();
         let mut wrapped = BTreeMap::new();
         for &rule in &self.rules {
             let Some(condition) = &rule.condition else {
@@ -124,26 +163,24 @@ impl Cell<'_> {
             };
             let mut unreadable = self.opaque_reads(condition);
             unreadable.extend(self.whole_objects(condition));
-            if condition.wrapped("").is_some() {
+            if condition.is_when() {
                 unreadable.extend(unknown_reads(condition, &[self.operation]));
             }
-            let readable = unreadable.is_empty();
+            // What the validator would say of an opaque argument is that it is not there: said better already.
+            if condition.is_when() && unreadable.is_empty() {
+                let id = PolicyId::new(rule.id.to_string());
+                let policy = self.policy(&id, condition);
+                if policy.is_some_and(|policy| set.add_static(policy).is_ok()) {
+                    wrapped.insert(id, (rule, condition.offset, condition.author_text().len()));
+                } else {
+                    unreadable.push(not_validated(condition));
+                }
+            }
             mistakes.extend(
                 unreadable
                     .into_iter()
                     .map(|mistake| (rule.id.clone(), mistake)),
             );
-            let Some((text, offset)) = condition.wrapped(&action_id(self.tool, self.name)) else {
-                continue;
-            };
-            let id = PolicyId::new(rule.id.to_string());
-            // What the validator would say of an opaque argument is that it is not there: said better already.
-            if readable
-                && CedarPolicy::parse(Some(id.clone()), &text)
-                    .is_ok_and(|policy| set.add(policy).is_ok())
-            {
-                wrapped.insert(id, (rule, offset, condition.author_text().len()));
-            }
         }
         let schema = operation_schema(self.tool, self.name, self.operation);
         let place = |id: &PolicyId| {
@@ -151,51 +188,26 @@ impl Cell<'_> {
                 .get(id)
                 .map(|(rule, offset, length)| (*rule, *offset, *length))
         };
-        run(&schema, set, place, mistakes);
+        run(&schema, &set.into(), place, mistakes);
     }
 
-    /// Reads of arguments that rules cannot see, with what to do about each.
-    fn opaque_reads(&self, condition: &Condition) -> Vec<CedarMistake> {
-        let mut mistakes = Vec::new();
-        for read in &condition.reads() {
-            let [input, path @ ..] = read.as_slice() else {
-                continue;
-            };
-            let opaque = (input == "input")
-                .then(|| opaque_at(&self.operation.input, path))
-                .flatten();
-            if let Some((name, why)) = opaque {
-                let message = format!(
-                    "rules cannot read the argument `{name}` of {}/{}",
-                    self.tool, self.name
-                );
-                let because = why.because();
-                let help = match projection(why, name) {
-                    None => format!("{because}; leave it out of the condition"),
-                    Some(fact) => format!(
-                        "{because}; give it a type in catalog/{}.yaml, such as `facts: {{{fact}}}`, and read it as \
-                         `context.facts`",
-                        self.tool
-                    ),
-                };
-                mistakes.push(
-                    CedarMistake::new("opaque-argument", message, condition.find(name)).help(help),
-                );
-            }
-        }
-        mistakes
-    }
-
-    /// Objects of the input that are used as values. What a rule does with one, proofs and checks of single arguments
-    /// would not see.
-    fn whole_objects(&self, condition: &Condition) -> Vec<CedarMistake> {
-        let is_object = |path: &&Vec<String>| match path.as_slice() {
-            [input, path @ ..] if input == "input" => is_object(&self.operation.input, path),
-            _ => false,
-        };
-        let wholes = condition.wholes();
-        let objects = wholes.iter().filter(is_object);
-        objects.map(|path| condition.bare_context(path)).collect()
+    /// The policy that validates `condition` for this operation. Its places count in the text that was parsed.
+    fn policy(&self, id: &PolicyId, condition: &Condition) -> Option<StaticPolicy> {
+        let expression = condition.expression.as_deref()?;
+        let kind = Name::from_str(&format!("{NAMESPACE}::Action")).ok()?;
+        let action = Eid::new(action_id(self.tool, self.name));
+        let whole = expression.source_loc()?;
+        let policy = StaticPolicy::new(
+            PolicyID::from_string(id),
+            Some(whole.span((0, whole.src.len()))),
+            Annotations::new(),
+            Effect::Permit,
+            PrincipalConstraint::any(),
+            ActionConstraint::is_eq(EntityUID::from_components(kind.into(), action, None)),
+            ResourceConstraint::any(),
+            Some(expression.clone()),
+        );
+        policy.ok()
     }
 
     fn caps(
@@ -263,131 +275,6 @@ impl Cell<'_> {
     }
 }
 
-/// The first opaque member on `path`, and why it is opaque.
-fn opaque_at<'p>(input: &InputType, path: &'p [String]) -> Option<(&'p str, Opaque)> {
-    let (first, rest) = path.split_first()?;
-    let member = input.member(first)?;
-    if let Some(why) = member.opaque {
-        return Some((first, why));
-    }
-    if let Shape::Object(members) = &member.shape {
-        opaque_at(members, rest)
-    } else {
-        None
-    }
-}
-
-/// Whether `path` leads to an object that rules can look into.
-fn is_object(input: &InputType, path: &[String]) -> bool {
-    let Some((first, rest)) = path.split_first() else {
-        return false;
-    };
-    let member = input.member(first).filter(|member| member.opaque.is_none());
-    match member.map(|member| &member.shape) {
-        Some(Shape::Object(members)) => rest.is_empty() || is_object(members, rest),
-        _ => false,
-    }
-}
-
-/// Reads of what none of `operations` declares. Cedar takes `has` of an unknown member for false and looks no further,
-/// so that a misspelt argument would quietly switch a condition off.
-fn unknown_reads(condition: &Condition, operations: &[&Operation]) -> Vec<CedarMistake> {
-    let is_known = |read: &[String]| match read {
-        [input, path @ ..] if input == "input" => {
-            operations.iter().any(|one| is_declared(&one.input, path))
-        }
-        [facts, path @ ..] if facts == "facts" => match path {
-            [] => operations.iter().any(|one| !one.facts.is_empty()),
-            [name] => operations.iter().any(|one| has_fact(one, name)),
-            _ => false,
-        },
-        [time, rest @ ..] if time == "time" => reads_part(rest, &["now", "business"]),
-        [agent, rest @ ..] if agent == "agent" => reads_part(rest, &["id"]),
-        _ => false,
-    };
-    let reads = condition.reads();
-    let unknown = reads.iter().filter(|read| !is_known(read)).map(|read| {
-        let name = read.last().map_or("context", String::as_str);
-        let message = format!("there is no `context.{}`", read.join("."));
-        let known = operations
-            .iter()
-            .flat_map(|one| one.input.members())
-            .map(|member| member.name.as_str());
-        let facts = operations
-            .iter()
-            .flat_map(|one| &one.facts)
-            .map(|fact| fact.name.as_str());
-        let help = match read.first().map(String::as_str) {
-            Some("input") => nearest(known, name)
-                .map(|nearest| format!("did you mean `context.input.{nearest}`?")),
-            Some("facts") => match nearest(facts, name) {
-                Some(nearest) => Some(format!("did you mean `context.facts.{nearest}`?")),
-                None => Some(
-                    "the catalog derives no facts here; add `facts:` to the operation".to_owned(),
-                ),
-            },
-            Some(_) | None => None,
-        };
-        let help = help.unwrap_or_else(|| {
-            "the context has input, facts, time.now, time.business and agent.id".to_owned()
-        });
-        CedarMistake::new("unknown-argument", message, condition.find(name)).help(help)
-    });
-    unknown.collect()
-}
-
-/// A fact to write for an argument that has no type in rules.
-fn projection(opaque: Opaque, name: &str) -> Option<String> {
-    match opaque {
-        // What is masked stays hidden.
-        Opaque::Masked | Opaque::Name => None,
-        Opaque::Number => Some(format!("amount: \"minor(/{name}, 2)\"")),
-        Opaque::Open | Opaque::Untyped => Some(format!("names: keys(/{name})")),
-    }
-}
-
-/// The name most like `name`.
-fn nearest<'a>(known: impl Iterator<Item = &'a str>, name: &str) -> Option<&'a str> {
-    known.max_by(|a, b| strsim::jaro(a, name).total_cmp(&strsim::jaro(b, name)))
-}
-
-fn has_fact(operation: &Operation, name: &str) -> bool {
-    operation
-        .facts
-        .iter()
-        .any(|fact| fact.name.as_str() == name)
-}
-
-/// Whether `rest` is a whole record or one of its `parts`.
-fn reads_part(rest: &[String], parts: &[&str]) -> bool {
-    match rest {
-        [] => true,
-        [part] => parts.contains(&part.as_str()),
-        _ => false,
-    }
-}
-
-/// Whether `path` leads to a declared member; below an opaque one nothing is known, which is said elsewhere.
-fn is_declared(input: &InputType, path: &[String]) -> bool {
-    let Some((first, rest)) = path.split_first() else {
-        return true;
-    };
-    input
-        .member(first)
-        .is_some_and(|member| match &member.shape {
-            _ if member.opaque.is_some() => true,
-            Shape::Object(members) => is_declared(members, rest),
-            Shape::String { .. } | Shape::Integer { .. } | Shape::Boolean | Shape::Array { .. } => {
-                rest.is_empty()
-            }
-            Shape::Number { .. }
-            | Shape::Open { .. }
-            | Shape::Either(_)
-            | Shape::Listed(_)
-            | Shape::Anything => true,
-        })
-}
-
 /// Checks that look at a rule as a whole. Rules of `.cedar` files are typed here as they were written, groups and all.
 fn whole_rules(policy: &Policy, mistakes: &mut Vec<(RuleId, CedarMistake)>) {
     let mut set = PolicySet::new();
@@ -421,7 +308,7 @@ fn whole_rules(policy: &Policy, mistakes: &mut Vec<(RuleId, CedarMistake)>) {
                 mistake.help("ask in `unless` what must hold, so that absence is stricter"),
             ));
         }
-        if condition.wrapped("").is_some() {
+        if condition.is_when() {
             continue;
         }
         let reached: Vec<&Operation> = operations(policy)
@@ -435,10 +322,11 @@ fn whole_rules(policy: &Policy, mistakes: &mut Vec<(RuleId, CedarMistake)>) {
                 .map(|mistake| (rule.id.clone(), mistake)),
         );
         let id = PolicyId::new(rule.id.to_string());
-        if CedarPolicy::parse(Some(id.clone()), condition.author_text())
-            .is_ok_and(|policy| set.add(policy).is_ok())
-        {
+        let policy = CedarPolicy::parse(Some(id.clone()), condition.author_text());
+        if policy.is_ok_and(|policy| set.add(policy).is_ok()) {
             by_id.insert(id, (rule, 0, condition.author_text().len()));
+        } else {
+            mistakes.push((rule.id.clone(), not_validated(condition)));
         }
     }
     if by_id.is_empty() {
@@ -449,13 +337,19 @@ fn whole_rules(policy: &Policy, mistakes: &mut Vec<(RuleId, CedarMistake)>) {
             .get(id)
             .map(|(rule, offset, length)| (*rule, *offset, *length))
     };
-    run(&author_schema(policy), set, place, mistakes);
+    run(&author_schema(policy), &set, place, mistakes);
+}
+
+/// That Cedar's validator cannot be given `condition`: what is not validated must not pass.
+fn not_validated(condition: &Condition) -> CedarMistake {
+    let message = "this condition cannot be given to Cedar's validator";
+    CedarMistake::new("cedar-schema", message, 0..condition.author_text().len())
 }
 
 /// Validates `set` strictly; warnings are mistakes too.
 fn run<'p>(
     schema: &str,
-    set: PolicySet,
+    set: &PolicySet,
     place: impl Fn(&PolicyId) -> Option<(&'p Rule, usize, usize)>,
     mistakes: &mut Vec<(RuleId, CedarMistake)>,
 ) {
@@ -471,7 +365,7 @@ fn run<'p>(
         }));
         return;
     };
-    let result = Validator::new(schema).validate(&set, ValidationMode::Strict);
+    let result = Validator::new(schema).validate(set, ValidationMode::Strict);
     let mut say = |id: &PolicyId, problem: &dyn Diagnostic, code| {
         let Some((rule, offset, length)) = place(id) else {
             return;

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::cedar::{CedarMistake, Condition};
+use crate::cedar::{CedarMistake, Condition, ParsedTexts};
 use crate::diagnostic::{Diagnostics, cedar as facts, rules};
 use crate::source::node::{Node, Scalar, Value};
 use crate::source::origin::Origin;
@@ -39,8 +39,38 @@ impl Place {
     }
 }
 
-/// Reads the value of a `when:` key; `source` is the text of its file.
-pub(crate) fn read(node: &Node, source: &str, dx: &mut Diagnostics) -> Option<ConditionDoc> {
+/// What the conditions of one file are read from.
+pub(crate) struct Texts<'s> {
+    source: &'s str,
+    parsed: ParsedTexts,
+}
+
+impl<'s> Texts<'s> {
+    /// Parses the conditions of `rules`, a list of rules in the file of the text `source`, before they are read. Where
+    /// the list is something else, nothing is parsed before.
+    pub(crate) fn new(rules: &Node, source: &'s str) -> Self {
+        let Value::Sequence(rules) = &rules.value else {
+            let parsed = ParsedTexts::default();
+            return Self { source, parsed };
+        };
+        let texts = rules.iter().filter_map(|rule| {
+            let Value::Mapping(entries) = &rule.value else {
+                return None;
+            };
+            let (_, node) = entries.iter().find(|(key, _)| key.text == "when")?;
+            match &node.value {
+                Value::Scalar(scalar) => Some(scalar.text.as_str()),
+                Value::Sequence(_) | Value::Mapping(_) | Value::Broken => None,
+            }
+        });
+        let parsed = ParsedTexts::new(texts);
+        Self { source, parsed }
+    }
+}
+
+/// Reads the value of a `when:` key of the file of `texts`.
+pub(crate) fn read(node: &Node, texts: &Texts<'_>, dx: &mut Diagnostics) -> Option<ConditionDoc> {
+    let source = texts.source;
     if let Value::Sequence(_) | Value::Mapping(_) = &node.value {
         dx.push(rules::condition_needs_block(
             node.span,
@@ -60,7 +90,7 @@ pub(crate) fn read(node: &Node, source: &str, dx: &mut Diagnostics) -> Option<Co
         origin: scalar.origin.clone(),
         whole: node.span,
     };
-    match Condition::parse(&scalar.text) {
+    match Condition::parse_among(&scalar.text, &texts.parsed) {
         Ok(condition) => Some(ConditionDoc { condition, place }),
         Err(mistakes) => {
             for mistake in &mistakes {

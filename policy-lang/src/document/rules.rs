@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
-use super::condition::{self, ConditionDoc};
+use super::condition::{self, ConditionDoc, Texts};
 use super::read::{Record, STOPGATE, list, set};
 use super::scalar::{date, form, max_rows, name, pointer, text, word};
 use super::shape::{Absent, Bond, Entries, Field, Form, Loosens, Shape};
@@ -295,8 +295,9 @@ pub(crate) fn read(root: &Node, source: &str, dx: &mut Diagnostics) -> Option<Ru
     };
     let mut ids = Vec::new();
     let rules = record.need("rules", dx).map(|node| {
+        let texts = Texts::new(node, source);
         list(node, dx, |node, dx| {
-            rule(node, source, &stated, &mut ids, dx)
+            rule(node, &texts, &stated, &mut ids, dx)
         })
     });
     Some(RulesDoc {
@@ -314,7 +315,7 @@ struct Stated {
 
 fn rule(
     node: &Node,
-    source: &str,
+    texts: &Texts<'_>,
     stated: &Stated,
     ids: &mut Vec<Option<Spanned<RuleName>>>,
     dx: &mut Diagnostics,
@@ -335,7 +336,7 @@ fn rule(
     let kind = kind(&record, dx);
     let condition = record
         .get("when")
-        .map(|node| condition::read(node, source, dx));
+        .map(|node| condition::read(node, texts, dx));
     let description = record.get("description").map(|node| text(node, dx));
     let owner = match record.get("owner") {
         Some(node) => name(node, dx).map(|owner| owner.value),

@@ -1,0 +1,99 @@
+//! Texts of `when:` keys as Cedar reads them, many at once: its parser takes longer to begin than to read a condition.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cedar_policy_core::ast::{Expr, PolicyID};
+use cedar_policy_core::parser::parse_policyset_to_ests_and_pset;
+use serde_json::Value;
+
+use super::bounds;
+
+/// What stands before a text when it is wrapped into a policy of its own, and what stands behind it.
+const HEAD: &str = "permit(principal, action, resource) when {\n";
+const TAIL: &str = "\n};";
+
+/// Texts that are parsed at once: more are hardly faster, and one that is wrong sends all of them around again.
+const TOGETHER: usize = 200;
+
+/// What Cedar reads in one policy beside its scope.
+#[derive(Debug, Clone)]
+pub(super) struct Parsed {
+    /// What is validated and evaluated.
+    pub(super) expression: Option<Arc<Expr>>,
+    /// The policy that was written, as Cedar's JSON; `null` where that cannot be made, in which no clause is found.
+    pub(super) tree: Value,
+    /// How many bytes stand before the author's text in what the places of `expression` count in.
+    pub(super) offset: usize,
+}
+
+/// Conditions of one file, parsed before they are read one by one.
+#[derive(Debug, Default)]
+pub struct ParsedTexts(HashMap<String, Parsed>);
+
+impl ParsedTexts {
+    /// Parses `texts`. What is not an expression, or is not parsed because it stands among such texts, is left out: read
+    /// by itself, it is said what is wrong with it.
+    pub fn new<'t>(texts: impl IntoIterator<Item = &'t str>) -> Self {
+        let accepted = texts.into_iter().filter(|text| bounds::check(text).is_ok());
+        let accepted: Vec<&str> = accepted.collect();
+        let mut parsed = HashMap::with_capacity(accepted.len());
+        for texts in accepted.chunks(TOGETHER) {
+            let found = together(texts).unwrap_or_default();
+            parsed.extend(texts.iter().map(|text| (*text).to_owned()).zip(found));
+        }
+        Self(parsed)
+    }
+
+    /// What Cedar reads in `text`, which is one expression: either it was parsed with the others, or is now. `None` if it
+    /// is not one.
+    pub(super) fn one(&self, text: &str) -> Option<Cow<'_, Parsed>> {
+        match self.0.get(text) {
+            Some(parsed) => Some(Cow::Borrowed(parsed)),
+            None => together(&[text])?.into_iter().next().map(Cow::Owned),
+        }
+    }
+}
+
+/// Wraps `text` into a policy, and tells how many bytes stand before it.
+pub(super) fn wrapped(text: &str) -> (String, usize) {
+    (format!("{HEAD}{text}{TAIL}"), HEAD.len())
+}
+
+/// What Cedar reads in each of `texts`, in their order, or nothing if any of them is not one expression.
+fn together(texts: &[&str]) -> Option<Vec<Parsed>> {
+    let (mut source, mut places) = (String::new(), Vec::with_capacity(texts.len()));
+    for text in texts {
+        let start = source.len();
+        source.push_str(&wrapped(text).0);
+        places.push(start..source.len());
+        source.push('\n');
+    }
+    let (mut trees, policies) = parse_policyset_to_ests_and_pset(&source).ok()?;
+    // A text that closes its block and opens another makes two policies, and one that leaves a text literal open makes
+    // one of two: each policy has to begin and end where it was written, and to have one clause.
+    if trees.len() != texts.len() || policies.policies().count() != texts.len() {
+        return None;
+    }
+    let parsed = places.into_iter().enumerate().map(|(at, place)| {
+        let id = PolicyID::from_string(format!("policy{at}"));
+        let policy = policies.get(&id)?;
+        let span = policy.loc()?.span;
+        if (span.offset(), span.len()) != (place.start, place.len()) {
+            return None;
+        }
+        let tree = serde_json::to_value(trees.remove(&id)?).ok()?;
+        let clauses = tree.get("conditions").and_then(Value::as_array)?;
+        (clauses.len() == 1).then_some(())?;
+        Some(Parsed {
+            expression: Some(Arc::clone(policy.non_scope_constraints_arc()?)),
+            tree,
+            offset: place.start.saturating_add(HEAD.len()),
+        })
+    });
+    parsed.collect()
+}
+
+#[cfg(test)]
+mod tests;
