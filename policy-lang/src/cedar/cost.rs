@@ -6,7 +6,6 @@
 //! taken of what authors wrote and of what a bundle holds.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use cedar_policy_core::ast::{BinaryOp, Expr, ExprKind, Literal, Pattern, PatternElem, Var};
 
