@@ -96,7 +96,7 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// Most diagnostics that are kept: more than an author reads of one run.
+    /// Most diagnostics that are kept, because a hostile file could hold a mistake at every byte.
     pub const MOST: usize = 500;
 
     /// Adds a diagnostic. Once [`Self::MOST`] are kept, further ones are only counted.

@@ -7,7 +7,7 @@ use crate::document::shape::{Absent, Entries, Field, Form, List, Weight};
 use crate::source::node::{Key, Node, Value};
 use crate::surface::Risk;
 
-/// Longest sets, both together, that are printed whole: a reader finds what differs among so many entries without help.
+/// Most entries of two sets, both together, that are printed whole; of longer sets only what differs is printed.
 const MAX_ENTRIES: usize = 16;
 
 /// A value on one side.

@@ -15,7 +15,8 @@ use super::{Code, Diagnostic, Diagnostics, Label, Meaning, Severity};
 use crate::source::scan::visible;
 use crate::source::{SourceFile, SourceMap, Span};
 
-/// Bytes of the longest line that is shown: a longer one fills several lines of the report and is only named.
+/// Bytes of the longest line that is shown, somewhat less than four lines of a report ([`WIDTH`]); a longer one is only
+/// named.
 const LONGEST_LINE: usize = 400;
 
 /// Columns of a rendered report; fixed, so that the text does not depend on the terminal.
