@@ -72,7 +72,7 @@ macro_rules! names {
                 check(text, $letters).map(|()| Self(text.into()))
             }
 
-            /// The name as text.
+            /// Returns the name as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
