@@ -292,7 +292,8 @@ mod tests {
         assert!(archive.skip(1).is_err());
     }
 
-    /// A sparse member stands for zeros that are not in the file: half a megabyte of them would become gigabytes.
+    /// Checks that a sparse member is refused. It stands for zeros that are not in the file: half a megabyte of them
+    /// would become gigabytes.
     #[test]
     fn a_sparse_member_is_refused_before_it_grows() {
         let mut header = tar::Header::new_gnu();
