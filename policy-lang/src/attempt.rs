@@ -6,7 +6,8 @@ use crate::digest::Digest;
 use crate::json::{InvalidJson, Json, Limits};
 use crate::name::ProfileName;
 
-/// Hard limits of any input; `limits.input_bytes` of the policy may be lower.
+/// Hard limits of any input, against hostile clients (T27 in docs/reference/threats.md); the depth is also the deepest
+/// that a policy document may nest. `limits.input_bytes` of the policy may be lower, and is 64 KiB unless stated.
 pub const INPUT_LIMITS: Limits = Limits {
     bytes: 256 * 1024,
     depth: 32,

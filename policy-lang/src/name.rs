@@ -8,7 +8,7 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
-/// Longest name, in bytes (which are characters here).
+/// Longest name, in bytes (which are characters here), as the pattern of names in the documents' schemas says it.
 pub const MAX_NAME: usize = 64;
 
 /// Why a text is not a name.

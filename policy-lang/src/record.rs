@@ -64,7 +64,8 @@ impl Version {
     }
 }
 
-/// Longest line, newline included, in bytes. Writers refuse what readers would.
+/// Longest line, newline included, in bytes: four times the longest input, since masks and the rest of the record need
+/// room beside it. Writers refuse what readers would.
 pub const MAX_LINE_BYTES: usize = 1024 * 1024;
 
 /// Place of a record in the log, counted from 1 without a hole over all files.

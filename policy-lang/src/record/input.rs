@@ -23,8 +23,8 @@ use crate::pointer::{Pointer, Step};
 /// came with the input is masked itself.
 const MASKED: &str = "$masked";
 
-/// Longest text, in bytes, of an input that stands in the record of a refused attempt. Who is refused everything must
-/// not fill the disk with what it sends.
+/// Longest text, in bytes, of an input that stands in the record of a refused attempt (docs/decisions/0007). Who is
+/// refused everything must not fill the disk with what it sends.
 pub const LONG_REFUSED_BYTES: usize = 8 * 1024;
 
 /// The key of the masks. Under one key equal values at one place of one operation have equal digests; without it a

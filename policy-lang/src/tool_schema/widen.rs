@@ -11,7 +11,8 @@ use crate::json::{Json, MAX_SAFE_INTEGER};
 
 use super::{InputType, Member, Shape};
 
-/// Longest array that is made: a longer one no sidecar accepts.
+/// Longest array that is made: the strict parser takes no more elements ([`INPUT_LIMITS`]), so no sidecar accepts a
+/// longer one.
 const MOST: usize = INPUT_LIMITS.members;
 
 /// Something that only the wider type accepts.
