@@ -752,7 +752,7 @@ impl Bundle {
         }
     }
 
-    /// Returns by when approvals and permits have to be given or used.
+    /// Returns how long confirmations, votes and approved calls may take.
     #[must_use]
     pub const fn deadlines(&self) -> Deadlines {
         self.deadlines

@@ -75,24 +75,24 @@ impl Verified {
         most: u64,
         known: Option<Digest>,
     ) -> Result<Option<Self>, BundleError> {
-        // 1. The length, before anything is read.
+        // 1.1. The length, before anything is read.
         let length = source.seek(SeekFrom::End(0)).map_err(BundleError::Read)?;
         if length > most {
             return Err(BundleError::TooLong(most));
         }
         let mut archive = Archive::new(source, length).map_err(BundleError::Read)?;
-        // 2. The manifest, which is the first part, and the envelope, which is the last: both of bounded length. What
+        // 1.2. The manifest, which is the first part, and the envelope, which is the last: both of bounded length. What
         // is between is passed over by its headers.
         let manifest = manifest(&mut archive)?;
         let first = archive.at();
         let (last, envelope) = envelope(&mut archive)?;
-        // 3. The signatures: publishers signed a statement that names this very manifest.
+        // 1.3. The signatures: publishers signed a statement that names this very manifest.
         let digest = Digest::of(&manifest);
         let signers = signers(&envelope, digest, root)?;
-        // 4. What the manifest says. From here on the manifest is a publisher's word.
+        // 1.4. What the manifest says. From here on the manifest is a publisher's word.
         let (said, listed) = read_manifest(&manifest)?;
-        // 5. Each part between manifest and envelope: its header, its bytes and its digest are those that the manifest
-        // lists.
+        // 1.5. Each part between manifest and envelope: its header, its bytes and its digest are those that the
+        // manifest lists.
         let mut archive = archive.from(first)?;
         let keep = known != Some(digest);
         let mut parts = Parts::new();
@@ -103,7 +103,7 @@ impl Verified {
             let content = part.content(&mut archive, keep)?;
             parts.extend(content.map(|content| (part.name, content)));
         }
-        // 6. No part is there that the manifest does not list.
+        // 1.6. No part is there that the manifest does not list.
         if archive.at() != last {
             return Err(format("the parts are not those of the manifest"));
         }
