@@ -367,7 +367,8 @@ impl Member {
     }
 }
 
-/// Returns whether rules can write `name`: 1 to 64 ASCII letters, digits and signs of `_-.$@/:`, not beginning with `__`.
+/// Returns whether rules can write `name`: 1 to 64 ASCII letters, digits and signs of `_-.$@/:`, not beginning with
+/// `__`.
 fn is_writable(name: &str) -> bool {
     let plain = name
         .bytes()
