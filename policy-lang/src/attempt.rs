@@ -6,14 +6,16 @@ use crate::digest::Digest;
 use crate::json::{InvalidJson, Json, Limits};
 use crate::name::ProfileName;
 
-/// Hard limits of any input; `limits.input_bytes` of the policy may be lower.
+/// Hard limits of any input, against hostile clients (T27 in docs/reference/threats.md); the depth is also the deepest
+/// that a policy document may nest. `limits.input_bytes` of the policy may be lower, and is 64 KiB unless stated.
 pub const INPUT_LIMITS: Limits = Limits {
     bytes: 256 * 1024,
     depth: 32,
     members: 4096,
 };
 
-/// Most profiles a subject may hold, inherited ones included.
+/// Most profiles a subject may hold, inherited ones included. The cost of a decision is bounded by it: the rules of the
+/// sixteen dearest profiles count (docs/decisions/0012).
 pub const MAX_PROFILES: usize = 16;
 
 /// One proposed action. It carries no evidence: evidence comes from our own stores.
@@ -79,8 +81,8 @@ impl Input {
         })
     }
 
-    /// Arguments that were parsed before, with the digest of their canonical form. How long the text was that they came
-    /// as is not known any more: their canonical form counts.
+    /// Makes an input of arguments that were parsed before, with the digest of their canonical form. The length of the
+    /// text they arrived as is not known any more, so the length of their canonical form stands in for it.
     pub(crate) fn recorded(json: Json, digest: Digest) -> Self {
         let bytes = json.canonical().len();
         Self {
@@ -90,25 +92,25 @@ impl Input {
         }
     }
 
-    /// Arguments that nobody sent.
+    /// Makes an input of arguments that nobody sent, and digests them.
     pub(crate) fn made(json: Json) -> Self {
         let digest = json.digest(Self::DOMAIN);
         Self::recorded(json, digest)
     }
 
-    /// The arguments.
+    /// Returns the arguments.
     #[must_use]
     pub const fn json(&self) -> &Json {
         &self.json
     }
 
-    /// Digest of the canonical form: what a permit or an approval is bound to.
+    /// Returns the digest of the canonical form, which a permit or an approval is bound to.
     #[must_use]
     pub const fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// Length of the text that was parsed.
+    /// Returns the length in bytes of the text that was parsed.
     #[must_use]
     pub const fn bytes(&self) -> usize {
         self.bytes

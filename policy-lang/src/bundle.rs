@@ -26,14 +26,17 @@ pub use verify::Verified;
 
 use crate::json::Limits;
 
-/// Bounds of every JSON document inside and beside a bundle.
+/// Bounds of every JSON document inside and beside a bundle. The longest is the manifest, with 8 MiB at most and some
+/// 200,000 members and elements for 50,000 parts; the deepest are tools' schemas, which come from locks of at most 32
+/// levels.
 pub(crate) const DOCUMENT_LIMITS: Limits = Limits {
     bytes: 16 * 1024 * 1024,
     depth: 40,
     members: 1 << 20,
 };
 
-/// Largest bundle, in bytes.
+/// Largest bundle, in bytes: the most that `policy.max_bytes` of a sidecar can be set to, which is 32 MiB unless
+/// stated.
 pub const MAX_BUNDLE_BYTES: usize = 256 * 1024 * 1024;
 
 const MANIFEST: &str = "manifest.json";

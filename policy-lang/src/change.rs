@@ -69,7 +69,7 @@ pub struct Change {
 }
 
 impl Change {
-    /// The change, with its values as short as they can be read. What a model reads of a function is shown whole.
+    /// Shortens the values of the change to what people can read. What a model reads of a function is left whole.
     fn shortened(mut self) -> Self {
         if self.area == Area::Lock {
             return self;
@@ -87,7 +87,8 @@ impl Change {
         self
     }
 
-    /// The change, bound to the two documents that it is between.
+    /// Binds the change to the two documents it is between, by a digest of its place and of the bytes of both. `None`
+    /// stands for a side that has no such document.
     fn between(mut self, before: Option<&[u8]>, after: Option<&[u8]>) -> Self {
         let document = |bytes: &[u8]| Json::String(Digest::of(bytes).to_string());
         let (before, after) = (before.map(document), after.map(document));
@@ -96,7 +97,7 @@ impl Change {
     }
 }
 
-/// The content of a change that is not bound to its documents yet.
+/// Returns the placeholder for the content of a change that [`Change::between`] has not bound to its documents yet.
 fn unbound() -> Digest {
     Digest::of(b"")
 }
@@ -115,7 +116,7 @@ pub enum Effect {
 }
 
 impl Effect {
-    /// The word for it.
+    /// Returns the word for the effect in reports.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -126,7 +127,7 @@ impl Effect {
         }
     }
 
-    /// Whether reviewers have to sign it.
+    /// Returns whether reviewers have to sign a difference with this effect.
     #[must_use]
     pub const fn needs_review(self) -> bool {
         match self {
@@ -149,7 +150,8 @@ pub enum Area {
     TrustRoot,
 }
 
-/// Everything that differs between `base` and `head`, by file, in the order of the documents' fields.
+/// Returns everything that differs between `base` and `head`, file by file, and within a file in the order of the
+/// documents' fields.
 #[must_use]
 pub fn changes(base: &Sources, head: &Sources) -> Vec<Change> {
     let voters = Voters::of(base, head);
@@ -193,7 +195,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// Its tree; `None` if anything in it is refused.
+    /// Parses the document into a tree; returns `None` if anything in it is refused.
     fn yaml(&self) -> Option<Node> {
         let mut dx = Diagnostics::default();
         let text = scan(self.whole.file, self.bytes, Tabs::Refused, &mut dx)?;
@@ -201,7 +203,7 @@ impl<'a> Document<'a> {
         root.filter(|_| !dx.has_errors())
     }
 
-    /// What is said of a document that is new or gone.
+    /// Describes a document that is new or gone, by its number of lines.
     fn lines(&self) -> String {
         let lines = self.bytes.iter().filter(|byte| **byte == b'\n').count();
         format!("a document of {lines} lines")
@@ -257,7 +259,7 @@ impl Sides<'_> {
         })
     }
 
-    /// The document as a whole is new or gone.
+    /// Returns the one change that a document makes by being new or gone as a whole.
     fn whole(&self, whole: Whole) -> Vec<Change> {
         let Whole {
             added,

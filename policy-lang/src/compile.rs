@@ -37,8 +37,8 @@ use repository::Repository;
 
 pub use sources::{Sources, Unread};
 
-/// The tools whose decisions can differ between two repositories that differ in the documents at `paths`; `None` when
-/// that can be all of them.
+/// Returns the tools whose decisions can differ between two repositories that differ in the documents at `paths`;
+/// `None` when that can be all tools.
 #[must_use]
 pub fn tools_of<'a>(paths: impl IntoIterator<Item = &'a str>) -> Option<BTreeSet<ToolName>> {
     let tool = |path| match FileKind::of(path) {
@@ -136,7 +136,7 @@ pub struct Summary {
     pub rules: usize,
 }
 
-/// Reads and checks a repository.
+/// Reads and checks a repository. Every mistake is reported in the answer, and a policy is in it only if there is none.
 #[must_use]
 pub fn compile(sources: Sources) -> Compiled {
     let mut dx = Diagnostics::default();
@@ -205,7 +205,8 @@ pub fn compile(sources: Sources) -> Compiled {
     }
 }
 
-/// The policy as far as it could be read: enough to look for more mistakes, and the real one if there are none.
+/// Makes the policy from what could be read. If there were mistakes, it is enough to look for more of them; if there
+/// were none, it is the real policy. Returns `None` where a part is missing that no policy can do without.
 fn assemble(
     repository: &Repository,
     names: &Names,
@@ -257,7 +258,7 @@ fn assemble(
     })
 }
 
-/// Asks Cedar whether every condition fits the types of its operations.
+/// Asks Cedar whether every condition fits the types of its operations, and reports those that do not.
 fn validate(policy: &Policy, drafts: &[Draft], dx: &mut Diagnostics) {
     let by_id: BTreeMap<_, _> = drafts.iter().map(|draft| (&draft.rule.id, draft)).collect();
     let mistakes = cedar::validate(policy);

@@ -43,7 +43,7 @@ pub struct Label {
 }
 
 impl Diagnostic {
-    /// A mistake at `span`; `label` stands under the caret.
+    /// Makes a diagnostic of a mistake at `span`. `label` is the text under the caret.
     #[must_use]
     pub fn new(
         code: Code,
@@ -60,7 +60,7 @@ impl Diagnostic {
         .also(span, label)
     }
 
-    /// Adds a place.
+    /// Adds another place with its label.
     #[must_use]
     pub fn also(mut self, span: Span, label: impl Into<String>) -> Self {
         self.labels.push(Label {
@@ -70,14 +70,14 @@ impl Diagnostic {
         self
     }
 
-    /// Says what to write instead.
+    /// Sets the help: what to write instead.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// Whether it makes the policy invalid.
+    /// Returns whether the mistake is an error, which makes the policy invalid, or a warning.
     #[must_use]
     pub const fn severity(&self) -> Severity {
         self.code.severity()
@@ -96,10 +96,10 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// How many are kept.
+    /// Most diagnostics that are kept, because a hostile file could hold a mistake at every byte.
     pub const MOST: usize = 500;
 
-    /// Adds one.
+    /// Adds a diagnostic. Once [`Self::MOST`] are kept, further ones are only counted.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         let count = match diagnostic.severity() {
             Severity::Error => &mut self.errors,
@@ -114,7 +114,7 @@ impl Diagnostics {
         }
     }
 
-    /// Takes back the errors with `code` inside `span`: a better word for the same mistake follows.
+    /// Removes the errors with `code` inside `span`, because a better word for the same mistake follows.
     pub(crate) fn retract(&mut self, code: Code, span: Span) {
         let before = self.found.len();
         let inside = |label: &Label| {
@@ -130,32 +130,32 @@ impl Diagnostics {
         }
     }
 
-    /// Whether what is added now is only counted.
+    /// Returns whether what is added from now on is only counted.
     #[must_use]
     pub const fn is_full(&self) -> bool {
         self.found.len() >= Self::MOST
     }
 
-    /// Whether any of them makes the policy invalid.
+    /// Returns whether any of the diagnostics makes the policy invalid.
     #[must_use]
     pub const fn has_errors(&self) -> bool {
         self.errors > 0
     }
 
-    /// Whether any of them leaves nothing to compare a change with: an error that was one before, or that takes the
-    /// meaning away.
+    /// Returns whether any of the errors leaves nothing to compare a change with: an error that was one before, or one
+    /// that takes the meaning of the base away.
     #[must_use]
     pub const fn has_errors_of_a_base(&self) -> bool {
         self.errors > self.tightened
     }
 
-    /// Number of errors and of warnings.
+    /// Returns the number of errors and the number of warnings.
     #[must_use]
     pub const fn counts(&self) -> (usize, usize) {
         (self.errors, self.warnings)
     }
 
-    /// How many were counted and not kept.
+    /// Returns how many diagnostics were counted and not kept.
     #[must_use]
     pub const fn dropped(&self) -> usize {
         self.errors
@@ -163,18 +163,18 @@ impl Diagnostics {
             .saturating_sub(self.found.len())
     }
 
-    /// Every one that was kept.
+    /// Returns every diagnostic that was kept.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.found.iter()
     }
 
-    /// Whether nothing was found.
+    /// Returns whether nothing was found.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
 
-    /// Puts them in the order of the files' paths and the places in them.
+    /// Sorts the diagnostics by the paths of the files and the places in them.
     pub fn sort(&mut self, sources: &SourceMap) {
         let key = |diagnostic: &Diagnostic| {
             let span = diagnostic.labels.first().map(|label| label.span);

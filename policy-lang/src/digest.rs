@@ -16,12 +16,12 @@ impl Default for Hasher {
 }
 
 impl Hasher {
-    /// Takes in the next `bytes`.
+    /// Adds the next `bytes` to what is digested.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    /// The digest of everything taken in.
+    /// Returns the digest of everything that was added.
     #[must_use]
     pub fn finish(self) -> Digest {
         Digest::made(&self.0.finish())
@@ -29,7 +29,7 @@ impl Hasher {
 }
 
 impl Digest {
-    /// Digest of `bytes`.
+    /// Returns the SHA-256 digest of `bytes`.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self::made(&aws_lc_rs::digest::digest(
@@ -46,19 +46,19 @@ impl Digest {
         Self(digest)
     }
 
-    /// A digest received as 32 raw bytes; `None` for any other length.
+    /// Makes a digest of the 32 raw bytes it was received as; returns `None` for any other length.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
 
-    /// The 32 raw bytes.
+    /// Returns the 32 raw bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// Lower-case hexadecimal, 64 characters, without the prefix.
+    /// Writes the digest in lower-case hexadecimal: 64 characters, without the prefix `sha256:`.
     #[must_use]
     pub fn hex(&self) -> String {
         let mut text = String::with_capacity(64);

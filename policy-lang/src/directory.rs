@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::attempt::Subject;
 
-/// Longest directory, in bytes.
+/// Longest directory, in bytes, that is read: room for a hundred thousand people of 160 bytes each.
 pub const MAX_DIRECTORY_BYTES: usize = 16 * 1024 * 1024;
 
 /// People by their accounts.
@@ -126,19 +126,19 @@ impl Directory {
         })
     }
 
-    /// When it was exported.
+    /// Returns when the directory was exported.
     #[must_use]
     pub const fn as_of(&self) -> Timestamp {
         self.as_of
     }
 
-    /// Everybody, in the order of the file.
+    /// Returns everybody, in the order of the file.
     #[must_use]
     pub fn people(&self) -> &[Person] {
         &self.people
     }
 
-    /// Place of the person whose account `subject` is.
+    /// Returns the place, in [`Self::people`], of the person whose account `subject` is.
     #[must_use]
     pub fn person_of(&self, subject: &Subject) -> Option<usize> {
         self.accounts.get(subject).copied()

@@ -51,7 +51,7 @@ impl FactName {
         }
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -112,7 +112,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// What it touches of the input itself.
+    /// Returns the place in the input itself that is read: the place of the value, or of the text that hides JSON.
     #[must_use]
     pub const fn of_input(&self) -> &Pointer {
         match self {
@@ -133,7 +133,7 @@ pub enum FactType {
 }
 
 impl View {
-    /// The type of what it takes.
+    /// Returns the type that the fact has in rules.
     #[must_use]
     pub const fn of_type(self) -> FactType {
         match self {

@@ -100,7 +100,7 @@ pub enum Problem {
 }
 
 impl Json {
-    /// Parses `text`.
+    /// Parses `text`, which has to be one value of the strict subset within `limits`.
     ///
     /// # Errors
     /// [`InvalidJson`] names the problem and its place, never a value of the text.
@@ -129,7 +129,7 @@ impl Json {
         }
     }
 
-    /// The canonical form: equal bytes exactly for equal values.
+    /// Writes the canonical form. Two values have the same bytes exactly if they are equal.
     #[must_use]
     pub fn canonical(&self) -> String {
         let mut out = String::new();
@@ -137,7 +137,8 @@ impl Json {
         out
     }
 
-    /// SHA-256 of the canonical form of `[domain, self]`: a digest made for one purpose means nothing for another.
+    /// Returns the SHA-256 of the canonical form of `[domain, self]`. A digest made for one purpose therefore means
+    /// nothing for another.
     #[must_use]
     pub fn digest(&self, domain: &'static str) -> Digest {
         let mut out = String::from("[");
@@ -148,7 +149,7 @@ impl Json {
         Digest::of(out.as_bytes())
     }
 
-    /// The member `name`, if this is an object that has it.
+    /// Returns the member `name`, if this is an object that has it.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Self> {
         self.as_object()?
@@ -157,7 +158,7 @@ impl Json {
             .map(|(_, value)| value)
     }
 
-    /// The members, if this is an object.
+    /// Returns the members, if this is an object.
     #[must_use]
     pub fn as_object(&self) -> Option<&[(String, Self)]> {
         if let Self::Object(members) = self {
@@ -167,7 +168,7 @@ impl Json {
         }
     }
 
-    /// The elements, if this is an array.
+    /// Returns the elements, if this is an array.
     #[must_use]
     pub fn as_array(&self) -> Option<&[Self]> {
         if let Self::Array(elements) = self {
@@ -177,7 +178,7 @@ impl Json {
         }
     }
 
-    /// The text, if this is a string.
+    /// Returns the text, if this is a string.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         if let Self::String(text) = self {
@@ -187,7 +188,7 @@ impl Json {
         }
     }
 
-    /// The number, if this is an integer.
+    /// Returns the number, if this is an integer.
     #[must_use]
     pub const fn as_integer(&self) -> Option<i64> {
         if let Self::Integer(number) = self {
@@ -197,7 +198,7 @@ impl Json {
         }
     }
 
-    /// The truth value, if this is one.
+    /// Returns the truth value, if this is one.
     #[must_use]
     pub const fn as_bool(&self) -> Option<bool> {
         if let Self::Bool(truth) = self {
@@ -308,7 +309,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Takes `byte` if it comes next.
+    /// Goes past `byte` if it comes next, and returns whether it did.
     fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         if found {

@@ -8,7 +8,7 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
-/// Longest name, in bytes (which are characters here).
+/// Longest name, in bytes (which are characters here), as the pattern of names in the documents' schemas says it.
 pub const MAX_NAME: usize = 64;
 
 /// Why a text is not a name.
@@ -72,7 +72,7 @@ macro_rules! names {
                 check(text, $letters).map(|()| Self(text.into()))
             }
 
-            /// The name as text.
+            /// Returns the name as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0

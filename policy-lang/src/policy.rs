@@ -76,7 +76,7 @@ pub struct Ceiling {
 }
 
 impl Ceiling {
-    /// The ceiling for `tool`.
+    /// Returns the ceiling for `tool`: its own, or the one for every tool that is not named.
     #[must_use]
     pub fn of(&self, tool: &str) -> Limit {
         self.tools.get(tool).copied().unwrap_or(self.default)
@@ -151,8 +151,8 @@ impl Floors {
         },
     };
 
-    /// The least surface a grant of `risk` on an operation of `effect` can have. Floors of every risk up to the
-    /// resulting one apply, so the result grows with the risk and commutes with the join of surfaces.
+    /// Returns the least surface that a grant of `risk` on an operation of `effect` can have. Floors of every risk up
+    /// to the resulting one apply, so the result grows with the risk and commutes with the join of surfaces.
     #[must_use]
     pub fn at(&self, risk: Risk, effect: Effect) -> Floor {
         let by_effect = match effect {
@@ -189,7 +189,7 @@ impl Floor {
         if (a as u8) < (b as u8) { b } else { a }
     }
 
-    /// Both floors together.
+    /// Joins both floors: the stricter of the two in every part.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
         Self {
@@ -221,7 +221,7 @@ impl Gate {
         waiver_days: 30,
     };
 
-    /// The stricter of both in every number: what judges where nobody can say which of them holds.
+    /// Returns the stricter of both gates in every number. It judges where nobody can say which of the two holds.
     #[must_use]
     pub fn strictest(self, other: Self) -> Self {
         let (one, two) = (self.sign_off, other.sign_off);
@@ -249,7 +249,7 @@ pub struct SignOff {
 }
 
 impl SignOff {
-    /// Reviewers for a loosening at `risk`.
+    /// Returns how many reviewers sign a loosening at `risk`.
     #[must_use]
     pub const fn at(&self, risk: Risk) -> u8 {
         match risk {
@@ -389,7 +389,7 @@ pub enum Operations {
 }
 
 impl Operations {
-    /// Whether `operation` of `tool` is among them.
+    /// Returns whether `operation` of `tool` is one of these operations.
     #[must_use]
     pub fn contains(&self, tool: &ToolName, operation: &OperationName) -> bool {
         match self {
@@ -415,7 +415,7 @@ impl std::fmt::Display for Location {
 }
 
 impl Policy {
-    /// `direct` and everything it inherits.
+    /// Returns the profiles `direct` and everything they inherit, as far as the policy knows them.
     #[must_use]
     pub fn closure<'a>(
         &'a self,
@@ -433,14 +433,14 @@ impl Policy {
         closure
     }
 
-    /// The operation `operation` of `tool`.
+    /// Returns the operation `operation` of `tool`; `None` if the policy has none of these names.
     #[must_use]
     pub fn operation(&self, tool: &ToolName, operation: &OperationName) -> Option<&Operation> {
         self.tools.get(tool)?.operations.get(operation)
     }
 
-    /// What `rule` adds to the surface of an attempt on `operation`: floors and the catalog's masks are joined in
-    /// for grants. `None` for a never.
+    /// Returns what `rule` adds to the surface of an attempt on `operation`; `None` for a never. For grants, floors and
+    /// the catalog's masks are joined in.
     #[must_use]
     pub fn surface(&self, rule: &Rule, operation: &Operation) -> Option<Surface> {
         match &rule.kind {

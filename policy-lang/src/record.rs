@@ -46,7 +46,7 @@ impl Version {
     /// The version that is written.
     pub const CURRENT: Self = Self::V2;
 
-    /// The number in the member `v`.
+    /// Returns the number in the member `v`.
     #[must_use]
     pub const fn number(self) -> i64 {
         match self {
@@ -55,7 +55,7 @@ impl Version {
         }
     }
 
-    /// The version that a number stands for.
+    /// Returns the version that a number stands for; `None` if it is none that this reader knows.
     #[must_use]
     pub fn from_number(number: i64) -> Option<Self> {
         Self::ALL
@@ -64,7 +64,8 @@ impl Version {
     }
 }
 
-/// Longest line, newline included, in bytes. Writers refuse what readers would.
+/// Longest line, newline included, in bytes: four times the longest input, since masks and the rest of the record need
+/// room beside it. Writers refuse what readers would.
 pub const MAX_LINE_BYTES: usize = 1024 * 1024;
 
 /// Place of a record in the log, counted from 1 without a hole over all files.
@@ -75,7 +76,7 @@ impl Seq {
     /// The first record of a log.
     pub const FIRST: Self = Self(1);
 
-    /// A place, if it is one that every JSON reader keeps exactly: 1 to 2^53−1.
+    /// Makes a place of a number, if every JSON reader keeps the number exactly: 1 to 2^53−1.
     #[must_use]
     pub const fn new(number: u64) -> Option<Self> {
         if number >= 1 && number <= MAX_SAFE_INTEGER.unsigned_abs() {
@@ -85,13 +86,13 @@ impl Seq {
         }
     }
 
-    /// The place as a number.
+    /// Returns the place as a number.
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// The place after this one; `None` at the end of all places.
+    /// Returns the place after this one; `None` at the end of all places.
     #[must_use]
     pub const fn next(self) -> Option<Self> {
         Self::new(self.0.saturating_add(1))
@@ -115,7 +116,7 @@ pub struct Stamp {
     pub prev: Digest,
 }
 
-/// `prev` of the first record: there is no line before it.
+/// Returns the `prev` of the first record, which has no line before it: the digest of no bytes.
 #[must_use]
 pub fn no_line_before() -> Digest {
     Digest::of(b"")
@@ -172,7 +173,7 @@ impl Kind {
         Self::Stop,
     ];
 
-    /// The word for it in the member `kind`.
+    /// Returns the word for the kind in the member `kind`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -184,7 +185,7 @@ impl Kind {
         }
     }
 
-    /// The kind a word stands for.
+    /// Returns the kind that a word stands for; `None` if it is no such word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
@@ -192,7 +193,7 @@ impl Kind {
 }
 
 impl RecordBody {
-    /// Its kind.
+    /// Returns the kind of the record.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         match self {

@@ -16,19 +16,19 @@ macro_rules! words {
             /// Every value, least strict first.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// The word for it in documents, records and messages.
+            /// Returns the word for the value in documents, records and messages.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)* }
             }
 
-            /// What it means, in a sentence.
+            /// Returns what the value means, in a sentence.
             #[must_use]
             pub const fn meaning(self) -> &'static str {
                 match self { $(Self::$variant => $meaning.trim_ascii(),)* }
             }
 
-            /// The value a word stands for; nothing is guessed.
+            /// Returns the value that a word stands for; `None` for any other text, because nothing is guessed.
             #[must_use]
             pub fn from_word(word: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|value| value.as_str() == word)
@@ -171,7 +171,7 @@ impl Surface {
         }
     }
 
-    /// Whether `self` is at most as strict as `other` in every part.
+    /// Returns whether `self` is at most as strict as `other` in every part.
     #[must_use]
     pub fn is_at_most(&self, other: &Self) -> bool {
         let mut joined = other.clone();
@@ -179,7 +179,7 @@ impl Surface {
         joined == *other
     }
 
-    /// What it asks for beside people's approval, in the order it is collected.
+    /// Returns what the surface asks for beside people's approval, in the order in which it is collected.
     pub fn requirements(&self) -> impl Iterator<Item = Requirement> + use<> {
         [
             (self.user_confirmation, Requirement::UserConfirmation),
@@ -189,7 +189,8 @@ impl Surface {
         .filter_map(|(asked, what)| asked.then_some(what))
     }
 
-    /// What is missing from the evidence, in the order it is collected; empty means the action may run.
+    /// Returns what is missing from the evidence, in the order in which it is collected. If nothing is, the action may
+    /// run.
     #[must_use]
     pub fn missing(&self, evidence: &Evidence) -> Vec<Need> {
         let mut needs = Vec::new();
@@ -205,7 +206,7 @@ impl Surface {
         needs
     }
 
-    /// The class that ceilings are compared with: `read_only` for a low-risk read, else the risk.
+    /// Returns the class that ceilings are compared with: `read_only` for a low-risk read, else the risk.
     #[must_use]
     pub const fn class(&self, effect: Effect) -> Limit {
         match (self.risk, effect) {
@@ -216,7 +217,7 @@ impl Surface {
         }
     }
 
-    /// Whether a door that enforces `enforces` can do what this surface obliges to.
+    /// Returns whether a door that enforces `enforces` can do what this surface obliges to.
     #[must_use]
     pub fn is_enforceable_by(&self, enforces: Enforces) -> bool {
         (self.masks.is_empty() || enforces.mask) && (self.max_rows.is_empty() || enforces.max_rows)

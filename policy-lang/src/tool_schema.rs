@@ -58,7 +58,7 @@ pub enum Opaque {
 }
 
 impl Opaque {
-    /// Why, as a fragment of a sentence.
+    /// Returns the reason as a fragment of a sentence.
     #[must_use]
     pub const fn because(self) -> &'static str {
         match self {
@@ -184,7 +184,8 @@ pub enum Mismatch {
 }
 
 impl InputType {
-    /// Reads `schema`, the `inputSchema` of a tool definition; `masked` arguments become opaque.
+    /// Reads the type of inputs from `schema`, the `inputSchema` of a tool definition. Arguments that are `masked`
+    /// become opaque.
     ///
     /// # Errors
     /// [`InvalidSchema`] when it is not the schema of an object, or a mask names nothing.
@@ -195,7 +196,7 @@ impl InputType {
         Self::masking(read::input(schema)?, masked)
     }
 
-    /// The same as catalogs of version 1 did.
+    /// Reads the type of inputs from `schema` as [`Self::of`] does, but as catalogs of version 1 read it.
     ///
     /// # Errors
     /// [`InvalidSchema`].
@@ -209,7 +210,7 @@ impl InputType {
         Self::masking(first::members_of(schema)?, masked)
     }
 
-    /// A type with these members; `None` if two have one name.
+    /// Makes a type with these members; returns `None` if two have one name.
     pub(crate) fn of_members(members: Vec<Member>) -> Option<Self> {
         let names: BTreeSet<&str> = members.iter().map(|member| member.name.as_str()).collect();
         (names.len() == members.len()).then_some(Self {
@@ -228,7 +229,7 @@ impl InputType {
         Ok(input)
     }
 
-    /// Marks what `steps` lead to as masked; whether there is such an argument.
+    /// Marks what `steps` lead to as masked, and returns whether there is such an argument.
     fn mask(&mut self, steps: &[Step]) -> bool {
         let Some((first, rest)) = steps.split_first() else {
             return false;
@@ -246,7 +247,7 @@ impl InputType {
         found
     }
 
-    /// Places of everything that is masked, as deep as single places can be told apart.
+    /// Returns the places of everything that is masked, as deep as single places can be told apart.
     #[must_use]
     pub fn masked(&self) -> BTreeSet<Pointer> {
         let mut masked = BTreeSet::new();
@@ -266,19 +267,19 @@ impl InputType {
         }
     }
 
-    /// The declared arguments, in the order of the definition.
+    /// Returns the declared arguments, in the order of the definition.
     #[must_use]
     pub fn members(&self) -> &[Member] {
         &self.members
     }
 
-    /// The argument `name`.
+    /// Returns the argument `name`.
     #[must_use]
     pub fn member(&self, name: &str) -> Option<&Member> {
         self.members.iter().find(|member| member.name == name)
     }
 
-    /// Whether `input` is an input of this type.
+    /// Checks whether `input` is an input of this type.
     ///
     /// # Errors
     /// The first [`InputMismatch`], in the order of the definition.
@@ -308,7 +309,7 @@ impl InputType {
         }
     }
 
-    /// Checks what is declared; how many of `given` that were.
+    /// Checks the members that are declared, and returns how many of `given` are.
     fn check_declared<'a>(
         &'a self,
         given: &[(String, Json)],
@@ -337,7 +338,8 @@ impl InputType {
         Ok(seen)
     }
 
-    /// Whether `text` is refused where null is accepted: servers that read texts as JSON once more execute nothing.
+    /// Returns whether `text` is refused where null is accepted: it is the word `null`, which servers that read texts
+    /// as JSON once more take for no value.
     fn refuses(&self, text: &str) -> bool {
         !self.null_texts && text.trim_matches([' ', '\t', '\n', '\r']) == "null"
     }
@@ -365,7 +367,8 @@ impl Member {
     }
 }
 
-/// Whether rules can write `name`.
+/// Returns whether rules can write `name`: 1 to 64 ASCII letters, digits and signs of `_-.$@/:`, not beginning with
+/// `__`.
 fn is_writable(name: &str) -> bool {
     let plain = name
         .bytes()
@@ -453,7 +456,8 @@ fn first<const N: usize>(problems: [(bool, Mismatch); N]) -> Option<Mismatch> {
         .find_map(|(wrong, problem)| wrong.then_some(problem))
 }
 
-/// Whether two values are one to JSON Schema: numbers by what they are, not by how they are written.
+/// Returns whether two values are one to JSON Schema, which compares numbers by what they are and not by how they are
+/// written.
 fn is_same(one: &Json, other: &Json) -> bool {
     match (as_double(one), as_double(other)) {
         (Some(one), Some(other)) => one.total_cmp(&other).is_eq() || (one == 0.0 && other == 0.0),
@@ -461,7 +465,7 @@ fn is_same(one: &Json, other: &Json) -> bool {
     }
 }
 
-/// Whether a number with a fraction or an exponent is a whole one.
+/// Returns whether a number that is written with a fraction or an exponent is a whole one.
 fn is_whole(text: &str) -> bool {
     text.parse::<f64>()
         .is_ok_and(|number| number.fract() == 0.0)

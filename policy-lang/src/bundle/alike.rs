@@ -25,7 +25,7 @@ struct AlikeTool {
 }
 
 impl Alike {
-    /// Compares two bundles operation by operation. It is symmetric.
+    /// Compares two bundles operation by operation. The order of the two makes no difference.
     #[must_use]
     pub fn between(one: &Bundle, other: &Bundle) -> Self {
         if !same_everywhere(one, other) {
@@ -41,8 +41,8 @@ impl Alike {
         alike
     }
 
-    /// Whether every attempt on `function` of `tool`, or on `operation` where the caller named no function, has the same
-    /// outcome, rules and surface under both, given the same situation.
+    /// Returns whether every attempt on `function` of `tool`, or on `operation` where the caller named no function, has
+    /// the same outcome, rules and surface under both bundles, given the same situation.
     #[must_use]
     pub fn covers(&self, tool: &str, function: Option<&str>, operation: Option<&str>) -> bool {
         self.tools.get(tool).is_some_and(|tool| match function {
@@ -51,7 +51,7 @@ impl Alike {
         })
     }
 
-    /// How many operations are alike.
+    /// Returns how many operations are alike.
     #[must_use]
     pub fn operations(&self) -> usize {
         self.tools
@@ -85,7 +85,8 @@ impl AlikeTool {
     }
 }
 
-/// What every decision reads, whatever the operation.
+/// Checks whether both bundles agree on everything that each decision reads, whatever the operation: the longest input,
+/// the calendar, the rules that hold everywhere, and the profiles.
 fn same_everywhere(one: &Bundle, other: &Bundle) -> bool {
     let profiles = one.profiles.iter().zip(&other.profiles);
     one.input_bytes() == other.input_bytes()
@@ -135,7 +136,8 @@ fn same_operation(
 /// What the match of a rule means at an operation.
 type Meaning<'b> = (&'b RuleId, Kind, &'b str, Option<&'b Surface>);
 
-/// What a match of each rule that can reach an operation means there, in the order of their ids.
+/// Returns what a match of each rule that can reach the operation at place `at` means there, in the order of the rules'
+/// ids. An entry is `None` where the bundle has no rule at a place of its index.
 fn meanings(bundle: &Bundle, at: u32) -> Vec<Option<Meaning<'_>>> {
     let mut places: BTreeSet<u32> = bundle.index().rules(Some(at));
     places.extend(bundle.index().rules(None));

@@ -7,13 +7,14 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 /// Parts by name, in the order of the file.
 pub(super) type Parts = Vec<(String, Vec<u8>)>;
 
-/// Most parts of one bundle.
+/// Most parts of one bundle. Reading the headers stops there, so an archive of nothing but headers cannot be read for
+/// ever.
 pub(super) const MAX_PARTS: usize = 50_000;
 
-/// Headers and contents begin at multiples of this.
+/// Headers and contents begin at multiples of this, the block size of POSIX tar.
 const BLOCK: usize = 512;
 
-/// What stands after the last part: two empty blocks.
+/// What stands after the last part: two empty blocks, which end an archive in POSIX tar.
 const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
 /// Bytes that are read at a time of what is not kept.
@@ -39,7 +40,8 @@ impl From<io::Error> for Unreadable {
     }
 }
 
-/// The block before a part: all times zero, mode 0644, no owner.
+/// Makes the block before a part: all times zero, mode 0644, no owner. Fails for a name that tar does not hold as it is
+/// written.
 fn header(name: &str, size: u64) -> io::Result<tar::Header> {
     let mut header = tar::Header::new_ustar();
     header.set_path(name)?;
@@ -57,12 +59,12 @@ fn header(name: &str, size: u64) -> io::Result<tar::Header> {
     Ok(header)
 }
 
-/// Zeros between the end of a part of `size` bytes and the next block.
+/// Returns how many zero bytes stand between the end of a part of `size` bytes and the next block.
 const fn padding(size: u64) -> u64 {
     (BLOCK as u64).wrapping_sub(size) % BLOCK as u64
 }
 
-/// Writes `parts` in the order given.
+/// Writes `parts` in the order given, then the two empty blocks that end an archive.
 pub(super) fn pack(parts: &[(String, Vec<u8>)], into: &mut impl Write) -> io::Result<()> {
     for (name, bytes) in parts {
         let size = bytes.len() as u64;
@@ -82,7 +84,7 @@ pub(super) struct Archive<R> {
 }
 
 impl<R: Read + Seek> Archive<R> {
-    /// Begins with `source`, which has `length` bytes.
+    /// Begins to read `source`, which has `length` bytes, at its first byte.
     pub(super) fn new(mut source: R, length: u64) -> io::Result<Self> {
         source.seek(SeekFrom::Start(0))?;
         Ok(Self {
@@ -92,12 +94,12 @@ impl<R: Read + Seek> Archive<R> {
         })
     }
 
-    /// Bytes that are left.
+    /// Returns how many bytes are left to read.
     const fn left(&self) -> u64 {
         self.length.saturating_sub(self.at)
     }
 
-    /// Name and size of the part that begins here, whose content follows.
+    /// Reads the header of the part that begins here and returns its name and its size in bytes. Its content follows.
     pub(super) fn header(&mut self) -> Result<(String, u64), Unreadable> {
         let mut read = tar::Header::new_old();
         self.exactly(read.as_mut_bytes())?;
@@ -112,7 +114,7 @@ impl<R: Read + Seek> Archive<R> {
         Ok((name, size))
     }
 
-    /// Whether the part that begins here has this name and this size.
+    /// Reads the header of the part that begins here and returns whether it has this name and this size.
     pub(super) fn is(&mut self, name: &str, size: u64) -> Result<bool, Unreadable> {
         let expected = header(name, size).map_err(|_| Unreadable::NotPacked)?;
         let mut read = [0; BLOCK];
@@ -120,7 +122,7 @@ impl<R: Read + Seek> Archive<R> {
         Ok(expected.as_bytes() == &read && size <= self.left())
     }
 
-    /// The content of a part of `size` bytes, which a header was found to promise.
+    /// Reads the content of a part of `size` bytes and the padding behind it. The header of the part was read before.
     pub(super) fn content(&mut self, size: u64) -> Result<Vec<u8>, Unreadable> {
         if size > self.left() {
             return Err(Unreadable::NotPacked);
@@ -131,7 +133,8 @@ impl<R: Read + Seek> Archive<R> {
         Ok(content)
     }
 
-    /// The same, chunk by chunk, and nothing of it is kept.
+    /// Reads the content of a part of `size` bytes as [`Self::content`] does, but hands it to `chunk` piece by piece
+    /// and keeps nothing of it.
     pub(super) fn pass(
         &mut self,
         size: u64,
@@ -150,7 +153,7 @@ impl<R: Read + Seek> Archive<R> {
         self.zeros(padding(size))
     }
 
-    /// Goes past the content of a part of `size` bytes without reading it.
+    /// Skips the content of a part of `size` bytes, and the padding behind it, without reading it.
     pub(super) fn skip(&mut self, size: u64) -> Result<(), Unreadable> {
         let to = self
             .at
@@ -162,7 +165,7 @@ impl<R: Read + Seek> Archive<R> {
         Ok(())
     }
 
-    /// Whether what stands after the last part is here, and nothing after it.
+    /// Checks that the two blocks that end an archive are here, and that nothing comes after them.
     pub(super) fn ends(&mut self) -> Result<(), Unreadable> {
         self.zeros(END.len() as u64)?;
         if self.left() == 0 {
@@ -172,12 +175,13 @@ impl<R: Read + Seek> Archive<R> {
         }
     }
 
-    /// Where the next header is read.
+    /// Returns the position in the file, in bytes, of the next header to be read.
     pub(super) const fn at(&self) -> u64 {
         self.at
     }
 
-    /// The same archive from `at` on, where a header begins, to be read from there to its end without skipping.
+    /// Makes a buffered reader of the same archive from the byte `at` on, where a header begins. It is meant to be read
+    /// to the end without skipping.
     pub(super) fn from(mut self, at: u64) -> Result<Archive<BufReader<R>>, Unreadable> {
         self.source.seek(SeekFrom::Start(at))?;
         Ok(Archive {
@@ -196,7 +200,7 @@ impl<R: Read + Seek> Archive<R> {
         Ok(())
     }
 
-    /// Reads `count` bytes, at most two blocks, which are all zero.
+    /// Reads `count` bytes, at most two blocks, and checks that all of them are zero.
     fn zeros(&mut self, count: u64) -> Result<(), Unreadable> {
         let mut read = [1; END.len()];
         let count = usize::try_from(count).map_err(|_| Unreadable::NotPacked)?;
@@ -288,7 +292,8 @@ mod tests {
         assert!(archive.skip(1).is_err());
     }
 
-    /// A sparse member stands for zeros that are not in the file: half a megabyte of them would become gigabytes.
+    /// Checks that a sparse member is refused. It stands for zeros that are not in the file: half a megabyte of them
+    /// would become gigabytes.
     #[test]
     fn a_sparse_member_is_refused_before_it_grows() {
         let mut header = tar::Header::new_gnu();

@@ -38,7 +38,7 @@ pub enum AssembleError {
     Json(#[from] serde_json::Error),
 }
 
-/// Compiles `policy`.
+/// Compiles `policy` into the parts of a bundle, its manifest and the statement that publishers sign.
 ///
 /// # Errors
 /// [`AssembleError`]: the policy has passed its checks, so this is a fault of the compiler, not of the author.
@@ -98,7 +98,8 @@ fn manifest(policy: &Policy, parts: &[(String, Vec<u8>)]) -> Json {
     ])
 }
 
-/// An in-toto statement that names the bundle by its digest. It holds no time and no machine: builds are repeatable.
+/// Makes the in-toto statement that names the bundle by its digest. The statement holds no time and no machine, so that
+/// builds are repeatable.
 fn statement(policy: &Policy, digest: Digest) -> Json {
     let subject = object([
         ("name", text(policy.organisation.as_str())),
@@ -293,7 +294,7 @@ fn sources(policy: &Policy) -> SourcesPart {
 }
 
 impl RuleKind {
-    /// Which of the three kinds it is.
+    /// Returns which of the three kinds of rule this is, without what the rule asks for.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         match self {
@@ -305,26 +306,28 @@ impl RuleKind {
 }
 
 impl Unsigned {
-    /// The digest of the bundle: of its manifest, which names the digest of every part.
+    /// Returns the digest of the bundle, which is the digest of its manifest. The manifest names the digest of every
+    /// part.
     #[must_use]
     pub const fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// Name and size in bytes of every part, in the order of the file.
+    /// Returns the name and the size in bytes of every part, the manifest included, in the order of the file.
     pub fn parts(&self) -> impl Iterator<Item = (&str, usize)> {
         self.parts
             .iter()
             .map(|(name, bytes)| (name.as_str(), bytes.len()))
     }
 
-    /// The bytes that a publisher signs.
+    /// Returns the bytes that a publisher signs.
     #[must_use]
     pub fn signed_bytes(&self) -> Vec<u8> {
         dsse::signed_bytes(dsse::STATEMENT, &self.statement)
     }
 
-    /// The file, with `signatures` over [`Unsigned::signed_bytes`].
+    /// Writes the bundle file, with an envelope that holds `signatures` over [`Unsigned::signed_bytes`] as its last
+    /// part.
     ///
     /// # Errors
     /// When a part's name is too long for the archive.

@@ -28,7 +28,8 @@ pub(super) struct OperationIn {
 }
 
 impl CatalogPart {
-    /// Every operation, with its names.
+    /// Returns every operation with the names of its tool and its own, tool by tool. An operation whose input or facts
+    /// cannot be read is an error in its place.
     pub(super) fn operations(
         self,
     ) -> impl Iterator<Item = Result<(ToolName, OperationName, OperationIn), BundleError>> {
@@ -42,7 +43,8 @@ impl CatalogPart {
     }
 }
 
-/// The operation that `part` describes: what the compiler made of it, and nothing that is made again.
+/// Reads the operation that `part` describes: types, projections and selectors are taken as the compiler made them, and
+/// nothing is made again. Returns `None` if one of them is malformed.
 fn operation_of(part: OperationPart) -> Option<OperationIn> {
     let fact = |(name, part): (String, FactPart)| {
         Some(Fact {
@@ -69,7 +71,8 @@ fn operation_of(part: OperationPart) -> Option<OperationIn> {
 
 pub(super) type Tools = BTreeMap<ToolName, LoadedTool>;
 
-/// Loads what a catalog describes, one operation after the other, those of a tool behind each other.
+/// Loads the operations that a catalog describes, one after the other. The operations of one tool have to stand
+/// together.
 pub(super) fn load(
     described: impl Iterator<Item = Result<(ToolName, OperationName, OperationIn), BundleError>>,
     schema: &PreparedSchema,

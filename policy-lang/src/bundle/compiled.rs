@@ -85,7 +85,7 @@ impl Double {
     }
 }
 
-/// The parts of `input`.
+/// Returns the members of `input` in the form in which `catalog.json` holds them.
 pub(super) fn members(input: &InputType) -> Vec<MemberPart> {
     let part = |member: &Member| {
         let Member {
@@ -155,7 +155,8 @@ fn shape_part(shape: &Shape) -> ShapePart {
     }
 }
 
-/// The type that `parts` are of; `None` where two members have one name or a number is none.
+/// Reads back the input type that [`members`] wrote. Returns `None` where two members have one name, or where a number
+/// or a listed value is malformed.
 pub(super) fn input(parts: Vec<MemberPart>) -> Option<InputType> {
     let member = |part: MemberPart| {
         let MemberPart {

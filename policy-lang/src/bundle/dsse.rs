@@ -43,7 +43,7 @@ pub struct Envelope {
     pub signatures: Vec<Signature>,
 }
 
-/// The bytes that a signature covers: DSSE's pre-authentication encoding.
+/// Returns the bytes that a signature covers: DSSE's pre-authentication encoding of the payload and its type.
 #[must_use]
 pub fn signed_bytes(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     let head = format!(
@@ -55,7 +55,7 @@ pub fn signed_bytes(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 }
 
 impl Envelope {
-    /// The envelope as canonical JSON.
+    /// Writes the envelope as canonical JSON with a newline behind it.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let text = |text: &str| Json::String(text.to_owned());
@@ -81,7 +81,8 @@ impl Envelope {
         bytes
     }
 
-    /// Reads what [`Envelope::to_bytes`] writes; `None` for anything else.
+    /// Reads what [`Envelope::to_bytes`] writes; returns `None` for anything else, another spelling of the same
+    /// envelope included.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let json = Json::parse(bytes, DOCUMENT_LIMITS).ok()?;

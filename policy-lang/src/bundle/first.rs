@@ -55,7 +55,8 @@ struct OperationPart {
 }
 
 impl CatalogPart {
-    /// Every operation, with its names.
+    /// Returns every operation with the names of its tool and its own, tool by tool. An operation whose schema,
+    /// selector or facts cannot be read is an error in its place.
     pub(super) fn operations(
         self,
     ) -> impl Iterator<Item = Result<(ToolName, OperationName, OperationIn), BundleError>> {
@@ -96,7 +97,7 @@ fn operation(part: OperationPart) -> Result<OperationIn, String> {
     })
 }
 
-/// Facts by name; `None` if one is no projection of `input`.
+/// Reads facts from their names and projections; returns `None` if one is no projection of `input`.
 fn facts(parts: BTreeMap<String, String>, input: &InputType) -> Option<Vec<Fact>> {
     let load = |(name, projection): (String, String)| {
         let projection: Projection = projection.parse().ok()?;

@@ -92,7 +92,7 @@ pub(crate) enum LoadedFunction {
 }
 
 impl LoadedFunction {
-    /// Every operation that it is.
+    /// Returns every operation that an attempt on this function can turn out to be.
     pub(crate) fn operations(&self) -> Box<dyn Iterator<Item = &OperationName> + '_> {
         match self {
             Self::One(name) => Box::new(std::iter::once(name)),
@@ -102,7 +102,9 @@ impl LoadedFunction {
 }
 
 impl LoadedTool {
-    /// Takes in that `function`, as far as `select` says, means `name`. Whether inputs still tell operations apart.
+    /// Records that `function` means the operation `name`, for the inputs that `select` picks out if there is a
+    /// selector. Returns whether inputs still tell all operations of the function apart; if not, the tool cannot be
+    /// loaded.
     pub(super) fn classify(
         &mut self,
         function: String,
@@ -203,8 +205,9 @@ impl Bundle {
         Self::open_as(bytes, root, Opening::Bounded)
     }
 
-    /// As [`Bundle::open`], also when deciding may cost more than a sidecar accepts: what a policy means does not depend
-    /// on what it costs, and a change that makes it cheaper has to be compared with it.
+    /// Opens a bundle as [`Bundle::open`] does, even when its decisions may cost more than a sidecar accepts. What a
+    /// policy means does not depend on what it costs, and a change that makes a policy cheaper has to be compared with
+    /// it.
     ///
     /// # Errors
     /// As [`Bundle::open`].
@@ -212,8 +215,9 @@ impl Bundle {
         Self::open_as(bytes, root, Opening::Unbounded)
     }
 
-    /// As [`Bundle::open`], without the index: Cedar then validates every request and evaluates every rule, scope and all,
-    /// for every attempt. Slow, and what decisions are tested and measured against.
+    /// Opens a bundle as [`Bundle::open`] does, but without the index: Cedar then validates every request and evaluates
+    /// every rule with its scope for every attempt. This is slow; decisions with the index are tested and measured
+    /// against it.
     ///
     /// # Errors
     /// As [`Bundle::open`].
@@ -223,9 +227,13 @@ impl Bundle {
 
     fn open_as(bytes: &[u8], root: &TrustRoot, opening: Opening) -> Result<Self, BundleError> {
         let most = u64::try_from(MAX_BUNDLE_BYTES).unwrap_or(u64::MAX);
+        // 1. Verify: the file is within its bounds, the publishers signed the manifest, and every part has the digest
+        // that the manifest lists. Until here nothing of the content is interpreted; `Verified::read` numbers the parts
+        // of this step.
         let verified = Verified::read(Cursor::new(bytes), root, most, None)?;
         // Only a bundle that is known already is not given back.
         let verified = verified.ok_or_else(|| format("nothing was read"))?;
+        // 2. Load what was verified; see `Loader::load`.
         verified.load_as(opening)
     }
 }
@@ -291,7 +299,9 @@ impl Loader<'_> {
     }
 
     fn load(&self, digest: Digest, signers: Vec<String>) -> Result<Bundle, BundleError> {
+        // 2.1. The types: the Cedar schema, the tools and the operations of the catalog.
         let (schema, tools, operations) = self.types()?;
+        // 2.2. The policy and where its rules are written, both of a version that is known.
         let policy: PolicyPart = self.json(POLICY)?;
         let sources: SourcesPart = self.json(SOURCES)?;
         if (policy.stopgate_policy, sources.stopgate_sources) != (1, 1) {
@@ -310,7 +320,9 @@ impl Loader<'_> {
             rules,
             ..
         } = policy;
+        // 2.3. The rules: each has its source, and names only operations and surfaces that exist.
         let rules = load_rules(rules, sources.rules, &tools, surfaces.len())?;
+        // 2.4. The calendar, with the time zone data of this program.
         let calendar = Calendar::new(
             &calendar.zone,
             calendar.days,
@@ -318,6 +330,7 @@ impl Loader<'_> {
             calendar.holidays,
         )
         .map_err(|error| format(error.to_string()))?;
+        // 2.5. The people: which profiles a group of the identity provider stands for, and what each profile inherits.
         let mut groups: HashMap<String, BTreeSet<ProfileName>> = HashMap::new();
         for (name, profile) in &profiles {
             for group in &profile.groups {
@@ -332,6 +345,8 @@ impl Loader<'_> {
             .map(|(name, profile)| (name, profile.inherits))
             .collect();
         let (profiles, profile_places) = load_profiles(&inherits, &schema)?;
+        // 2.6. The Cedar text of the rules, sorted into an index by operation and profile. Rules stand at the places
+        // that the steps before gave them.
         let places = Places {
             rules: &rules
                 .iter()
@@ -352,11 +367,13 @@ impl Loader<'_> {
         };
         let index = Index::load(&slices, &places, &schema, layout)
             .map_err(|error| format(error.to_string()))?;
-        // Without a bound nobody waits for an answer, and nobody asks what it costs.
+        // 2.7. The cost: refuse rules that could take more steps than a sidecar accepts. Without a bound nobody waits
+        // for an answer, and nobody asks what it costs.
         let steps = match self.opening {
             Opening::Bounded => most_steps(&index, &tools, &operations, input_bytes)?,
             Opening::Unbounded | Opening::Whole => Vec::new(),
         };
+        // 2.8. All that was read, in one value that does not change any more.
         let channels = channels.into_iter().map(|(name, ceiling)| {
             (
                 name,
@@ -394,8 +411,9 @@ impl Loader<'_> {
         })
     }
 
-    /// The catalog, in the version that goes with the decision table that the bundle was compiled for, and what requests
-    /// need: the schema part says of them what the catalog's types say, or each is validated.
+    /// Loads the catalog and the schema of the requests that its types make. The catalog has to be of the version that
+    /// goes with the decision table the bundle was compiled for. From version 2 on the schema part has to say what the
+    /// catalog's types say; for version 1 each request is validated against the schema instead.
     fn types(&self) -> Result<(PreparedSchema, Tools, Vec<LoadedOperation>), BundleError> {
         let refused = || format(std::format!("`{SCHEMA}`"));
         let mut versions = CATALOG_OF.iter();
@@ -426,7 +444,8 @@ impl Loader<'_> {
         Ok((schema, tools, operations))
     }
 
-    /// Cedar text of the slices, by `tool/operation` or [`ANYWHERE`]. A part that is nothing else is refused.
+    /// Returns the Cedar text of each slice by `tool/operation` or [`ANYWHERE`]. A part that is neither a slice nor one
+    /// of the documents of a bundle is refused.
     fn slices(&self) -> Result<BTreeMap<String, &str>, BundleError> {
         let mut slices = BTreeMap::new();
         for name in self.content.keys() {
@@ -522,7 +541,7 @@ fn load_rules(
     }
 }
 
-/// The schema of the requests that values of these types make.
+/// Writes the Cedar schema of the requests that inputs of these operations make.
 fn written_schema(tools: &Tools, operations: &[LoadedOperation]) -> String {
     let of_tool = |(tool, loaded)| typed(tool, loaded, operations);
     schema_of_requests(tools.iter().flat_map(of_tool))
@@ -545,7 +564,9 @@ fn typed<'a>(
     })
 }
 
-/// What an attempt on each operation takes at most. A signature says who wrote the rules, not that they are cheap.
+/// Counts the most steps that an attempt on each operation can take, by place of operation, and refuses rules that take
+/// more than [`MOST_STEPS`] for the longest input. The check is made of a signed bundle too: a signature says who wrote
+/// the rules, not that they are cheap.
 fn most_steps(
     index: &Index,
     tools: &BTreeMap<ToolName, LoadedTool>,
@@ -621,38 +642,38 @@ fn load_profiles(
 }
 
 impl Bundle {
-    /// Digest of the manifest: the bundle's name.
+    /// Returns the digest of the manifest, which is the bundle's name.
     #[must_use]
     pub const fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// Ids of the publisher keys that signed it.
+    /// Returns the ids of the publisher keys that signed the bundle.
     #[must_use]
     pub fn signers(&self) -> &[String] {
         &self.signers
     }
 
-    /// The version of the time zone data that its compiler had, such as `2026a`; bundles of the first decision table do
-    /// not say it.
+    /// Returns the version of the time zone data that the compiler of the bundle had, such as `2026a`; `None` for
+    /// bundles of the first decision table, which do not say it.
     #[must_use]
     pub fn zone_data(&self) -> Option<&str> {
         self.zone_data.as_deref()
     }
 
-    /// Whose policy it is.
+    /// Returns the organisation whose policy this is.
     #[must_use]
     pub const fn organisation(&self) -> &OwnerName {
         &self.organisation
     }
 
-    /// Whether the policy names `channel`.
+    /// Returns whether the policy names `channel`.
     #[must_use]
     pub fn has_channel(&self, channel: &str) -> bool {
         self.channels.contains_key(channel)
     }
 
-    /// The ceiling of `channel` for `tool`; a channel that the policy does not name lets nothing through.
+    /// Returns the ceiling of `channel` for `tool`. A channel that the policy does not name lets nothing through.
     #[must_use]
     pub fn ceiling(&self, channel: &str, tool: &str) -> Limit {
         self.channels
@@ -660,7 +681,7 @@ impl Bundle {
             .map_or(Limit::None, |ceiling| ceiling.of(tool))
     }
 
-    /// The ceiling of `channel` for tools it does not name.
+    /// Returns the ceiling of `channel` for tools that the channel does not name.
     #[must_use]
     pub fn default_ceiling(&self, channel: &str) -> Limit {
         self.channels
@@ -668,24 +689,26 @@ impl Bundle {
             .map_or(Limit::None, |ceiling| ceiling.default)
     }
 
-    /// What the policy says of `issuer`; `None` if it may name no subject.
+    /// Returns what the policy says of the identity provider with the URL `issuer`; `None` if that provider may name no
+    /// subject.
     #[must_use]
     pub fn issuer(&self, issuer: &str) -> Option<&Issuer> {
         self.issuers.get(issuer)
     }
 
-    /// Number of rules.
+    /// Returns the number of rules.
     #[must_use]
     pub fn rules_len(&self) -> usize {
         self.rules.len()
     }
 
-    /// Names of the tools of the catalog.
+    /// Returns the names of the tools of the catalog.
     pub fn tool_names(&self) -> impl Iterator<Item = &ToolName> {
         self.tools.keys()
     }
 
-    /// The profiles that `groups` stand for, without what they inherit. Groups that nobody mapped are ignored.
+    /// Returns the profiles that `groups` stand for, without what these inherit. Groups that no profile names are
+    /// ignored.
     #[must_use]
     pub fn profiles_of_groups<'a>(
         &self,
@@ -699,9 +722,9 @@ impl Bundle {
             .collect()
     }
 
-    /// The places to hide when a record shows an input of an operation; `None`: it must not show the input at all. An
-    /// input that does not `fit` may be that of any other operation or hold its values under any name, so it is shown
-    /// only if no operation of the catalog hides anything.
+    /// Returns the places to hide when a record shows an input of `operation`; `None` if the record must not show the
+    /// input at all. An input that does not `fit` may be meant for any other operation or hold its values under any
+    /// name, so it is shown only if no operation of the catalog hides anything.
     #[must_use]
     pub fn recorded_masks(
         &self,
@@ -715,7 +738,7 @@ impl Bundle {
         (fits || !self.operations.iter().any(hides)).then_some(own)
     }
 
-    /// Who is asked for `level` at an operation; `None` where no rule asks.
+    /// Returns the route that says who is asked for an approval of `level` at an operation; `None` where no rule asks.
     #[must_use]
     pub fn route(
         &self,
@@ -729,13 +752,14 @@ impl Bundle {
         }
     }
 
-    /// By when something has to happen.
+    /// Returns how long confirmations, votes and approved calls may take.
     #[must_use]
     pub const fn deadlines(&self) -> Deadlines {
         self.deadlines
     }
 
-    /// What an approver reads of an attempt on an operation, made from its arguments alone.
+    /// Writes what an approver reads of an attempt on an operation, from its arguments alone; `None` if the operation
+    /// is unknown or its catalog states no summary.
     #[must_use]
     pub fn summary(&self, tool: &str, operation: &str, input: &Json) -> Option<String> {
         let at = self.tools.get(tool)?.operations.get(operation)?;
@@ -755,14 +779,15 @@ impl Bundle {
         self.rules.get(usize::try_from(at).ok()?)
     }
 
-    /// What the rule at `rule` adds at the operation at `operation`; `None` for a never or an unknown place.
+    /// Returns what the rule at place `rule` adds at the operation at place `operation`; `None` for a never or an
+    /// unknown place.
     pub(crate) fn surface(&self, rule: u32, operation: u32) -> Option<&Surface> {
         let rule = self.rule(rule)?;
         let place = rule.at.get(&operation).copied().or(rule.everywhere)?;
         self.surfaces.get(place)
     }
 
-    /// The profile called `name`.
+    /// Returns the profile called `name`.
     pub(crate) fn profile_named(&self, name: &ProfileName) -> Option<&LoadedProfile> {
         self.profile(*self.profile_places.get(name)?)
     }
@@ -783,7 +808,8 @@ impl Bundle {
         &self.schema
     }
 
-    /// The steps that an attempt on the operation at `at` takes at most, with an input of so many bytes.
+    /// Returns the most steps that an attempt on the operation at place `at` can take with an input of so many bytes;
+    /// `u64::MAX` where the steps were not counted.
     pub(crate) fn steps(&self, at: u32, bytes: usize) -> u64 {
         let steps = usize::try_from(at).ok().and_then(|at| self.steps.get(at));
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);

@@ -189,7 +189,7 @@ impl TrustRoot {
         Ok(Self { statement, keys })
     }
 
-    /// Verifies every signature of `envelope` under `role`; gives the ids of the keys that signed.
+    /// Verifies every signature of `envelope` under `role` and returns the ids of the keys that signed.
     ///
     /// # Errors
     /// [`TrustError::Roles`] for a role that the root does not have, [`TrustError::Signature`] for any signature that
@@ -221,7 +221,7 @@ impl TrustRoot {
         }
     }
 
-    /// What `signature` over `message` is worth under `role`. `message` is what [`dsse::signed_bytes`] gives.
+    /// Judges what `signature` is worth under `role`. `message` is the signed text, which [`dsse::signed_bytes`] makes.
     #[must_use]
     pub fn worth(&self, role: Role, message: &[u8], signature: &Signature) -> Worth {
         let Some(public) = self
@@ -238,13 +238,13 @@ impl TrustRoot {
         }
     }
 
-    /// Whether the key `id` is one of `role`.
+    /// Returns whether the key `id` is one of the keys of `role`.
     #[must_use]
     pub fn has(&self, role: Role, id: &str) -> bool {
         self.role(role).is_some_and(|role| role.keys.contains(id))
     }
 
-    /// Distinct keys of `role` that have to sign, at least 1; `None` if there is no such role.
+    /// Returns how many distinct keys of `role` have to sign, at least 1; `None` if the root has no such role.
     #[must_use]
     pub fn threshold(&self, role: Role) -> Option<u32> {
         self.role(role).map(|role| role.threshold)
@@ -258,9 +258,9 @@ impl TrustRoot {
         }
     }
 
-    /// What tells this root's role `root` from every other: a digest of its keys, each with its id, in the order of these.
-    /// Whoever can sign the next root decides whose signatures count, so a signature that names this holds under nobody
-    /// else.
+    /// Returns a digest that tells the role `root` of this trust root from every other: it covers the keys of the role
+    /// with their ids, in the order of the ids. Whoever can sign the next root decides whose signatures count, so a
+    /// signature that names this digest holds only under a root with the same keys in its role `root`.
     #[must_use]
     pub fn root_role(&self) -> Digest {
         let ids = self.statement.roles.root.keys.iter();
@@ -272,7 +272,7 @@ impl TrustRoot {
         Json::Array(keys.collect()).digest("stopgate-root-role")
     }
 
-    /// The verified document.
+    /// Returns the verified document that the root was opened from.
     #[must_use]
     pub const fn statement(&self) -> &RootStatement {
         &self.statement

@@ -20,7 +20,8 @@ use super::open::{BundleError, format};
 use super::root::{Role, TrustRoot};
 use super::{CATALOG_OF, DOCUMENT_LIMITS, ENVELOPE, MANIFEST};
 
-/// Longest manifest, in bytes: fifty thousand parts with their digests.
+/// Longest manifest, in bytes: room for fifty thousand parts ([`MAX_PARTS`]) of some 167 bytes each, name, digest and
+/// size.
 const MAX_MANIFEST_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Longest envelope, in bytes: one statement and more signatures than anybody collects.
@@ -62,8 +63,8 @@ impl From<Unreadable> for BundleError {
 }
 
 impl Verified {
-    /// Reads and verifies a file of at most `most` bytes with `root`. A bundle that is `known` already is verified all
-    /// the same, but not kept: then there is `None`.
+    /// Reads a file of at most `most` bytes and verifies it with `root`. A bundle whose digest is `known` is verified
+    /// all the same, but not kept: the answer is then `None`.
     ///
     /// # Errors
     /// [`BundleError`]: the file cannot be read, or its length, its layout, a digest, a signature, the threshold or what
@@ -74,18 +75,24 @@ impl Verified {
         most: u64,
         known: Option<Digest>,
     ) -> Result<Option<Self>, BundleError> {
+        // 1.1. The length, before anything is read.
         let length = source.seek(SeekFrom::End(0)).map_err(BundleError::Read)?;
         if length > most {
             return Err(BundleError::TooLong(most));
         }
         let mut archive = Archive::new(source, length).map_err(BundleError::Read)?;
+        // 1.2. The manifest, which is the first part, and the envelope, which is the last: both of bounded length. What
+        // is between is passed over by its headers.
         let manifest = manifest(&mut archive)?;
         let first = archive.at();
         let (last, envelope) = envelope(&mut archive)?;
+        // 1.3. The signatures: publishers signed a statement that names this very manifest.
         let digest = Digest::of(&manifest);
         let signers = signers(&envelope, digest, root)?;
-        // From here on the manifest is a publisher's word.
+        // 1.4. What the manifest says. From here on the manifest is a publisher's word.
         let (said, listed) = read_manifest(&manifest)?;
+        // 1.5. Each part between manifest and envelope: its header, its bytes and its digest are those that the
+        // manifest lists.
         let mut archive = archive.from(first)?;
         let keep = known != Some(digest);
         let mut parts = Parts::new();
@@ -96,6 +103,7 @@ impl Verified {
             let content = part.content(&mut archive, keep)?;
             parts.extend(content.map(|content| (part.name, content)));
         }
+        // 1.6. No part is there that the manifest does not list.
         if archive.at() != last {
             return Err(format("the parts are not those of the manifest"));
         }
@@ -111,7 +119,7 @@ impl Verified {
         }))
     }
 
-    /// Writes the file that was read, byte for byte.
+    /// Writes the bundle file again, byte for byte as it was read.
     ///
     /// # Errors
     /// The writer's.
@@ -123,19 +131,19 @@ impl Verified {
         &self.manifest
     }
 
-    /// Digest of the manifest: the bundle's name.
+    /// Returns the digest of the manifest, which is the bundle's name.
     #[must_use]
     pub const fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// Ids of the publisher keys that signed it.
+    /// Returns the ids of the publisher keys that signed the bundle.
     #[must_use]
     pub fn signers(&self) -> &[String] {
         &self.signers
     }
 
-    /// Every part but the manifest and the envelope.
+    /// Returns every part, with its name, but the manifest and the envelope.
     pub(super) fn content(&self) -> &[(String, Vec<u8>)] {
         match self.parts.as_slice() {
             [_, content @ .., _] => content,
@@ -145,7 +153,8 @@ impl Verified {
 }
 
 impl Listed {
-    /// The bytes of the part that begins here, if it is this one and they are to be kept.
+    /// Reads the part that begins here and checks that its name, size and digest are the listed ones. Returns its bytes
+    /// if they are to be kept.
     fn content(
         &self,
         archive: &mut Archive<impl Read + Seek>,
@@ -172,7 +181,7 @@ impl Listed {
     }
 }
 
-/// The manifest, which is the first part.
+/// Reads the manifest, which has to be the first part and at most [`MAX_MANIFEST_BYTES`] long.
 fn manifest(archive: &mut Archive<impl Read + Seek>) -> Result<Vec<u8>, BundleError> {
     let (name, size) = archive.header()?;
     if name != MANIFEST {
@@ -186,7 +195,8 @@ fn manifest(archive: &mut Archive<impl Read + Seek>) -> Result<Vec<u8>, BundleEr
     Ok(archive.content(size)?)
 }
 
-/// The envelope, which is the last part, and where its header stands. What is between is not read.
+/// Reads the envelope, which has to be the last part, and returns it with the position of its header in the file. The
+/// parts before it are passed over without reading their content.
 fn envelope(archive: &mut Archive<impl Read + Seek>) -> Result<(u64, Vec<u8>), BundleError> {
     for _ in 0..MAX_PARTS {
         let at = archive.at();
@@ -207,7 +217,8 @@ fn envelope(archive: &mut Archive<impl Read + Seek>) -> Result<(u64, Vec<u8>), B
     Err(format("there are too many parts"))
 }
 
-/// The envelope must be signed by publishers and its statement must name this very manifest.
+/// Checks that publishers signed the envelope and that its statement names the manifest with this `digest`. Returns the
+/// ids of the keys that signed.
 fn signers(envelope: &[u8], digest: Digest, root: &TrustRoot) -> Result<Vec<String>, BundleError> {
     let envelope =
         Envelope::from_bytes(envelope).ok_or_else(|| format("the envelope is not DSSE"))?;
@@ -240,8 +251,8 @@ fn signers(envelope: &[u8], digest: Digest, root: &TrustRoot) -> Result<Vec<Stri
     }
 }
 
-/// What the manifest says, and the parts that it lists, in their order. It must be canonical and of a version that is
-/// known.
+/// Reads what the manifest says and the parts that it lists, in their order. The manifest has to be canonical JSON and
+/// of a version that is known.
 fn read_manifest(manifest: &[u8]) -> Result<(Manifest, Vec<Listed>), BundleError> {
     let json = Json::parse(manifest, DOCUMENT_LIMITS).map_err(|error| format(error.to_string()))?;
     if json.canonical().as_bytes() != manifest

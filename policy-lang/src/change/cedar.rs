@@ -10,7 +10,7 @@ use crate::source::Span;
 use crate::source::scan::{Tabs, scan};
 use crate::surface::Risk;
 
-/// The annotations of rules that both sides have. The rules themselves are the proof's.
+/// Compares the annotations of rules that both sides have. The rules themselves are left to the proof.
 pub(super) fn changes(both: Both<'_>) -> Vec<Change> {
     let (Some(base), Some(head)) = (rules(both.base), rules(both.head)) else {
         return Vec::new();

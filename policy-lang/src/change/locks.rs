@@ -7,7 +7,8 @@ use crate::lock::{self, Class, Kind, Lock, pretty};
 use crate::policy::Location;
 use crate::surface::Risk;
 
-/// Compatible differences are shown, with the whole text where models read it; breaking ones have to be signed.
+/// Compares two locks. Compatible differences are listed, with the whole text where models read it; breaking ones have
+/// to be signed.
 pub(super) fn changes(both: Both<'_>) -> Vec<Change> {
     let (Ok(base), Ok(head)) = (Lock::parse(both.base.bytes), Lock::parse(both.head.bytes)) else {
         return Vec::new();
@@ -59,7 +60,7 @@ fn change(both: &Both<'_>, found: &lock::Change) -> Change {
     }
 }
 
-/// A value on one line; the words that models read are not shortened.
+/// Prints a value of a lock on one line. Descriptions and other words that models read are not shortened.
 fn print(kind: Kind, value: &Json) -> String {
     match kind {
         Kind::Wording => pretty(value),
@@ -86,7 +87,8 @@ fn print(kind: Kind, value: &Json) -> String {
     }
 }
 
-/// The line that names a function; the first for the server, and for a text that `stopgate lock` has not written.
+/// Returns the number of the line that names `function`, counted from 1. Returns 1 for the server itself, and for a
+/// text that `stopgate lock` has not written.
 fn line(text: &str, function: Option<&str>) -> u32 {
     let Some(function) = function else { return 1 };
     let name = format!(

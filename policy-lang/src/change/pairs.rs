@@ -16,7 +16,8 @@ pub(super) struct Pair<'n> {
 /// An entry and its place.
 type Placed<'n> = (usize, &'n Node);
 
-/// The entries of `before`, in their order, each with its like of `after`; then those that only `after` has.
+/// Pairs the entries of two lists. The entries of `before` come first, in their order, each with its like of `after` if
+/// there is one; then come those that only `after` has.
 pub(super) fn of<'n>(list: &List, before: &'n [Node], after: &'n [Node]) -> Vec<Pair<'n>> {
     match (list.entries, list.of) {
         (Entries::Keyed(key), _) => keyed(key, before, after),
@@ -25,7 +26,8 @@ pub(super) fn of<'n>(list: &List, before: &'n [Node], after: &'n [Node]) -> Vec<
     }
 }
 
-/// By the value of `key`. Of several entries with one name, which the compiler refuses, the first goes with the first.
+/// Pairs entries that have the same value of `key`. Of several entries with one name, which the compiler refuses, the
+/// first goes with the first.
 fn keyed<'n>(key: &str, before: &'n [Node], after: &'n [Node]) -> Vec<Pair<'n>> {
     let name = |node: &'n Node| get(entries(node), key).map_or("", text);
     let mut places: HashMap<&str, VecDeque<usize>> = HashMap::new();
@@ -40,8 +42,8 @@ fn keyed<'n>(key: &str, before: &'n [Node], after: &'n [Node]) -> Vec<Pair<'n>> 
     paired(before, after, &found)
 }
 
-/// What is the same is one thing first, so that it is not taken for a change of its neighbour; then by falling number
-/// of equal fields.
+/// Pairs entries by likeness. Entries that are equal in all fields are paired first, so that neither is taken for a
+/// change of its neighbour; then those with fewer and fewer equal fields.
 fn alike<'n>(shape: &Shape, before: &'n [Node], after: &'n [Node]) -> Vec<Pair<'n>> {
     let mut found: Vec<Option<usize>> = vec![None; before.len()];
     let mut taken = vec![false; after.len()];
@@ -62,7 +64,7 @@ fn alike<'n>(shape: &Shape, before: &'n [Node], after: &'n [Node]) -> Vec<Pair<'
     paired(before, after, &found)
 }
 
-/// How many fields are equal.
+/// Counts the fields of `shape` that are equal in both entries, fields that both leave out included.
 fn likeness(shape: &Shape, old: &Node, new: &Node) -> usize {
     let equal = |name: &str, form: &Form| {
         let (old, new) = (get(entries(old), name), get(entries(new), name));
@@ -78,13 +80,13 @@ fn likeness(shape: &Shape, old: &Node, new: &Node) -> usize {
         .count()
 }
 
-/// By their places.
+/// Pairs entries that stand at the same place in their lists.
 fn in_order<'n>(before: &'n [Node], after: &'n [Node]) -> Vec<Pair<'n>> {
     let places = (0..before.len()).map(|at| Some(at).filter(|at| *at < after.len()));
     paired(before, after, &places.collect::<Vec<_>>())
 }
 
-/// The pairs, from the place in `after` of each entry of `before`.
+/// Makes the pairs from `places`, which says for each entry of `before` where its like stands in `after`.
 fn paired<'n>(before: &'n [Node], after: &'n [Node], places: &[Option<usize>]) -> Vec<Pair<'n>> {
     let mut rest: Vec<Option<Placed<'n>>> = after.iter().enumerate().map(Some).collect();
     let mut take = |place: usize| rest.get_mut(place).and_then(Option::take);

@@ -22,7 +22,7 @@ pub struct Setting {
     pub meaning: &'static str,
 }
 
-/// Every field of every document, in the order of the tables.
+/// Returns every field of every document, in the order of the tables that documents are read with.
 #[must_use]
 pub fn settings() -> Vec<Setting> {
     let mut found = Vec::new();
@@ -100,7 +100,8 @@ fn collect(shape: &Shape, at: &Place, found: &mut Vec<Setting>) {
     }
 }
 
-/// The mapping with known keys below a value, and how the path to it goes on.
+/// Returns the mapping with known keys that lies below a value of this form, and how the path to the mapping goes on
+/// from the value; `None` where there is no such mapping.
 fn below(form: &Form) -> Option<(&'static Shape, &'static str)> {
     match form {
         Form::Record(shape) => Some((shape, "")),
@@ -139,7 +140,7 @@ fn grave(field: &Field) -> String {
     }
 }
 
-/// The page, as Markdown.
+/// Writes the reference page of directions, as Markdown.
 #[must_use]
 pub fn reference() -> String {
     let mut page = String::from(INTRODUCTION);

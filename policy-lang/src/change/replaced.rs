@@ -14,9 +14,9 @@ use super::{Area, Change, Effect, unbound};
 /// What a rule is told apart by here.
 const NOTE: &str = "a rule in the place of another";
 
-/// Of each rule that only `head` has and that takes the place of some that only `base` has: that it is reviewed later
-/// than all of these, and that none of these had its owner. Another rule is in the place of one if it is of the same
-/// kind and reaches an operation that the other reached.
+/// Returns a change for each rule that only `head` has and that takes the place of some that only `base` has: one if it
+/// is reviewed later than all of these, and one if none of these had its owner. A rule is in the place of another if it
+/// is of the same kind and reaches an operation that the other reached; raises and nevers count as one kind here.
 #[must_use]
 pub fn replacements(base: (&Policy, &Sources), head: (&Policy, &Sources)) -> Vec<Change> {
     let ((before, before_files), (after, after_files)) = (base, head);
@@ -65,7 +65,7 @@ pub fn replacements(base: (&Policy, &Sources), head: (&Policy, &Sources)) -> Vec
     found
 }
 
-/// Rules of `policy` that `other` does not have in the same file under the same name.
+/// Returns the rules of `policy` that `other` does not have in the same file under the same name.
 fn alone<'p>(policy: &'p Policy, other: &Policy) -> impl Iterator<Item = &'p Rule> {
     let known = other.rules.iter();
     let known: BTreeSet<(RuleId, Arc<str>)> = known

@@ -7,7 +7,7 @@ use crate::document::shape::{Absent, Entries, Field, Form, List, Weight};
 use crate::source::node::{Key, Node, Value};
 use crate::surface::Risk;
 
-/// Longest sets, both together, that are printed whole.
+/// Most entries of two sets, both together, that are printed whole; of longer sets only what differs is printed.
 const MAX_ENTRIES: usize = 16;
 
 /// A value on one side.
@@ -61,7 +61,7 @@ impl<'n> Entry<'n> {
     }
 }
 
-/// What holds on a side that leaves `field` out.
+/// Returns what holds on a side that leaves `field` out: the default, the value of the mapping around it, or nothing.
 pub(super) fn left_out<'n>(
     field: &Field,
     default: Option<&'n Node>,
@@ -77,7 +77,7 @@ pub(super) fn left_out<'n>(
     }
 }
 
-/// What holds for an entry that is left out, where a key beside the mapping says it.
+/// Returns what holds for an entry that is left out, where a key beside the mapping says it; `None` where no key does.
 pub(super) fn beside<'n>(field: &Field, side: Entry<'n>) -> Option<At<'n>> {
     let key = match field.absent {
         Absent::Beside(key) => key,
@@ -89,7 +89,8 @@ pub(super) fn beside<'n>(field: &Field, side: Entry<'n>) -> Option<At<'n>> {
     })
 }
 
-/// Whose signature the value takes, by what it says.
+/// Returns the risk of a change whose signature the value takes. It is high where the field always is, or where the
+/// value before or after says the word that makes it so; else it is medium.
 pub(super) fn risk(weight: Weight, pair: Pair<'_>) -> Risk {
     let either = |says: &dyn Fn(&Node) -> bool| {
         [pair.before, pair.after]
@@ -108,7 +109,7 @@ pub(super) fn risk(weight: Weight, pair: Pair<'_>) -> Risk {
     if high { Risk::High } else { Risk::Medium }
 }
 
-/// Both values as people read them. Of long sets only what differs is printed.
+/// Prints both values for people. Of long sets only what differs is printed.
 pub(super) fn printed(
     form: &Form,
     before: Option<At<'_>>,

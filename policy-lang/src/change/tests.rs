@@ -4,7 +4,7 @@ use super::value::stated;
 use crate::document::shape::{Absent, Entries, Field, Form, List, Loosens, Shape};
 use crate::schema::Kind;
 
-/// Every field of every document, with the mapping it stands in.
+/// Returns every field of every document, with the mapping it stands in.
 fn fields() -> Vec<(&'static Shape, &'static Field)> {
     let mut found = Vec::new();
     let mut open: Vec<&'static Shape> = Kind::ALL.iter().map(|kind| kind.shape()).collect();
@@ -33,7 +33,7 @@ fn fields() -> Vec<(&'static Shape, &'static Field)> {
     found
 }
 
-/// Whether one value of this form can be more than another.
+/// Returns whether one value of this form can be more than another.
 fn is_ordered(form: &Form) -> bool {
     match form {
         Form::Word(_) | Form::Integer { .. } => true,
@@ -98,7 +98,7 @@ fn what_holds_for_a_key_that_is_left_out_can_stand_there() {
     }
 }
 
-/// The mappings that lists of `shape` hold.
+/// Returns the mappings that lists of `shape` hold.
 fn records_in_lists(shape: &Shape) -> impl Iterator<Item = &'static Shape> {
     let lists = shape.fields.iter().filter_map(|field| field.form.as_list());
     lists.filter_map(|list| list.of.as_record())

@@ -16,15 +16,15 @@ use crate::surface::Risk;
 const TRUST_ROOT: &str = "trust/root.dsse.json";
 /// The file that names the binaries which may judge. It is no document either.
 const VERSION: &str = ".stopgate-version";
-/// Most characters of it that are shown.
+/// Most characters of the version file that are shown: as many as of any value that has changed.
 const BINARIES: usize = 600;
 /// Digits of a key's fingerprint, as many as its id has where this program made it.
 const FINGERPRINT: usize = 16;
 /// Most characters of an owner's name.
 const OWNER: usize = 60;
 
-/// What becomes of the trust root, from the bytes of its file on both sides. Any difference takes the signature of a
-/// change of high risk: it says whose signatures count.
+/// Returns what becomes of the trust root, from the bytes of its file on both sides; `None` if they are the same. Any
+/// difference takes the signature of a change of high risk, because the root says whose signatures count.
 #[must_use]
 pub fn trust_change(base: Option<&[u8]>, head: Option<&[u8]>) -> Option<Change> {
     let (before, after) = (base.map(Told::of), head.map(Told::of));
@@ -49,9 +49,10 @@ pub fn trust_change(base: Option<&[u8]>, head: Option<&[u8]>) -> Option<Change> 
     change.map(|change| change.between(base, head))
 }
 
-/// What becomes of the file that names the binaries which may judge, from its bytes on both sides. It takes the signature
-/// of a change of high risk: whoever names the judge of the next change decides about all that comes after. With `others`
-/// in one change the judge of today would say what the judge of tomorrow may see otherwise.
+/// Returns what becomes of the file that names the binaries which may judge, from its bytes on both sides; `None` if
+/// they are the same. Any difference takes the signature of a change of high risk, because whoever names the judge of
+/// the next change decides about all that comes after. The note asks for a change of its own where `others` changed as
+/// well: the judge of today would say of them what the judge of tomorrow may see otherwise.
 #[must_use]
 pub fn version_change(base: Option<&[u8]>, head: Option<&[u8]>, others: bool) -> Option<Change> {
     let told = |bytes: &[u8]| {
@@ -127,7 +128,7 @@ impl Told {
         lines
     }
 
-    /// What it says that `other` does not.
+    /// Prints what this root says and `other` does not.
     fn beside(&self, other: Option<&Self>) -> String {
         let digest = self.digest;
         let lines = match &self.lines {
@@ -147,8 +148,8 @@ impl Told {
     }
 }
 
-/// `93be01c2d3e4f506 "ana"`: the fingerprint is of the key itself, the name is what the root says, and no name looks like
-/// an entry of its own.
+/// Prints who holds a key, such as `93be01c2d3e4f506 "ana"`. The fingerprint is of the key itself and the name is what
+/// the root says; no name can be made to look like an entry of its own.
 fn person(key: &RootKey) -> String {
     let raw = STANDARD.decode(&key.public).unwrap_or_default();
     let fingerprint: String = Digest::of(&raw).hex().chars().take(FINGERPRINT).collect();

@@ -16,12 +16,12 @@ use crate::source::{FileId, SourceMap, yaml};
 const MAX_PRINTED: usize = 200;
 /// Longest value that is looked through for what differs in it, in characters.
 const MAX_COMPARED: usize = 20_000;
-/// Longest value of one that has changed, in characters: longer than any text may be.
+/// Longest value of one that has changed, in characters: longer than any text for people may be, which has 500 at most.
 const MAX_DIFFERENT: usize = 600;
 /// Characters that are shown before a difference.
 const AROUND: usize = 40;
 
-/// The tree of a default that a table states.
+/// Parses the default of a field from the YAML that a table states it in.
 pub(super) fn stated(yaml: &str) -> Option<Node> {
     let mut map = SourceMap::default();
     // A document is a mapping, so the value stands in one.
@@ -37,7 +37,7 @@ pub(super) fn stated(yaml: &str) -> Option<Node> {
     }
 }
 
-/// The entries of a mapping; none for anything else.
+/// Returns the entries of a mapping; none for anything else.
 pub(super) fn entries(node: &Node) -> &[(Key, Node)] {
     match &node.value {
         Value::Mapping(entries) => entries,
@@ -45,7 +45,8 @@ pub(super) fn entries(node: &Node) -> &[(Key, Node)] {
     }
 }
 
-/// The entries of a list; anything else is a list of itself, as where one or several may stand.
+/// Returns the entries of a list. Anything else is taken as a list of itself, as in places where one or several may
+/// stand.
 pub(super) fn elements(node: &Node) -> &[Node] {
     match &node.value {
         Value::Sequence(elements) => elements,
@@ -53,13 +54,13 @@ pub(super) fn elements(node: &Node) -> &[Node] {
     }
 }
 
-/// The value of a key.
+/// Returns the value of `key`.
 pub(super) fn get<'n>(entries: &'n [(Key, Node)], key: &str) -> Option<&'n Node> {
     let found = entries.iter().find(|(known, _)| known.text == key);
     found.map(|(_, node)| node)
 }
 
-/// The text of a scalar, without the space around it; nothing for anything else.
+/// Returns the text of a scalar, without the space around it; an empty text for anything else.
 pub(super) fn text(node: &Node) -> &str {
     match &node.value {
         Value::Scalar(scalar) => scalar.text.trim(),
@@ -67,7 +68,7 @@ pub(super) fn text(node: &Node) -> &str {
     }
 }
 
-/// Whether a scalar in `node` says `word`.
+/// Returns whether `node`, or anything in it, is a scalar that says `word`.
 pub(super) fn says(node: &Node, word: &str) -> bool {
     match &node.value {
         Value::Scalar(_) => text(node) == word,
@@ -77,7 +78,7 @@ pub(super) fn says(node: &Node, word: &str) -> bool {
     }
 }
 
-/// How `after` compares with `before`; `None`: they differ, and neither is more.
+/// Compares `after` with `before`; `None` means that they differ and that neither is more.
 pub(super) fn order(form: &Form, before: &Node, after: &Node) -> Option<Ordering> {
     let (old, new) = (text(before), text(after));
     match form {
@@ -114,7 +115,7 @@ fn integer(node: &Node) -> Option<i64> {
     }
 }
 
-/// Whether both say the same, however they are written.
+/// Returns whether both values say the same, however they are written.
 pub(super) fn same(form: &Form, before: &Node, after: &Node) -> bool {
     match form {
         Form::Record(shape) => same_records(shape, before, after),
@@ -151,7 +152,7 @@ pub(super) fn same(form: &Form, before: &Node, after: &Node) -> bool {
     }
 }
 
-/// Whether a value of this form is written as `node` is: as a mapping, as a list, or as one word.
+/// Returns whether a value of this form is written as `node` is: as a mapping, as a list, or as one word.
 fn fits(form: &Form, node: &Node) -> bool {
     match form {
         Form::Record(_) | Form::Named { .. } | Form::Open { .. } | Form::Object => {
@@ -206,19 +207,19 @@ fn same_lists(list: &List, before: &Node, after: &Node) -> bool {
     }
 }
 
-/// The entries of a set.
+/// Returns the texts of the entries of a set.
 pub(super) fn texts(elements: &[Node]) -> BTreeSet<&str> {
     elements.iter().map(text).collect()
 }
 
-/// A value on one line; of a very long one the beginning.
+/// Prints a value on one line; of a very long one only the beginning.
 pub(super) fn print(node: &Node) -> String {
     let mut out = String::new();
     write(node, &mut out);
     cut(&out, MAX_COMPARED)
 }
 
-/// A text on one line, with nothing that cannot be seen; of a long one the beginning.
+/// Prints a text on one line, with nothing that cannot be seen; of a long one only the beginning.
 pub(super) fn short(text: &str) -> String {
     cut(text, MAX_PRINTED)
 }
@@ -232,7 +233,8 @@ fn cut(text: &str, most: usize) -> String {
     }
 }
 
-/// Both values of a change, short enough to be read; of long ones that begin alike what they differ in.
+/// Shortens both values of a change so that they can be read. Of long ones that begin alike, the part from shortly
+/// before the first difference is kept.
 pub(super) fn beside(before: String, after: String) -> (String, String) {
     let is_long = |text: &str| text.chars().nth(MAX_DIFFERENT).is_some();
     if !is_long(&before) && !is_long(&after) {

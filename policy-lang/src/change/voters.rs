@@ -47,7 +47,8 @@ impl Voters {
         }
     }
 
-    /// The highest risk of a seat that somebody can fill by way of `profile` who could not before.
+    /// Returns the highest risk of a seat that somebody can fill by way of `profile` in the head who could not in the
+    /// base; `None` if there is no such seat.
     pub(super) fn gained(&self, profile: &str) -> Option<Risk> {
         let held = self.head.closure(profile);
         let groups = self.head.groups_by_way_of(profile);
@@ -78,7 +79,7 @@ impl Profiles {
         made
     }
 
-    /// What somebody with `profile` holds, `profile` included.
+    /// Returns the profiles that somebody with `profile` holds, `profile` included.
     fn closure<'p>(&'p self, profile: &'p str) -> BTreeSet<&'p str> {
         let mut held = BTreeSet::new();
         let mut open = vec![profile];
@@ -91,7 +92,7 @@ impl Profiles {
         held
     }
 
-    /// Groups whose members hold `profile`, directly or because another profile inherits it.
+    /// Returns the groups whose members hold `profile`, directly or because another profile inherits it.
     fn groups_by_way_of(&self, profile: &str) -> BTreeSet<&str> {
         let holders = self.groups.iter();
         let holders = holders.filter(|(name, _)| self.closure(name).contains(profile));

@@ -112,7 +112,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A mapping from names, entry by entry.
+    /// Compares a mapping from names, entry by entry.
     fn named(
         &mut self,
         field: &'static Field,
@@ -174,7 +174,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// An entry that is a mapping with known keys.
+    /// Compares an entry that is a mapping with known keys.
     fn entry(
         &mut self,
         field: &'static Field,
@@ -198,7 +198,7 @@ impl<'a> Walk<'a> {
         self.record(shape, &records, &here);
     }
 
-    /// The key, or an entry, that one side has.
+    /// Reports a key or an entry that only one side has.
     fn presence(&mut self, field: &Field, pair: Pair<'_>, here: &Here) {
         // What the entries below say from now on, or said until now, is compared there.
         if field.absent == Absent::Below {
@@ -208,7 +208,7 @@ impl<'a> Walk<'a> {
         self.moved(field, pair, here, appears, !appears);
     }
 
-    /// A value that both sides have.
+    /// Compares a value that is not looked into further, and reports what its field says of the difference.
     fn value(&mut self, field: &Field, form: &Form, pair: Pair<'_>, here: &Here) {
         let (Some(before), Some(after)) = (pair.before, pair.after) else {
             return self.presence(field, pair, here);
@@ -239,7 +239,7 @@ impl<'a> Walk<'a> {
         self.report(field, pair, here, effect);
     }
 
-    /// A list whose entries are told apart by themselves.
+    /// Compares a list as a set of texts.
     fn set(&mut self, field: &Field, before: At<'_>, after: At<'_>, here: &Here) {
         let (old, new) = (texts(elements(before.node)), texts(elements(after.node)));
         let added = new.difference(&old).next().is_some();
@@ -254,7 +254,7 @@ impl<'a> Walk<'a> {
         self.moved(field, pair, here, added, removed);
     }
 
-    /// Something was added to the field, or removed from it, or both.
+    /// Reports that something was added to the field, or removed from it, or both.
     fn moved(&mut self, field: &Field, pair: Pair<'_>, here: &Here, added: bool, removed: bool) {
         let effect = match field.loosens {
             Loosens::Proved => return,
@@ -272,7 +272,8 @@ impl<'a> Walk<'a> {
         self.report(field, pair, here, effect);
     }
 
-    /// A change of who holds the profile around it, or of the profile itself.
+    /// Reports a change of who holds the profile around the field, or of the profile itself. It is looser if somebody
+    /// gains a seat by it.
     fn voters(&mut self, field: &Field, pair: Pair<'_>, here: &Here, added: bool) {
         let profile = here.entry.as_deref().unwrap_or_default();
         let gained = self.voters.gained(profile).filter(|_| added);

@@ -89,7 +89,7 @@ impl Arguments<'_> {
         money
     }
 
-    /// The argument `name`, if people may see it.
+    /// Returns the argument `name` if people may see it, or why they may not.
     fn shown(&self, name: &str) -> Result<&Member, String> {
         let member = self.input.member(name);
         let member = member.ok_or_else(|| format!("there is no argument `{name}`"))?;
@@ -100,7 +100,7 @@ impl Arguments<'_> {
     }
 }
 
-/// Whether the catalog masks an argument or a part of it.
+/// Returns whether the catalog masks an argument or a part of it.
 fn hides(member: &Member) -> bool {
     let inside = match &member.shape {
         Shape::Object(members) => members.members().iter().any(hides),

@@ -30,7 +30,7 @@ pub(super) struct Draft {
     pub(super) place: Option<Place>,
 }
 
-/// Every rule that could be read and names only what exists.
+/// Returns every rule of both front ends that could be read and that names only what exists. Mistakes are reported.
 pub(super) fn drafts(
     repository: &Repository,
     names: &Names,
@@ -58,7 +58,7 @@ pub(super) fn drafts(
     drafts
 }
 
-/// Rules that share an id, broken ones included.
+/// Reports rules that share an id, broken rules included.
 fn duplicates(repository: &Repository, dx: &mut Diagnostics) {
     let mut first: BTreeMap<String, Span> = BTreeMap::new();
     let mut seen = |id: String, span: Span| match first.get(&id) {
@@ -241,7 +241,7 @@ impl Context<'_> {
         })
     }
 
-    /// `span` cut to its first line: a rule is named by where it begins.
+    /// Cuts `span` to its first line, because a rule is pointed at by where it begins.
     fn first_line(&self, span: Span) -> Span {
         let Some(file) = self.map.file(span.file) else {
             return span;
@@ -262,7 +262,8 @@ impl Context<'_> {
             .then_some(name)
     }
 
-    /// `tool/operation`, or an action group expanded.
+    /// Returns the operations that `name` stands for, each with `span`: one for `tool/operation`, several for an action
+    /// group such as `@read` or `@tool:NAME`. What does not exist is reported, and the answer is `None`.
     fn listed(
         &self,
         name: &str,

@@ -61,7 +61,8 @@ pub(super) fn check(profiles: &Profiles) -> Wrong<'_> {
     }
 }
 
-/// `name` and what it inherits, as far as one more than is allowed; and whether a parent is beyond that already.
+/// Returns `name` with what it inherits, cut off at one profile more than is allowed, and whether a parent is beyond
+/// that number already. `closures` has to hold the closures of all parents.
 fn closure<'p>(
     name: &'p ProfileName,
     profiles: &'p Profiles,
@@ -85,7 +86,7 @@ fn closure<'p>(
     (closure, inherits_crowd)
 }
 
-/// The circles among `stuck`, profiles of which each has a parent that is stuck too.
+/// Returns the circles among `stuck`, which are profiles of which each has a parent that is stuck too.
 fn circles<'p>(
     profiles: &'p Profiles,
     stuck: &BTreeSet<&'p ProfileName>,

@@ -60,7 +60,7 @@ pub(super) fn check(policy: &Policy, drafts: &[Draft], dx: &mut Diagnostics) {
     }
 }
 
-/// Whether `strict` matches whenever `light` does, and asks for as much in every part and for more in one.
+/// Returns whether `strict` matches whenever `light` does, asks for as much in every part, and asks for more in one.
 fn overrules(
     policy: &Policy,
     strict: &Rule,

@@ -83,7 +83,8 @@ impl Names {
         }
     }
 
-    /// Whether `tool` exists, as far as is known; reported if not. The same holds for the others below.
+    /// Returns whether `tool` exists, as far as is known, and reports it if not. The functions for other names below do
+    /// the same; where the declaring document could not be read, every name passes.
     pub(super) fn tool(&self, tool: &Spanned<ToolName>, dx: &mut Diagnostics) -> bool {
         let known = self.operations.contains_key(&tool.value);
         if !known {
@@ -152,7 +153,8 @@ impl Names {
         found
     }
 
-    /// The id written as `home/rule`, or as `rule` where `home` is meant.
+    /// Returns the id of the rule written as `home/rule`, or as `rule` where `home` is meant. A rule that does not
+    /// exist is reported, and the answer is `None`.
     pub(super) fn rule(
         &self,
         home: &ToolName,
@@ -174,7 +176,7 @@ impl Names {
         found
     }
 
-    /// Every operation that is known, with what is known of it.
+    /// Returns every operation that is known, with what is known of it.
     pub(super) fn operations(&self) -> impl Iterator<Item = (&ToolName, &OperationName, &Known)> {
         self.operations.iter().flat_map(|(tool, operations)| {
             let known = operations.iter().flatten();
@@ -182,12 +184,12 @@ impl Names {
         })
     }
 
-    /// What is known of one operation.
+    /// Returns what is known of one operation.
     pub(super) fn known(&self, tool: &ToolName, name: &OperationName) -> Option<&Known> {
         self.operations.get(tool)?.as_ref()?.get(name)?.as_ref()
     }
 
-    /// Whether every catalog could be read.
+    /// Returns whether every operation of every catalog could be read.
     pub(super) fn knows_all_operations(&self) -> bool {
         self.operations.values().all(|known| {
             known
@@ -197,7 +199,7 @@ impl Names {
     }
 }
 
-/// Every rule's id, those of broken rules included; `None` if an id or a whole file is broken.
+/// Returns the id of every rule, broken rules included; `None` if an id or a whole file is broken.
 fn rules(repository: &Repository) -> Option<BTreeSet<RuleId>> {
     let mut ids = BTreeSet::new();
     for (home, (_, doc)) in &repository.rules {

@@ -11,7 +11,8 @@ use crate::name::ProfileName;
 use crate::policy::Profile;
 use crate::source::Span;
 
-/// The profiles, if every closure is finite and small.
+/// Returns the profiles if every closure is finite and small enough; reports parents that do not exist, profiles that
+/// nobody can hold, circles, and profiles that bring too many others.
 pub(super) fn check(
     repository: &Repository,
     names: &Names,

@@ -110,7 +110,7 @@ impl Repository {
         repository
     }
 
-    /// Notes that there is such a document, of which nothing is known.
+    /// Records that there is such a document, of which nothing is known.
     fn unread(&mut self, kind: FileKind, id: FileId) {
         match kind {
             FileKind::Catalog(tool) => drop(self.catalogs.insert(tool, None)),
@@ -200,7 +200,7 @@ impl Repository {
         }
     }
 
-    /// Whether `tools` holds every operation of every catalog.
+    /// Returns whether `tools` holds every operation of every catalog.
     pub(super) fn is_whole(&self, tools: &BTreeMap<ToolName, Tool>) -> bool {
         self.catalogs
             .iter()
@@ -212,7 +212,7 @@ impl Repository {
             })
     }
 
-    /// How many rules are stated, those that could not be read included.
+    /// Counts the rules that are stated, those that could not be read included.
     pub(super) fn stated_rules(&self) -> usize {
         let yaml = self.rules.values().filter_map(|(_, doc)| doc.as_ref());
         let yaml: usize = yaml.map(|doc| doc.ids.len()).sum();
@@ -224,7 +224,7 @@ impl Repository {
         yaml.saturating_add(cedar)
     }
 
-    /// How servers are started.
+    /// Returns how servers are started, by tool, as far as the catalogs say it.
     pub(super) fn servers(&self) -> BTreeMap<ToolName, Server> {
         let server = |doc: &CatalogDoc| {
             let server = doc.server.as_ref()?;
@@ -260,7 +260,8 @@ impl File<'_> {
         yaml::parse(self.id, &text, dx)
     }
 
-    /// Like [`Self::yaml`]; what YAML says about a condition without quotes is replaced by how to write it.
+    /// Parses the file as [`Self::yaml`] does, but replaces what YAML reports about a condition without quotes by how
+    /// to write the condition.
     fn yaml_with_conditions(&self, dx: &mut Diagnostics) -> Option<Node> {
         let mut found = Diagnostics::default();
         let root = self.yaml(&mut found);
@@ -342,7 +343,7 @@ impl File<'_> {
         self.is_called(stated, stem, "tool", dx)
     }
 
-    /// Whether what the document says under `key` is its file's name.
+    /// Checks whether what the document says under `key` is its file's name, and reports it if not.
     fn is_called<N: PartialEq + AsKey>(
         &self,
         stated: &Spanned<N>,

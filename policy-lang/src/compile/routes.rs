@@ -12,7 +12,7 @@ use crate::routing::{Route, Seat, most_specific};
 use crate::source::Span;
 use crate::surface::Approval;
 
-/// The routes, as far as they name what exists.
+/// Returns the routes that name only what exists, and reports operations for which no route answers, or more than one.
 pub(super) fn check(
     doc: Option<&ApprovalsDoc>,
     drafts: &[Draft],
@@ -112,7 +112,8 @@ fn checked(doc: &RouteDoc, names: &Names, dx: &mut Diagnostics) -> Option<Route>
     })
 }
 
-/// Every level of people that some rule asks for at an operation, and one place that asks.
+/// Returns every level of approval by people that some rule asks for at an operation, each with one place that asks for
+/// it.
 fn asked<'a>(
     drafts: &'a [Draft],
     floors: &Floors,

@@ -30,7 +30,8 @@ pub enum Unread {
 }
 
 impl Sources {
-    /// Files by path: relative to the repository's root, with `/`. Of two files of one path the last counts.
+    /// Makes sources from files by path. Paths are relative to the repository's root, with `/`; of two files of one
+    /// path the last counts.
     pub fn new(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
         Self {
             files: files.into_iter().collect(),
@@ -40,19 +41,20 @@ impl Sources {
         }
     }
 
-    /// Adds what stands there and was not read: a mistake each, and none of it is left out in silence.
+    /// Adds paths at which something stands that was not read. Each is reported as a mistake, so that none is left out
+    /// in silence.
     #[must_use]
     pub fn with_unread(mut self, unread: impl IntoIterator<Item = (String, Unread)>) -> Self {
         self.unread.extend(unread);
         self
     }
 
-    /// Every file by its path, in the order of the paths.
+    /// Returns every file by its path, in the order of the paths.
     pub(crate) const fn files(&self) -> &BTreeMap<String, Vec<u8>> {
         &self.files
     }
 
-    /// Without the rules and tests of every tool but `tools`, as if nothing were granted there. What is left decides
+    /// Leaves out the rules and tests of every tool but `tools`, as if nothing were granted there. What is left decides
     /// about `tools` as the whole does; of the others it says nothing.
     #[must_use]
     pub fn about(self, tools: BTreeSet<ToolName>) -> Self {
@@ -62,8 +64,9 @@ impl Sources {
         }
     }
 
-    /// As what a change is compared with: errors that were none when it was merged, and leave its meaning as it was
-    /// ([`crate::diagnostic::Meaning::Kept`]), are reported and keep nobody from comparing.
+    /// Marks the files as the base that a change is compared with. Errors that were none when the base was merged, and
+    /// that leave its meaning as it was ([`crate::diagnostic::Meaning::Kept`]), are then reported but prevent no
+    /// comparison.
     #[must_use]
     pub fn of_a_base(self) -> Self {
         Self {
@@ -72,7 +75,7 @@ impl Sources {
         }
     }
 
-    /// Whether what was found leaves no policy.
+    /// Returns whether the mistakes in `dx` leave no policy.
     pub(super) const fn is_prevented(&self, dx: &Diagnostics) -> bool {
         if self.is_base {
             dx.has_errors_of_a_base()

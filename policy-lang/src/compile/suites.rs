@@ -70,7 +70,7 @@ pub(super) fn check(
     suites
 }
 
-/// Every operation that some grant names, and the place of one that does.
+/// Returns every operation that some grant names, with the place of one grant that does.
 fn granted(drafts: &[Draft]) -> BTreeMap<&ToolName, BTreeMap<&OperationName, Span>> {
     let mut granted: BTreeMap<&ToolName, BTreeMap<&OperationName, Span>> = BTreeMap::new();
     for draft in drafts
@@ -216,7 +216,8 @@ impl Suite<'_> {
     }
 }
 
-/// Whether rules would be asked about `sample`: of the type, selected, and every fact can be computed.
+/// Checks whether rules would be asked about `sample`: it is of the input's type, the selector chooses this operation,
+/// and every fact can be computed. The error says which of these fails.
 fn accepts(operation: &Operation, sample: &Json) -> Result<(), String> {
     operation
         .input

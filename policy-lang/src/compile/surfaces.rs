@@ -32,7 +32,8 @@ pub(super) fn check(
     }
 }
 
-/// The strictest floor of the grant's operations counts for each part; it is reported once.
+/// Reports a grant that asks for less than a floor, once for each part. Of the floors of its operations the strictest
+/// is named. A floor's dry run that the catalog says nothing about is reported too.
 fn grant(draft: &Draft, stated: &Surface, floors: &Floors, names: &Names, dx: &mut Diagnostics) {
     let mut least_risk: Option<(Risk, &OperationName)> = None;
     let mut least_approval: Option<(Approval, &OperationName)> = None;
@@ -100,7 +101,7 @@ fn missing(
     facts::dry_run_missing(span, tool.as_str(), operation.as_str(), asker)
 }
 
-/// A profile that is excepted has to be one that the rule reaches: by name, or by what it inherits.
+/// Reports excepted profiles that the rule does not reach, neither by name nor by what they inherit.
 fn exceptions(draft: &Draft, profiles: &BTreeMap<ProfileName, Profile>, dx: &mut Diagnostics) {
     let Some(reached) = &draft.rule.scope.profiles else {
         return;
@@ -115,7 +116,7 @@ fn exceptions(draft: &Draft, profiles: &BTreeMap<ProfileName, Profile>, dx: &mut
     }
 }
 
-/// A profile and all that it inherits.
+/// Returns a profile and all that it inherits.
 fn closure<'a>(
     profile: &'a ProfileName,
     profiles: &'a BTreeMap<ProfileName, Profile>,

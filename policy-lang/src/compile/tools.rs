@@ -17,7 +17,8 @@ use crate::source::{SourceMap, Span, Spanned};
 use crate::surface::Effect;
 use crate::tool_schema::{InputType, InvalidSchema};
 
-/// The tools whose catalog and lock could be read, each as far as it is right.
+/// Returns the tools whose catalog and lock could both be read, each as far as it is right. What is wrong with the
+/// others, and with locks that have no catalog, is reported.
 pub(super) fn check(
     repository: &Repository,
     names: &Names,
@@ -135,7 +136,7 @@ impl Catalog<'_> {
         })
     }
 
-    /// The server's name of a function: catalogs name them with or without the prefix.
+    /// Returns the server's name of a function. Catalogs may write it with or without the server's prefix.
     fn full_name(&self, written: &str) -> String {
         let prefix = self.doc.server.as_ref().map_or("", |server| &server.prefix);
         let prefixed = format!("{prefix}{written}");
@@ -196,7 +197,7 @@ impl Catalog<'_> {
         }
     }
 
-    /// Checks every dry run. Returns the masks that previews inherit from what they preview.
+    /// Checks every dry run, and returns for each preview the masks that it inherits from the operations it previews.
     fn previews<'d>(
         &self,
         functions: &BTreeMap<&OperationName, (&'d OperationDoc, &LockedFunction)>,
@@ -245,7 +246,7 @@ impl Catalog<'_> {
         inherited
     }
 
-    /// Where the operation `name` is declared.
+    /// Returns where the operation `name` is declared.
     fn place(&self, name: &OperationName) -> Span {
         let mut names = self.doc.operations.entries.iter().map(|(name, _)| name);
         let declared = names.find(|known| known.value == *name);
@@ -332,7 +333,8 @@ impl Catalog<'_> {
     }
 }
 
-/// The facts that `doc` marks as monotone. Only what is a number can be more or less.
+/// Returns the facts that `doc` marks as monotone. A mark on what is no number, or no fact, is reported: only a number
+/// can be more or less.
 fn monotone(doc: &OperationDoc, dx: &mut Diagnostics) -> BTreeSet<FactName> {
     let is_number = |fact: &FactDoc| match fact.projection.value.view {
         View::Count | View::Number | View::Minor { .. } => true,
@@ -385,7 +387,7 @@ fn told_apart(function: &str, shares: &[Share<'_>], dx: &mut Diagnostics) {
     }
 }
 
-/// Arguments that two schemas do not declare alike, words for people aside.
+/// Returns the names of the arguments that two schemas do not declare alike, words for people aside.
 fn differing<'a>(a: &'a Json, b: &'a Json) -> Vec<&'a str> {
     let declared = |schema: &'a Json| {
         schema
@@ -417,7 +419,8 @@ fn differing<'a>(a: &'a Json, b: &'a Json) -> Vec<&'a str> {
         .collect()
 }
 
-/// A schema without words for people. What is called so below `properties` is an argument and stays, and so do values.
+/// Returns a schema without words for people, such as `title` and `description`. Below `properties` such a name is an
+/// argument and stays; so do the values under `enum`, `const` and `default`.
 fn without_words(schema: &Json) -> Json {
     match schema {
         Json::Object(members) => {
@@ -444,7 +447,7 @@ fn without_words(schema: &Json) -> Json {
     }
 }
 
-/// Schemas by the names of what they describe.
+/// Returns schemas by name, each without words for people; the names themselves stay.
 fn named_schemas(schemas: &Json) -> Json {
     match schemas.as_object() {
         Some(members) => Json::Object(

@@ -41,7 +41,8 @@ impl Permit {
         Self { surface }
     }
 
-    /// The surface that the evidence covered: its masks and row limits are the obligations.
+    /// Returns the surface that the evidence covered. Its masks and row limits are the obligations of whoever runs the
+    /// action.
     #[must_use]
     pub const fn surface(&self) -> &Surface {
         &self.surface
@@ -58,7 +59,8 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    /// A rejection that the policy had no say in, such as a log that cannot be written.
+    /// Makes a rejection. Other parts of the program make one when the policy had no say, such as when a log cannot be
+    /// written.
     #[must_use]
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         Self {
@@ -123,7 +125,7 @@ impl Reason {
         Self::Overloaded,
     ];
 
-    /// The wire name in lower case.
+    /// Returns the name of the reason on the wire, in lower case.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -145,7 +147,7 @@ impl Reason {
         }
     }
 
-    /// The reason a word stands for.
+    /// Returns the reason that a word stands for; `None` if it is no such word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.as_str() == word)
@@ -184,7 +186,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The word for it.
+    /// Returns the word for the kind in documents and records.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -233,29 +235,29 @@ impl Decision {
         Self { outcome, ..self }
     }
 
-    /// A rejection before any rule was asked.
+    /// Makes the decision of an attempt that was rejected before any rule was asked.
     pub fn rejected(rejection: Rejection) -> Self {
         Self::undecided().conclude(Outcome::Reject(rejection))
     }
 
-    /// The answer.
+    /// Returns the answer: permit, route or reject.
     pub const fn outcome(&self) -> &Outcome {
         &self.outcome
     }
 
-    /// Rules that matched, in order of their ids; after an evaluation error the rules that failed.
+    /// Returns the rules that matched, in the order of their ids; after an evaluation error, the rules that failed.
     #[must_use]
     pub fn rules(&self) -> &[MatchedRule] {
         &self.rules
     }
 
-    /// What the matching rules ask for together; `None` when no rule was asked or none matched.
+    /// Returns what the matching rules ask for together; `None` when no rule was asked or none matched.
     #[must_use]
     pub const fn surface(&self) -> Option<&Surface> {
         self.surface.as_ref()
     }
 
-    /// What was found out on the way.
+    /// Returns what was found out about the attempt on the way to its answer.
     #[must_use]
     pub const fn seen(&self) -> &Seen {
         &self.seen

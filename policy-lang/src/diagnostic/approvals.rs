@@ -23,7 +23,8 @@ pub(crate) fn operations_without_tools(span: Span) -> Diagnostic {
     .help("add `tools:` to the route and name the tool they belong to")
 }
 
-/// `level` is asked for by the rule at `asked`, and no route answers.
+/// Words the mistake that the rule at `asked` asks for `level` and no route answers. `routes` is the place of the
+/// routes.
 pub(crate) fn no_route(asked: Span, level: &str, operation: &str, routes: Span) -> Diagnostic {
     let message = format!("nobody is asked for the approval `{level}` of {operation}");
     Diagnostic::new(Code::NoRoute, asked, message, "asks for it")

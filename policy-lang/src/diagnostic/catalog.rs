@@ -141,7 +141,7 @@ pub(crate) fn selector_target(span: Span, function: &str, why: BadSelector) -> D
     })
 }
 
-/// Two operations of `function` that no input tells apart.
+/// Words the mistake that no input tells two operations of `function` apart. `first` is the place of the earlier one.
 pub(crate) fn selector_clash(span: Span, function: &str, first: Span) -> Diagnostic {
     let message = format!("two operations of `{function}` cannot be told apart");
     Diagnostic::new(Code::SelectorClash, span, message, "one of them")
@@ -157,7 +157,8 @@ pub(crate) fn invalid_fact(span: Span, why: &InvalidProjection) -> Diagnostic {
     )
 }
 
-/// `monotone` names what the operation does not derive; `numbers` are the facts that it could name.
+/// Words the mistake that `monotone` names a fact which the operation does not derive. `numbers` are the facts that it
+/// could name.
 pub(crate) fn unknown_fact(span: Span, name: &str, numbers: &[&str]) -> Diagnostic {
     let help = match (nearest(name, numbers.iter().copied()), numbers.is_empty()) {
         (Some(near), _) => format!("did you mean `{near}`? name facts of this operation"),
@@ -168,7 +169,7 @@ pub(crate) fn unknown_fact(span: Span, name: &str, numbers: &[&str]) -> Diagnost
     Diagnostic::new(Code::FactTarget, span, message, "no such fact").help(help)
 }
 
-/// `monotone` names a fact of which there is no more and no less.
+/// Words the mistake that `monotone` names a fact of which there is no more and no less.
 pub(crate) fn no_number(span: Span, name: &str) -> Diagnostic {
     let message = format!("there is no more or less of the fact `{name}`");
     Diagnostic::new(Code::FactTarget, span, message, "not a number")

@@ -4,7 +4,8 @@ use super::{Code, Diagnostic};
 use crate::cedar::CedarMistake;
 use crate::source::Span;
 
-/// `mistake`, whose range is `span` in its file. An unregistered code stays an error.
+/// Makes a diagnostic of `mistake`, whose range is `span` in its file. A mistake with a code that is not registered
+/// stays an error.
 pub(crate) fn mistake(mistake: &CedarMistake, span: Span) -> Diagnostic {
     let CedarMistake {
         code,

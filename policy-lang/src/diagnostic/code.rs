@@ -10,7 +10,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// The word for it.
+    /// Returns the word for the severity in reports.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -30,31 +30,31 @@ macro_rules! codes {
             /// Every code.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// Its name, as printed: kebab-case.
+            /// Returns the name of the code as it is printed, in kebab-case.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// What is wrong, for the reference.
+            /// Returns a sentence for the reference that says what is wrong.
             #[must_use]
             pub const fn title(self) -> &'static str {
                 match self { $(Self::$variant => $title,)* }
             }
 
-            /// What to write, for the reference.
+            /// Returns a sentence for the reference that says what to write instead.
             #[must_use]
             pub const fn advice(self) -> &'static str {
                 match self { $(Self::$variant => $advice,)* }
             }
 
-            /// Whether it makes the policy invalid.
+            /// Returns whether the fact makes the policy invalid, which is an error, or is a warning.
             #[must_use]
             pub const fn severity(self) -> Severity {
                 match self { $(Self::$variant => Severity::$severity,)* }
             }
 
-            /// The code printed as `name`.
+            /// Returns the code that is printed as `name`; `None` if there is none.
             #[must_use]
             pub fn from_name(name: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|code| code.as_str() == name)
@@ -304,7 +304,8 @@ const TIGHTENED: &[(Code, Meaning)] = &[
 ];
 
 impl Code {
-    /// What a base with this mistake means, where the rule behind it got stricter; `None` for all others.
+    /// Returns what a base with this mistake still means, where the rule behind the mistake got stricter in some
+    /// release; `None` for all other codes.
     #[must_use]
     pub fn tightened(self) -> Option<Meaning> {
         let mut rows = TIGHTENED.iter();

@@ -3,7 +3,8 @@
 use super::{Code, Diagnostic};
 use crate::source::Span;
 
-/// Fewer reviewers, `few`, sign at `higher` than the `many` at `lower`; one of the two may be the default.
+/// Words the mistake that fewer reviewers (`few`) sign at the risk `higher` than at the risk `lower` (`many`). One of
+/// the two numbers may be the default.
 pub(crate) fn sign_off_order(
     span: Span,
     lower: &str,
@@ -18,7 +19,7 @@ pub(crate) fn sign_off_order(
     ))
 }
 
-/// The cover that is repeated stands at `first`.
+/// Words the mistake that a cover is repeated at `span`, which stands at `first` already.
 pub(crate) fn repeated_cover(span: Span, first: Span) -> Diagnostic {
     Diagnostic::new(
         Code::DuplicateEntry,

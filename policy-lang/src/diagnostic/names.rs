@@ -4,7 +4,8 @@ use super::{Code, Diagnostic, Diagnostics};
 use crate::attempt::MAX_PROFILES;
 use crate::source::Span;
 
-/// The candidate closest to `text`, if one is close enough to be a slip of the hand.
+/// Returns the candidate that is closest to `text`, if one is close enough to be a slip of the hand: at most a third of
+/// the characters may differ, and four at most.
 pub(crate) fn nearest<S: AsRef<str>>(
     text: &str,
     candidates: impl IntoIterator<Item = S>,
@@ -82,7 +83,8 @@ impl Kind {
     }
 }
 
-/// Reports that nothing is called `name`. The nearest of all names is only looked for if it will be shown.
+/// Reports that nothing is called `name`, with the nearest of `candidates` in the help. The nearest is only looked for
+/// if the report will be shown.
 pub(crate) fn unknown<S: AsRef<str>>(
     dx: &mut Diagnostics,
     span: Span,

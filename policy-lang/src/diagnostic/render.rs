@@ -15,7 +15,8 @@ use super::{Code, Diagnostic, Diagnostics, Label, Meaning, Severity};
 use crate::source::scan::visible;
 use crate::source::{SourceFile, SourceMap, Span};
 
-/// Bytes of the longest line that is shown.
+/// Bytes of the longest line that is shown, somewhat less than four lines of a report ([`WIDTH`]); a longer one is only
+/// named.
 const LONGEST_LINE: usize = 400;
 
 /// Columns of a rendered report; fixed, so that the text does not depend on the terminal.
@@ -81,7 +82,7 @@ impl SourceCode for Page<'_> {
     }
 }
 
-/// The file that `spans` are in, if its lines there can be shown.
+/// Returns the file that `spans` are in, if the lines there, and those next to them, are short enough to be shown.
 fn page<'a>(spans: &[Span], sources: &'a SourceMap) -> Option<Page<'a>> {
     let file = sources.file(spans.first()?.file)?;
     let short = |offset: usize| {
@@ -97,13 +98,14 @@ fn page<'a>(spans: &[Span], sources: &'a SourceMap) -> Option<Page<'a>> {
     fits.then_some(Page(file))
 }
 
-/// Where a diagnostic stands, for when it cannot be shown.
+/// Writes where a span begins as `path:line:column`, for diagnostics whose text cannot be shown.
 fn place(file: &SourceFile, span: Span) -> String {
     let (line, column) = file.line_column(span.range().start);
     format!("{}:{line}:{column}", file.path())
 }
 
-/// miette counts bytes; a span must not leave the text, whose bad bytes may have been replaced.
+/// Makes the label that miette draws. Miette counts bytes, and a span must neither leave the text nor cut a character
+/// of it, whose bad bytes may have been replaced.
 fn labelled(label: &Label, primary: bool, sources: &SourceMap) -> LabeledSpan {
     let text = sources.file(label.span.file).map_or("", |file| file.text());
     let inside = |offset: usize| {
@@ -238,7 +240,7 @@ impl miette::Diagnostic for Elsewhere<'_> {
 }
 
 impl Diagnostics {
-    /// Everything for people, with carets; `colour` adds terminal colours.
+    /// Writes all diagnostics for people, with carets; `colour` adds terminal colours.
     #[must_use]
     pub fn render(&self, sources: &SourceMap, colour: bool) -> String {
         let theme = if colour {
@@ -262,8 +264,8 @@ impl Diagnostics {
         out
     }
 
-    /// Everything for programs: a list of objects with `code`, `severity`, `message`, `help` and `labels`; a label has
-    /// `file`, `line`, `column`, `end_line`, `end_column` (from 1; columns in characters) and `text`.
+    /// Makes a list of all diagnostics for programs: objects with `code`, `severity`, `message`, `help` and `labels`. A
+    /// label has `file`, `line`, `column`, `end_line`, `end_column` (from 1; columns in characters) and `text`.
     #[must_use]
     pub fn to_json(&self, sources: &SourceMap) -> serde_json::Value {
         let place = |label: &Label| {
@@ -290,7 +292,7 @@ impl Diagnostics {
     }
 }
 
-/// The reference page of every code, as Markdown.
+/// Writes the reference page of every code, as Markdown.
 #[must_use]
 pub fn reference() -> String {
     let mut page = String::from(

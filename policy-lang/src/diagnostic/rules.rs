@@ -33,7 +33,8 @@ pub(crate) fn raise_nothing(span: Span) -> Diagnostic {
         .help("give it `approval: supervisor` or above, `require`, `mask` or `max_rows`")
 }
 
-/// A grant that states `stated` where `floor` is the least; `operation` is one for which that holds.
+/// Words the mistake that a grant states `stated` for `part` where `floor` is the least. `operation` is one for which
+/// that floor holds.
 pub(crate) fn below_floor(
     span: Span,
     part: &str,
@@ -87,7 +88,7 @@ pub(crate) fn unscoped_grant(span: Span, id: &str) -> Diagnostic {
     .help("name the profile: `principal in Stopgate::Profile::\"name\"`")
 }
 
-/// `written` is what stands behind `when:`.
+/// Words the mistake that YAML does not read a condition as one text. `written` is what stands behind `when:`.
 pub(crate) fn condition_needs_block(span: Span, written: &str) -> Diagnostic {
     Diagnostic::new(
         Code::ConditionNeedsBlock,
@@ -100,7 +101,8 @@ pub(crate) fn condition_needs_block(span: Span, written: &str) -> Diagnostic {
     ))
 }
 
-/// `light` is a grant of `profile`, `strict` one that it inherits.
+/// Words the warning that the grant `light` of `profile` has no effect, because the profile inherits the stricter grant
+/// `strict`.
 pub(crate) fn pointless(
     light: Span,
     light_id: &str,

@@ -5,7 +5,7 @@ use super::{Code, Diagnostic};
 use crate::name::InvalidName;
 use crate::source::Span;
 
-/// `a, b or c`, each in backticks.
+/// Writes words as alternatives, such as `a, b or c`, each in backticks.
 pub(crate) fn alternatives<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let words: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
     match words.split_last() {
@@ -172,7 +172,7 @@ pub(crate) fn misplaced_file(span: Span, path: &str, help: &str) -> Diagnostic {
     .help(help)
 }
 
-/// `stated` stands under `key` and is not what the file at `path` is called.
+/// Words the mistake that `stated`, which stands under `key`, is not what the file at `path` is called.
 pub(crate) fn file_name_mismatch(span: Span, key: &str, stated: &str, path: &str) -> Diagnostic {
     let message = format!("this document is about the {key} `{stated}`, and its path is {path}");
     Diagnostic::new(Code::FileNameMismatch, span, message, "not the file's name")

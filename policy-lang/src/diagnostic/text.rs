@@ -5,7 +5,7 @@ use crate::compile::Unread;
 use crate::source::Span;
 use crate::source::scan::{MAX_BYTES, MAX_DEPTH};
 
-/// What stands at `path` and was not read as policy.
+/// Words the mistake that something stands at `path` and was not read as policy.
 pub(crate) fn unread(span: Span, path: &str, unread: Unread) -> Diagnostic {
     let (what, help) = match unread {
         Unread::Long(bytes) => {
@@ -36,7 +36,8 @@ pub(crate) fn unread(span: Span, path: &str, unread: Unread) -> Diagnostic {
     Diagnostic::new(Code::NotPolicy, span, message, "").help(help)
 }
 
-/// How long the file is nobody knows: it is read only far enough to see that it is too long.
+/// Words the mistake that a file is too long. The message does not say how long, because the file is read only far
+/// enough to see that it is too long.
 pub(crate) fn too_large(span: Span) -> Diagnostic {
     Diagnostic::new(
         Code::FileTooLarge,
@@ -204,7 +205,7 @@ pub(crate) fn empty_document(span: Span) -> Diagnostic {
         .help("begin with `stopgate: 1`, or delete the file")
 }
 
-/// A mistake of ours: the front end read something that no pass compiled.
+/// Words a mistake of the compiler itself: the front end read something that no pass compiled.
 pub(crate) fn incomplete(span: Span) -> Diagnostic {
     let message = "a part of the repository was not compiled, and no other message says why";
     Diagnostic::new(Code::Incomplete, span, message, "")

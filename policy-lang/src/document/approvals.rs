@@ -180,13 +180,13 @@ const SEAT: Shape = Shape {
     bonds: &[],
 };
 
-/// How two durations compare, where the calendar has no say in it.
+/// Compares two durations; returns `None` where which is longer depends on the calendar, and where one is no duration.
 fn longer(a: &str, b: &str) -> Option<Ordering> {
     let duration = |text: &str| text.parse::<Duration>().ok();
     duration(a)?.compare(duration(b)?)
 }
 
-/// The levels that ask somebody.
+/// Returns the levels of approval that ask somebody: all but the automatic one.
 fn levels() -> Vec<Meaning> {
     let asks = |level: &&Approval| **level != Approval::Automatic;
     let meaning = |level: &Approval| Meaning {

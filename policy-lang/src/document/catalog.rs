@@ -144,7 +144,8 @@ fn version(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<Version>> {
     }
 }
 
-/// The name of an environment variable; its value has no place in a repository.
+/// Reads the name of an environment variable. A text that holds a value as well is refused, because values have no
+/// place in a repository.
 fn variable(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<String>> {
     let text = &raw(node, dx)?.text;
     let fine =

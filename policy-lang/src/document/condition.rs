@@ -27,7 +27,7 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// The place in the file of the bytes `range` of the text.
+    /// Returns where the bytes `range` of the Cedar text stand in the file.
     pub(crate) fn of(&self, range: &Range<usize>) -> Span {
         match self {
             Self::Scalar { origin, whole } => origin.place(range, *whole),
@@ -101,12 +101,12 @@ pub(crate) fn read(node: &Node, texts: &Texts<'_>, dx: &mut Diagnostics) -> Opti
     }
 }
 
-/// A Cedar mistake with its place in the file.
+/// Makes a diagnostic of a mistake in a Cedar text, with its place in the file.
 pub(crate) fn diagnose(mistake: &CedarMistake, place: &Place) -> crate::diagnostic::Diagnostic {
     facts::mistake(mistake, place.of(&mistake.range))
 }
 
-/// Whether ` #` inside a text literal ended a plain scalar: then a quote stands open at its end.
+/// Returns whether ` #` inside a text literal has ended a plain scalar, so that a quote stands open at its end.
 fn cut_by_comment(scalar: &Scalar, span: Span, source: &str) -> bool {
     let after = source.get(span.range().end..).unwrap_or_default();
     let open = scalar
@@ -119,7 +119,7 @@ fn cut_by_comment(scalar: &Scalar, span: Span, source: &str) -> bool {
     open && after.trim_start_matches(' ').starts_with('#')
 }
 
-/// What stands from the beginning of `span` to the end of its line.
+/// Returns what stands from the beginning of `span` to the end of its line.
 fn written(span: Span, source: &str) -> String {
     let rest = source.get(span.range().start..).unwrap_or_default();
     rest.lines()
@@ -129,8 +129,8 @@ fn written(span: Span, source: &str) -> String {
         .to_owned()
 }
 
-/// What YAML's mistakes in `file` come from, if they come from conditions that are no plain scalars: each such line
-/// gets the block to paste. Called only for a file that is not YAML or holds tags, anchors or aliases.
+/// Returns the conditions in `file` that are no plain scalars and that YAML's mistakes may come from, each with its
+/// text for the block to paste. It is called only for a file that is not YAML or that holds tags, anchors or aliases.
 pub(crate) fn unquoted(id: FileId, file: &SourceFile) -> Vec<(Span, String)> {
     let mut found = Vec::new();
     let mut start = 0_usize;
@@ -160,7 +160,7 @@ pub(crate) fn unquoted(id: FileId, file: &SourceFile) -> Vec<(Span, String)> {
     found
 }
 
-/// Whether YAML reads something else than one plain text here.
+/// Returns whether YAML reads something else than one plain text here.
 fn is_no_scalar(text: &str) -> bool {
     let closes =
         |quote: char| text.len() > 1 && text.ends_with(quote) && text.matches(quote).count() == 2;

@@ -9,7 +9,7 @@ use crate::source::node::Node;
 
 /// Most reviewers that can be asked for.
 const MAX_SIGNERS: i64 = 16;
-/// Most days that a waiver can be allowed to hold.
+/// Most days that a waiver can be allowed to hold: a year, also where that is a leap year.
 const MAX_DAYS: i64 = 366;
 
 pub(crate) const SHAPE: Shape = Shape {
@@ -73,7 +73,7 @@ const SIGN_OFF: Shape = Shape {
     bonds: &[],
 };
 
-/// What could not be read stays as it is by default; it was reported.
+/// Reads the gate. A part that cannot be read is reported and keeps its default.
 pub(crate) fn read(node: &Node, dx: &mut Diagnostics) -> Gate {
     let mut gate = Gate::DEFAULT;
     let Some(record) = Record::open(node, &SHAPE, dx) else {

@@ -45,7 +45,7 @@ impl Loosens {
         Self::Outside,
     ];
 
-    /// The word for it.
+    /// Returns the word for the direction in the reference.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Lower => "lower",
@@ -61,7 +61,7 @@ impl Loosens {
         }
     }
 
-    /// What it means, for a reviewer.
+    /// Returns what the direction means, in words for a reviewer.
     pub(crate) const fn meaning(self) -> &'static str {
         match self {
             Self::Lower => "a lower value is looser, a higher one stricter",

@@ -35,7 +35,8 @@ pub(crate) struct Record<'n> {
 }
 
 impl<'n> Record<'n> {
-    /// `node` as a mapping with no other keys than those of `shape`.
+    /// Opens `node` as a mapping and reports every key that `shape` does not have. What is no mapping is reported, and
+    /// the answer is `None`.
     pub(crate) fn open(
         node: &'n Node,
         shape: &'static Shape,
@@ -55,7 +56,7 @@ impl<'n> Record<'n> {
         })
     }
 
-    /// The root of a document, whose first key is [`STOPGATE`].
+    /// Opens the root of a document, and checks the version of the format under its first key, [`STOPGATE`].
     pub(crate) fn document(
         node: &'n Node,
         shape: &'static Shape,
@@ -71,12 +72,12 @@ impl<'n> Record<'n> {
         Some(record)
     }
 
-    /// The value of an optional key.
+    /// Returns the value of an optional key.
     pub(crate) fn get(&self, key: &str) -> Option<&'n Node> {
         self.entry(key).map(|(_, node)| node)
     }
 
-    /// An optional key with its value.
+    /// Returns an optional key with its value.
     pub(crate) fn entry(&self, key: &str) -> Option<(&'n Key, &'n Node)> {
         debug_assert!(
             self.shape.names().contains(&key),
@@ -89,7 +90,7 @@ impl<'n> Record<'n> {
             .map(|(key, node)| (key, node))
     }
 
-    /// The value of a required key.
+    /// Returns the value of a required key, and reports it if it is missing.
     pub(crate) fn need(&self, key: &str, dx: &mut Diagnostics) -> Option<&'n Node> {
         let found = self.get(key);
         if found.is_none() {
@@ -98,7 +99,8 @@ impl<'n> Record<'n> {
         found
     }
 
-    /// Where to point for what is not there: the first entry if it is short, else its key.
+    /// Returns where to point for a key that is missing: the first entry if its value is a scalar, else the key of the
+    /// first entry.
     pub(crate) fn place(&self) -> Span {
         match self.entries.first() {
             Some((
@@ -114,7 +116,7 @@ impl<'n> Record<'n> {
     }
 }
 
-/// The entries of a mapping.
+/// Returns the entries of a mapping; anything else is reported.
 pub(crate) fn mapping<'n>(node: &'n Node, dx: &mut Diagnostics) -> Option<&'n [(Key, Node)]> {
     match &node.value {
         Value::Mapping(entries) => Some(entries),
@@ -133,7 +135,8 @@ pub(crate) struct Named<N, T> {
 }
 
 impl<N, T> Default for Named<N, T> {
-    /// What could not be read at all declares nobody knows what.
+    /// Makes the value for a mapping that could not be read at all: it has no entries and is not complete, because
+    /// nobody knows what it declares.
     fn default() -> Self {
         Self {
             entries: Vec::new(),
@@ -142,7 +145,7 @@ impl<N, T> Default for Named<N, T> {
     }
 }
 
-/// Reads a mapping from names.
+/// Reads a mapping from names, with `read` for each value. Keys that are no names are reported and left out.
 pub(crate) fn named<'n, N: FromStr<Err = InvalidName>, T>(
     node: &'n Node,
     dx: &mut Diagnostics,
@@ -169,7 +172,7 @@ pub(crate) fn named<'n, N: FromStr<Err = InvalidName>, T>(
     named
 }
 
-/// A list, possibly empty; entries that cannot be read are left out.
+/// Reads a list, possibly empty. Entries that cannot be read are left out.
 pub(crate) fn list<'n, T>(
     node: &'n Node,
     dx: &mut Diagnostics,
@@ -190,7 +193,7 @@ pub(crate) fn list<'n, T>(
     }
 }
 
-/// A list that names at least one thing, and each thing once.
+/// Reads a list that names at least one thing, and each thing once. An empty list and repetitions are reported.
 pub(crate) fn set<T: AsKey>(
     node: &Node,
     dx: &mut Diagnostics,
@@ -202,7 +205,7 @@ pub(crate) fn set<T: AsKey>(
     unique(list(node, dx, read), dx)
 }
 
-/// Without repetitions, which are reported.
+/// Removes repetitions, and reports each.
 pub(crate) fn unique<T: AsKey>(entries: Vec<Spanned<T>>, dx: &mut Diagnostics) -> Vec<Spanned<T>> {
     let mut first: HashMap<String, Span> = HashMap::new();
     let mut kept = Vec::new();
@@ -220,7 +223,7 @@ pub(crate) fn unique<T: AsKey>(entries: Vec<Spanned<T>>, dx: &mut Diagnostics) -
 
 /// What two entries of a list are compared by.
 pub(crate) trait AsKey {
-    /// The text of it.
+    /// Returns the text of the entry.
     fn as_key(&self) -> &str;
 }
 
@@ -253,7 +256,7 @@ keyed!(
     Day
 );
 
-/// Reports that `node` is not `expected`, unless it was reported already.
+/// Reports that `node` is not `expected`, unless the node was reported already. The answer is always `None`.
 pub(crate) fn unexpected<T>(
     node: &Node,
     expected: &str,

@@ -45,7 +45,7 @@ const RULE: Spelling = Spelling {
     order: None,
 };
 
-/// The review, beside the place of its id.
+/// Reads a review, and returns it beside the place of its id.
 pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<(Spanned<ReviewId>, Review)> {
     let record = Record::document(root, &SHAPE, dx)?;
     let id: Option<Spanned<ReviewId>> = record.need("review", dx).and_then(|node| name(node, dx));

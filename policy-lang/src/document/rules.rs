@@ -76,7 +76,7 @@ impl Asks {
         }
     }
 
-    /// Where a dry run is asked for.
+    /// Returns where a dry run is asked for, if it is.
     pub(crate) fn dry_run(&self) -> Option<Span> {
         self.require
             .iter()
@@ -378,7 +378,8 @@ fn in_neither<T>(record: &Record<'_>, key: &str, dx: &mut Diagnostics) -> Option
     None
 }
 
-/// Which of the three kinds it is: exactly one.
+/// Reads which of the three kinds the rule is, with what that kind says. A rule that is none of them, or several, is
+/// reported.
 fn kind(record: &Record<'_>, dx: &mut Diagnostics) -> Option<KindDoc> {
     let grant = record.entry("risk").or_else(|| record.entry("approval"));
     let stated: Vec<(&Key, &Node)> = [grant, record.entry("raise"), record.entry("never")]

@@ -29,9 +29,9 @@ const MAX_TEXT: usize = 500;
 pub(crate) trait Word: Copy + 'static {
     /// Every value.
     const WORDS: &'static [Self];
-    /// The word for it.
+    /// Returns the word as documents write it.
     fn word(self) -> &'static str;
-    /// What it means; empty where that goes without saying.
+    /// Returns what the word means, for editors; an empty text where that goes without saying.
     fn meaning(self) -> &'static str;
 }
 
@@ -122,7 +122,7 @@ pub(crate) mod form {
         order: None,
     };
 
-    /// One word of `W`.
+    /// Makes the form of one word of `W`.
     pub(crate) const fn word<W: Word>() -> Form {
         Form::Word(meanings::<W>)
     }
@@ -166,10 +166,11 @@ const DIGEST_HELP: &str = "copy it from `stopgate diff`: `sha256:` and 64 digits
 const SLICE_HELP: &str =
     "copy it from `stopgate diff`: `v3:sha256:` and 64 digits from 0-9 and a-f";
 
-/// Most rows that can be said.
+/// Most rows that can be said: policies and bundles keep the number in 32 bits.
 const MAX_ROWS: i64 = u32::MAX as i64;
 
-/// A scalar that is text: quoted, or plain and text to every reader. Dates pass where `dates` says so.
+/// Reads a scalar that is text: quoted, or plain and text to every YAML reader. Dates without quotes pass where `dates`
+/// says so.
 fn text_of<'n>(
     node: &'n Node,
     expected: &str,
@@ -193,7 +194,7 @@ fn text_of<'n>(
     }
 }
 
-/// Any text that is not blank, however long.
+/// Reads any text that is not blank, however long.
 pub(crate) fn raw<'n>(node: &'n Node, dx: &mut Diagnostics) -> Option<&'n Scalar> {
     let scalar = text_of(node, "a text", false, dx)?;
     if scalar.text.trim().is_empty() {
@@ -207,7 +208,7 @@ pub(crate) fn raw<'n>(node: &'n Node, dx: &mut Diagnostics) -> Option<&'n Scalar
     Some(scalar)
 }
 
-/// A text for people: not blank, at most [`MAX_TEXT`] characters.
+/// Reads a text for people: not blank, and at most [`MAX_TEXT`] characters long.
 pub(crate) fn text(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<String>> {
     let text = raw(node, dx)?.text.trim();
     if text.chars().count() > MAX_TEXT {
@@ -222,7 +223,7 @@ pub(crate) fn text(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<String>>
     Some(Spanned::new(text.to_owned(), node.span))
 }
 
-/// A name.
+/// Reads a name.
 pub(crate) fn name<N: FromStr<Err = InvalidName>>(
     node: &Node,
     dx: &mut Diagnostics,
@@ -237,7 +238,7 @@ pub(crate) fn name<N: FromStr<Err = InvalidName>>(
     }
 }
 
-/// One of the words of a closed set.
+/// Reads one of the words of a closed set.
 pub(crate) fn word<W: Word>(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<W>> {
     let words: Vec<&str> = W::WORDS.iter().map(|known| known.word()).collect();
     let expected = say::alternatives(words.iter().copied());
@@ -252,7 +253,7 @@ pub(crate) fn word<W: Word>(node: &Node, dx: &mut Diagnostics) -> Option<Spanned
     found.map(|word| Spanned::new(word, node.span))
 }
 
-/// A whole number from `least` to `most`.
+/// Reads a whole number from `least` to `most`.
 pub(crate) fn integer(node: &Node, least: i64, most: i64, dx: &mut Diagnostics) -> Option<i64> {
     match &node.value {
         Value::Scalar(Scalar {
@@ -274,7 +275,7 @@ pub(crate) fn integer(node: &Node, least: i64, most: i64, dx: &mut Diagnostics) 
     }
 }
 
-/// `true` or `false`.
+/// Reads `true` or `false`.
 pub(crate) fn truth(node: &Node, dx: &mut Diagnostics) -> Option<bool> {
     match &node.value {
         Value::Scalar(Scalar {
@@ -287,7 +288,7 @@ pub(crate) fn truth(node: &Node, dx: &mut Diagnostics) -> Option<bool> {
     }
 }
 
-/// A JSON Pointer.
+/// Reads a JSON Pointer.
 pub(crate) fn pointer(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<Pointer>> {
     let scalar = text_of(node, "a JSON Pointer", false, dx)?;
     match Pointer::new(&scalar.text) {
@@ -299,7 +300,7 @@ pub(crate) fn pointer(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<Point
     }
 }
 
-/// A day of the calendar, `2027-03-31`, in this one form.
+/// Reads a day of the calendar in the one form `2027-03-31`.
 pub(crate) fn date(node: &Node, dx: &mut Diagnostics) -> Option<Date> {
     let scalar = text_of(node, "a date", true, dx)?;
     let date = scalar
@@ -313,7 +314,7 @@ pub(crate) fn date(node: &Node, dx: &mut Diagnostics) -> Option<Date> {
     date
 }
 
-/// An instant in UTC, `2026-11-24T10:00:00Z`, with milliseconds at most.
+/// Reads an instant in UTC in the one form `2026-11-24T10:00:00Z`, with milliseconds at most.
 pub(crate) fn timestamp(node: &Node, dx: &mut Diagnostics) -> Option<Timestamp> {
     let scalar = text_of(node, "a time", true, dx)?;
     let form = |now: &Timestamp| {
@@ -330,13 +331,13 @@ pub(crate) fn timestamp(node: &Node, dx: &mut Diagnostics) -> Option<Timestamp> 
     now
 }
 
-/// How two dates follow each other.
+/// Compares two dates; the later one is greater. Returns `None` if one of the texts is no date.
 fn later(a: &str, b: &str) -> Option<Ordering> {
     let date = |text: &str| text.parse::<Date>().ok();
     Some(date(a)?.cmp(&date(b)?))
 }
 
-/// A digest, `sha256:` and 64 digits.
+/// Reads a digest: `sha256:` and 64 digits.
 pub(crate) fn digest(node: &Node, dx: &mut Diagnostics) -> Option<Digest> {
     let digest = raw(node, dx)?.text.parse().ok();
     if digest.is_none() {
@@ -349,7 +350,7 @@ pub(crate) fn digest(node: &Node, dx: &mut Diagnostics) -> Option<Digest> {
     digest
 }
 
-/// The digest of a slice, `v3:sha256:…`, or as older releases wrote it.
+/// Reads the digest of a slice, `v3:sha256:…`, or as older releases wrote it.
 pub(crate) fn slice(node: &Node, dx: &mut Diagnostics) -> Option<SliceDigest> {
     let digest = raw(node, dx)?.text.parse().ok();
     if digest.is_none() {
@@ -362,7 +363,7 @@ pub(crate) fn slice(node: &Node, dx: &mut Diagnostics) -> Option<SliceDigest> {
     digest
 }
 
-/// Hours of a day, `09:00-18:00`.
+/// Reads the hours of a day, such as `09:00-18:00`.
 pub(crate) fn hours(node: &Node, dx: &mut Diagnostics) -> Option<(Time, End)> {
     let scalar = text_of(node, "hours", false, dx)?;
     let hours = scalar
@@ -379,7 +380,7 @@ pub(crate) fn hours(node: &Node, dx: &mut Diagnostics) -> Option<(Time, End)> {
     hours
 }
 
-/// `HH:MM`, or `24:00` for the end of the day.
+/// Parses when hours end: `HH:MM`, or `24:00` for the end of the day.
 fn end(text: &str) -> Option<End> {
     match text {
         "24:00" => Some(End::OfDay),
@@ -387,7 +388,7 @@ fn end(text: &str) -> Option<End> {
     }
 }
 
-/// `HH:MM`.
+/// Parses a time of day written `HH:MM`.
 fn minute(text: &str) -> Option<Time> {
     let (hour, minute) = text.split_once(':')?;
     let two = |part: &str| -> Option<i8> {
@@ -397,7 +398,8 @@ fn minute(text: &str) -> Option<Time> {
     Time::new(two(hour)?, two(minute)?, 0, 0).ok()
 }
 
-/// Row limits: `{pointer: /items, rows: 50}`, or a list of these.
+/// Reads row limits: `{pointer: /items, rows: 50}`, or a list of these. Of several limits of one place the lowest
+/// counts.
 pub(crate) fn max_rows(node: &Node, dx: &mut Diagnostics) -> BTreeMap<Pointer, u32> {
     let entries = match &node.value {
         Value::Sequence(entries) => entries.as_slice(),
@@ -424,7 +426,7 @@ pub(crate) fn max_rows(node: &Node, dx: &mut Diagnostics) -> BTreeMap<Pointer, u
     limits
 }
 
-/// A value that stands for JSON, such as a sample: dates have to be quoted, whole numbers are exact.
+/// Reads a value that stands for JSON, such as a sample. Dates have to be quoted, and whole numbers are exact.
 pub(crate) fn json(node: &Node, dx: &mut Diagnostics) -> Option<Json> {
     match &node.value {
         Value::Broken => None,
@@ -447,7 +449,7 @@ pub(crate) fn json(node: &Node, dx: &mut Diagnostics) -> Option<Json> {
     }
 }
 
-/// A mapping that stands for a JSON object.
+/// Reads a mapping that stands for a JSON object.
 pub(crate) fn object(node: &Node, dx: &mut Diagnostics) -> Option<Vec<(String, Json)>> {
     let entries = mapping(node, dx)?;
     let made: Vec<Option<(String, Json)>> = entries

@@ -119,7 +119,7 @@ pub(crate) struct Meaning {
 }
 
 impl Meaning {
-    /// Words that go without saying.
+    /// Makes words whose meaning goes without saying.
     pub(crate) fn plain(words: &[&str]) -> Vec<Self> {
         let plain = |word: &&str| Self {
             word: (*word).to_owned(),
@@ -166,14 +166,14 @@ pub(crate) enum Bond {
 }
 
 impl Shape {
-    /// The names of its keys.
+    /// Returns the names of the keys, in their order.
     pub(crate) fn names(&self) -> Vec<&'static str> {
         self.fields.iter().map(|field| field.name).collect()
     }
 }
 
 impl Field {
-    /// A key that has to be there.
+    /// Makes a key that has to be there.
     pub(crate) const fn required(
         name: &'static str,
         loosens: Loosens,
@@ -192,7 +192,7 @@ impl Field {
         }
     }
 
-    /// A key that can be left out.
+    /// Makes a key that can be left out.
     pub(crate) const fn optional(
         name: &'static str,
         loosens: Loosens,
@@ -205,17 +205,17 @@ impl Field {
         }
     }
 
-    /// The key, with what holds where it is left out.
+    /// Sets what holds where the key is left out.
     pub(crate) const fn absent(self, absent: Absent) -> Self {
         Self { absent, ..self }
     }
 
-    /// The key, with whose signature its loosening takes.
+    /// Sets whose signature a loosening of the key takes.
     pub(crate) const fn weighs(self, weight: Weight) -> Self {
         Self { weight, ..self }
     }
 
-    /// The key as one that guards the policy.
+    /// Marks the key as one that guards the policy rather than the calls.
     pub(crate) const fn guards(self) -> Self {
         Self {
             guards: true,
@@ -225,7 +225,7 @@ impl Field {
 }
 
 impl Form {
-    /// The mapping with known keys that it is.
+    /// Returns the mapping with known keys if the form is one.
     pub(crate) const fn as_record(&self) -> Option<&'static Shape> {
         if let Self::Record(shape) = self {
             Some(shape)
@@ -234,7 +234,7 @@ impl Form {
         }
     }
 
-    /// The list that it is.
+    /// Returns the list if the form is one.
     pub(crate) const fn as_list(&self) -> Option<&List> {
         if let Self::List(list) = self {
             Some(list)
@@ -243,7 +243,7 @@ impl Form {
         }
     }
 
-    /// A list, possibly empty.
+    /// Makes the form of a list that may be empty, and that may hold an entry more than once.
     pub(crate) const fn list(of: &'static Self, entries: Entries) -> Self {
         Self::List(List {
             of,
@@ -253,7 +253,7 @@ impl Form {
         })
     }
 
-    /// A list that names at least one thing, and each thing once.
+    /// Makes the form of a list that names at least one thing, and each thing once.
     pub(crate) const fn set(of: &'static Self) -> Self {
         Self::List(List {
             of,

@@ -127,7 +127,8 @@ fn case(node: &Node, dx: &mut Diagnostics) -> Option<CaseDoc> {
     })
 }
 
-/// `as`: one person who holds all; `each`: one person for each.
+/// Reads for whom a case is tried: `as` is one person who holds all the profiles named, `each` is one person for each
+/// of them. Exactly one of the two keys has to be there.
 fn people(record: &Record<'_>, dx: &mut Diagnostics) -> Option<Vec<Vec<Spanned<ProfileName>>>> {
     let entries: Vec<_> = ["as", "each"]
         .into_iter()
@@ -152,7 +153,7 @@ fn people(record: &Record<'_>, dx: &mut Diagnostics) -> Option<Vec<Vec<Spanned<P
     }
 }
 
-/// `all`, `none`, or what has been collected.
+/// Reads what evidence a case has: `all`, `none`, or what has been collected.
 fn evidence(node: &Node, dx: &mut Diagnostics) -> Evidence {
     if let Value::Scalar(scalar) = &node.value {
         return match scalar.text.as_str() {

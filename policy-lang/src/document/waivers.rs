@@ -132,7 +132,7 @@ const RULE: Spelling = Spelling {
     order: None,
 };
 
-/// The waiver, beside the place of its id.
+/// Reads a waiver, and returns it beside the place of its id.
 pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<(Spanned<WaiverId>, Waiver)> {
     let record = Record::document(root, &SHAPE, dx)?;
     let id: Option<Spanned<WaiverId>> = record.need("waiver", dx).and_then(|node| name(node, dx));
@@ -168,7 +168,7 @@ fn covers(node: &Node, dx: &mut Diagnostics) -> Vec<Cover> {
     kept
 }
 
-/// A setting is what names a file; everything else is a cell.
+/// Reads what a waiver covers. An entry that names a file covers a setting; every other covers a cell.
 fn cover(node: &Node, dx: &mut Diagnostics) -> Option<Cover> {
     let names_a_file = matches!(&node.value, Value::Mapping(entries) if entries.iter().any(|(key, _)| key.text == "file"));
     if names_a_file {
@@ -214,7 +214,7 @@ fn cell(node: &Node, dx: &mut Diagnostics) -> Option<CellCover> {
     })
 }
 
-/// For whom: exactly one of the two keys.
+/// Reads for whom a cell is covered: exactly one of the keys `profiles` and `groups` says it.
 fn holder(record: &Record<'_>, dx: &mut Diagnostics) -> Option<Holder> {
     match (record.entry("profiles"), record.entry("groups")) {
         (Some((_, profiles)), None) => {
@@ -250,7 +250,7 @@ fn holder(record: &Record<'_>, dx: &mut Diagnostics) -> Option<Holder> {
     }
 }
 
-/// A rule's id, as `ID` or `FILE/ID`.
+/// Reads a rule's id, written as `ID` or `FILE/ID`.
 fn rule(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<String>> {
     let written = &raw(node, dx)?.text;
     let full = written.contains('/');

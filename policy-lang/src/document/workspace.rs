@@ -13,7 +13,8 @@ use crate::source::node::Node;
 use crate::source::{Span, Spanned};
 use crate::surface::{Approval, Limit, Requirement, Risk};
 
-/// Longest input accepted where `limits.input_bytes` says nothing.
+/// Longest input accepted, in bytes, where `limits.input_bytes` says nothing: a quarter of the hard limit
+/// [`INPUT_LIMITS`].
 const INPUT_BYTES: usize = 64 * 1024;
 
 /// Approvals that one person can give a day where `limits.approvals_per_approver_per_day` says nothing.
@@ -280,7 +281,7 @@ const LIMITS: Shape = Shape {
     bonds: &[],
 };
 
-/// Longest input that can be allowed.
+/// Longest input that can be allowed, in bytes: the hard limit [`INPUT_LIMITS`].
 const MAX_INPUT_BYTES: i64 = INPUT_LIMITS.bytes as i64;
 
 /// Most approvals a day that can be said of one person: who gives more reads none of them.
@@ -392,7 +393,8 @@ fn issuer_url(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<String>> {
     Some(Spanned::new(text.clone(), node.span))
 }
 
-/// The name of a claim. What every token says of itself cannot also say who somebody is.
+/// Reads the name of a claim. A claim that every token makes about itself, such as `iss`, is refused: it cannot also
+/// say who somebody is.
 fn claim(node: &Node, dx: &mut Diagnostics) -> Option<String> {
     let text = &raw(node, dx)?.text;
     if OWN_CLAIMS.contains(&text.as_str()) {
@@ -436,7 +438,7 @@ fn channels(node: &Node, dx: &mut Diagnostics) -> Named<ChannelName, Channel> {
     })
 }
 
-/// A floor that is stated replaces the default one of its key; the others stay.
+/// Reads the floors. A floor that is stated replaces the default one of its key; the others stay.
 fn floors(node: &Node, dx: &mut Diagnostics) -> Floors {
     let mut floors = Floors::DEFAULT;
     let Some(record) = Record::open(node, &FLOORS, dx) else {
@@ -459,7 +461,7 @@ fn floors(node: &Node, dx: &mut Diagnostics) -> Floors {
     floors
 }
 
-/// Only the floors of effects set a risk: the others hold for a risk already.
+/// Reads a floor. Only the floors of effects can set a risk (`by_effect`), because the others hold for a risk already.
 fn floor(node: &Node, by_effect: bool, dx: &mut Diagnostics) -> Option<Floor> {
     let (shape, risk) = if by_effect {
         (&FLOOR_WITH_RISK, Some("risk"))

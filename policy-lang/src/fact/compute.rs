@@ -40,7 +40,8 @@ pub enum Why {
 }
 
 impl Fact {
-    /// The fact of `input`, which has passed `of`; `None` where an optional argument on the way is absent.
+    /// Computes the fact of `input`, which has to be of the type `of`. Returns `None` where an optional argument on the
+    /// way is absent.
     ///
     /// # Errors
     /// [`Uncomputable`]
@@ -65,7 +66,8 @@ impl Fact {
     }
 }
 
-/// Follows `steps` as far as members are declared; `None` when an optional one is absent or null.
+/// Follows `steps` as far as members are declared, and returns the value there with the steps that are left. Returns
+/// `None` when an optional member on the way is absent or null.
 fn given<'a>(
     of: &InputType,
     input: &'a Json,
@@ -102,7 +104,7 @@ fn look_into(value: &Json, rest: &[Step]) -> Result<Json, Why> {
     Json::parse(text.as_bytes(), INPUT_LIMITS).map_err(|_| Why::Json)
 }
 
-/// Every value that `steps` lead to; each branch has to lead somewhere.
+/// Returns every value that `steps` lead to. It is an error if a branch leads nowhere.
 fn everything_at<'a>(value: &'a Json, steps: &[Step]) -> Result<Vec<&'a Json>, Why> {
     let mut reached = vec![value];
     for step in steps {
@@ -135,7 +137,7 @@ fn everything_at<'a>(value: &'a Json, steps: &[Step]) -> Result<Vec<&'a Json>, W
     Ok(reached)
 }
 
-/// An array index as RFC 6901 writes it: no sign, no leading zero.
+/// Parses an array index as RFC 6901 writes it: no sign, no leading zero.
 fn index(key: &str) -> Option<usize> {
     let plain = key == "0" || !key.starts_with(['0', '+']);
     key.parse().ok().filter(|_| plain)
@@ -178,7 +180,7 @@ fn keys(objects: &[&Json]) -> Result<Json, Why> {
     Ok(Json::Array(names.into_iter().map(Json::String).collect()))
 }
 
-/// The number in units of its `scale`-th decimal place, exactly, from its text.
+/// Returns the number in units of its `scale`-th decimal place, exactly, from its text: with scale 2, `12.5` is 1250.
 fn minor(value: &Json, scale: u8) -> Result<i64, Why> {
     let text = match value {
         Json::Integer(number) => number.to_string(),

@@ -76,7 +76,8 @@ fn place_of(text: &str) -> Result<Place, InvalidProjection> {
     })
 }
 
-/// A pointer in which nothing can be taken for the signs around it.
+/// Parses a pointer in a projection. A pointer with parentheses, commas or spaces is refused, because they could be
+/// taken for the signs around it.
 fn pointer(text: &str) -> Result<Pointer, InvalidProjection> {
     if text.contains(['(', ')', ',', ' ']) {
         return Err(InvalidProjection::Form);

@@ -19,7 +19,8 @@ pub enum BadTarget {
 }
 
 impl Projection {
-    /// Checks the projection against the input it is computed from. Says whether an optional argument lies on the way.
+    /// Checks the projection against the type of the input it is computed from. Returns whether an optional argument
+    /// lies on the way.
     ///
     /// # Errors
     /// [`BadTarget`]
@@ -57,7 +58,7 @@ enum NotFound {
     Masked,
 }
 
-/// Follows `steps` through declared members.
+/// Follows `steps` through declared members, and returns the shape they lead to with the steps that are left.
 fn find<'a>(input: &'a InputType, steps: &'a [Step]) -> Result<Found<'a>, NotFound> {
     let Some((Step::Key(first), rest)) = steps.split_first() else {
         return Err(NotFound::Unknown);
@@ -92,7 +93,8 @@ fn find<'a>(input: &'a InputType, steps: &'a [Step]) -> Result<Found<'a>, NotFou
     }
 }
 
-/// Whether it is only seen in an input what lies at `rest` below a value of this shape.
+/// Returns whether the schema leaves open what lies at `rest` below a value of this shape, so that only an input can
+/// show it.
 fn is_untold(shape: &Shape, rest: &[Step]) -> bool {
     match shape {
         Shape::Anything | Shape::Either(_) | Shape::Listed(_) => true,
@@ -113,7 +115,7 @@ fn is_untold(shape: &Shape, rest: &[Step]) -> bool {
     }
 }
 
-/// Whether inputs without `member`, or with null for it, are accepted.
+/// Returns whether inputs without `member`, or with null for it, are accepted.
 pub(super) const fn is_optional(member: &Member) -> bool {
     !member.required || member.nullable
 }

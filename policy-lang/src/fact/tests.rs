@@ -43,7 +43,7 @@ fn compute(projection: &str, input: &str) -> Result<Option<String>, Why> {
         .map_err(|error| error.why)
 }
 
-/// An input with `members` beside what is required.
+/// Makes an input with `members` beside what is required.
 fn with(members: &str) -> String {
     format!(r#"{{"records": [], "price": 1, "who": {{"name": "a"}}{members}}}"#)
 }

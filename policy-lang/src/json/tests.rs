@@ -127,8 +127,8 @@ fn sorted(value: &Json) -> Json {
 }
 
 proptest! {
-    /// Canonical bytes parse back to the same value (members sorted), so equal bytes mean equal values; and an
-    /// independent reader sees the same value in them.
+    /// Checks that canonical bytes parse back to the same value with its members sorted, so that equal bytes mean equal
+    /// values, and that an independent reader sees the same value in them.
     #[test]
     fn i12_canonical_bytes_are_a_fixpoint_and_other_readers_agree(value in values()) {
         let limits = Limits { bytes: 1 << 20, depth: 16, members: 4096 };

@@ -6,13 +6,13 @@ use std::fmt;
 use super::{InvalidRecord, Record, Seq, Stamp, no_line_before};
 use crate::digest::Digest;
 
-/// Name of the file whose first record is `first`: 20 digits and `.jsonl`.
+/// Returns the name of the log file whose first record is `first`: 20 digits and `.jsonl`.
 #[must_use]
 pub fn file_name(first: Seq) -> String {
     format!("{:020}.jsonl", first.get())
 }
 
-/// The first record of the file called `name`, if that is the name of a file of the log.
+/// Returns the first record of the file called `name`; `None` if that is not the name of a file of the log.
 #[must_use]
 pub fn first_seq_of(name: &str) -> Option<Seq> {
     let digits = name.strip_suffix(".jsonl")?;
@@ -106,26 +106,27 @@ impl std::error::Error for Break {
 }
 
 impl Chain {
-    /// A verification that has seen nothing. The first line it sees is taken as it is, unless it is the first of the
-    /// whole log: older files may have been archived.
+    /// Begins a verification that has seen nothing. The first line it sees is taken as it is, unless it is the first of
+    /// the whole log: older files may have been archived.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The last record seen and the digest of its line: what a later log must continue.
+    /// Returns the last record seen and the digest of its line, which a later log must continue.
     #[must_use]
     pub const fn head(&self) -> Option<(Seq, Digest)> {
         self.head
     }
 
-    /// The file that lines come from, by its first record, and the last line of it that was seen, counted from 1.
+    /// Returns the file that lines come from, by its first record, and the last line of it that was seen, counted from
+    /// 1.
     #[must_use]
     pub const fn place(&self) -> (Option<Seq>, u64) {
         (self.file, self.line)
     }
 
-    /// Lines come from the file named for `first` from here on.
+    /// Begins the file that is named for the record `first`: the next lines come from it.
     ///
     /// # Errors
     /// [`Break`] if the file before held no line.
@@ -137,7 +138,7 @@ impl Chain {
         Ok(())
     }
 
-    /// The next line, newline included.
+    /// Verifies the next line, newline included, and returns its record.
     ///
     /// # Errors
     /// [`Break`], the first one; what comes after it proves nothing, so stop there.

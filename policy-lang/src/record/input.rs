@@ -23,8 +23,8 @@ use crate::pointer::{Pointer, Step};
 /// came with the input is masked itself.
 const MASKED: &str = "$masked";
 
-/// Longest text, in bytes, of an input that stands in the record of a refused attempt. Who is refused everything must
-/// not fill the disk with what it sends.
+/// Longest text, in bytes, of an input that stands in the record of a refused attempt (docs/decisions/0007). Who is
+/// refused everything must not fill the disk with what it sends.
 pub const LONG_REFUSED_BYTES: usize = 8 * 1024;
 
 /// The key of the masks. Under one key equal values at one place of one operation have equal digests; without it a
@@ -33,19 +33,20 @@ pub const LONG_REFUSED_BYTES: usize = 8 * 1024;
 pub struct MaskKey(hmac::Key);
 
 impl MaskKey {
-    /// A key of 32 random bytes.
+    /// Makes a key of 32 random bytes.
     #[must_use]
     pub fn new(secret: &[u8; 32]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
     }
 
-    /// A digest that names the key, and the way digests are made with it, and gives nothing away.
+    /// Returns a digest that names the key, and the way digests are made with it, without giving the key away.
     #[must_use]
     pub fn id(&self) -> KeyedDigest {
         self.digest(vec![text("stopgate-mask-key-v2")])
     }
 
-    /// Digest of one masked value.
+    /// Returns the keyed digest of one masked value: of the tool and operation meant, the way to the value, and the
+    /// value.
     fn of_value(&self, meant: Meant<'_>, way: Way<'_>, value: &Json) -> KeyedDigest {
         let [tool, operation] = meant.values();
         self.digest(vec![
@@ -57,7 +58,8 @@ impl MaskKey {
         ])
     }
 
-    /// Digest of a digest: of an input that is not shown whole. Who holds the input and the key can make it again.
+    /// Returns the keyed digest of the digest of an input that is not shown whole. Whoever holds the input and the key
+    /// can make it again.
     fn of_digest(&self, meant: Meant<'_>, digest: &Digest) -> KeyedDigest {
         let [tool, operation] = meant.values();
         self.digest(vec![
@@ -68,7 +70,8 @@ impl MaskKey {
         ])
     }
 
-    /// Signs the canonical form of a list, whose first element says what the others are: no two questions have one text.
+    /// Signs the canonical form of a list. Its first element says what the others are, so that no two questions have
+    /// one text.
     fn digest(&self, of: Vec<Value<'_>>) -> KeyedDigest {
         let mut signed = String::new();
         Value::List(of).write(&mut signed);
@@ -103,7 +106,7 @@ enum Way<'w> {
 }
 
 impl Way<'_> {
-    /// Its steps, outermost first: names and numbers.
+    /// Returns the steps of the way, outermost first: names of members and places in arrays.
     fn steps(self) -> Vec<Value<'static>> {
         let (before, step) = match self {
             Self::Whole => return Vec::new(),
@@ -215,7 +218,7 @@ pub struct Sent<'a> {
 }
 
 impl RecordedInput {
-    /// What is kept of an input.
+    /// Makes what a record keeps of an input; the table above says which form it has when.
     #[must_use]
     pub fn of(sent: &Sent<'_>, key: &MaskKey) -> Self {
         let Sent {
@@ -342,7 +345,7 @@ impl RecordedInput {
     }
 }
 
-/// Whether `value` stands in a record for something masked.
+/// Returns whether `value` stands in a record for something masked.
 pub(crate) fn is_mask(value: &Json) -> bool {
     value.get(MASKED).is_some()
 }
@@ -355,7 +358,7 @@ struct Hiding<'a> {
 }
 
 impl Hiding<'_> {
-    /// Masks every object that claims to be a mask.
+    /// Masks every object that claims to be a mask, which only a record may hold.
     fn hide_forged(self, value: &mut Json, way: Way<'_>) {
         if is_mask(value) {
             return self.replace(value, way);

@@ -61,7 +61,7 @@ pub(super) fn read_limit(mut members: Members) -> Result<LimitNow, InvalidRecord
     Ok(limit)
 }
 
-/// The member `enforces` of `out`.
+/// Writes the member `enforces` into `out`.
 pub(super) fn enforces(enforces: Enforces, out: &mut Object<'_, '_>) {
     let Enforces { mask, max_rows } = enforces;
     let words = [(mask, "mask"), (max_rows, "max_rows")];
@@ -82,7 +82,8 @@ pub(super) fn read_enforces(members: &mut Members) -> Result<Enforces, InvalidRe
     })
 }
 
-/// `require` lists the confirmation and the dry run; `max_rows` maps pointers to rows, or is `null` for no limit.
+/// Writes a surface into `out`. Its member `require` lists the confirmation and the dry run; `max_rows` maps pointers
+/// to rows, or is `null` for no limit.
 pub(super) fn surface<'n>(surface: &'n Surface, mut out: Object<'_, 'n>) {
     let Surface {
         risk,

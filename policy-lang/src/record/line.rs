@@ -15,7 +15,8 @@ const LINE_LIMITS: Limits = Limits {
     members: 16_384,
 };
 
-/// Room for the line of a usual decision.
+/// Room in bytes for the line of a usual decision, so that its text is not moved while it is written. A longer line is
+/// written all the same.
 const USUAL_LEN: usize = 1536;
 
 /// Why a line is not a record. No value of the line is named: it may be what a mask would have hidden.
@@ -58,7 +59,7 @@ pub struct Encoded {
 }
 
 impl RecordBody {
-    /// Renders everything but the stamp, in the version that is written.
+    /// Renders everything but the stamp, in the version of the format that is written.
     #[must_use]
     pub fn encode(&self) -> Encoded {
         self.encode_as(Version::CURRENT)
@@ -118,7 +119,7 @@ impl RecordBody {
 }
 
 impl Encoded {
-    /// Upper bound of the line's length in bytes, newline included.
+    /// Returns an upper bound of the line's length in bytes, newline included.
     #[must_use]
     pub const fn max_len(&self) -> usize {
         // Braces, newline, and the stamp: 16 + 40 + 85 bytes at most, with names and commas.
@@ -126,13 +127,13 @@ impl Encoded {
         self.text.len().saturating_add(ROUND)
     }
 
-    /// The kind of the record.
+    /// Returns the kind of the record.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// The line, newline included.
+    /// Writes the line, newline included.
     #[must_use]
     pub fn line(&self, stamp: &Stamp) -> String {
         let mut line = String::with_capacity(self.max_len());
@@ -171,7 +172,7 @@ fn push_name(out: &mut String, name: &str) {
 }
 
 impl Record {
-    /// The line, newline included.
+    /// Writes the line, newline included, in the record's own version of the format.
     #[must_use]
     pub fn line(&self) -> String {
         self.body.encode_as(self.version).line(&self.stamp)
@@ -190,8 +191,8 @@ impl Record {
         }
     }
 
-    /// Reads a line without its newline, in whatever spelling: half the cost of [`Record::parse`], for whom what a log
-    /// says is enough and that it stands as it was written is somebody else's question.
+    /// Reads a line without its newline, in whatever spelling. It costs half as much as [`Record::parse`], and is for
+    /// readers to whom it matters what a log says, not that each line stands as it was written.
     ///
     /// # Errors
     /// [`InvalidRecord`] if it is no record.

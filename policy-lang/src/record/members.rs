@@ -9,7 +9,7 @@ use crate::json::Json;
 pub(super) struct Members(Vec<(String, Json)>);
 
 impl Members {
-    /// The members of `json`, which stands in the member `name`.
+    /// Opens `json`, which stands in the member `name`, as an object. An error if it is none.
     pub(super) fn of(json: Json, name: &'static str) -> Result<Self, InvalidRecord> {
         if let Json::Object(members) = json {
             Ok(Self(members))
@@ -18,28 +18,28 @@ impl Members {
         }
     }
 
-    /// The value of `name`, if there is one.
+    /// Takes the value of `name`, if there is one.
     pub(super) fn optional(&mut self, name: &str) -> Option<Json> {
         let at = self.0.iter().position(|(member, _)| member == name)?;
         Some(self.0.swap_remove(at).1)
     }
 
-    /// The value of `name`.
+    /// Takes the value of `name`; an error if there is none.
     pub(super) fn take(&mut self, name: &'static str) -> Result<Json, InvalidRecord> {
         self.optional(name).ok_or(InvalidRecord::Missing(name))
     }
 
-    /// The object in `name`.
+    /// Takes the object in `name`.
     pub(super) fn object(&mut self, name: &'static str) -> Result<Self, InvalidRecord> {
         Self::of(self.take(name)?, name)
     }
 
-    /// The string in `name`.
+    /// Takes the string in `name`.
     pub(super) fn text(&mut self, name: &'static str) -> Result<String, InvalidRecord> {
         string(self.take(name)?, name)
     }
 
-    /// The string in `name`, if there is one.
+    /// Takes the string in `name`, if there is one.
     pub(super) fn optional_text(
         &mut self,
         name: &'static str,
@@ -49,12 +49,12 @@ impl Members {
             .transpose()
     }
 
-    /// What the string in `name` stands for.
+    /// Takes the string in `name` and parses it.
     pub(super) fn parsed<T: FromStr>(&mut self, name: &'static str) -> Result<T, InvalidRecord> {
         parse(&self.take(name)?, name)
     }
 
-    /// What the string in `name` stands for, if there is one.
+    /// Takes the string in `name` and parses it, if there is one.
     pub(super) fn optional_parsed<T: FromStr>(
         &mut self,
         name: &'static str,
@@ -64,7 +64,7 @@ impl Members {
             .transpose()
     }
 
-    /// What the word in `name` stands for.
+    /// Takes the word in `name` and returns the value that `of` gives for it.
     pub(super) fn word<T>(
         &mut self,
         name: &'static str,
@@ -76,7 +76,7 @@ impl Members {
             .ok_or(InvalidRecord::Value(name))
     }
 
-    /// The list in `name`, each element read by `of`.
+    /// Takes the list of words in `name`, each read by `of`.
     pub(super) fn list<T, C: FromIterator<T>>(
         &mut self,
         name: &'static str,
@@ -91,7 +91,7 @@ impl Members {
             .ok_or(InvalidRecord::Value(name))
     }
 
-    /// The number in `name`, which is never negative.
+    /// Takes the number in `name`. Where `T` has no sign, a negative number is an error.
     pub(super) fn number<T: TryFrom<i64>>(
         &mut self,
         name: &'static str,
@@ -103,7 +103,7 @@ impl Members {
         number.ok_or(InvalidRecord::Value(name))
     }
 
-    /// The number in `name`, if there is one.
+    /// Takes the number in `name`, if there is one.
     pub(super) fn optional_number<T: TryFrom<i64>>(
         &mut self,
         name: &'static str,
@@ -117,12 +117,12 @@ impl Members {
         number.map(Some).ok_or(InvalidRecord::Value(name))
     }
 
-    /// The truth value in `name`.
+    /// Takes the truth value in `name`.
     pub(super) fn truth(&mut self, name: &'static str) -> Result<bool, InvalidRecord> {
         self.take(name)?.as_bool().ok_or(InvalidRecord::Value(name))
     }
 
-    /// The truth value in `name`, if there is one.
+    /// Takes the truth value in `name`, if there is one.
     pub(super) fn optional_truth(
         &mut self,
         name: &'static str,
@@ -133,7 +133,8 @@ impl Members {
             .transpose()
     }
 
-    /// Nothing may be left: a member that this version does not know may change what the others mean.
+    /// Checks that no member is left. One that this version does not know may change what the others mean, so it is an
+    /// error.
     pub(super) fn finish(self) -> Result<(), InvalidRecord> {
         self.0
             .into_iter()
@@ -142,7 +143,7 @@ impl Members {
     }
 }
 
-/// The one member of an object that stands for an enum: its name and its value.
+/// Returns the name and the value of the only member of an object, which stands for an enum in the member `name`.
 pub(super) fn variant(json: Json, name: &'static str) -> Result<(String, Json), InvalidRecord> {
     let Members(mut members) = Members::of(json, name)?;
     match (members.pop(), members.is_empty()) {

@@ -164,8 +164,8 @@ struct Rejection<'l> {
 }
 
 impl<'l> Skimmed<'l> {
-    /// Looks at a line without its newline; `None` if it is no decision that was made with nothing collected, or cannot
-    /// be told so quickly.
+    /// Reads the parts of a line without its newline that are told quickly. Returns `None` if the line is no decision,
+    /// if something had been collected when it was made, or if it cannot be told so quickly.
     #[must_use]
     pub fn of(line: &'l [u8]) -> Option<Self> {
         let line: Line<'l> = serde_json::from_slice(line).ok()?;

@@ -46,7 +46,7 @@ fn canonical(text: &str) -> String {
         .canonical()
 }
 
-/// `line` with the text of one member replaced.
+/// Returns `line` with the text of one member replaced.
 fn with(line: &str, from: &str, to: &str) -> String {
     assert!(line.contains(from), "{from} is not in {line}");
     canonical(&line.replacen(from, to, 1))
@@ -115,7 +115,7 @@ fn what_this_reader_does_not_know_is_refused() {
     );
 }
 
-/// What 0.1.0 wrote stays readable, and what it never wrote is not read into it.
+/// Checks that what 0.1.0 wrote stays readable, and that what it never wrote is not read into it.
 #[test]
 fn a_record_is_read_in_the_version_that_it_names() {
     let line = canonical(EXAMPLE);
@@ -212,7 +212,7 @@ fn numbers_of_records_are_those_that_json_keeps() {
     assert_eq!(Seq::FIRST.next(), Seq::new(2));
 }
 
-/// A quick look sees what is there, or says that it cannot tell.
+/// Checks that a quick look at a line sees what is there, or says that it cannot tell.
 fn agree(record: &Record, line: &str) {
     let Some(skimmed) = Skimmed::of(line.as_bytes()) else {
         return;

@@ -21,7 +21,8 @@ pub(super) enum Value<'a> {
 }
 
 impl Value<'_> {
-    /// Appends the canonical form, the one of [`Json::canonical`], to `out`.
+    /// Appends the canonical form, the one of [`Json::canonical`], to `out`. Members of objects are sorted in place for
+    /// it.
     pub(super) fn write(&mut self, out: &mut String) {
         match self {
             Self::Null => Json::Null.write(out),
@@ -49,28 +50,28 @@ impl Value<'_> {
     }
 }
 
-/// An object of `members`.
+/// Makes an object of `members`, which may come in any order.
 pub(super) fn object<'a>(members: impl IntoIterator<Item = (&'a str, Value<'a>)>) -> Value<'a> {
     Value::Object(members.into_iter().collect())
 }
 
-/// A string.
+/// Makes a string.
 pub(super) fn text<'a>(text: impl Into<Cow<'a, str>>) -> Value<'a> {
     Value::Text(text.into())
 }
 
-/// What `value` prints, as a string.
+/// Makes a string of what `value` prints.
 pub(super) fn printed(value: impl ToString) -> Value<'static> {
     Value::Text(Cow::Owned(value.to_string()))
 }
 
-/// A count; beyond what JSON keeps exactly it stays at the largest such number.
+/// Makes a count. Beyond what JSON keeps exactly it stays at the largest such number.
 pub(super) fn count(number: u64) -> Value<'static> {
     let number = i64::try_from(number).unwrap_or(MAX_SAFE_INTEGER);
     Value::Integer(number.min(MAX_SAFE_INTEGER))
 }
 
-/// A point in time with `digits` digits of the second.
+/// Makes the text of a point in time with `digits` digits of the second's fraction.
 pub(super) fn time(time: Timestamp, digits: usize) -> Value<'static> {
     Value::Text(Cow::Owned(format!("{time:.digits$}")))
 }
@@ -85,7 +86,7 @@ pub(super) struct Object<'o, 'n> {
 }
 
 impl<'o, 'n> Object<'o, 'n> {
-    /// Members without braces around them.
+    /// Begins members without braces around them.
     pub(super) const fn bare(out: &'o mut String) -> Self {
         Self {
             out,
@@ -99,12 +100,12 @@ impl<'o, 'n> Object<'o, 'n> {
         Self::bare(out)
     }
 
-    /// Ends the object.
+    /// Ends the object with its brace.
     pub(super) fn end(self) {
         self.out.push('}');
     }
 
-    /// Ends the member before, and says where another may be put between it and the next.
+    /// Ends the member before, and returns the place in the text at which another member may be put in before the next.
     pub(super) fn place(&mut self) -> usize {
         self.out.push(',');
         self.separated = true;
@@ -136,7 +137,7 @@ impl<'o, 'n> Object<'o, 'n> {
         }
     }
 
-    /// What `value` prints, as a string. Nothing in it may have to be escaped.
+    /// Writes the member `name`: what `value` prints, as a string. Nothing in it may have to be escaped.
     pub(super) fn printed(&mut self, name: &'n str, value: impl Display) {
         quoted(self.member(name), value);
     }
@@ -146,7 +147,7 @@ impl<'o, 'n> Object<'o, 'n> {
         list(out, texts, write_string);
     }
 
-    /// As [`Object::printed`], a list of them.
+    /// Writes the member `name`: a list of strings, each as [`Object::printed`] writes one.
     pub(super) fn all_printed<T: Display>(
         &mut self,
         name: &'n str,
@@ -177,7 +178,7 @@ impl<'o, 'n> Object<'o, 'n> {
         json.write(self.member(name));
     }
 
-    /// A point in time with `digits` digits of the second.
+    /// Writes the member `name`: a point in time with `digits` digits of the second's fraction.
     pub(super) fn time(&mut self, name: &'n str, time: Timestamp, digits: usize) {
         self.printed(name, format_args!("{time:.digits$}"));
     }

@@ -24,7 +24,8 @@ pub(super) const SILENT: [&str; 16] = [
     "contentMediaType",
 ];
 
-/// The values that `enum` and `const` leave; `None` where one of them is an array or an object, or nothing is said.
+/// Returns the values that `enum` and `const` leave. Returns `None` where one of these is an array or an object, and
+/// where neither keyword is there.
 pub(super) fn values(schema: &Json) -> Option<Vec<Json>> {
     let scalar = |value: &Json| match value {
         Json::Array(_) | Json::Object(_) => None,
@@ -58,7 +59,8 @@ pub(super) struct Said<'s> {
 }
 
 impl Said<'_> {
-    /// Takes note of every keyword that is none of `known`.
+    /// Checks that every keyword is one of `known`, or one that says nothing about values; if not, the schema is not
+    /// understood.
     pub(super) fn only(&mut self, known: &[&str]) {
         let members = self.schema.as_object().unwrap_or_default();
         self.understood &= members.iter().all(|(name, _)| {
@@ -84,7 +86,7 @@ impl Said<'_> {
         Some(value).filter(|_| number)
     }
 
-    /// What `enum` and `const` leave of the values that `of` takes.
+    /// Returns what `enum` and `const` leave of the values that `of` takes; `None` where neither limits them.
     fn listed<T>(&mut self, of: impl Fn(&Json) -> Option<T>) -> Option<Vec<T>> {
         let stated = self.schema.get("enum").or(self.schema.get("const"));
         let values = stated.and_then(|_| values(self.schema));
@@ -173,7 +175,7 @@ impl Said<'_> {
     }
 }
 
-/// A bound as a whole number: itself, or its neighbour on the side that `round` goes to.
+/// Returns a bound as a whole number: itself, or its neighbour on the side that `round` goes to.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "a cast from f64 saturates, and no input holds a number beyond"

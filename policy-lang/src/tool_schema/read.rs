@@ -5,9 +5,11 @@ use super::keywords::{SILENT, Said, values};
 use super::{InputType, InvalidSchema, Member, Opaque, Shape, is_writable};
 use crate::json::Json;
 
-/// Most parts of one schema, definitions counted wherever they are used.
+/// Most parts of one schema, definitions counted wherever they are used. A short schema whose definitions each use the
+/// next twice would otherwise take for ever to read. What comes after them is not checked (LIMITATIONS.md).
 const MOST_PARTS: usize = 10_000;
-/// Deepest part: inputs are hardly deeper.
+/// Deepest part that is read. Inputs are hardly deeper, and an input has 32 levels at most (`INPUT_LIMITS`); what lies
+/// below is not checked (LIMITATIONS.md).
 const MOST_DEPTH: usize = 24;
 
 /// What one schema says.
@@ -19,7 +21,7 @@ pub(super) struct Read {
 }
 
 impl Read {
-    /// Accepts everything, because nothing is known.
+    /// Makes what is said by a schema of which nothing is known: it accepts everything.
     const fn unknown() -> Self {
         Self {
             shape: Shape::Anything,
@@ -36,7 +38,7 @@ impl Read {
         }
     }
 
-    /// The same, which rules cannot read unless all of the schema was `understood`.
+    /// Makes the argument unreadable for rules unless all of its schema was `understood`.
     fn understood(mut self, understood: bool) -> Self {
         if !understood {
             self.opaque = self.opaque.or(Some(Opaque::Untyped));
@@ -44,7 +46,7 @@ impl Read {
         self
     }
 
-    /// One shape for all that it accepts, where null is no absence.
+    /// Returns one shape for all values that are accepted, where null stands for itself and not for absence.
     fn whole(self) -> (Shape, Option<Opaque>) {
         let Self {
             shape,
@@ -59,8 +61,8 @@ impl Read {
     }
 }
 
-/// Reads the `inputSchema` of a tool definition, which is of an object. What it does not declare it refuses, whatever
-/// it says of that.
+/// Reads the `inputSchema` of a tool definition, which has to be that of an object. Members that it does not declare
+/// are refused, whatever the schema says of them.
 pub(super) fn input(schema: &Json) -> Result<InputType, InvalidSchema> {
     let mut reader = Reader {
         root: schema,
@@ -87,7 +89,7 @@ struct Reader<'s> {
 }
 
 impl<'s> Reader<'s> {
-    /// The declared members of an object.
+    /// Reads the declared members of an object.
     fn members(&mut self, schema: &'s Json) -> Result<Vec<Member>, InvalidSchema> {
         let required = required(schema);
         let declared = declared(schema);
@@ -179,7 +181,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// What `$ref` leads to: a definition of this document.
+    /// Reads what `$ref` leads to, which has to be a definition of this document.
     fn referred(&mut self, name: &'s Json) -> Result<Read, InvalidSchema> {
         let Some(name) = name.as_str().filter(|_| !self.elsewhere) else {
             return Ok(Read::unknown());
@@ -202,7 +204,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// A schema whose `type` lists several.
+    /// Reads a schema whose `type` lists several types.
     fn of_kinds(&mut self, kinds: &'s [Json], schema: &'s Json) -> Result<Read, InvalidSchema> {
         let names: Option<Vec<&str>> = kinds.iter().map(Json::as_str).collect();
         let Some(names) = names else {
@@ -360,8 +362,8 @@ fn declared(schema: &Json) -> &[(String, Json)] {
     declared.unwrap_or_default()
 }
 
-/// One shape for what one of `shapes` accepts; `None` where that is not told apart: objects are compared member by
-/// member, and only where there is one.
+/// Makes one shape for what any of `shapes` accepts. Returns `None` where an object is among them: objects are compared
+/// member by member, which works only where there is one.
 fn alternatives(shapes: impl IntoIterator<Item = Shape>) -> Option<Shape> {
     let mut all = Vec::new();
     for shape in shapes {
@@ -378,7 +380,7 @@ fn alternatives(shapes: impl IntoIterator<Item = Shape>) -> Option<Shape> {
     Some(Shape::Either(all))
 }
 
-/// Whether no value of it is an object or holds one.
+/// Returns whether no value of the shape is an object or holds one.
 fn is_flat(shape: &Shape) -> bool {
     match shape {
         Shape::String { .. }
@@ -392,7 +394,7 @@ fn is_flat(shape: &Shape) -> bool {
     }
 }
 
-/// A schema that says nothing but which values there are.
+/// Makes the type of a schema that says nothing but which values there are.
 fn of_values(values: Vec<Json>) -> Read {
     let (nulls, values): (Vec<Json>, Vec<Json>) =
         values.into_iter().partition(|value| *value == Json::Null);

@@ -11,7 +11,8 @@ use crate::json::{Json, MAX_SAFE_INTEGER};
 
 use super::{InputType, Member, Shape};
 
-/// Longest array that is made: a longer one no sidecar accepts.
+/// Longest array that is made: the strict parser takes no more elements ([`INPUT_LIMITS`]), so no sidecar accepts a
+/// longer one.
 const MOST: usize = INPUT_LIMITS.members;
 
 /// Something that only the wider type accepts.
@@ -24,8 +25,8 @@ pub struct Widening {
 }
 
 impl InputType {
-    /// Everything that `self` accepts and `narrow` refuses, and that no rule can see; one value for each argument. No
-    /// text is as long as `bytes`, the longest input that is accepted at all.
+    /// Returns everything that `self` accepts and `narrow` refuses, and that no rule can see; one value for each
+    /// argument. No text in it is as long as `bytes`, the longest input that is accepted at all.
     #[must_use]
     pub fn widenings(&self, narrow: &Self, bytes: usize) -> Vec<Widening> {
         let mut found = Vec::new();
@@ -33,7 +34,7 @@ impl InputType {
         found
     }
 
-    /// Arguments that rules of `self` can read and rules of `other`, which has them too, cannot.
+    /// Returns the arguments that rules of `self` can read and rules of `other`, which has them too, cannot.
     #[must_use]
     pub fn hidden_by(&self, other: &Self) -> BTreeSet<&str> {
         let mut hidden = BTreeSet::new();
@@ -51,7 +52,7 @@ impl InputType {
         hidden
     }
 
-    /// Some input of this type: required arguments alone, each with a plain value.
+    /// Makes an input of this type: required arguments alone, each with a plain value.
     #[must_use]
     pub fn plain(&self) -> Json {
         let required = self.members.iter().filter(|member| member.required);
@@ -113,7 +114,8 @@ fn widenings(
     }
 }
 
-/// Values at the ends of what the two shapes accept. Of a readable argument only what types of rules cannot say.
+/// Returns values at the ends of what the two shapes accept. Of a readable argument only values are tried that types of
+/// rules cannot tell apart.
 fn candidates(wide: &Shape, narrow: &Shape, bytes: usize, readable: bool) -> Vec<Json> {
     if wide == narrow {
         return Vec::new();
@@ -199,7 +201,7 @@ fn candidates(wide: &Shape, narrow: &Shape, bytes: usize, readable: bool) -> Vec
     }
 }
 
-/// Values of the scalar shapes, and of lists of them, at the ends of what they accept and just beyond.
+/// Returns values of the scalar shapes, and of lists of them, at the ends of what they accept and just beyond.
 fn some_of(shape: &Shape, bytes: usize) -> Vec<Json> {
     let mut some = vec![plain(shape)];
     match shape {
@@ -220,7 +222,7 @@ fn some_of(shape: &Shape, bytes: usize) -> Vec<Json> {
     some
 }
 
-/// Values that a list of values does not hold: one more of each kind than it has.
+/// Returns values that a list of values does not hold: of numbers and of texts one more than the list is long.
 fn others(shape: &Shape) -> Vec<Json> {
     let Shape::Listed(values) = shape else {
         return Vec::new();
@@ -233,7 +235,8 @@ fn others(shape: &Shape) -> Vec<Json> {
     numbers.chain(texts).collect()
 }
 
-/// What an object declares, and the shape of everything else in it, if there may be something else.
+/// Returns what an object declares, and the shape of everything else in it if there may be something else; `None` for a
+/// shape that is no object.
 fn parts(shape: &Shape) -> Option<(&InputType, Option<&Shape>)> {
     match shape {
         Shape::Object(members) => Some((members, None)),
@@ -249,7 +252,7 @@ fn parts(shape: &Shape) -> Option<(&InputType, Option<&Shape>)> {
     }
 }
 
-/// Objects that differ from a plain one of `wide` in one member. Nothing in them is seen.
+/// Returns objects that differ from a plain one of `wide` in one member. Rules see nothing in them.
 fn objects(wide: &Shape, narrow: &Shape, bytes: usize) -> Vec<Json> {
     let (Some((declared, rest)), Some((others, other_rest))) = (parts(wide), parts(narrow)) else {
         return Vec::new();
@@ -308,7 +311,7 @@ fn listed_texts(shape: &Shape) -> Vec<String> {
     }
 }
 
-/// Lengths at and around the ends of a text's or an array's.
+/// Returns the lengths at and around the ends of what a text or an array may have.
 fn ends(shape: &Shape) -> Vec<usize> {
     match shape {
         Shape::String { min, max, .. } | Shape::Array { min, max, .. } => {
@@ -373,7 +376,7 @@ impl Shape {
     }
 }
 
-/// Some value of a shape, as plain as it gets.
+/// Makes a value of a shape, as plain as it gets.
 fn plain(shape: &Shape) -> Json {
     match shape {
         Shape::String {

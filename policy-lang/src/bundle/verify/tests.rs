@@ -12,7 +12,7 @@ use super::*;
 
 const MOST: u64 = MAX_BUNDLE_BYTES as u64;
 
-/// A bundle of a release, and the root that it is signed for.
+/// Reads a bundle of a release, and the root that it is signed for.
 fn released() -> (Vec<u8>, TrustRoot) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/compat/0.1.0");
     let root = std::fs::read(folder.join("root.dsse.json")).expect("a root");
@@ -21,7 +21,7 @@ fn released() -> (Vec<u8>, TrustRoot) {
     (bundle, root)
 }
 
-/// A root under which nothing of ours is signed: the same, with another publisher.
+/// Makes a root under which nothing of ours is signed: it has another publisher.
 fn stranger() -> TrustRoot {
     use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
     use base64::Engine as _;
@@ -75,7 +75,7 @@ impl<F: FnMut(&mut Vec<u8>, u64)> Seek for Watched<'_, F> {
     }
 }
 
-/// What came of it, and how many bytes were taken.
+/// Verifies a bundle, and returns the result with the number of bytes that were read.
 fn watched(bytes: Vec<u8>, root: &TrustRoot) -> (Result<(), BundleError>, u64) {
     let taken = RefCell::default();
     let file = Watched {
@@ -210,7 +210,7 @@ fn t9_a_file_of_any_size_is_refused_by_its_first_bytes() {
     assert!(matches!(long, Err(BundleError::TooLong(is)) if is == most));
 }
 
-/// Between the signature and the parts there is a moment in which the file can be changed.
+/// Checks that a file that is changed in the moment between its signature and its parts is not accepted changed.
 #[test]
 fn t9_a_file_that_changes_while_it_is_read_is_what_was_signed_or_nothing() {
     let (bytes, root) = released();

@@ -264,7 +264,7 @@ pub(super) const PROJECTION: Form = Form::Spelt(Spelling {
     order: Some(same_projection),
 });
 
-/// Equal, however they are spaced; none is more than another.
+/// Compares two projections: they are equal however they are spaced, and otherwise none is more than the other.
 fn same_projection(a: &str, b: &str) -> Option<Ordering> {
     let projection = |text: &str| text.parse::<Projection>().ok();
     (projection(a)? == projection(b)?).then_some(Ordering::Equal)

@@ -8,7 +8,7 @@ use proptest::test_runner::TestRunner;
 use super::generate;
 use crate::record::*;
 
-/// Lines of a log from its first record, a few of every kind.
+/// Makes lines of a log from its first record on, of every kind a few.
 fn log(records: usize) -> Vec<String> {
     let mut runner = TestRunner::deterministic();
     let (mut lines, mut seq, mut prev) = (Vec::new(), Seq::FIRST, no_line_before());

@@ -24,7 +24,8 @@ pub(super) fn record() -> impl Strategy<Value = Record> {
     })
 }
 
-/// A version that has every member of `body`; the older one for half of those that it has.
+/// Returns a version of the format that has every member of `body`. Where the older one has them too, it is chosen for
+/// half of the records.
 fn written(body: &RecordBody) -> Version {
     let RecordBody::Decision(record) = body else {
         return Version::V1;
@@ -162,7 +163,7 @@ fn input() -> impl Strategy<Value = RecordedInput> {
     prop_oneof![9 => kept, 1 => long]
 }
 
-/// Mostly JSON; sometimes cut off, sometimes any bytes.
+/// Makes the text of an input: mostly JSON, sometimes cut off, sometimes any bytes.
 fn input_text() -> impl Strategy<Value = Vec<u8>> {
     let object = prop::collection::btree_map(word(), json(), 0..5);
     let object = object
@@ -276,7 +277,7 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof![2 => "[a-zA-Z0-9 /:._-]{0,20}", 1 => any::<String>()]
 }
 
-/// A time in whole steps of `step` microseconds.
+/// Makes a time in whole steps of `step` microseconds.
 fn time(step: i64) -> impl Strategy<Value = Timestamp> {
     (0..253_402_300_799_i64 * 1_000_000 / step)
         .prop_map(move |at| Timestamp::from_microsecond(at * step).expect("a time"))

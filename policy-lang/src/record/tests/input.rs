@@ -20,7 +20,7 @@ fn pointers(masks: &[&str]) -> BTreeSet<Pointer> {
     masks.iter().map(pointer).collect()
 }
 
-/// What is kept of `text`, an input of `erp`/`set_account`, `None` for masks that nobody knows.
+/// Returns what a record keeps of `text`, an input of `erp`/`set_account`. `None` stands for masks that nobody knows.
 fn kept(text: &[u8], masks: Option<&[&str]>, rejected: bool) -> RecordedInput {
     let masks = masks.map(pointers);
     let sent = Sent {
@@ -38,7 +38,7 @@ fn recorded(text: &str, masks: &[&str]) -> RecordedInput {
     kept(text.as_bytes(), Some(masks), false)
 }
 
-/// The keyed digest of `value` behind `mask` in an input of `tool` and `operation`.
+/// Returns the keyed digest of the value that `mask` hides in `text`, an input of `tool` and `operation`.
 fn hidden(
     key: &MaskKey,
     (tool, operation): (&str, Option<&str>),
@@ -62,7 +62,7 @@ fn hidden(
     digest.parse().expect("a keyed digest")
 }
 
-/// The arguments as recorded, masks as `*`; values that were masked are compared elsewhere.
+/// Writes the arguments as they are recorded, with `*` for each masked value; the digests are compared elsewhere.
 fn shown(text: &str, masks: &[&str]) -> String {
     let (RecordedInput::Clear { json, .. } | RecordedInput::Masked { json, .. }) =
         recorded(text, masks)
@@ -80,7 +80,7 @@ fn shown(text: &str, masks: &[&str]) -> String {
     shown
 }
 
-/// What stands in a record of an input.
+/// Writes the members of a record that tell of an input.
 fn rendered(kept: &RecordedInput) -> String {
     let mut out = String::new();
     kept.write(&mut crate::record::value::Object::bare(&mut out));
@@ -143,7 +143,8 @@ fn nobody_can_forge_a_mask() {
     ));
 }
 
-/// Who may send inputs of one operation and read the log finds out nothing there about what is hidden at another.
+/// Checks that whoever may send inputs of one operation and read the log finds out nothing there about what is hidden
+/// at another operation.
 #[test]
 fn t40_equal_values_compare_equal_at_one_place_of_one_operation_only() {
     const ACCOUNT: (&str, Option<&str>) = ("erp", Some("set_account"));
@@ -180,7 +181,8 @@ fn t40_equal_values_compare_equal_at_one_place_of_one_operation_only() {
     assert_ne!(element, member);
 }
 
-/// Made by `hmac.new(bytes([7]) * 32, text, "sha256")` in Python. Logs are kept for years: these never change.
+/// Compares digests with those that `hmac.new(bytes([7]) * 32, text, "sha256")` makes in Python. Logs are kept for
+/// years, so the digests never change.
 #[test]
 fn keyed_digests_are_the_hmac_of_a_list_in_canonical_json() {
     for (made, expected) in [
@@ -223,7 +225,7 @@ fn a_digest_of_something_hidden_is_keyed() {
     assert_eq!(digest.to_string(), of_whole(&plain));
 }
 
-/// The keyed digest of an input of `erp`/`set_account`, written out.
+/// Computes the keyed digest of an input of `erp`/`set_account`, from the text that is signed, written out.
 fn of_whole(digest: &Digest) -> String {
     let text = format!(r#"["stopgate-mask-digest-v2","erp","set_account","{digest}"]"#);
     let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
@@ -281,7 +283,7 @@ fn t40_an_unknown_operation_or_a_refused_input_leaves_no_argument() {
 }
 
 proptest! {
-    /// Wherever a canary stands under a mask, the record does not hold it.
+    /// Checks that the record does not hold a canary, wherever under a mask it stands.
     #[test]
     fn t40_i38_canaries_stay_behind_their_masks(
         depth in 1_usize..4,
