@@ -78,7 +78,7 @@ impl LockedFunction {
     /// Domain of the digest.
     pub const DOMAIN: &'static str = "stopgate-tool-v1";
 
-    /// Checks and digests `definition`.
+    /// Makes the locked function of `definition`: checks the definition and computes its digest.
     ///
     /// # Errors
     /// [`InvalidDefinition`] when it lacks what every definition has.
@@ -109,7 +109,7 @@ impl LockedFunction {
         })
     }
 
-    /// The function's name on the server.
+    /// Returns the function's name on the server.
     #[must_use]
     pub fn name(&self) -> &str {
         // `new` has seen that there is one.

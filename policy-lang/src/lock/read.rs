@@ -106,7 +106,8 @@ impl Mistakes {
         });
     }
 
-    /// The members `names` of the object at `place`, in that order; others are mistakes, and so is one that is absent.
+    /// Returns the members `names` of the object at `place`, in the order of `names`. Reports each of `names` that is
+    /// absent and each other member; reports a value that is no object, and returns `None` for it.
     fn members<'a, const N: usize>(
         &mut self,
         object: &'a Json,

@@ -13,7 +13,7 @@ pub(super) struct Findings<'a> {
     pub(super) changes: Vec<Change>,
 }
 
-/// The names of all members of both objects, sorted, each once.
+/// Returns the names of all members of both objects, sorted, each once. A value that is no object has no members.
 pub(super) fn members_of<'a>(old: &'a Json, new: &'a Json) -> BTreeSet<&'a str> {
     let names = |value: &'a Json| {
         value
@@ -25,17 +25,18 @@ pub(super) fn members_of<'a>(old: &'a Json, new: &'a Json) -> BTreeSet<&'a str> 
     names(old).chain(names(new)).collect()
 }
 
-/// The pointer to `member` of the value at `place`.
+/// Returns the JSON Pointer to `member` of the value at `place`.
 pub(super) fn below(place: &str, member: &str) -> String {
     format!("{place}/{}", member.replace('~', "~0").replace('/', "~1"))
 }
 
-/// Equal in the eyes of the digest, which does not see the order of members.
+/// Returns whether both values have the same canonical JSON, as the digest sees them: the order of members does not
+/// count.
 pub(super) fn same(before: Option<&Json>, after: Option<&Json>) -> bool {
     before.map(Json::canonical) == after.map(Json::canonical)
 }
 
-/// Whether both are texts, or absent.
+/// Returns whether each of the two values is a text or absent.
 pub(super) fn texts(before: Option<&Json>, after: Option<&Json>) -> bool {
     before.is_none_or(|value| value.as_str().is_some())
         && after.is_none_or(|value| value.as_str().is_some())
@@ -71,7 +72,8 @@ impl<'a> Findings<'a> {
         });
     }
 
-    /// Compares the schemas of two results: what only people read may change, all else is another result.
+    /// Compares the schemas of two results and collects the differences. Texts for people and the order of values are
+    /// reported as what they are; every other difference is [`Kind::Result`].
     pub(super) fn output_schema(&mut self, place: &str, old: &Json, new: &Json) {
         let before = self.changes.len();
         self.input_schema(place, old, new);
@@ -82,7 +84,8 @@ impl<'a> Findings<'a> {
         }
     }
 
-    /// Compares the schemas of two inputs, or of two values inside them.
+    /// Compares the schemas of two inputs, or of two values inside them, and collects the differences. `place` is the
+    /// JSON Pointer to the schemas.
     pub(super) fn input_schema(&mut self, place: &str, old: &Json, new: &Json) {
         if old.as_object().is_none() || new.as_object().is_none() {
             if !same(Some(old), Some(new)) {
@@ -215,7 +218,7 @@ impl<'a> Findings<'a> {
     }
 }
 
-/// The names under `required`; `None` when it cannot be read.
+/// Returns the names under `required`, none when the keyword is absent; `None` when its value is not a list of texts.
 fn required_of(schema: &Json) -> Option<BTreeSet<&str>> {
     schema
         .get("required")
@@ -224,7 +227,8 @@ fn required_of(schema: &Json) -> Option<BTreeSet<&str>> {
         })
 }
 
-/// How a keyword that restricts values changed. Every answer but [`Kind::Order`] is breaking; they differ for people.
+/// Returns how a keyword that restricts values changed from `before` to `after`, of which `None` is an absent keyword.
+/// Every kind but [`Kind::Order`] is breaking; the breaking kinds differ only in what people are told.
 fn restriction(keyword: &str, before: Option<&Json>, after: Option<&Json>) -> Kind {
     let bound = match keyword {
         "minimum" | "exclusiveMinimum" | "minLength" | "minItems" | "minProperties" => {
@@ -261,7 +265,8 @@ fn restriction(keyword: &str, before: Option<&Json>, after: Option<&Json>) -> Ki
     }
 }
 
-/// The alternatives that `type` or `enum` names.
+/// Returns the alternatives that `type` or `enum` names, as canonical JSON; of any other keyword, its one value. The
+/// type `number` includes `integer`.
 fn accepted(keyword: &str, value: &Json) -> BTreeSet<String> {
     let single = std::slice::from_ref(value);
     // A `const` or a `pattern` that happens to be an array is one value, not several.
@@ -277,7 +282,7 @@ fn accepted(keyword: &str, value: &Json) -> BTreeSet<String> {
     names
 }
 
-/// How `additionalProperties` changed; absent means that everything is accepted.
+/// Returns how `additionalProperties` changed. An absent keyword means that everything is accepted.
 fn openness(before: Option<&Json>, after: Option<&Json>) -> Kind {
     let open = |value: Option<&Json>| value.map_or(Some(true), Json::as_bool);
     match (open(before), open(after)) {
