@@ -22,8 +22,8 @@ pub(crate) enum Style {
 }
 
 impl Origin {
-    /// Compares `value` with `source`, the text of the scalar that begins at `start`. What cannot be followed gets
-    /// no segments; a wrong place is never given.
+    /// Makes the origin of `value` by comparing it with `source`, the text of the scalar that begins at the offset
+    /// `start` of the file. What cannot be followed gets no segments; a wrong place is never given.
     pub(crate) fn of(value: &str, source: &str, start: usize, style: Style) -> Self {
         let segments = match style {
             Style::Plain if value == source => vec![(0, start)],
@@ -41,7 +41,7 @@ impl Origin {
         }
     }
 
-    /// The place in the file of the bytes `range` of the value; `whole` when it cannot be told.
+    /// Returns the place in the file of the bytes `range` of the value, or `whole` when the place cannot be told.
     pub(crate) fn place(&self, range: &Range<usize>, whole: Span) -> Span {
         let at = |offset: usize| {
             let offset = u32::try_from(offset).ok()?;
@@ -68,7 +68,8 @@ impl Origin {
     }
 }
 
-/// Lines with their offsets, line breaks taken off.
+/// Returns the lines of `source`, line breaks taken off, with the offset of each in the file. `source` begins at
+/// `start`.
 fn lines(source: &str, start: usize) -> impl Iterator<Item = (usize, &str)> {
     source.split_inclusive('\n').scan(start, |offset, line| {
         let at = *offset;
@@ -77,7 +78,8 @@ fn lines(source: &str, start: usize) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// A literal block: line by line, the indentation taken off. `source` begins with its first line that is not blank.
+/// Returns the segments of a literal block, one for each line of `value`, which stands in `source` behind its
+/// indentation. `source` begins with the first line of the block that is not blank.
 fn literal(value: &str, source: &str, start: usize) -> Vec<(usize, usize)> {
     let mut segments = Vec::new();
     let text = value.trim_start_matches('\n');
@@ -97,7 +99,8 @@ fn literal(value: &str, source: &str, start: usize) -> Vec<(usize, usize)> {
     segments
 }
 
-/// Lines joined by one space: plain scalars over several lines, and folded blocks without blank lines.
+/// Returns the segments of lines that are joined by one space: of plain scalars over several lines, and of folded
+/// blocks without blank lines.
 fn folded(value: &str, source: &str, start: usize) -> Vec<(usize, usize)> {
     let mut segments = Vec::new();
     let mut rest = value;
@@ -122,7 +125,8 @@ fn folded(value: &str, source: &str, start: usize) -> Vec<(usize, usize)> {
     }
 }
 
-/// A quoted scalar on one line: in step between escapes.
+/// Returns the segments of a quoted scalar. A segment begins behind every escape, because value and file run in step
+/// between escapes. Returns none for a scalar of several lines, or with an escape other than of a quote, `\` or `/`.
 fn quoted(value: &str, source: &str, start: usize, style: Style) -> Vec<(usize, usize)> {
     if source.contains('\n') {
         return Vec::new();

@@ -27,7 +27,10 @@ pub(crate) struct Ambiguous {
     pub(crate) spelling: Option<&'static str>,
 }
 
-/// Reads a plain scalar.
+/// Reads the plain scalar `text`.
+///
+/// # Errors
+/// [`Ambiguous`] where YAML readers disagree about what the scalar means.
 pub(crate) fn read(text: &str) -> Result<Plain, Ambiguous> {
     let ambiguous = |taken_for, spelling| {
         Err(Ambiguous {
@@ -64,7 +67,8 @@ pub(crate) fn read(text: &str) -> Result<Plain, Ambiguous> {
     }
 }
 
-/// `-?(0|[1-9][0-9]*)` within ±(2^53−1), or the same with a point and digits behind it.
+/// Reads a number in the one form that all readers agree on: `-?(0|[1-9][0-9]*)` within ±(2^53−1), or the same with a
+/// point and digits behind it, 16 digits at most in all. Returns `None` for everything else.
 fn canonical_number(text: &str) -> Option<Plain> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = digits
@@ -86,7 +90,8 @@ fn canonical_number(text: &str) -> Option<Plain> {
     }
 }
 
-/// Whether any reader could take it for a number: radix prefixes, `_`, exponents, base 60, `.inf`. Generous on purpose.
+/// Returns whether any YAML reader could take `text` for a number, be it for a radix prefix, `_`, an exponent, base 60
+/// or `.inf`. In doubt the answer is yes.
 fn is_number_to_somebody(text: &str) -> bool {
     let body = text
         .strip_prefix(['+', '-'])
@@ -118,7 +123,8 @@ fn is_number_to_somebody(text: &str) -> bool {
         && numeric(exponent, b"_")
 }
 
-/// `YYYY-MM-DD`, possibly with a time behind it: a timestamp to YAML 1.1.
+/// Returns whether `text` has the form `YYYY-MM-DD`, possibly with a time behind it, which is a timestamp to YAML 1.1.
+/// Month and day may have one digit.
 fn is_date(text: &str) -> bool {
     let (date, rest) = text
         .split_once(['T', 't', ' '])
