@@ -49,7 +49,8 @@ impl Entry {
 }
 
 impl Cache {
-    /// What the token with this digest says, if that holds `now` and by the terms that `terms` gives for its issuer.
+    /// Returns what the token with the digest `token` says, if the entry still holds at `now` and `terms` gives for its
+    /// issuer the terms that the token was verified by.
     pub(super) fn get<'a>(
         &self,
         token: &Digest,
@@ -63,7 +64,7 @@ impl Cache {
         same.then(|| Arc::clone(&entry.verified))
     }
 
-    /// Remembers what a token said when it was verified `now`.
+    /// Remembers what a token said when it was verified at `now`, by the terms of `issuer` and `keys`.
     pub(super) fn put(
         &self,
         token: Digest,
@@ -90,7 +91,7 @@ impl Cache {
 }
 
 impl Held {
-    /// Forgets what holds no more.
+    /// Forgets the entries that no longer hold at `now`, but not more often than once in [`BETWEEN_SWEEPS`].
     fn sweep(&mut self, now: Timestamp) {
         let lately = self
             .swept

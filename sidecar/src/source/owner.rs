@@ -66,7 +66,7 @@ impl fmt::Display for By {
 }
 
 impl MayBeReplaced {
-    /// Tells operators.
+    /// Tells operators who could replace what, as an event.
     pub fn tell(&self) {
         tracing::error!(path = %self.path.display(), by = %self.by, "may_be_replaced");
     }
@@ -122,7 +122,7 @@ impl Owned {
         }
     }
 
-    /// Who, other than the owner, may write.
+    /// Returns who, other than the owner, may write there: everybody, the group, or nobody (`None`).
     const fn others(self) -> Option<By> {
         if self.mode & ALL_WRITE != 0 {
             Some(By::Everybody)
@@ -155,7 +155,8 @@ impl Us {
         }
     }
 
-    /// The owner, if it is one that could do harm.
+    /// Returns the owner, if the owner could do harm: an owner that has no number here, or one that is neither root nor
+    /// this process's user.
     const fn stranger(self, owned: Owned) -> Option<By> {
         if owned.uid == UNMAPPED && !(self.all_mapped && self.uid == UNMAPPED) {
             Some(By::Unmapped)
@@ -167,7 +168,8 @@ impl Us {
     }
 }
 
-/// Refuses what is at `path` if somebody but its owner can write there.
+/// Refuses what is at `path` if somebody but its owner can write there. A sticky folder is let through if
+/// `sticky_passes`, and so is what is mounted read-only.
 fn written(path: &Path, owned: Owned, sticky_passes: bool) -> Result<(), Stopped> {
     let Some(by) = owned.others() else {
         return Ok(());
@@ -252,7 +254,7 @@ pub fn walk(path: &Path, kind: Kind) -> Result<Walked, Stopped> {
     })
 }
 
-/// The parts of a path, one by one; the root is one of them.
+/// Returns the parts of a path, one by one; the root is one of them.
 fn steps(path: &Path) -> VecDeque<PathBuf> {
     path.components()
         .map(|step| PathBuf::from(step.as_os_str()))
@@ -263,13 +265,14 @@ fn looked_at(path: &Path) -> Result<Stat, Stopped> {
     lstat(path).map_err(|error| Stopped::Io(path.to_owned(), error.into()))
 }
 
-/// Whether what is at `path` is on a file system that is mounted read-only.
+/// Returns whether what is at `path` is on a file system that is mounted read-only.
 fn read_only(path: &Path) -> Result<bool, Stopped> {
     let mount = statvfs(path).map_err(|error| Stopped::Io(path.to_owned(), error.into()))?;
     Ok(mount.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
-/// What is at `path` in `folder`, if it belongs to nobody who could do harm.
+/// Returns `stat`, what is at `path` in `folder`, if it belongs to nobody who could do harm. What is mounted read-only
+/// passes whoever owns it, unless the owner has no number here.
 fn harmless(path: &Path, stat: Stat, us: Us, folder: &Path) -> Result<Stat, Stopped> {
     let Some(by) = us.stranger(Owned::of(&stat)) else {
         return Ok(stat);

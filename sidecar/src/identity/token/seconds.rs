@@ -15,7 +15,8 @@ pub(super) enum Round {
     Up,
 }
 
-/// The seconds that `value` is; `None` if it is no number, or one that no clock will ever show.
+/// Returns the whole seconds that `value` is, rounded as `round` says. Returns `None` if `value` is no number, or one
+/// that no clock will ever show.
 pub(super) fn whole(value: &Json, round: Round) -> Option<i64> {
     match value {
         Json::Integer(seconds) => Some(*seconds),
@@ -24,7 +25,8 @@ pub(super) fn whole(value: &Json, round: Round) -> Option<i64> {
     }
 }
 
-/// `text` is a number of JSON: digits, of which some may stand after a point, and perhaps an exponent.
+/// Reads `text`, a number of JSON (digits, of which some may stand after a point, and perhaps an exponent), as whole
+/// seconds, rounded as `round` says. Returns `None` for a number that no clock will ever show.
 fn decimal(text: &str, round: Round) -> Option<i64> {
     let (negative, text) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
