@@ -90,6 +90,7 @@ impl LockedFunction {
             .get("name")
             .and_then(Json::as_str)
             .ok_or(InvalidDefinition::NoName)?;
+        // The protocol's alphabet and length for the names of functions.
         let alphabet = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
         if name.is_empty() || name.len() > 128 || !name.bytes().all(alphabet) {
             return Err(InvalidDefinition::Name);
@@ -98,6 +99,7 @@ impl LockedFunction {
             .get("inputSchema")
             .filter(|schema| schema.as_object().is_some());
         let input_schema = schema.ok_or(InvalidDefinition::NoInputSchema)?.clone();
+        // `_meta` and `icons` say nothing about calls: the digest passes over them.
         let pinned = members
             .iter()
             .filter(|(member, _)| member != "_meta" && member != "icons");

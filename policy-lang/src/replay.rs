@@ -70,6 +70,7 @@ pub fn recall(record: &DecisionRecord, bundles: [&Bundle; 2]) -> Result<Attempt,
         return Err(Lost::Unasked);
     }
     let target = match (function, operation) {
+        // Which operation a function is comes from the input, so it is derived again under each bundle.
         (Some(function), _) => Target::Function(function.clone()),
         (None, Some(operation)) => Target::Operation(operation.clone()),
         // No operation has an empty name: the caller named none.
@@ -85,6 +86,7 @@ pub fn recall(record: &DecisionRecord, bundles: [&Bundle; 2]) -> Result<Attempt,
         agent: agent.clone(),
         tool: tool.clone(),
         target,
+        // Without a definition the attempt stands for the one that each bundle pins.
         definition: definition.filter(|_| !was_pinned(record)),
         input: recorded(input),
     };

@@ -203,7 +203,9 @@ impl Duration {
             self.unit == Unit::BusinessHours,
             other.unit == Unit::BusinessHours,
         ) {
+            // One clock counts both.
             (true, true) | (false, false) => Some(by_clock),
+            // Business time may stand still: as many hours of it or more end later, fewer may do either.
             (true, false) => by_clock.is_ge().then_some(Ordering::Greater),
             (false, true) => by_clock.is_le().then_some(Ordering::Less),
         }

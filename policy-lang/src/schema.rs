@@ -213,6 +213,7 @@ fn depend(schema: &mut Map<String, Value>, key: &str, on: Value) {
 fn form(form: &Form) -> Map<String, Value> {
     match form {
         Form::Version(number) => members(json!({"type": "integer", "const": number})),
+        // At least one character that is no white space.
         Form::Raw => members(json!({"type": "string", "pattern": "\\S"})),
         Form::Text { most } => {
             members(json!({"type": "string", "pattern": "\\S", "maxLength": most}))

@@ -79,7 +79,7 @@ pub struct Spanned<T> {
 }
 
 impl<T> Spanned<T> {
-    /// Makes the value `value`, written at `span`.
+    /// Makes a spanned value of `value`, which was written at `span`.
     pub const fn new(value: T, span: Span) -> Self {
         Self { value, span }
     }

@@ -65,6 +65,7 @@ impl FromStr for Summary {
             return Err(InvalidSummary::Unbalanced);
         }
         parts.push(Part::Text(rest.to_owned()));
+        // Arguments side by side leave an empty text between them.
         parts.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));
         Ok(Self { parts })
     }
@@ -150,6 +151,7 @@ pub fn in_major_units(units: i64, currency: &str) -> String {
 
 fn amount(units: i64, places: usize) -> String {
     let sign = if units < 0 { "-" } else { "" };
+    // One digit more than there are decimal places, so that one stands before the point: `005` is `0.05`.
     let digits = format!(
         "{:0>width$}",
         units.unsigned_abs(),

@@ -197,6 +197,7 @@ impl Statement {
         else {
             return Otherwise::Text;
         };
+        // Takes over the organisation and the root of the other text, and notes which of the two differ.
         let mut differs = [ORGANISATION, ROOT].map(|name| {
             let there = other.get(name).cloned().unwrap_or(Json::Null);
             let here = own.iter_mut().find(|(member, _)| member == name);

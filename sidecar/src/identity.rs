@@ -105,6 +105,7 @@ impl Identity {
         now: Timestamp,
     ) -> Result<(Arc<Verified>, Found), Refused> {
         let SubjectToken(token) = token;
+        // Before the digest, so that nobody makes the sidecar hash more than this.
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Refused::TooLong);
         }

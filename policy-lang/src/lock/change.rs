@@ -260,6 +260,7 @@ pub fn changes(old: &Lock, new: &Lock) -> Vec<Change> {
             (Some(old), Some(new)) if old.digest == new.digest => {}
             (Some(old), Some(new)) => {
                 let found = definition_changes(name, old, new);
+                // The digests differ and no difference was found, which is not known to be harmless.
                 if found.is_empty() {
                     changes.push(whole(
                         Kind::Other,
@@ -342,6 +343,7 @@ fn definition_changes(name: &str, old: &LockedFunction, new: &LockedFunction) ->
             continue;
         }
         match (member, before, after) {
+            // The digest passes over these.
             ("_meta" | "icons", ..) => {}
             ("inputSchema", Some(before), Some(after)) => found.input_schema(&place, before, after),
             ("outputSchema", Some(before), Some(after)) => {

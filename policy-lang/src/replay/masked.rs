@@ -28,6 +28,7 @@ pub(super) fn put_back(
     let vouched = meant
         .iter()
         .find(|operation| Some(operation.definition) == definition)?;
+    // Values are made up only where all the types agree on them.
     let types: Vec<&InputType> = meant.iter().map(|operation| &operation.input).collect();
     let whole = filled(json, &types)?;
     vouched.input.check(&whole).is_ok().then_some(whole)
@@ -67,6 +68,7 @@ fn replaced(value: &Json, declared: &[Option<&Member>]) -> Option<Json> {
     }
     let members: Vec<&Member> = declared.iter().copied().collect::<Option<_>>()?;
     if is_mask(value) {
+        // Masked and of one type under every bundle: then no rule of either can tell one value from another.
         let (first, others) = members.split_first()?;
         let hidden = first.opaque == Some(Opaque::Masked);
         return (hidden && others.iter().all(|other| other == first))

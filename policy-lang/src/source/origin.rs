@@ -32,6 +32,7 @@ impl Origin {
             Style::Literal => literal(value, source, start),
         };
         let narrow = |offset: usize| u32::try_from(offset).ok();
+        // Documents are far shorter than 4 GiB; an offset that did not fit would leave no segments.
         let segments: Option<Box<[_]>> = segments
             .into_iter()
             .map(|(value, file)| Some((narrow(value)?, narrow(file)?)))
@@ -43,6 +44,7 @@ impl Origin {
 
     /// Returns the place in the file of the bytes `range` of the value, or `whole` when the place cannot be told.
     pub(crate) fn place(&self, range: &Range<usize>, whole: Span) -> Span {
+        // An offset is as far behind the beginning of its segment in the file as it is in the value.
         let at = |offset: usize| {
             let offset = u32::try_from(offset).ok()?;
             let index = self
@@ -52,6 +54,7 @@ impl Origin {
             let (value, file) = *self.segments.get(index)?;
             usize::try_from(file.checked_add(offset.checked_sub(value)?)?).ok()
         };
+        // The last byte is looked up, not the one behind it, which may be in another segment.
         let last = range.end.saturating_sub(1).max(range.start);
         match (at(range.start), at(last)) {
             (Some(start), Some(last)) if start <= last => {
@@ -82,6 +85,7 @@ fn lines(source: &str, start: usize) -> impl Iterator<Item = (usize, &str)> {
 /// indentation. `source` begins with the first line of the block that is not blank.
 fn literal(value: &str, source: &str, start: usize) -> Vec<(usize, usize)> {
     let mut segments = Vec::new();
+    // Blank lines at the beginning are in the value, but `source` begins behind them.
     let text = value.trim_start_matches('\n');
     let mut offset = value.len().saturating_sub(text.len());
     let mut from = lines(source, start);
@@ -92,6 +96,7 @@ fn literal(value: &str, source: &str, start: usize) -> Vec<(usize, usize)> {
                 let indentation = written.len().saturating_sub(text.len());
                 segments.push((offset, at.saturating_add(indentation)));
             }
+            // A line that is not found again: no place is better than a wrong one.
             _ => return Vec::new(),
         }
         offset = offset.saturating_add(line.len());
@@ -116,6 +121,7 @@ fn folded(value: &str, source: &str, start: usize) -> Vec<(usize, usize)> {
             value.len().saturating_sub(rest.len()),
             at.saturating_add(indentation),
         ));
+        // Between two lines the value has a space; at its end it may have a line break.
         rest = after.strip_prefix([' ', '\n']).unwrap_or(after);
     }
     if rest.is_empty() {
@@ -138,6 +144,7 @@ fn quoted(value: &str, source: &str, start: usize, style: Style) -> Vec<(usize, 
     else {
         return Vec::new();
     };
+    // Behind the quote.
     let start = start.saturating_add(1);
     let mut segments = vec![(0, start)];
     let (mut made, mut at) = (0_usize, 0_usize);

@@ -51,6 +51,7 @@ pub(crate) fn read(text: &str) -> Result<Plain, Ambiguous> {
     if text.starts_with(['?', ':']) {
         return ambiguous("a sign of YAML", None);
     }
+    // In whatever case: some reader takes these for a truth value or for nothing.
     match text.to_ascii_lowercase().as_str() {
         "null" => return ambiguous("null", Some("null")),
         "true" | "yes" | "on" | "y" => return ambiguous("true", Some("true")),
@@ -80,6 +81,7 @@ fn canonical_number(text: &str) -> Option<Plain> {
     }
     match fraction {
         Some(fraction) => (is_digits(fraction) && digits.len() <= 17).then_some(Plain::Decimal),
+        // Zero has one spelling.
         None if text == "-0" => None,
         None => {
             let number: i64 = text.parse().ok()?;
@@ -108,6 +110,7 @@ fn is_number_to_somebody(text: &str) -> bool {
             .bytes()
             .all(|byte| byte.is_ascii_hexdigit() || byte == b'_');
     }
+    // Digits, with `_`, with `:` (base 60) or one point among them, and perhaps an exponent.
     let (mantissa, exponent) = body
         .split_once('e')
         .map_or((body.as_str(), ""), |(mantissa, rest)| (mantissa, rest));

@@ -69,6 +69,7 @@ pub(crate) fn scan<'a>(
                 found.report(dx, || say::tab(span, in_indentation));
             }
             '\n' | '\t' => {}
+            // A line break as Windows writes it.
             '\r' if chars.peek().is_some_and(|(_, next)| *next == '\n') => {}
             c if is_hidden(c) => found.report(dx, || say::invisible(span, c)),
             _ => {}
@@ -79,6 +80,7 @@ pub(crate) fn scan<'a>(
         }
     }
     match (found.indented_by_tab, found.left) {
+        // A tab in the indentation leaves no structure to parse.
         (true, _) => None,
         (false, MAX_FINDINGS) => Some(Cow::Borrowed(text)),
         (false, _) => Some(Cow::Owned(visible(text).replace('\t', " "))),
@@ -107,6 +109,7 @@ pub(crate) fn visible(text: &str) -> String {
     let shown = |c: char| match c {
         '\n' | '\t' => c.to_string(),
         '\r' => " ".to_owned(),
+        // As many bytes as the character has, so that all offsets stay.
         c if is_hidden(c) => match c.len_utf8() {
             1 => "?".to_owned(),
             2 => "¿".to_owned(),

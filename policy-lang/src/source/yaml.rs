@@ -133,6 +133,7 @@ impl Builder<'_> {
             .filter(|_| event.tag().is_some())
         {
             self.dx.push(say::tag(tag));
+            // A tag changes what a scalar is; a collection under one is read on for its own mistakes.
             if let Event::Scalar(..) = event {
                 return self.node(Node {
                     span,
@@ -247,6 +248,7 @@ impl Builder<'_> {
             },
             Style::Single | Style::Double | Style::Literal | Style::Folded => Kind::Quoted,
         };
+        // Only an escape can make a hidden character that the scan of the bytes has not seen.
         let hidden = value
             .chars()
             .find(|c| !matches!(c, '\n' | '\t') && scan::is_hidden(*c));
@@ -346,6 +348,7 @@ impl Builder<'_> {
 fn key_of(node: Node, source: &str, dx: &mut Diagnostics) -> Option<Key> {
     let what = node.what();
     let written = source.get(node.span.range()).unwrap_or_default();
+    // A key ends at its colon or, within brackets, at what ends the entry.
     let after = source.get(node.span.range().end..).unwrap_or_default();
     let ends = after
         .trim_start_matches(' ')

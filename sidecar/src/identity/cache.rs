@@ -60,6 +60,7 @@ impl Cache {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = held.entries.get(token).filter(|entry| entry.holds(now))?;
         let (issuer, keys) = terms(&entry.issuer.issuer)?;
+        // The very set of keys that the token was verified with: another set may have withdrawn one.
         let same = *issuer == entry.issuer && Arc::ptr_eq(&keys, &entry.keys);
         same.then(|| Arc::clone(&entry.verified))
     }
@@ -84,6 +85,7 @@ impl Cache {
         if held.entries.len() >= MOST {
             held.sweep(now);
         }
+        // A cache that stays full costs a signature check for each further token, and nothing else.
         if held.entries.len() < MOST && entry.holds(now) {
             held.entries.insert(token, entry);
         }

@@ -256,6 +256,7 @@ fn read(json: &Json) -> Result<Option<Key>, KeyProblem> {
         ("OKP", Some("Ed25519")) => Algorithm::EdDsa,
         (_, _) => return Ok(None),
     };
+    // `alg`, `key_ops` and `use` may be left out, but what they say must allow verifying tokens.
     let agrees = json
         .get("alg")
         .is_none_or(|stated| stated.as_str().and_then(Algorithm::named) == Some(algorithm));
@@ -280,6 +281,7 @@ fn read(json: &Json) -> Result<Option<Key>, KeyProblem> {
             if (x.len(), y.len()) != (32, 32) {
                 return Err(KeyProblem::Invalid);
             }
+            // A 4 begins a point that is written with both its numbers.
             let point = [&[4], x.as_slice(), y.as_slice()].concat();
             ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
                 .map_err(|_| KeyProblem::Invalid)?
@@ -293,6 +295,7 @@ fn read(json: &Json) -> Result<Option<Key>, KeyProblem> {
 
 fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<ParsedPublicKey, KeyProblem> {
     use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
+    // Zeros before a number do not count for its length.
     let strip = |number: &[u8]| -> Vec<u8> {
         let zeros = number.iter().take_while(|byte| **byte == 0).count();
         number.iter().skip(zeros).copied().collect()

@@ -144,6 +144,7 @@ impl Followed {
         match found.await {
             Err(missed) => self.keep(missed.to_string()),
             Ok(Err(unreadable)) => {
+                // Whatever can be read there next is new.
                 self.seen = None;
                 if let Unreadable::Replaceable(replaceable) = &unreadable
                     && self.told.is_none()
@@ -159,6 +160,7 @@ impl Followed {
                         self.take(set);
                     }
                 }
+                // What was seen before is judged as before: a bad file fails each time, and is parsed once.
                 match self.seen {
                     Some((_, Some(source))) => {
                         let path = self.file.clone();

@@ -226,6 +226,7 @@ impl<'a> Unverified<'a> {
         if !key.verifies(self.signed, &self.signature) {
             return Err(Refused::Signature);
         }
+        // From here on the claims are the issuer's own.
         if !self.is_for(&issuer.audience) {
             return Err(Refused::Audience);
         }
@@ -276,6 +277,7 @@ impl<'a> Unverified<'a> {
         };
         let expires = instant("exp", Round::Down)?.ok_or(Refused::Times)?;
         let begins = [instant("nbf", Round::Up)?, instant("iat", Round::Up)?];
+        // A leeway that is too long to be a duration is none.
         let skew = SignedDuration::try_from(skew).unwrap_or(SignedDuration::ZERO);
         if now.duration_since(expires) >= skew {
             return Err(Refused::Expired);

@@ -147,6 +147,7 @@ impl Us {
         static ALL_MAPPED: OnceLock<bool> = OnceLock::new();
         let all_mapped = || {
             let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+            // All numbers stand for themselves: no user namespace hides an owner.
             map.split_whitespace().eq(["0", "0", "4294967295"])
         };
         Self {
@@ -158,6 +159,7 @@ impl Us {
     /// Returns the owner, if the owner could do harm: an owner that has no number here, or one that is neither root nor
     /// this process's user.
     const fn stranger(self, owned: Owned) -> Option<By> {
+        // Only where every owner has a number here is 65534 a user of its own, which may be this process's.
         if owned.uid == UNMAPPED && !(self.all_mapped && self.uid == UNMAPPED) {
             Some(By::Unmapped)
         } else if owned.uid == 0 || owned.uid == self.uid {
@@ -202,6 +204,7 @@ pub fn walk(path: &Path, kind: Kind) -> Result<Walked, Stopped> {
     while let Some(step) = left.pop_front() {
         match step.components().next() {
             Some(Component::Normal(_)) => {}
+            // No link is left in `at`, so its parent is the folder that the kernel goes to.
             Some(Component::ParentDir) => {
                 at.pop();
                 continue;
@@ -217,6 +220,7 @@ pub fn walk(path: &Path, kind: Kind) -> Result<Walked, Stopped> {
         let next = at.join(&step);
         stat = match lstat(&next) {
             Ok(stat) => harmless(&next, stat, us, &at)?,
+            // What is not there belongs to nobody, and the folder has been looked at.
             Err(Errno::NOENT) => {
                 at = next;
                 at.extend(left);
@@ -234,6 +238,7 @@ pub fn walk(path: &Path, kind: Kind) -> Result<Walked, Stopped> {
             }
             let to = readlink(&next, Vec::new()).map_err(|error| io(&next, error.into()))?;
             let to = PathBuf::from(OsString::from_vec(to.into_bytes()));
+            // What the link leads to comes before the rest of the way.
             for step in steps(&to).into_iter().rev() {
                 left.push_front(step);
             }

@@ -77,6 +77,7 @@ impl<'a> Findings<'a> {
     pub(super) fn output_schema(&mut self, place: &str, old: &Json, new: &Json) {
         let before = self.changes.len();
         self.input_schema(place, old, new);
+        // Whether a result may be more or less makes no difference: a mask may miss whatever is new in it.
         for change in self.changes.iter_mut().skip(before) {
             if !matches!(change.kind, Kind::Wording | Kind::Order) {
                 change.kind = Kind::Result;
@@ -114,6 +115,7 @@ impl<'a> Findings<'a> {
                 self.push(place, Kind::Wording, before, after);
             }
             ("examples", ..) => self.push(place, Kind::Wording, before, after),
+            // These two are read with the schema around them: `required` says which properties have to be given.
             ("properties", ..) => self.properties(&place, old, new),
             ("required", ..) => self.required(&place, old, new),
             ("$defs" | "definitions", ..) => self.shared(&place, before, after),
@@ -123,6 +125,7 @@ impl<'a> Findings<'a> {
                 }
             }
             (
+                // Only lists of one length can be compared place by place.
                 "anyOf" | "oneOf" | "allOf" | "prefixItems",
                 Some(Json::Array(old)),
                 Some(Json::Array(new)),
@@ -241,12 +244,14 @@ fn restriction(keyword: &str, before: Option<&Json>, after: Option<&Json>) -> Ki
         "additionalProperties" => return openness(before, after),
         _ => return Kind::Other,
     };
+    // A keyword that came accepts less than before, and one that went accepts more.
     let (before, after) = match (before, after) {
         (Some(before), Some(after)) => (before, after),
         (None, _) => return Kind::Narrowed,
         (_, None) => return Kind::Widened,
     };
     if let Some(bound) = bound {
+        // Numbers with a point are not compared.
         let (Some(before), Some(after)) = (before.as_integer(), after.as_integer()) else {
             return Kind::Other;
         };
@@ -256,6 +261,7 @@ fn restriction(keyword: &str, before: Option<&Json>, after: Option<&Json>) -> Ki
             (_, Ordering::Equal) => Kind::Other,
         };
     }
+    // What is left lists values or is one value; one in the place of another may accept anything.
     let (was, is) = (accepted(keyword, before), accepted(keyword, after));
     match (is.is_subset(&was), was.is_subset(&is)) {
         (true, true) => Kind::Order,

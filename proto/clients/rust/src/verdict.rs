@@ -135,6 +135,8 @@ impl Verdict {
             return Err(Unclear::OtherRequest);
         }
         let result = result.ok_or(Unclear::UnsetResult)?;
+        // An answer accounts for itself by its record, its bundle and a rule that grants. A rejection need not: nothing
+        // happens on its account.
         let granted = rules
             .iter()
             .any(|rule| rule.kind() == wire::RuleKind::Grant);

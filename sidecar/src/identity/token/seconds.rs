@@ -49,6 +49,8 @@ fn decimal(text: &str, round: Round) -> Option<i64> {
         }
         at = at.checked_add(1)?;
     }
+    // The exponent has moved the point beyond the last digit. Exponents have no bound, so the zeros to add are counted
+    // first.
     if seconds != 0 {
         let missing = point.saturating_sub(at).max(0);
         if missing > MAX_DIGITS {
@@ -58,6 +60,7 @@ fn decimal(text: &str, round: Round) -> Option<i64> {
             seconds = seconds.checked_mul(10)?;
         }
     }
+    // The fraction was dropped towards zero; where it is to be rounded away from zero, one is added.
     let away = match (round, negative) {
         (Round::Down, true) | (Round::Up, false) => i64::from(fraction),
         (Round::Down, false) | (Round::Up, true) => 0,
