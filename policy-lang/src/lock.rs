@@ -78,7 +78,7 @@ impl LockedFunction {
     /// Domain of the digest.
     pub const DOMAIN: &'static str = "stopgate-tool-v1";
 
-    /// Checks and digests `definition`.
+    /// Makes the locked function of `definition`: checks the definition and computes its digest.
     ///
     /// # Errors
     /// [`InvalidDefinition`] when it lacks what every definition has.
@@ -90,6 +90,7 @@ impl LockedFunction {
             .get("name")
             .and_then(Json::as_str)
             .ok_or(InvalidDefinition::NoName)?;
+        // The protocol's alphabet and length for the names of functions.
         let alphabet = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
         if name.is_empty() || name.len() > 128 || !name.bytes().all(alphabet) {
             return Err(InvalidDefinition::Name);
@@ -98,6 +99,7 @@ impl LockedFunction {
             .get("inputSchema")
             .filter(|schema| schema.as_object().is_some());
         let input_schema = schema.ok_or(InvalidDefinition::NoInputSchema)?.clone();
+        // `_meta` and `icons` say nothing about calls: the digest passes over them.
         let pinned = members
             .iter()
             .filter(|(member, _)| member != "_meta" && member != "icons");
@@ -109,7 +111,7 @@ impl LockedFunction {
         })
     }
 
-    /// The function's name on the server.
+    /// Returns the function's name on the server.
     #[must_use]
     pub fn name(&self) -> &str {
         // `new` has seen that there is one.

@@ -31,7 +31,7 @@ pub enum InvalidPointer {
 }
 
 impl Pointer {
-    /// Checks `text`.
+    /// Makes the pointer that `text` spells, after checking it.
     ///
     /// # Errors
     /// [`InvalidPointer`] says what is wrong.
@@ -51,7 +51,8 @@ impl Pointer {
         Ok(Self(text.into()))
     }
 
-    /// The pointer through `keys`, outermost first; `None` if there are none or it would be too long.
+    /// Makes the pointer through `keys`, outermost first. Returns `None` if there are no keys or the pointer would be
+    /// too long.
     #[must_use]
     pub fn of_keys(keys: &[&str]) -> Option<Self> {
         let steps = keys
@@ -60,13 +61,13 @@ impl Pointer {
         Self::new(&steps.collect::<String>()).ok()
     }
 
-    /// The pointer as text.
+    /// Returns the pointer as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Its steps, unescaped, outermost first. Never empty.
+    /// Returns the steps of the pointer, unescaped, outermost first. There is at least one.
     pub fn steps(&self) -> impl Iterator<Item = Step> + '_ {
         self.0.split('/').skip(1).map(|step| match step {
             "*" => Step::Every,

@@ -34,7 +34,7 @@ impl Lost {
         Self::Unreproduced,
     ];
 
-    /// The word for it.
+    /// Returns the word for this reason in reports for machines.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -46,7 +46,7 @@ impl Lost {
     }
 }
 
-/// The attempt of `record`, to be decided under `bundles`, the base first, and no other.
+/// Makes the attempt that `record` tells of, to be decided under `bundles`, the base first, and under no other bundle.
 ///
 /// Profiles are the recorded ones, whatever groups they came from. A definition that was found to be the pinned one
 /// stays the pinned one, because a server changes with its lock.
@@ -70,6 +70,7 @@ pub fn recall(record: &DecisionRecord, bundles: [&Bundle; 2]) -> Result<Attempt,
         return Err(Lost::Unasked);
     }
     let target = match (function, operation) {
+        // Which operation a function is comes from the input, so it is derived again under each bundle.
         (Some(function), _) => Target::Function(function.clone()),
         (None, Some(operation)) => Target::Operation(operation.clone()),
         // No operation has an empty name: the caller named none.
@@ -85,6 +86,7 @@ pub fn recall(record: &DecisionRecord, bundles: [&Bundle; 2]) -> Result<Attempt,
         agent: agent.clone(),
         tool: tool.clone(),
         target,
+        // Without a definition the attempt stands for the one that each bundle pins.
         definition: definition.filter(|_| !was_pinned(record)),
         input: recorded(input),
     };
@@ -107,7 +109,8 @@ pub fn recall(record: &DecisionRecord, bundles: [&Bundle; 2]) -> Result<Attempt,
     Ok(attempt)
 }
 
-/// Whether `target` is an operation or a function of `tool`. Which operation a function is may still hang on the input.
+/// Returns whether `target` is an operation or a function of `tool` in `bundle`. Which operation a function is may
+/// still depend on the input.
 fn names(bundle: &Bundle, tool: &str, target: &Target) -> bool {
     bundle.tool(tool).is_some_and(|(_, tool)| match target {
         Target::Operation(name) => tool.operations.contains_key(name.as_str()),
@@ -115,7 +118,8 @@ fn names(bundle: &Bundle, tool: &str, target: &Target) -> bool {
     })
 }
 
-/// As much of the input as the record has.
+/// Returns as much of the input as the record holds. Of a refused input that is the problem it was refused for; an
+/// input that is withheld, or was too long to be recorded, is an error that stands for it.
 fn recorded(input: &RecordedInput) -> Result<Input, InvalidJson> {
     match input {
         RecordedInput::Clear { json, digest } => Ok(Input::recorded(json.clone(), *digest)),
@@ -128,7 +132,8 @@ fn recorded(input: &RecordedInput) -> Result<Input, InvalidJson> {
     }
 }
 
-/// What held when `record` was made, under `limit` and with `evidence`.
+/// Makes the situation that `record` was decided in: the recorded time and what the recorded door enforced, with the
+/// given `limit` and `evidence`.
 #[must_use]
 pub const fn situation(record: &DecisionRecord, limit: LimitNow, evidence: Evidence) -> Situation {
     Situation {
@@ -139,8 +144,8 @@ pub const fn situation(record: &DecisionRecord, limit: LimitNow, evidence: Evide
     }
 }
 
-/// Whether `decision` is the one that stands in `record`: answer, surface, rules, facts and business time. Messages
-/// are for people and do not count.
+/// Returns whether `decision` is the one that stands in `record`: the same answer, surface, rules, facts and business
+/// time. Messages are for people and are not compared.
 #[must_use]
 pub fn is_recorded(record: &DecisionRecord, decision: &Decision) -> bool {
     let answer = match (decision.outcome(), &record.result) {
@@ -163,8 +168,8 @@ pub fn is_recorded(record: &DecisionRecord, decision: &Decision) -> bool {
         && seen.business == record.context.business
 }
 
-/// What the difference between `record` and the decision of the very bundle that it names comes from, if it is that
-/// the record holds less than was asked; `None` if it should have been the same.
+/// Returns the part that `record` lacks, where that explains why the very bundle that it names decides the recorded
+/// attempt differently now. Returns `None` if nothing explains it, so that the decisions should have been the same.
 #[must_use]
 pub fn missing_part(record: &DecisionRecord) -> Option<Lost> {
     let refused = matches!(&record.result, RecordedResult::Reject(rejection) if rejection.reason == Reason::InputInvalid);
@@ -179,7 +184,7 @@ pub fn missing_part(record: &DecisionRecord) -> Option<Lost> {
     }
 }
 
-/// Whether the recorded answer came before any policy was asked, as far as `base` can tell.
+/// Returns whether the recorded answer came before any policy was asked, as far as `base` can tell.
 #[must_use]
 pub fn is_unasked(record: &DecisionRecord, base: &Bundle) -> bool {
     let RecordedResult::Reject(rejection) = &record.result else {
@@ -203,7 +208,8 @@ pub fn is_unasked(record: &DecisionRecord, base: &Bundle) -> bool {
     }
 }
 
-/// Whether the recorded definition had been compared with the pinned one, and was it.
+/// Returns whether the recorded definition had been compared with the pinned one and was equal to it, as the recorded
+/// answer shows.
 fn was_pinned(record: &DecisionRecord) -> bool {
     let RecordedResult::Reject(rejection) = &record.result else {
         return true;

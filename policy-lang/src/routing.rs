@@ -39,7 +39,8 @@ pub struct Seat {
 }
 
 impl Route {
-    /// How specific it is, if it answers for `operation` of `tool` at `level`: more is more specific.
+    /// Returns how specific the route is for `operation` of `tool` at `level`: one for naming tools and one for naming
+    /// operations, so 0 to 2. Returns `None` if the route does not answer for them.
     fn specificity(
         &self,
         level: Approval,
@@ -61,7 +62,8 @@ impl Route {
     }
 }
 
-/// The routes of `routes` that answer for an operation at `level` and are as specific as any: one in a sound policy.
+/// Returns those of `routes` that answer for `operation` of `tool` at `level` and are the most specific to do so. In a
+/// sound policy that is one route.
 #[must_use]
 pub fn most_specific<'r>(
     routes: &'r [Route],
@@ -165,7 +167,7 @@ impl Unit {
         }
     }
 
-    /// How many make a year, at most.
+    /// Returns how many of this unit a duration may count: as many as make a year.
     const fn a_year(self) -> u32 {
         match self {
             Self::Seconds => 31_536_000,
@@ -177,13 +179,13 @@ impl Unit {
 }
 
 impl Duration {
-    /// How many units.
+    /// Returns how many units the duration counts.
     #[must_use]
     pub const fn amount(self) -> u32 {
         self.amount
     }
 
-    /// Of what.
+    /// Returns the unit that the duration counts.
     #[must_use]
     pub const fn unit(self) -> Unit {
         self.unit
@@ -191,8 +193,9 @@ impl Duration {
 }
 
 impl Duration {
-    /// Whether it ends later than `other` where both begin together, whatever the calendar says. Business hours pass no
-    /// faster than others, so as many of them end no sooner; fewer of them can end before or after. `None` then.
+    /// Compares when the two durations end if both begin together, whatever the calendar says; returns `None` where it
+    /// depends on the calendar. Business hours pass no faster than other hours, so as many of them end no sooner, while
+    /// fewer of them can end before or after.
     #[must_use]
     pub fn compare(self, other: Self) -> Option<Ordering> {
         let by_clock = self.seconds().cmp(&other.seconds());
@@ -200,13 +203,15 @@ impl Duration {
             self.unit == Unit::BusinessHours,
             other.unit == Unit::BusinessHours,
         ) {
+            // One clock counts both.
             (true, true) | (false, false) => Some(by_clock),
+            // Business time may stand still: as many hours of it or more end later, fewer may do either.
             (true, false) => by_clock.is_ge().then_some(Ordering::Greater),
             (false, true) => by_clock.is_le().then_some(Ordering::Less),
         }
     }
 
-    /// Its length while all of it is business time.
+    /// Returns the length in seconds, as if all of it were business time.
     fn seconds(self) -> u64 {
         u64::from(self.amount).saturating_mul(u64::from(self.unit.seconds()))
     }

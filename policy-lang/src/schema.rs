@@ -45,7 +45,8 @@ impl Kind {
         Self::Reviews,
     ];
 
-    /// The kind of the document at `path`, relative to the repository, with `/`.
+    /// Returns the kind of the document at `path`, which is relative to the repository and written with `/`. Returns
+    /// `None` if no document belongs there.
     #[must_use]
     pub fn of(path: &str) -> Option<Self> {
         match path {
@@ -64,7 +65,7 @@ impl Kind {
         }
     }
 
-    /// The name of the file that holds its schema.
+    /// Returns the name of the file that holds the JSON Schema of this kind.
     #[must_use]
     pub const fn file(self) -> &'static str {
         match self {
@@ -109,7 +110,7 @@ impl Kind {
         }
     }
 
-    /// Its JSON Schema, draft 7.
+    /// Makes the JSON Schema (draft 7) of documents of this kind.
     #[must_use]
     pub fn schema(self) -> Value {
         let mut schema = Map::new();
@@ -119,7 +120,7 @@ impl Kind {
         schema.into()
     }
 
-    /// Its JSON Schema as a file has it: with line breaks, the last one included.
+    /// Makes the text of the file that holds the JSON Schema of this kind, with line breaks, the last one included.
     #[must_use]
     pub fn text(self) -> String {
         format!("{:#}\n", self.schema())
@@ -212,6 +213,7 @@ fn depend(schema: &mut Map<String, Value>, key: &str, on: Value) {
 fn form(form: &Form) -> Map<String, Value> {
     match form {
         Form::Version(number) => members(json!({"type": "integer", "const": number})),
+        // At least one character that is no white space.
         Form::Raw => members(json!({"type": "string", "pattern": "\\S"})),
         Form::Text { most } => {
             members(json!({"type": "string", "pattern": "\\S", "maxLength": most}))
@@ -288,7 +290,7 @@ fn spelt(spelling: &Spelling) -> Map<String, Value> {
     schema
 }
 
-/// The members of a literal object.
+/// Returns the members of `object`, which is written out as an object where this is called.
 fn members(object: Value) -> Map<String, Value> {
     match object {
         Value::Object(members) => members,

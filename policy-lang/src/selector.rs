@@ -35,7 +35,8 @@ pub enum BadSelector {
     Masked,
 }
 
-/// The text at `pointer` of `input`, if there is one.
+/// Returns the text at `pointer` of `input`. Returns `None` if nothing or no text stands there, or if the pointer names
+/// more than one place.
 #[must_use]
 pub fn text_at<'a>(pointer: &Pointer, input: &'a Json) -> Option<&'a str> {
     let mut value = input;
@@ -49,16 +50,17 @@ pub fn text_at<'a>(pointer: &Pointer, input: &'a Json) -> Option<&'a str> {
 }
 
 impl Selector {
-    /// Whether `input` means this operation.
+    /// Returns whether `input` means the selector's operation: whether the argument has exactly the selector's text.
     #[must_use]
     pub fn selects(&self, input: &Json) -> bool {
         text_at(&self.pointer, input) == Some(self.equals.as_str())
     }
 
-    /// Checks the selector against the input it reads: declared, required, a text, and a value that can occur.
+    /// Checks the selector against the input that it reads: the argument has to be declared, required, a text that is
+    /// not masked, and the selector's text one of its values.
     ///
     /// # Errors
-    /// [`BadSelector`]
+    /// [`BadSelector`] says why no operation can be selected there.
     pub fn check(&self, input: &InputType) -> Result<(), BadSelector> {
         let mut steps = self.pointer.steps().peekable();
         let mut members = input;

@@ -30,7 +30,8 @@ pub struct Span {
 }
 
 impl Span {
-    /// The bytes `range` of `file`; offsets beyond 4 GiB saturate, and files that long are refused earlier.
+    /// Makes the span of the bytes `range` of `file`. Offsets beyond 4 GiB saturate; files that long are refused
+    /// earlier.
     #[must_use]
     pub fn new(file: FileId, range: Range<usize>) -> Self {
         let clamp = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
@@ -41,7 +42,7 @@ impl Span {
         }
     }
 
-    /// The empty span at the beginning of `file`, for what concerns the file as a whole.
+    /// Makes the empty span at the beginning of `file`, for what concerns the file as a whole.
     #[must_use]
     pub const fn beginning(file: FileId) -> Self {
         Self {
@@ -51,13 +52,13 @@ impl Span {
         }
     }
 
-    /// The bytes as a range.
+    /// Returns the bytes of the span as a range of offsets in the file.
     #[must_use]
     pub fn range(self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
 
-    /// The smallest span that holds both, which are in one file.
+    /// Returns the smallest span that holds both `self` and `other`, which are in one file.
     #[must_use]
     pub fn to(self, other: Self) -> Self {
         Self {
@@ -78,7 +79,7 @@ pub struct Spanned<T> {
 }
 
 impl<T> Spanned<T> {
-    /// `value`, written at `span`.
+    /// Makes a spanned value of `value`, which was written at `span`.
     pub const fn new(value: T, span: Span) -> Self {
         Self { value, span }
     }
@@ -94,20 +95,21 @@ pub struct SourceFile {
 }
 
 impl SourceFile {
-    /// Path relative to the repository, with `/`.
+    /// Returns the file's path, relative to the repository and written with `/`.
     #[must_use]
     pub const fn path(&self) -> &Arc<str> {
         &self.path
     }
 
-    /// The text as it can be shown: what is invisible, and bytes that are not UTF-8, are replaced. A file that holds
-    /// any is refused elsewhere; in all others every offset is that of the file.
+    /// Returns the text as it can be shown: invisible characters, and bytes that are not UTF-8, are replaced. A file
+    /// that holds any of those is refused elsewhere; in all other files every offset in the text is an offset in the
+    /// file.
     #[must_use]
     pub const fn text(&self) -> &Arc<str> {
         &self.text
     }
 
-    /// Line and column of a byte, both counted from 1, columns in characters.
+    /// Returns line and column of the byte at `offset`, both counted from 1, columns in characters.
     #[must_use]
     pub fn line_column(&self, offset: usize) -> (u32, u32) {
         let line = self.line_of(offset);
@@ -120,7 +122,7 @@ impl SourceFile {
         (count(line), count(before))
     }
 
-    /// The line that holds a byte, without its line break, and the offset where it begins.
+    /// Returns the offset where the line that holds the byte at `offset` begins, and the line without its line break.
     #[must_use]
     pub fn line_at(&self, offset: usize) -> (usize, &str) {
         let range = self.line_range(self.line_of(offset));
@@ -128,14 +130,15 @@ impl SourceFile {
         (range.start, line.trim_end_matches('\n'))
     }
 
-    /// Number of the line that holds a byte, counted from 0.
+    /// Returns the number of the line that holds the byte at `offset`, counted from 0.
     pub(crate) fn line_of(&self, offset: usize) -> usize {
         self.lines
             .partition_point(|start| *start <= offset)
             .saturating_sub(1)
     }
 
-    /// The bytes of a line counted from 0, its line break included; empty behind the last.
+    /// Returns the bytes of the line with the number `line`, counted from 0, its line break included; the range is
+    /// empty behind the last line.
     pub(crate) fn line_range(&self, line: usize) -> Range<usize> {
         let end = self.text.len();
         let at = |line: usize| self.lines.get(line).copied().unwrap_or(end);
@@ -150,7 +153,8 @@ pub struct SourceMap {
 }
 
 impl SourceMap {
-    /// Adds a file. What cannot be shown, in its path and in its bytes, is replaced: this text is for people.
+    /// Adds a file and returns its id. What cannot be shown, in `path` and in `bytes`, is replaced, because this text
+    /// is for people.
     pub fn add(&mut self, path: &str, bytes: &[u8]) -> FileId {
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
         let text: Arc<str> = scan::visible(&String::from_utf8_lossy(bytes)).into();
@@ -166,18 +170,18 @@ impl SourceMap {
         id
     }
 
-    /// The file `id`; `None` for an id of another map.
+    /// Returns the file `id`; `None` for an id of another map.
     #[must_use]
     pub fn file(&self, id: FileId) -> Option<&SourceFile> {
         self.files.get(id.0 as usize)
     }
 
-    /// Every file, in the order they were added.
+    /// Returns every file, in the order in which the files were added.
     pub fn files(&self) -> impl Iterator<Item = &SourceFile> {
         self.files.iter()
     }
 
-    /// File and line of the first byte of `span`, for people.
+    /// Returns file and line of the first byte of `span`, for people.
     #[must_use]
     pub fn location(&self, span: Span) -> Location {
         match self.file(span.file) {

@@ -65,6 +65,7 @@ impl FromStr for Summary {
             return Err(InvalidSummary::Unbalanced);
         }
         parts.push(Part::Text(rest.to_owned()));
+        // Arguments side by side leave an empty text between them.
         parts.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));
         Ok(Self { parts })
     }
@@ -83,7 +84,7 @@ impl std::fmt::Display for Summary {
 }
 
 impl Summary {
-    /// Names of the arguments it shows.
+    /// Returns the names of the arguments that the summary shows, in order.
     pub fn arguments(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
             Part::Text(_) => None,
@@ -91,7 +92,8 @@ impl Summary {
         })
     }
 
-    /// The sentence for `input`. `money` names, by argument with an amount in minor units, the one with its currency.
+    /// Returns the sentence for `input`. For each argument that is an amount in minor units, `money` has the name of
+    /// the argument with its currency.
     #[must_use]
     pub fn of(&self, input: &Json, money: &BTreeMap<String, String>) -> String {
         let mut sentence = String::new();
@@ -123,8 +125,8 @@ fn show(sentence: &mut String, value: Option<&Json>, currency: Option<&str>) {
     sentence.push_str(&visible(&shown, SHOWN));
 }
 
-/// The first `most` characters of `text`, then `…` if there are more. Characters that cannot be seen, or that move
-/// others, are written out as `\u{202e}`.
+/// Returns the first `most` characters of `text`, then `…` if there are more. Characters that cannot be seen, or that
+/// move others, are written out as `\u{202e}`.
 #[must_use]
 pub fn visible(text: &str, most: usize) -> String {
     let mut shown = String::new();
@@ -141,7 +143,7 @@ pub fn visible(text: &str, most: usize) -> String {
     shown
 }
 
-/// An amount in minor units as people write it, without the currency: 50001 of `EUR` is `500.01`.
+/// Writes an amount in minor units as people write it, without the currency: 50001 of `EUR` is `500.01`.
 #[must_use]
 pub fn in_major_units(units: i64, currency: &str) -> String {
     amount(units, decimal_places(currency))
@@ -149,6 +151,7 @@ pub fn in_major_units(units: i64, currency: &str) -> String {
 
 fn amount(units: i64, places: usize) -> String {
     let sign = if units < 0 { "-" } else { "" };
+    // One digit more than there are decimal places, so that one stands before the point: `005` is `0.05`.
     let digits = format!(
         "{:0>width$}",
         units.unsigned_abs(),
@@ -163,7 +166,7 @@ fn amount(units: i64, places: usize) -> String {
     }
 }
 
-/// Decimal places of a currency (ISO 4217); two for what the table does not name.
+/// Returns the number of decimal places of a currency (ISO 4217); two for what the table does not name.
 fn decimal_places(currency: &str) -> usize {
     match currency {
         "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX"

@@ -131,7 +131,7 @@ pub struct Jurisdiction {
 }
 
 impl Jurisdiction {
-    /// Where signatures hold that are judged by `root` in the policy of `organisation`.
+    /// Makes the jurisdiction of signatures that are judged by `root` in the policy of `organisation`.
     #[must_use]
     pub fn of(organisation: &OwnerName, root: Option<&TrustRoot>) -> Self {
         Self {
@@ -178,13 +178,13 @@ impl Statement {
         }
     }
 
-    /// The bytes that a signature covers.
+    /// Returns the bytes that a signature covers.
     #[must_use]
     pub fn signed_bytes(&self) -> Vec<u8> {
         dsse::signed_bytes(self.payload_type, &self.payload)
     }
 
-    /// What `payload` of the kind `payload_type` is, which is not this statement.
+    /// Returns what `payload` of the kind `payload_type` is, given that it is not this statement.
     #[must_use]
     pub fn otherwise(&self, payload_type: &str, payload: &[u8]) -> Otherwise {
         if dsse::OLDER.contains(&payload_type) {
@@ -197,6 +197,7 @@ impl Statement {
         else {
             return Otherwise::Text;
         };
+        // Takes over the organisation and the root of the other text, and notes which of the two differ.
         let mut differs = [ORGANISATION, ROOT].map(|name| {
             let there = other.get(name).cloned().unwrap_or(Json::Null);
             let here = own.iter_mut().find(|(member, _)| member == name);
@@ -214,7 +215,7 @@ impl Statement {
         }
     }
 
-    /// What a reviewer compares before signing: SHA-256 of all that is signed.
+    /// Returns the digest that a reviewer compares before signing: SHA-256 of all that is signed.
     #[must_use]
     pub fn digest(&self) -> Digest {
         Digest::of(&self.signed_bytes())
@@ -222,7 +223,7 @@ impl Statement {
 }
 
 impl Waiver {
-    /// What its reviewers sign, for where it `holds`.
+    /// Makes the statement that the waiver's reviewers sign, for the jurisdiction `holds`.
     #[must_use]
     pub fn statement(&self, holds: &Jurisdiction) -> Statement {
         let Self {
@@ -246,7 +247,7 @@ impl Waiver {
 }
 
 impl Review {
-    /// What its reviewers sign, for where it `holds`.
+    /// Makes the statement that the review's reviewers sign, for the jurisdiction `holds`.
     #[must_use]
     pub fn statement(&self, holds: &Jurisdiction) -> Statement {
         let Self { id, next, rules } = self;
@@ -261,7 +262,7 @@ impl Review {
 }
 
 impl Cover {
-    /// All of it.
+    /// Returns the whole cover as JSON, as it is signed.
     fn json(&self) -> Json {
         match self {
             Self::Cell(CellCover {
@@ -285,7 +286,8 @@ impl Cover {
         }
     }
 
-    /// What it covers a change of, without the change.
+    /// Returns what the cover allows a change of, as JSON without the change: tool, operation and holder, or file and
+    /// path of a setting.
     pub(crate) fn about(&self) -> Json {
         match self {
             Self::Cell(cell) => object(vec![
@@ -310,9 +312,9 @@ impl Holder {
     }
 }
 
-/// What a [`SettingCover`] is bound to: the place `path` in the document `file`, and what stands there before and after
-/// the change. `None` stands for nothing, which is something else than `null`. The values have to be whole: what is cut
-/// for people to read would let others through that are cut to the same.
+/// Returns the digest that a [`SettingCover`] is bound to: of the place `path` in the document `file`, and of what
+/// stands there before and after the change. `None` stands for nothing, which is something else than `null`. The values
+/// have to be whole: a value that is cut for people to read would let others through that are cut to the same.
 #[must_use]
 pub fn setting_digest(
     file: &str,

@@ -56,7 +56,7 @@ pub enum Found {
 }
 
 impl SubjectToken {
-    /// Takes whatever text a caller sent; [`Identity::verify`] judges it.
+    /// Makes a token of whatever text a caller sent; [`Identity::verify`] judges it.
     #[must_use]
     pub const fn new(text: String) -> Self {
         Self(text)
@@ -70,8 +70,8 @@ impl fmt::Debug for SubjectToken {
 }
 
 impl Identity {
-    /// Verifies by the keys of `issuers`, and the follower that brings them; each of its looks has failed after
-    /// `deadline`.
+    /// Makes an identity that verifies by the keys of `issuers`, and the follower that brings these keys. A look of the
+    /// follower has failed after `deadline`.
     #[must_use]
     pub fn new(
         issuers: &BTreeMap<String, IssuerConfig>,
@@ -93,7 +93,8 @@ impl Identity {
         (identity, follower)
     }
 
-    /// What `token` says, if it is good by `bundle` and by its issuer's keys as of `now`.
+    /// Returns what `token` says, if the token is good by `bundle` and by its issuer's keys as of `now`, and whether
+    /// its signature was checked now or a moment ago.
     ///
     /// # Errors
     /// [`Refused`] for the first thing that is wrong.
@@ -104,6 +105,7 @@ impl Identity {
         now: Timestamp,
     ) -> Result<(Arc<Verified>, Found), Refused> {
         let SubjectToken(token) = token;
+        // Before the digest, so that nobody makes the sidecar hash more than this.
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Refused::TooLong);
         }
@@ -131,7 +133,7 @@ impl Identity {
         Ok((verified, Found::Fresh))
     }
 
-    /// Issuers whose keys could not be read at the last look.
+    /// Returns how many issuers had no keys to verify with at the last look.
     #[must_use]
     pub fn failing(&self) -> usize {
         let failing = |configured: &&Configured| configured.keys.borrow().failing;

@@ -18,7 +18,7 @@ pub use open::{Identity, Opened, Unreadable, open, read, read_unowned};
 pub use owner::{By, Kind, MayBeReplaced, Stopped, Walked, walk};
 pub use seen::{Looked, SourceName, Sources};
 
-/// An error with everything that caused it.
+/// Returns the message of `error` and of everything that caused it, with `: ` in between.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

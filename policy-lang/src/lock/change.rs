@@ -90,7 +90,7 @@ pub enum Step {
 }
 
 impl Kind {
-    /// The least step of the contract that such a change asks for.
+    /// Returns the smallest step of the contract that a change of this kind asks for.
     #[must_use]
     pub const fn step(self) -> Step {
         match self {
@@ -113,7 +113,8 @@ impl Kind {
         }
     }
 
-    /// Compatible or breaking.
+    /// Returns whether a change of this kind is compatible or breaking. A change that asks for a major step is
+    /// breaking.
     #[must_use]
     pub const fn class(self) -> Class {
         match self.step() {
@@ -122,7 +123,7 @@ impl Kind {
         }
     }
 
-    /// The kind as machines read it.
+    /// Returns the word for the kind in reports for machines.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -148,7 +149,7 @@ impl Kind {
         }
     }
 
-    /// The kind as people read it.
+    /// Returns the words for the kind in reports for people.
     #[must_use]
     pub const fn describe(self) -> &'static str {
         match self {
@@ -176,7 +177,7 @@ impl Kind {
 }
 
 impl Class {
-    /// The class as machines and people read it.
+    /// Returns the word for the class in reports for machines and for people.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -187,7 +188,7 @@ impl Class {
 }
 
 impl Step {
-    /// The step as machines and people read it.
+    /// Returns the word for the step in reports for machines and for people.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -197,7 +198,7 @@ impl Step {
         }
     }
 
-    /// Whether going from one contract to the other is at least this step forward.
+    /// Returns whether the contract goes forward from `from` to `to` by at least this step.
     #[must_use]
     pub fn is_taken(self, from: Version, to: Version) -> bool {
         match self {
@@ -207,7 +208,7 @@ impl Step {
         }
     }
 
-    /// The smallest version that takes this step from `version`.
+    /// Returns the smallest version that takes this step from `version`.
     #[must_use]
     pub const fn after(self, version: Version) -> Version {
         let Version {
@@ -234,14 +235,15 @@ impl Step {
     }
 }
 
-/// The largest step that any of `changes` asks for; `None` when nothing changed.
+/// Returns the largest step that any of `changes` asks for; `None` when there are no changes.
 #[must_use]
 pub fn step_of(changes: &[Change]) -> Option<Step> {
     changes.iter().map(|change| change.kind.step()).max()
 }
 
-/// Everything that differs between `old` and `new`, the server first, then function by function. It is empty exactly
-/// when name, version, protocol, instructions and all digests are equal; the contract is not looked at.
+/// Returns everything that differs between `old` and `new`, the server first, then function by function. There is no
+/// difference exactly when the tool, the server's name and version, protocol, instructions and all digests are equal;
+/// the contract is not compared.
 #[must_use]
 pub fn changes(old: &Lock, new: &Lock) -> Vec<Change> {
     let mut changes = server_changes(old, new);
@@ -258,6 +260,7 @@ pub fn changes(old: &Lock, new: &Lock) -> Vec<Change> {
             (Some(old), Some(new)) if old.digest == new.digest => {}
             (Some(old), Some(new)) => {
                 let found = definition_changes(name, old, new);
+                // The digests differ and no difference was found, which is not known to be harmless.
                 if found.is_empty() {
                     changes.push(whole(
                         Kind::Other,
@@ -340,6 +343,7 @@ fn definition_changes(name: &str, old: &LockedFunction, new: &LockedFunction) ->
             continue;
         }
         match (member, before, after) {
+            // The digest passes over these.
             ("_meta" | "icons", ..) => {}
             ("inputSchema", Some(before), Some(after)) => found.input_schema(&place, before, after),
             ("outputSchema", Some(before), Some(after)) => {

@@ -9,7 +9,7 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 use crate::json::Json;
 
-/// `value` over several lines, without a newline at the end.
+/// Returns `value` as JSON over several lines, without a newline at the end.
 #[must_use]
 pub fn pretty(value: &Json) -> String {
     let mut out = String::new();
@@ -78,7 +78,7 @@ fn write_escapes(out: &mut String, c: char) {
     }
 }
 
-/// Whether a reader of the file would not see `c`, or not see it where it stands.
+/// Returns whether a reader of the file would not see `c`, or would not see it where it stands.
 fn unseen(c: char) -> bool {
     // Letters and marks that are shown as nothing: fillers, joiners, variation selectors.
     let ignorable = matches!(c,

@@ -88,6 +88,7 @@ pub(super) fn lock(text: &[u8]) -> Result<Lock, LockError> {
         .map_err(|error| mistakes.push("", Problem::Json(error)))
         .ok()
         .and_then(|document| document_of(&document, &mut mistakes));
+    // A lock with one mistake is no lock, even where its members could be read.
     match lock {
         Some(lock) if mistakes.0.is_empty() => Ok(lock),
         _ => Err(LockError {
@@ -106,7 +107,8 @@ impl Mistakes {
         });
     }
 
-    /// The members `names` of the object at `place`, in that order; others are mistakes, and so is one that is absent.
+    /// Returns the members `names` of the object at `place`, in the order of `names`. Reports each of `names` that is
+    /// absent and each other member; reports a value that is no object, and returns `None` for it.
     fn members<'a, const N: usize>(
         &mut self,
         object: &'a Json,
@@ -179,6 +181,7 @@ fn document_of(document: &Json, mistakes: &mut Mistakes) -> Option<Lock> {
     let contract = mistakes.parsed(contract, "/contract", "a version such as `2.1.0`");
     let server = server.and_then(|server| identity_of(server, mistakes));
     let protocol = mistakes.text(protocol, "/protocol");
+    // A server without instructions has `null` there; the member is never left out.
     let instructions = match instructions {
         Some(Json::Null) => Some(None),
         other => mistakes.parsed(other, "/instructions", DIGEST).map(Some),
@@ -233,6 +236,7 @@ fn function_of(element: &Json, place: &str, mistakes: &mut Mistakes) -> Option<L
     let function = LockedFunction::new(definition?.clone())
         .map_err(|error| mistakes.push(place.clone(), Problem::Definition(error)))
         .ok()?;
+    // The text is never edited by hand, so a digest that does not fit shows that somebody did.
     if digest? != function.digest {
         let name = function.name().to_owned();
         mistakes.push(

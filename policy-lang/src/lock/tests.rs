@@ -186,7 +186,7 @@ fn definitions_without_a_name_or_a_schema_are_refused() {
     }
 }
 
-/// What changes when `from` in the refund's definition becomes `to`.
+/// Returns the place and kind of every change when `from` in the refund's definition becomes `to`.
 fn edit(from: &str, to: &str) -> Vec<(String, Kind)> {
     assert!(REFUND.contains(from), "{from}");
     let (old, new) = (

@@ -12,8 +12,8 @@ use crate::json::{Json, MAX_SAFE_INTEGER};
 use crate::record::is_mask;
 use crate::tool_schema::{InputType, Member, Opaque, Shape};
 
-/// `json` with a fitting value for everything masked; `None` where the value could decide under one of `bundles`.
-/// `attempt` has `json` as its input; `definition` is the one that the input was found to fit.
+/// Returns `json` with a fitting value in the place of everything masked, or `None` where the value could decide under
+/// one of `bundles`. `attempt` has `json` as its input; `definition` is the one that the input was found to fit.
 pub(super) fn put_back(
     json: &Json,
     attempt: &Attempt,
@@ -28,12 +28,14 @@ pub(super) fn put_back(
     let vouched = meant
         .iter()
         .find(|operation| Some(operation.definition) == definition)?;
+    // Values are made up only where all the types agree on them.
     let types: Vec<&InputType> = meant.iter().map(|operation| &operation.input).collect();
     let whole = filled(json, &types)?;
     vouched.input.check(&whole).is_ok().then_some(whole)
 }
 
-/// The operation that is meant under `bundle`, if it names one at all; `None` if that hangs on what is masked.
+/// Returns the operation that `attempt` means under `bundle`, which may be none (`Some(None)`). Returns `None` if that
+/// depends on what is masked.
 fn operation_in<'b>(bundle: &'b Bundle, attempt: &Attempt) -> Option<Option<&'b LoadedOperation>> {
     let Some((_, tool)) = bundle.tool(&attempt.tool) else {
         return Some(None);
@@ -45,7 +47,8 @@ fn operation_in<'b>(bundle: &'b Bundle, attempt: &Attempt) -> Option<Option<&'b 
     }
 }
 
-/// An object whose members have `types`, one for each bundle.
+/// Returns the object `json` with a fitting value in the place of everything masked in it. `types` are the types of the
+/// object, one for each bundle. Returns `None` where a masked value cannot be replaced under all of them alike.
 fn filled(json: &Json, types: &[&InputType]) -> Option<Json> {
     let members = json.as_object()?;
     let fill = |(name, value): &(String, Json)| {
@@ -65,6 +68,7 @@ fn replaced(value: &Json, declared: &[Option<&Member>]) -> Option<Json> {
     }
     let members: Vec<&Member> = declared.iter().copied().collect::<Option<_>>()?;
     if is_mask(value) {
+        // Masked and of one type under every bundle: then no rule of either can tell one value from another.
         let (first, others) = members.split_first()?;
         let hidden = first.opaque == Some(Opaque::Masked);
         return (hidden && others.iter().all(|other| other == first))
@@ -103,7 +107,7 @@ fn holds_a_mask(value: &Json) -> bool {
     }
 }
 
-/// Some value of `shape`.
+/// Makes a value that fits `shape`; `None` where none can be made.
 fn fitting(shape: &Shape) -> Option<Json> {
     Some(match shape {
         Shape::String { one_of, min, .. } => Json::String(match one_of {
@@ -128,13 +132,14 @@ fn fitting(shape: &Shape) -> Option<Json> {
     })
 }
 
-/// The number nearest to zero that is within the bounds.
+/// Returns the number nearest to zero from `min` to `max` that JSON keeps exactly; `None` if there is none.
 fn within(min: i64, max: i64) -> Option<i64> {
     let (min, max) = (min.max(-MAX_SAFE_INTEGER), max.min(MAX_SAFE_INTEGER));
     (min <= max).then(|| 0.clamp(min, max))
 }
 
-/// A whole number for a bound that is one; beyond what JSON keeps exactly, the last that it keeps.
+/// Returns `bound` as a whole number; `None` if it has a fraction. Of a bound beyond what JSON keeps exactly, returns
+/// the last number that it keeps.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -164,7 +169,7 @@ mod tests {
         Json::parse(text.as_bytes(), LIMITS).expect("JSON")
     }
 
-    /// The type of `properties`, all required, with `masked` hidden.
+    /// Makes the type of an object with `properties`, all required, of which those at `masked` are masked.
     fn typed(properties: &str, masked: &[&str]) -> InputType {
         let names: Vec<String> = json(properties)
             .as_object()

@@ -49,7 +49,7 @@ pub(crate) enum Kind {
 }
 
 impl Node {
-    /// What stands here, for "expected a list, found …".
+    /// Returns what the node is, in words that follow "expected a list, found …".
     pub(crate) const fn what(&self) -> &'static str {
         match &self.value {
             Value::Scalar(scalar) => match scalar.kind {

@@ -22,8 +22,8 @@ pub(crate) enum Style {
 }
 
 impl Origin {
-    /// Compares `value` with `source`, the text of the scalar that begins at `start`. What cannot be followed gets
-    /// no segments; a wrong place is never given.
+    /// Makes the origin of `value` by comparing it with `source`, the text of the scalar that begins at the offset
+    /// `start` of the file. What cannot be followed gets no segments; a wrong place is never given.
     pub(crate) fn of(value: &str, source: &str, start: usize, style: Style) -> Self {
         let segments = match style {
             Style::Plain if value == source => vec![(0, start)],
@@ -32,6 +32,7 @@ impl Origin {
             Style::Literal => literal(value, source, start),
         };
         let narrow = |offset: usize| u32::try_from(offset).ok();
+        // Documents are far shorter than 4 GiB; an offset that did not fit would leave no segments.
         let segments: Option<Box<[_]>> = segments
             .into_iter()
             .map(|(value, file)| Some((narrow(value)?, narrow(file)?)))
@@ -41,8 +42,9 @@ impl Origin {
         }
     }
 
-    /// The place in the file of the bytes `range` of the value; `whole` when it cannot be told.
+    /// Returns the place in the file of the bytes `range` of the value, or `whole` when the place cannot be told.
     pub(crate) fn place(&self, range: &Range<usize>, whole: Span) -> Span {
+        // An offset is as far behind the beginning of its segment in the file as it is in the value.
         let at = |offset: usize| {
             let offset = u32::try_from(offset).ok()?;
             let index = self
@@ -52,6 +54,7 @@ impl Origin {
             let (value, file) = *self.segments.get(index)?;
             usize::try_from(file.checked_add(offset.checked_sub(value)?)?).ok()
         };
+        // The last byte is looked up, not the one behind it, which may be in another segment.
         let last = range.end.saturating_sub(1).max(range.start);
         match (at(range.start), at(last)) {
             (Some(start), Some(last)) if start <= last => {
@@ -68,7 +71,8 @@ impl Origin {
     }
 }
 
-/// Lines with their offsets, line breaks taken off.
+/// Returns the lines of `source`, line breaks taken off, with the offset of each in the file. `source` begins at
+/// `start`.
 fn lines(source: &str, start: usize) -> impl Iterator<Item = (usize, &str)> {
     source.split_inclusive('\n').scan(start, |offset, line| {
         let at = *offset;
@@ -77,9 +81,11 @@ fn lines(source: &str, start: usize) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// A literal block: line by line, the indentation taken off. `source` begins with its first line that is not blank.
+/// Returns the segments of a literal block, one for each line of `value`, which stands in `source` behind its
+/// indentation. `source` begins with the first line of the block that is not blank.
 fn literal(value: &str, source: &str, start: usize) -> Vec<(usize, usize)> {
     let mut segments = Vec::new();
+    // Blank lines at the beginning are in the value, but `source` begins behind them.
     let text = value.trim_start_matches('\n');
     let mut offset = value.len().saturating_sub(text.len());
     let mut from = lines(source, start);
@@ -90,6 +96,7 @@ fn literal(value: &str, source: &str, start: usize) -> Vec<(usize, usize)> {
                 let indentation = written.len().saturating_sub(text.len());
                 segments.push((offset, at.saturating_add(indentation)));
             }
+            // A line that is not found again: no place is better than a wrong one.
             _ => return Vec::new(),
         }
         offset = offset.saturating_add(line.len());
@@ -97,7 +104,8 @@ fn literal(value: &str, source: &str, start: usize) -> Vec<(usize, usize)> {
     segments
 }
 
-/// Lines joined by one space: plain scalars over several lines, and folded blocks without blank lines.
+/// Returns the segments of lines that are joined by one space: of plain scalars over several lines, and of folded
+/// blocks without blank lines.
 fn folded(value: &str, source: &str, start: usize) -> Vec<(usize, usize)> {
     let mut segments = Vec::new();
     let mut rest = value;
@@ -113,6 +121,7 @@ fn folded(value: &str, source: &str, start: usize) -> Vec<(usize, usize)> {
             value.len().saturating_sub(rest.len()),
             at.saturating_add(indentation),
         ));
+        // Between two lines the value has a space; at its end it may have a line break.
         rest = after.strip_prefix([' ', '\n']).unwrap_or(after);
     }
     if rest.is_empty() {
@@ -122,7 +131,8 @@ fn folded(value: &str, source: &str, start: usize) -> Vec<(usize, usize)> {
     }
 }
 
-/// A quoted scalar on one line: in step between escapes.
+/// Returns the segments of a quoted scalar. A segment begins behind every escape, because value and file run in step
+/// between escapes. Returns none for a scalar of several lines, or with an escape other than of a quote, `\` or `/`.
 fn quoted(value: &str, source: &str, start: usize, style: Style) -> Vec<(usize, usize)> {
     if source.contains('\n') {
         return Vec::new();
@@ -134,6 +144,7 @@ fn quoted(value: &str, source: &str, start: usize, style: Style) -> Vec<(usize, 
     else {
         return Vec::new();
     };
+    // Behind the quote.
     let start = start.saturating_add(1);
     let mut segments = vec![(0, start)];
     let (mut made, mut at) = (0_usize, 0_usize);

@@ -27,7 +27,10 @@ pub(crate) struct Ambiguous {
     pub(crate) spelling: Option<&'static str>,
 }
 
-/// Reads a plain scalar.
+/// Reads the plain scalar `text`.
+///
+/// # Errors
+/// [`Ambiguous`] where YAML readers disagree about what the scalar means.
 pub(crate) fn read(text: &str) -> Result<Plain, Ambiguous> {
     let ambiguous = |taken_for, spelling| {
         Err(Ambiguous {
@@ -48,6 +51,7 @@ pub(crate) fn read(text: &str) -> Result<Plain, Ambiguous> {
     if text.starts_with(['?', ':']) {
         return ambiguous("a sign of YAML", None);
     }
+    // In whatever case: some reader takes these for a truth value or for nothing.
     match text.to_ascii_lowercase().as_str() {
         "null" => return ambiguous("null", Some("null")),
         "true" | "yes" | "on" | "y" => return ambiguous("true", Some("true")),
@@ -64,7 +68,8 @@ pub(crate) fn read(text: &str) -> Result<Plain, Ambiguous> {
     }
 }
 
-/// `-?(0|[1-9][0-9]*)` within ±(2^53−1), or the same with a point and digits behind it.
+/// Reads a number in the one form that all readers agree on: `-?(0|[1-9][0-9]*)` within ±(2^53−1), or the same with a
+/// point and digits behind it, 16 digits at most in all. Returns `None` for everything else.
 fn canonical_number(text: &str) -> Option<Plain> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = digits
@@ -76,6 +81,7 @@ fn canonical_number(text: &str) -> Option<Plain> {
     }
     match fraction {
         Some(fraction) => (is_digits(fraction) && digits.len() <= 17).then_some(Plain::Decimal),
+        // Zero has one spelling.
         None if text == "-0" => None,
         None => {
             let number: i64 = text.parse().ok()?;
@@ -86,7 +92,8 @@ fn canonical_number(text: &str) -> Option<Plain> {
     }
 }
 
-/// Whether any reader could take it for a number: radix prefixes, `_`, exponents, base 60, `.inf`. Generous on purpose.
+/// Returns whether any YAML reader could take `text` for a number, be it for a radix prefix, `_`, an exponent, base 60
+/// or `.inf`. In doubt the answer is yes.
 fn is_number_to_somebody(text: &str) -> bool {
     let body = text
         .strip_prefix(['+', '-'])
@@ -103,6 +110,7 @@ fn is_number_to_somebody(text: &str) -> bool {
             .bytes()
             .all(|byte| byte.is_ascii_hexdigit() || byte == b'_');
     }
+    // Digits, with `_`, with `:` (base 60) or one point among them, and perhaps an exponent.
     let (mantissa, exponent) = body
         .split_once('e')
         .map_or((body.as_str(), ""), |(mantissa, rest)| (mantissa, rest));
@@ -118,7 +126,8 @@ fn is_number_to_somebody(text: &str) -> bool {
         && numeric(exponent, b"_")
 }
 
-/// `YYYY-MM-DD`, possibly with a time behind it: a timestamp to YAML 1.1.
+/// Returns whether `text` has the form `YYYY-MM-DD`, possibly with a time behind it, which is a timestamp to YAML 1.1.
+/// Month and day may have one digit.
 fn is_date(text: &str) -> bool {
     let (date, rest) = text
         .split_once(['T', 't', ' '])

@@ -27,8 +27,9 @@ pub(crate) enum Tabs {
     Allowed,
 }
 
-/// Checks `bytes`. `None`: not worth parsing. Otherwise text of the same length, in which what was refused is replaced
-/// by something harmless, so that a parser finds the mistakes that are left.
+/// Checks the bytes of a file and reports what is refused in them. Returns `None` if they are not worth parsing,
+/// otherwise a text of the same length in bytes, in which what was refused is replaced by something harmless, so that a
+/// parser finds the mistakes that are left.
 pub(crate) fn scan<'a>(
     file: FileId,
     bytes: &'a [u8],
@@ -68,6 +69,7 @@ pub(crate) fn scan<'a>(
                 found.report(dx, || say::tab(span, in_indentation));
             }
             '\n' | '\t' => {}
+            // A line break as Windows writes it.
             '\r' if chars.peek().is_some_and(|(_, next)| *next == '\n') => {}
             c if is_hidden(c) => found.report(dx, || say::invisible(span, c)),
             _ => {}
@@ -78,6 +80,7 @@ pub(crate) fn scan<'a>(
         }
     }
     match (found.indented_by_tab, found.left) {
+        // A tab in the indentation leaves no structure to parse.
         (true, _) => None,
         (false, MAX_FINDINGS) => Some(Cow::Borrowed(text)),
         (false, _) => Some(Cow::Owned(visible(text).replace('\t', " "))),
@@ -100,11 +103,13 @@ impl Findings {
     }
 }
 
-/// `text` with visible characters of the same length in bytes instead of hidden ones.
+/// Returns `text` with visible characters, of the same length in bytes, in the place of hidden ones. Line breaks and
+/// tabs stay.
 pub(crate) fn visible(text: &str) -> String {
     let shown = |c: char| match c {
         '\n' | '\t' => c.to_string(),
         '\r' => " ".to_owned(),
+        // As many bytes as the character has, so that all offsets stay.
         c if is_hidden(c) => match c.len_utf8() {
             1 => "?".to_owned(),
             2 => "¿".to_owned(),
@@ -120,8 +125,8 @@ pub(crate) fn visible(text: &str) -> String {
     }
 }
 
-/// Whether `c` shows nothing of its own, shows as a space that it is not, or changes the order of other characters.
-/// What Unicode has not assigned could become any of these.
+/// Returns whether `c` shows nothing of its own, shows as a space that it is not, or changes the order of other
+/// characters. What Unicode has not assigned could become any of these.
 pub(crate) fn is_hidden(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();
@@ -161,7 +166,8 @@ pub(crate) fn is_hidden(c: char) -> bool {
     by_category || is_ignorable(c)
 }
 
-/// Default_Ignorable_Code_Point, as far as the general category does not already say it; blank Braille too.
+/// Returns whether `c` is ignorable to Unicode (`Default_Ignorable_Code_Point`), as far as the general category does
+/// not already say so, or is blank Braille.
 const fn is_ignorable(c: char) -> bool {
     matches!(c,
         '\u{34f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{2800}'

@@ -14,8 +14,8 @@ use super::scan::{self, MAX_DEPTH};
 use super::{FileId, Span, plain};
 use crate::diagnostic::{Diagnostics, shape, text as say};
 
-/// Reads `text`, which [`scan::scan`] has let through. `None` if there is no tree; what was refused inside one is
-/// [`Value::Broken`] in it.
+/// Reads `text`, which [`scan::scan`] has let through, and reports every mistake. Returns `None` if there is no tree;
+/// what was refused inside a tree is [`Value::Broken`] in it.
 pub(crate) fn parse(file: FileId, text: &str, dx: &mut Diagnostics) -> Option<Node> {
     let options = granit_parser::options! {
         strict_indentation: true,
@@ -64,8 +64,8 @@ pub(crate) fn parse(file: FileId, text: &str, dx: &mut Diagnostics) -> Option<No
     root
 }
 
-/// Refuses every document marker but one `---` of its own line before everything else. The events do not tell them
-/// apart, and readers differ about what may stand behind them. Nothing else begins a line with one in a mapping.
+/// Refuses every document marker but one `---` of its own line before everything else. The events do not tell markers
+/// apart, and readers differ about what may stand behind them. In a mapping no other line begins with a marker.
 fn markers(file: FileId, text: &str, dx: &mut Diagnostics) {
     let mut start = 0_usize;
     let mut begun = false;
@@ -133,6 +133,7 @@ impl Builder<'_> {
             .filter(|_| event.tag().is_some())
         {
             self.dx.push(say::tag(tag));
+            // A tag changes what a scalar is; a collection under one is read on for its own mistakes.
             if let Event::Scalar(..) = event {
                 return self.node(Node {
                     span,
@@ -195,7 +196,8 @@ impl Builder<'_> {
         });
     }
 
-    /// A block ends where the next thing begins; its span ends with its last visible character.
+    /// Returns `span` without the white space at its end. The parser ends a block only where the next thing begins; its
+    /// span ends here with its last visible character.
     fn trimmed(&self, span: Span) -> Span {
         let text = self.text.get(span.range()).unwrap_or_default();
         let range = span.range();
@@ -205,7 +207,7 @@ impl Builder<'_> {
         )
     }
 
-    /// Whether the value at hand stands inside brackets. Older readers end plain text at some colons there.
+    /// Returns whether the value at hand stands inside brackets, where older readers end plain text at some colons.
     fn in_flow(&self) -> bool {
         self.open.last().is_some_and(|open| open.flow)
     }
@@ -246,6 +248,7 @@ impl Builder<'_> {
             },
             Style::Single | Style::Double | Style::Literal | Style::Folded => Kind::Quoted,
         };
+        // Only an escape can make a hidden character that the scan of the bytes has not seen.
         let hidden = value
             .chars()
             .find(|c| !matches!(c, '\n' | '\t') && scan::is_hidden(*c));
@@ -269,7 +272,7 @@ impl Builder<'_> {
         });
     }
 
-    /// The visible character before an empty place.
+    /// Returns the place of the visible character before the empty place `span`.
     fn before(&self, span: Span) -> Span {
         let end = self
             .text
@@ -280,7 +283,8 @@ impl Builder<'_> {
         Span::new(self.file, end.saturating_sub(1)..end)
     }
 
-    /// Puts a finished value where it belongs.
+    /// Puts a finished value where it belongs: into the open sequence, into the open mapping as a key or as the value
+    /// of the key before, or at the root.
     fn node(&mut self, node: Node) {
         let Some(open) = self.open.last_mut() else {
             // A second document is already reported; the first one stays.
@@ -339,11 +343,12 @@ impl Builder<'_> {
     }
 }
 
-/// A node in the place of a key. Numbers, truth values and nothing are no names, and readers differ about keys
-/// that do not end, colon included, on their line.
+/// Reads a node in the place of a key, and reports one that cannot be a key. Numbers, truth values and nothing are no
+/// names, and readers differ about keys that do not end, colon included, on their line.
 fn key_of(node: Node, source: &str, dx: &mut Diagnostics) -> Option<Key> {
     let what = node.what();
     let written = source.get(node.span.range()).unwrap_or_default();
+    // A key ends at its colon or, within brackets, at what ends the entry.
     let after = source.get(node.span.range().end..).unwrap_or_default();
     let ends = after
         .trim_start_matches(' ')

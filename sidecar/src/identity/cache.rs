@@ -49,7 +49,8 @@ impl Entry {
 }
 
 impl Cache {
-    /// What the token with this digest says, if that holds `now` and by the terms that `terms` gives for its issuer.
+    /// Returns what the token with the digest `token` says, if the entry still holds at `now` and `terms` gives for its
+    /// issuer the terms that the token was verified by.
     pub(super) fn get<'a>(
         &self,
         token: &Digest,
@@ -59,11 +60,12 @@ impl Cache {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = held.entries.get(token).filter(|entry| entry.holds(now))?;
         let (issuer, keys) = terms(&entry.issuer.issuer)?;
+        // The very set of keys that the token was verified with: another set may have withdrawn one.
         let same = *issuer == entry.issuer && Arc::ptr_eq(&keys, &entry.keys);
         same.then(|| Arc::clone(&entry.verified))
     }
 
-    /// Remembers what a token said when it was verified `now`.
+    /// Remembers what a token said when it was verified at `now`, by the terms of `issuer` and `keys`.
     pub(super) fn put(
         &self,
         token: Digest,
@@ -83,6 +85,7 @@ impl Cache {
         if held.entries.len() >= MOST {
             held.sweep(now);
         }
+        // A cache that stays full costs a signature check for each further token, and nothing else.
         if held.entries.len() < MOST && entry.holds(now) {
             held.entries.insert(token, entry);
         }
@@ -90,7 +93,7 @@ impl Cache {
 }
 
 impl Held {
-    /// Forgets what holds no more.
+    /// Forgets the entries that no longer hold at `now`, but not more often than once in [`BETWEEN_SWEEPS`].
     fn sweep(&mut self, now: Timestamp) {
         let lately = self
             .swept

@@ -112,7 +112,8 @@ pub enum KeyProblem {
 }
 
 impl Algorithm {
-    /// The algorithm that the header of a token, or the `alg` of a key, calls `name`.
+    /// Returns the algorithm that the header of a token, or the `alg` of a key, calls `name`; `None` for every other
+    /// name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         match name {
@@ -124,7 +125,7 @@ impl Algorithm {
         }
     }
 
-    /// Its name in events.
+    /// Returns the algorithm's name in events.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -142,13 +143,13 @@ impl fmt::Display for Algorithm {
 }
 
 impl Key {
-    /// The algorithm it is for.
+    /// Returns the algorithm that the key is for.
     #[must_use]
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// Whether `signature` is by its owner over `message`.
+    /// Returns whether `signature` over `message` was made with the private half of this key.
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.public.verify_sig(message, signature).is_ok()
@@ -163,7 +164,8 @@ struct Written<'a> {
 }
 
 impl KeySet {
-    /// Reads a set. The keys of it that cannot be used are [`KeySet::unusable`]; it may hold no other.
+    /// Reads the text of a key set. The keys of the set that cannot be used are [`KeySet::unusable`]; a set may hold no
+    /// other.
     ///
     /// # Errors
     /// [`InvalidKeySet`] for what is no set.
@@ -216,32 +218,32 @@ impl KeySet {
         })
     }
 
-    /// The keys that cannot be used, in the order of the set.
+    /// Returns the keys that cannot be used, in the order of the set.
     #[must_use]
     pub fn unusable(&self) -> &[InvalidKey] {
         &self.unusable
     }
 
-    /// The key called `name`.
+    /// Returns the usable key called `name`, if there is one.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Key> {
         self.keys.get(name)
     }
 
-    /// How many there are that can be used.
+    /// Returns how many keys can be used.
     #[must_use]
     pub fn count(&self) -> usize {
         self.keys.len()
     }
 }
 
-/// The name of a key, if it has one.
+/// Returns the name of a key (`kid`), if it has one that is not empty.
 fn name(json: &Json) -> Option<String> {
     let name = json.get("kid").and_then(Json::as_str);
     name.filter(|name| !name.is_empty()).map(str::to_owned)
 }
 
-/// A key; `None` for one that is meant for something else, or that no token can name.
+/// Reads a key. Returns `None` for a key that is meant for something else, or that no token can name.
 fn read(json: &Json) -> Result<Option<Key>, KeyProblem> {
     let text = |member: &str| json.get(member).and_then(Json::as_str);
     let kind = text("kty").ok_or(KeyProblem::Shape)?;
@@ -254,6 +256,7 @@ fn read(json: &Json) -> Result<Option<Key>, KeyProblem> {
         ("OKP", Some("Ed25519")) => Algorithm::EdDsa,
         (_, _) => return Ok(None),
     };
+    // `alg`, `key_ops` and `use` may be left out, but what they say must allow verifying tokens.
     let agrees = json
         .get("alg")
         .is_none_or(|stated| stated.as_str().and_then(Algorithm::named) == Some(algorithm));
@@ -278,6 +281,7 @@ fn read(json: &Json) -> Result<Option<Key>, KeyProblem> {
             if (x.len(), y.len()) != (32, 32) {
                 return Err(KeyProblem::Invalid);
             }
+            // A 4 begins a point that is written with both its numbers.
             let point = [&[4], x.as_slice(), y.as_slice()].concat();
             ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
                 .map_err(|_| KeyProblem::Invalid)?
@@ -291,6 +295,7 @@ fn read(json: &Json) -> Result<Option<Key>, KeyProblem> {
 
 fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<ParsedPublicKey, KeyProblem> {
     use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
+    // Zeros before a number do not count for its length.
     let strip = |number: &[u8]| -> Vec<u8> {
         let zeros = number.iter().take_while(|byte| **byte == 0).count();
         number.iter().skip(zeros).copied().collect()

@@ -75,8 +75,8 @@ enum Found {
 }
 
 impl KeyFollower {
-    /// A follower of the files of `issuers` that has not looked yet, and the watches of what it finds. A look has failed
-    /// after `deadline`.
+    /// Makes a follower of the files of `issuers` that has not looked yet, and the watches of what it finds, by issuer.
+    /// A look has failed after `deadline`.
     pub(super) fn new(
         issuers: &BTreeMap<String, IssuerConfig>,
         deadline: Duration,
@@ -120,8 +120,8 @@ impl KeyFollower {
         }
     }
 
-    /// Looks at every file once, at all of them at the same time. The whole file is read each time: its date and its
-    /// length prove nothing.
+    /// Looks at every file once, at all of them at the same time. Each file is read whole each time, because its date
+    /// and its length prove nothing.
     pub async fn look(&mut self) {
         let mut all: JoinSet<Followed> = std::mem::take(&mut self.0)
             .into_iter()
@@ -144,6 +144,7 @@ impl Followed {
         match found.await {
             Err(missed) => self.keep(missed.to_string()),
             Ok(Err(unreadable)) => {
+                // Whatever can be read there next is new.
                 self.seen = None;
                 if let Unreadable::Replaceable(replaceable) = &unreadable
                     && self.told.is_none()
@@ -159,6 +160,7 @@ impl Followed {
                         self.take(set);
                     }
                 }
+                // What was seen before is judged as before: a bad file fails each time, and is parsed once.
                 match self.seen {
                     Some((_, Some(source))) => {
                         let path = self.file.clone();
@@ -215,7 +217,7 @@ impl Followed {
         });
     }
 
-    /// Notes that a look failed: what is in force stays.
+    /// Notes that a look failed with `problem`. The keys in force stay in force, and a problem that lasts is told once.
     fn keep(&mut self, problem: String) {
         self.metrics.sources.failed(&self.source);
         let issuer = self.source.issuer();
@@ -239,7 +241,7 @@ impl Followed {
     }
 }
 
-/// What is in the file, unless it is what was `seen`.
+/// Reads the file and returns what it holds, unless its digest is the one that was `seen`.
 fn find(file: &Path, seen: Option<Digest>) -> Result<Found, Unreadable> {
     let most = u64::try_from(MAX_JWKS_BYTES).unwrap_or(u64::MAX);
     let bytes = source::read(file, most)?;
@@ -251,7 +253,7 @@ fn find(file: &Path, seen: Option<Digest>) -> Result<Found, Unreadable> {
     }
 }
 
-/// The first of `keys`, for an event.
+/// Lists the first [`TOLD`] of `keys` with what is wrong with each, for an event, and how many more there are.
 fn listed(keys: &[InvalidKey]) -> String {
     let told: Vec<_> = keys.iter().take(TOLD).map(ToString::to_string).collect();
     let more = keys.len().saturating_sub(TOLD);

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 pub(super) const ISSUER: &str = "https://sso.acme.example/";
 
-/// What the issuer's clock says when a test does not say otherwise.
+/// Returns the time on the issuer's clock when a test does not say otherwise.
 pub(super) fn now() -> Timestamp {
     "2026-11-24T10:00:00Z".parse().expect("a time")
 }
@@ -43,7 +43,7 @@ impl Issuing {
         }
     }
 
-    /// The RSA key as `SEQUENCE { INTEGER n, INTEGER e }`.
+    /// Returns the public RSA key as `SEQUENCE { INTEGER n, INTEGER e }`.
     pub(super) fn rsa_der(&self) -> &[u8] {
         self.rsa.public_key().as_ref()
     }
@@ -65,12 +65,12 @@ impl Issuing {
         json!({"kty": "OKP", "crv": "Ed25519", "kid": "ed", "x": x})
     }
 
-    /// All three keys, as the issuer publishes them.
+    /// Returns the key set of all three keys, as the issuer publishes it.
     pub(super) fn jwks(&self) -> Vec<u8> {
         jwks([self.rsa_key(), self.ec_key(), self.ed_key()])
     }
 
-    /// A token with these two parts, signed as `algorithm` says.
+    /// Makes a token of `header` and `claims`, signed as `algorithm` says.
     pub(super) fn sign(&self, algorithm: &str, header: &str, claims: &str) -> String {
         let signed = format!("{}.{}", encode(header), encode(claims));
         let signature = self.signature(algorithm, signed.as_bytes());
@@ -107,7 +107,7 @@ pub(super) fn jwks<const N: usize>(keys: [Value; N]) -> Vec<u8> {
     json!({"keys": keys.to_vec()}).to_string().into_bytes()
 }
 
-/// What a good token claims at [`now`].
+/// Returns what a good token claims at [`now`].
 pub(super) fn claims() -> Value {
     let now = now().as_second();
     json!({
@@ -116,7 +116,7 @@ pub(super) fn claims() -> Value {
     })
 }
 
-/// The claims with one of them set, or left out if it is null.
+/// Returns the claims of a good token as text, with the claim `name` set to `value`, or left out if `value` is null.
 pub(super) fn claims_with(name: &str, value: Value) -> String {
     let mut claims = claims();
     let members = claims.as_object_mut().expect("an object");

@@ -78,7 +78,7 @@ macro_rules! refusals {
             /// Every reason.
             pub const ALL: &'static [Self] = &[$(Self::$name,)+];
 
-            /// The word for it in events and metrics.
+            /// Returns the word for the reason in events and metrics.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -131,7 +131,7 @@ refusals! {
 }
 
 impl Refused {
-    /// What the caller is told: whether a fresh token helps, and nothing about the check that failed.
+    /// Returns what the caller is told: whether a fresh token helps, and nothing about the check that failed.
     #[must_use]
     pub const fn outside(self) -> &'static str {
         match self {
@@ -160,7 +160,7 @@ impl Refused {
 }
 
 impl<'a> Unverified<'a> {
-    /// Takes `token` apart.
+    /// Takes the text `token` apart.
     ///
     /// # Errors
     /// [`Refused`] for what is wrong before any key is looked at.
@@ -199,13 +199,14 @@ impl<'a> Unverified<'a> {
         })
     }
 
-    /// Whom it says it is by: only to find the terms that it has to be verified by.
+    /// Returns the issuer that the token names. The name is not verified and serves only to find the terms that the
+    /// token has to be verified by.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// Verifies it by `terms` as of `now`.
+    /// Verifies the token by `terms` as of `now`.
     ///
     /// # Errors
     /// [`Refused`] for the first thing that is wrong; nothing a token says is looked at before its signature.
@@ -225,6 +226,7 @@ impl<'a> Unverified<'a> {
         if !key.verifies(self.signed, &self.signature) {
             return Err(Refused::Signature);
         }
+        // From here on the claims are the issuer's own.
         if !self.is_for(&issuer.audience) {
             return Err(Refused::Audience);
         }
@@ -246,7 +248,8 @@ impl<'a> Unverified<'a> {
         })
     }
 
-    /// Whether `audience` is the one, or one of those, that the token is meant for.
+    /// Returns whether the token is meant for `audience`: whether its `aud` is that text, or a list of texts with that
+    /// text among them.
     fn is_for(&self, audience: &str) -> bool {
         match self.claims.get("aud") {
             Some(Json::String(only)) => only == audience,
@@ -261,8 +264,9 @@ impl<'a> Unverified<'a> {
         }
     }
 
-    /// The `exp`, if `now` is between it and the times before which the token is not valid. Fractions of a second are
-    /// rounded so that the token is valid for less time.
+    /// Returns the `exp`, if the token is valid at `now`: before the `exp` and not before the `nbf` and the `iat`,
+    /// where the issuer's clock may be `skew` away from ours. Fractions of a second are rounded so that the token is
+    /// valid for less time.
     fn times(&self, skew: Duration, now: Timestamp) -> Result<Timestamp, Refused> {
         let instant = |claim: &str, round| match self.claims.get(claim) {
             None => Ok(None),
@@ -273,6 +277,7 @@ impl<'a> Unverified<'a> {
         };
         let expires = instant("exp", Round::Down)?.ok_or(Refused::Times)?;
         let begins = [instant("nbf", Round::Up)?, instant("iat", Round::Up)?];
+        // A leeway that is too long to be a duration is none.
         let skew = SignedDuration::try_from(skew).unwrap_or(SignedDuration::ZERO);
         if now.duration_since(expires) >= skew {
             return Err(Refused::Expired);
@@ -284,7 +289,7 @@ impl<'a> Unverified<'a> {
         Ok(expires)
     }
 
-    /// A claim that is a text of 1 to `most` bytes.
+    /// Returns the claim called `claim`, if it is a text of 1 to `most` bytes.
     fn text(&self, claim: &str, most: usize) -> Option<&str> {
         self.claims
             .get(claim)?
@@ -292,8 +297,8 @@ impl<'a> Unverified<'a> {
             .filter(|text| (1..=most).contains(&text.len()))
     }
 
-    /// A token without the claim is of somebody in no group. A claim that is one text is one group: some issuers write a
-    /// list only where there are two.
+    /// Returns the user's groups in the claim called `claim`. A token without the claim is of somebody in no group. A
+    /// claim that is one text is one group: some issuers write a list only where there are two.
     fn groups(&self, claim: &str) -> Result<Vec<String>, Refused> {
         let Some(groups) = self.claims.get(claim) else {
             return Ok(Vec::new());
@@ -313,7 +318,8 @@ impl<'a> Unverified<'a> {
     }
 }
 
-/// A part of the token that is an object. Padding and bits that mean nothing are refused: one value has one spelling.
+/// Reads a part of the token that has to be an object. Padding and bits that mean nothing are refused, so that one
+/// value has one spelling.
 fn object(part: &str) -> Result<Json, Refused> {
     let bytes = BASE64.decode(part).map_err(|_| Refused::Malformed)?;
     let json = Json::parse(&bytes, JSON_LIMITS).map_err(|_| Refused::Malformed)?;

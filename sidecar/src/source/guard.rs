@@ -25,7 +25,7 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// A guard of what is at `path`, which has not looked yet; each of its looks has failed after `deadline`.
+    /// Makes a guard of what is at `path`, which has not looked yet. A look of the guard has failed after `deadline`.
     #[must_use]
     pub fn new(
         source: SourceName,
@@ -46,7 +46,7 @@ impl Guard {
         }
     }
 
-    /// Looks again and again, with `poll` in between.
+    /// Looks again and again, with `poll` in between. The loop never ends by itself.
     pub async fn run(mut self, poll: Duration) {
         loop {
             self.look().await;
@@ -83,7 +83,8 @@ impl Guard {
     }
 }
 
-/// Whether what was put there is there. Nothing at all can be replaced by nobody, and is no success.
+/// Returns whether what the walk found is of the kind that was put there. Nothing at all can be replaced by nobody, and
+/// is no success.
 fn is_there(walked: &Walked, kind: Kind) -> bool {
     let wanted = match kind {
         Kind::File => FileType::RegularFile,

@@ -54,7 +54,7 @@ impl Drop for Place {
 }
 
 impl Looker {
-    /// A looker that has not looked yet; its threads are called `name`.
+    /// Makes a looker that has not looked yet and whose threads are called `name`.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self {

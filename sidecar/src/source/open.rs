@@ -80,7 +80,7 @@ impl Identity {
         }
     }
 
-    /// Seconds since 1970 at which the file, or what is known about it, was changed last.
+    /// Returns the seconds since 1970 at which the file, or what is known about it, was changed last.
     #[must_use]
     pub const fn changed(&self) -> i64 {
         self.changed.0
@@ -170,7 +170,7 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, Unreadable> {
     read_opened(open(path)?, path, most)
 }
 
-/// As [`read`], whosever the file is.
+/// Reads the regular file at `path` as [`read`] does, whosever the file is and whoever could replace it.
 ///
 /// # Errors
 /// [`Unreadable`].

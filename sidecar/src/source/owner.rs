@@ -66,7 +66,7 @@ impl fmt::Display for By {
 }
 
 impl MayBeReplaced {
-    /// Tells operators.
+    /// Tells operators who could replace what, as an event.
     pub fn tell(&self) {
         tracing::error!(path = %self.path.display(), by = %self.by, "may_be_replaced");
     }
@@ -122,7 +122,7 @@ impl Owned {
         }
     }
 
-    /// Who, other than the owner, may write.
+    /// Returns who, other than the owner, may write there: everybody, the group, or nobody (`None`).
     const fn others(self) -> Option<By> {
         if self.mode & ALL_WRITE != 0 {
             Some(By::Everybody)
@@ -147,6 +147,7 @@ impl Us {
         static ALL_MAPPED: OnceLock<bool> = OnceLock::new();
         let all_mapped = || {
             let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+            // All numbers stand for themselves: no user namespace hides an owner.
             map.split_whitespace().eq(["0", "0", "4294967295"])
         };
         Self {
@@ -155,8 +156,10 @@ impl Us {
         }
     }
 
-    /// The owner, if it is one that could do harm.
+    /// Returns the owner, if the owner could do harm: an owner that has no number here, or one that is neither root nor
+    /// this process's user.
     const fn stranger(self, owned: Owned) -> Option<By> {
+        // Only where every owner has a number here is 65534 a user of its own, which may be this process's.
         if owned.uid == UNMAPPED && !(self.all_mapped && self.uid == UNMAPPED) {
             Some(By::Unmapped)
         } else if owned.uid == 0 || owned.uid == self.uid {
@@ -167,7 +170,8 @@ impl Us {
     }
 }
 
-/// Refuses what is at `path` if somebody but its owner can write there.
+/// Refuses what is at `path` if somebody but its owner can write there. A sticky folder is let through if
+/// `sticky_passes`, and so is what is mounted read-only.
 fn written(path: &Path, owned: Owned, sticky_passes: bool) -> Result<(), Stopped> {
     let Some(by) = owned.others() else {
         return Ok(());
@@ -200,6 +204,7 @@ pub fn walk(path: &Path, kind: Kind) -> Result<Walked, Stopped> {
     while let Some(step) = left.pop_front() {
         match step.components().next() {
             Some(Component::Normal(_)) => {}
+            // No link is left in `at`, so its parent is the folder that the kernel goes to.
             Some(Component::ParentDir) => {
                 at.pop();
                 continue;
@@ -215,6 +220,7 @@ pub fn walk(path: &Path, kind: Kind) -> Result<Walked, Stopped> {
         let next = at.join(&step);
         stat = match lstat(&next) {
             Ok(stat) => harmless(&next, stat, us, &at)?,
+            // What is not there belongs to nobody, and the folder has been looked at.
             Err(Errno::NOENT) => {
                 at = next;
                 at.extend(left);
@@ -232,6 +238,7 @@ pub fn walk(path: &Path, kind: Kind) -> Result<Walked, Stopped> {
             }
             let to = readlink(&next, Vec::new()).map_err(|error| io(&next, error.into()))?;
             let to = PathBuf::from(OsString::from_vec(to.into_bytes()));
+            // What the link leads to comes before the rest of the way.
             for step in steps(&to).into_iter().rev() {
                 left.push_front(step);
             }
@@ -252,7 +259,7 @@ pub fn walk(path: &Path, kind: Kind) -> Result<Walked, Stopped> {
     })
 }
 
-/// The parts of a path, one by one; the root is one of them.
+/// Returns the parts of a path, one by one; the root is one of them.
 fn steps(path: &Path) -> VecDeque<PathBuf> {
     path.components()
         .map(|step| PathBuf::from(step.as_os_str()))
@@ -263,13 +270,14 @@ fn looked_at(path: &Path) -> Result<Stat, Stopped> {
     lstat(path).map_err(|error| Stopped::Io(path.to_owned(), error.into()))
 }
 
-/// Whether what is at `path` is on a file system that is mounted read-only.
+/// Returns whether what is at `path` is on a file system that is mounted read-only.
 fn read_only(path: &Path) -> Result<bool, Stopped> {
     let mount = statvfs(path).map_err(|error| Stopped::Io(path.to_owned(), error.into()))?;
     Ok(mount.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
-/// What is at `path` in `folder`, if it belongs to nobody who could do harm.
+/// Returns `stat`, what is at `path` in `folder`, if it belongs to nobody who could do harm. What is mounted read-only
+/// passes whoever owns it, unless the owner has no number here.
 fn harmless(path: &Path, stat: Stat, us: Us, folder: &Path) -> Result<Stat, Stopped> {
     let Some(by) = us.stranger(Owned::of(&stat)) else {
         return Ok(stat);

@@ -46,7 +46,7 @@ struct Known {
 }
 
 impl SourceName {
-    /// The word for its kind in metrics.
+    /// Returns the word for the source's kind in metrics.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -59,7 +59,7 @@ impl SourceName {
         }
     }
 
-    /// Of a key set, whose it is; else empty.
+    /// Returns the issuer of a key set; empty for every other source.
     #[must_use]
     pub fn issuer(&self) -> &str {
         match self {
@@ -74,7 +74,7 @@ impl Sources {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Says that `source` is looked at, so that it is seen before the first look has ended.
+    /// Notes that `source` is going to be looked at, so that the source is seen before the first look has ended.
     pub fn expect(&self, source: SourceName) {
         self.with(|known| known.looked.entry(source).or_default().failures);
     }
@@ -120,7 +120,7 @@ impl Sources {
         self.with(|known| known.kept = kept);
     }
 
-    /// Every source with how its looks went, in order.
+    /// Returns every source with how its looks went, in order.
     #[must_use]
     pub fn looked(&self) -> Vec<(SourceName, Looked)> {
         self.with(|known| {
@@ -131,13 +131,13 @@ impl Sources {
         })
     }
 
-    /// When the trust root in force expires, and whether that is soon.
+    /// Returns when the trust root in force expires, if that was noted, and whether that is soon.
     #[must_use]
     pub fn root_expiry(&self) -> (Option<Timestamp>, bool) {
         self.with(|known| (known.root_expires, known.root_expires_soon))
     }
 
-    /// Whether the bundle in force is kept for a start after the root's date.
+    /// Returns whether the bundle in force is kept for a start after the root's date.
     #[must_use]
     pub fn is_kept(&self) -> bool {
         self.with(|known| known.kept)

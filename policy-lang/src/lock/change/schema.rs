@@ -13,7 +13,7 @@ pub(super) struct Findings<'a> {
     pub(super) changes: Vec<Change>,
 }
 
-/// The names of all members of both objects, sorted, each once.
+/// Returns the names of all members of both objects, sorted, each once. A value that is no object has no members.
 pub(super) fn members_of<'a>(old: &'a Json, new: &'a Json) -> BTreeSet<&'a str> {
     let names = |value: &'a Json| {
         value
@@ -25,17 +25,18 @@ pub(super) fn members_of<'a>(old: &'a Json, new: &'a Json) -> BTreeSet<&'a str> 
     names(old).chain(names(new)).collect()
 }
 
-/// The pointer to `member` of the value at `place`.
+/// Returns the JSON Pointer to `member` of the value at `place`.
 pub(super) fn below(place: &str, member: &str) -> String {
     format!("{place}/{}", member.replace('~', "~0").replace('/', "~1"))
 }
 
-/// Equal in the eyes of the digest, which does not see the order of members.
+/// Returns whether both values have the same canonical JSON, as the digest sees them: the order of members does not
+/// count.
 pub(super) fn same(before: Option<&Json>, after: Option<&Json>) -> bool {
     before.map(Json::canonical) == after.map(Json::canonical)
 }
 
-/// Whether both are texts, or absent.
+/// Returns whether each of the two values is a text or absent.
 pub(super) fn texts(before: Option<&Json>, after: Option<&Json>) -> bool {
     before.is_none_or(|value| value.as_str().is_some())
         && after.is_none_or(|value| value.as_str().is_some())
@@ -71,10 +72,12 @@ impl<'a> Findings<'a> {
         });
     }
 
-    /// Compares the schemas of two results: what only people read may change, all else is another result.
+    /// Compares the schemas of two results and collects the differences. Texts for people and the order of values are
+    /// reported as what they are; every other difference is [`Kind::Result`].
     pub(super) fn output_schema(&mut self, place: &str, old: &Json, new: &Json) {
         let before = self.changes.len();
         self.input_schema(place, old, new);
+        // Whether a result may be more or less makes no difference: a mask may miss whatever is new in it.
         for change in self.changes.iter_mut().skip(before) {
             if !matches!(change.kind, Kind::Wording | Kind::Order) {
                 change.kind = Kind::Result;
@@ -82,7 +85,8 @@ impl<'a> Findings<'a> {
         }
     }
 
-    /// Compares the schemas of two inputs, or of two values inside them.
+    /// Compares the schemas of two inputs, or of two values inside them, and collects the differences. `place` is the
+    /// JSON Pointer to the schemas.
     pub(super) fn input_schema(&mut self, place: &str, old: &Json, new: &Json) {
         if old.as_object().is_none() || new.as_object().is_none() {
             if !same(Some(old), Some(new)) {
@@ -111,6 +115,7 @@ impl<'a> Findings<'a> {
                 self.push(place, Kind::Wording, before, after);
             }
             ("examples", ..) => self.push(place, Kind::Wording, before, after),
+            // These two are read with the schema around them: `required` says which properties have to be given.
             ("properties", ..) => self.properties(&place, old, new),
             ("required", ..) => self.required(&place, old, new),
             ("$defs" | "definitions", ..) => self.shared(&place, before, after),
@@ -120,6 +125,7 @@ impl<'a> Findings<'a> {
                 }
             }
             (
+                // Only lists of one length can be compared place by place.
                 "anyOf" | "oneOf" | "allOf" | "prefixItems",
                 Some(Json::Array(old)),
                 Some(Json::Array(new)),
@@ -215,7 +221,7 @@ impl<'a> Findings<'a> {
     }
 }
 
-/// The names under `required`; `None` when it cannot be read.
+/// Returns the names under `required`, none when the keyword is absent; `None` when its value is not a list of texts.
 fn required_of(schema: &Json) -> Option<BTreeSet<&str>> {
     schema
         .get("required")
@@ -224,7 +230,8 @@ fn required_of(schema: &Json) -> Option<BTreeSet<&str>> {
         })
 }
 
-/// How a keyword that restricts values changed. Every answer but [`Kind::Order`] is breaking; they differ for people.
+/// Returns how a keyword that restricts values changed from `before` to `after`, of which `None` is an absent keyword.
+/// Every kind but [`Kind::Order`] is breaking; the breaking kinds differ only in what people are told.
 fn restriction(keyword: &str, before: Option<&Json>, after: Option<&Json>) -> Kind {
     let bound = match keyword {
         "minimum" | "exclusiveMinimum" | "minLength" | "minItems" | "minProperties" => {
@@ -237,12 +244,14 @@ fn restriction(keyword: &str, before: Option<&Json>, after: Option<&Json>) -> Ki
         "additionalProperties" => return openness(before, after),
         _ => return Kind::Other,
     };
+    // A keyword that came accepts less than before, and one that went accepts more.
     let (before, after) = match (before, after) {
         (Some(before), Some(after)) => (before, after),
         (None, _) => return Kind::Narrowed,
         (_, None) => return Kind::Widened,
     };
     if let Some(bound) = bound {
+        // Numbers with a point are not compared.
         let (Some(before), Some(after)) = (before.as_integer(), after.as_integer()) else {
             return Kind::Other;
         };
@@ -252,6 +261,7 @@ fn restriction(keyword: &str, before: Option<&Json>, after: Option<&Json>) -> Ki
             (_, Ordering::Equal) => Kind::Other,
         };
     }
+    // What is left lists values or is one value; one in the place of another may accept anything.
     let (was, is) = (accepted(keyword, before), accepted(keyword, after));
     match (is.is_subset(&was), was.is_subset(&is)) {
         (true, true) => Kind::Order,
@@ -261,7 +271,8 @@ fn restriction(keyword: &str, before: Option<&Json>, after: Option<&Json>) -> Ki
     }
 }
 
-/// The alternatives that `type` or `enum` names.
+/// Returns the alternatives that `type` or `enum` names, as canonical JSON; of any other keyword, its one value. The
+/// type `number` includes `integer`.
 fn accepted(keyword: &str, value: &Json) -> BTreeSet<String> {
     let single = std::slice::from_ref(value);
     // A `const` or a `pattern` that happens to be an array is one value, not several.
@@ -277,7 +288,7 @@ fn accepted(keyword: &str, value: &Json) -> BTreeSet<String> {
     names
 }
 
-/// How `additionalProperties` changed; absent means that everything is accepted.
+/// Returns how `additionalProperties` changed. An absent keyword means that everything is accepted.
 fn openness(before: Option<&Json>, after: Option<&Json>) -> Kind {
     let open = |value: Option<&Json>| value.map_or(Some(true), Json::as_bool);
     match (open(before), open(after)) {

@@ -6,7 +6,7 @@ use crate::source::SourceMap;
 use crate::source::plain::Plain;
 use crate::source::scan::{Tabs, scan};
 
-/// The tree of `text`, or the codes of what is wrong with it.
+/// Returns the tree of `text`, or the codes of what is wrong with it.
 fn read(text: &[u8]) -> Result<Node, Vec<&'static str>> {
     let mut dx = Diagnostics::default();
     let file = SourceMap::default().add("test.yaml", text);
@@ -205,7 +205,7 @@ fn t5_every_hidden_code_point_is_refused_wherever_it_stands() {
     }
 }
 
-/// What the second reader makes of a tree of ours: equal in structure, types and text.
+/// Returns whether the second reader's tree equals ours in structure, types and text.
 fn same(ours: &Node, theirs: &serde_yaml::Value) -> bool {
     match (&ours.value, theirs) {
         (Value::Sequence(ours), serde_yaml::Value::Sequence(theirs)) => {
@@ -239,7 +239,7 @@ fn same(ours: &Node, theirs: &serde_yaml::Value) -> bool {
     }
 }
 
-/// Whether `text` is accepted; an error if serde_yaml then reads something else.
+/// Returns whether `text` is accepted; an error if serde_yaml then reads something else.
 fn agrees(text: &str) -> Result<bool, String> {
     let Ok(ours) = read(text.as_bytes()) else {
         return Ok(false);
@@ -277,7 +277,7 @@ mod generated {
     use super::*;
     use proptest::prelude::*;
 
-    /// Pieces that stress where two readers could part: indicators, spaces, quotes, line breaks, odd scalars.
+    /// Makes pieces that stress where two readers could part: indicators, spaces, quotes, line breaks, odd scalars.
     fn piece() -> impl Strategy<Value = String> {
         let fixed = prop::sample::select(vec![
             "a",
@@ -367,7 +367,7 @@ mod generated {
         prop_oneof![9 => fixed.prop_map(str::to_owned), 1 => "[ -~]{1,6}"]
     }
 
-    /// Documents that are mostly right, with values of every style.
+    /// Makes documents that are mostly right, with values of every style.
     fn document() -> impl Strategy<Value = String> {
         let scalar = prop_oneof![
             "[a-zA-Z0-9_./$(<>=&|!?*-][a-zA-Z0-9_./$(<>=&|!?*#: -]{0,12}",
@@ -431,7 +431,7 @@ mod generated {
         }
     }
 
-    /// Every character of every scalar whose place is known stands at that place.
+    /// Checks that every character of every scalar whose place is known stands at that place.
     fn places(node: &Node, text: &str) -> Result<(), TestCaseError> {
         match &node.value {
             Value::Scalar(scalar) => {

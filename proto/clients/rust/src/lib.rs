@@ -69,7 +69,7 @@ impl Client {
 
     /// Asks for one decision and waits at most `deadline` for it.
     ///
-    /// It never fails: an answer that is late, missing, malformed, about another request or not fully understood is
+    /// Asking never fails: an answer that is late, missing, malformed, about another request or not fully understood is
     /// a [`Verdict::No`] that says which.
     pub async fn decide(&self, request: wire::DecideRequest, deadline: Duration) -> Verdict {
         let request_id = request.request_id.clone();
@@ -81,7 +81,7 @@ impl Client {
         }
     }
 
-    /// What the sidecar enforces right now, waiting at most `deadline` for the answer.
+    /// Asks what the sidecar enforces right now and waits at most `deadline` for the answer.
     ///
     /// # Errors
     /// [`No::Status`] or [`No::Deadline`] when there is no answer.

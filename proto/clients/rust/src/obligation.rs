@@ -55,7 +55,7 @@ pub enum NotApplied {
 }
 
 impl Target {
-    /// Checks `pointer`.
+    /// Makes the target that `pointer` names, after checking it.
     ///
     /// # Errors
     /// [`UnknownObligation`] when it is no pointer, or names the whole document.
@@ -68,13 +68,14 @@ impl Target {
         })
     }
 
-    /// The pointer as text.
+    /// Returns the pointer as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Calls `act` on every place the pointer names.
+    /// Calls `act` on every place of `root` that the pointer names. `act` fails with what it found instead of what it
+    /// expects.
     fn visit(
         &self,
         root: &mut Value,
@@ -103,7 +104,8 @@ impl Step {
     }
 }
 
-/// An array index as RFC 6901 writes it: no sign, no leading zero.
+/// Reads `key` as an array index as RFC 6901 writes it, without sign and leading zero. Returns `None` for any other
+/// key.
 fn index(key: &str) -> Option<usize> {
     let plain =
         key == "0" || (!key.starts_with('0') && key.bytes().all(|byte| byte.is_ascii_digit()));
@@ -121,7 +123,8 @@ const fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// Fails with the number of steps left and what does not fit.
+/// Calls `act` on every place of `value` that `steps` lead to; a place that does not exist is passed over. Fails with
+/// the number of steps that were left and with what stands there instead.
 fn walk(
     value: &mut Value,
     steps: &[Step],
@@ -157,10 +160,10 @@ fn walk(
     }
 }
 
-/// Does every obligation on `result`: hides each masked place behind [`MARKER`], whatever is there, and leaves the
-/// first elements of each array to be cut.
+/// Does every obligation on `result`: hides each masked place behind [`MARKER`], whatever is there, and cuts each array
+/// to the rows that are allowed, the first ones.
 ///
-/// A place that does not exist is fine. It sees only JSON: text that holds JSON has to be parsed by the caller first.
+/// A place that does not exist is fine. Only JSON is seen: text that holds JSON has to be parsed by the caller first.
 ///
 /// # Errors
 /// [`NotApplied`] when an obligation cannot be done; `result` is then `null`, because nothing of it may be read.

@@ -21,7 +21,7 @@ use stopgate_proto::v1::attempt::Subject;
 pub struct SubjectToken(String);
 
 impl SubjectToken {
-    /// Takes the token as it is; the sidecar judges it.
+    /// Makes a subject's token of the text `token`, whatever it is; the sidecar judges it.
     pub fn new(token: impl Into<String>) -> Self {
         Self(token.into())
     }

@@ -112,7 +112,8 @@ pub enum Unclear {
 }
 
 impl Verdict {
-    /// Reads the sidecar's answer to the request with the id `request_id`.
+    /// Reads the sidecar's answer to the request with the id `request_id`. An answer that is not understood completely
+    /// becomes a [`Verdict::No`].
     pub fn read(request_id: &str, response: wire::DecideResponse) -> Self {
         match Self::try_read(request_id, response) {
             Ok(verdict) => verdict,
@@ -134,6 +135,8 @@ impl Verdict {
             return Err(Unclear::OtherRequest);
         }
         let result = result.ok_or(Unclear::UnsetResult)?;
+        // An answer accounts for itself by its record, its bundle and a rule that grants. A rejection need not: nothing
+        // happens on its account.
         let granted = rules
             .iter()
             .any(|rule| rule.kind() == wire::RuleKind::Grant);
@@ -179,7 +182,7 @@ impl Verdict {
         }
     }
 
-    /// The permit, if it is one.
+    /// Returns the permit, if the verdict is one.
     #[must_use]
     pub fn permit(self) -> Option<Permit> {
         match self {
@@ -190,13 +193,13 @@ impl Verdict {
 }
 
 impl Permit {
-    /// What must happen with the result before anyone reads it.
+    /// Returns what has to be done with the result before anyone reads it.
     #[must_use]
     pub fn obligations(&self) -> &[Obligation] {
         &self.obligations
     }
 
-    /// Where the permit comes from.
+    /// Returns where the permit comes from.
     #[must_use]
     pub const fn explanation(&self) -> &Explanation {
         &self.explanation
@@ -212,13 +215,13 @@ impl Permit {
 }
 
 impl Route {
-    /// What is missing. Never empty.
+    /// Returns what is missing before the action may run; never empty.
     #[must_use]
     pub fn needs(&self) -> &[Need] {
         &self.needs
     }
 
-    /// Where the route comes from.
+    /// Returns where the route comes from.
     #[must_use]
     pub const fn explanation(&self) -> &Explanation {
         &self.explanation

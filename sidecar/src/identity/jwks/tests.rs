@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::testing::{Issuing, encode, jwks};
 use super::*;
 
-/// How many keys there are, and what is wrong with the others; or why it is no set.
+/// Returns how many keys there are and what is wrong with the others, or why the text is no set.
 fn said(text: &[u8]) -> String {
     match KeySet::parse(text) {
         Ok(set) => {

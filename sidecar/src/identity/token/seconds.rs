@@ -15,7 +15,8 @@ pub(super) enum Round {
     Up,
 }
 
-/// The seconds that `value` is; `None` if it is no number, or one that no clock will ever show.
+/// Returns the whole seconds that `value` is, rounded as `round` says. Returns `None` if `value` is no number, or one
+/// that no clock will ever show.
 pub(super) fn whole(value: &Json, round: Round) -> Option<i64> {
     match value {
         Json::Integer(seconds) => Some(*seconds),
@@ -24,7 +25,8 @@ pub(super) fn whole(value: &Json, round: Round) -> Option<i64> {
     }
 }
 
-/// `text` is a number of JSON: digits, of which some may stand after a point, and perhaps an exponent.
+/// Reads `text`, a number of JSON (digits, of which some may stand after a point, and perhaps an exponent), as whole
+/// seconds, rounded as `round` says. Returns `None` for a number that no clock will ever show.
 fn decimal(text: &str, round: Round) -> Option<i64> {
     let (negative, text) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -47,6 +49,8 @@ fn decimal(text: &str, round: Round) -> Option<i64> {
         }
         at = at.checked_add(1)?;
     }
+    // The exponent has moved the point beyond the last digit. Exponents have no bound, so the zeros to add are counted
+    // first.
     if seconds != 0 {
         let missing = point.saturating_sub(at).max(0);
         if missing > MAX_DIGITS {
@@ -56,6 +60,7 @@ fn decimal(text: &str, round: Round) -> Option<i64> {
             seconds = seconds.checked_mul(10)?;
         }
     }
+    // The fraction was dropped towards zero; where it is to be rounded away from zero, one is added.
     let away = match (round, negative) {
         (Round::Down, true) | (Round::Up, false) => i64::from(fraction),
         (Round::Down, false) | (Round::Up, true) => 0,

@@ -100,7 +100,7 @@ fn t15_what_a_token_may_say_in_more_than_one_way() {
     assert_eq!(without.groups, Vec::<String>::new());
 }
 
-/// A time with a fraction, so many seconds from now: `time.time()` in Python is one.
+/// Makes a time with a fraction, so many seconds from now: `time.time()` in Python gives one.
 fn fraction(seconds: i64, digits: u16) -> Value {
     let text = format!("{}.{digits}", now().as_second() + seconds);
     text.parse().expect("a number")

@@ -9,7 +9,7 @@ fn set(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
 }
 
-/// A folder that only we can write, as deep as a test needs it, with a file in it.
+/// Makes a folder that only we can write, as deep as a test needs it, with a file in it.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let inner = folder.path().join("a/b");
@@ -22,7 +22,8 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-/// `path by whom`, with the folder left out; nothing if nobody.
+/// Returns `path by whom` for who could replace what is at `path` of `folder`, with the folder left out; nothing if
+/// nobody could.
 fn said(folder: &tempfile::TempDir, path: &str, kind: Kind) -> String {
     match walk(&folder.path().join(path), kind) {
         Ok(_) => String::new(),
