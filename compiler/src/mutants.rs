@@ -40,7 +40,8 @@ pub struct MutantReport {
 }
 
 impl MutantReport {
-    /// Percentage of the mutants that mean something and were noticed, rounded down; 100 when there are none.
+    /// Returns the percentage of the mutants that mean something which were noticed, rounded down; 100 when there are
+    /// none.
     #[must_use]
     pub fn score(&self) -> u8 {
         let all = self.noticed.saturating_add(self.unnoticed.len());
@@ -211,7 +212,7 @@ impl Judge {
     }
 }
 
-/// How each attempt of `suite` differs from what is expected, in its order.
+/// Returns how each attempt of `suite` differs from what is expected, in the suite's order; `None` where it does not.
 fn results<'a>(
     policy: &'a Policy,
     bundle: &'a Bundle,

@@ -27,7 +27,7 @@ pub enum Word {
 }
 
 impl Word {
-    /// The word.
+    /// Returns the answer's word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -165,7 +165,7 @@ impl Tally {
         }
     }
 
-    /// What is shown of it.
+    /// Returns what is shown of the flips: the users with the most of them, and the others counted.
     pub(super) fn finish(self) -> Flips {
         let Self { mut flips, users } = self;
         let mut users: Vec<User> = users

@@ -20,7 +20,8 @@ use super::forecast::{Ask, Planner, Requests};
 use super::lines::Batch;
 use super::{Question, ReplayError};
 
-/// Of how many answers that could be taken from the records one is decided again.
+/// Of how many answers that could be taken from the records one is decided again. The place of a record in its log says
+/// which, so every run picks the same ones.
 const SAMPLE: u64 = 64;
 /// Records that say something else than the base, kept as examples.
 const EXAMPLES: usize = 5;
@@ -155,7 +156,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// How many operations answer alike.
+    /// Returns how many operations answer alike under both policies.
     pub(super) const fn alike(&self) -> usize {
         self.operations
     }
@@ -246,7 +247,8 @@ impl<'a> Judge<'a> {
         self.alike.covers(&attempt.tool, function, operation)
     }
 
-    /// The class that each policy lets through.
+    /// Returns the class that each policy lets through: the recorded one, or the ceiling of the channel that was asked
+    /// about.
     fn limits(&self, recorded: LimitNow, tool: &str) -> [LimitNow; 2] {
         let limit = |bundle: &Bundle| {
             let Some(channel) = self.question.channel else {
@@ -265,7 +267,8 @@ impl<'a> Judge<'a> {
         [self.question.base, self.question.head].map(|side| limit(&side.bundle))
     }
 
-    /// Counts what a record itself says, for both, if it is the base's own answer and head's too.
+    /// Counts what a record itself says for both policies, if it is the base's own answer and head's too. Returns
+    /// whether it was counted; otherwise the record has to be decided.
     fn take(&self, line: &[u8], found: &mut Found) -> bool {
         if self.alike() == 0 {
             return false;
@@ -278,13 +281,18 @@ impl<'a> Judge<'a> {
                 .covers(record.tool, record.function, record.operation)
         };
         let limits = || self.limits(record.limit, record.tool);
+        // 1. The record has to be an answer of this base, at an operation that both policies answer alike. A sampled
+        // one is decided all the same.
         let sampled = record.seq.get() % SAMPLE == 0;
         if sampled || record.bundle != self.base || !was_asked(record.answer) || !covered() {
             return false;
         }
+        // 2. Both policies have to let through the same class as when it was recorded.
         if limits() != [record.limit; 2] {
             return false;
         }
+        // 3. What counts is the request for an approval that the record itself tells of; it is the same for both
+        // policies.
         let ask = match (record.answer, record.operation) {
             (Answered::Route(Some(level)), Some(operation)) => {
                 // Names that are covered are names.
@@ -315,7 +323,8 @@ impl<'a> Judge<'a> {
         true
     }
 
-    /// Whether the base says what the record says that it said; what it cannot say is lost, what it does not is noted.
+    /// Checks whether the base decides what the record says it decided. Returns `false` if the record lacks a part that
+    /// the decision needs, which counts it as lost; a difference otherwise is counted and kept as an example.
     fn confirm(
         &self,
         seq: Seq,
@@ -354,7 +363,7 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// The request for an approval that a decision leads to.
+/// Returns the request for an approval that a decision leads to, if it leads to one.
 fn ask<'r>(record: &'r DecisionRecord, decision: &'r Decision) -> Option<Ask<'r>> {
     let Outcome::Route(needs) = decision.outcome() else {
         return None;
@@ -369,7 +378,7 @@ fn ask<'r>(record: &'r DecisionRecord, decision: &'r Decision) -> Option<Ask<'r>
     })
 }
 
-/// Whether a policy gave the answer, at a tool that it knows.
+/// Returns whether a policy gave the answer, at a tool that the policy knows.
 const fn was_asked(answer: Answered) -> bool {
     match answer {
         Answered::Permit | Answered::Route(_) => true,
@@ -383,7 +392,7 @@ const fn was_asked(answer: Answered) -> bool {
     }
 }
 
-/// The level of approval among `needs`.
+/// Returns the level of approval among `needs`, if there is one.
 fn level(needs: &[Need]) -> Option<Approval> {
     needs.iter().find_map(|need| match need {
         Need::Approval(level) => Some(*level),
@@ -391,7 +400,7 @@ fn level(needs: &[Need]) -> Option<Approval> {
     })
 }
 
-/// Whether anybody could tell two answers apart. Two rejections are one answer.
+/// Returns whether anybody could tell two answers apart. Two rejections are one answer.
 fn differs(before: &Decision, after: &Decision) -> bool {
     match (before.outcome(), after.outcome()) {
         (Outcome::Reject(_), Outcome::Reject(_)) => false,

@@ -40,7 +40,7 @@ impl Batch {
         self.ends.len() >= LINES || self.bytes.len() >= BYTES
     }
 
-    /// Its lines without their newlines, numbered.
+    /// Returns the batch's lines without their newlines, each with its number in the file.
     pub(super) fn lines(&self) -> impl Iterator<Item = (u64, &[u8])> {
         let mut start = 0;
         let lines = self.ends.iter().map(move |end| {
@@ -51,7 +51,7 @@ impl Batch {
         (self.first..).zip(lines)
     }
 
-    /// How long it is in the file.
+    /// Returns how long the batch is in the file, in bytes.
     pub(super) fn length(&self) -> u64 {
         u64::try_from(self.bytes.len()).unwrap_or(u64::MAX)
     }
@@ -66,7 +66,11 @@ pub struct Torn {
     pub line: u64,
 }
 
-/// The files that `paths` stand for, in the order they are read: a folder is its files of a log, by their first record.
+/// Returns the files that `paths` stand for, in the order in which they are read. A folder stands for the log files in
+/// it, by their first record.
+///
+/// # Errors
+/// [`ReplayError`] if something cannot be read, a folder holds no log, or a file is named twice.
 pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ReplayError> {
     let mut files = Vec::new();
     for path in paths {
@@ -106,7 +110,7 @@ pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ReplayError> {
     Ok(files)
 }
 
-/// How long the files are together, in bytes, as far as that can be told beforehand.
+/// Returns the length of all files together in bytes, as far as that can be told beforehand.
 pub(super) fn length(files: &[PathBuf]) -> u64 {
     files
         .iter()
