@@ -103,12 +103,12 @@ impl Server {
         }
     }
 
-    /// The next line the server prints, without its end.
+    /// Returns the next line that the server prints, without its end.
     pub(crate) fn hear(&self) -> Result<Vec<u8>, Silence> {
         self.hear_before(self.deadline)
     }
 
-    /// The next line the server prints, if it does so before `deadline`.
+    /// Returns the next line that the server prints, if it does so before `deadline`.
     pub(crate) fn hear_before(&self, deadline: Instant) -> Result<Vec<u8>, Silence> {
         match self
             .lines
@@ -227,7 +227,7 @@ fn keep_tail(mut stderr: impl Read, tail: &Mutex<VecDeque<u8>>, open: SyncSender
     drop(open);
 }
 
-/// `text` without what a terminal would act on.
+/// Returns `text` without characters that a terminal would act on.
 fn printable(text: &str) -> String {
     let shown = |c: char| if c == '\n' || !c.is_control() { c } else { ' ' };
     text.trim().chars().map(shown).collect()

@@ -113,7 +113,7 @@ impl<'a> Proofs<'a> {
         self.complete
     }
 
-    /// Every rule of which it is not proved that it can be evaluated, with where.
+    /// Returns every rule of which it is not proved that it can be evaluated, with the operation where it may fail.
     fn failing(
         &mut self,
         flat: &Flat,
@@ -168,7 +168,7 @@ impl<'a> Proofs<'a> {
         false
     }
 
-    /// What the requests of an operation look like in proofs.
+    /// Returns what proofs need to know of the requests of an operation: their types, and what somebody can hold.
     fn subject(
         (tool, name): (&ToolName, &OperationName),
         operation: &Operation,
@@ -201,7 +201,7 @@ impl<'a> Proofs<'a> {
         }
     }
 
-    /// Says what is not proved, once for all rules of which that is so for the same reason.
+    /// Reports what is not proved, once for all rules of which that is so for the same reason.
     fn say_unproved(&mut self) {
         for ((what, why), rules) in std::mem::take(&mut self.unproved) {
             let Some(span) = rules.iter().find_map(|rule| self.place(rule)) else {
@@ -220,7 +220,7 @@ impl<'a> Proofs<'a> {
     }
 }
 
-/// The operations that a rule reaches.
+/// Returns the operations that a rule reaches.
 fn reached<'p>(
     policy: &'p Policy,
     rule: &'p Rule,

@@ -121,7 +121,7 @@ impl Revision {
         }
     }
 
-    /// The documents, as a comparison of settings takes them.
+    /// Returns the documents, as a comparison of settings takes them.
     pub(super) fn sources(&self) -> Sources {
         let sources = self.reading.sources();
         if self.is_base {
@@ -131,7 +131,7 @@ impl Revision {
         }
     }
 
-    /// What of head nobody can compare with this base, whose meaning is lost, each a change of its own.
+    /// Returns what of head nobody can compare with this base, whose meaning is lost, each as a change of its own.
     pub(super) fn rewritten(&self, head: &Policy) -> Result<Vec<Change>, DiffError> {
         let tree = self.tree.as_deref().unwrap_or_default();
         rewritten(head, self.only.as_ref(), tree)

@@ -346,7 +346,7 @@ fn result_of(message: &Json) -> Result<Json, TroubleKind> {
     }
 }
 
-/// The beginning of a server's words, without what a terminal would act on.
+/// Returns the first 200 characters of a server's words, without those that a terminal would act on.
 fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
 }

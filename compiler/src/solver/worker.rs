@@ -36,7 +36,7 @@ pub(super) enum Missed {
 }
 
 impl Missed {
-    /// What happened to a question that had `preparing`.
+    /// Returns, in words, what happened to a question whose preparation had the time `preparing`.
     pub(super) fn how(&self, preparing: Duration) -> String {
         match self {
             Self::Start(error) => format!("the process that proves does not start: {error}"),
@@ -59,7 +59,7 @@ impl Worker {
         Ok(Self { process, asked: 0 })
     }
 
-    /// Whether it may be asked once more.
+    /// Returns whether the process may be asked once more.
     pub(super) const fn is_fresh(&self) -> bool {
         self.asked < MOST_QUESTIONS
     }
@@ -109,7 +109,7 @@ impl Worker {
         Ok(())
     }
 
-    /// The next thing that is said; what is not understood counts as too long.
+    /// Returns the next thing that the process says within `within`. A line that is not understood counts as too long.
     fn hear(&self, within: Duration) -> Result<Said, Silence> {
         let now = Instant::now();
         let deadline = now.checked_add(within).unwrap_or(now);

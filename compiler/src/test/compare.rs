@@ -73,7 +73,7 @@ fn is_result(expected: &ExpectedResult, got: &Outcome) -> bool {
     }
 }
 
-/// What a surface obliges the door to do with the result.
+/// Returns what a surface obliges the door to do with the result.
 pub(crate) fn obligations_of(surface: &Surface) -> Obligations {
     Obligations {
         mask: surface.masks.clone(),
@@ -89,7 +89,7 @@ fn expected_words(result: &ExpectedResult) -> String {
     }
 }
 
-/// An outcome in the words of the decision table.
+/// Returns an outcome in the words of the decision table.
 #[must_use]
 pub fn result_words(outcome: &Outcome) -> String {
     match outcome {

@@ -128,7 +128,8 @@ impl Proofs<'_> {
     }
 }
 
-/// The form of the request with more, kept to the domain, and the form of the one with less.
+/// Returns a question's two sides: the form of the request with more, kept to the domain, and the form of the request
+/// with less.
 fn question(more: &Form<'_>, less: &Form<'_>, domain: &[Atom]) -> (Policies, Policies) {
     let (mut left, mut right) = (Policies::default(), Policies::default());
     for (form, side) in [(more, &mut left), (less, &mut right)] {

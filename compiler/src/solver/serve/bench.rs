@@ -245,7 +245,7 @@ async fn prepare(body: &CompiledPolicy) -> Result<Answer, String> {
     }
 }
 
-/// What is kept of a counterexample: what the principal holds of what is known, and the context.
+/// Returns what is kept of a counterexample: what the principal holds of what is `known`, and the context.
 fn raw(env: &Env, known: &[String]) -> Result<Raw, String> {
     let unusable = || "the solver's request has no principal or no context".to_owned();
     let principal = env.request.principal().ok_or_else(unusable)?;
