@@ -92,9 +92,9 @@ fn sign(unsigned: &Unsigned, keys: &[SigningKey]) -> Result<Vec<Signature>, KeyE
         .collect())
 }
 
-/// Builds `policy`, signs it with a key that is made here and forgotten here, and opens it exactly as the sidecar
-/// does, but for the bound of its cost, which the compiler has looked at and which a base may exceed: what tests and
-/// explanations run against is what will be shipped.
+/// Builds `policy`, signs it with a key that is made here and forgotten here, and opens it exactly as the sidecar does.
+/// Only the bound of the policy's cost is left out: the compiler has looked at it, and a base may exceed it. So what
+/// tests and explanations run against is what will be shipped.
 ///
 /// # Errors
 /// [`BuildError`], also when the bundle does not open again.

@@ -38,8 +38,8 @@ pub fn signed_reviews(trust: &Trust, compiled: &Compiled, now: Timestamp) -> Rev
     Reviews::verified(reviews, &trust.signatures, organisation, root.as_ref())
 }
 
-/// Adds to a valid policy's diagnostics what a date, signed reviews and the solver can say about it. Whether everything
-/// that was asked was also answered.
+/// Adds to a valid policy's diagnostics what a date, signed reviews and the solver can say about it. Returns whether
+/// everything that was asked was also answered.
 pub fn look_closer(
     compiled: &mut Compiled,
     reviews: &Reviews,

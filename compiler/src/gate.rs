@@ -40,7 +40,7 @@ pub struct Gate<'a> {
 }
 
 impl<'a> Gate<'a> {
-    /// Judges what was found by the waivers and signatures of head.
+    /// Judges the findings of a comparison by the waivers and signatures of head, on the day `today` (UTC).
     #[must_use]
     pub fn judge(
         diff: &'a Diff,

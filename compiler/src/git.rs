@@ -154,8 +154,8 @@ impl GitError {
 }
 
 impl History {
-    /// Opens the repository that `dir` is in. Of a bare one, `dir` is its folder, then the folder with the policy in
-    /// it: `policies.git` or `mono.git/policies`.
+    /// Opens the repository that `dir` is in. For a bare one, `dir` is the repository's folder, followed by the folder
+    /// of the policy in its revisions: `policies.git` or `mono.git/policies`.
     ///
     /// # Errors
     /// [`GitError`] when there is none, or none whose history is that of the folder.

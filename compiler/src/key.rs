@@ -137,7 +137,7 @@ impl SigningKey {
             .map_err(|_| KeyError::Crypto)
     }
 
-    /// Signs `message`: 64 raw bytes.
+    /// Signs `message` and returns the 64 raw bytes of the signature.
     #[must_use]
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         self.0.sign(message).as_ref().to_vec()

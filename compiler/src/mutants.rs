@@ -140,7 +140,7 @@ fn report(verdicts: impl Iterator<Item = (Mutant, Verdict)>) -> MutantReport {
     report
 }
 
-/// Numbers the names of cases that are not the same case.
+/// Numbers the names of cases that have one name and are not the same case.
 fn name_apart(survivors: &mut [Survivor]) {
     let mut taken: BTreeMap<(String, String), String> = BTreeMap::new();
     for Survivor { case, .. } in survivors {

@@ -135,7 +135,7 @@ impl Server {
         }
     }
 
-    /// Kills it and everything that it started, at once, and reaps it.
+    /// Kills the server and everything that it started, at once, and reaps it.
     pub(crate) fn kill(&mut self) {
         self.input = None;
         // Whoever asks for this wants it gone, not to know how it went.
@@ -215,7 +215,7 @@ fn read_lines(stdout: impl Read, heard: &SyncSender<Heard>) {
     }
 }
 
-/// Keeps the end of `stderr`; `open` is dropped when it ends.
+/// Keeps the end of what comes from `stderr` in `tail`; `open` is dropped when there is no more.
 fn keep_tail(mut stderr: impl Read, tail: &Mutex<VecDeque<u8>>, open: SyncSender<()>) {
     let mut chunk = [0; 1024];
     while let Ok(count @ 1..) = stderr.read(&mut chunk) {

@@ -45,7 +45,8 @@ impl Reviewed {
 }
 
 impl Reviews {
-    /// Looks at the signatures of `reviews` of `organisation` under `root`. As many reviewers have to sign as the root's role says.
+    /// Checks the signatures of `reviews` of `organisation` under `root`. As many reviewers have to sign as the root's
+    /// role says.
     #[must_use]
     pub fn verified(
         reviews: &[Review],

@@ -102,7 +102,8 @@ impl Paper {
         out
     }
 
-    /// Signs it with `key`, for where it `holds`: the path of the signature, relative to the repository, and its bytes.
+    /// Signs the document with `key`, for where the signature `holds`. Returns the signature's path, relative to the
+    /// repository, and its bytes.
     ///
     /// # Errors
     /// [`SignError`] when the signature would be worth nothing on the day `today` (UTC) under `gate`, or the key does

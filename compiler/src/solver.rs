@@ -83,7 +83,7 @@ pub(crate) struct Policies {
 }
 
 impl Policies {
-    /// Adds a policy.
+    /// Adds a policy to the side.
     pub(crate) fn add(&mut self, atom: &Atom, effect: AtomEffect) {
         self.all.push((effect, atom.body().to_owned()));
         self.bodies.insert((effect, atom.key().to_owned()));
@@ -117,7 +117,7 @@ pub const INSTALL: &str =
     "install cvc5, such as with `apt-get install cvc5`, or name its program in the variable CVC5";
 
 impl Solver {
-    /// Looks for the solver.
+    /// Looks for the solver's program: the one that the variable names, otherwise `cvc5` on the path.
     fn find() -> Result<Self, NoSolver> {
         let program = std::env::var_os(VARIABLE).unwrap_or_else(|| "cvc5".into());
         let said = std::process::Command::new(&program)
@@ -280,7 +280,7 @@ impl Prover<'_> {
         }
     }
 
-    /// Asks the process, which is a fresh one after anything but an answer.
+    /// Asks the process, which is a fresh one after anything but an answer, and after many questions.
     fn tell(
         &mut self,
         subject: &Subject,

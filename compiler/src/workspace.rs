@@ -237,7 +237,7 @@ fn look(dir: &Path) -> Result<(PathBuf, Survey<()>), WorkspaceError> {
     Ok((root, survey))
 }
 
-/// Shows everything in the folder `name` of `root`, and what is below it.
+/// Notes everything in the folder `name` of `root`, and what is below it, in `survey`.
 fn walk(root: &Path, name: &str, survey: &mut Survey<()>) -> Result<(), WorkspaceError> {
     let path = root.join(name);
     for entry in fs::read_dir(&path).map_err(io(&path))? {

@@ -12,7 +12,8 @@ use stopgate_lang::surface::Limit;
 
 use crate::review::Reviews;
 
-/// Adds every finding. `today` is the day on which reviews are overdue or not; `reviews` move on what is signed.
+/// Adds every finding to `dx`. `today` is the day on which reviews are overdue or not; a signed review in `reviews`
+/// moves the day of the rules that it lists.
 pub(super) fn lint(
     policy: &Policy,
     places: &Places,

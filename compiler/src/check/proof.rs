@@ -33,7 +33,7 @@ pub enum Depth {
     Everything,
 }
 
-/// Adds every finding; whether everything that was asked was also proved or refuted.
+/// Adds every finding to `dx`, and returns whether everything that was asked was also proved or refuted.
 pub(super) fn prove(
     policy: &Policy,
     places: &Places,

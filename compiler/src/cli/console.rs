@@ -189,7 +189,7 @@ impl Failure {
         Self::new(Exit::Untrusted, error)
     }
 
-    /// Adds what to do about it.
+    /// Adds advice on what to do about the failure.
     pub(crate) fn with_help(mut self, advice: impl Into<String>) -> Self {
         if let Self::Error { help, .. } = &mut self {
             *help = Some(advice.into());

@@ -150,7 +150,7 @@ impl Args {
         Ok(())
     }
 
-    /// Writes the reports, and answers in the format of stdout. `told` has the result in a format, coloured or not.
+    /// Writes the reports, and answers in the format of stdout. `told` makes the result in a format, coloured or not.
     fn tell(
         &self,
         told: impl Fn(DiffFormat, bool) -> Result<Answer, Failure>,

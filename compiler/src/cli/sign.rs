@@ -257,7 +257,8 @@ fn reviewer(root: Option<&TrustRoot>, place: &str, id: &str) -> Result<String, F
     Ok(key.map(|key| key.owner.clone()).unwrap_or_default())
 }
 
-/// Asks the person at the terminal, if one is there, and nobody if the digest was brought. Gives whether it asked.
+/// Asks the person at the terminal, if one is there; asks nobody if the digest was given. Returns whether somebody was
+/// asked.
 fn agree(args: &Args, shown: &str, digest: Digest) -> Result<bool, Failure> {
     if let Some(agreed) = args.yes {
         return same(agreed, digest).map(|()| false);

@@ -65,7 +65,7 @@ impl<'r> Objects<'r> {
         }
     }
 
-    /// Refuses what is no folder among the steps to `folder`.
+    /// Checks that a step on the way to `folder` is a folder, and neither a link nor a submodule.
     fn on_the_way(&self, mode: u32, folder: &Path) -> Result<(), GitError> {
         let what = match kind(mode) {
             Kind::Folder => return Ok(()),
@@ -182,7 +182,7 @@ impl<'r> Objects<'r> {
     }
 }
 
-/// Shows an entry of the index, after the folders that it is in.
+/// Notes an entry of the index in `survey`, after the folders that the entry is in.
 fn staged(
     path: &[u8],
     entry: &IndexEntry,

@@ -118,7 +118,8 @@ pub(super) fn length(files: &[PathBuf]) -> u64 {
         .fold(0, |sum, file| sum.saturating_add(file.len()))
 }
 
-/// Hands every line of `files` to `take`, which says whether it wants more.
+/// Hands every line of `files` to `take`, batch by batch, until `take` wants no more. Returns the last line if it has
+/// no end.
 pub(super) fn read(
     files: &[PathBuf],
     mut take: impl FnMut(Batch) -> bool,

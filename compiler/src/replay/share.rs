@@ -86,7 +86,8 @@ fn held<'p>(policy: &'p Policy, person: &Person) -> BTreeSet<&'p ProfileName> {
     policy.closure(direct.map(|(name, _)| name))
 }
 
-/// Spreads `votes` over `people` so that their parts become as level as they can, none above one.
+/// Spreads `votes` over `people` so that their parts become as level as they can, none above one. `None` means that
+/// there are too few people.
 fn fill(parts: &mut BTreeMap<PersonAt, f64>, people: &[PersonAt], votes: u32) -> Option<()> {
     let of = |parts: &BTreeMap<PersonAt, f64>, at: &PersonAt| parts.get(at).copied().unwrap_or(0.0);
     let room: f64 = people.iter().map(|at| 1.0 - of(parts, at)).sum();

@@ -7,7 +7,7 @@ pub(crate) struct Paint {
 }
 
 impl Paint {
-    /// Paints if `on`.
+    /// Makes the paint, which colours text if `on` and leaves it as it is otherwise.
     pub(crate) const fn new(on: bool) -> Self {
         Self { on }
     }

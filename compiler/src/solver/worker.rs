@@ -64,7 +64,7 @@ impl Worker {
         self.asked < MOST_QUESTIONS
     }
 
-    /// Asks one question. Whatever is said out of order, twice, or of another job is no answer.
+    /// Asks one question. Whatever is said out of order, twice, or of another job is taken for no answer.
     ///
     /// # Errors
     /// [`Missed`], after which this process must not be asked again.

@@ -9,7 +9,7 @@ use stopgate_lang::testing::{Expect, ExpectedResult, Obligations};
 
 use super::Mismatch;
 
-/// Compares in every part that the case states; `None` when all are equal.
+/// Compares a decision with what a case expects, in every part that the case states. `None` means that all are equal.
 pub(super) fn mismatch(expect: &Expect, decision: &Decision) -> Option<Mismatch> {
     let Expect {
         result,

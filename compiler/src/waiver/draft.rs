@@ -205,7 +205,7 @@ impl ToSign {
     }
 }
 
-/// Adds `cover`, to one of the same people if there is one: a waiver names nothing twice.
+/// Adds `cover`, to a cover of the same people if there is one: a waiver names nothing twice.
 fn add(covers: &mut Vec<Cover>, cover: Cover) {
     let Cover::Cell(cell) = cover else {
         return covers.push(cover);

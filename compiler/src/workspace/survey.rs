@@ -174,7 +174,7 @@ impl<T> Survey<T> {
         })
     }
 
-    /// Reads what was met, file by file; `read` is not asked for more than there may be.
+    /// Reads what was met, file by file; `read` is called no more once the files are longer together than they may be.
     pub(crate) fn read<E: From<WorkspaceError>>(
         self,
         mut read: impl FnMut(&str, T) -> Result<Content, E>,

@@ -105,8 +105,8 @@ pub(super) fn take_over(before: &Slice<'_>, after: &mut Slice<'_>, doubted: &BTr
     }
 }
 
-/// Proves of every rule that could fail that it does not. Of head that is required; what is not proved of the base
-/// rejects wherever the rule reaches, as it does at run time.
+/// Proves of every rule that could fail that it does not. For head that is required. A rule of the base without such a
+/// proof is taken to reject wherever it reaches, as it does at run time.
 pub(super) fn prove_evaluable(
     slice: &mut Slice<'_>,
     side: Side,

@@ -153,8 +153,8 @@ impl Search<'_, '_> {
         verdict
     }
 
-    /// Takes what the solver says about `level`: the attempt that shows a difference at `least` at this risk. What it
-    /// is not is undecided, unless it is a proof.
+    /// Takes what the solver says about `level`, and returns the attempt that shows a difference there, at `least` at
+    /// this risk. Whatever is neither shown nor proved is recorded as undecided.
     fn taken(&mut self, level: &Level, verdict: Verdict, least: Risk) -> Option<Trial> {
         let raw = match verdict {
             // That asking stopped is said once of all questions.

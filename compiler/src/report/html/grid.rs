@@ -111,7 +111,7 @@ impl<'a> Grid<'a> {
         self.rows.iter().map(|(tool, _)| *tool).collect()
     }
 
-    /// Writes it, with what its words mean.
+    /// Writes the grid, with what its words mean.
     pub(super) fn write(&self, page: &mut Markup) {
         page.raw("<div class=scroll><table id=grid aria-label=\"operations by profiles\"><thead><tr><th scope=col>operation");
         for column in &self.columns {

@@ -144,7 +144,7 @@ impl Page {
         self.text.len().saturating_add(more.len()) <= MOST.saturating_sub(RESERVE)
     }
 
-    /// Adds `text`, unless the comment is full.
+    /// Adds `text`, unless it would reach into the reserve.
     fn push(&mut self, text: &str) {
         if self.fits(text) {
             self.text.push_str(text);
@@ -175,7 +175,7 @@ impl Page {
         self.end("\n</details>\n");
     }
 
-    /// Adds what has its place in the reserve.
+    /// Adds text that has its place in the reserve, such as the end of a section.
     fn end(&mut self, text: &str) {
         if self.text.len().saturating_add(text.len()) <= MOST {
             self.text.push_str(text);

@@ -75,7 +75,7 @@ impl Bench {
         }
     }
 
-    /// Works until there is nothing more to do, or until something cannot be understood or told.
+    /// Answers jobs until there are no more, or until one cannot be understood or an answer cannot be told.
     pub(super) async fn work(&mut self, limits: &Limits, queue: &mpsc::Receiver<String>) {
         while let Ok(line) = queue.recv() {
             let done = match serde_json::from_str(&line) {
@@ -189,7 +189,7 @@ impl Bench {
         Ok(policy)
     }
 
-    /// Asks the solver, in a fresh process after any failure and after its share of the processor.
+    /// Asks the solver, in a fresh process after any failure and after the process has had its share of the processor.
     async fn ask(
         &mut self,
         job: &Job<'_>,
@@ -230,7 +230,8 @@ impl Bench {
     }
 }
 
-/// Writes the question whether a body can be evaluated, for nobody.
+/// Prepares the question whether a body can be evaluated, and gives it to no solver: what counts is that it can be
+/// prepared.
 async fn prepare(body: &CompiledPolicy) -> Result<Answer, String> {
     let nobody = WriterSolver {
         w: tokio::io::sink(),

@@ -53,7 +53,7 @@ impl Whole {
         self.busy < BUSY
     }
 
-    /// Takes the next question for that of `job`.
+    /// Takes the next question as that of `job`.
     pub(super) const fn begin(&mut self, job: u64) {
         (self.job, self.said) = (job, false);
     }
