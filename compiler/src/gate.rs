@@ -110,6 +110,7 @@ impl<'a> Gate<'a> {
         self.waivers.iter().map(|one| self.one(one)).collect()
     }
 
+    /// Returns the waiver as reports show it: what it covers, and what it lacks to cover the rest of what it names.
     fn one(&self, waiver: &WaiverReport) -> report::Waiver {
         let mut covers = Vec::new();
         let mut short: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

@@ -172,6 +172,7 @@ fn speaks_the_later_era(error: &FetchError) -> bool {
     )
 }
 
+/// Starts the server, asks it in the given era of the protocol, and ends it again whatever it answered.
 fn ask(
     spec: &ServerSpec,
     environment: &Environment,

@@ -194,6 +194,8 @@ impl Judge {
         })
     }
 
+    /// Returns what the cases make of a mutant: noticed, or unnoticed with a case that would notice it, or equivalent
+    /// if neither a case nor the search tells it from the policy.
     fn verdict(&self, candidate: &Candidate) -> Result<Verdict, BuildError> {
         let mutant = candidate.edit.apply(&self.policy);
         if candidate.edit.is_idle(&self.policy, &mutant) {

@@ -255,6 +255,8 @@ impl Prover<'_> {
         slow.map(|(id, _)| id)
     }
 
+    /// Asks one question, in the time that is left until `end`. What would stop every other question too is told apart
+    /// from what is not known of this one.
     fn ask(&mut self, subject: &Subject, question: Question<'_>, end: Instant) -> Verdict {
         if self.provers.solver.is_none() {
             return Verdict::Stopped(Stop::NoSolver);

@@ -307,6 +307,7 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// Runs one case, and notes the rules that matched in `matched`.
     fn case(&self, case: &Case, matched: &mut BTreeSet<RuleId>) -> CaseReport {
         let pairs = case.people.iter().flat_map(|person| {
             case.operations
@@ -332,6 +333,8 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// Tries a pair that no case names, with all evidence and through every agent that rules name: it has to be
+    /// rejected.
     fn unlisted(&self, operation: &OperationName, profile: &ProfileName) -> Try {
         let profiles = BTreeSet::from([profile.clone()]);
         // A rule for some agents alone must not hide that the pair is open for these.
@@ -369,6 +372,7 @@ impl<'a> Runner<'a> {
         self.decide_as(agent.unwrap_or(AGENT), case, profiles, operation)
     }
 
+    /// Decides one attempt through `agent`, with what the case leaves open taken from the suite.
     fn decide_as(
         &self,
         agent: &str,

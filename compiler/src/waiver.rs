@@ -222,6 +222,8 @@ pub fn judge(
     }
 }
 
+/// Returns what the waivers make of one loosening. Every waiver is asked, even after one covers, so that each knows
+/// what it names.
 fn verdict(judges: &Judges<'_>, papers: &mut [Paper<'_>], loosening: &Loosening) -> Verdict {
     let asked = judges.gate.sign_off.at(loosening.risk);
     let needed = usize::from(asked).max(judges.least());
@@ -291,13 +293,16 @@ impl<'a> Paper<'a> {
         *named = true;
         let found = self.signers.reviewers.len();
         let answer = match (&self.days, fits(cover, what)) {
+            // Days come first: what has expired, or would hold too long, covers nothing.
             (Some(days), _) => Err(days.clone()),
             // It came in with a change of its own: what was taken back since is another one, and takes another waiver.
             (None, _) if self.known && found < needed && !free => {
                 Err(Shortfall::Merged { found, needed })
             }
             (None, _) if self.known => Err(Shortfall::Spent),
+            // What it covers has to be exactly what the change brings, in the same rules.
             (None, Err(other)) => Err(other),
+            // Beside a spoilt signature the good ones do not count.
             (None, Ok(())) if !self.signers.spoilt.is_empty() => Err(Shortfall::Spoilt),
             (None, Ok(())) if found < needed && !free => {
                 Err(Shortfall::Signatures { found, needed })
@@ -308,6 +313,7 @@ impl<'a> Paper<'a> {
         Some(answer)
     }
 
+    /// Returns what became of the waiver once all loosenings were judged.
     fn report(self) -> WaiverReport {
         let covers = self.waiver.covers.iter().zip(&self.named);
         let unused: Vec<Cover> = covers

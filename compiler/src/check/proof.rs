@@ -102,6 +102,8 @@ struct Proofs<'a> {
 type Meeting<'p> = (&'p RuleId, (&'p ToolName, &'p OperationName));
 
 impl<'a> Proofs<'a> {
+    /// Asks everything that `depth` wants, and returns whether all of it was answered. Whether rules can be evaluated
+    /// comes first, because the other questions leave out rules that may fail.
     fn all(mut self, depth: Depth, progress: &(dyn Fn(usize, usize) + Sync)) -> bool {
         let flat = Flat::of(self.policy, Holding::Profiles);
         let failing = self.failing(&flat, progress);
@@ -144,6 +146,7 @@ impl<'a> Proofs<'a> {
         failing
     }
 
+    /// Returns whether a rule is proved to be evaluable at an operation, and reports it if it is not.
     fn is_evaluable(
         &mut self,
         rule: &'a Rule,

@@ -85,6 +85,7 @@ impl<'a> Table<'a> {
         );
     }
 
+    /// Writes the case of one cell, or a comment that says why no case can tell it.
     fn cell(&mut self, change: &OperationChange, cell: &Cell, text: &mut String) {
         let who = who(&cell.holder);
         let Some(told) = Told::between(&cell.before, &cell.after) else {
@@ -113,6 +114,7 @@ impl<'a> Table<'a> {
         self.case(told, channel, (change, cell), text);
     }
 
+    /// Writes a case that expects what the base answered, with head's answer in a comment.
     fn case(
         &mut self,
         told: Told,

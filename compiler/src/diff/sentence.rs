@@ -196,7 +196,7 @@ fn of(who: Sentence, change: &OperationChange, cell: &Cell) -> Sentence {
     }
 }
 
-/// Returns a holder in words: `support-analyst`, `somebody who is support-analyst and finance`, `members of sg-support`.
+/// Returns a holder's words: `support-analyst`, `somebody who is support-analyst and finance`, `members of sg-support`.
 #[must_use]
 pub fn holder(holder: &Holder) -> Sentence {
     // A name that could be read as several is put in quotes.

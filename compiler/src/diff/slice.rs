@@ -65,6 +65,7 @@ pub(crate) struct Reach<'p> {
 }
 
 impl<'p> Reach<'p> {
+    /// Sorts the rules of a policy by the operations that they reach.
     pub(crate) fn of(policy: &'p Policy) -> Self {
         let mut reach = Self {
             policy,

@@ -131,6 +131,8 @@ impl Maker<'_> {
         all.into_iter()
     }
 
+    /// Returns inputs that may be what the solver means: with its own texts, with the sample's, and with texts made
+    /// longer; each also with what only head accepts, if the solver set that.
     fn inputs(&self, context: &Value) -> Vec<Json> {
         let given = context.get("input").unwrap_or(&Value::Null);
         let base = built(&self.head.input, given, &self.sample);
@@ -163,6 +165,7 @@ impl Maker<'_> {
         inputs
     }
 
+    /// Returns `input` changed so that facts have the values that the solver gives them, the base's own ones first.
     fn with_facts(&self, input: Json, given: &Value) -> Json {
         let own = self
             .head

@@ -22,6 +22,8 @@ struct Found {
 }
 
 impl Found {
+    /// Walks to `dir` step by step, and notes every link on the way. Steps that are not on the disk are kept for the
+    /// revision; `None` means that it cannot be told where the steps lead.
     fn of(dir: &Path) -> Option<Self> {
         let mut found = Self {
             real: PathBuf::from("/"),

@@ -49,6 +49,8 @@ pub(super) fn groups(policy: &Policy, sources: &SourceMap) -> Vec<(Reach, Vec<Ca
     groups.into_iter().collect()
 }
 
+/// Makes the mutants of one rule: without it, with its surface moved by a step, with its condition varied, with its
+/// scope cut.
 fn of_rule(policy: &Policy, rule: &Rule) -> Vec<Candidate> {
     let candidate = |change: String, edit: Edit| Candidate {
         mutant: Mutant {

@@ -95,6 +95,8 @@ struct Round<'a> {
 }
 
 impl Search<'_> {
+    /// Searches in rounds, from the likeliest attempts to the widest choice, for one that tells the mutant from the
+    /// policy.
     fn rounds(&self) -> Option<MissingCase> {
         let own = self.own_conditions();
         let all: Vec<&Condition> = self.conditions(|_| true);
@@ -130,6 +132,7 @@ impl Search<'_> {
             })
     }
 
+    /// Tries every combination of what `round` varies until one differs, or until [`MOST`] were tried.
     fn round(&self, round: &Round<'_>) -> Option<MissingCase> {
         let mut left = MOST;
         let instants = self.instants();

@@ -161,6 +161,7 @@ impl<'a> Judge<'a> {
         self.operations
     }
 
+    /// Decides the records of a batch, except for those that are taken as they stand.
     pub(super) fn batch(&self, batch: &Batch) -> Result<Found, ReplayError> {
         let mut found = Found {
             bytes: batch.length(),
@@ -188,10 +189,13 @@ impl<'a> Judge<'a> {
         Ok(found)
     }
 
+    /// Decides one record under the base, and under head where the two may differ, and notes what flips and what people
+    /// are asked.
     fn record(&self, seq: Seq, record: &DecisionRecord, found: &mut Found) {
         let (base, head) = (&self.question.base.bundle, &self.question.head.bundle);
         self.arrived(record.context.now, found);
         let seen = &mut found.seen;
+        // 1. What no policy was asked about cannot be replayed.
         if is_unasked(record, base) {
             return seen.lose(Lost::Unasked);
         }
@@ -200,10 +204,12 @@ impl<'a> Judge<'a> {
         let [base_limit, head_limit] = limits;
         let alike = base_limit == head_limit && self.is_alike(record);
         let as_recorded = base_limit == record.limit && record.evidence == Evidence::NONE;
+        // 2. The attempt, as far as the record holds it. Arguments that were not recorded cannot be made up.
         let attempt = match recall(record, [base, head]) {
             Ok(attempt) => attempt,
             Err(why) => return seen.lose(why),
         };
+        // 3. Both policies decide without evidence, so that all that they ask for shows.
         let before = decide(
             base,
             &attempt,

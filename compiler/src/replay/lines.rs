@@ -142,6 +142,7 @@ enum Ended {
     Unwanted,
 }
 
+/// Reads one file and hands it on in batches. Only the last file may end in the middle of a line.
 fn read_file(
     path: &Path,
     last: bool,

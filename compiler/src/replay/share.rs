@@ -97,6 +97,7 @@ fn fill(parts: &mut BTreeMap<PersonAt, f64>, people: &[PersonAt], votes: u32) ->
     }
     // The level to which everybody below it is filled up: between where they stand and one.
     let (mut low, mut high) = (0.0_f64, 1.0_f64);
+    // Sixty halvings leave 2^-60 of the interval, far less than `NOTHING`.
     for _ in 0..60 {
         let level = f64::midpoint(low, high);
         let poured: f64 = people

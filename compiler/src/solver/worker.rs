@@ -82,6 +82,7 @@ impl Worker {
             known: subject.known.as_slice().into(),
             question,
         }))?;
+        // 1. That the question is prepared. What takes too long here can only be stopped with the process.
         match self.hear(preparing) {
             Ok(Said::Prepared(job)) if job == number => {}
             Err(Silence::TimedOut) => return Err(Missed::Preparing),
@@ -90,11 +91,13 @@ impl Worker {
         }
         // It gives up by itself before: at its solver's limit and a grace.
         let solving = solving.saturating_add(GRACE).saturating_add(GRACE);
+        // 2. The answer of the solver.
         let answer = match self.hear(solving) {
             Ok(Said::Answered { job, answer }) if job == number => answer,
             Err(Silence::TimedOut | Silence::Ended) => return Err(Missed::Answering),
             Ok(_) | Err(Silence::TooLong | Silence::Broken(_)) => return Err(Missed::Odd),
         };
+        // 3. That nothing more comes: else an answer could be taken for that of the next question.
         self.tell(&Told::Close(number))?;
         match self.hear(GRACE) {
             Ok(Said::Closed(job)) if job == number => Ok(answer),

@@ -77,6 +77,7 @@ impl Proofs<'_> {
             |named, prover| questions.operation(named, prover),
         );
         let found = found.map_or_else(|_| vec![None; work.len()], |(found, _)| found);
+        // Each operation has a finding of its own about a rule; of all of them the last in the order of `Found` holds.
         let mut best: BTreeMap<&RuleId, Finding> = BTreeMap::new();
         for (named, found) in work.iter().zip(found) {
             let broke_off = || {
@@ -176,6 +177,7 @@ impl<'a> Questions<'a> {
     }
 }
 
+/// Asks whether a rule has any effect at an operation, with as few questions as may be.
 fn finding(
     rule: &SliceRule<'_>,
     slice: &Slice<'_>,

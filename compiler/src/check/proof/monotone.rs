@@ -31,6 +31,7 @@ impl Proofs<'_> {
         }
     }
 
+    /// Asks whether a request with more of `fact` is ever asked for less than one with less of it, level by level.
     fn fact(
         &mut self,
         named: Named<'_>,
@@ -40,6 +41,7 @@ impl Proofs<'_> {
         failing: &BTreeSet<Meeting<'_>>,
     ) {
         let (tool, name) = named;
+        // Two copies of the same rules: one reads the fact, the other its copy, which is never larger.
         let reach = Reach::of(self.policy);
         let key = (tool.clone(), name.clone());
         let slice = |renamed: &[&str]| {

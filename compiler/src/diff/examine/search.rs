@@ -45,6 +45,7 @@ pub(super) struct Search<'e, 'a> {
 type Bodies = BTreeSet<(AtomEffect, String)>;
 
 impl Search<'_, '_> {
+    /// Searches all of `levels`, and returns the search with what it found.
     pub(super) fn levels(mut self, levels: &BTreeSet<Level>, ask: &mut Ask<'_, '_>) -> Self {
         // What is looser is allowed by head and not by the base; what is stricter, the other way round. Each question
         // is whether everything that the left side allows is allowed by the right side too.

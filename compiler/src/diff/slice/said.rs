@@ -52,6 +52,7 @@ pub(crate) fn digest(
     Ok(object(members).digest(SLICE))
 }
 
+/// Returns what one side says about an operation, as JSON: everything that decides, and nothing that does not.
 fn side(decides: Decides<'_, '_>) -> Result<Json, UnknownNode> {
     let Decides {
         slice,

@@ -102,6 +102,8 @@ impl Bench {
         })
     }
 
+    /// Prepares and asks the question of a job. Types, policies and the right side are kept: many questions in a row
+    /// differ in their left sides only.
     async fn answer(&mut self, job: &Job<'_>, said: &mut bool) -> Result<Answer, String> {
         let types = self.types(&job.schema)?;
         match &job.question {
