@@ -24,8 +24,8 @@ use crate::solver::Raw;
 /// Hours within which every calendar has both business time and none.
 const HOURS: i64 = 24 * 14;
 
-/// Most attempts that are made by bringing facts to values; they are decided one by one. At the bound the level is
-/// undecided, as if nothing had shown it.
+/// Attempts made by bringing facts to values, after which no more are made; each is decided under both bundles. If none
+/// of them shows the difference, it is told as not known.
 const MOST_BY_FACTS: usize = 2000;
 
 /// Most characters that a text is made longer by: no bound of a schema makes us write a book.

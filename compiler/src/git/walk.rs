@@ -12,7 +12,7 @@ use super::{GitError, LINK, SUBMODULE, mode};
 use crate::workspace::survey::{Content, Kind, MAX_DOCUMENT, Survey};
 use crate::workspace::{Reading, STOPGATE};
 
-/// Longest object that holds one folder of a revision.
+/// Longest object that holds one folder of a revision; it is known by its header and not loaded if it is longer.
 const MAX_TREE: u64 = 32 * 1024 * 1024;
 /// The flag of an index entry that stands for a file which is not added yet.
 const INTENT_TO_ADD: u16 = 1 << 13;

@@ -16,11 +16,11 @@ use stopgate_lang::lock::{InvalidDefinition, Lock, LockedFunction, ServerIdentit
 use super::Cause;
 use crate::process::{MAX_LINE, Server, Silence};
 
-/// Most functions of one server.
+/// Most functions of one server; one that lists more gets no lock.
 const MAX_FUNCTIONS: usize = 1000;
-/// Most pages of one list.
+/// Most pages of one list, so that a server cannot go on handing out cursors.
 const MAX_PAGES: usize = 200;
-/// Most messages of a server before it has answered everything.
+/// Most messages of a server before it has answered everything: notices and questions of its own count too.
 const MAX_MESSAGES: usize = 10_000;
 /// Longest text a server may say about itself, or as a cursor, in bytes.
 const MAX_TEXT: usize = 1024;

@@ -10,7 +10,8 @@ use stopgate_lang::surface::Surface;
 use super::judge::Flip;
 use crate::diff::{Answer, Direction, Part, parts_between};
 
-/// Users that are counted one by one.
+/// Users that are counted one by one; flips of further users are counted together, so a log of many costs no more
+/// memory.
 const USERS: usize = 10_000;
 /// Users that are shown.
 const SHOWN: usize = 100;

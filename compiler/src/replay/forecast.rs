@@ -14,7 +14,7 @@ use stopgate_lang::surface::Approval;
 use super::share::{Candidates, NOTHING, PersonAt};
 use super::{Question, ReplayError};
 
-/// Most days of a forecast: eleven years.
+/// Most days of a forecast: eleven years. A log of more days is refused, because requests are counted by day.
 const DAYS: usize = 4_018;
 
 /// Which policy asks.

@@ -20,8 +20,8 @@ use super::forecast::{Ask, Planner, Requests};
 use super::lines::Batch;
 use super::{Question, ReplayError};
 
-/// Of how many answers that could be taken from the records one is decided again. The place of a record in its log says
-/// which, so every run picks the same ones.
+/// Of how many answers that could be taken from the records one is decided again, so that a log which says something
+/// else is noticed. A record's number says which, so every run picks the same ones.
 const SAMPLE: u64 = 64;
 /// Records that say something else than the base, kept as examples.
 const EXAMPLES: usize = 5;

@@ -12,8 +12,9 @@ use stopgate_lang::record::{MAX_LINE_BYTES, first_seq_of};
 
 use super::ReplayError;
 
-/// Lines that travel together; fewer if they are long.
+/// Lines that travel together; fewer if they are long: a batch of [`BYTES`] is full too.
 const LINES: usize = 256;
+/// Bytes after which a batch is full, and the size of the reader's buffer.
 const BYTES: usize = 256 * 1024;
 
 /// Some lines of one file.

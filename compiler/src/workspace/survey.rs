@@ -14,7 +14,7 @@ use super::{Problem, Reading, WorkspaceError};
 
 /// Longest document in bytes, as the front end has it.
 pub(crate) const MAX_DOCUMENT: u64 = 1024 * 1024;
-/// Most files that are read.
+/// Most files that are read. A repository with more files, bytes, depth or entries is refused as a whole.
 pub(super) const MAX_FILES: usize = 4096;
 /// Most bytes of all of them together.
 pub(super) const MAX_TOTAL: usize = 256 * 1024 * 1024;

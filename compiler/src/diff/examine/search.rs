@@ -23,8 +23,8 @@ const MOST_CELLS: usize = 64;
 /// Sets of holders in a row that show nothing before the search stops trying more of them without the solver. A set
 /// that is not tried is not lost: the solver is asked for whoever is left.
 const MOST_MISSES: usize = 8;
-/// Most cells that a search holds before it stops looking for more without the solver. Those cells cost no question, so
-/// there may be more of them than [`MOST_CELLS`]; again the solver is asked for whoever is left.
+/// Most cells that a search holds before it stops looking for more without the solver. Cells found that way cost no
+/// question, so there may be more of them than [`MOST_CELLS`]; again the solver is asked for whoever is left.
 const MOST_LIKE: usize = 256;
 
 /// The search for everything that is looser, or stricter, in one operation.
