@@ -71,7 +71,7 @@ pub fn build(policy: &Policy, keys: &[SigningKey]) -> Result<Built, BuildError> 
     })
 }
 
-/// The digest of the bundle that [`build`] makes of `policy`, whoever signs it.
+/// Returns the digest of the bundle that [`build`] makes of `policy`, whoever signs it.
 ///
 /// # Errors
 /// [`BuildError`], as [`build`] has it.
@@ -79,7 +79,7 @@ pub fn digest(policy: &Policy) -> Result<Digest, BuildError> {
     Ok(assemble(policy)?.digest())
 }
 
-/// One signature for each distinct key, in the order of their ids.
+/// Returns one signature for each distinct key, in the order of the keys' ids.
 fn sign(unsigned: &Unsigned, keys: &[SigningKey]) -> Result<Vec<Signature>, KeyError> {
     let message = unsigned.signed_bytes();
     let mut signatures = BTreeMap::new();
@@ -92,9 +92,9 @@ fn sign(unsigned: &Unsigned, keys: &[SigningKey]) -> Result<Vec<Signature>, KeyE
         .collect())
 }
 
-/// Builds `policy`, signs it with a key that is made here and forgotten here, and opens it exactly as the sidecar
-/// does, but for the bound of its cost, which the compiler has looked at and which a base may exceed: what tests and
-/// explanations run against is what will be shipped.
+/// Builds `policy`, signs it with a key that is made here and forgotten here, and opens it exactly as the sidecar does.
+/// Only the bound of the policy's cost is left out: the compiler has looked at it, and a base may exceed it. So what
+/// tests and explanations run against is what will be shipped.
 ///
 /// # Errors
 /// [`BuildError`], also when the bundle does not open again.
@@ -103,7 +103,7 @@ pub fn rehearse(policy: &Policy) -> Result<Bundle, BuildError> {
     Ok(Bundle::open_to_compare(&bytes, &root)?)
 }
 
-/// What [`rehearse`] opens: the trust root of a forgotten key, and the bundle it signed.
+/// Makes what [`rehearse`] opens: the trust root of a forgotten key, and the bundle that this key signed.
 ///
 /// # Errors
 /// [`BuildError`].

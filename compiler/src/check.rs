@@ -25,8 +25,8 @@ pub fn check(dir: &Path) -> Result<Compiled, WorkspaceError> {
     workspace::read(dir).map(|reading| compile(reading.sources()))
 }
 
-/// The reviews of a repository with who signed them by its own `trust`, as it stands at `now`. Whatever cannot be believed
-/// signs nothing, and what does not compile has none.
+/// Returns the reviews of a repository with who signed them by the repository's own `trust`, as it stands at `now`.
+/// Signatures that cannot be believed count for nothing, and a policy that does not compile has no reviews.
 #[must_use]
 pub fn signed_reviews(trust: &Trust, compiled: &Compiled, now: Timestamp) -> Reviews {
     let Some(policy) = &compiled.policy else {
@@ -38,8 +38,8 @@ pub fn signed_reviews(trust: &Trust, compiled: &Compiled, now: Timestamp) -> Rev
     Reviews::verified(reviews, &trust.signatures, organisation, root.as_ref())
 }
 
-/// Adds to a valid policy's diagnostics what a date, signed reviews and the solver can say about it. Whether everything
-/// that was asked was also answered.
+/// Adds to a valid policy's diagnostics what a date, signed reviews and the solver can say about it. Returns whether
+/// everything that was asked was also answered.
 pub fn look_closer(
     compiled: &mut Compiled,
     reviews: &Reviews,

@@ -86,7 +86,7 @@ enum Command {
 }
 
 impl Command {
-    /// Name, format and outcome of the command; the format also shapes the outcome of a failure.
+    /// Runs the command. Returns its name, format and outcome; the format also shapes the outcome of a failure.
     fn run(&self, console: &Console) -> (&'static str, Format, Result<Answer, Failure>) {
         match self {
             Self::Init(args) => ("init", args.format, init::run(args)),
@@ -140,13 +140,13 @@ pub fn main() -> ExitCode {
     .into()
 }
 
-/// The whole command line as data, for the reference page.
+/// Returns the whole command line as data, for the reference page.
 #[must_use]
 pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// What `--version` says: the release, the commit, and the zone data that calendars are read with.
+/// Returns what `--version` says: the release, the commit, and the zone data that calendars are read with.
 fn version() -> &'static str {
     static VERSION: LazyLock<String> =
         LazyLock::new(|| format!("{}, zone data {}", env!("BUILT_VERSION"), zone_data()));

@@ -59,7 +59,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The usual ones, for proofs that are made by `program`.
+    /// Returns the usual limits for proofs that `program` makes: 10 s for each operation and each question, 120 s for
+    /// all of them, and one process for each processor.
     #[must_use]
     pub fn by(program: impl Into<PathBuf>) -> Self {
         Self {
@@ -191,7 +192,7 @@ pub fn diff(
     })
 }
 
-/// Operations of both sides, by tool and name.
+/// Returns the operations that at least one side has, by tool and name.
 fn all_operations(base: Option<Version<'_>>, head: Version<'_>) -> BTreeSet<Named> {
     let versions = [base, Some(head)].into_iter().flatten();
     let tools = versions.flat_map(|version| &version.policy.tools);
@@ -205,7 +206,7 @@ fn all_operations(base: Option<Version<'_>>, head: Version<'_>) -> BTreeSet<Name
         .collect()
 }
 
-/// Which groups lead to which profile.
+/// Returns the groups that lead to each profile; a profile to which no group leads is left out.
 fn mapping(policy: &Policy) -> BTreeMap<&ProfileName, &BTreeSet<String>> {
     let profiles = policy.profiles.iter();
     profiles

@@ -9,8 +9,8 @@ pub const FOLDER: &str = ".stopgate/schemas";
 /// What the first line of a document begins with. Editors that use another server read it too.
 const MARK: &str = "# yaml-language-server: $schema=";
 
-/// `text` of the document at `path`, relative to its repository, with a first line that names its schema; a line that
-/// names another one is replaced. A file without a schema stays as it is.
+/// Returns `text` of the document at `path`, relative to its repository, with a first line that names the document's
+/// schema. A line that names another schema is replaced. The text of a file without a schema stays as it is.
 #[must_use]
 pub fn wired(path: &str, text: &str) -> String {
     let Some(kind) = Kind::of(path) else {
@@ -24,7 +24,7 @@ pub fn wired(path: &str, text: &str) -> String {
     format!("{MARK}{up}{FOLDER}/{}\n{body}", kind.file())
 }
 
-/// The schemas of all kinds of documents: names of their files, and texts.
+/// Returns the schemas of all kinds of documents, each with the name of its file.
 pub fn schemas() -> impl Iterator<Item = (&'static str, String)> {
     Kind::ALL.iter().map(|kind| (kind.file(), kind.text()))
 }

@@ -138,8 +138,8 @@ fn with(evidence: Evidence, need: &Need) -> Evidence {
     }
 }
 
-/// What is neither asked for nor there. The rules that match do not depend on evidence, so it never will be asked for;
-/// an approval below the one that is asked for counts as nothing.
+/// Returns what is neither asked for nor there. The rules that match do not depend on evidence, so it never will be
+/// asked for. An approval below the one that is asked for counts as nothing.
 fn useless(needs: &[Need], evidence: &Evidence) -> Vec<Need> {
     let there = |need: &Need| with(*evidence, need) == *evidence;
     let asked = |given: &Need| {

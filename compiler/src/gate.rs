@@ -40,7 +40,7 @@ pub struct Gate<'a> {
 }
 
 impl<'a> Gate<'a> {
-    /// Judges what was found by the waivers and signatures of head.
+    /// Judges the findings of a comparison by the waivers and signatures of head, on the day `today` (UTC).
     #[must_use]
     pub fn judge(
         diff: &'a Diff,
@@ -73,14 +73,14 @@ impl<'a> Gate<'a> {
         }
     }
 
-    /// Signatures that do not hold: trust has failed if there is one.
+    /// Returns the signatures that do not hold: trust has failed if there is one.
     pub fn spoilt(&self) -> impl Iterator<Item = &Spoilt> {
         self.waivers
             .iter()
             .flat_map(|waiver| &waiver.signers.spoilt)
     }
 
-    /// Waivers and signatures that have to be mended or deleted, whatever the change does.
+    /// Returns the waivers and signatures that have to be mended or deleted, whatever the change does.
     #[must_use]
     pub fn mend(&self) -> Vec<report::Mend> {
         let spoilt = self.spoilt().map(|spoilt| report::Mend {
@@ -104,12 +104,13 @@ impl<'a> Gate<'a> {
         spoilt.chain(stray).chain(errors).collect()
     }
 
-    /// The waivers as reports show them: with what each of them really covers, and why not more.
+    /// Returns the waivers as reports show them, with what each of them really covers, and why not more.
     #[must_use]
     pub fn shown(&self) -> Vec<report::Waiver> {
         self.waivers.iter().map(|one| self.one(one)).collect()
     }
 
+    /// Returns the waiver as reports show it: what it covers, and what it lacks to cover the rest of what it names.
     fn one(&self, waiver: &WaiverReport) -> report::Waiver {
         let mut covers = Vec::new();
         let mut short: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -171,7 +172,7 @@ impl<'a> Gate<'a> {
     }
 }
 
-/// Everything that has to be signed.
+/// Returns everything that has to be signed.
 fn loosenings(diff: &Diff, settings: &[Change]) -> Vec<Loosening> {
     let cells = diff.operations.iter().flat_map(|change| {
         let cells = change.cells.iter().filter(|cell| cell.class.needs_review());

@@ -142,7 +142,8 @@ pub enum GitError {
 }
 
 impl GitError {
-    /// Why an object of `repository` cannot be had.
+    /// Returns why an object of `repository` cannot be had. In a partial clone a missing object is one that was left
+    /// out.
     fn of_object(repository: &Repository, what: String, source: git2::Error) -> Self {
         if source.code() == ErrorCode::NotFound && is_partial(repository) {
             Self::Partial { what }
@@ -153,8 +154,8 @@ impl GitError {
 }
 
 impl History {
-    /// Opens the repository that `dir` is in. Of a bare one, `dir` is its folder, then the folder with the policy in
-    /// it: `policies.git` or `mono.git/policies`.
+    /// Opens the repository that `dir` is in. For a bare one, `dir` is the repository's folder, followed by the folder
+    /// of the policy in its revisions: `policies.git` or `mono.git/policies`.
     ///
     /// # Errors
     /// [`GitError`] when there is none, or none whose history is that of the folder.
@@ -202,13 +203,13 @@ impl History {
         objects.of_index(index.iter(), &self.folder)
     }
 
-    /// The first digits of a commit's id, for people.
+    /// Returns the first twelve digits of a commit's id, for people.
     #[must_use]
     pub fn short(commit: &str) -> &str {
         commit.get(..12).unwrap_or(commit)
     }
 
-    /// The commit that `revision` stands for, and its tree.
+    /// Returns the commit that `revision` stands for, and the commit's tree.
     fn commit(&self, revision: &str) -> Result<(Oid, Oid), GitError> {
         let missing = || GitError::NoRevision {
             revision: revision.to_owned(),
@@ -226,8 +227,8 @@ impl History {
         Ok((commit.id(), commit.tree_id()))
     }
 
-    /// Whether the name that `revision` begins with is that of several commits. A tag called `origin/main` would else
-    /// stand before the branch of that name, and whoever may push one would choose the judge.
+    /// Returns whether the name that `revision` begins with stands for several commits. A tag called `origin/main`
+    /// would otherwise come before the branch of that name, and whoever may push a tag would choose the judge.
     fn is_ambiguous(&self, revision: &str) -> bool {
         // A name may hold an `@`; only `@{` ends it.
         let name = revision.split(['~', '^', ':']).next().unwrap_or_default();
@@ -258,7 +259,8 @@ impl History {
     }
 }
 
-/// Whether the clone was told to leave objects out, which git fetches when it needs them and nobody else does.
+/// Returns whether the clone was told to leave objects out. Git fetches those when it needs them; this program does
+/// not.
 fn is_partial(repository: &Repository) -> bool {
     let is_said = || {
         let config = repository.config().ok()?.snapshot().ok()?;
@@ -274,7 +276,7 @@ fn is_partial(repository: &Repository) -> bool {
     is_said().unwrap_or(false)
 }
 
-/// The mode of an entry, as it stands in its tree.
+/// Returns the mode of an entry, as it stands in its tree.
 fn mode(entry: &TreeEntry<'_>) -> u32 {
     u32::try_from(entry.filemode_raw()).unwrap_or_default()
 }

@@ -5,13 +5,14 @@
 pub struct Glob(Vec<char>);
 
 impl Glob {
-    /// The pattern `text`; every text is one.
+    /// Makes the pattern `text`; every text is one.
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self(text.chars().collect())
     }
 
-    /// Whether the whole of `name` fits. Takes at most the product of both lengths.
+    /// Returns whether the whole of `name` fits the pattern. Takes at most as many steps as the product of both
+    /// lengths.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
         // reached[i]: the first i characters of the pattern fit what has been read of the name.
@@ -42,7 +43,7 @@ impl Glob {
         reached.last().is_some_and(|reached| *reached)
     }
 
-    /// A `*` may stand for nothing.
+    /// Marks the place after each reached `*` as reached too, because a `*` may stand for nothing.
     fn skip_stars(&self, reached: &mut [bool]) {
         for (at, wanted) in self.0.iter().enumerate() {
             if *wanted == '*'

@@ -47,8 +47,8 @@ pub enum InitError {
     },
 }
 
-/// Writes `template` below `dir`, which is made if it is not there, with what editors need to complete and explain it;
-/// returns what was written.
+/// Writes `template` below `dir`, with what editors need to complete and explain the documents, and returns what was
+/// written. The folder is made if it is not there.
 ///
 /// # Errors
 /// [`InitError::Exists`] before anything is written; [`InitError::Io`] names the file that could not be.

@@ -75,7 +75,7 @@ pub enum KeyError {
 }
 
 impl SigningKey {
-    /// A new key from the machine's random bytes.
+    /// Makes a new key from the machine's random bytes.
     ///
     /// # Errors
     /// [`KeyError::Crypto`] when there are none.
@@ -124,7 +124,7 @@ impl SigningKey {
         write_pem(path, 0o600, PRIVATE, der.as_ref())
     }
 
-    /// The public half.
+    /// Returns the public half of the key.
     ///
     /// # Errors
     /// [`KeyError::Crypto`] when the library hands out anything else than 32 bytes.
@@ -137,7 +137,7 @@ impl SigningKey {
             .map_err(|_| KeyError::Crypto)
     }
 
-    /// Signs `message`: 64 raw bytes.
+    /// Signs `message` and returns the 64 raw bytes of the signature.
     #[must_use]
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         self.0.sign(message).as_ref().to_vec()
@@ -178,8 +178,8 @@ impl PublicKey {
         )
     }
 
-    /// The key's id in trust roots and signatures: the first 16 hexadecimal digits of the SHA-256 of its raw bytes.
-    /// It depends on nothing but the key, so a renamed file still signs as what it is.
+    /// Returns the key's id in trust roots and signatures: the first 16 hexadecimal digits of the SHA-256 of the key's
+    /// raw bytes. The id depends on nothing but the key, so a renamed file still signs as what it is.
     #[must_use]
     pub fn id(&self) -> String {
         Digest::of(&self.0).hex().chars().take(16).collect()
@@ -193,7 +193,7 @@ impl std::fmt::Display for PublicKey {
     }
 }
 
-/// The bytes of the one PEM block in `file`; `None` when it is not one block of `label`.
+/// Returns the bytes of the one PEM block in `file`, or `None` when the file is not one block of `label`.
 fn read_pem(file: File, label: &str) -> std::io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     file.take(MAX_FILE).read_to_end(&mut bytes)?;

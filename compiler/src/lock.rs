@@ -172,6 +172,7 @@ fn speaks_the_later_era(error: &FetchError) -> bool {
     )
 }
 
+/// Starts the server, asks it in the given era of the protocol, and ends it again whatever it answered.
 fn ask(
     spec: &ServerSpec,
     environment: &Environment,
@@ -240,13 +241,13 @@ pub enum Verdict {
 }
 
 impl Comparison {
-    /// The step of the contract that the changes ask for, if anything changed.
+    /// Returns the step of the contract that the changes ask for, if anything changed.
     #[must_use]
     pub fn step(&self) -> Option<Step> {
         step_of(&self.changes)
     }
 
-    /// Whether a new lock may be written.
+    /// Returns whether a new lock may be written, and why not.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         let Self {

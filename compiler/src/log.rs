@@ -177,7 +177,10 @@ impl Checked {
     }
 }
 
-/// The files that `paths` stand for, by their first record.
+/// Returns the files that `paths` stand for, by their first record.
+///
+/// # Errors
+/// [`LogError`] if a folder cannot be read or holds no log, or a file is not named like one.
 fn files(paths: &[PathBuf]) -> Result<BTreeMap<Seq, PathBuf>, LogError> {
     let mut files = BTreeMap::new();
     for path in paths {

@@ -21,7 +21,7 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// Of no policy: nobody, nothing.
+    /// Returns the matrix of no policy: nobody may do anything.
     #[must_use]
     pub const fn empty() -> Self {
         Self {
@@ -64,7 +64,7 @@ pub enum Becomes {
 }
 
 impl Becomes {
-    /// The word for it.
+    /// Returns the word for what becomes of the pair.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -118,7 +118,7 @@ pub enum Asks {
 }
 
 impl Asks {
-    /// The kind of rule.
+    /// Returns the kind of rule.
     #[must_use]
     pub const fn kind(self) -> Kind {
         match self {
@@ -194,8 +194,9 @@ pub fn matrix(policy: &Policy) -> Matrix {
     }
 }
 
-/// Every pair of `profiles` and operation at which a rule that reaches one alone does not reach both together. A rule
-/// can only be lost so, by `except`: what reaches two profiles names a profile of one of them.
+/// Returns every pair of `profiles` and operation at which a rule that reaches one alone does not reach both together.
+/// A rule can be lost that way only by `except`: what reaches somebody with two profiles names a profile of one of
+/// them.
 fn pairs(policy: &Policy, profiles: &[ProfileName]) -> Vec<Pair> {
     let mut found = Vec::new();
     let excepting: Vec<&Rule> = policy
@@ -246,7 +247,7 @@ fn pairs(policy: &Policy, profiles: &[ProfileName]) -> Vec<Pair> {
     found
 }
 
-/// What `rules` ask for together, where all of them match.
+/// Returns what `rules` ask for together, where all of them match.
 fn asked_of<'a>(
     policy: &Policy,
     operation: &Operation,
@@ -259,7 +260,7 @@ fn asked_of<'a>(
     asked
 }
 
-/// The parts of `asked` that `still` has not, in words.
+/// Returns the parts of `asked` that `still` does not have, in words.
 fn no_longer(asked: &Surface, still: &Surface) -> Vec<String> {
     let mut words = Vec::new();
     words.extend((asked.risk > still.risk).then(|| format!("risk {}", asked.risk)));
@@ -281,7 +282,7 @@ fn no_longer(asked: &Surface, still: &Surface) -> Vec<String> {
     words
 }
 
-/// Whether `rule` names a profile that a holder of just `profiles` has, and excepts none.
+/// Returns whether `rule` names a profile that a holder of just `profiles` has, and excepts none of them.
 fn reaches(policy: &Policy, rule: &Rule, profiles: &[&ProfileName]) -> bool {
     let closure = policy.closure(profiles.iter().copied());
     let named = rule

@@ -40,7 +40,8 @@ pub struct MutantReport {
 }
 
 impl MutantReport {
-    /// Percentage of the mutants that mean something and were noticed, rounded down; 100 when there are none.
+    /// Returns the percentage of the mutants that mean something which were noticed, rounded down; 100 when there are
+    /// none.
     #[must_use]
     pub fn score(&self) -> u8 {
         let all = self.noticed.saturating_add(self.unnoticed.len());
@@ -139,7 +140,7 @@ fn report(verdicts: impl Iterator<Item = (Mutant, Verdict)>) -> MutantReport {
     report
 }
 
-/// Numbers the names of cases that are not the same case.
+/// Numbers the names of cases that have one name and are not the same case.
 fn name_apart(survivors: &mut [Survivor]) {
     let mut taken: BTreeMap<(String, String), String> = BTreeMap::new();
     for Survivor { case, .. } in survivors {
@@ -193,6 +194,8 @@ impl Judge {
         })
     }
 
+    /// Returns what the cases make of a mutant: noticed, or unnoticed with a case that would notice it, or equivalent
+    /// if neither a case nor the search tells it from the policy.
     fn verdict(&self, candidate: &Candidate) -> Result<Verdict, BuildError> {
         let mutant = candidate.edit.apply(&self.policy);
         if candidate.edit.is_idle(&self.policy, &mutant) {
@@ -211,7 +214,7 @@ impl Judge {
     }
 }
 
-/// How each attempt of `suite` differs from what is expected, in its order.
+/// Returns how each attempt of `suite` differs from what is expected, in the suite's order; `None` where it does not.
 fn results<'a>(
     policy: &'a Policy,
     bundle: &'a Bundle,

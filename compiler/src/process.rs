@@ -103,12 +103,12 @@ impl Server {
         }
     }
 
-    /// The next line the server prints, without its end.
+    /// Returns the next line that the server prints, without its end.
     pub(crate) fn hear(&self) -> Result<Vec<u8>, Silence> {
         self.hear_before(self.deadline)
     }
 
-    /// The next line the server prints, if it does so before `deadline`.
+    /// Returns the next line that the server prints, if it does so before `deadline`.
     pub(crate) fn hear_before(&self, deadline: Instant) -> Result<Vec<u8>, Silence> {
         match self
             .lines
@@ -135,7 +135,7 @@ impl Server {
         }
     }
 
-    /// Kills it and everything that it started, at once, and reaps it.
+    /// Kills the server and everything that it started, at once, and reaps it.
     pub(crate) fn kill(&mut self) {
         self.input = None;
         // Whoever asks for this wants it gone, not to know how it went.
@@ -215,7 +215,7 @@ fn read_lines(stdout: impl Read, heard: &SyncSender<Heard>) {
     }
 }
 
-/// Keeps the end of `stderr`; `open` is dropped when it ends.
+/// Keeps the end of what comes from `stderr` in `tail`; `open` is dropped when there is no more.
 fn keep_tail(mut stderr: impl Read, tail: &Mutex<VecDeque<u8>>, open: SyncSender<()>) {
     let mut chunk = [0; 1024];
     while let Ok(count @ 1..) = stderr.read(&mut chunk) {
@@ -227,7 +227,7 @@ fn keep_tail(mut stderr: impl Read, tail: &Mutex<VecDeque<u8>>, open: SyncSender
     drop(open);
 }
 
-/// `text` without what a terminal would act on.
+/// Returns `text` without characters that a terminal would act on.
 fn printable(text: &str) -> String {
     let shown = |c: char| if c == '\n' || !c.is_control() { c } else { ' ' };
     text.trim().chars().map(shown).collect()

@@ -90,7 +90,7 @@ pub enum ReadError {
     },
 }
 
-/// The first of `paths`, and how many there are besides.
+/// Returns which of `paths` differ, in words: the first ones by name, the others counted.
 fn some(paths: &[String]) -> String {
     let named: Vec<&str> = paths.iter().take(NAMED).map(String::as_str).collect();
     let named = named.join(", ");
@@ -175,7 +175,7 @@ impl Read {
 }
 
 impl Beside {
-    /// How `reading`, of the repository at `dir`, stands to the last commit there.
+    /// Finds how `reading`, of the repository at `dir`, stands to the last commit there.
     fn of(dir: &Path, reading: &Reading) -> Self {
         let head = History::open(dir).and_then(|history| history.read(HEAD));
         match head {

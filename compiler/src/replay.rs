@@ -185,7 +185,8 @@ pub fn replay(
     })
 }
 
-/// Hands batch after batch to worker after worker. How many there were, and a last line without an end.
+/// Hands batch after batch to worker after worker. Returns a last line without an end, if there is one, and how many
+/// batches there were.
 fn hand_out(
     files: &[PathBuf],
     workers: &[SyncSender<Batch>],
@@ -229,7 +230,7 @@ fn mebibytes(bytes: u64) -> usize {
 }
 
 impl Total {
-    /// Adds up the findings of all workers in the order of the batches. How many there were.
+    /// Adds up the findings of all workers in the order of the batches, and returns how many batches there were.
     fn add_all(
         &mut self,
         receivers: Vec<Receiver<Result<Found, ReplayError>>>,

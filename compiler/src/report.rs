@@ -19,12 +19,12 @@ pub use crate::waiver::Standing;
 pub(crate) use paint::Paint;
 pub use stopgate_lang::change::{Change, Effect};
 
-/// `1 rule`, `2 rules`.
+/// Returns a number with its noun, such as `1 rule` or `2 rules`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// The items, separated by `, `.
+/// Joins the items by `, `.
 fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
     items
         .into_iter()
@@ -33,7 +33,7 @@ fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
         .join(", ")
 }
 
-/// The word for a direction.
+/// Returns the word for a direction.
 const fn direction(direction: crate::diff::Direction) -> &'static str {
     match direction {
         crate::diff::Direction::Looser => "looser",

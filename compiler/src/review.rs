@@ -36,7 +36,7 @@ pub struct Reviewed {
 }
 
 impl Reviewed {
-    /// Whether enough reviewers signed it, and no signature of it is spoilt.
+    /// Returns whether enough reviewers signed the review, and no signature of it is spoilt.
     #[must_use]
     pub fn is_signed(&self) -> bool {
         let enough = |needed| self.signers.reviewers.len() >= needed;
@@ -45,7 +45,8 @@ impl Reviewed {
 }
 
 impl Reviews {
-    /// Looks at the signatures of `reviews` of `organisation` under `root`. As many reviewers have to sign as the root's role says.
+    /// Checks the signatures of `reviews` of `organisation` under `root`. As many reviewers have to sign as the root's
+    /// role says.
     #[must_use]
     pub fn verified(
         reviews: &[Review],
@@ -71,8 +72,8 @@ impl Reviews {
         }
     }
 
-    /// The day by which `rule`, which states `review_by` itself, has to be looked at again: the latest of that day and
-    /// of the `next` of each signed review that lists the rule.
+    /// Returns the day by which `rule`, which states `review_by` itself, has to be looked at again. It is the latest of
+    /// that day and of the `next` of each signed review that lists the rule.
     #[must_use]
     pub fn review_by(&self, rule: &RuleId, review_by: Date) -> Date {
         let signed = self.reviews.iter().filter(|reviewed| reviewed.is_signed());

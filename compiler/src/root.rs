@@ -25,8 +25,8 @@ pub enum RootError {
     Refused(#[from] TrustError),
 }
 
-/// Version 1, signed by `key`, whose holder is `owner`. `publishers` sign bundles; with none, `key` does both. Every
-/// role needs one signature. Nobody signs waivers.
+/// Makes version 1 of a trust root, signed by `key`, whose holder is `owner`. `publishers` sign bundles; with none,
+/// `key` does both. Every role needs one signature. Nobody signs waivers.
 ///
 /// # Errors
 /// [`RootError`]; [`RootError::Refused`] when `expires` has passed or the keys do not hold together.
@@ -39,7 +39,7 @@ pub fn first(
     first_with_reviewers(key, owner, publishers, &BTreeMap::new(), expires)
 }
 
-/// Like [`first`]; `reviewers` sign waivers and reviews.
+/// Makes the same as [`first`], with `reviewers`, who sign waivers and reviews.
 ///
 /// # Errors
 /// As [`first`].

@@ -62,7 +62,7 @@ pub enum SignError {
 }
 
 impl Paper {
-    /// Its id.
+    /// Returns the document's id.
     #[must_use]
     pub fn id(&self) -> &str {
         match self {
@@ -71,7 +71,7 @@ impl Paper {
         }
     }
 
-    /// The folder it stands in.
+    /// Returns the folder that the document stands in.
     #[must_use]
     pub const fn folder(&self) -> &'static str {
         match self {
@@ -80,7 +80,7 @@ impl Paper {
         }
     }
 
-    /// What is signed, for where it `holds`.
+    /// Returns the statement that is signed, for where the signature `holds`.
     #[must_use]
     pub fn statement(&self, holds: &Jurisdiction) -> Statement {
         match self {
@@ -89,8 +89,8 @@ impl Paper {
         }
     }
 
-    /// All that it says, for the person who is about to sign it, on the day `today`, with what the gate found about
-    /// what it names.
+    /// Returns all that the document says, for the person who is about to sign it on the day `today`, with what the
+    /// gate found about what the document names.
     #[must_use]
     pub fn summary(&self, today: Date, gate: Option<&Gate<'_>>) -> String {
         let mut out = String::new();
@@ -102,7 +102,8 @@ impl Paper {
         out
     }
 
-    /// Signs it with `key`, for where it `holds`: the path of the signature, relative to the repository, and its bytes.
+    /// Signs the document with `key`, for where the signature `holds`. Returns the signature's path, relative to the
+    /// repository, and its bytes.
     ///
     /// # Errors
     /// [`SignError`] when the signature would be worth nothing on the day `today` (UTC) under `gate`, or the key does
@@ -127,7 +128,7 @@ impl Paper {
         Ok((path, bytes))
     }
 
-    /// Whether its days have gone by, or are too many.
+    /// Checks that the document's days have not gone by and are not too many.
     ///
     /// # Errors
     /// [`SignError`] says which.
@@ -147,7 +148,8 @@ impl Paper {
     }
 }
 
-/// Why a signature of `waiver` would let nothing pass, or not all that it names, whoever signs beside.
+/// Returns why a signature of `waiver` would let nothing pass, or not all that the waiver names, whoever signs beside.
+/// `None` means that it is worth something.
 #[must_use]
 pub fn worthless(gate: &Gate<'_>, waiver: &Waiver) -> Option<String> {
     if !gate.diff.failing.is_empty() {
@@ -199,7 +201,7 @@ pub fn worthless(gate: &Gate<'_>, waiver: &Waiver) -> Option<String> {
     }
 }
 
-/// What the gate found about what `cover` names, each in a sentence.
+/// Returns what the gate found about what `cover` names, each in a sentence.
 fn found(gate: &Gate<'_>, cover: &Cover) -> Vec<String> {
     let cells = gate.diff.operations.iter().flat_map(|change| {
         let cells = change.cells.iter().filter(|cell| cell.class.needs_review());
@@ -253,7 +255,7 @@ fn found(gate: &Gate<'_>, cover: &Cover) -> Vec<String> {
     cells.chain(also).chain(settings).chain(openings).collect()
 }
 
-/// What a rule says otherwise, a line for each of its parts.
+/// Returns what a rule says differently, one line for each of its parts.
 fn rewritten(cause: &Cause) -> Vec<String> {
     let edits = edits(cause, TEXT).into_iter();
     let edits = edits
@@ -261,7 +263,7 @@ fn rewritten(cause: &Cause) -> Vec<String> {
     edits.collect()
 }
 
-/// As many reviewers as have to sign `waiver`.
+/// Returns how many reviewers have to sign `waiver`.
 fn needed(gate: &Gate<'_>, waiver: &Waiver) -> usize {
     let named = |what: &Loosened| waiver.covers.iter().any(|cover| names(cover, what));
     let needed = gate
@@ -325,7 +327,7 @@ fn ids<'a>(rules: impl Iterator<Item = &'a RuleId>) -> String {
     rules.map(RuleId::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// How far away `day` is, in words.
+/// Returns how far away `day` is, in words.
 fn away(day: Date, today: Date) -> String {
     let days = day.duration_since(today).as_hours().checked_div(24);
     match days {

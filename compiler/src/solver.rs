@@ -25,7 +25,7 @@ use worker::{Missed, Worker};
 
 /// Names the solver's program where it is not `cvc5` on the path.
 const VARIABLE: &str = "CVC5";
-/// Most policies of one side of a question.
+/// Most policies of one side of a question. A larger question is answered as unknown and never prepared.
 const MOST_POLICIES: usize = 1000;
 /// How long one rule alone may take to be prepared, where many together took too long.
 const ALONE: Duration = Duration::from_secs(1);
@@ -83,13 +83,13 @@ pub(crate) struct Policies {
 }
 
 impl Policies {
-    /// Adds a policy.
+    /// Adds a policy to the side.
     pub(crate) fn add(&mut self, atom: &Atom, effect: AtomEffect) {
         self.all.push((effect, atom.body().to_owned()));
         self.bodies.insert((effect, atom.key().to_owned()));
     }
 
-    /// What tells two sides apart; sides with the same bodies allow the same.
+    /// Returns what tells two sides apart; sides with the same bodies allow the same.
     pub(crate) const fn bodies(&self) -> &BTreeSet<(AtomEffect, String)> {
         &self.bodies
     }
@@ -117,7 +117,7 @@ pub const INSTALL: &str =
     "install cvc5, such as with `apt-get install cvc5`, or name its program in the variable CVC5";
 
 impl Solver {
-    /// Looks for the solver.
+    /// Looks for the solver's program: the one that the variable names, otherwise `cvc5` on the path.
     fn find() -> Result<Self, NoSolver> {
         let program = std::env::var_os(VARIABLE).unwrap_or_else(|| "cvc5".into());
         let said = std::process::Command::new(&program)
@@ -155,12 +155,12 @@ impl Provers {
         }
     }
 
-    /// The solver's name and version, if there is one.
+    /// Returns the solver's name and version, if there is a solver.
     pub(crate) fn version(&self) -> Option<&str> {
         self.solver.as_ref().map(|solver| solver.version.as_str())
     }
 
-    /// A prover; its process starts with the first question.
+    /// Makes a prover, whose process starts with the first question.
     pub(crate) const fn prover(&self) -> Prover<'_> {
         Prover {
             provers: self,
@@ -179,7 +179,7 @@ pub(crate) struct Prover<'p> {
 }
 
 impl Prover<'_> {
-    /// Whether `right` allows everything that `left` allows. Nothing is prepared beyond `end`.
+    /// Asks whether `right` allows everything that `left` allows. Nothing is prepared after `end`.
     pub(crate) fn implies(
         &mut self,
         subject: &Subject,
@@ -196,13 +196,13 @@ impl Prover<'_> {
         self.ask(subject, Question::Implies { left, right }, end)
     }
 
-    /// Whether `body` can be evaluated for every request.
+    /// Asks whether `body` can be evaluated for every request.
     pub(crate) fn never_fails(&mut self, subject: &Subject, body: &Atom, end: Instant) -> Verdict {
         let question = Question::NeverFails(body.body().into());
         self.ask(subject, question, end)
     }
 
-    /// Whether `body` matches no request at all.
+    /// Asks whether `body` matches no request at all.
     pub(crate) fn never_matches(
         &mut self,
         subject: &Subject,
@@ -213,7 +213,7 @@ impl Prover<'_> {
         self.ask(subject, question, end)
     }
 
-    /// Whether the types of `subject` fit each of `bodies`.
+    /// Returns, for each of `bodies`, whether the types of `subject` fit it.
     ///
     /// # Errors
     /// Why that is not known.
@@ -239,7 +239,7 @@ impl Prover<'_> {
         }
     }
 
-    /// The first of `rules` that cannot be prepared by itself in a time that is more than enough, the largest first.
+    /// Finds the first of `rules` that cannot be prepared alone within [`ALONE`]. The largest are tried first.
     pub(crate) fn slow<'a, Id>(
         &mut self,
         subject: &Subject,
@@ -255,6 +255,8 @@ impl Prover<'_> {
         slow.map(|(id, _)| id)
     }
 
+    /// Asks one question, in the time that is left until `end`. What would stop every other question too is told apart
+    /// from what is not known of this one.
     fn ask(&mut self, subject: &Subject, question: Question<'_>, end: Instant) -> Verdict {
         if self.provers.solver.is_none() {
             return Verdict::Stopped(Stop::NoSolver);
@@ -280,7 +282,7 @@ impl Prover<'_> {
         }
     }
 
-    /// Asks the process, which is a fresh one after anything but an answer.
+    /// Asks the process, which is a fresh one after anything but an answer, and after many questions.
     fn tell(
         &mut self,
         subject: &Subject,
@@ -298,7 +300,7 @@ impl Prover<'_> {
     }
 }
 
-/// What is said of an answer that is none.
+/// Returns what is said of an answer that cannot be understood.
 fn odd() -> String {
     Missed::Odd.how(Duration::ZERO)
 }

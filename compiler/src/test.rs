@@ -105,7 +105,7 @@ pub struct Coverage {
 }
 
 impl TestReport {
-    /// Every attempt that was made.
+    /// Returns every attempt that was made.
     pub fn tries(&self) -> impl Iterator<Item = &Try> {
         self.suites.iter().flat_map(|suite| {
             suite
@@ -116,7 +116,7 @@ impl TestReport {
         })
     }
 
-    /// Number of attempts that came out as expected.
+    /// Returns the number of attempts that came out as expected.
     #[must_use]
     pub fn passed(&self) -> usize {
         self.tries()
@@ -124,7 +124,7 @@ impl TestReport {
             .count()
     }
 
-    /// Number of attempts that did not.
+    /// Returns the number of attempts that did not come out as expected.
     #[must_use]
     pub fn failed(&self) -> usize {
         self.tries()
@@ -132,7 +132,7 @@ impl TestReport {
             .count()
     }
 
-    /// Number of cases that were not run.
+    /// Returns the number of cases that were not run.
     #[must_use]
     pub fn skipped(&self) -> usize {
         self.suites
@@ -169,7 +169,7 @@ pub fn test(
     })
 }
 
-/// Profiles that somebody can hold.
+/// Returns the profiles that somebody can hold, because groups lead to them.
 pub(crate) fn held(policy: &Policy) -> impl Iterator<Item = &ProfileName> {
     policy
         .profiles
@@ -178,7 +178,8 @@ pub(crate) fn held(policy: &Policy) -> impl Iterator<Item = &ProfileName> {
         .map(|(name, _)| name)
 }
 
-/// The pairs a suite names: only somebody who holds one profile says something about that profile.
+/// Returns the pairs of operation and profile that a suite names. Only a case with somebody who holds one profile says
+/// something about that profile.
 fn named(suite: &TestSuite) -> BTreeSet<(&OperationName, &ProfileName)> {
     // A case that is not run says nothing about its pairs.
     let run = suite.cases.iter().filter(|case| case.skip.is_none());
@@ -197,7 +198,8 @@ fn named(suite: &TestSuite) -> BTreeSet<(&OperationName, &ProfileName)> {
     pairs.collect()
 }
 
-/// Whether a rejection says that the pair is closed. One for the sample's sake says nothing of other inputs.
+/// Returns whether a rejection with this reason says that the pair is closed. A rejection for the sample's sake says
+/// nothing of other inputs.
 const fn is_about_the_pair(reason: Reason) -> bool {
     match reason {
         Reason::InputInvalid | Reason::OperationMismatch | Reason::EvaluationError => false,
@@ -216,7 +218,7 @@ const fn is_about_the_pair(reason: Reason) -> bool {
     }
 }
 
-/// Pairs of `suite`'s tool that no case names.
+/// Returns the pairs of operation and profile of `suite`'s tool that no case names.
 fn unnamed<'a>(
     policy: &'a Policy,
     suite: &'a TestSuite,
@@ -267,8 +269,8 @@ pub(crate) struct Runner<'a> {
 }
 
 impl<'a> Runner<'a> {
-    /// How each attempt comes out otherwise than expected, if it does: of every case that is run, then of every pair
-    /// that no case names.
+    /// Returns how each attempt differs from what is expected, or `None` where it does not: first for every case that
+    /// is run, then for every pair that no case names.
     pub(crate) fn mismatches(self) -> impl Iterator<Item = Option<Mismatch>> + use<'a> {
         let run = self.suite.cases.iter().filter(|case| case.skip.is_none());
         let of_cases = run.flat_map(move |case| {
@@ -305,6 +307,7 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// Runs one case, and notes the rules that matched in `matched`.
     fn case(&self, case: &Case, matched: &mut BTreeSet<RuleId>) -> CaseReport {
         let pairs = case.people.iter().flat_map(|person| {
             case.operations
@@ -330,6 +333,8 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// Tries a pair that no case names, with all evidence and through every agent that rules name: it has to be
+    /// rejected.
     fn unlisted(&self, operation: &OperationName, profile: &ProfileName) -> Try {
         let profiles = BTreeSet::from([profile.clone()]);
         // A rule for some agents alone must not hide that the pair is open for these.
@@ -367,6 +372,7 @@ impl<'a> Runner<'a> {
         self.decide_as(agent.unwrap_or(AGENT), case, profiles, operation)
     }
 
+    /// Decides one attempt through `agent`, with what the case leaves open taken from the suite.
     fn decide_as(
         &self,
         agent: &str,
@@ -416,7 +422,7 @@ impl<'a> Runner<'a> {
     }
 }
 
-/// What `case` sends of the sample, with its own members.
+/// Returns the input that `case` sends: the sample without what the case leaves out, and with the case's own members.
 pub(crate) fn sent(sample: Option<&Json>, case: &Case) -> Json {
     let members = sample.and_then(Json::as_object).unwrap_or_default().iter();
     let left = members.filter(|(name, _)| !case.without.contains(name));
@@ -424,7 +430,7 @@ pub(crate) fn sent(sample: Option<&Json>, case: &Case) -> Json {
     merged(Some(&left), case.input.as_ref())
 }
 
-/// The sample with the members of `over` put in place of its own.
+/// Returns the sample with the members of `over` put in place of its own.
 pub(crate) fn merged(sample: Option<&Json>, over: Option<&Json>) -> Json {
     let members = |json: Option<&Json>| {
         json.and_then(Json::as_object)

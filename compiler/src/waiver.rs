@@ -51,13 +51,13 @@ pub struct Judges<'a> {
 }
 
 impl Judges<'_> {
-    /// As many reviewers as the role itself asks for, whatever they sign.
+    /// Returns how many reviewers the role itself asks for, whatever they sign; 0 without a trust root.
     fn least(&self) -> usize {
         let least = self.root.and_then(|root| root.threshold(Role::Reviewer));
         least.map_or(0, |least| usize::try_from(least).unwrap_or(usize::MAX))
     }
 
-    /// Who holds the keys of reviewers, by the ids of these.
+    /// Returns who holds the keys of reviewers, by the ids of the keys.
     #[must_use]
     pub fn reviewers(&self) -> BTreeMap<String, String> {
         let role = self.root.and_then(|root| {
@@ -111,7 +111,7 @@ pub enum Loosened {
 }
 
 impl Loosened {
-    /// The changed setting that `change` is.
+    /// Returns the loosened setting that `change` is.
     #[must_use]
     pub fn setting(change: &Change) -> Self {
         Self::Setting {
@@ -158,7 +158,7 @@ impl fmt::Display for Named<'_> {
     }
 }
 
-/// What `cover` is about, in words.
+/// Returns what `cover` is about, in words.
 pub(crate) fn about(cover: &Cover) -> String {
     match cover {
         Cover::Cell(cell) => {
@@ -173,8 +173,8 @@ pub(crate) fn about(cover: &Cover) -> String {
 }
 
 impl Loosening {
-    /// The loosening that `cell` of `change` is. Whatever else is found about the same people belongs to it, and so does
-    /// every rule that was changed: what is let pass is all of it.
+    /// Returns the loosening that `cell` of `change` is. Whatever else is found about the same people belongs to it,
+    /// and so does every rule that was changed: a waiver lets all of it pass.
     #[must_use]
     pub fn cell(change: &OperationChange, cell: &Cell) -> Self {
         let cells = change.cells.iter();
@@ -222,6 +222,8 @@ pub fn judge(
     }
 }
 
+/// Returns what the waivers make of one loosening. Every waiver is asked, even after one covers, so that each knows
+/// what it names.
 fn verdict(judges: &Judges<'_>, papers: &mut [Paper<'_>], loosening: &Loosening) -> Verdict {
     let asked = judges.gate.sign_off.at(loosening.risk);
     let needed = usize::from(asked).max(judges.least());
@@ -277,7 +279,9 @@ impl<'a> Paper<'a> {
         }
     }
 
-    /// Whether it covers `what`, if it names it.
+    /// Returns whether the waiver covers `what`, or what it lacks to do so; `None` if it does not name `what`.
+    /// `needed` reviewers have to have signed, unless the loosening passes `free`. The cover is marked as named, and
+    /// the waiver as live if it covers.
     fn covers(
         &mut self,
         what: &Loosened,
@@ -289,13 +293,16 @@ impl<'a> Paper<'a> {
         *named = true;
         let found = self.signers.reviewers.len();
         let answer = match (&self.days, fits(cover, what)) {
+            // Days come first: what has expired, or would hold too long, covers nothing.
             (Some(days), _) => Err(days.clone()),
             // It came in with a change of its own: what was taken back since is another one, and takes another waiver.
             (None, _) if self.known && found < needed && !free => {
                 Err(Shortfall::Merged { found, needed })
             }
             (None, _) if self.known => Err(Shortfall::Spent),
+            // What it covers has to be exactly what the change brings, in the same rules.
             (None, Err(other)) => Err(other),
+            // Beside a spoilt signature the good ones do not count.
             (None, Ok(())) if !self.signers.spoilt.is_empty() => Err(Shortfall::Spoilt),
             (None, Ok(())) if found < needed && !free => {
                 Err(Shortfall::Signatures { found, needed })
@@ -306,6 +313,7 @@ impl<'a> Paper<'a> {
         Some(answer)
     }
 
+    /// Returns what became of the waiver once all loosenings were judged.
     fn report(self) -> WaiverReport {
         let covers = self.waiver.covers.iter().zip(&self.named);
         let unused: Vec<Cover> = covers
@@ -336,7 +344,7 @@ impl<'a> Paper<'a> {
     }
 }
 
-/// Why something that holds until `expires` holds for nothing today; `None` if it does.
+/// Returns why something that holds until `expires` holds for nothing today, or `None` if it holds.
 pub(crate) fn days(expires: Date, gate: Gate, today: Date) -> Option<Shortfall> {
     if expires <= today {
         return Some(Shortfall::Expired(expires));
@@ -348,7 +356,7 @@ pub(crate) fn days(expires: Date, gate: Gate, today: Date) -> Option<Shortfall> 
     (expires > latest).then_some(Shortfall::TooLong { expires, latest })
 }
 
-/// Whether `cover` is about `what`, whatever has become of it.
+/// Returns whether `cover` names `what`, whatever has become of it.
 pub(crate) fn names(cover: &Cover, what: &Loosened) -> bool {
     match (cover, what) {
         (
@@ -378,7 +386,10 @@ fn is(covered: &waiver::Holder, holder: &Holder) -> bool {
     }
 }
 
-/// Whether `cover`, which names `what`, is about exactly what the change brings.
+/// Checks that `cover`, which names `what`, is about exactly what the change brings.
+///
+/// # Errors
+/// [`Shortfall`] if the cover is of an older format, of other content, or leaves out rules.
 fn fits(cover: &Cover, what: &Loosened) -> Result<(), Shortfall> {
     let covered = match cover {
         Cover::Cell(cover) => match cover.slice {

@@ -5,8 +5,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-/// Writes `bytes` beside `path` and moves them there, so that nobody ever reads half of them. What is beside already
-/// under the name that this would take is somebody else's: it is neither written to nor removed.
+/// Writes `bytes` to a file beside `path` and moves that file there, so that nobody ever reads half of them. A file
+/// that already has the name of the one beside is somebody else's: it is neither written to nor removed.
 ///
 /// # Errors
 /// The disk's.

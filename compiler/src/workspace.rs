@@ -38,7 +38,7 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// All of it, for the compiler.
+    /// Returns everything that was read, for the compiler.
     #[must_use]
     pub fn sources(&self) -> Sources {
         let unread = self.unread.iter();
@@ -46,14 +46,15 @@ impl Reading {
         Sources::new(self.documents.iter().cloned()).with_unread(unread)
     }
 
-    /// Paths of what is not the same in `other`, in order: documents, what is no document, the trust root, and the file
-    /// that says who judges. Signatures are asked about one by one where they count. A line's end is the same with a carriage return before it.
+    /// Returns the paths of what differs in `other`, in order: documents, what is no document, the trust root, and the
+    /// file that says who judges. Signatures are asked about one by one where they count. A line's end is the same with
+    /// a carriage return before it.
     #[must_use]
     pub fn differing<'a>(&'a self, other: &'a Self) -> BTreeSet<&'a str> {
         self.unlike(other, is_same_text)
     }
 
-    /// The same of documents and what is none alone, to the byte.
+    /// Returns the paths of documents and of what is no document that differ in `other` by any byte.
     #[must_use]
     pub fn changed<'a>(&'a self, other: &'a Self) -> BTreeSet<&'a str> {
         let mut changed = self.unlike(other, |one, other| one == other);
@@ -89,7 +90,7 @@ impl Reading {
     }
 }
 
-/// Whether two texts are the same but for carriage returns before line feeds.
+/// Returns whether two texts are the same but for carriage returns before line feeds.
 fn is_same_text(one: &[u8], other: &[u8]) -> bool {
     let lines = |text: &[u8]| -> Vec<Vec<u8>> {
         let lines = text.split(|byte| *byte == b'\n');
@@ -155,7 +156,8 @@ pub fn read(dir: &Path) -> Result<Reading, WorkspaceError> {
     survey.read(|path, ()| content(&root.join(path)))
 }
 
-/// The bytes of a file that was a regular one a moment ago, and still has to be.
+/// Reads a file that was a regular one a moment ago, and still has to be. Of a file that is too long only the length is
+/// kept.
 fn content(path: &Path) -> Result<Content, WorkspaceError> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let flags = i32::try_from(flags.bits()).unwrap_or_default();
@@ -221,7 +223,7 @@ fn io(path: &Path) -> impl Fn(io::Error) -> WorkspaceError + use<> {
     }
 }
 
-/// The repository's real folder, and what there is in it.
+/// Returns the repository's real folder, and what the walk through it met.
 fn look(dir: &Path) -> Result<(PathBuf, Survey<()>), WorkspaceError> {
     let stopgate = fs::symlink_metadata(dir.join(STOPGATE));
     if !stopgate.is_ok_and(|found| !found.is_dir()) {
@@ -235,7 +237,7 @@ fn look(dir: &Path) -> Result<(PathBuf, Survey<()>), WorkspaceError> {
     Ok((root, survey))
 }
 
-/// Shows everything in the folder `name` of `root`, and what is below it.
+/// Notes everything in the folder `name` of `root`, and what is below it, in `survey`.
 fn walk(root: &Path, name: &str, survey: &mut Survey<()>) -> Result<(), WorkspaceError> {
     let path = root.join(name);
     for entry in fs::read_dir(&path).map_err(io(&path))? {
@@ -263,7 +265,7 @@ fn walk(root: &Path, name: &str, survey: &mut Survey<()>) -> Result<(), Workspac
     Ok(())
 }
 
-/// Whether git takes a folder for another repository's.
+/// Returns whether git takes a folder for another repository's.
 fn is_repository(folder: &Path) -> bool {
     fs::symlink_metadata(folder.join(".git")).is_ok()
 }

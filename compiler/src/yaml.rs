@@ -10,7 +10,7 @@ const WORDS: [&str; 10] = [
     "true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan",
 ];
 
-/// Ids as a document about `tool` names them.
+/// Returns a list of ids as a document about `tool` names them.
 pub(crate) fn rules(tool: &ToolName, ids: &BTreeSet<RuleId>) -> String {
     let id = |id: &RuleId| {
         if id.home == *tool {
@@ -22,12 +22,13 @@ pub(crate) fn rules(tool: &ToolName, ids: &BTreeSet<RuleId>) -> String {
     list(ids.iter().map(|rule| scalar(&id(rule))))
 }
 
-/// Items that are YAML already, in flow style.
+/// Joins items that are YAML already to a list in flow style.
 pub(crate) fn list(items: impl Iterator<Item = String>) -> String {
     format!("[{}]", items.collect::<Vec<_>>().join(", "))
 }
 
-/// A value in flow style; whatever YAML could read otherwise is quoted as JSON, which it reads as JSON does.
+/// Returns a value in flow style. Whatever YAML could read in another way is quoted as JSON, which YAML reads as JSON
+/// does.
 pub(crate) fn flow(value: &Json) -> String {
     match value {
         Json::String(text) => scalar(text),
@@ -42,7 +43,7 @@ pub(crate) fn flow(value: &Json) -> String {
     }
 }
 
-/// `text` as YAML that reads as this text everywhere.
+/// Returns `text` as YAML that reads as this text everywhere.
 pub(crate) fn scalar(text: &str) -> String {
     let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./ ".contains(c);

@@ -12,7 +12,8 @@ use stopgate_lang::surface::Limit;
 
 use crate::review::Reviews;
 
-/// Adds every finding. `today` is the day on which reviews are overdue or not; `reviews` move on what is signed.
+/// Adds every finding to `dx`. `today` is the day on which reviews are overdue or not; a signed review in `reviews`
+/// moves the day of the rules that it lists.
 pub(super) fn lint(
     policy: &Policy,
     places: &Places,
@@ -61,7 +62,7 @@ pub(super) fn lint(
     unsigned(places, reviews, today, dx);
 }
 
-/// Reviews that would still move a day if they were signed.
+/// Reports the reviews that would still move a day if they were signed.
 fn unsigned(places: &Places, reviews: &Reviews, today: Date, dx: &mut Diagnostics) {
     let unsigned = reviews.reviews.iter().filter(|one| !one.is_signed());
     for reviewed in unsigned.filter(|one| one.review.next >= today) {
@@ -93,7 +94,8 @@ fn unsigned(places: &Places, reviews: &Reviews, today: Date, dx: &mut Diagnostic
     }
 }
 
-/// One finding for each file and day, because a file's rules are looked at together.
+/// Reports rules whose review is overdue, in one finding for each file and day, because a file's rules are looked at
+/// together.
 fn overdue(policy: &Policy, places: &Places, reviews: &Reviews, today: Date, dx: &mut Diagnostics) {
     let mut late: BTreeMap<(&str, Date), Vec<&Rule>> = BTreeMap::new();
     for rule in &policy.rules {
@@ -131,8 +133,8 @@ fn operations(rule: &Rule) -> impl Iterator<Item = &(ToolName, OperationName)> {
     listed.into_iter().flatten()
 }
 
-/// The lowest class that a grant has at any of its operations and the highest ceiling of any channel there, if no
-/// channel lets it through anywhere.
+/// Returns the lowest class that a grant has at any of its operations, and the highest ceiling of a channel there.
+/// `None` means that some channel lets the grant through somewhere.
 fn above_every_ceiling(policy: &Policy, rule: &Rule) -> Option<(Limit, Limit)> {
     let mut found: Option<(Limit, Limit)> = None;
     for (tool, name) in operations(rule) {

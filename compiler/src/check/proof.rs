@@ -33,7 +33,7 @@ pub enum Depth {
     Everything,
 }
 
-/// Adds every finding; whether everything that was asked was also proved or refuted.
+/// Adds every finding to `dx`, and returns whether everything that was asked was also proved or refuted.
 pub(super) fn prove(
     policy: &Policy,
     places: &Places,
@@ -102,6 +102,8 @@ struct Proofs<'a> {
 type Meeting<'p> = (&'p RuleId, (&'p ToolName, &'p OperationName));
 
 impl<'a> Proofs<'a> {
+    /// Asks everything that `depth` wants, and returns whether all of it was answered. Whether rules can be evaluated
+    /// comes first, because the other questions leave out rules that may fail.
     fn all(mut self, depth: Depth, progress: &(dyn Fn(usize, usize) + Sync)) -> bool {
         let flat = Flat::of(self.policy, Holding::Profiles);
         let failing = self.failing(&flat, progress);
@@ -113,7 +115,7 @@ impl<'a> Proofs<'a> {
         self.complete
     }
 
-    /// Every rule of which it is not proved that it can be evaluated, with where.
+    /// Returns every rule of which it is not proved that it can be evaluated, with the operation where it may fail.
     fn failing(
         &mut self,
         flat: &Flat,
@@ -144,6 +146,7 @@ impl<'a> Proofs<'a> {
         failing
     }
 
+    /// Returns whether a rule is proved to be evaluable at an operation, and reports it if it is not.
     fn is_evaluable(
         &mut self,
         rule: &'a Rule,
@@ -168,7 +171,7 @@ impl<'a> Proofs<'a> {
         false
     }
 
-    /// What the requests of an operation look like in proofs.
+    /// Returns what proofs need to know of the requests of an operation: their types, and what somebody can hold.
     fn subject(
         (tool, name): (&ToolName, &OperationName),
         operation: &Operation,
@@ -201,7 +204,7 @@ impl<'a> Proofs<'a> {
         }
     }
 
-    /// Says what is not proved, once for all rules of which that is so for the same reason.
+    /// Reports what is not proved, once for all rules of which that is so for the same reason.
     fn say_unproved(&mut self) {
         for ((what, why), rules) in std::mem::take(&mut self.unproved) {
             let Some(span) = rules.iter().find_map(|rule| self.place(rule)) else {
@@ -220,7 +223,7 @@ impl<'a> Proofs<'a> {
     }
 }
 
-/// The operations that a rule reaches.
+/// Returns the operations that a rule reaches.
 fn reached<'p>(
     policy: &'p Policy,
     rule: &'p Rule,

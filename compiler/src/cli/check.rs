@@ -62,7 +62,7 @@ enum CheckFormat {
 }
 
 impl Args {
-    /// How everything but the diagnostics is said.
+    /// Returns the format of everything but the diagnostics.
     pub(super) const fn format(&self) -> Format {
         match self.format {
             CheckFormat::Json => Format::Json,
@@ -78,7 +78,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     once(args, console)
 }
 
-/// One report.
+/// Checks the repository once and returns the report.
 fn once(args: &Args, console: &Console) -> Result<Answer, Failure> {
     let Checked {
         mut compiled,
@@ -117,7 +117,7 @@ fn once(args: &Args, console: &Console) -> Result<Answer, Failure> {
 }
 
 impl Failure {
-    /// How the run ends that this is the answer of.
+    /// Returns how a run ends that fails in this way.
     const fn exit(&self) -> Exit {
         match self {
             Self::Error { exit, .. } => *exit,

@@ -183,27 +183,27 @@ impl Compared {
         })
     }
 
-    /// Head's waiver of this id, as it was compared.
+    /// Returns head's waiver of this id, as it was compared.
     pub(super) fn waiver(&self, id: &str) -> Option<&Waiver> {
         self.waivers.iter().find(|waiver| waiver.id.as_str() == id)
     }
 
-    /// What the change was compared with: a name and a commit.
+    /// Returns what the change was compared with: a name and a commit.
     pub(super) const fn base_side(&self) -> &Side {
         &self.diff.base
     }
 
-    /// Where signatures hold that the base judges.
+    /// Returns where the signatures hold that the base judges.
     pub(super) fn holds(&self) -> Jurisdiction {
         Jurisdiction::of(&self.judging.1, self.root.as_ref())
     }
 
-    /// What the base says of gates.
+    /// Returns what the base says of gates.
     pub(super) const fn gate(&self) -> policy::Gate {
         self.judging.0
     }
 
-    /// The change, judged today by the base's keys and numbers as if `signatures` were all there are.
+    /// Judges the change today by the base's keys and numbers, as if `signatures` were all there are.
     pub(super) fn judged(&self, signatures: &[Document]) -> Gate<'_> {
         let judges = Judges {
             gate: self.gate(),
@@ -222,12 +222,15 @@ impl Compared {
     }
 }
 
-/// The day it is, as days of waivers are meant.
+/// Returns today's date in UTC, as days of waivers are meant.
 pub(super) fn today() -> Date {
     Timestamp::now().to_zoned(TimeZone::UTC).date()
 }
 
-/// The base's trust root, if it can be believed.
+/// Opens the base's trust root.
+///
+/// # Errors
+/// [`Failure`] if the root cannot be believed.
 fn root(bytes: &[u8]) -> Result<TrustRoot, Failure> {
     TrustRoot::open(bytes, Timestamp::now()).map_err(|error| {
         Failure::untrusted(error)
@@ -235,7 +238,7 @@ fn root(bytes: &[u8]) -> Result<TrustRoot, Failure> {
     })
 }
 
-/// What a base is like that means nothing any more.
+/// Returns a sentence about a base that does not compile any more, with the codes of its errors.
 pub(super) fn broken(revision: &str, compiled: &Compiled) -> String {
     let (errors, _) = compiled.diagnostics.counts();
     let codes = compiled.diagnostics.iter().filter_map(|found| {

@@ -53,24 +53,24 @@ impl Console {
         }
     }
 
-    /// Whether text on stdout may be coloured.
+    /// Returns whether text on stdout may be coloured.
     pub(crate) const fn colour(&self) -> bool {
         self.colour
     }
 
-    /// One line of progress on stderr; silent with `-q`.
+    /// Writes one line of progress on stderr, unless `-q` was given.
     pub(crate) fn progress(&self, line: fmt::Arguments<'_>) {
         if !self.loudness.quiet {
             say(line);
         }
     }
 
-    /// Whether `-v` asks for more.
+    /// Returns whether `-v` asks for more.
     pub(crate) const fn is_verbose(&self) -> bool {
         self.loudness.verbose
     }
 
-    /// One line on stderr that only `-v` asks for.
+    /// Writes one line on stderr that only `-v` asks for.
     pub(crate) fn detail(&self, line: fmt::Arguments<'_>) {
         if self.loudness.verbose {
             say(line);
@@ -97,7 +97,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The JSON object of `command`: `stopgate`, `command` and `exit`, then the members of `body`.
+    /// Makes the JSON object of `command`: `stopgate`, `command` and `exit`, then the members of `body`.
     pub(crate) fn json(command: &str, exit: Exit, body: impl Serialize) -> Result<Self, Failure> {
         let document = Document {
             stopgate: 1,
@@ -108,7 +108,7 @@ impl Answer {
         Self::document(exit, &document)
     }
 
-    /// `document` as JSON, whatever its format.
+    /// Makes an answer of `document` as JSON, whatever the document's format.
     pub(crate) fn document(exit: Exit, document: &impl Serialize) -> Result<Self, Failure> {
         let mut stdout = serde_json::to_string_pretty(document).map_err(Failure::failed)?;
         stdout.push('\n');
@@ -116,7 +116,7 @@ impl Answer {
         Ok(Self { exit, stdout })
     }
 
-    /// Text for people.
+    /// Makes an answer of text for people.
     pub(crate) fn text(exit: Exit, stdout: String) -> Self {
         let stdout = shown::text(stdout);
         Self { exit, stdout }
@@ -165,7 +165,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// A failure that ends with `exit`.
+    /// Makes a failure that ends with `exit`.
     pub(crate) fn new(exit: Exit, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Error {
             exit,
@@ -174,22 +174,22 @@ impl Failure {
         }
     }
 
-    /// The world failed: exit 1.
+    /// Makes a failure of the world around the command: exit 1.
     pub(crate) fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Exit::Failed, error)
     }
 
-    /// The command was used wrongly: exit 2.
+    /// Makes a failure of using the command wrongly: exit 2.
     pub(crate) fn usage(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Exit::Usage, error)
     }
 
-    /// A signature or the trust in it failed: exit 8.
+    /// Makes a failure of a signature or of the trust in it: exit 8.
     pub(crate) fn untrusted(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Exit::Untrusted, error)
     }
 
-    /// Adds what to do about it.
+    /// Adds advice on what to do about the failure.
     pub(crate) fn with_help(mut self, advice: impl Into<String>) -> Self {
         if let Self::Error { help, .. } = &mut self {
             *help = Some(advice.into());
@@ -197,7 +197,8 @@ impl Failure {
         self
     }
 
-    /// Says it on stderr, and as the command's JSON object on stdout if that was asked for.
+    /// Writes the failure on stderr, and as the command's JSON object on stdout if that was asked for. Returns how the
+    /// run ends.
     pub(crate) fn deliver(&self, command: &str, format: Format) -> Exit {
         let (exit, error, help) = match self {
             Self::Answered(answer) => return answer.deliver(),

@@ -109,7 +109,7 @@ enum DiffFormat {
 }
 
 impl Args {
-    /// How everything but the findings is said.
+    /// Returns the format of everything but the findings.
     pub(super) const fn format(&self) -> Format {
         match self.format {
             DiffFormat::Json => Format::Json,
@@ -119,7 +119,8 @@ impl Args {
         }
     }
 
-    /// The page shows the whole of both policies, and a bundle is made of a whole one.
+    /// Returns how much is compared. The page shows the whole of both policies and a bundle is made of a whole one, so
+    /// these need everything.
     fn about(&self) -> About {
         let mut formats = self.reports.iter().map(|report| report.format);
         if self.digest
@@ -132,7 +133,8 @@ impl Args {
         }
     }
 
-    /// That no file would be written over; said before minutes of proofs, and looked at once more when it is written.
+    /// Checks that no file would be written over. That is said before minutes of proofs, and checked once more when the
+    /// file is written.
     fn files_are_new(&self) -> Result<(), Failure> {
         let reports = self.reports.iter().map(|report| &report.file);
         let mut named = BTreeSet::new();
@@ -148,7 +150,7 @@ impl Args {
         Ok(())
     }
 
-    /// Writes the reports, and answers in the format of stdout. `told` has the result in a format, coloured or not.
+    /// Writes the reports, and answers in the format of stdout. `told` makes the result in a format, coloured or not.
     fn tell(
         &self,
         told: impl Fn(DiffFormat, bool) -> Result<Answer, Failure>,
@@ -212,7 +214,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     )
 }
 
-/// The mistakes of a head that does not compile.
+/// Returns the answer for a head that does not compile: its mistakes.
 fn invalid(
     args: &Args,
     compiled: &Compiled,
@@ -243,7 +245,7 @@ fn invalid(
     )
 }
 
-/// How the run ends, by the gravest that was found.
+/// Returns how the run ends: by the gravest thing that was found.
 fn exit(gate: &Gate<'_>) -> Exit {
     let applies = |does: bool, exit: Exit| if does { exit } else { Exit::Fine };
     let undecided = gate

@@ -39,7 +39,7 @@ impl Exit {
         Self::Untrusted,
     ];
 
-    /// The number the shell sees.
+    /// Returns the number that the shell sees.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {
@@ -55,7 +55,7 @@ impl Exit {
         }
     }
 
-    /// What the number means, for the help and the reference.
+    /// Returns what the number means, for the help and the reference.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
@@ -71,8 +71,8 @@ impl Exit {
         }
     }
 
-    /// The one that is reported when both apply. A run that failed or was used wrongly reports only that; then the
-    /// order is 8, 3, 6, 5, 7, 4.
+    /// Returns the one that is reported when both apply. A run that failed or was used wrongly reports only that; then
+    /// the order is 8, 3, 6, 5, 7, 4.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         if self.rank() <= other.rank() {

@@ -156,7 +156,8 @@ fn attempt(args: &Args, policy: &Policy) -> Result<Attempt, Failure> {
     })
 }
 
-/// The bytes of the input: given, or in a file, of which one byte more is read than an input may have.
+/// Returns the bytes of the input: as given, or read from the file that it names. Of a file, one byte more is read than
+/// an input may have, so that a longer one is noticed.
 fn input(given: &str) -> Result<Vec<u8>, Failure> {
     let Some(path) = given.strip_prefix('@') else {
         return Ok(given.as_bytes().to_vec());
@@ -170,7 +171,8 @@ fn input(given: &str) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// A misspelt profile would be ignored like a group that nobody maps, and the answer would be about somebody else.
+/// Checks that the policy has every profile that was named. A misspelt profile would be ignored like a group that
+/// nobody maps, and the answer would be about somebody else.
 fn known_profiles(args: &Args, policy: &Policy) -> Result<(), Failure> {
     match args
         .profiles
@@ -186,7 +188,7 @@ fn known_profiles(args: &Args, policy: &Policy) -> Result<(), Failure> {
     }
 }
 
-/// For a tool or an operation that nobody knows, those there are.
+/// Returns the names there are, if the tool or the operation of the attempt is unknown.
 fn names_there_are(explained: &Explanation, attempt: &Attempt, policy: &Policy) -> Option<String> {
     let Outcome::Reject(rejection) = explained.decision.outcome() else {
         return None;
@@ -206,7 +208,7 @@ fn names_there_are(explained: &Explanation, attempt: &Attempt, policy: &Policy) 
     Some(format!("the catalog has {}", names.join(", ")))
 }
 
-/// The ceiling of the channel that was named, if one was.
+/// Returns the ceiling of the channel that was named, if one was.
 fn limit(args: &Args, policy: &Policy) -> Result<Option<Limit>, Failure> {
     let Some(channel) = &args.channel else {
         return Ok(None);

@@ -90,7 +90,8 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
 }
 
 impl Args {
-    /// The tool and the folder. One argument that is a repository is the folder, as in every other command.
+    /// Returns the tool and the folder. A single argument that is a repository is the folder, as in every other
+    /// command.
     fn target(&self) -> Result<(Option<ToolName>, PathBuf), Failure> {
         let Self { tool, dir, .. } = self;
         if let (Some(only), None) = (tool, dir)
@@ -109,7 +110,8 @@ impl Args {
     }
 }
 
-/// The servers to ask. A catalog that cannot be read fails the run: what is not asked would look unchanged.
+/// Returns the servers to ask. A catalog that cannot be read fails the run: a server that is not asked would look
+/// unchanged.
 fn specs(
     args: &Args,
     dir: &Path,

@@ -46,7 +46,7 @@ struct Verify {
 }
 
 impl Args {
-    /// How to print the result.
+    /// Returns the format of the result.
     pub(super) const fn format(&self) -> Format {
         let Command::Verify(Verify { format, .. }) = &self.command;
         *format
@@ -171,7 +171,7 @@ impl Earlier {
     }
 }
 
-/// For people: what stands there, then the verdict.
+/// Returns the report for people: what stands in the log, then the verdict.
 fn text(checked: &Checked) -> String {
     let Report {
         files,
@@ -271,7 +271,7 @@ fn at(broken: &Break) -> String {
     text
 }
 
-/// An error and everything under it.
+/// Returns an error and everything under it, in one line.
 fn chained(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -41,7 +41,7 @@ enum MatrixFormat {
 }
 
 impl Args {
-    /// How everything but the page is said.
+    /// Returns the format of everything but the page.
     pub(super) const fn format(&self) -> Format {
         match self.format {
             MatrixFormat::Json => Format::Json,

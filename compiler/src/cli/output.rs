@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::console::Failure;
 
-/// Writes `bytes` beside `path` and moves them there, so that nobody ever reads half of them.
+/// Writes `bytes` to a file beside `path` and moves that file there, so that nobody ever reads half of them.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     crate::whole::write(path, bytes).map_err(|source| {
         Failure::failed(FileError {

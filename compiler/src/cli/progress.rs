@@ -22,7 +22,7 @@ impl<'c> Progress<'c> {
         }
     }
 
-    /// `done` of `of` are done of `what`.
+    /// Tells that `done` of `of` are done, in the words `what`; at most once every [`PATIENCE`].
     pub(super) fn tell(&self, done: usize, of: usize, what: &str) {
         let Ok(mut said) = self.said.lock() else {
             return;

@@ -131,7 +131,7 @@ fn people(path: &Path) -> Result<Directory, Failure> {
     Directory::parse(&text).map_err(Failure::usage)
 }
 
-/// The policy to compare with, or the answer that nothing can be.
+/// Returns the policy to compare with, or the answer that nothing can be compared with it.
 fn base(args: &Args, console: &Console) -> Result<Result<(Side, Version), Answer>, Failure> {
     let revision = Revision::base(&args.repository.dir, &args.base)?;
     let mut compiled = revision.compile(console);
@@ -152,7 +152,7 @@ fn base(args: &Args, console: &Console) -> Result<Result<(Side, Version), Answer
     Ok(Ok((revision.side, Version { policy, bundle })))
 }
 
-/// The policy to compare, or its diagnostics.
+/// Returns the policy to compare, or the answer with its diagnostics.
 fn head(
     args: &Args,
     console: &Console,

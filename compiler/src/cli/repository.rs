@@ -54,7 +54,10 @@ impl Checked {
         }
     }
 
-    /// The policy, or its diagnostics as the answer of `command`.
+    /// Returns the policy if it compiles.
+    ///
+    /// # Errors
+    /// [`Failure`] with the policy's diagnostics as the answer of `command`.
     pub(super) fn valid(
         self,
         command: &str,
@@ -92,7 +95,10 @@ impl Repository {
         Ok(Checked::of(read(&self.dir, wanted)?, console))
     }
 
-    /// The policy, or its diagnostics as the answer of `command`.
+    /// Reads and compiles what is `wanted`, and returns the policy if it compiles.
+    ///
+    /// # Errors
+    /// [`Failure`] if it cannot be read, or with the policy's diagnostics as the answer of `command`.
     pub(super) fn valid(
         &self,
         wanted: Wanted<'_>,
@@ -103,7 +109,8 @@ impl Repository {
     }
 }
 
-/// Everything found in a repository as the answer of `command`, which ends with `exit` if nothing of it is an error.
+/// Returns everything found in a repository as the answer of `command`, which ends with `exit` if none of it is an
+/// error.
 pub(super) fn diagnostics(
     command: &str,
     compiled: &Compiled,

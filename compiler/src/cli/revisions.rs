@@ -49,7 +49,7 @@ pub(super) struct Revision {
 }
 
 impl Pair {
-    /// Reads both. Of documents that differ, and those that they need, or of all that there is.
+    /// Reads both revisions. The comparison is about the tools whose documents differ, or about all that there are.
     pub(super) fn read(
         dir: &Path,
         (base, head): (&str, &str),
@@ -69,7 +69,10 @@ impl Pair {
 }
 
 impl Revision {
-    /// Reads one alone that another is judged by, with all of its documents.
+    /// Reads a revision that another one is judged by, with all of its documents.
+    ///
+    /// # Errors
+    /// [`Failure`] if the files on the disk are named: who changes a policy would choose what it is judged by.
     pub(super) fn base(dir: &Path, revision: &str) -> Result<Self, Failure> {
         if revision == WORKTREE {
             let help = "who changes a policy would choose what it is judged by; to compare the files on the disk with \
@@ -86,7 +89,7 @@ impl Revision {
         Ok(base)
     }
 
-    /// Reads one alone, with all of its documents.
+    /// Reads a revision, or the files on the disk, with all documents.
     pub(super) fn read(dir: &Path, revision: &str) -> Result<Self, Failure> {
         let wanted = match revision {
             WORKTREE => Wanted::Files,
@@ -121,7 +124,7 @@ impl Revision {
         }
     }
 
-    /// The documents, as a comparison of settings takes them.
+    /// Returns the documents, as a comparison of settings takes them.
     pub(super) fn sources(&self) -> Sources {
         let sources = self.reading.sources();
         if self.is_base {
@@ -131,7 +134,7 @@ impl Revision {
         }
     }
 
-    /// What of head nobody can compare with this base, whose meaning is lost, each a change of its own.
+    /// Returns what of head nobody can compare with this base, whose meaning is lost, each as a change of its own.
     pub(super) fn rewritten(&self, head: &Policy) -> Result<Vec<Change>, DiffError> {
         let tree = self.tree.as_deref().unwrap_or_default();
         rewritten(head, self.only.as_ref(), tree)

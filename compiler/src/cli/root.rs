@@ -130,7 +130,7 @@ fn listed(keys: &BTreeMap<String, PublicKey>) -> Vec<Listed> {
         .collect()
 }
 
-/// The keys in `paths`, by their owners, each of whom has one.
+/// Reads the keys in `paths` and returns them by their owners, each of whom has one.
 fn public_keys(paths: &[PathBuf]) -> Result<BTreeMap<String, PublicKey>, Failure> {
     let mut keys = BTreeMap::new();
     for path in paths {
@@ -145,7 +145,7 @@ fn public_keys(paths: &[PathBuf]) -> Result<BTreeMap<String, PublicKey>, Failure
     Ok(keys)
 }
 
-/// Whose key it is, as far as the file's name says.
+/// Returns whose key it is, as far as the file's name says.
 fn owner(path: &Path) -> String {
     path.file_stem()
         .map(|stem| stem.to_string_lossy().into_owned())

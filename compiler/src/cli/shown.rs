@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use stopgate_lang::summary::visible;
 
-/// `text` for people, with whatever a terminal would obey written out. Line ends, tabs and colours stay.
+/// Returns `text` for people, with whatever a terminal would obey written out. Line ends, tabs and colours stay.
 pub(super) fn text(text: String) -> String {
     if !text.chars().any(is_obeyed) {
         return text;
@@ -34,7 +34,7 @@ pub(super) fn text(text: String) -> String {
     shown
 }
 
-/// JSON with the same characters escaped, which stand in its texts only.
+/// Returns JSON in which the same characters are escaped; they can stand only in its texts.
 pub(super) fn json(text: String) -> String {
     if !text.chars().any(is_obeyed) {
         return text;
@@ -54,7 +54,7 @@ pub(super) fn json(text: String) -> String {
     shown
 }
 
-/// What does more than stand there.
+/// Returns whether a terminal does more with the character than to show it.
 fn is_obeyed(c: char) -> bool {
     if matches!(c, '\n' | '\t' | ' '..='~') {
         return false;
@@ -64,7 +64,7 @@ fn is_obeyed(c: char) -> bool {
     visible(alone, 1) != Cow::Borrowed(alone)
 }
 
-/// Bytes of the colour that `text` begins with, as we paint; 0 for none.
+/// Returns how many bytes the colour has that `text` begins with, as we paint; 0 if there is none.
 fn colour(text: &str) -> usize {
     let Some(codes) = text.strip_prefix("\u{1b}[") else {
         return 0;

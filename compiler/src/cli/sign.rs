@@ -198,7 +198,7 @@ impl Place {
         })
     }
 
-    /// The document, as the whole repository was compiled with it.
+    /// Returns the document to sign, out of the whole compiled repository.
     fn paper(&self, compiled: &Compiled) -> Result<Paper, Failure> {
         let waivers = compiled.waivers.iter().cloned().map(Paper::Waiver);
         let reviews = compiled.reviews.iter().cloned().map(Paper::Review);
@@ -223,14 +223,17 @@ fn no_commit() -> Failure {
         .with_help("commit the change and its waiver, and sign there")
 }
 
-/// The repository's own trust root, verified.
+/// Opens the repository's own trust root, if there is one.
+///
+/// # Errors
+/// [`Failure`] if the root cannot be believed.
 fn own_root(trust: &Trust) -> Result<Option<TrustRoot>, Failure> {
     let open = |bytes: &Vec<u8>| TrustRoot::open(bytes, Timestamp::now());
     let opened = trust.root.as_ref().map(open);
     opened.transpose().map_err(Failure::untrusted)
 }
 
-/// Who holds the key `id`, which has to be a reviewer's in `root`, the trust root of `place`.
+/// Returns who holds the key `id`, which has to be a reviewer's in `root`, the trust root of `place`.
 fn reviewer(root: Option<&TrustRoot>, place: &str, id: &str) -> Result<String, Failure> {
     let help = "`stopgate root --reviewer FILE` makes a trust root with reviewers; it counts once it is in the base";
     let none = || {
@@ -254,7 +257,8 @@ fn reviewer(root: Option<&TrustRoot>, place: &str, id: &str) -> Result<String, F
     Ok(key.map(|key| key.owner.clone()).unwrap_or_default())
 }
 
-/// Asks the person at the terminal, if one is there, and nobody if the digest was brought. Gives whether it asked.
+/// Asks the person at the terminal, if one is there; asks nobody if the digest was given. Returns whether somebody was
+/// asked.
 fn agree(args: &Args, shown: &str, digest: Digest) -> Result<bool, Failure> {
     if let Some(agreed) = args.yes {
         return same(agreed, digest).map(|()| false);
@@ -277,7 +281,7 @@ fn same(agreed: Digest, digest: Digest) -> Result<(), Failure> {
     Err(Failure::untrusted(message).with_help("look at it again, and sign what you see"))
 }
 
-/// Only `yes` is a yes.
+/// Shows what is signed and asks the person for a yes. Only `yes` is one.
 fn ask(mut person: impl BufRead, err: impl Write, shown: &str) -> Result<(), Failure> {
     say(err, &format!("{shown}sign it? type yes: "))?;
     let mut answer = String::new();
@@ -289,7 +293,8 @@ fn ask(mut person: impl BufRead, err: impl Write, shown: &str) -> Result<(), Fai
     }
 }
 
-/// What nobody could read nobody agreed to.
+/// Writes what has to be read before signing, and fails if that cannot be written: nobody agreed to what nobody could
+/// read.
 fn say(mut err: impl Write, text: &str) -> Result<(), Failure> {
     let text = shown::text(text.to_owned());
     err.write_all(text.as_bytes())
@@ -297,7 +302,7 @@ fn say(mut err: impl Write, text: &str) -> Result<(), Failure> {
         .map_err(Failure::failed)
 }
 
-/// Signs, and says where the signature is.
+/// Signs the document, and says where the signature is.
 fn write(
     place: &Place,
     paper: &Paper,

@@ -21,7 +21,7 @@ pub(super) struct From {
 }
 
 impl From {
-    /// What is meant.
+    /// Returns what the options mean: a revision, what is staged, or the files.
     pub(super) fn wanted(&self) -> Wanted<'_> {
         match (&self.rev, self.staged) {
             (Some(revision), _) => Wanted::Revision(revision),
@@ -31,7 +31,7 @@ impl From {
     }
 }
 
-/// The body of an answer, with where its policy was read.
+/// Returns the body of an answer, with where the answer's policy was read.
 pub(super) fn said(mut body: Value, source: &Source) -> Value {
     if let Value::Object(members) = &mut body {
         members.insert("source".to_owned(), source.to_string().into());
@@ -39,7 +39,7 @@ pub(super) fn said(mut body: Value, source: &Source) -> Value {
     body
 }
 
-/// Names every document that was read, with the digest of its bytes, for whoever wants to compare.
+/// Writes the name of every document that was read on stderr if `-v` asks for more, with the digest of its bytes.
 pub(super) fn detail(reading: &Reading, name: &str, console: &Console) {
     if !console.is_verbose() {
         return;

@@ -65,7 +65,7 @@ enum TestFormat {
 }
 
 impl Args {
-    /// How everything but the results is said.
+    /// Returns the format of everything but the results.
     pub(super) const fn format(&self) -> Format {
         match self.format {
             TestFormat::Json => Format::Json,
@@ -140,7 +140,7 @@ fn judged(valid: &Valid, console: &Console) -> Result<MutantReport, Failure> {
     Ok(mutants(policy, suites, sources, &progress)?)
 }
 
-/// Whether the score is what was asked for. Mutants that were asked for and not tried have no score.
+/// Returns whether the score is what was asked for. Mutants that were asked for and not tried have no score.
 fn reaches(mutants: Option<&MutantReport>, least: Option<u8>) -> bool {
     least.is_none_or(|least| mutants.is_some_and(|mutants| mutants.score() >= least))
 }

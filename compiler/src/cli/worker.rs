@@ -25,7 +25,7 @@ pub(super) fn asked_for(mut arguments: impl Iterator<Item = OsString>) -> Option
     Some(failure.deliver(COMMAND, Format::Text))
 }
 
-/// The program of this process, whatever became of its file.
+/// Returns the program of this process, whatever became of the program's file.
 pub(super) fn program() -> PathBuf {
     "/proc/self/exe".into()
 }

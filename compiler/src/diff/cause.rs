@@ -50,7 +50,9 @@ pub struct Edit {
 }
 
 impl Cause {
-    /// The rules that matched on either side: those first that matched on one side only, then those that were changed.
+    /// Returns a cause for each rule that matched on either side. Rules that matched on one side only come first, then
+    /// rules that were changed. `fate` tells what became of a rule, and `moved` whether the rule reaches other people
+    /// although its text names the same ones.
     #[must_use]
     pub(super) fn between(
         before: &[MatchedRule],
@@ -87,7 +89,9 @@ impl Cause {
         causes
     }
 
-    /// A rule that was changed, wherever it matches; `None` if it was not, or in what is said elsewhere: its operations.
+    /// Returns the cause for a rule that was added, deleted or changed, wherever the rule matches. It is `None` for a
+    /// rule that is the same, and for one in which only the list of operations differs: that difference is told at the
+    /// operations it concerns.
     pub(super) fn changed(before: Option<&Rule>, after: Option<&Rule>) -> Option<Self> {
         let fate = Fate::of(before, after);
         let is_told = match &fate {
@@ -110,14 +114,14 @@ impl Cause {
         })
     }
 
-    /// Whether it matched on one side only.
+    /// Returns whether the rule matched on one side only.
     #[must_use]
     pub const fn is_one_sided(&self) -> bool {
         self.before.is_none() || self.after.is_none()
     }
 
-    /// Whether it matches otherwise although it says the same to the same people: facts, types or the calendar are other
-    /// ones.
+    /// Returns whether the rule matches on one side only although its text and the people it reaches are the same. The
+    /// reason is then outside of the rule: the facts, the types or the calendar differ.
     #[must_use]
     pub fn is_from_elsewhere(&self) -> bool {
         self.is_one_sided() && self.fate == Fate::Kept && !self.moved
@@ -125,7 +129,7 @@ impl Cause {
 }
 
 impl Fate {
-    /// What becomes of a rule, given what each side has under its id.
+    /// Returns what became of a rule, given the rule that each side has under the same id.
     pub(super) fn of(before: Option<&Rule>, after: Option<&Rule>) -> Self {
         match (before, after) {
             (None, _) => Self::Added,
@@ -161,7 +165,8 @@ fn edits(before: &Rule, after: &Rule) -> Vec<Edit> {
         .collect()
 }
 
-/// What each condition asks for and the other does not; all of them if that is nothing. `None` where they are the same.
+/// Returns the conjuncts that only the first condition has and those that only the second one has, each joined by `&&`.
+/// Both conditions are returned whole if neither has a conjunct of its own. `None` stands for equal conditions.
 fn conditions(before: &Rule, after: &Rule) -> Option<(String, String)> {
     if before.condition == after.condition {
         return None;
@@ -190,7 +195,8 @@ fn conditions(before: &Rule, after: &Rule) -> Option<(String, String)> {
     Some((whole(before), whole(after)))
 }
 
-/// What `rule` says, by the keys of a document of rules, its condition aside; nothing where it does not state one.
+/// Returns what `rule` says for each key of a document of rules except `when`. A key that the rule does not state has
+/// an empty text.
 fn said(rule: &Rule) -> [(&'static str, String); 10] {
     let none = Surface::BOTTOM;
     let (kind, surface, never) = match &rule.kind {
@@ -243,7 +249,7 @@ fn said(rule: &Rule) -> [(&'static str, String); 10] {
     ]
 }
 
-/// A text that anything may stand in.
+/// Returns `text` in double quotes with its special characters escaped, so that a text with any content stays one word.
 fn quoted(text: impl fmt::Display) -> String {
     format!("{:?}", text.to_string())
 }

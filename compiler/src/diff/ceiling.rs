@@ -19,8 +19,9 @@ pub struct Opened {
     pub operations: BTreeSet<OperationName>,
 }
 
-/// What head's ceilings let through that the base's did not, by channel and tool. What a condition or another rule makes
-/// of a grant is not asked.
+/// Returns the operations that head's ceilings let through and the base's did not, by channel and tool. An operation
+/// counts if one grant that reaches it is above the old ceiling and not above the new one; the grant's condition and
+/// other rules are not considered.
 pub(super) fn opened(base: &Policy, head: &Policy) -> Vec<Opened> {
     let mut raised = Vec::new();
     for (channel, ceiling) in &head.channels {

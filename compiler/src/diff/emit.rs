@@ -22,7 +22,8 @@ use crate::yaml::{flow, list, rules, scalar};
 /// Most characters of an argument in the name of a case.
 const SHOWN: usize = 24;
 
-/// The cases of every loosened cell of `diff`, a list for each tool; empty where nothing is looser.
+/// Returns one test case for each loosened cell of `diff`, as YAML with one list for each tool. The text is empty where
+/// nothing is looser.
 #[must_use]
 pub fn cases(diff: &Diff, base: Version<'_>, head: Version<'_>) -> String {
     let mut loosened: BTreeMap<&ToolName, Vec<(&OperationChange, &Cell)>> = BTreeMap::new();
@@ -68,7 +69,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Where to paste what follows.
+    /// Writes a comment that names the file to paste the cases into and the two sides that the cases tell apart.
     fn open(&self, diff: &Diff, text: &mut String) {
         let file = match self.suite {
             Some(suite) => suite.file.to_string(),
@@ -84,6 +85,7 @@ impl<'a> Table<'a> {
         );
     }
 
+    /// Writes the case of one cell, or a comment that says why no case can tell it.
     fn cell(&mut self, change: &OperationChange, cell: &Cell, text: &mut String) {
         let who = who(&cell.holder);
         let Some(told) = Told::between(&cell.before, &cell.after) else {
@@ -112,6 +114,7 @@ impl<'a> Table<'a> {
         self.case(told, channel, (change, cell), text);
     }
 
+    /// Writes a case that expects what the base answered, with head's answer in a comment.
     fn case(
         &mut self,
         told: Told,
@@ -179,7 +182,8 @@ impl<'a> Table<'a> {
         );
     }
 
-    /// The channel with the highest ceiling, unless the table's own is as high, and that ceiling.
+    /// Returns the highest ceiling that a channel of the base has for this tool, and a channel that has it. The channel
+    /// is `None` if the test suite's own channel has that ceiling already.
     fn channel(&self) -> (Option<&'a ChannelName>, Limit) {
         let ceilings = self.base.channels.iter();
         let ceilings = ceilings.map(|(name, ceiling)| (name, ceiling.of(self.tool.as_str())));
@@ -193,7 +197,7 @@ impl<'a> Table<'a> {
         (other, highest)
     }
 
-    /// Profiles of `holder`; of groups those that they lead to under head.
+    /// Returns the profiles of `holder`; for groups, the profiles that the groups lead to under head.
     fn profiles(&self, holder: &Holder) -> BTreeSet<ProfileName> {
         match holder {
             Holder::Profiles(profiles) => profiles.clone(),
@@ -205,7 +209,8 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Arguments that the sample would add to the request.
+    /// Returns the arguments of the sample that the request does not have: a case would add them unless it says
+    /// otherwise.
     fn left_out(&self, change: &OperationChange, cell: &Cell) -> Vec<&'a str> {
         let members = self.sample(change).and_then(Json::as_object);
         let members = members.unwrap_or_default().iter();
@@ -218,7 +223,8 @@ impl<'a> Table<'a> {
             .and_then(|suite| suite.samples.get(&change.operation))
     }
 
-    /// A name that says who asked for what, and that no other case has.
+    /// Returns a name for a case that says who asked for what, and that no other case has. The name is added to the
+    /// taken ones.
     fn name(&mut self, change: &OperationChange, cell: &Cell) -> String {
         let mut name = format!("{} by {}", change.operation, who(&cell.holder));
         let sample = self.sample(change);
@@ -290,13 +296,13 @@ impl Told {
     }
 }
 
-/// Rules that matched on a side.
+/// Returns the ids of the rules that matched on one side; `side` picks the side's place out of a cause.
 fn matched(cell: &Cell, side: impl Fn(&Cause) -> Option<&Location>) -> BTreeSet<RuleId> {
     let matched = cell.because.iter().filter(|cause| side(cause).is_some());
     matched.map(|cause| cause.rule.clone()).collect()
 }
 
-/// Profiles or groups, on one line whatever is in their names.
+/// Returns the names of profiles or groups on one line, whatever characters they hold.
 fn who(holder: &Holder) -> String {
     let names: Vec<String> = holder
         .names()

@@ -75,7 +75,7 @@ impl Context<'_> {
         version.and_then(|version| version.policy.operation(tool, name))
     }
 
-    /// Whether both sides are sure to decide every attempt on `named` alike.
+    /// Returns whether both sides are sure to decide every attempt on `named` alike; asks no solver.
     pub(super) fn is_same(&self, named: &Named) -> bool {
         let (Some(base), Some(head)) = (
             Self::operation(self.base, named),
@@ -110,7 +110,7 @@ impl Context<'_> {
         }
     }
 
-    /// Compares one operation. Without a solver nothing that differs can be decided.
+    /// Compares the operation `named` on both sides. Without a solver nothing that differs can be decided.
     pub(super) fn examine(&self, named: &Named, prover: &mut Prover<'_>) -> Examined {
         let head = Self::operation(Some(self.head), named);
         let base = Self::operation(self.base, named);
@@ -141,7 +141,7 @@ impl Context<'_> {
         }
     }
 
-    /// An operation whose examination did not come to its end.
+    /// Returns the result for an operation whose examination did not come to its end: the operation is undecided.
     pub(super) fn unexamined(&self, named: &Named) -> Examined {
         let mut change = self.plain(named, Class::Undecided);
         change
@@ -273,10 +273,12 @@ impl<'a> Examination<'a> {
 
 impl<'a> Examination<'a> {
     fn run(mut self, prover: &mut Prover<'_>) -> Examined {
+        // 1. A rule of the base without a meaning under head's types cannot be compared: the operation is re-typed.
         if !self.base_rules_fit(prover) {
             return self.finish();
         }
         let mut ask = Ask::new(prover, &self.subject, (self.until, self.context.until));
+        // 2. A rule that may fail rejects. The base is asked first: what is proved there is not asked of head.
         let before = self.before.rules.iter();
         let before: BTreeSet<String> = before
             .filter(|rule| rule.may_fail)
@@ -301,6 +303,7 @@ impl<'a> Examination<'a> {
             &mut self.found,
             &mut self.change,
         );
+        // 3. The search at every level that a surface of either side names; looser first, in case the time runs out.
         let mut levels = BTreeSet::new();
         self.before.levels(&mut levels);
         self.after.levels(&mut levels);
@@ -336,6 +339,7 @@ impl<'a> Examination<'a> {
             self.found.bugs.extend(bugs);
             self.found.equal = self.found.equal.saturating_add(equal);
         }
+        // 4. What stopped the questions is said once for all of them, with the rule that is to blame if there is one.
         let rules = self.before.rules.iter().chain(&self.after.rules);
         let rules = rules.map(|rule| (&rule.rule.id, &rule.body));
         let (tool, name) = self.named;
@@ -344,7 +348,7 @@ impl<'a> Examination<'a> {
         self.finish()
     }
 
-    /// What `trial` gets under each of them.
+    /// Returns the answers that `trial` gets under the base and under head.
     fn answers(&self, trial: &Trial) -> (Answer, Answer) {
         let (before, after) = &self.context.stages;
         let (tool, operation) = self.named;
@@ -352,7 +356,7 @@ impl<'a> Examination<'a> {
         (before.answer(at, trial).0, after.answer(at, trial).0)
     }
 
-    /// Requests like `trial` by who holds `held`, with the numbers of the rules that speak of it.
+    /// Returns requests like `trial` made by who holds `held`, with the numbers of rules that name one of `held`.
     fn near(&self, trial: &Trial, held: BTreeSet<String>) -> Vec<Trial> {
         let quoted = held
             .iter()
@@ -383,7 +387,7 @@ impl<'a> Examination<'a> {
         all
     }
 
-    /// Whether every rule of the base still means something under head's types; those that do not are named.
+    /// Checks whether every rule of the base has a meaning under head's types; notes those that have none as re-typed.
     fn base_rules_fit(&mut self, prover: &mut Prover<'_>) -> bool {
         let head = &self.maker.head.input;
         let Some(base) = self.base.filter(|base| base.input != *head) else {
@@ -429,7 +433,7 @@ impl<'a> Examination<'a> {
         false
     }
 
-    /// Every rule that was changed. One that reaches other operations now is gone here.
+    /// Returns a cause for every rule that was changed. A rule that reaches other operations now is deleted here.
     fn changed(&self) -> Vec<Cause> {
         let rules = self.before.rules.iter().chain(&self.after.rules);
         let ids: BTreeSet<&RuleId> = rules.map(|one| &one.rule.id).collect();
@@ -454,6 +458,7 @@ impl<'a> Examination<'a> {
                 .cmp(&graver(b))
                 .then_with(|| a.holder.cmp(&b.holder))
         });
+        // 1. What only head has is added, unless its function stood in the base's catalog, under another name perhaps.
         if base.is_none() && context.base.is_some() {
             let reach = context.reach.0.as_ref();
             if let Some(risk) = reach.and_then(|reach| reach.risk_of(&maker.head.function)) {
@@ -468,6 +473,7 @@ impl<'a> Examination<'a> {
                 }
             }
         }
+        // 2. The gravest cell names the class, looser and stricter cells together make both; re-typed is never lowered.
         let classes: BTreeSet<Class> = change.cells.iter().map(|cell| cell.class).collect();
         let both = [Class::Looser, Class::Stricter]
             .iter()
@@ -477,6 +483,7 @@ impl<'a> Examination<'a> {
         if base.is_none() {
             change.class = change.class.max(Class::Added);
         }
+        // 3. One thing that is not known makes the operation undecided, whatever else was found.
         if !change.undecided.is_empty() {
             change.class = Class::Undecided;
         }

@@ -83,7 +83,7 @@ pub struct Side {
 }
 
 impl Side {
-    /// No policy at all: what the first one is compared with.
+    /// Returns a side without any policy, which a first policy is compared with.
     #[must_use]
     pub fn empty() -> Self {
         Self {
@@ -119,13 +119,13 @@ pub struct OperationChange {
 }
 
 impl OperationChange {
-    /// Changed rules that none of the requests which need a review and are by one of `holders` meets: of many requests one
-    /// is shown, and whoever signs lets all of them pass.
+    /// Returns the changed rules that are met by none of the shown requests that need a review and whose holder `is_by`
+    /// accepts. Of many requests only one is shown, and whoever signs lets all of them pass.
     pub(crate) fn unmet(&self, is_by: impl Fn(&Holder) -> bool) -> impl Iterator<Item = &Cause> {
         self.not_met_by(move |cell| cell.class.needs_review() && is_by(&cell.holder))
     }
 
-    /// Changed rules that no request meets which a report shows: it shows what gets stricter, too.
+    /// Returns the changed rules that no shown request meets. Requests that get stricter count as shown too.
     pub(crate) fn never_met(&self) -> impl Iterator<Item = &Cause> {
         self.not_met_by(|_| true)
     }
@@ -175,7 +175,7 @@ impl Class {
         Self::Undecided,
     ];
 
-    /// The word for it.
+    /// Returns the word for the class in reports.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -190,7 +190,7 @@ impl Class {
         }
     }
 
-    /// Whether reviewers have to sign it.
+    /// Returns whether reviewers have to sign a change of this class.
     #[must_use]
     pub const fn needs_review(self) -> bool {
         match self {
@@ -222,7 +222,7 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// Whether nothing but the holder differs in `other`.
+    /// Returns whether `other` differs from this cell in nothing but the holder.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         let Self {
             holder: _,
@@ -255,8 +255,9 @@ pub struct Channels {
 }
 
 impl Channels {
-    /// Those where `tool`'s `operation` gets through under each policy, given the answers; a rejection gets through
-    /// nowhere.
+    /// Returns the channels where `tool`'s `operation` gets through under each policy, given the policies' answers, and
+    /// those where it does not. A rejection gets through nowhere and is stopped by no ceiling, so both sets of its side
+    /// are empty.
     pub(super) fn between(
         (tool, operation): (&ToolName, &OperationName),
         (base, before): (Option<&Policy>, &Answer),
@@ -298,7 +299,7 @@ pub enum Holder {
 }
 
 impl Holder {
-    /// The profiles or groups, in order.
+    /// Returns the names of the profiles or groups, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let (profiles, groups) = match self {
             Self::Profiles(profiles) => (Some(profiles), None),
@@ -343,7 +344,7 @@ pub enum Part {
 }
 
 impl Part {
-    /// The word for it in what programs read, and the place of the result that it is about.
+    /// Returns the word for the part in output for programs, and the place in the result if the part is about one.
     #[must_use]
     pub(crate) const fn words(&self) -> (&'static str, Option<&Pointer>) {
         match self {
@@ -368,7 +369,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// The word for it in what programs read.
+    /// Returns the word for the direction in output for programs.
     #[must_use]
     pub(crate) const fn word(self) -> &'static str {
         match self {
@@ -421,7 +422,7 @@ pub struct ProofReport {
 }
 
 impl Diff {
-    /// The gravest class there is.
+    /// Returns the gravest class of all operations, or [`Class::Same`] if none changed.
     #[must_use]
     pub fn class(&self) -> Class {
         let classes = self.operations.iter().map(|change| change.class);
@@ -429,7 +430,7 @@ impl Diff {
     }
 }
 
-/// The word for an approval level in a sentence: who has to say yes.
+/// Returns the words for an approval level in a sentence: who has to say yes.
 #[must_use]
 pub const fn people(approval: Approval) -> &'static str {
     match approval {

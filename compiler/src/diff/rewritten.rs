@@ -18,8 +18,9 @@ use super::slice::{Reach, Slice};
 /// What such a change is called in reports.
 pub const NOTE: &str = "re-written: the base's rules mean nothing any more, so nothing is proved";
 
-/// A change for every operation of `head`, or of `tools` alone. A signature of it is bound to the base's `tree`, which is
-/// all that can be said of it, and to everything that decides about the operation in head.
+/// Returns a change for every operation of `head`, or of `tools` alone. A signature of the change is bound to `tree`,
+/// the base's tree, since nothing else can be said of the base, and to everything that decides about the operation in
+/// head.
 ///
 /// # Errors
 /// [`DiffError::Form`] where a rule of head has no normal form.

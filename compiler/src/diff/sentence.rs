@@ -37,7 +37,7 @@ pub enum Piece {
 }
 
 impl Sentence {
-    /// Its pieces, in order.
+    /// Returns the sentence's pieces, in order.
     #[must_use]
     pub fn pieces(&self) -> &[Piece] {
         &self.0
@@ -72,7 +72,7 @@ impl Sentence {
             })
     }
 
-    /// `a, b and c`; the last ones of very many are counted.
+    /// Joins clauses as `a, b and c`. Clauses beyond the first [`CLAUSES`] are counted instead of listed.
     fn all(clauses: Vec<Self>) -> Self {
         let more = clauses.len().saturating_sub(CLAUSES);
         let mut clauses: Vec<Self> = clauses.into_iter().take(CLAUSES).collect();
@@ -82,7 +82,7 @@ impl Sentence {
         Self::each(clauses)
     }
 
-    /// The same, and none of them is counted.
+    /// Joins clauses as `a, b and c`, all of them however many there are.
     fn each(clauses: Vec<Self>) -> Self {
         let last = clauses.len().saturating_sub(1);
         let joined = |sentence: Self, (at, clause): (usize, Self)| {
@@ -115,13 +115,13 @@ fn said(words: &str) -> Sentence {
     Sentence::default().words(words)
 }
 
-/// What `cell` of `change` says: who can or cannot do what any more, and what it was before.
+/// Returns what `cell` of `change` says: who can or cannot do what any more, and what it was before.
 #[must_use]
 pub fn sentence(change: &OperationChange, cell: &Cell) -> Sentence {
     of(holder(&cell.holder), change, cell)
 }
 
-/// What `cells` of `change` say, in which nothing but the holder differs; [`sentence`] where it is one.
+/// Returns one sentence for `cells` of `change` that differ in nothing but the holder; see [`sentence`] for one.
 #[must_use]
 pub fn sentence_of_all(change: &OperationChange, cells: &[&Cell]) -> Sentence {
     match cells {
@@ -196,7 +196,7 @@ fn of(who: Sentence, change: &OperationChange, cell: &Cell) -> Sentence {
     }
 }
 
-/// Who: `support-analyst`, `somebody who is support-analyst and finance`, `members of sg-support`.
+/// Returns a holder's words: `support-analyst`, `somebody who is support-analyst and finance`, `members of sg-support`.
 #[must_use]
 pub fn holder(holder: &Holder) -> Sentence {
     // A name that could be read as several is put in quotes.
@@ -224,7 +224,7 @@ pub fn holder(holder: &Holder) -> Sentence {
     }
 }
 
-/// Whether the sentences about `input` leave something of it out, so that it has to be shown whole beside them.
+/// Returns whether sentences leave out something of `input`, so that it has to be shown whole beside them.
 #[must_use]
 pub fn leaves_out(input: &Json) -> bool {
     let Some(members) = input.as_object() else {
@@ -237,7 +237,8 @@ pub fn leaves_out(input: &Json) -> bool {
         })
 }
 
-/// ` with amount_cents = 50001 (500.01 EUR), currency = "EUR"`, and what else matters; a comma ends a list.
+/// Returns the request's arguments, amounts in major units, agent and instant, such as
+/// ` with amount_cents = 50001 (500.01 EUR), currency = "EUR",`. A comma ends a list.
 fn request(change: &OperationChange, request: &Request) -> Sentence {
     let mut sentence = Sentence::default();
     let members = request.input.as_object().unwrap_or_default();
@@ -279,7 +280,7 @@ fn request(change: &OperationChange, request: &Request) -> Sentence {
     sentence
 }
 
-/// ` (forbidden: treasury pays these by hand)`.
+/// Returns a reason in brackets, such as ` (forbidden: treasury pays these by hand)`.
 fn because(reason: &str, message: &str) -> Sentence {
     said(" (")
         .words(reason)
@@ -288,7 +289,7 @@ fn because(reason: &str, message: &str) -> Sentence {
         .words(")")
 }
 
-/// What has to be collected: `a supervisor and the user's confirmation`.
+/// Returns what has to be collected before a request passes, such as `a supervisor and the user's confirmation`.
 fn needs(surface: &Surface) -> Sentence {
     let mut needs = Vec::new();
     if surface.approval > Approval::Automatic {
@@ -306,7 +307,7 @@ fn needs(surface: &Surface) -> Sentence {
     Sentence::all(needs)
 }
 
-/// A request that passes on both sides, with another surface.
+/// Returns the sentence for a request that passes on both sides with another surface.
 fn moved(
     cell: &Cell,
     who: Sentence,
@@ -353,7 +354,8 @@ fn moved(
     sentence.then(moved_in_channels(&cell.channels))
 }
 
-/// ` in dev only`, of what was rejected everywhere; nothing where every channel lets it through.
+/// Returns where a request that was rejected everywhere passes now, such as ` in dev only`. The result is empty where
+/// every channel lets the request through.
 fn in_channels(Channels { after, shut, .. }: &Channels) -> Sentence {
     match (after.is_empty(), shut.is_empty()) {
         (_, true) => Sentence::default(),
@@ -362,7 +364,8 @@ fn in_channels(Channels { after, shut, .. }: &Channels) -> Sentence {
     }
 }
 
-/// `; in prod the ceiling rejected it, and does not any more`, of what passes on both sides.
+/// Returns how the ceilings treat a request that passes on both sides, such as
+/// `; in prod the ceiling rejected it, and does not any more`.
 fn moved_in_channels(channels: &Channels) -> Sentence {
     let Channels {
         before,
@@ -393,7 +396,7 @@ fn named(channels: &BTreeSet<ChannelName>) -> Sentence {
     Sentence::all(names.collect())
 }
 
-/// What has to be collected before and after alike, if anything.
+/// Returns what has to be collected both before and after, or `None` if that is nothing.
 fn asks_still(before: &Surface, after: &Surface) -> Option<Sentence> {
     let both = Surface {
         approval: if before.approval == after.approval {
@@ -408,7 +411,8 @@ fn asks_still(before: &Surface, after: &Surface) -> Option<Sentence> {
     (both != Surface::BOTTOM).then(|| needs(&both))
 }
 
-/// `with a supervisor` and `it needed a committee`.
+/// Returns what a request needs now and what it needed before, such as `with a supervisor` and `it needed a committee`,
+/// for parts that got looser.
 fn asks_less(parts: &[&Part], before: &Surface, after: &Surface) -> (Sentence, Sentence) {
     let (mut now, mut needed, mut was) = (Vec::new(), Vec::new(), Vec::new());
     let mut risk = Sentence::default();
@@ -460,7 +464,7 @@ fn asks_less(parts: &[&Part], before: &Surface, after: &Surface) -> (Sentence, S
     (now, Sentence::all(was))
 }
 
-/// `needs a committee instead of a supervisor and hides /iban`.
+/// Returns what stricter parts need now: `needs a committee instead of a supervisor and hides /iban`.
 fn asks_for(parts: &[&Part], before: &Surface, after: &Surface) -> Sentence {
     let (mut needs, mut does) = (Vec::new(), Vec::new());
     for part in parts {

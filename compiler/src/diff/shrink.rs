@@ -10,7 +10,8 @@ use stopgate_lang::json::Json;
 use super::stage::{AGENT, Trial};
 use crate::mutants::input::with;
 
-/// Most evaluations for one request.
+/// Most requests that are decided to shrink one. At the bound the best request so far is kept, which shows the same and
+/// is only less plain.
 const MOST: usize = 2000;
 
 /// Values that people know: of the tests' sample, and around the constants of the rules of both sides.
@@ -22,6 +23,8 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// Collects the values that people know: of the `sample`, and of `conditions` with the numbers beside theirs, and 0
+    /// and 1.
     pub(super) fn of<'a>(
         sample: Json,
         now: Option<Timestamp>,
@@ -48,13 +51,13 @@ impl Known {
         }
     }
 
-    /// Numbers and texts of the rules, the numbers with their neighbours.
+    /// Returns the numbers of the rules with their neighbours, and the texts of the rules.
     pub(super) fn constants(&self) -> impl Iterator<Item = Json> + '_ {
         let numbers = self.numbers.iter().copied().map(Json::Integer);
         numbers.chain(self.texts.iter().cloned().map(Json::String))
     }
 
-    /// How far a value is from what people know; less is better.
+    /// Returns how far a value is from what people know, to be compared; less is better.
     fn rank(&self, value: &Json, sampled: Option<&Json>) -> (u8, u64, usize) {
         if sampled == Some(value) {
             return (0, 0, 0);
@@ -76,7 +79,8 @@ impl Known {
         }
     }
 
-    /// What may stand in place of `value`, the best known first.
+    /// Returns the values that may stand in place of `value` and rank better, the sample's first, then those of the
+    /// rules.
     fn instead(&self, value: &Json, sampled: Option<&Json>) -> Vec<Json> {
         let mut all: Vec<Json> = sampled.cloned().into_iter().collect();
         match value {
@@ -111,7 +115,7 @@ impl Known {
     }
 }
 
-/// The plainest request that still `shows` what `trial` does.
+/// Returns the plainest request that still `shows` what `trial` does.
 pub(super) fn shrink(trial: Trial, known: &Known, mut shows: impl FnMut(&Trial) -> bool) -> Trial {
     let mut left = MOST;
     let mut best = trial;
@@ -127,7 +131,7 @@ pub(super) fn shrink(trial: Trial, known: &Known, mut shows: impl FnMut(&Trial) 
     }
 }
 
-/// `trial` by who holds as little as possible of what is held and still `shows` the same.
+/// Returns `trial` by somebody who holds as little of what is held as still `shows` the same, but at least one name.
 pub(super) fn fewest(trial: Trial, shows: impl Fn(&Trial) -> bool) -> Trial {
     let mut best = trial;
     for one in best.held.clone() {
@@ -140,7 +144,7 @@ pub(super) fn fewest(trial: Trial, shows: impl Fn(&Trial) -> bool) -> Trial {
     best
 }
 
-/// Requests one step plainer than `trial`.
+/// Returns the requests that are one step plainer than `trial`.
 fn simpler(trial: &Trial, known: &Known) -> Vec<Trial> {
     let mut all = Vec::new();
     let mut with_held = |held: BTreeSet<String>| {
@@ -206,7 +210,7 @@ fn simpler(trial: &Trial, known: &Known) -> Vec<Trial> {
     all
 }
 
-/// Every member of an object in `json`, the innermost too, with the way to it.
+/// Adds every member of an object in `json`, the innermost too, to `found`, with the path to it.
 fn members(json: &Json, path: &mut Vec<String>, found: &mut Vec<(Vec<String>, Json)>) {
     for (name, value) in json.as_object().unwrap_or_default() {
         path.push(name.clone());

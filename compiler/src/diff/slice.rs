@@ -65,6 +65,7 @@ pub(crate) struct Reach<'p> {
 }
 
 impl<'p> Reach<'p> {
+    /// Sorts the rules of a policy by the operations that they reach.
     pub(crate) fn of(policy: &'p Policy) -> Self {
         let mut reach = Self {
             policy,
@@ -85,7 +86,7 @@ impl<'p> Reach<'p> {
         reach
     }
 
-    /// The rules that reach `named`, in the order of the policy.
+    /// Returns the rules that reach `named`, in the order of the policy.
     pub(crate) fn rules(&self, named: &(ToolName, OperationName)) -> Vec<&'p Rule> {
         let listed = self.listed.get(named).into_iter().flatten();
         let mut all: Vec<_> = self.everywhere.iter().chain(listed).copied().collect();
@@ -93,8 +94,9 @@ impl<'p> Reach<'p> {
         all.into_iter().map(|(_, rule)| rule).collect()
     }
 
-    /// The highest risk at which a function of the server is granted, under whatever names; `None` where no catalog has
-    /// it. What is granted to nobody is kept from everybody, which is no lower than any risk.
+    /// Returns the highest risk at which a function of the server is granted, under whatever operation's name, or
+    /// `None` where no catalog has the function. A function that is granted to nobody counts as high: everybody is kept
+    /// from it.
     pub(crate) fn risk_of(&self, function: &str) -> Option<Risk> {
         let mut risks = Vec::new();
         for (tool, described) in &self.policy.tools {
@@ -115,14 +117,15 @@ impl<'p> Reach<'p> {
 }
 
 impl<'p> Slice<'p> {
-    /// The rule with this id, if it can reach the operation.
+    /// Returns the rule with this id, if it can reach the operation.
     pub(crate) fn rule(&self, id: &RuleId) -> Option<&'p Rule> {
         let mut rules = self.rules.iter().map(|one| one.rule);
         rules.find(|rule| rule.id == *id)
     }
 
-    /// The slice of a policy at an operation that is `own` here and has the types of `head`. `renamed` are the names of
-    /// facts that this side computes otherwise, `flags` the number of things that only the other side accepts.
+    /// Returns the slice of a policy at the operation `named`, which is `own` here, under the types of `head`.
+    /// `renamed` are the names of facts that this side computes otherwise; `flags` is the number of inputs that only
+    /// the other side accepts.
     pub(crate) fn of(
         reach: &Reach<'p>,
         (named, own): (&(ToolName, OperationName), &Operation),
@@ -148,7 +151,7 @@ impl<'p> Slice<'p> {
         }
     }
 
-    /// What a side is that has no such operation: it refuses everything.
+    /// Returns the slice of a side that does not have the operation: it refuses everything.
     pub(crate) const fn nothing() -> Self {
         Self {
             rules: Vec::new(),
@@ -156,8 +159,8 @@ impl<'p> Slice<'p> {
         }
     }
 
-    /// Everything that decides: two slices of one fingerprint decide every attempt alike. It is compared within one run
-    /// and never kept: what is signed is [`said::digest`].
+    /// Returns everything that decides, as a set of keys: two slices with equal sets decide every attempt alike. The
+    /// set is compared within one run and never kept; what is signed is [`said::digest`].
     pub(crate) fn fingerprint(&self) -> BTreeSet<String> {
         let rule = |rule: &SliceRule<'_>| {
             let kind = said::kind(&rule.rule.kind);
@@ -172,15 +175,16 @@ impl<'p> Slice<'p> {
         self.rules.iter().map(rule).chain(refused).collect()
     }
 
-    /// The levels at which the surfaces of this slice differ, beside passing at all.
+    /// Adds the levels at which the surfaces of this slice differ, passing at all among them, to `levels`.
     pub(crate) fn levels(&self, levels: &mut BTreeSet<Level>) {
         levels.insert(Level::Passing);
         let surfaces = self.rules.iter().filter_map(|rule| rule.asks.as_ref());
         levels.extend(surfaces.flat_map(Level::below));
     }
 
-    /// The level form: a rule at or below the level is a permit (a raise is left out), one above it a forbid; so is a
-    /// never, everything that is refused unseen, and the bare scope of what may fail, which rejects.
+    /// Returns the slice as permits and forbids at a level. A grant at or below the level is a permit and a raise there
+    /// is left out; a rule above the level is a forbid. So is a never, everything that is refused unseen, and the bare
+    /// scope of a rule that may fail, because failing rejects.
     pub(crate) fn form(&self, level: &Level) -> Form<'_> {
         let mut form = Form {
             permits: BTreeMap::new(),
@@ -210,28 +214,28 @@ impl<'p> Slice<'p> {
 }
 
 impl Form<'_> {
-    /// Whether everything that this form allows the other one does, without looking into a single condition: it has no
-    /// other permits and all its forbids. Sides that are equal are the common case.
+    /// Returns whether it can be seen without looking into a condition that the other form allows everything that this
+    /// one allows: this form has no other permits, and all forbids of the other. Equal sides are the common case.
     pub(crate) fn is_within(&self, other: &Self) -> bool {
         self.permits.is_empty()
             || (self.permits_within(other) && other.forbids_beyond(self).is_empty())
     }
 
-    /// Whether every permit of this form is one of the other, too.
+    /// Returns whether every permit of this form is a permit of the other one too.
     pub(super) fn permits_within(&self, other: &Self) -> bool {
         let mut permits = self.permits.keys();
         permits.all(|key| other.permits.contains_key(key))
     }
 
-    /// What this form takes away and the other one does not.
+    /// Returns the forbids of this form that the other one does not have.
     pub(super) fn forbids_beyond(&self, other: &Self) -> Vec<&Atom> {
         let beyond = self.forbids.iter();
         let beyond = beyond.filter(|(key, _)| !other.forbids.contains_key(**key));
         beyond.map(|(_, atom)| *atom).collect()
     }
 
-    /// What this form grants that can make a difference to the other one: where the other one takes nothing more away,
-    /// what both grant makes none.
+    /// Returns the permits of this form that can make a difference to the other one. Where the other form takes nothing
+    /// more away, a permit that both have makes none.
     pub(super) fn permits_against(&self, other: &Self) -> Vec<&Atom> {
         let same = other.forbids_beyond(self).is_empty();
         let permits = self.permits.iter();
@@ -241,7 +245,7 @@ impl Form<'_> {
 }
 
 impl Level {
-    /// The levels that `surface` is above, those of one part from the lowest.
+    /// Returns the levels that `surface` is above, those of one part from the lowest.
     pub(crate) fn below(surface: &Surface) -> Vec<Self> {
         let Surface {
             risk,
@@ -264,7 +268,7 @@ impl Level {
         levels
     }
 
-    /// Whether `surface` asks for no more than this level.
+    /// Returns whether `surface` asks for no more than this level.
     pub(crate) fn allows(&self, surface: &Surface) -> bool {
         match self {
             Self::Passing => true,
@@ -280,7 +284,7 @@ impl Level {
         }
     }
 
-    /// The part that the level is of.
+    /// Returns the part of a surface that the level is about.
     pub(crate) fn part(&self) -> Part {
         match self {
             Self::Passing => Part::Passing,

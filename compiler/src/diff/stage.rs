@@ -36,7 +36,11 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// A bundle of what `policy` says about `operations`, and nothing else. A side without a policy rejects.
+    /// Builds a bundle of what `policy` says about `operations`, and nothing else. A side without a policy rejects
+    /// everything.
+    ///
+    /// # Errors
+    /// [`BuildError`] if the policy does not become a bundle.
     pub(super) fn new(
         policy: Option<&Policy>,
         operations: &BTreeSet<(ToolName, OperationName)>,
@@ -61,7 +65,7 @@ impl Stage {
         })
     }
 
-    /// What `trial` gets at an operation, and the rules that matched.
+    /// Returns the answer that `trial` gets at an operation, and the rules that matched.
     pub(super) fn answer(
         &self,
         (tool, operation): (&ToolName, &OperationName),
@@ -123,7 +127,8 @@ impl Stage {
     }
 }
 
-/// `policy` without everything that has no say about `operations`. Dry runs stay, because a bundle names them.
+/// Returns `policy` without everything that has no say about `operations`. Operations that are dry runs of `operations`
+/// stay, because a bundle names them.
 fn about(policy: &Policy, operations: &BTreeSet<(ToolName, OperationName)>) -> Policy {
     let mut kept = operations.clone();
     for (tool, name) in operations {
@@ -160,7 +165,8 @@ fn about(policy: &Policy, operations: &BTreeSet<(ToolName, OperationName)>) -> P
     }
 }
 
-/// The parts in which two answers differ, each with how. Where one of them is a rejection only that counts.
+/// Returns the parts in which two answers differ, each with its direction. Where one answer is a rejection, only
+/// passing counts; two rejections do not differ.
 pub(crate) fn parts_between(before: &Answer, after: &Answer) -> Vec<(Part, Direction)> {
     let (before, after) = match (before, after) {
         (Answer::Rejected { .. }, Answer::Rejected { .. }) => return Vec::new(),

@@ -24,7 +24,8 @@ use crate::solver::Raw;
 /// Hours within which every calendar has both business time and none.
 const HOURS: i64 = 24 * 14;
 
-/// Most attempts that are made by bringing facts to values.
+/// Attempts made by bringing facts to values, after which no more are made; each is decided under both bundles. If none
+/// of them shows the difference, it is told as not known.
 const MOST_BY_FACTS: usize = 2000;
 
 /// Most characters that a text is made longer by: no bound of a schema makes us write a book.
@@ -45,7 +46,7 @@ pub(super) struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    /// Attempts that may be what the solver means, the plainest first.
+    /// Returns attempts that may be what the solver's request `raw` means, the plainest first.
     pub(super) fn trials(&self, raw: &Raw) -> Vec<Trial> {
         let held: BTreeSet<String> = raw.held.iter().cloned().collect();
         let at = |path: &[&str]| {
@@ -73,8 +74,8 @@ impl Maker<'_> {
         trials
     }
 
-    /// Attempts like those that the solver may mean, with each fact that both sides compute in another way brought to
-    /// each of the values that rules name.
+    /// Returns attempts like [`Self::trials`], in which each fact that both sides compute differently is brought to
+    /// each of the values that rules name. No further attempt is taken up after [`MOST_BY_FACTS`].
     pub(super) fn trials_by_facts(&self, raw: &Raw, known: &Known) -> Vec<Trial> {
         let named = |fact: &&Fact| self.base_facts.iter().any(|base| base.name == fact.name);
         let facts = self.head.facts.iter().filter(named);
@@ -97,7 +98,8 @@ impl Maker<'_> {
         trials
     }
 
-    /// Why a request of the solver's may be one that nobody can make, if facts are computed in two ways.
+    /// Returns why the solver may have named a request that nobody can make: base and head compute the same facts
+    /// differently. It is `None` if they compute all facts alike.
     pub(super) fn redefined(&self) -> Option<String> {
         let names: Vec<&str> = self
             .base_facts
@@ -113,7 +115,8 @@ impl Maker<'_> {
         })
     }
 
-    /// All that are on the right side of business time, the solver's own last: it is any that there is.
+    /// Returns the instants worth trying that are on the wanted side of business time, at most twelve of ours. The
+    /// solver's own comes last, because it is any instant that fits.
     fn instants(&self, now: Option<Timestamp>, business: bool) -> impl Iterator<Item = Timestamp> {
         let right = move |now: &Timestamp| {
             self.calendars
@@ -128,6 +131,8 @@ impl Maker<'_> {
         all.into_iter()
     }
 
+    /// Returns inputs that may be what the solver means: with its own texts, with the sample's, and with texts made
+    /// longer; each also with what only head accepts, if the solver set that.
     fn inputs(&self, context: &Value) -> Vec<Json> {
         let given = context.get("input").unwrap_or(&Value::Null);
         let base = built(&self.head.input, given, &self.sample);
@@ -160,6 +165,7 @@ impl Maker<'_> {
         inputs
     }
 
+    /// Returns `input` changed so that facts have the values that the solver gives them, the base's own ones first.
     fn with_facts(&self, input: Json, given: &Value) -> Json {
         let own = self
             .head
@@ -178,8 +184,8 @@ impl Maker<'_> {
     }
 }
 
-/// Instants at which decisions may differ: those of the tests, the next one on the other side of business time, and
-/// around every instant that a condition names.
+/// Returns the instants at which decisions may differ: those of the tests, those around every instant that a condition
+/// names, and after each of these the next one on the other side of business time.
 pub(super) fn instants(
     tests: impl IntoIterator<Item = Timestamp>,
     named: impl IntoIterator<Item = Timestamp>,
@@ -210,7 +216,8 @@ pub(super) fn instants(
     all
 }
 
-/// An input of the type `of` with what `given` says of the arguments that rules see, the others as in `sample`.
+/// Returns an input of the type `of` with the values of `given` for the arguments that rules see, and the values of
+/// `sample` for the others.
 fn built(of: &InputType, given: &Value, sample: &Json) -> Json {
     let mut members = Vec::new();
     for member in of.members() {
@@ -281,7 +288,7 @@ enum Other {
 impl Other {
     const ALL: [Self; 3] = [Self::Sampled, Self::Longer, Self::LongerBefore];
 
-    /// In place of `text`, of which at least `min` characters are wanted.
+    /// Returns what stands in place of `text`, of which at least `min` characters are wanted.
     fn text(self, text: &str, min: usize, sampled: Option<&Json>) -> String {
         let missing = min.saturating_sub(text.chars().count());
         let missing = "x".repeat(missing.min(LONGEST_PADDING));
@@ -293,7 +300,7 @@ impl Other {
     }
 }
 
-/// `input` with another text wherever one is free.
+/// Returns `input` with another text wherever its type leaves the text free.
 fn with_texts(of: &InputType, input: &Json, sample: Option<&Json>, other: Other) -> Json {
     let member = |(name, value): &(String, Json)| {
         let sampled = sample.and_then(|sample| sample.get(name));
@@ -322,7 +329,7 @@ fn with_texts(of: &InputType, input: &Json, sample: Option<&Json>, other: Other)
     )
 }
 
-/// A value of Cedar's JSON that is a truth, a number, a text, or a set of these.
+/// Returns the value of Cedar's JSON if it is a boolean, an integer, a text, or a set of these.
 fn json(value: &Value) -> Option<Json> {
     match value {
         Value::Bool(truth) => Some(Json::Bool(*truth)),
@@ -337,7 +344,7 @@ fn json(value: &Value) -> Option<Json> {
     }
 }
 
-/// An instant as Cedar writes one: a date, or so many milliseconds from it.
+/// Returns the instant that Cedar writes as a date, or as a date and an offset in milliseconds.
 fn instant(value: &Value) -> Option<Timestamp> {
     let call = value.get("__extn")?;
     match call.get("fn")?.as_str()? {

@@ -22,6 +22,8 @@ struct Found {
 }
 
 impl Found {
+    /// Walks to `dir` step by step, and notes every link on the way. Steps that are not on the disk are kept for the
+    /// revision; `None` means that it cannot be told where the steps lead.
     fn of(dir: &Path) -> Option<Self> {
         let mut found = Self {
             real: PathBuf::from("/"),
@@ -65,8 +67,8 @@ impl Found {
     }
 }
 
-/// The working directory by the name that it was entered by, if the shell tells one that is true: a link on that way is one
-/// that was followed.
+/// Returns the working directory by the name that it was entered by, if `PWD` names the same folder: a link on that way
+/// is one that was followed. Otherwise it is the real path.
 fn entered() -> Option<PathBuf> {
     let real = std::env::current_dir().ok()?;
     let named = std::env::var_os("PWD").map(PathBuf::from);
@@ -78,13 +80,16 @@ fn entered() -> Option<PathBuf> {
     Some(named.unwrap_or(real))
 }
 
-/// Whether some folder from `real` upwards has an entry that says there is a repository, whatever it is like.
+/// Returns whether a folder from `real` upwards has an entry `.git`, whatever is in it.
 fn is_claimed(real: &Path) -> bool {
     let mut folders = real.ancestors();
     folders.any(|folder| fs::symlink_metadata(folder.join(".git")).is_ok())
 }
 
-/// The repository that is found from `real` upwards, if there is any.
+/// Opens the repository that is found from `real` upwards.
+///
+/// # Errors
+/// [`GitError::NoRepository`] only where nothing says that there is one; otherwise why it cannot be opened.
 fn discover(dir: &Path, real: &Path) -> Result<Repository, GitError> {
     Repository::discover(real).map_err(|error| {
         let why = GitError::opening(dir, error);
@@ -97,8 +102,8 @@ fn discover(dir: &Path, real: &Path) -> Result<Repository, GitError> {
     })
 }
 
-/// The repository that `dir` is in, and the folder in its revisions that `dir` names. Of a bare repository, `dir` is its
-/// folder, then the folder with the policy in it.
+/// Opens the repository that `dir` is in, and returns the folder in its revisions that `dir` names. For a bare
+/// repository, `dir` is the repository's folder, followed by the folder of the policy in the revisions.
 pub(super) fn open(dir: &Path) -> Result<(Repository, PathBuf), GitError> {
     let unplaced = || GitError::Unplaced(dir.to_owned());
     let Found { real, below, links } = Found::of(dir).ok_or_else(unplaced)?;
@@ -126,8 +131,8 @@ pub(super) fn open(dir: &Path) -> Result<(Repository, PathBuf), GitError> {
     Ok((repository, folder))
 }
 
-/// Whether the repository around `path` knows it as an entry of this mode. Only where there is no repository around it is
-/// the answer no by itself: one that cannot be asked is an error.
+/// Returns whether the repository around `path` has `path` as an entry of the mode `wanted`, staged or in HEAD. Only
+/// where there is no repository around it is the answer no by itself: a repository that cannot be asked is an error.
 fn is_committed(dir: &Path, path: &Path, wanted: u32) -> Result<bool, GitError> {
     let unplaced = || GitError::Unplaced(dir.to_owned());
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
@@ -150,7 +155,7 @@ fn is_committed(dir: &Path, path: &Path, wanted: u32) -> Result<bool, GitError> 
     Ok(staged == Some(wanted) || in_head() == Some(wanted))
 }
 
-/// Whether the work tree at `top` is that of a submodule.
+/// Returns whether the work tree at `top` is that of a submodule.
 fn is_submodule(dir: &Path, repository: &Repository, top: &Path) -> Result<bool, GitError> {
     // git keeps what belongs to a submodule in the repository that uses it, whatever became of the entry.
     let kept = repository.path().ancestors().any(|folder| {
@@ -162,7 +167,7 @@ fn is_submodule(dir: &Path, repository: &Repository, top: &Path) -> Result<bool,
 }
 
 impl GitError {
-    /// Why git's library does not open what `dir` is in, each reason in a sentence of its own.
+    /// Returns why git's library does not open what `dir` is in, with an error of its own for each reason.
     pub(super) fn opening(dir: &Path, source: git2::Error) -> Self {
         let dir = dir.to_owned();
         let message = source.message();

@@ -31,7 +31,7 @@ fn write(dir: &Path, path: &str, text: &str) {
     fs::write(path, text).expect("written");
 }
 
-/// A repository of two commits with the policy in `policies/`.
+/// Makes a repository of two commits with the policy in `policies/`.
 fn repository() -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a folder");
     let top = dir.path();
@@ -67,7 +67,7 @@ fn open(dir: &Path) -> History {
     History::open(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()))
 }
 
-/// Why `dir` is not opened.
+/// Returns why `dir` is not opened.
 fn refused(dir: &Path) -> GitError {
     match History::open(dir) {
         Err(error) => error,

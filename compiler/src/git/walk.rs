@@ -12,7 +12,7 @@ use super::{GitError, LINK, SUBMODULE, mode};
 use crate::workspace::survey::{Content, Kind, MAX_DOCUMENT, Survey};
 use crate::workspace::{Reading, STOPGATE};
 
-/// Longest object that holds one folder of a revision.
+/// Longest object that holds one folder of a revision; it is known by its header and not loaded if it is longer.
 const MAX_TREE: u64 = 32 * 1024 * 1024;
 /// The flag of an index entry that stands for a file which is not added yet.
 const INTENT_TO_ADD: u16 = 1 << 13;
@@ -26,7 +26,7 @@ pub(super) struct Objects<'r> {
 }
 
 impl<'r> Objects<'r> {
-    /// The tree of the policy's folder, and everything read from it.
+    /// Reads the policy's folder out of the tree `whole`; returns that folder's tree and everything read from it.
     pub(super) fn of_tree(&self, whole: Oid, folder: &Path) -> Result<(Oid, Reading), GitError> {
         let tree = self.folder(whole, folder)?;
         let mut survey = Survey::default();
@@ -34,7 +34,8 @@ impl<'r> Objects<'r> {
         Ok((tree, self.read(survey)?))
     }
 
-    /// The folder of the policy below `whole`, by its own steps: no link and no other repository is among them.
+    /// Finds the folder of the policy below `whole`, step by step, without following a link or entering another
+    /// repository.
     fn folder(&self, whole: Oid, folder: &Path) -> Result<Oid, GitError> {
         let no_policy = |path: &Path| GitError::NoPolicy {
             place: self.place.clone(),
@@ -64,7 +65,7 @@ impl<'r> Objects<'r> {
         }
     }
 
-    /// Refuses what is no folder among the steps to `folder`.
+    /// Checks that a step on the way to `folder` is a folder, and neither a link nor a submodule.
     fn on_the_way(&self, mode: u32, folder: &Path) -> Result<(), GitError> {
         let what = match kind(mode) {
             Kind::Folder => return Ok(()),
@@ -88,7 +89,7 @@ impl<'r> Objects<'r> {
         }
     }
 
-    /// A folder's object; `None` where it is too long to be looked at.
+    /// Returns a folder's object, or `None` where the object is longer than [`MAX_TREE`].
     fn tree(&self, id: Oid) -> Result<Option<Tree<'r>>, GitError> {
         if self.length(id, "a folder")? > MAX_TREE {
             return Ok(None);
@@ -115,7 +116,7 @@ impl<'r> Objects<'r> {
         Ok(())
     }
 
-    /// Everything that is staged in the policy's folder.
+    /// Reads everything that is staged in the policy's folder.
     pub(super) fn of_index(
         &self,
         entries: impl Iterator<Item = IndexEntry>,
@@ -166,7 +167,7 @@ impl<'r> Objects<'r> {
         })
     }
 
-    /// How long the object of `what` is, by its header.
+    /// Returns the length of an object in bytes, as its header says; `what` names the object in errors.
     fn length(&self, id: Oid, what: &str) -> Result<u64, GitError> {
         let odb = self.repository.odb();
         let header = odb.and_then(|odb| odb.read_header(id));
@@ -174,14 +175,14 @@ impl<'r> Objects<'r> {
         Ok(u64::try_from(length).unwrap_or(u64::MAX))
     }
 
-    /// Why an object cannot be had.
+    /// Returns the error for an object that cannot be had; `what` names the object.
     fn failed(&self, what: &str, source: git2::Error) -> GitError {
         let what = format!("{what} of {}", self.place);
         GitError::of_object(self.repository, what, source)
     }
 }
 
-/// Shows an entry of the index, after the folders that it is in.
+/// Notes an entry of the index in `survey`, after the folders that the entry is in.
 fn staged(
     path: &[u8],
     entry: &IndexEntry,
@@ -208,7 +209,7 @@ fn staged(
     survey.meet(&folder, name, kind(entry.mode), entry.id);
 }
 
-/// The part of `path` below `folder`.
+/// Returns the part of `path` below `folder`, or `None` if the path is not below it.
 fn below<'p>(path: &'p [u8], folder: &[u8]) -> Option<&'p [u8]> {
     if folder.is_empty() {
         return Some(path);
@@ -216,7 +217,7 @@ fn below<'p>(path: &'p [u8], folder: &[u8]) -> Option<&'p [u8]> {
     path.strip_prefix(folder)?.strip_prefix(b"/")
 }
 
-/// What an entry of this mode is.
+/// Returns what kind of entry has this mode.
 fn kind(mode: u32) -> Kind {
     match mode {
         0o040_000 => Kind::Folder,

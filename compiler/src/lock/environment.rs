@@ -24,13 +24,13 @@ const SHORTEST_SECRET: usize = 8;
 pub struct Environment(BTreeMap<OsString, OsString>);
 
 impl Environment {
-    /// The environment of this process.
+    /// Returns the environment of this process.
     #[must_use]
     pub fn of_process() -> Self {
         std::env::vars_os().collect()
     }
 
-    /// Those of `names` that are not set.
+    /// Returns those of `names` that are not set.
     #[must_use]
     pub fn unset<'a>(&self, names: &'a [String]) -> Vec<&'a str> {
         names
@@ -44,7 +44,7 @@ impl Environment {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str)
     }
 
-    /// The command to start: its program found on `PATH`, its environment `PATH`, `HOME` and `names`.
+    /// Returns the command to start. Its program is found on `PATH`; its environment is `PATH`, `HOME` and `names`.
     pub(super) fn command(&self, words: &[String], names: &[String]) -> Result<Command, Cause> {
         let [program, arguments @ ..] = words else {
             return Err(Cause::NoProgram);
@@ -78,7 +78,8 @@ impl Environment {
             .ok_or_else(|| Cause::NotFound(program.to_owned()))
     }
 
-    /// The first of `names` whose value stands in the text of a lock, spelt as a lock spells it.
+    /// Returns the first of `names` whose value stands in the text of a lock, spelt as a lock spells it. Short values
+    /// and mere words are not looked for.
     pub(super) fn leaked_into(&self, lock: &str, names: &[String]) -> Option<String> {
         let spelt = |value: &str| {
             pretty(&Json::String(value.to_owned()))
@@ -93,7 +94,7 @@ impl Environment {
         leaked.next().map(|(name, _)| name.to_owned())
     }
 
-    /// `text` with the values of `names` replaced by their names.
+    /// Returns `text` with the values of `names` replaced by their names.
     pub(super) fn redact(&self, text: &str, names: &[String]) -> String {
         let mut values: Vec<_> = self
             .values(names)

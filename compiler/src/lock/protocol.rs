@@ -16,11 +16,11 @@ use stopgate_lang::lock::{InvalidDefinition, Lock, LockedFunction, ServerIdentit
 use super::Cause;
 use crate::process::{MAX_LINE, Server, Silence};
 
-/// Most functions of one server.
+/// Most functions of one server; one that lists more gets no lock.
 const MAX_FUNCTIONS: usize = 1000;
-/// Most pages of one list.
+/// Most pages of one list, so that a server cannot go on handing out cursors.
 const MAX_PAGES: usize = 200;
-/// Most messages of a server before it has answered everything.
+/// Most messages of a server before it has answered everything: notices and questions of its own count too.
 const MAX_MESSAGES: usize = 10_000;
 /// Longest text a server may say about itself, or as a cursor, in bytes.
 const MAX_TEXT: usize = 1024;
@@ -346,7 +346,7 @@ fn result_of(message: &Json) -> Result<Json, TroubleKind> {
     }
 }
 
-/// The beginning of a server's words, without what a terminal would act on.
+/// Returns the first 200 characters of a server's words, without those that a terminal would act on.
 fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
 }

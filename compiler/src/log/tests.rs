@@ -31,12 +31,12 @@ fn bodies() -> Vec<RecordBody> {
     ]
 }
 
-/// A log with two records in each file.
+/// Makes a log with two records in each file.
 fn log() -> (tempfile::TempDir, Vec<PathBuf>) {
     log_at(&["2026-11-24T10:00:00.5Z"; 5])
 }
 
-/// The same, its records of `times`.
+/// Makes a log with two records in each file, made at `times`.
 fn log_at(times: &[&str; 5]) -> (tempfile::TempDir, Vec<PathBuf>) {
     let dir = tempfile::tempdir().expect("a directory");
     let (mut seq, mut prev, mut paths) = (Seq::FIRST, no_line_before(), Vec::new());

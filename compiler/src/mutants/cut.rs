@@ -9,7 +9,7 @@ use stopgate_lang::testing::TestSuite;
 /// Operations whose attempts may come out differently.
 pub(super) type Reach = BTreeSet<(ToolName, OperationName)>;
 
-/// Every operation there is.
+/// Returns every operation of `policy`.
 pub(super) fn everything(policy: &Policy) -> Reach {
     let of = |(tool, described): (&ToolName, &Tool)| {
         let names = described.operations.keys().cloned();
@@ -18,7 +18,7 @@ pub(super) fn everything(policy: &Policy) -> Reach {
     policy.tools.iter().flat_map(of).collect()
 }
 
-/// The operations of `rule`.
+/// Returns the operations that `rule` reaches.
 pub(super) fn reach(policy: &Policy, rule: &Rule) -> Reach {
     match &rule.scope.operations {
         Operations::Listed(listed) => listed.clone(),
@@ -26,7 +26,7 @@ pub(super) fn reach(policy: &Policy, rule: &Rule) -> Reach {
     }
 }
 
-/// `policy` with the operations of `reach`, and the rules that can reach one of them.
+/// Returns `policy` with nothing but the operations of `reach`, and the rules that can reach one of them.
 pub(super) fn cut(policy: &Policy, reach: &Reach) -> Policy {
     let mut cut = policy.clone();
     cut.tools.retain(|tool, described| {
@@ -46,7 +46,7 @@ pub(super) fn cut(policy: &Policy, reach: &Reach) -> Policy {
     cut
 }
 
-/// The cases of `suites` on operations of `reach`.
+/// Returns the cases of `suites` on operations of `reach`.
 pub(super) fn cut_suites(suites: &[TestSuite], reach: &Reach) -> Vec<TestSuite> {
     let tools: BTreeSet<&ToolName> = reach.iter().map(|(tool, _)| tool).collect();
     let mut cut: Vec<TestSuite> = suites

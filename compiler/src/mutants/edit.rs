@@ -17,7 +17,7 @@ pub(super) enum Edit {
 }
 
 impl Edit {
-    /// `policy`, changed. A rule keeps no operation that `policy` does not have.
+    /// Returns `policy` with the edit made. A rule keeps no operation that `policy` does not have.
     pub(super) fn apply(&self, policy: &Policy) -> Policy {
         let mut mutant = policy.clone();
         match self {
@@ -39,7 +39,8 @@ impl Edit {
         mutant
     }
 
-    /// Whether only what rules ask for was changed, and floors make the same of it: nobody can tell.
+    /// Returns whether the edit changed only what rules ask for, and floors make the same of it, so that nobody can
+    /// tell.
     pub(super) fn is_idle(&self, policy: &Policy, mutant: &Policy) -> bool {
         match self {
             Self::Remove(_) | Self::Operation(..) => false,
@@ -55,7 +56,7 @@ impl Edit {
     }
 }
 
-/// What each rule asks for at each operation.
+/// Returns what each rule asks for at each operation that it reaches, floors included.
 fn surfaces(policy: &Policy) -> Vec<Option<stopgate_lang::surface::Surface>> {
     let operations = || {
         let tools = policy.tools.iter();

@@ -10,7 +10,7 @@ use stopgate_lang::pointer::{Pointer, Step};
 
 use super::input::OTHER;
 
-/// Longest array that is made to reach a number.
+/// Longest array that is made to reach a number: a fact that would need a longer one is not tried at that number.
 const LONGEST: usize = 200;
 
 /// A fact that conditions read, and the constants they compare with.
@@ -39,7 +39,7 @@ impl FactTurn {
         }
     }
 
-    /// `input`, changed where the fact is taken from.
+    /// Returns `input` once for each value worth trying, changed where the fact is taken from.
     pub(super) fn inputs(&self, input: &Json) -> Vec<Json> {
         let edits = self.edits();
         let place = &self.projection.place;
@@ -49,7 +49,7 @@ impl FactTurn {
             .collect()
     }
 
-    /// What is done to the value that the fact is taken from.
+    /// Returns the edits of the value that the fact is taken from: one for each number or text worth trying.
     fn edits(&self) -> Vec<Edit<'_>> {
         let numbers = self.numbers.iter().copied();
         let texts = self.texts.iter();
@@ -89,7 +89,8 @@ fn boxed<'a>(edit: impl Fn(&Json) -> Json + 'a) -> Edit<'a> {
     Box::new(edit)
 }
 
-/// `input`, changed so that `projection` takes `wanted` from it; `None` where `wanted` is nothing that it can take.
+/// Returns `input`, changed so that `projection` takes `wanted` from it, or `None` where `wanted` is nothing that the
+/// projection can take.
 pub(crate) fn with_fact(projection: &Projection, input: &Json, wanted: &Json) -> Option<Json> {
     let edit: Edit<'_> = match (projection.view, wanted) {
         (View::Count, Json::Integer(count)) => {
@@ -125,7 +126,7 @@ fn at_place(place: &Place, input: &Json, edit: &dyn Fn(&Json) -> Json) -> Json {
     }
 }
 
-/// An object with exactly these members; what it has of them stays.
+/// Returns an object with exactly the members `keys`; values that `value` has for them stay.
 fn with_keys(value: &Json, keys: &[Json]) -> Json {
     let member = |key: &str| {
         let kept = value.get(key).cloned();
@@ -141,7 +142,7 @@ fn steps(pointer: &Pointer) -> Vec<Step> {
     pointer.steps().collect()
 }
 
-/// `value` with `edit` done at `steps`; a member that is missing there is made.
+/// Returns `value` with `edit` done at the path `steps`; a member that is missing on the way is made.
 fn at(value: &Json, steps: &[Step], edit: &dyn Fn(&Json) -> Json) -> Json {
     let Some((first, rest)) = steps.split_first() else {
         return edit(value);
@@ -178,7 +179,7 @@ fn at(value: &Json, steps: &[Step], edit: &dyn Fn(&Json) -> Json) -> Json {
     }
 }
 
-/// An array of `length`, of the elements of `value`, the last of them repeated.
+/// Returns an array of `length` elements, made of those of `value`, cut or with the last one repeated.
 fn of_length(value: &Json, length: usize) -> Json {
     let mut elements = value.as_array().map(<[_]>::to_vec).unwrap_or_default();
     let more = elements.last().cloned().unwrap_or(Json::Object(Vec::new()));
@@ -194,7 +195,7 @@ fn with_member(value: &Json, name: &str) -> Json {
     Json::Object(members)
 }
 
-/// `number` units of the last of `scale` decimal places, as a JSON number.
+/// Returns `number` units of the last of `scale` decimal places, as a JSON number.
 fn minor(number: i64, scale: u8) -> Json {
     if scale == 0 {
         return Json::Integer(number);

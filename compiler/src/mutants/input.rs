@@ -10,7 +10,8 @@ use stopgate_lang::tool_schema::{InputType, Member, Shape};
 
 use super::fact::FactTurn;
 
-/// Most inputs made of one.
+/// Most inputs made of one. If all combinations are more than this, one value is turned at a time; what is still beyond
+/// is left out.
 const MOST: usize = 400;
 /// A text that no condition names.
 pub(super) const OTHER: &str = "other";
@@ -27,7 +28,7 @@ pub(super) struct Turns {
 }
 
 impl Turns {
-    /// What `conditions` read of the inputs of `operation`, with the values around their constants.
+    /// Finds what `conditions` read of the inputs of `operation`, with the values around the conditions' constants.
     pub(super) fn of<'a>(
         operation: &Operation,
         conditions: impl IntoIterator<Item = &'a Condition>,
@@ -66,7 +67,8 @@ impl Turns {
         }
     }
 
-    /// `base`, then `base` with what is read of it turned: all combinations if they are few, else one at a time.
+    /// Returns `base`, then `base` with what is read of it turned to other values: all combinations if they are at most
+    /// [`MOST`], otherwise one value at a time.
     pub(super) fn inputs(&self, base: &Json) -> Vec<Json> {
         let of_argument = |(path, values): (&Vec<String>, &Values), input: &Json| {
             let turned = values.iter().map(|value| with(input, path, value.as_ref()));
@@ -149,7 +151,8 @@ fn scalars(shape: &Shape, constants: &Constants) -> Vec<Json> {
     }
 }
 
-/// `input` with `value` at `path`; objects on the way are made where they are missing.
+/// Returns `input` with `value` at `path`, or without a member there if `value` is `None`; objects on the way are made
+/// where they are missing.
 pub(crate) fn with(input: &Json, path: &[String], value: Option<&Json>) -> Json {
     let Some((first, rest)) = path.split_first() else {
         return value.cloned().unwrap_or(Json::Null);

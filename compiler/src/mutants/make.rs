@@ -24,7 +24,7 @@ pub(super) struct Candidate {
     pub(super) edit: Edit,
 }
 
-/// All mutants, by what they reach.
+/// Makes all mutants, grouped by the operations that they reach.
 pub(super) fn groups(policy: &Policy, sources: &SourceMap) -> Vec<(Reach, Vec<Candidate>)> {
     let mut groups: BTreeMap<Reach, Vec<Candidate>> = BTreeMap::new();
     let everything = cut::everything(policy);
@@ -49,6 +49,8 @@ pub(super) fn groups(policy: &Policy, sources: &SourceMap) -> Vec<(Reach, Vec<Ca
     groups.into_iter().collect()
 }
 
+/// Makes the mutants of one rule: without it, with its surface moved by a step, with its condition varied, with its
+/// scope cut.
 fn of_rule(policy: &Policy, rule: &Rule) -> Vec<Candidate> {
     let candidate = |change: String, edit: Edit| Candidate {
         mutant: Mutant {
@@ -89,7 +91,8 @@ fn of_rule(policy: &Policy, rule: &Rule) -> Vec<Candidate> {
     found
 }
 
-/// The variants of the rule's condition that Cedar's validator takes as strictly as those of the repository.
+/// Returns the variants of the rule's condition that Cedar's validator accepts as strictly as the repository's own
+/// rules.
 fn typed_variants(policy: &Policy, rule: &Rule) -> Vec<Variant> {
     let Some(condition) = &rule.condition else {
         return Vec::new();
@@ -110,7 +113,8 @@ fn typed_variants(policy: &Policy, rule: &Rule) -> Vec<Variant> {
 /// Takes a change: in words, and as what is done to a copy of the rule.
 type AddRule<'a> = dyn FnMut(String, &dyn Fn(&mut Rule)) + 'a;
 
-/// What a rule names, less each of it. A rule that would name nobody or nothing is the removed rule.
+/// Adds a mutant for each name in the rule's scope that can be left out. A rule that would name nobody or nothing is
+/// not made: it is the removed rule.
 fn scope_changes(rule: &Rule, change: &mut AddRule<'_>) {
     let scope = &rule.scope;
     if let Some(profiles) = scope.profiles.as_ref().filter(|named| named.len() > 1) {
@@ -156,7 +160,7 @@ fn scope_changes(rule: &Rule, change: &mut AddRule<'_>) {
     }
 }
 
-/// What `kind` asks for, moved by one step in each part.
+/// Returns what `kind` asks for, moved by one step in one part each time, with words for the change.
 fn surfaces(kind: &RuleKind) -> Vec<(String, Surface)> {
     let (stated, grants) = match kind {
         RuleKind::Grant(stated) => (stated, true),
@@ -219,7 +223,7 @@ fn surfaces(kind: &RuleKind) -> Vec<(String, Surface)> {
     found
 }
 
-/// The value before `of` and the one after it.
+/// Returns the value before `of` in `all` and the one after it, as far as they exist.
 fn beside<T: Copy + PartialEq>(all: &[T], of: T) -> impl Iterator<Item = T> + use<'_, T> {
     let at = all.iter().position(|one| *one == of).unwrap_or(all.len());
     let places = [at.checked_sub(1), at.checked_add(1)];
@@ -229,7 +233,7 @@ fn beside<T: Copy + PartialEq>(all: &[T], of: T) -> impl Iterator<Item = T> + us
         .filter_map(|place| all.get(place).copied())
 }
 
-/// The catalog's masks and row limits.
+/// Makes the mutants of an operation's masks and row limits in the catalog.
 fn of_operation(
     tool: &ToolName,
     name: &OperationName,
@@ -279,7 +283,7 @@ fn of_operation(
 /// A floor of the list, to be changed.
 type FloorOf = fn(&mut Floors) -> &mut Floor;
 
-/// Every part of a floor, left out.
+/// Makes the mutants in which one part of one floor is left out.
 fn of_floors(floors: &Floors, sources: &SourceMap) -> Vec<Candidate> {
     let all: [(&str, FloorOf); 7] = [
         ("low", |floors| &mut floors.low),

@@ -11,8 +11,8 @@ use super::MissingCase;
 use super::search::Said;
 use crate::yaml::{flow, list, rules, scalar};
 
-/// `case` of `suite` with `decision` as its expectation. `was` and `is` are what tables can say of the policy and of its
-/// mutant: as much is expected as tells them apart.
+/// Makes `case` of `suite` into one to paste, with `decision` as its expectation. `was` and `is` are what tables can
+/// say of the policy and of its mutant; as much is expected as tells the two apart.
 pub(super) fn missing(
     suite: &TestSuite,
     case: &Case,
@@ -65,7 +65,7 @@ pub(super) fn missing(
 }
 
 impl MissingCase {
-    /// An element of the document's `cases`, indented by two, with a newline at the end.
+    /// Returns the case as an element of the document's `cases`, indented by two, with a newline at the end.
     #[must_use]
     pub fn yaml(&self) -> String {
         format!("  - name: {}\n{}", scalar(&self.name), self.body)
@@ -93,7 +93,7 @@ fn expect(tool: &ToolName, decision: &Decision, was: &Said, is: &Said) -> String
     format!("{{{}}}", members.join(", "))
 }
 
-/// What is hidden and cut, in flow style.
+/// Returns what is hidden and cut, as YAML in flow style.
 pub(crate) fn obligations(obligations: &Obligations) -> String {
     let Obligations { mask, max_rows } = obligations;
     let mut members = Vec::new();
@@ -110,7 +110,7 @@ pub(crate) fn obligations(obligations: &Obligations) -> String {
     format!("{{{}}}", members.join(", "))
 }
 
-/// A name that says what is special about the case, and that no other case of the suite has.
+/// Returns a name that says what is special about the case, and that no other case of the suite has.
 fn name(suite: &TestSuite, case: &Case, result: &str) -> String {
     let mut parts: Vec<String> = case.operations.iter().map(ToString::to_string).collect();
     let people: Vec<&str> = case

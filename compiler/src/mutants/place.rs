@@ -4,8 +4,8 @@
 use stopgate_lang::policy::Location;
 use stopgate_lang::source::SourceMap;
 
-/// The line of the last of `keys`, each inside the one before, in the document `file`; of the last one that is found,
-/// or the first line.
+/// Returns the line of the last of `keys`, each inside the one before, in the document `file`. If not all are found, it
+/// is the line of the last one that is; if none is, the first line.
 pub(super) fn of_key(sources: &SourceMap, file: &str, keys: &[&str]) -> Location {
     let source = sources.files().find(|source| &**source.path() == file);
     let mut at = Location {

@@ -23,13 +23,15 @@ use super::make::Candidate;
 use super::{Judge, MissingCase, paste};
 use crate::test::{Runner, held, merged, obligations_of, result_words, sent};
 
-/// Attempts of one round.
+/// Most attempts that one round decides. A round that comes to the bound has found nothing, and the next one begins; a
+/// mutant that no round tells from the policy is taken as equivalent.
 const MOST: usize = 2000;
 
 /// Hours within which every calendar has both business time and none.
 const HOURS: i64 = 24 * 14;
 
-/// A case that comes out otherwise under `mutant` than under the judge's policy.
+/// Finds a case that comes out differently under `mutant` than under the judge's policy, or `None` if the search finds
+/// no such case.
 pub(super) fn case(
     judge: &Judge,
     candidate: &Candidate,
@@ -93,6 +95,8 @@ struct Round<'a> {
 }
 
 impl Search<'_> {
+    /// Searches in rounds, from the likeliest attempts to the widest choice, for one that tells the mutant from the
+    /// policy.
     fn rounds(&self) -> Option<MissingCase> {
         let own = self.own_conditions();
         let all: Vec<&Condition> = self.conditions(|_| true);
@@ -104,11 +108,17 @@ impl Search<'_> {
                 .map(|channel| Some(channel.clone()))
                 .collect()
         };
+        // The cheapest rounds first: the first difference ends the search.
         let rounds = [
+            // 1. People of one profile, and the values that the changed rule's own conditions name.
             (self.singles(), own.clone(), here.clone()),
+            // 2. The same in each of the other channels.
             (self.singles(), own.clone(), elsewhere()),
+            // 3. The values of every rule's conditions.
             (self.singles(), all.clone(), here.clone()),
+            // 4. People of two profiles.
             (self.pairs(), own, here),
+            // 5. All of it at once, in each of the other channels.
             (self.pairs(), all, elsewhere()),
         ];
         rounds
@@ -122,6 +132,7 @@ impl Search<'_> {
             })
     }
 
+    /// Tries every combination of what `round` varies until one differs, or until [`MOST`] were tried.
     fn round(&self, round: &Round<'_>) -> Option<MissingCase> {
         let mut left = MOST;
         let instants = self.instants();
@@ -174,7 +185,7 @@ impl Search<'_> {
         tool.into_iter().flat_map(|tool| tool.operations.keys())
     }
 
-    /// The rule as it was and as it is, where a rule was changed.
+    /// Returns the rule as it was and as it is, where a rule was changed; otherwise nothing.
     fn changed_rules(&self) -> Vec<&Rule> {
         let id = match self.edit {
             Edit::Remove(id) => id,
@@ -201,7 +212,7 @@ impl Search<'_> {
             .collect()
     }
 
-    /// People of one profile whom the change can concern.
+    /// Returns people of one profile whom the change can concern.
     fn singles(&self) -> Vec<BTreeSet<ProfileName>> {
         let concerned = self.concerned();
         concerned
@@ -210,7 +221,7 @@ impl Search<'_> {
             .collect()
     }
 
-    /// People of two, one of whom the change can concern.
+    /// Returns people of two profiles, one of which the change can concern.
     fn pairs(&self) -> Vec<BTreeSet<ProfileName>> {
         let concerned = self.concerned();
         let mut pairs = BTreeSet::new();
@@ -238,7 +249,7 @@ impl Search<'_> {
             .collect()
     }
 
-    /// The suite's instant, and the first one after it on the other side of business time.
+    /// Returns the suite's instant, as `None`, and the first one after it on the other side of business time.
     fn instants(&self) -> Vec<Option<Timestamp>> {
         let calendar = &self.before.policy.calendar;
         let now = self.before.suite.now;
@@ -251,7 +262,7 @@ impl Search<'_> {
         [None].into_iter().chain(other.map(Some)).collect()
     }
 
-    /// The agent of the tests, and every one that the changed rule or a condition may ask for.
+    /// Returns the agent of the tests, as `None`, and every agent that the changed rule or a condition may ask for.
     fn agents(&self, conditions: &[&Condition]) -> Vec<Option<String>> {
         let asks = |condition: &&&Condition| {
             let reads = condition.reads();
@@ -273,7 +284,8 @@ impl Search<'_> {
             .collect()
     }
 
-    /// What cases would write as `input`: of the sample and of every case, turned around the conditions' constants.
+    /// Returns what cases would write as `input` and `without`, for the sample and every case's input, turned around
+    /// the conditions' constants. Only valid inputs are in it.
     fn inputs(
         &self,
         operation: &OperationName,
@@ -304,7 +316,7 @@ impl Search<'_> {
     }
 }
 
-/// `sample` without each argument that need not be there, and with null for each that may be null.
+/// Returns `sample` without each argument that may be left out, and with null for each one that may be null.
 fn left_out(of: &InputType, sample: &Json) -> Vec<Json> {
     let path = |member: &Member| [member.name.clone()];
     let members = of.members().iter();
@@ -316,14 +328,14 @@ fn left_out(of: &InputType, sample: &Json) -> Vec<Json> {
     absent.chain(null).collect()
 }
 
-/// The members of `sample` that `input` does not have.
+/// Returns the names of the members of `sample` that `input` does not have.
 fn without(sample: &Json, input: &Json) -> BTreeSet<String> {
     let members = sample.as_object().unwrap_or_default().iter();
     let missing = members.filter(|(name, _)| input.get(name).is_none());
     missing.map(|(name, _)| name.clone()).collect()
 }
 
-/// The members of `input` that differ from those of `sample`; `None` when there is none.
+/// Returns the members of `input` that differ from those of `sample`, or `None` when there are none.
 fn over(sample: &Json, input: &Json) -> Option<Json> {
     let members = input.as_object().unwrap_or_default().iter();
     let over: Vec<_> = members

@@ -10,7 +10,8 @@ use stopgate_lang::surface::Surface;
 use super::judge::Flip;
 use crate::diff::{Answer, Direction, Part, parts_between};
 
-/// Users that are counted one by one.
+/// Users that are counted one by one; flips of further users are counted together, so a log of many costs no more
+/// memory.
 const USERS: usize = 10_000;
 /// Users that are shown.
 const SHOWN: usize = 100;
@@ -27,7 +28,7 @@ pub enum Word {
 }
 
 impl Word {
-    /// The word.
+    /// Returns the answer's word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -165,7 +166,7 @@ impl Tally {
         }
     }
 
-    /// What is shown of it.
+    /// Returns what is shown of the flips: the users with the most of them, and the others counted.
     pub(super) fn finish(self) -> Flips {
         let Self { mut flips, users } = self;
         let mut users: Vec<User> = users

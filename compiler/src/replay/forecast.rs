@@ -14,7 +14,7 @@ use stopgate_lang::surface::Approval;
 use super::share::{Candidates, NOTHING, PersonAt};
 use super::{Question, ReplayError};
 
-/// Most days of a forecast: eleven years.
+/// Most days of a forecast: eleven years. A log of more days is refused, because requests are counted by day.
 const DAYS: usize = 4_018;
 
 /// Which policy asks.
@@ -125,7 +125,7 @@ pub struct Peak {
 }
 
 impl Requests {
-    /// A day on which something was attempted.
+    /// Notes a day on which something was attempted.
     pub(super) fn day(&mut self, day: Date) {
         self.days.insert(day);
     }
@@ -142,7 +142,7 @@ impl Requests {
         Ok(())
     }
 
-    /// The forecast for `question`.
+    /// Makes the forecast for `question`.
     pub(super) fn forecast(self, question: Question<'_>) -> Forecast {
         let budget = question.base.policy.approvals_per_approver_per_day;
         let planner = Planner::new(question);
@@ -198,7 +198,8 @@ impl Requests {
         routes.collect()
     }
 
-    /// Everybody's approvals of each day, before and after; requests that nobody can take are noted in `routes`.
+    /// Returns everybody's approvals of each day, before and after. Requests that nobody can take are counted in
+    /// `routes`.
     fn people(
         &self,
         [before, after]: &[Candidates; 2],
@@ -272,7 +273,7 @@ fn approvers(people: &BTreeMap<PersonAt, BySide<f64>>, question: Question<'_>) -
     approvers
 }
 
-/// The day with the most, the first of several.
+/// Returns the day with the most, the first of several with as many.
 fn first_most<T>(days: BTreeMap<Date, T>, more: impl Fn(&T, &T) -> bool) -> Option<(Date, T)> {
     days.into_iter()
         .reduce(|most, day| if more(&day.1, &most.1) { day } else { most })
@@ -289,7 +290,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// The day of an instant, in the zone of the base.
+    /// Returns the day of an instant, in the time zone of the base.
     pub(super) fn day(&self, now: Timestamp) -> Date {
         self.question.base.policy.calendar.date(now)
     }
@@ -315,7 +316,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Who asked, if they are a candidate of the route themselves.
+    /// Returns who asked, if that person is a candidate of the route too.
     fn asker(
         &self,
         side: Side,

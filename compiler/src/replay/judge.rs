@@ -20,7 +20,8 @@ use super::forecast::{Ask, Planner, Requests};
 use super::lines::Batch;
 use super::{Question, ReplayError};
 
-/// Of how many answers that could be taken from the records one is decided again.
+/// Of how many answers that could be taken from the records one is decided again, so that a log which says something
+/// else is noticed. A record's number says which, so every run picks the same ones.
 const SAMPLE: u64 = 64;
 /// Records that say something else than the base, kept as examples.
 const EXAMPLES: usize = 5;
@@ -155,11 +156,12 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// How many operations answer alike.
+    /// Returns how many operations answer alike under both policies.
     pub(super) const fn alike(&self) -> usize {
         self.operations
     }
 
+    /// Decides the records of a batch, except for those that are taken as they stand.
     pub(super) fn batch(&self, batch: &Batch) -> Result<Found, ReplayError> {
         let mut found = Found {
             bytes: batch.length(),
@@ -187,10 +189,13 @@ impl<'a> Judge<'a> {
         Ok(found)
     }
 
+    /// Decides one record under the base, and under head where the two may differ, and notes what flips and what people
+    /// are asked.
     fn record(&self, seq: Seq, record: &DecisionRecord, found: &mut Found) {
         let (base, head) = (&self.question.base.bundle, &self.question.head.bundle);
         self.arrived(record.context.now, found);
         let seen = &mut found.seen;
+        // 1. What no policy was asked about cannot be replayed.
         if is_unasked(record, base) {
             return seen.lose(Lost::Unasked);
         }
@@ -199,10 +204,12 @@ impl<'a> Judge<'a> {
         let [base_limit, head_limit] = limits;
         let alike = base_limit == head_limit && self.is_alike(record);
         let as_recorded = base_limit == record.limit && record.evidence == Evidence::NONE;
+        // 2. The attempt, as far as the record holds it. Arguments that were not recorded cannot be made up.
         let attempt = match recall(record, [base, head]) {
             Ok(attempt) => attempt,
             Err(why) => return seen.lose(why),
         };
+        // 3. Both policies decide without evidence, so that all that they ask for shows.
         let before = decide(
             base,
             &attempt,
@@ -246,7 +253,8 @@ impl<'a> Judge<'a> {
         self.alike.covers(&attempt.tool, function, operation)
     }
 
-    /// The class that each policy lets through.
+    /// Returns the class that each policy lets through: the recorded one, or the ceiling of the channel that was asked
+    /// about.
     fn limits(&self, recorded: LimitNow, tool: &str) -> [LimitNow; 2] {
         let limit = |bundle: &Bundle| {
             let Some(channel) = self.question.channel else {
@@ -265,7 +273,8 @@ impl<'a> Judge<'a> {
         [self.question.base, self.question.head].map(|side| limit(&side.bundle))
     }
 
-    /// Counts what a record itself says, for both, if it is the base's own answer and head's too.
+    /// Counts what a record itself says for both policies, if it is the base's own answer and head's too. Returns
+    /// whether it was counted; otherwise the record has to be decided.
     fn take(&self, line: &[u8], found: &mut Found) -> bool {
         if self.alike() == 0 {
             return false;
@@ -278,13 +287,18 @@ impl<'a> Judge<'a> {
                 .covers(record.tool, record.function, record.operation)
         };
         let limits = || self.limits(record.limit, record.tool);
+        // 1. The record has to be an answer of this base, at an operation that both policies answer alike. A sampled
+        // one is decided all the same.
         let sampled = record.seq.get() % SAMPLE == 0;
         if sampled || record.bundle != self.base || !was_asked(record.answer) || !covered() {
             return false;
         }
+        // 2. Both policies have to let through the same class as when it was recorded.
         if limits() != [record.limit; 2] {
             return false;
         }
+        // 3. What counts is the request for an approval that the record itself tells of; it is the same for both
+        // policies.
         let ask = match (record.answer, record.operation) {
             (Answered::Route(Some(level)), Some(operation)) => {
                 // Names that are covered are names.
@@ -315,7 +329,8 @@ impl<'a> Judge<'a> {
         true
     }
 
-    /// Whether the base says what the record says that it said; what it cannot say is lost, what it does not is noted.
+    /// Checks whether the base decides what the record says it decided. Returns `false` if the record lacks a part that
+    /// the decision needs, which counts it as lost; a difference otherwise is counted and kept as an example.
     fn confirm(
         &self,
         seq: Seq,
@@ -354,7 +369,7 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// The request for an approval that a decision leads to.
+/// Returns the request for an approval that a decision leads to, if it leads to one.
 fn ask<'r>(record: &'r DecisionRecord, decision: &'r Decision) -> Option<Ask<'r>> {
     let Outcome::Route(needs) = decision.outcome() else {
         return None;
@@ -369,7 +384,7 @@ fn ask<'r>(record: &'r DecisionRecord, decision: &'r Decision) -> Option<Ask<'r>
     })
 }
 
-/// Whether a policy gave the answer, at a tool that it knows.
+/// Returns whether a policy gave the answer, at a tool that the policy knows.
 const fn was_asked(answer: Answered) -> bool {
     match answer {
         Answered::Permit | Answered::Route(_) => true,
@@ -383,7 +398,7 @@ const fn was_asked(answer: Answered) -> bool {
     }
 }
 
-/// The level of approval among `needs`.
+/// Returns the level of approval among `needs`, if there is one.
 fn level(needs: &[Need]) -> Option<Approval> {
     needs.iter().find_map(|need| match need {
         Need::Approval(level) => Some(*level),
@@ -391,7 +406,7 @@ fn level(needs: &[Need]) -> Option<Approval> {
     })
 }
 
-/// Whether anybody could tell two answers apart. Two rejections are one answer.
+/// Returns whether anybody could tell two answers apart. Two rejections are one answer.
 fn differs(before: &Decision, after: &Decision) -> bool {
     match (before.outcome(), after.outcome()) {
         (Outcome::Reject(_), Outcome::Reject(_)) => false,

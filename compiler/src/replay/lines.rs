@@ -12,8 +12,9 @@ use stopgate_lang::record::{MAX_LINE_BYTES, first_seq_of};
 
 use super::ReplayError;
 
-/// Lines that travel together; fewer if they are long.
+/// Lines that travel together; fewer if they are long: a batch of [`BYTES`] is full too.
 const LINES: usize = 256;
+/// Bytes after which a batch is full, and the size of the reader's buffer.
 const BYTES: usize = 256 * 1024;
 
 /// Some lines of one file.
@@ -40,7 +41,7 @@ impl Batch {
         self.ends.len() >= LINES || self.bytes.len() >= BYTES
     }
 
-    /// Its lines without their newlines, numbered.
+    /// Returns the batch's lines without their newlines, each with its number in the file.
     pub(super) fn lines(&self) -> impl Iterator<Item = (u64, &[u8])> {
         let mut start = 0;
         let lines = self.ends.iter().map(move |end| {
@@ -51,7 +52,7 @@ impl Batch {
         (self.first..).zip(lines)
     }
 
-    /// How long it is in the file.
+    /// Returns how long the batch is in the file, in bytes.
     pub(super) fn length(&self) -> u64 {
         u64::try_from(self.bytes.len()).unwrap_or(u64::MAX)
     }
@@ -66,7 +67,11 @@ pub struct Torn {
     pub line: u64,
 }
 
-/// The files that `paths` stand for, in the order they are read: a folder is its files of a log, by their first record.
+/// Returns the files that `paths` stand for, in the order in which they are read. A folder stands for the log files in
+/// it, by their first record.
+///
+/// # Errors
+/// [`ReplayError`] if something cannot be read, a folder holds no log, or a file is named twice.
 pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ReplayError> {
     let mut files = Vec::new();
     for path in paths {
@@ -106,7 +111,7 @@ pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ReplayError> {
     Ok(files)
 }
 
-/// How long the files are together, in bytes, as far as that can be told beforehand.
+/// Returns the length of all files together in bytes, as far as that can be told beforehand.
 pub(super) fn length(files: &[PathBuf]) -> u64 {
     files
         .iter()
@@ -114,7 +119,8 @@ pub(super) fn length(files: &[PathBuf]) -> u64 {
         .fold(0, |sum, file| sum.saturating_add(file.len()))
 }
 
-/// Hands every line of `files` to `take`, which says whether it wants more.
+/// Hands every line of `files` to `take`, batch by batch, until `take` wants no more. Returns the last line if it has
+/// no end.
 pub(super) fn read(
     files: &[PathBuf],
     mut take: impl FnMut(Batch) -> bool,
@@ -137,6 +143,7 @@ enum Ended {
     Unwanted,
 }
 
+/// Reads one file and hands it on in batches. Only the last file may end in the middle of a line.
 fn read_file(
     path: &Path,
     last: bool,

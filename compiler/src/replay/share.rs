@@ -28,7 +28,7 @@ struct Filled {
 }
 
 impl Candidates {
-    /// The candidates among `directory` under `policy`: its groups, its hierarchy, its routes.
+    /// Finds the candidates among the people of `directory` under the groups, the hierarchy and the routes of `policy`.
     pub(super) fn of(policy: &Policy, directory: &Directory) -> Self {
         let held: Vec<BTreeSet<&ProfileName>> = directory
             .people()
@@ -52,14 +52,15 @@ impl Candidates {
         Self { routes }
     }
 
-    /// Whether `person` can fill a seat of `route`.
+    /// Returns whether `person` can fill a seat of `route`.
     pub(super) fn has(&self, route: &RouteName, person: PersonAt) -> bool {
         self.routes
             .get(route)
             .is_some_and(|seats| seats.iter().any(|seat| seat.people.contains(&person)))
     }
 
-    /// Everybody's part of one request to `route` that `without` made; `None` if its seats cannot be filled.
+    /// Returns everybody's part of one request to `route` that `without` made, or `None` if the route's seats cannot be
+    /// filled. `without` gets no part of it.
     pub(super) fn share(
         &self,
         route: &RouteName,
@@ -76,7 +77,7 @@ impl Candidates {
     }
 }
 
-/// The profiles somebody holds, inherited ones included; none once they have left.
+/// Returns the profiles that somebody holds, inherited ones included; somebody who has left holds none.
 fn held<'p>(policy: &'p Policy, person: &Person) -> BTreeSet<&'p ProfileName> {
     let direct = policy
         .profiles
@@ -85,7 +86,8 @@ fn held<'p>(policy: &'p Policy, person: &Person) -> BTreeSet<&'p ProfileName> {
     policy.closure(direct.map(|(name, _)| name))
 }
 
-/// Spreads `votes` over `people` so that their parts become as level as they can, none above one.
+/// Spreads `votes` over `people` so that their parts become as level as they can, none above one. `None` means that
+/// there are too few people.
 fn fill(parts: &mut BTreeMap<PersonAt, f64>, people: &[PersonAt], votes: u32) -> Option<()> {
     let of = |parts: &BTreeMap<PersonAt, f64>, at: &PersonAt| parts.get(at).copied().unwrap_or(0.0);
     let room: f64 = people.iter().map(|at| 1.0 - of(parts, at)).sum();
@@ -95,6 +97,7 @@ fn fill(parts: &mut BTreeMap<PersonAt, f64>, people: &[PersonAt], votes: u32) ->
     }
     // The level to which everybody below it is filled up: between where they stand and one.
     let (mut low, mut high) = (0.0_f64, 1.0_f64);
+    // Sixty halvings leave 2^-60 of the interval, far less than `NOTHING`.
     for _ in 0..60 {
         let level = f64::midpoint(low, high);
         let poured: f64 = people
@@ -132,7 +135,7 @@ mod tests {
         RouteName::new("r").expect("a name")
     }
 
-    /// Parts in percent.
+    /// Returns the parts in percent.
     fn shared(
         seats: &[(&[PersonAt], u32)],
         without: Option<PersonAt>,

@@ -62,7 +62,7 @@ pub struct Waiver {
     pub signers: Vec<(String, String)>,
 }
 
-/// Which value of which document.
+/// Returns the name of a changed setting: its path in the document, or the document itself if all of it changed.
 pub(crate) fn name(setting: &Change) -> String {
     let name = if setting.path.is_empty() {
         &setting.file
@@ -72,7 +72,7 @@ pub(crate) fn name(setting: &Change) -> String {
     visible(name, TEXT)
 }
 
-/// Among what a setting is reported.
+/// Returns the word for what a setting is reported among, such as `guard rail`.
 pub(crate) fn area(setting: &Change) -> &'static str {
     match setting.area {
         Area::GuardRails if setting.file.starts_with("tests/") => "test",
@@ -83,7 +83,7 @@ pub(crate) fn area(setting: &Change) -> &'static str {
     }
 }
 
-/// Where a setting stands, or in which document it is left out.
+/// Returns where a setting stands on both sides, or the document in which it is left out.
 pub(crate) fn setting_places(setting: &Change) -> String {
     match (&setting.before_at, &setting.after_at) {
         (None, None) => visible(&setting.file, TEXT),
@@ -92,7 +92,7 @@ pub(crate) fn setting_places(setting: &Change) -> String {
 }
 
 impl Waiver {
-    /// Who signed it.
+    /// Returns who signed the waiver, each with the id of the key, or `nobody`.
     pub(crate) fn signed_by(&self) -> String {
         let signers = self.signers.iter();
         let signers = signers.map(|(id, owner)| visible(&format!("{owner} ({id})"), TEXT));
@@ -104,14 +104,14 @@ impl Waiver {
         }
     }
 
-    /// What it covers, one after the other; empty for nothing.
+    /// Returns what the waiver covers, in one line; empty if that is nothing.
     pub(crate) fn named(&self) -> String {
         visible(&list(&self.covers), 1_000)
     }
 }
 
 impl<'a> GateReport<'a> {
-    /// A report of the rules alone.
+    /// Makes a report of the rules alone, without settings and waivers.
     #[must_use]
     pub const fn of(diff: &'a Diff) -> Self {
         Self {
@@ -124,7 +124,7 @@ impl<'a> GateReport<'a> {
         }
     }
 
-    /// The gravest class there is, settings included.
+    /// Returns the gravest class of all changes, settings included.
     #[must_use]
     pub fn class(&self) -> Class {
         let settings = self.settings.iter().map(|setting| match setting.effect {
@@ -135,7 +135,7 @@ impl<'a> GateReport<'a> {
         settings.fold(self.diff.class(), Class::max)
     }
 
-    /// All of it in a word.
+    /// Returns the verdict in a word: `invalid`, `to-mend`, or the gravest class.
     pub(crate) fn word(&self) -> &'static str {
         if !self.diff.failing.is_empty() {
             "invalid"
@@ -146,7 +146,7 @@ impl<'a> GateReport<'a> {
         }
     }
 
-    /// Whether nothing stops the change but waivers and signatures that have to be mended.
+    /// Returns whether nothing stops the change but waivers and signatures that have to be mended.
     pub(crate) fn only_waits_for_mending(&self) -> bool {
         let class = self.class();
         let passes = match class {
@@ -157,7 +157,7 @@ impl<'a> GateReport<'a> {
         passes && !self.mend.is_empty()
     }
 
-    /// What the word means for a reviewer.
+    /// Returns what the verdict means for a reviewer.
     pub(crate) fn verdict(&self) -> String {
         let verdict = self.of_class_alone();
         if self.mend.is_empty() {
@@ -216,13 +216,13 @@ impl<'a> GateReport<'a> {
         words.to_owned()
     }
 
-    /// Whether operations are re-written, as nobody could compare them.
+    /// Returns whether operations are re-written, because nobody could compare them.
     fn is_rewritten(&self) -> bool {
         let mut settings = self.settings.iter();
         settings.any(|setting| setting.note == Some(REWRITTEN))
     }
 
-    /// `operations: 2 looser (1 waived), 1 stricter; settings: 1 looser`, or that nothing changed.
+    /// Counts what changed: `operations: 2 looser (1 waived), 1 stricter; settings: 1 looser`, or `nothing changed`.
     pub(crate) fn totals(&self) -> String {
         let mut groups = Vec::new();
         if !self.diff.failing.is_empty() {
@@ -269,7 +269,7 @@ impl<'a> GateReport<'a> {
         }
     }
 
-    /// The waiver that covers what becomes of somebody, where it needs one.
+    /// Returns the waiver that covers `cell` of `change`, if the cell needs a review and there is one.
     pub(crate) fn covering(&self, change: &OperationChange, cell: &Cell) -> Option<&'a Waiver> {
         let what = Loosening::cell(change, cell).what;
         let mut waivers = self.waivers.iter();
@@ -277,7 +277,7 @@ impl<'a> GateReport<'a> {
         waiver.filter(|_| cell.class.needs_review())
     }
 
-    /// The cells of `change`, those together in which nothing but the holder differs.
+    /// Groups the cells of `change` that differ in nothing but the holder, and that one waiver covers or none.
     pub(crate) fn grouped<'c>(&self, change: &'c OperationChange) -> Vec<Vec<&'c Cell>> {
         let mut groups: Vec<Vec<&Cell>> = Vec::new();
         for cell in &change.cells {
@@ -296,7 +296,7 @@ impl<'a> GateReport<'a> {
         groups
     }
 
-    /// The waiver that covers a setting, where it needs one.
+    /// Returns the waiver that covers a setting, if the setting needs a review and there is one.
     pub(crate) fn covering_setting(&self, setting: &Change) -> Option<&'a Waiver> {
         let what = Loosened::setting(setting);
         let mut waivers = self.waivers.iter();
@@ -304,7 +304,7 @@ impl<'a> GateReport<'a> {
         waiver.filter(|_| setting.effect.needs_review())
     }
 
-    /// Whether waivers cover everything that makes a reviewer sign for `change`.
+    /// Returns whether waivers cover everything that makes a reviewer sign for `change`.
     fn waived(&self, change: &OperationChange) -> bool {
         let mut open = change
             .cells
@@ -315,8 +315,8 @@ impl<'a> GateReport<'a> {
         decided && open.peek().is_some() && open.all(|cell| self.covering(change, cell).is_some())
     }
 
-    /// Whether waivers cover everything that makes a reviewer sign. Whether the change may be merged is the gate's
-    /// answer, which looks at the waivers themselves too.
+    /// Returns whether waivers cover everything that makes a reviewer sign. Whether the change may be merged is the
+    /// gate's answer, which looks at the waivers themselves too.
     fn is_signed(&self) -> bool {
         let mut operations = self.diff.operations.iter();
         let mut settings = self.settings.iter();
@@ -326,7 +326,7 @@ impl<'a> GateReport<'a> {
             })
     }
 
-    /// The operations of one of `classes`, in the order of the comparison.
+    /// Returns the operations of one of `classes`, in the order of the comparison.
     pub(crate) fn of_class(&self, classes: &[Class]) -> Vec<&'a OperationChange> {
         let changes = self.diff.operations.iter();
         changes
@@ -342,7 +342,7 @@ fn also_waived(number: usize) -> String {
     }
 }
 
-/// How the proofs were made, in a line.
+/// Returns how the proofs were made, in one line.
 pub(crate) fn proof(proof: &ProofReport) -> String {
     let ProofReport {
         solver,
@@ -361,7 +361,7 @@ pub(crate) fn proof(proof: &ProofReport) -> String {
     )
 }
 
-/// What a raised ceiling lets through, in words.
+/// Returns what a raised ceiling lets through, in words.
 pub(crate) fn opened(opened: &Opened) -> String {
     let Opened {
         channel,
@@ -375,7 +375,7 @@ pub(crate) fn opened(opened: &Opened) -> String {
     )
 }
 
-/// A rule that may fail, in words.
+/// Returns, in words, that a rule may fail to evaluate, and where.
 pub(crate) fn failing(failing: &Failing) -> String {
     let Failing {
         rule,
@@ -387,7 +387,7 @@ pub(crate) fn failing(failing: &Failing) -> String {
     format!("{rule} may fail to evaluate at {tool}/{operation}, {place}")
 }
 
-/// A request that the solver named and no bundle confirmed, in words.
+/// Returns, in words, that the solver named a request which no bundle confirms.
 pub(crate) fn bug(bug: &Bug) -> String {
     let Bug {
         tool,
@@ -401,7 +401,7 @@ pub(crate) fn bug(bug: &Bug) -> String {
     )
 }
 
-/// Where a rule stands, and what became of it and of its matching the request.
+/// Returns where a rule stands, and words for what became of the rule and of its matching the request.
 pub(crate) fn matching(cause: &Cause) -> (String, String) {
     let place = |location: &Location| visible(&location.to_string(), TEXT);
     let (place, words) = match (&cause.before, &cause.after) {
@@ -419,7 +419,7 @@ pub(crate) fn matching(cause: &Cause) -> (String, String) {
     (place, words)
 }
 
-/// Where a rule stands that no request shown meets, and what became of it.
+/// Returns where a rule stands that no shown request meets, and what became of the rule.
 pub(crate) fn unmet(cause: &Cause) -> (String, &'static str) {
     let place = cause.after.as_ref().or(cause.before.as_ref());
     let place = place.map_or_else(String::new, |place| visible(&place.to_string(), TEXT));
@@ -432,8 +432,8 @@ pub(crate) fn unmet(cause: &Cause) -> (String, &'static str) {
     (place, words)
 }
 
-/// What a rule says otherwise: the key, what stands there and what stood there, each of at most `most` characters. Of long
-/// texts what they begin and end with alike is left out, and what is cut is counted.
+/// Returns what a rule says differently: the key, the text now and the text before, each of at most `most` characters.
+/// Of long texts the alike beginnings and ends are left out, and what is cut is counted.
 pub(crate) fn edits(cause: &Cause, most: usize) -> Vec<(&'static str, String, String)> {
     let edits = match &cause.fate {
         Fate::Changed(edits) => edits.as_slice(),
@@ -462,7 +462,7 @@ fn alike<'c>(pairs: impl Iterator<Item = (&'c char, &'c char)>) -> usize {
     pairs.take_while(|(before, after)| before == after).count()
 }
 
-/// What is left of a text whose first and last letters are those of another one too.
+/// Returns what is left of a text without its `first` and `last` letters, which it shares with another one.
 fn part(text: &[char], (first, last): (usize, usize), most: usize) -> String {
     if text.is_empty() {
         return "nothing".to_owned();
@@ -482,7 +482,7 @@ fn part(text: &[char], (first, last): (usize, usize), most: usize) -> String {
     format!("{}{}{counted}", dots(from > 0), visible(&middle, most))
 }
 
-/// Where a setting stands on the two sides: `rules/erp.yaml:14 in head only`.
+/// Returns where a setting stands on the two sides, such as `rules/erp.yaml:14 in head only`.
 fn places(before: Option<&Location>, after: Option<&Location>) -> String {
     let place = |location: &Location| visible(&location.to_string(), TEXT);
     match (before, after) {

@@ -22,7 +22,7 @@ use markup::Markup;
 const STYLE: &str = include_str!("html/page.css");
 const SCRIPT: &str = include_str!("html/page.js");
 
-/// Who may do what, as `stopgate matrix` finds it.
+/// Returns the page of `stopgate matrix`: who may do what.
 #[must_use]
 pub fn matrix(matrix: &Matrix) -> String {
     let mut page = Markup::default();
@@ -39,7 +39,7 @@ pub fn matrix(matrix: &Matrix) -> String {
     end(page)
 }
 
-/// The gate's findings, over what was and what is.
+/// Returns the page of `stopgate diff`: the gate's findings over what was allowed before and what is allowed now.
 #[must_use]
 pub fn diff(report: &GateReport<'_>, base: &Matrix, head: &Matrix) -> String {
     let mut page = Markup::default();
@@ -87,7 +87,8 @@ pub fn diff(report: &GateReport<'_>, base: &Matrix, head: &Matrix) -> String {
     end(page)
 }
 
-/// A policy that does not compile, of which nothing else can be said; `mistakes` as `stopgate check` prints them.
+/// Returns the page for a policy that does not compile, of which nothing else can be said; `mistakes` is what
+/// `stopgate check` prints.
 #[must_use]
 pub fn invalid(mistakes: &str) -> String {
     let mut page = Markup::default();
@@ -101,7 +102,7 @@ pub fn invalid(mistakes: &str) -> String {
     end(page)
 }
 
-/// Everything up to the body, with the policy that the browser has to keep.
+/// Writes everything up to the body, with the content security policy that the browser has to keep.
 fn begin(page: &mut Markup, title: &str) {
     let digest = |text: &str| STANDARD.encode(Digest::of(text.as_bytes()).as_bytes());
     let policy = format!(
@@ -149,7 +150,7 @@ fn side(page: &mut Markup, side: &Side) {
     }
 }
 
-/// What narrows the page down; only with the script.
+/// Writes the form that narrows the page down; it works only with the script.
 fn filters(page: &mut Markup, grid: &Grid<'_>, classes: &[Class]) {
     page.raw(
         "<form id=filters role=search data-script hidden><label>find <input id=filter-text type=search \
@@ -169,7 +170,7 @@ fn filters(page: &mut Markup, grid: &Grid<'_>, classes: &[Class]) {
     page.raw("<output id=shown></output></form>\n");
 }
 
-/// Where holding two profiles is not holding both.
+/// Writes the pairs of profiles for which holding both is not the same as holding each.
 fn pairs(page: &mut Markup, matrix: &Matrix, when: &'static str) {
     if matrix.pairs.is_empty() {
         return;

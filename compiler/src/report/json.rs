@@ -16,7 +16,7 @@ use crate::test::{CaseReport, Mismatch, SuiteReport, TestReport, Try};
 pub use diff::diff;
 pub(crate) use replay::replay;
 
-/// Body of `check`, and of every command whose policy turns out invalid.
+/// Returns the body of `check`, and of every command whose policy turns out invalid.
 pub(crate) fn check(compiled: &Compiled) -> Value {
     let (errors, warnings) = compiled.diagnostics.counts();
     json!({
@@ -28,7 +28,7 @@ pub(crate) fn check(compiled: &Compiled) -> Value {
     })
 }
 
-/// Body of `test`; `coverage` and `mutants` are null unless asked for.
+/// Returns the body of `test`; `coverage` and `mutants` are null unless asked for.
 pub(crate) fn test(report: &TestReport, coverage: bool, mutants: Option<&MutantReport>) -> Value {
     let coverage = coverage.then(|| {
         let covered = &report.coverage;
@@ -124,7 +124,7 @@ fn rules(rules: &[MatchedRule]) -> Vec<Value> {
     rules.iter().map(rule).collect()
 }
 
-/// Body of `explain`.
+/// Returns the body of `explain`.
 pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>) -> Value {
     let Explanation {
         decision,
@@ -199,7 +199,7 @@ fn surface(surface: &Surface) -> Value {
     })
 }
 
-/// Body of `matrix`.
+/// Returns the body of `matrix`.
 pub(crate) fn matrix(matrix: &Matrix) -> Value {
     let row = |row: &Row| {
         let cells = matrix.profiles.iter().zip(&row.cells);

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::report::list;
 use crate::test::{CaseReport, SuiteReport, TestReport, Try};
 
-/// The whole report.
+/// Returns the whole report as JUnit's XML.
 pub(crate) fn test(report: &TestReport) -> String {
     let (tests, failures, skipped) = (
         report
@@ -120,7 +120,7 @@ fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
     let _always_fits = writeln!(out, "{text}");
 }
 
-/// Text as XML data; characters that XML cannot hold at all become U+FFFD.
+/// Returns text as XML data; characters that XML cannot hold at all become U+FFFD.
 fn escaped(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {

@@ -12,7 +12,7 @@ use crate::report::list;
 
 pub use diff::{diff, invalid};
 
-/// The matrix: one table for each tool.
+/// Returns the matrix as one table for each tool.
 pub(crate) fn matrix(matrix: &Matrix) -> String {
     let mut out = String::new();
     let tools: BTreeSet<&ToolName> = matrix.rows.iter().map(|row| &row.tool).collect();
@@ -56,7 +56,7 @@ pub(crate) fn matrix(matrix: &Matrix) -> String {
     out
 }
 
-/// The pairs of profiles that are more or less than both.
+/// Writes the pairs of profiles whose holder may do more or less than what the rules of each say.
 fn pairs(out: &mut String, matrix: &Matrix) {
     if matrix.pairs.is_empty() {
         return;
@@ -100,7 +100,7 @@ fn cell(cell: &Cell) -> String {
         .join("<br>")
 }
 
-/// Prose of a document, which must not become markup.
+/// Returns prose of a document with all ASCII punctuation escaped, because it must not become markup.
 fn escaped(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {

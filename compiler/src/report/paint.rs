@@ -7,7 +7,7 @@ pub(crate) struct Paint {
 }
 
 impl Paint {
-    /// Paints if `on`.
+    /// Makes the paint, which colours text if `on` and leaves it as it is otherwise.
     pub(crate) const fn new(on: bool) -> Self {
         Self { on }
     }
@@ -20,27 +20,27 @@ impl Paint {
         }
     }
 
-    /// As it should be.
+    /// Colours text about something that is as it should be.
     pub(crate) fn good(self, text: &str) -> String {
         self.ansi("32", text)
     }
 
-    /// As it should not be.
+    /// Colours text about something that is not as it should be.
     pub(crate) fn bad(self, text: &str) -> String {
         self.ansi("31;1", text)
     }
 
-    /// To be looked at.
+    /// Colours text about something to be looked at.
     pub(crate) fn mind(self, text: &str) -> String {
         self.ansi("33", text)
     }
 
-    /// What the eye should find first.
+    /// Marks text that the eye should find first.
     pub(crate) fn head(self, text: &str) -> String {
         self.ansi("1", text)
     }
 
-    /// What it may skip.
+    /// Marks text that the eye may skip.
     pub(crate) fn faint(self, text: &str) -> String {
         self.ansi("2", text)
     }

@@ -16,8 +16,8 @@ const SCHEMA: &str =
 /// The page of every code, relative to Stopgate's own repository.
 const PAGE: &str = "docs/reference/diagnostics.md";
 
-/// Everything found in the repository that was named as `dir`: places are relative to where the command ran, as the
-/// pipelines that upload this want it.
+/// Returns everything found in the repository that was named as `dir`. Places are relative to where the command ran, as
+/// the pipelines that upload the report want them.
 pub(crate) fn check(compiled: &Compiled, dir: &Path) -> Value {
     let diagnostics = &compiled.diagnostics;
     let mut codes: Vec<Code> = diagnostics.iter().map(|found| found.code).collect();
@@ -76,7 +76,7 @@ fn rule(code: Code) -> Value {
     })
 }
 
-/// One diagnostic, from its JSON form: what is hostile in a source is replaced there already.
+/// Returns one diagnostic, made from its JSON form, in which hostile characters of a source are replaced already.
 fn result(found: &Value, codes: &[Code], dir: &Path) -> Value {
     let text = |member: &str| found.get(member).and_then(Value::as_str);
     let code = text("code").and_then(Code::from_name);
@@ -103,7 +103,7 @@ fn result(found: &Value, codes: &[Code], dir: &Path) -> Value {
     with(result, "relatedLocations", related)
 }
 
-/// `object`, with one more member if there is one.
+/// Returns `object` with `member` added under `name`, if there is one.
 fn with(mut object: Value, name: &str, member: Option<Value>) -> Value {
     if let (Some(members), Some(member)) = (object.as_object_mut(), member) {
         members.insert(name.to_owned(), member);
@@ -136,7 +136,7 @@ fn location(label: &Value, dir: &Path) -> Value {
     )
 }
 
-/// A URI of `file` below `dir`: relative if `dir` is.
+/// Returns a URI of `file` below `dir`; it is relative if `dir` is.
 fn uri(dir: &Path, file: &str) -> String {
     let path = dir.join(file);
     let steps = path

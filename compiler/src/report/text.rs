@@ -20,7 +20,7 @@ pub(crate) use mutants::mutants;
 pub(crate) use replay::replay;
 pub(crate) use test::test;
 
-/// Every diagnostic with its place, then one line of totals.
+/// Returns every diagnostic with its place, then one line of totals.
 pub(crate) fn check(compiled: &Compiled, colour: bool) -> String {
     let (errors, warnings) = compiled.diagnostics.counts();
     let mut out = compiled.diagnostics.render(&compiled.sources, colour);

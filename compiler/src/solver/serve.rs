@@ -93,7 +93,7 @@ impl Limits {
         self.renew()
     }
 
-    /// Grants the time of one question from here on, of what this process has used so far.
+    /// Grants the time of one question from here on, in addition to what this process has used so far.
     fn renew(&self) -> std::io::Result<()> {
         let used = clock_gettime(ClockId::ProcessCPUTime).tv_sec;
         let used = u64::try_from(used).unwrap_or(u64::MAX);
@@ -109,7 +109,7 @@ impl Limits {
     }
 }
 
-/// Says one line.
+/// Writes one line to standard output and flushes it.
 fn say(said: &Said) -> std::io::Result<()> {
     let mut line = serde_json::to_vec(said)?;
     line.push(b'\n');

@@ -8,7 +8,8 @@ use super::serve::GRACE;
 use super::{Provers, Subject};
 use crate::process::{Server, Silence};
 
-/// Questions that one process is asked: it keeps something of each, and so does its solver, which gets slower.
+/// Questions that one process is asked: it keeps something of each, and so does its solver, which gets slower. A solver
+/// that was asked thousands of them kept 570 MiB after six minutes (`docs/benchmarks.md`).
 const MOST_QUESTIONS: u64 = 128;
 
 /// The hidden command that proves, and what it is told.
@@ -36,7 +37,7 @@ pub(super) enum Missed {
 }
 
 impl Missed {
-    /// What happened to a question that had `preparing`.
+    /// Returns, in words, what happened to a question whose preparation had the time `preparing`.
     pub(super) fn how(&self, preparing: Duration) -> String {
         match self {
             Self::Start(error) => format!("the process that proves does not start: {error}"),
@@ -59,12 +60,12 @@ impl Worker {
         Ok(Self { process, asked: 0 })
     }
 
-    /// Whether it may be asked once more.
+    /// Returns whether the process may be asked once more.
     pub(super) const fn is_fresh(&self) -> bool {
         self.asked < MOST_QUESTIONS
     }
 
-    /// Asks one question. Whatever is said out of order, twice, or of another job is no answer.
+    /// Asks one question. Whatever is said out of order, twice, or of another job is taken for no answer.
     ///
     /// # Errors
     /// [`Missed`], after which this process must not be asked again.
@@ -82,6 +83,7 @@ impl Worker {
             known: subject.known.as_slice().into(),
             question,
         }))?;
+        // 1. That the question is prepared. What takes too long here can only be stopped with the process.
         match self.hear(preparing) {
             Ok(Said::Prepared(job)) if job == number => {}
             Err(Silence::TimedOut) => return Err(Missed::Preparing),
@@ -90,11 +92,13 @@ impl Worker {
         }
         // It gives up by itself before: at its solver's limit and a grace.
         let solving = solving.saturating_add(GRACE).saturating_add(GRACE);
+        // 2. The answer of the solver.
         let answer = match self.hear(solving) {
             Ok(Said::Answered { job, answer }) if job == number => answer,
             Err(Silence::TimedOut | Silence::Ended) => return Err(Missed::Answering),
             Ok(_) | Err(Silence::TooLong | Silence::Broken(_)) => return Err(Missed::Odd),
         };
+        // 3. That nothing more comes: else an answer could be taken for that of the next question.
         self.tell(&Told::Close(number))?;
         match self.hear(GRACE) {
             Ok(Said::Closed(job)) if job == number => Ok(answer),
@@ -109,7 +113,7 @@ impl Worker {
         Ok(())
     }
 
-    /// The next thing that is said; what is not understood counts as too long.
+    /// Returns the next thing that the process says within `within`. A line that is not understood counts as too long.
     fn hear(&self, within: Duration) -> Result<Said, Silence> {
         let now = Instant::now();
         let deadline = now.checked_add(within).unwrap_or(now);

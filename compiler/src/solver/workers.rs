@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Prover, Provers, STACK};
 
-/// What `examine` makes of each of `work`, in its order, and how many questions solvers were asked. `None` stands where
-/// it did not come to its end. Zero workers stand for one a processor; `progress` is told how many of how many are done.
+/// Runs `examine` on each of `work` in several threads. Returns the results in the order of `work`, with `None` where
+/// one did not come to its end, and how many questions solvers were asked. Zero workers stand for one a processor;
+/// `progress` is told how many of how many are done.
 ///
 /// # Errors
 /// The system gives no threads.

@@ -9,7 +9,7 @@ use stopgate_lang::testing::{Expect, ExpectedResult, Obligations};
 
 use super::Mismatch;
 
-/// Compares in every part that the case states; `None` when all are equal.
+/// Compares a decision with what a case expects, in every part that the case states. `None` means that all are equal.
 pub(super) fn mismatch(expect: &Expect, decision: &Decision) -> Option<Mismatch> {
     let Expect {
         result,
@@ -73,7 +73,7 @@ fn is_result(expected: &ExpectedResult, got: &Outcome) -> bool {
     }
 }
 
-/// What a surface obliges the door to do with the result.
+/// Returns what a surface obliges the door to do with the result.
 pub(crate) fn obligations_of(surface: &Surface) -> Obligations {
     Obligations {
         mask: surface.masks.clone(),
@@ -89,7 +89,7 @@ fn expected_words(result: &ExpectedResult) -> String {
     }
 }
 
-/// An outcome in the words of the decision table.
+/// Returns an outcome in the words of the decision table.
 #[must_use]
 pub fn result_words(outcome: &Outcome) -> String {
     match outcome {

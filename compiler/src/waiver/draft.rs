@@ -38,7 +38,8 @@ pub struct ToSign {
 }
 
 impl ToSign {
-    /// What is left to sign of `judged` loosenings; `None` if nothing is. A draft gets an id that none of `waivers` has.
+    /// Returns what is left to sign of `judged` loosenings, or `None` if that is nothing. A draft gets an id that none
+    /// of `waivers` has.
     #[must_use]
     pub fn of(
         judges: &Judges<'_>,
@@ -111,13 +112,13 @@ impl ToSign {
         })
     }
 
-    /// Where the draft belongs, relative to the repository.
+    /// Returns where the draft belongs, relative to the repository.
     #[must_use]
     pub fn file(&self) -> String {
         format!("{}/{}.yaml", super::FOLDER, self.id)
     }
 
-    /// How many signatures are missing, and whether there are some already.
+    /// Returns how many signatures are missing, and whether there are some already.
     fn missing(&self) -> (usize, bool) {
         let left = self.short.values();
         let left = left.map(|(found, needed)| needed.saturating_sub(*found));
@@ -127,7 +128,7 @@ impl ToSign {
         left.map_or((self.needed, false), |left| (left, left < self.needed))
     }
 
-    /// How many have to sign, in words: `2 reviewers have to sign`, `1 more reviewer has to sign`.
+    /// Returns how many have to sign, in words, such as `2 reviewers have to sign` or `1 more reviewer has to sign`.
     #[must_use]
     pub fn have_to_sign(&self) -> String {
         let (number, has_some) = self.missing();
@@ -138,7 +139,7 @@ impl ToSign {
         }
     }
 
-    /// Who can.
+    /// Returns who can sign, in words.
     #[must_use]
     pub fn who(&self) -> String {
         if self.reviewers.is_empty() {
@@ -151,7 +152,7 @@ impl ToSign {
         }
     }
 
-    /// What to do, a line each; `base` is what the change was compared with.
+    /// Returns what to do, one line for each step; `base` is what the change was compared with.
     #[must_use]
     pub fn steps(&self, base: &str) -> Vec<String> {
         let base = visible(base, TEXT);
@@ -182,7 +183,8 @@ impl ToSign {
         steps
     }
 
-    /// The draft, to be given a reason: an empty one is refused. `None` if it would be worth nothing.
+    /// Returns the draft as YAML, or `None` if it would be worth nothing. Its reason is still to be written: an empty
+    /// one is refused.
     #[must_use]
     pub fn draft(&self) -> Option<String> {
         if self.covers.is_empty() || self.reviewers.is_empty() {
@@ -203,7 +205,7 @@ impl ToSign {
     }
 }
 
-/// Adds `cover`, to one of the same people if there is one: a waiver names nothing twice.
+/// Adds `cover`, to a cover of the same people if there is one: a waiver names nothing twice.
 fn add(covers: &mut Vec<Cover>, cover: Cover) {
     let Cover::Cell(cell) = cover else {
         return covers.push(cover);
@@ -220,7 +222,7 @@ fn add(covers: &mut Vec<Cover>, cover: Cover) {
     covers.push(Cover::Cell(cell));
 }
 
-/// What covers `what`, if a document can say it.
+/// Returns the cover of `what`, or `None` if a document cannot say it.
 fn cover(what: &Loosened) -> Option<Cover> {
     let can_be_written = |text: &String| visible(text, usize::MAX) == *text;
     match what {
@@ -265,7 +267,7 @@ fn cover(what: &Loosened) -> Option<Cover> {
     }
 }
 
-/// `text` as YAML on one line, whatever is in it.
+/// Returns `text` as YAML on one line, whatever is in it.
 fn plain(text: &str) -> String {
     scalar(&visible(text, usize::MAX))
 }

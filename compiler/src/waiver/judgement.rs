@@ -86,7 +86,7 @@ pub enum Shortfall {
 }
 
 impl Shortfall {
-    /// Whether nothing is missing but signatures.
+    /// Returns whether nothing is missing but signatures.
     #[must_use]
     pub const fn is_of_signatures(&self) -> bool {
         matches!(self, Self::Signatures { .. })
@@ -132,7 +132,7 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// The word for it.
+    /// Returns the word for the standing.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -146,7 +146,7 @@ impl Standing {
         }
     }
 
-    /// What the word means for whoever has to do something about it.
+    /// Returns what the word means for whoever has to do something about the waiver.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
@@ -164,7 +164,7 @@ impl Standing {
 }
 
 impl WaiverReport {
-    /// Whether the waiver has to be mended or deleted before the change may pass.
+    /// Returns whether the waiver has to be mended or deleted before the change may pass.
     #[must_use]
     pub fn is_error(&self) -> bool {
         match self.standing {
@@ -187,7 +187,7 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    /// Whether some loosening may not pass.
+    /// Returns whether some loosening may not pass.
     #[must_use]
     pub fn is_open(&self) -> bool {
         let open = |verdict: &Verdict| match verdict {
@@ -197,13 +197,13 @@ impl Judgement {
         self.verdicts.iter().any(open)
     }
 
-    /// Whether some waiver or signature has to be mended or deleted.
+    /// Returns whether some waiver or signature has to be mended or deleted.
     #[must_use]
     pub fn has_errors(&self) -> bool {
         !self.stray.is_empty() || self.waivers.iter().any(WaiverReport::is_error)
     }
 
-    /// Signatures that do not hold: trust has failed if there is one.
+    /// Returns the signatures that do not hold: trust has failed if there is one.
     pub fn spoilt(&self) -> impl Iterator<Item = &Spoilt> {
         self.waivers
             .iter()

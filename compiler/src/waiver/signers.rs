@@ -78,7 +78,8 @@ pub enum Flaw {
 }
 
 impl Signers {
-    /// Who of `root` signed `statement`, which the document `id` in `folder` makes. Without a root nobody counts.
+    /// Finds who of `root` signed `statement`, the statement that the document `id` in `folder` makes. Without a root
+    /// nobody counts.
     #[must_use]
     pub fn of(
         statement: &Statement,
@@ -138,7 +139,10 @@ impl Signers {
     }
 }
 
-/// The one signature in the file that is named after `key`.
+/// Returns the one signature in the file that is named after `key`, with its envelope.
+///
+/// # Errors
+/// [`Flaw`] if the file is too long, is no envelope of one signature, or holds another key's.
 fn opened(bytes: &[u8], key: &str) -> Result<(Envelope, Signature), Flaw> {
     let short = Some(bytes).filter(|bytes| bytes.len() <= MAX_SIGNATURE_BYTES);
     let envelope = short.and_then(Envelope::from_bytes).ok_or(Flaw::Format)?;
@@ -156,7 +160,7 @@ fn is_of(envelope: &Envelope, statement: &Statement) -> bool {
     envelope.payload_type == statement.payload_type && envelope.payload == statement.payload
 }
 
-/// Signature files in `folder` of documents that are not there, given the ids of those that are.
+/// Returns the signature files in `folder` whose documents are not there, given the `ids` of the documents that are.
 pub(crate) fn stray<'a>(
     folder: &str,
     ids: impl IntoIterator<Item = &'a str>,
@@ -171,7 +175,7 @@ pub(crate) fn stray<'a>(
     paths.filter(is_stray).cloned().collect()
 }
 
-/// The file that holds `signature` of the document `id` in `folder`: its path and its bytes.
+/// Makes the file that holds `signature` of the document `id` in `folder`: its path and its bytes.
 #[must_use]
 pub fn signature_file(
     statement: &Statement,

@@ -36,7 +36,7 @@ impl Keys {
         }
     }
 
-    /// A root with `reviewers`.
+    /// Makes a root with `reviewers`.
     fn root(&self, reviewers: &[&SigningKey]) -> TrustRoot {
         let named = reviewers.iter().enumerate().map(|(at, key)| {
             let public = key.public().expect("a public key");
@@ -104,7 +104,7 @@ fn waiver(covers: Vec<Cover>) -> Waiver {
     }
 }
 
-/// One loosening of the cell that [`cell`] covers.
+/// Makes one loosening of the cell that [`cell`] covers.
 fn loosening(risk: Risk) -> Loosening {
     Loosening {
         what: Loosened::Cell {
@@ -122,7 +122,7 @@ fn organisation() -> OwnerName {
     OwnerName::new("acme-bank").expect("a name")
 }
 
-/// Where signatures hold that `root` judges.
+/// Returns where signatures hold that `root` judges.
 fn holds(root: &TrustRoot) -> Jurisdiction {
     Jurisdiction::of(&organisation(), Some(root))
 }

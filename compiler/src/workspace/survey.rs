@@ -14,7 +14,7 @@ use super::{Problem, Reading, WorkspaceError};
 
 /// Longest document in bytes, as the front end has it.
 pub(crate) const MAX_DOCUMENT: u64 = 1024 * 1024;
-/// Most files that are read.
+/// Most files that are read. A repository with more files, bytes, depth or entries is refused as a whole.
 pub(super) const MAX_FILES: usize = 4096;
 /// Most bytes of all of them together.
 pub(super) const MAX_TOTAL: usize = 256 * 1024 * 1024;
@@ -83,8 +83,8 @@ impl<T> Default for Survey<T> {
 }
 
 impl<T> Survey<T> {
-    /// Notes what is called `name` in `folder`, which is empty for the repository's own. Gives the path of a folder that
-    /// has to be looked into.
+    /// Notes what is called `name` in `folder`, which is empty for the repository's own. Returns the path of a folder
+    /// that has to be looked into.
     pub(crate) fn meet(&mut self, folder: &str, name: &[u8], kind: Kind, at: T) -> Option<String> {
         self.entries = self.entries.saturating_add(1);
         if self.is_full() {
@@ -135,7 +135,7 @@ impl<T> Survey<T> {
         }
     }
 
-    /// Whether nothing of this path was met before; a second one is a problem.
+    /// Returns whether nothing of this path was met before; a second entry of the same path is a problem.
     fn is_new(&mut self, path: &str) -> bool {
         let is_new = self.paths.insert(path.to_owned());
         if !is_new {
@@ -144,7 +144,7 @@ impl<T> Survey<T> {
         is_new
     }
 
-    /// Whether there is more than a repository may have, and no need to go on.
+    /// Returns whether there is more than a repository may have, and no need to go on.
     pub(crate) fn is_full(&self) -> bool {
         self.entries > MAX_ENTRIES || self.files.len() > MAX_FILES
     }
@@ -154,7 +154,7 @@ impl<T> Survey<T> {
         self.problems.insert(Problem::Many);
     }
 
-    /// The paths of everything that would be read or refused, if nothing is wrong with the walk itself.
+    /// Returns the paths of everything that would be read or refused, if nothing is wrong with the walk itself.
     pub(super) fn paths(self) -> Result<Vec<String>, WorkspaceError> {
         self.sound().map(|survey| {
             let paths = survey.files.into_keys();
@@ -174,7 +174,7 @@ impl<T> Survey<T> {
         })
     }
 
-    /// Reads what was met, file by file; `read` is not asked for more than there may be.
+    /// Reads what was met, file by file; `read` is called no more once the files are longer together than they may be.
     pub(crate) fn read<E: From<WorkspaceError>>(
         self,
         mut read: impl FnMut(&str, T) -> Result<Content, E>,
@@ -228,18 +228,19 @@ impl Reading {
     }
 }
 
-/// A name that a file can have and that is text.
+/// Returns a name that a file can have and that is text, or `None` for any other.
 fn text(name: &[u8]) -> Option<&str> {
     let name = std::str::from_utf8(name).ok()?;
     (!name.is_empty() && !name.contains(['/', '\0'])).then_some(name)
 }
 
-/// Whether the file at `path` is read: as a document, a signature, the trust root, or for who judges.
+/// Returns whether the file at `path` is read: as a document, a signature, the trust root, or the file that says who
+/// judges.
 fn is_read(path: &str) -> bool {
     may_be_policy(path) || is_signature(path) || Trust::is_root(path) || path == VERSION
 }
 
-/// Whether the front end has to see the file: by its folder, or by its extension wherever it is.
+/// Returns whether the front end has to see the file: by its folder, or by its extension wherever it is.
 pub(crate) fn may_be_policy(path: &str) -> bool {
     let extension = Path::new(path)
         .extension()

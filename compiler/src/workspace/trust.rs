@@ -31,18 +31,19 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// Whether `path` is the trust root's.
+    /// Returns whether `path` is the trust root's.
     pub(super) fn is_root(path: &str) -> bool {
         path == ROOT
     }
 
-    /// What stands for a file that is longer than any of these may be: as many bytes as tell that, and none of its own.
+    /// Returns what stands for a file that is longer than a document may be: zeros, one more than allowed, and none of
+    /// the file's own bytes.
     pub(super) fn too_long() -> Vec<u8> {
         vec![0; usize::try_from(MAX_DOCUMENT).map_or(usize::MAX, |most| most.saturating_add(1))]
     }
 }
 
-/// Whether `name`, relative to the repository, is a signature's.
+/// Returns whether `name`, relative to the repository, is a signature's.
 pub(crate) fn is_signature(name: &str) -> bool {
     let file = name.split_once('/').filter(|(folder, file)| {
         FOLDERS.contains(folder) && !file.contains('/') && !file.starts_with('.')
@@ -50,13 +51,13 @@ pub(crate) fn is_signature(name: &str) -> bool {
     file.is_some_and(|(_, file)| file.ends_with(SIGNATURE))
 }
 
-/// The file of the signature that `key` makes of the document `id` in `folder`.
+/// Returns the path of the signature that `key` makes of the document `id` in `folder`.
 #[must_use]
 pub fn signature_path(folder: &str, id: &str, key: &str) -> String {
     format!("{folder}/{id}.{key}{SIGNATURE}")
 }
 
-/// Folder, id and key of a signature's file; keys have no dot in their ids.
+/// Returns folder, id and key of a signature's file. Ids of keys hold no dot, so the last one separates them.
 pub(crate) fn signature_parts(path: &str) -> Option<(&str, &str, &str)> {
     let (folder, file) = path.split_once('/')?;
     let (id, key) = file.strip_suffix(SIGNATURE)?.rsplit_once('.')?;

@@ -77,6 +77,7 @@ impl Proofs<'_> {
             |named, prover| questions.operation(named, prover),
         );
         let found = found.map_or_else(|_| vec![None; work.len()], |(found, _)| found);
+        // Each operation has a finding of its own about a rule; of all of them the last in the order of `Found` holds.
         let mut best: BTreeMap<&RuleId, Finding> = BTreeMap::new();
         for (named, found) in work.iter().zip(found) {
             let broke_off = || {
@@ -121,7 +122,7 @@ impl Proofs<'_> {
 }
 
 impl<'a> Questions<'a> {
-    /// What is found of the rules that reach an operation; those that are settled are left out.
+    /// Returns what is found of the rules that reach an operation; those that are settled are left out.
     fn operation(
         &self,
         named: &(ToolName, OperationName),
@@ -176,6 +177,7 @@ impl<'a> Questions<'a> {
     }
 }
 
+/// Asks whether a rule has any effect at an operation, with as few questions as may be.
 fn finding(
     rule: &SliceRule<'_>,
     slice: &Slice<'_>,
@@ -188,9 +190,12 @@ fn finding(
         RuleKind::Raise(_) | RuleKind::Never(_) => false,
     };
     if is_grant {
+        // 1. A small question first, about people whom only rules of the same scope reach. A grant that matters to them
+        // matters.
         if let Verdict::Refuted(_) = matters_to_its_own(rule, slice, guards, ask) {
             return (Found::Matters, String::new());
         }
+        // 2. The whole question: whether others ask for as much wherever the grant matches.
         match is_superfluous(rule, slice, guards, ask) {
             // What matches nothing is superfluous, too.
             Verdict::Proved => {}
@@ -199,6 +204,8 @@ fn finding(
             Verdict::Stopped(_) => return stopped(),
         }
     }
+    // 3. Whether the rule matches anything at all: a superfluous grant that does has no effect, and a rule that does
+    // not never matches.
     let behind = rule.body.behind(guards);
     let verdict = ask.ask(|prover, subject, end| prover.never_matches(subject, &behind, end));
     match verdict {
@@ -210,13 +217,13 @@ fn finding(
     }
 }
 
-/// What is found of a rule when nothing more is asked; why is told of all of them.
+/// Returns the finding for a rule when nothing more is asked. The reason is empty: it is told once for all of them.
 const fn stopped() -> Finding {
     (Found::Unproved, String::new())
 }
 
-/// Whether a grant is superfluous for those whom no rule of another scope reaches: a small question, because only rules
-/// of the same scope have a part in it, and a counterexample is one to the whole question.
+/// Asks whether a grant is superfluous for those whom no rule of another scope reaches. That is a small question,
+/// because only rules of the same scope have a part in it; a counterexample to it is one to the whole question.
 fn matters_to_its_own(
     grant: &SliceRule<'_>,
     slice: &Slice<'_>,
@@ -245,7 +252,7 @@ fn implies(left: &Policies, right: &Policies, ask: &mut Ask<'_, '_>) -> Verdict 
     ask.ask(|prover, subject, end| prover.implies(subject, (left, right), end))
 }
 
-/// The bodies of `others` beside `grant`, as permits.
+/// Returns the bodies of `others`, except `grant` and rules that may fail, as permits.
 fn beside<'s>(
     grant: &SliceRule<'_>,
     others: impl IntoIterator<Item = &'s SliceRule<'s>>,
@@ -259,8 +266,8 @@ fn beside<'s>(
     right
 }
 
-/// Whether other rules ask for as much wherever a grant matches and nothing forbids: some other grant passes it at all,
-/// and above each level that the grant is above there is another rule.
+/// Asks whether other rules ask for as much wherever a grant matches and nothing forbids: some other grant has to let
+/// the request pass at all, and above each level that the grant is above there has to be another rule.
 fn is_superfluous(
     grant: &SliceRule<'_>,
     slice: &Slice<'_>,
@@ -282,7 +289,7 @@ fn is_superfluous(
     Verdict::Proved
 }
 
-/// What a grant allows where nothing forbids.
+/// Returns what a grant allows where nothing forbids.
 fn alone(grant: &SliceRule<'_>, slice: &Slice<'_>, guards: &[Atom]) -> Policies {
     let mut left = Policies::default();
     left.add(&grant.body, AtomEffect::Permit);
@@ -296,8 +303,8 @@ fn alone(grant: &SliceRule<'_>, slice: &Slice<'_>, guards: &[Atom]) -> Policies 
     left
 }
 
-/// Whatever other rules ask for that is above `level`; of passing at all, whatever they grant. What is not proved to be
-/// evaluable stands for nothing.
+/// Returns whatever other rules ask for that is above `level`; for passing at all, whatever they grant. Rules that are
+/// not proved to be evaluable are left out.
 fn others_above(grant: &SliceRule<'_>, slice: &Slice<'_>, level: &Level) -> Policies {
     let others = slice
         .rules

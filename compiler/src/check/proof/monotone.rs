@@ -31,6 +31,7 @@ impl Proofs<'_> {
         }
     }
 
+    /// Asks whether a request with more of `fact` is ever asked for less than one with less of it, level by level.
     fn fact(
         &mut self,
         named: Named<'_>,
@@ -40,6 +41,7 @@ impl Proofs<'_> {
         failing: &BTreeSet<Meeting<'_>>,
     ) {
         let (tool, name) = named;
+        // Two copies of the same rules: one reads the fact, the other its copy, which is never larger.
         let reach = Reach::of(self.policy);
         let key = (tool.clone(), name.clone());
         let slice = |renamed: &[&str]| {
@@ -128,7 +130,8 @@ impl Proofs<'_> {
     }
 }
 
-/// The form of the request with more, kept to the domain, and the form of the one with less.
+/// Returns a question's two sides: the form of the request with more, kept to the domain, and the form of the request
+/// with less.
 fn question(more: &Form<'_>, less: &Form<'_>, domain: &[Atom]) -> (Policies, Policies) {
     let (mut left, mut right) = (Policies::default(), Policies::default());
     for (form, side) in [(more, &mut left), (less, &mut right)] {

@@ -61,7 +61,7 @@ fn report(args: &Args, console: &Console) -> super::Exit {
     exit
 }
 
-/// Names of what changed.
+/// Returns a line that names the documents that changed.
 fn changes(before: Option<&Stamps>, now: Option<&Stamps>) -> String {
     let (Some(before), Some(now)) = (before, now) else {
         return "changed: the repository".to_owned();

@@ -28,7 +28,7 @@ impl Outcome {
 }
 
 impl Report {
-    /// What follows for the author, in one sentence.
+    /// Returns what follows for the author, in one sentence.
     fn advice(&self) -> String {
         let tool = &self.tool;
         match &self.outcome {
@@ -52,7 +52,7 @@ impl Report {
         }
     }
 
-    /// The tool's part of the JSON object.
+    /// Returns the tool's part of the JSON object.
     pub(super) fn as_json(&self) -> serde_json::Result<impl Serialize> {
         let (comparison, error, stderr) = match &self.outcome {
             Outcome::Failed(error) => (None, Some(chain(error)), Some(error.stderr.as_str())),

@@ -8,7 +8,8 @@ use super::{Examination, Version};
 use crate::diff::cause::Fate;
 
 impl<'a> Examination<'a> {
-    /// What becomes of `rule`, wherever it stands.
+    /// Returns what became of the rule with the id `rule`. A rule that does not reach this operation on a side is
+    /// looked for in that side's whole policy.
     pub(super) fn fate(&self, rule: &RuleId) -> Fate {
         let policy = |version: Version<'a>| version.policy.rules.iter().find(|one| one.id == *rule);
         let before = self
@@ -19,7 +20,8 @@ impl<'a> Examination<'a> {
         Fate::of(before, after)
     }
 
-    /// Whether a rule of both sides came to reach somebody who holds `held`, or ceased to, without saying so itself.
+    /// Returns whether a rule that both sides have reaches somebody who holds `held` on one side only, although the
+    /// profiles that its text names are the same.
     pub(super) fn moved(&self, rule: &RuleId, held: &BTreeSet<String>) -> bool {
         let (Some(before), Some(after)) = (self.before.rule(rule), self.after.rule(rule)) else {
             return false;

@@ -45,7 +45,8 @@ impl<'a, 'p> Ask<'a, 'p> {
         }
     }
 
-    /// Asks, unless asking has stopped: what stops it would stop every other question, too.
+    /// Asks `question`, unless asking has stopped: what stops one question (the time is over, or no proof can be
+    /// prepared) would stop every other one too.
     pub(crate) fn ask(
         &mut self,
         question: impl FnOnce(&mut Prover<'p>, &Subject, Instant) -> Verdict,
@@ -64,7 +65,8 @@ impl<'a, 'p> Ask<'a, 'p> {
         verdict
     }
 
-    /// Why asking stopped, if it did, with the one of `rules` that no proof can be prepared of.
+    /// Returns why asking stopped, or `None` if it did not. Where a proof could not be prepared, the text names the one
+    /// of `rules` that cannot be prepared alone, if there is one.
     pub(crate) fn stopped<'r>(
         &mut self,
         (tool, operation): (&ToolName, &OperationName),
@@ -83,8 +85,8 @@ impl<'a, 'p> Ask<'a, 'p> {
     }
 }
 
-/// What was proved of a body in the base is proved of the same body in head, where both refuse the same unseen.
-/// `doubted` are the bodies of the base that could have failed.
+/// Marks rules of `after` as sure to evaluate if the same body was proved so in `before`. Nothing is taken over unless
+/// both sides refuse the same attempts unseen. `doubted` holds the bodies of the base that could have failed.
 pub(super) fn take_over(before: &Slice<'_>, after: &mut Slice<'_>, doubted: &BTreeSet<String>) {
     let keys = |slice: &Slice<'_>| -> BTreeSet<String> {
         let refused = slice.refused.iter();
@@ -103,8 +105,8 @@ pub(super) fn take_over(before: &Slice<'_>, after: &mut Slice<'_>, doubted: &BTr
     }
 }
 
-/// Proves of every rule that could fail that it does not. Of head that is required; what is not proved of the base
-/// rejects wherever the rule reaches, as it does at run time.
+/// Proves of every rule that could fail that it does not. For head that is required. A rule of the base without such a
+/// proof is taken to reject wherever it reaches, as it does at run time.
 pub(super) fn prove_evaluable(
     slice: &mut Slice<'_>,
     side: Side,

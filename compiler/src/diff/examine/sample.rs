@@ -7,7 +7,8 @@ use stopgate_lang::testing::TestSuite;
 use super::{Context, Named};
 use crate::test::merged;
 
-/// A valid input of the operation, from head's tests, else the base's, else a plain one; and the tests' instants.
+/// Returns a valid input of the operation and the instants of the tests of its tool. The input is the first sample that
+/// head's types accept, from head's tests, then the base's; without one it is made up.
 pub(super) fn sample(
     context: &Context<'_>,
     (tool, name): &Named,

@@ -16,12 +16,15 @@ use super::Examination;
 use super::evaluable::Ask;
 use crate::solver::{AtomEffect, Policies, Raw, Verdict};
 
-/// Most cells that are looked for in one part of one operation.
+/// Most questions in a row about one level. Each of them but the last finds somebody, who is left out of the next. At
+/// the bound the level is undecided, never settled.
 const MOST_CELLS: usize = 64;
 
-/// Sets of holders in a row for whom a request like the one found shows nothing, until no more are tried.
+/// Sets of holders in a row that show nothing before the search stops trying more of them without the solver. A set
+/// that is not tried is not lost: the solver is asked for whoever is left.
 const MOST_MISSES: usize = 8;
-/// Most cells of one part of one operation, until no more are looked for without the solver.
+/// Most cells that a search holds before it stops looking for more without the solver. Cells found that way cost no
+/// question, so there may be more of them than [`MOST_CELLS`]; again the solver is asked for whoever is left.
 const MOST_LIKE: usize = 256;
 
 /// The search for everything that is looser, or stricter, in one operation.
@@ -42,7 +45,10 @@ pub(super) struct Search<'e, 'a> {
 type Bodies = BTreeSet<(AtomEffect, String)>;
 
 impl Search<'_, '_> {
+    /// Searches all of `levels`, and returns the search with what it found.
     pub(super) fn levels(mut self, levels: &BTreeSet<Level>, ask: &mut Ask<'_, '_>) -> Self {
+        // What is looser is allowed by head and not by the base; what is stricter, the other way round. Each question
+        // is whether everything that the left side allows is allowed by the right side too.
         let examination = self.examination;
         let (left, right) = match self.direction {
             Direction::Looser => (&examination.after, &examination.before),
@@ -55,11 +61,14 @@ impl Search<'_, '_> {
             (Direction::Looser, None) => (left, &nothing),
             (Direction::Looser | Direction::Stricter, Some(_)) => (left, right),
         };
+        // Passing at all is the first of the levels. If it differs, the others are asked among what passes on both
+        // sides.
         let (left_passing, right_passing) =
             (left.form(&Level::Passing), right.form(&Level::Passing));
         let mut proved = BTreeSet::new();
         let mut differs = false;
         for level in levels {
+            // 1. Without the solver: the left form is within the right one as it is written.
             let (form, other) = (left.form(level), right.form(level));
             if form.is_within(&other) {
                 self.equal = self.equal.saturating_add(1);
@@ -76,6 +85,7 @@ impl Search<'_, '_> {
                 self.equal = self.equal.saturating_add(1);
                 continue;
             }
+            // 2. With the solver, for whoever is not known yet to differ at this level.
             let among =
                 (differs && *level != Level::Passing).then_some((&left_passing, &right_passing));
             // With somebody left out the answer is about one part only.
@@ -89,7 +99,9 @@ impl Search<'_, '_> {
         self
     }
 
-    /// Everybody for whom `level` differs; whether there is somebody.
+    /// Searches for everybody for whom `level` differs, and returns whether there is somebody. `form` is the left side
+    /// at this level, `other` the right side; `among` are both sides' forms of passing, if only what passes on both
+    /// sides counts.
     fn level(
         &mut self,
         level: &Level,
@@ -128,8 +140,8 @@ impl Search<'_, '_> {
         found
     }
 
-    /// Whether everything that `left` allows is allowed by `right`. At another level the same may be left to ask when the
-    /// same people are left out: what is proved is not asked again.
+    /// Asks whether everything that `left` allows is allowed by `right`. A question that was proved before is not asked
+    /// again: where the same people are left out, two levels may lead to the same question.
     fn ask(&mut self, (left, right): (&Policies, &Policies), ask: &mut Ask<'_, '_>) -> Verdict {
         let question = (left.bodies().clone(), right.bodies().clone());
         if self.proved.contains(&question) {
@@ -142,8 +154,8 @@ impl Search<'_, '_> {
         verdict
     }
 
-    /// Takes what the solver says about `level`: the attempt that shows a difference at `least` at this risk. What it
-    /// is not is undecided, unless it is a proof.
+    /// Takes what the solver says about `level`, and returns the attempt that shows a difference there, at `least` at
+    /// this risk. Whatever is neither shown nor proved is recorded as undecided.
     fn taken(&mut self, level: &Level, verdict: Verdict, least: Risk) -> Option<Trial> {
         let raw = match verdict {
             // That asking stopped is said once of all questions.
@@ -176,8 +188,8 @@ impl Search<'_, '_> {
         shown
     }
 
-    /// Looks for something looser in `level` at a higher risk than all that was found, among everybody: the highest risk
-    /// says how many reviewers sign.
+    /// Looks among everybody for a request that is looser in `level` at a higher risk than all that was found: the
+    /// highest risk decides how many reviewers sign.
     fn graver(
         &mut self,
         level: &Level,
@@ -230,7 +242,7 @@ impl Search<'_, '_> {
         format!("whether it is {word} in {}", level.part())
     }
 
-    /// Holders for whom the level is known to differ, with all who hold more.
+    /// Returns an atom for each holder for whom `level` is known to differ: whoever holds as much or more is left out.
     fn blocked(&self, level: &Level) -> Vec<Atom> {
         let known = self.cells.iter();
         let known = known.filter(|cell| differ(self.direction, level, &cell.before, &cell.after));
@@ -251,7 +263,7 @@ impl Search<'_, '_> {
         left
     }
 
-    /// The same among what passes on the right at all.
+    /// Returns the left side of a question at a level, limited to the attempts that also pass on the right side.
     fn left_among(
         &self,
         form: &Form<'_>,
@@ -276,8 +288,9 @@ impl Search<'_, '_> {
         left
     }
 
-    /// Takes the solver's request for what both bundles make of it, if that is at `least` of this risk: the plainest
-    /// attempt that shows as much.
+    /// Returns the plainest attempt made from the solver's request `raw` that differs at `level` under both bundles, at
+    /// `least` of this risk. The attempt is added to the cells. `None` means that the bundles do not confirm the
+    /// request.
     fn shown(&mut self, level: &Level, raw: &Raw, least: Risk) -> Option<Trial> {
         let (examination, direction) = (self.examination, self.direction);
         let shows = |trial: &Trial| {
@@ -292,7 +305,8 @@ impl Search<'_, '_> {
         Some(trial)
     }
 
-    /// The same with the facts that each side computes in its own way brought to the numbers and texts that rules name.
+    /// Returns the same as [`Self::shown`] for attempts in which facts that each side computes in its own way are
+    /// brought to the numbers and texts that rules name.
     fn shown_by_facts(&mut self, level: &Level, raw: &Raw, least: Risk) -> Option<Trial> {
         let (examination, direction) = (self.examination, self.direction);
         let shows = |trial: &Trial| {
@@ -306,9 +320,9 @@ impl Search<'_, '_> {
         Some(trial)
     }
 
-    /// Others for whom a request like `trial` shows the same, found without the solver, which is then asked for what
-    /// is left. Where rules come in rows, one for each profile, that is most of what there is to find. Each holds what
-    /// somebody found holds, with one in place of another.
+    /// Looks for other holders for whom a request like `trial` shows the same, without the solver, which is then asked
+    /// for what is left. Where rules come in rows, one for each profile, that finds most of what there is. Each set
+    /// that is tried holds what somebody found holds, with one name in place of another.
     fn others(&mut self, level: &Level, trial: &Trial) {
         let examination = self.examination;
         let direction = self.direction;
@@ -316,6 +330,7 @@ impl Search<'_, '_> {
             let (before, after) = examination.answers(trial);
             differ(direction, level, &before, &after)
         };
+        // Whoever is found is a new place to go on from, so a whole row is found from one member.
         let mut tried = BTreeSet::new();
         let mut misses = 0;
         let mut open = vec![trial.clone()];
@@ -340,7 +355,7 @@ impl Search<'_, '_> {
         }
     }
 
-    /// Whether `level` is known to differ for people who hold no more than `held`.
+    /// Returns whether `level` is known to differ for people who hold no more than `held`.
     fn is_known(&self, level: &Level, held: &BTreeSet<String>) -> bool {
         let mut known = self.cells.iter();
         known.any(|cell| {
@@ -349,7 +364,7 @@ impl Search<'_, '_> {
         })
     }
 
-    /// Records what `trial` shows.
+    /// Records what `trial` shows as a cell, decided anew under both bundles.
     fn add(&mut self, trial: &Trial) {
         let examination = self.examination;
         let (before, after) = &examination.context.stages;
@@ -404,8 +419,8 @@ impl Search<'_, '_> {
     }
 }
 
-/// Whether two answers differ at `level` itself. Of one part several levels may be crossed, each by other requests: that
-/// one takes nobody in place of a supervisor says nothing of one that took a committee.
+/// Returns whether two answers differ at `level` itself. Of one part several levels may be crossed, each by other
+/// requests: that one needs nobody in place of a supervisor says nothing of one that needed a committee.
 fn differ(direction: Direction, level: &Level, before: &Answer, after: &Answer) -> bool {
     let (less, more) = match direction {
         Direction::Looser => (after, before),
@@ -418,7 +433,7 @@ fn differ(direction: Direction, level: &Level, before: &Answer, after: &Answer) 
     }
 }
 
-/// `held` with one of `known` in place of one that is held, in every way there is.
+/// Returns every set that is `held` with one of `known` in place of one that is held.
 fn instead<'k>(
     held: &'k BTreeSet<String>,
     known: &'k [String],
@@ -432,7 +447,7 @@ fn instead<'k>(
     })
 }
 
-/// The higher risk of two answers, if one of them passes.
+/// Returns the higher risk of two answers, or `None` if neither passes.
 pub(super) fn risk_between(before: &Answer, after: &Answer) -> Option<Risk> {
     let risk = |answer: &Answer| match answer {
         Answer::Passes(surface) => Some(surface.risk),
@@ -441,8 +456,9 @@ pub(super) fn risk_between(before: &Answer, after: &Answer) -> Option<Risk> {
     risk(before).max(risk(after))
 }
 
-/// The right side of a question whose left is `form`: what the left takes away already is not said again, and where all
-/// its permits are permits on the right too, only what is taken away here can make a difference.
+/// Returns the right side of a question whose left side is `form`. What the left takes away already is not repeated.
+/// Where all permits of the left are permits on the right too, the right permits everything but what only it takes
+/// away, because nothing else can make a difference.
 fn right_of(form: &Form<'_>, other: &Form<'_>) -> Policies {
     let mut side = Policies::default();
     if form.permits_within(other) {

@@ -28,8 +28,9 @@ pub(crate) struct Decides<'a, 'p> {
     pub(crate) flat: &'a Flat,
 }
 
-/// The digest of everything that decides before and after; `None` stands for an operation that was not there. Who signed
-/// that a supervisor is not needed any more did not sign that a committee is not.
+/// Returns the digest of everything that decides before and after; `None` stands for an operation that was not there.
+/// Both sides are in it because whoever signed that a supervisor is not needed any more did not sign that a committee
+/// is not.
 ///
 /// # Errors
 /// [`UnknownNode`] where a condition holds what has no normal form: then nothing can be signed.
@@ -51,6 +52,7 @@ pub(crate) fn digest(
     Ok(object(members).digest(SLICE))
 }
 
+/// Returns what one side says about an operation, as JSON: everything that decides, and nothing that does not.
 fn side(decides: Decides<'_, '_>) -> Result<Json, UnknownNode> {
     let Decides {
         slice,
@@ -105,7 +107,7 @@ fn rule(one: &SliceRule<'_>, flat: &Flat) -> Result<Json, UnknownNode> {
     Ok(object(members))
 }
 
-/// The word for a kind of rule.
+/// Returns the word for a kind of rule.
 pub(super) const fn kind(kind: &RuleKind) -> &'static str {
     match kind {
         RuleKind::Grant(_) => "grant",
@@ -114,7 +116,7 @@ pub(super) const fn kind(kind: &RuleKind) -> &'static str {
     }
 }
 
-/// All that a surface asks for.
+/// Returns all that a surface asks for, as JSON.
 pub(super) fn surface(surface: &Surface) -> Json {
     let Surface {
         risk,
@@ -224,7 +226,8 @@ fn shape(of: &Shape) -> Json {
     }
 }
 
-/// A shape with bounds; what it lists has no order.
+/// Returns the JSON of a shape with bounds. The values that the shape lists are sorted, because their order means
+/// nothing.
 fn bounded<T: ToString>(is: &str, one_of: Option<&[T]>, min: Json, max: Json) -> Json {
     let mut members = vec![("is", text(is)), ("min", min), ("max", max)];
     if let Some(listed) = one_of {
@@ -236,12 +239,12 @@ fn bounded<T: ToString>(is: &str, one_of: Option<&[T]>, min: Json, max: Json) ->
     object(members)
 }
 
-/// The bits of a double: no printed form of it is promised by anybody. Both zeros are one bound.
+/// Returns the bits of a double in hexadecimal, because nobody promises a printed form. Both zeros give the same bits.
 fn double(number: f64) -> Json {
     text(format_args!("{:016x}", (number + 0.0).to_bits()))
 }
 
-/// Numbers are texts too: JSON's own are not exact beyond 2^53.
+/// Returns a number as a text, because JSON's own numbers are not exact beyond 2^53.
 fn text(value: impl std::fmt::Display) -> Json {
     Json::String(value.to_string())
 }

@@ -25,8 +25,9 @@ impl std::fmt::Display for Mend {
 }
 
 impl GateReport<'_> {
-    /// Changed documents because of which rules match otherwise or ask for something else, whatever they say themselves:
-    /// who is who, what a fact is, when it is business time, what every grant asks for.
+    /// Returns the changed documents because of which rules match differently or ask for something else although their
+    /// own text is the same: who is who, what a fact is, when it is business time, what every grant asks for. `None` if
+    /// there are none.
     pub(crate) fn elsewhere(&self, change: &OperationChange, cell: &Cell) -> Option<String> {
         let causes = &cell.because;
         let any = |is: &dyn Fn(&Cause) -> bool| causes.iter().any(is);

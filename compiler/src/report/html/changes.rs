@@ -19,7 +19,7 @@ const OPEN: usize = 12;
 /// Most characters of a value of a setting, which is short but for the people of a trust root.
 const VALUE: usize = 20_000;
 
-/// How something of `class` is coloured.
+/// Returns the CSS classes that colour something of `class`.
 pub(super) const fn tone(class: Class) -> &'static str {
     match class {
         Class::Same => "mark same",
@@ -30,12 +30,12 @@ pub(super) const fn tone(class: Class) -> &'static str {
     }
 }
 
-/// The id of the `cell`th finding of the `change`th operation.
+/// Returns the HTML id of the `cell`th finding of the `change`th operation.
 pub(super) fn finding_id(change: usize, cell: usize) -> String {
     format!("f{change}-{cell}")
 }
 
-/// Loosenings, doubts, and settings that have to be signed.
+/// Writes what has to be signed or mended: loosenings, doubts, and settings.
 pub(super) fn to_sign(page: &mut Markup, report: &GateReport<'_>) {
     let failings = report.diff.failing.iter().map(failing);
     listed(page, "Rules that may fail", failings);
@@ -52,7 +52,7 @@ pub(super) fn to_sign(page: &mut Markup, report: &GateReport<'_>) {
     }
 }
 
-/// How many have to sign, and the waiver to be signed.
+/// Writes how many have to sign, and the waiver to be signed.
 fn unsigned(page: &mut Markup, to_sign: &ToSign, base: &str) {
     page.raw("<section class=findings><h2>To be signed</h2>\n<p>")
         .text(&to_sign.have_to_sign())
@@ -72,7 +72,8 @@ fn unsigned(page: &mut Markup, to_sign: &ToSign, base: &str) {
     page.raw("</section>\n");
 }
 
-/// The rest.
+/// Writes what nobody has to sign: stricter, added, removed and same operations, other settings, waivers, bugs of the
+/// gate.
 pub(super) fn to_know(page: &mut Markup, report: &GateReport<'_>) {
     section(page, report, "Stricter", &[Class::Stricter]);
     section(page, report, "Added", &[Class::Added]);

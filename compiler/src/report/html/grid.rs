@@ -66,12 +66,12 @@ pub(super) struct Grid<'a> {
 }
 
 impl<'a> Grid<'a> {
-    /// One policy.
+    /// Makes the grid of one policy.
     pub(super) fn of_one(matrix: &'a Matrix) -> Self {
         Self::new(None, matrix, BTreeMap::new())
     }
 
-    /// A policy before and after a change.
+    /// Makes the grid of a policy before and after a change.
     pub(super) fn of_two(diff: &'a Diff, base: &'a Matrix, head: &'a Matrix) -> Self {
         let changes = diff.operations.iter().enumerate();
         let changes = changes.map(|(at, change)| ((&change.tool, &change.operation), (at, change)));
@@ -106,12 +106,12 @@ impl<'a> Grid<'a> {
         }
     }
 
-    /// The tools it shows.
+    /// Returns the tools that the grid shows.
     pub(super) fn tools(&self) -> BTreeSet<&'a ToolName> {
         self.rows.iter().map(|(tool, _)| *tool).collect()
     }
 
-    /// Writes it, with what its words mean.
+    /// Writes the grid, with what its words mean.
     pub(super) fn write(&self, page: &mut Markup) {
         page.raw("<div class=scroll><table id=grid aria-label=\"operations by profiles\"><thead><tr><th scope=col>operation");
         for column in &self.columns {
@@ -228,7 +228,7 @@ impl<'a> Grid<'a> {
         }
     }
 
-    /// The gravest class of those in `column`, and the ids of what was found about them.
+    /// Returns the gravest class of the cells of `change` in `column`, and the ids of their findings.
     fn found(
         &self,
         column: Column<'a>,
@@ -251,7 +251,7 @@ impl<'a> Grid<'a> {
     }
 }
 
-/// In which column somebody stands.
+/// Returns the column for a holder: the profile's own if the holder is exactly one profile that is shown.
 fn column_of<'a>(holder: &'a Holder, shown: &BTreeSet<&'a ProfileName>) -> Column<'a> {
     match holder {
         Holder::Profiles(profiles) if profiles.len() == 1 => {
@@ -266,7 +266,7 @@ fn words(cell: &Cell) -> Vec<String> {
     cell.iter().map(ToString::to_string).collect()
 }
 
-/// The entries of a cell, each with the rules it comes from.
+/// Writes the entries of a cell, each with the rules it comes from.
 pub(super) fn entries(page: &mut Markup, cell: &Cell) {
     if cell.is_empty() {
         page.raw("<span class=none>–</span>");

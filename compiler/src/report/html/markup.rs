@@ -10,13 +10,13 @@ const TEXT: usize = 2_000;
 pub(super) struct Markup(String);
 
 impl Markup {
-    /// Markup as it stands in this program.
+    /// Appends markup as it stands in this program.
     pub(super) fn raw(&mut self, markup: &'static str) -> &mut Self {
         self.0.push_str(markup);
         self
     }
 
-    /// Text, escaped.
+    /// Appends text, escaped.
     pub(super) fn text(&mut self, text: &str) -> &mut Self {
         for c in text.chars() {
             match c {
@@ -31,12 +31,12 @@ impl Markup {
         self
     }
 
-    /// Text that is not ours: what cannot be seen in it is written out, and very much of it is cut.
+    /// Appends text that is not ours: what cannot be seen in it is written out, and very long text is cut.
     pub(super) fn quoted(&mut self, text: &str) -> &mut Self {
         self.text(&visible(text, TEXT))
     }
 
-    /// `<tag name="value">`.
+    /// Appends an opening tag with its attributes, `<tag name="value">`; the values are escaped.
     pub(super) fn open(
         &mut self,
         tag: &'static str,
@@ -49,7 +49,7 @@ impl Markup {
         self.raw(">")
     }
 
-    /// The whole page.
+    /// Returns the whole page.
     pub(super) fn into_text(self) -> String {
         self.0
     }

@@ -12,7 +12,7 @@ use crate::report::gate::area;
 use crate::report::{Change, GateReport, Waiver};
 use crate::waiver::{Loosened, ToSign};
 
-/// The members beside `stopgate`, `command` and `exit`.
+/// Returns the body of `diff`: the members beside `stopgate`, `command` and `exit`.
 #[must_use]
 pub fn diff(report: &GateReport<'_>) -> Value {
     let ProofReport {
@@ -275,7 +275,7 @@ fn held(holder: &Holder) -> Value {
     }
 }
 
-/// The members of both objects.
+/// Returns `object` with the members of `more` added.
 fn with(mut object: Value, more: Value) -> Value {
     if let (Some(members), Value::Object(more)) = (object.as_object_mut(), more) {
         members.extend(more);

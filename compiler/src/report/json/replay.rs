@@ -16,7 +16,7 @@ use crate::report::direction;
 /// Approvers that are listed.
 const APPROVERS: usize = 100;
 
-/// Everything that was found.
+/// Returns the body of `replay`: everything that was found.
 pub(crate) fn replay(found: &Replayed, question: Question<'_>, [base, head]: [&Side; 2]) -> Value {
     let Replayed {
         files,
@@ -225,7 +225,7 @@ fn peak(peak: &Peak) -> Value {
     json!({"approvals": rounded(*total), "busiest": busiest})
 }
 
-/// Hundredths are enough to see whether it is too much.
+/// Rounds a number to hundredths, which are enough to see whether it is too much.
 fn rounded(number: f64) -> f64 {
     (number * 100.0).round() / 100.0
 }

@@ -22,7 +22,7 @@ const VALUE: usize = 8_000;
 /// Most causes of a finding; the rest are counted.
 const CAUSES: usize = 8;
 
-/// The comment, at most 60,000 characters long.
+/// Returns the comment for a code host, at most 60,000 bytes long.
 #[must_use]
 pub fn diff(report: &GateReport<'_>) -> String {
     let mut page = Page::default();
@@ -113,8 +113,8 @@ pub fn diff(report: &GateReport<'_>) -> String {
     page.text
 }
 
-/// The comment on a policy that does not compile, of which nothing else can be said; `mistakes` as `stopgate check`
-/// prints them.
+/// Returns the comment on a policy that does not compile, of which nothing else can be said; `mistakes` is what
+/// `stopgate check` prints.
 #[must_use]
 pub fn invalid(mistakes: &str) -> String {
     let mut page = Page::default();
@@ -144,7 +144,7 @@ impl Page {
         self.text.len().saturating_add(more.len()) <= MOST.saturating_sub(RESERVE)
     }
 
-    /// Adds `text`, unless the comment is full.
+    /// Adds `text`, unless it would reach into the reserve.
     fn push(&mut self, text: &str) {
         if self.fits(text) {
             self.text.push_str(text);
@@ -175,7 +175,7 @@ impl Page {
         self.end("\n</details>\n");
     }
 
-    /// Adds what has its place in the reserve.
+    /// Adds text that has its place in the reserve, such as the end of a section.
     fn end(&mut self, text: &str) {
         if self.text.len().saturating_add(text.len()) <= MOST {
             self.text.push_str(text);
@@ -332,7 +332,7 @@ fn waiver(waiver: &Waiver) -> String {
     item
 }
 
-/// How many have to sign, and the waiver to be signed, as long as it fits.
+/// Writes how many have to sign, and the waiver to be signed if it fits.
 fn unsigned(page: &mut Page, to_sign: &ToSign, base: &str) {
     let who = code(&to_sign.who());
     page.end(&format!(
@@ -367,7 +367,8 @@ fn marked(sentence: &Sentence) -> String {
     sentence.pieces().iter().map(piece).collect()
 }
 
-/// One line of text as a code span: fenced by more backticks than it holds, so that nothing in it ends the span.
+/// Returns one line of text as a code span, fenced by more backticks than the text holds, so that nothing in it ends
+/// the span.
 fn code(text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.saturating_add(1));

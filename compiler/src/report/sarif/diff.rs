@@ -49,7 +49,7 @@ const RULES: [(&str, &str, &str); 6] = [
 /// What has no place of its own is shown at the document that every repository has.
 const NOWHERE: &str = "stopgate.yaml";
 
-/// The report on the repository that was named as `dir`: places are relative to where the command ran.
+/// Returns the report on the repository that was named as `dir`; places are relative to where the command ran.
 #[must_use]
 pub fn diff(report: &GateReport<'_>, dir: &Path) -> Value {
     let mut results = Vec::new();
@@ -212,7 +212,7 @@ fn one_setting(setting: &Change, dir: &Path) -> Value {
     found
 }
 
-/// Where the cause stands in head, or stood in the base if it is gone; something that changed before something that did not.
+/// Returns where the first cause that changed stands, or else the first cause: in head, or in the base if it is gone.
 fn at(cell: &Cell) -> Option<&Location> {
     let changed = cell
         .because
@@ -242,7 +242,7 @@ fn location(place: Option<&Location>, dir: &Path) -> Value {
     })
 }
 
-/// What a waiver covers stays in the list, and stops nobody.
+/// Marks a finding that `waiver` covers as suppressed: it stays in the list and stops nobody.
 fn suppress(found: &mut Value, waiver: Option<&Waiver>) {
     if let Some(Waiver {
         id,
@@ -265,7 +265,8 @@ fn with_text(mut location: Value, text: &str) -> Value {
     location
 }
 
-/// By which a code host knows a finding again in the next run, also of a newer release: canonical JSON of our own words.
+/// Returns a fingerprint by which a code host knows a finding again in the next run, also of a newer release. It is
+/// made of canonical JSON of our own words.
 fn fingerprint(parts: Vec<Json>) -> Value {
     json!({"stopgateDiff/v2": Json::Array(parts).digest("stopgate-finding-v2").hex()})
 }
@@ -274,7 +275,7 @@ fn text_of(text: &str) -> Json {
     Json::String(text.to_owned())
 }
 
-/// Whom a finding is about.
+/// Returns whom a finding is about: the kind of holder and the names.
 fn who_of(holder: &Holder) -> Json {
     let (kind, names): (_, Vec<&str>) = match holder {
         Holder::Profiles(names) => ("profiles", names.iter().map(|one| one.as_str()).collect()),
@@ -284,7 +285,7 @@ fn who_of(holder: &Holder) -> Json {
     Json::Object(vec![(kind.to_owned(), Json::Array(names))])
 }
 
-/// What of an operation moved, and which way.
+/// Returns which part of an operation moved, and in which direction.
 fn part((part, direction): &(Part, Direction)) -> Json {
     let (name, pointer) = part.words();
     let pointer = pointer.map_or(Json::Null, |pointer| text_of(pointer.as_str()));

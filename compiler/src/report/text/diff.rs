@@ -14,7 +14,7 @@ const TEXT: usize = 500;
 /// The same of a value of a setting, which is short but for the people of a trust root.
 const VALUE: usize = 20_000;
 
-/// The whole report, coloured if `colour`.
+/// Returns the whole report, coloured if `colour`.
 #[must_use]
 pub fn diff(report: &GateReport<'_>, colour: bool) -> String {
     let paint = Paint::new(colour);
@@ -67,7 +67,7 @@ pub fn diff(report: &GateReport<'_>, colour: bool) -> String {
     out
 }
 
-/// A section of single lines.
+/// Writes a section of single lines, and nothing if there are none.
 fn lines(out: &mut String, head: &str, lines: impl ExactSizeIterator<Item = String>, paint: Paint) {
     if lines.len() > 0 {
         line(out, format_args!("\n{}", paint.head(head)));
@@ -131,7 +131,7 @@ fn operation(out: &mut String, report: &GateReport<'_>, change: &OperationChange
     }
 }
 
-/// What is the same for the holders of all `cells`.
+/// Writes what is the same for the holders of all `cells`: the sentence, the waiver and the causes.
 fn alike(
     out: &mut String,
     report: &GateReport<'_>,
@@ -183,7 +183,7 @@ fn waived(out: &mut String, indent: &str, waiver: Option<&Waiver>, paint: Paint)
     }
 }
 
-/// The settings that have to be signed, or the others.
+/// Writes the settings that have to be signed, or the others.
 fn settings(out: &mut String, report: &GateReport<'_>, sign: bool, paint: Paint) {
     let these = report.settings.iter();
     let these: Vec<&Change> = these
@@ -273,7 +273,7 @@ fn waivers(out: &mut String, waivers: &[Waiver], paint: Paint) {
     }
 }
 
-/// How many have to sign, and the waiver to be signed, at the left edge so that it can be copied.
+/// Writes how many have to sign, and the waiver to be signed, at the left edge so that it can be copied.
 fn to_sign(out: &mut String, report: &GateReport<'_>, paint: Paint) {
     let Some(to_sign) = report.to_sign else {
         return;

@@ -10,7 +10,7 @@ use crate::explain::{Asked, Explanation};
 use crate::report::{Paint, list};
 use crate::test::result_words;
 
-/// The explanation under `limit`, or under no ceiling when no channel was named.
+/// Returns the explanation under `limit`, or under no ceiling when no channel was named.
 pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>, paint: Paint) -> String {
     let mut out = String::new();
     let Explanation {
@@ -116,7 +116,7 @@ pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>, paint: Pain
     out
 }
 
-/// Whose votes fill the seats of `route`.
+/// Returns whose votes fill the seats of `route`.
 fn seats(route: &Route) -> String {
     let seat = |seat: &Seat| {
         let profiles: Vec<&str> = seat.profiles.iter().map(ProfileName::as_str).collect();
@@ -126,7 +126,7 @@ fn seats(route: &Route) -> String {
     seats.join(" and ")
 }
 
-/// The next answer after each step, and what would not be one.
+/// Writes the next answer after each step, and the steps that would not help.
 fn changes(out: &mut String, explained: &Explanation, paint: Paint) {
     let Explanation { next, useless, .. } = explained;
     let head = paint.head("what would change it");
@@ -162,7 +162,7 @@ fn changes(out: &mut String, explained: &Explanation, paint: Paint) {
     }
 }
 
-/// What each profile would get by itself, for people who hold several.
+/// Writes what each profile would get by itself, for people who hold several.
 fn alone(out: &mut String, explained: &Explanation, paint: Paint) {
     if explained.alone.is_empty() {
         return;

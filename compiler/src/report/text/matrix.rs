@@ -12,7 +12,7 @@ const LEGEND: &str = "\
 risk/approval of what is granted, strictest first; ? under a condition; +approval raises what another rule grants;
 never: no evidence helps; – no rule, always rejected";
 
-/// The tables, one for each tool.
+/// Returns the tables, one for each tool, and the pairs of profiles.
 pub(crate) fn matrix(matrix: &Matrix, paint: Paint) -> String {
     let mut out = String::new();
     let tools: BTreeSet<&ToolName> = matrix.rows.iter().map(|row| &row.tool).collect();
@@ -25,7 +25,7 @@ pub(crate) fn matrix(matrix: &Matrix, paint: Paint) -> String {
     out
 }
 
-/// The pairs of profiles that are more or less than both.
+/// Writes the pairs of profiles whose holder may do more or less than what the rules of each say.
 fn pairs(out: &mut String, matrix: &Matrix, paint: Paint) {
     if matrix.pairs.is_empty() {
         return;

@@ -4,7 +4,7 @@ use super::line;
 use crate::mutants::{MissingCase, Mutant, MutantReport, Survivor};
 use crate::report::{Paint, count};
 
-/// The changes that no case noticed, those that mean nothing, then the score.
+/// Returns the changes that no case noticed, those that mean nothing, then the score.
 pub(crate) fn mutants(report: &MutantReport, least: Option<u8>, paint: Paint) -> String {
     let mut out = String::new();
     line(&mut out, format_args!("\n{}", paint.head("mutants")));

@@ -20,7 +20,7 @@ const SHOWN: usize = 10;
 /// Characters of a name or an id that are shown: whoever runs an issuer can call its users anything.
 const NAME: usize = 128;
 
-/// Everything that was found.
+/// Returns everything that was found.
 pub(crate) fn replay(
     found: &Replayed,
     question: Question<'_>,
@@ -199,7 +199,7 @@ fn ways(counts: Counts) -> String {
     format!("{looser} looser, {stricter} stricter")
 }
 
-/// The first flip of a kind: whose, and both answers.
+/// Writes the first flip of a kind: whose it is, and both answers.
 fn first(out: &mut String, flip: &Flip, paint: Paint) {
     let who = flip
         .subject
@@ -213,7 +213,7 @@ fn first(out: &mut String, flip: &Flip, paint: Paint) {
     }
 }
 
-/// An answer with everything that can differ.
+/// Returns an answer with everything in which two answers can differ.
 fn answer(decision: &Decision) -> String {
     let mut text = outcome(decision);
     if let (Outcome::Permit(_) | Outcome::Route(_), Some(surface)) =

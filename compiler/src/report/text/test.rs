@@ -6,7 +6,7 @@ use super::line;
 use crate::report::{Paint, count, list};
 use crate::test::{CaseReport, Coverage, SuiteReport, TestReport, Try};
 
-/// The whole report; `coverage` adds what no case touched.
+/// Returns the whole report; `coverage` adds what no case touched.
 pub(crate) fn test(report: &TestReport, coverage: bool, paint: Paint) -> String {
     let mut out = String::new();
     for suite in &report.suites {

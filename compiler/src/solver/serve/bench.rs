@@ -75,7 +75,7 @@ impl Bench {
         }
     }
 
-    /// Works until there is nothing more to do, or until something cannot be understood or told.
+    /// Answers jobs until there are no more, or until one cannot be understood or an answer cannot be told.
     pub(super) async fn work(&mut self, limits: &Limits, queue: &mpsc::Receiver<String>) {
         while let Ok(line) = queue.recv() {
             let done = match serde_json::from_str(&line) {
@@ -102,6 +102,8 @@ impl Bench {
         })
     }
 
+    /// Prepares and asks the question of a job. Types, policies and the right side are kept: many questions in a row
+    /// differ in their left sides only.
     async fn answer(&mut self, job: &Job<'_>, said: &mut bool) -> Result<Answer, String> {
         let types = self.types(&job.schema)?;
         match &job.question {
@@ -189,7 +191,7 @@ impl Bench {
         Ok(policy)
     }
 
-    /// Asks the solver, in a fresh process after any failure and after its share of the processor.
+    /// Asks the solver, in a fresh process after any failure and after the process has had its share of the processor.
     async fn ask(
         &mut self,
         job: &Job<'_>,
@@ -230,7 +232,8 @@ impl Bench {
     }
 }
 
-/// Writes the question whether a body can be evaluated, for nobody.
+/// Prepares the question whether a body can be evaluated, and gives it to no solver: what counts is that it can be
+/// prepared.
 async fn prepare(body: &CompiledPolicy) -> Result<Answer, String> {
     let nobody = WriterSolver {
         w: tokio::io::sink(),
@@ -245,7 +248,7 @@ async fn prepare(body: &CompiledPolicy) -> Result<Answer, String> {
     }
 }
 
-/// What is kept of a counterexample: what the principal holds of what is known, and the context.
+/// Returns what is kept of a counterexample: what the principal holds of what is `known`, and the context.
 fn raw(env: &Env, known: &[String]) -> Result<Raw, String> {
     let unusable = || "the solver's request has no principal or no context".to_owned();
     let principal = env.request.principal().ok_or_else(unusable)?;

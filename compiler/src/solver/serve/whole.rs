@@ -48,22 +48,22 @@ impl Whole {
         })
     }
 
-    /// Whether it may be asked once more.
+    /// Returns whether the solver may be asked once more.
     pub(super) fn is_fresh(&self) -> bool {
         self.busy < BUSY
     }
 
-    /// Takes the next question for that of `job`.
+    /// Takes the next question as that of `job`.
     pub(super) const fn begin(&mut self, job: u64) {
         (self.job, self.said) = (job, false);
     }
 
-    /// Whether it was said that the question is prepared.
+    /// Returns whether it was said that the question is prepared.
     pub(super) const fn said(&self) -> bool {
         self.said
     }
 
-    /// How long it had, if it did not answer in that time.
+    /// Returns how long the solver had, if it did not answer in that time.
     pub(super) fn late(&self) -> Option<Duration> {
         self.late.then_some(self.limit)
     }

@@ -43,7 +43,7 @@ fn setting(file: &str, path: &str) -> Loosened {
     }
 }
 
-/// What is to be signed of `open`, under a root that names ana and eva, beside a waiver of the same day.
+/// Returns what is to be signed of `open`, under a root that names ana and eva, beside a waiver of the same day.
 fn to_sign(open: Vec<(Loosened, Verdict)>) -> Option<ToSign> {
     let key = || SigningKey::generate().expect("a key");
     let reviewers = ["ana", "eva"].map(|name| {
@@ -71,7 +71,7 @@ fn judged(open: Vec<(Loosened, Verdict)>, root: Option<&TrustRoot>) -> Option<To
     ToSign::of(&judges, &judged.collect::<Vec<_>>(), &waivers, TODAY)
 }
 
-/// A waiver that `signers` signed.
+/// Makes a waiver that `signers` signed.
 fn report(id: &str, signers: &[&str]) -> WaiverReport {
     let mut by = Signers::default();
     by.reviewers

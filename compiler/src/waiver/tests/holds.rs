@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The signature file that `key` makes of `waiver` for where it `holds`.
+/// Makes the signature file of `key` for `waiver` and for where it `holds`.
 fn for_place(waiver: &Waiver, holds: &Jurisdiction, key: &SigningKey) -> Document {
     let statement = waiver.statement(holds);
     let signature = Signature {

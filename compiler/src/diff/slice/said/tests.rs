@@ -15,7 +15,7 @@ use stopgate_lang::surface::{Approval, Risk};
 use super::super::Reach;
 use super::*;
 
-/// What releases of Stopgate have signed digests of: never changed, only added to.
+/// Returns the folder of what releases of Stopgate have signed digests of: never changed, only added to.
 fn home() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/compat/formats")
 }
@@ -25,7 +25,7 @@ fn policy() -> Policy {
     compiled.policy.expect("a good repository")
 }
 
-/// The digest of a change from nothing, or from `before`, to `after`.
+/// Returns the digest of a change from nothing, or from `before`, to `after`.
 fn digest_of(before: Option<&Policy>, after: &Policy) -> Digest {
     let named = (
         ToolName::new("erp").expect("a name"),
@@ -63,7 +63,7 @@ fn at(pointer: &str) -> Pointer {
     Pointer::new(pointer).expect("a pointer")
 }
 
-/// The type of an input with the argument `amount_cents`, as `schema` has it.
+/// Returns the type of an input with the argument `amount_cents`, as `schema` has it.
 fn input(schema: &str) -> InputType {
     let schema = format!(r#"{{"type": "object", "properties": {{"amount_cents": {schema}}}}}"#);
     let schema = Json::parse(schema.as_bytes(), stopgate_lang::attempt::INPUT_LIMITS);
