@@ -48,10 +48,10 @@ pub enum CedarOperations {
     Listed(Vec<(String, Range<usize>)>),
 }
 
-/// Reads a whole file.
+/// Reads the rules of a whole `.cedar` file.
 ///
 /// # Errors
-/// Every mistake in it; ranges are bytes of `text`.
+/// Every mistake in the file; ranges are bytes of `text`.
 pub fn parse(text: &str) -> Result<Vec<CedarRule>, Vec<CedarMistake>> {
     let tokens = bounds::tokens(text).map_err(|mistake| vec![mistake])?;
     let (mut rules, mut mistakes) = (Vec::new(), Vec::new());
@@ -155,7 +155,8 @@ struct Piece<'t, 'a> {
 }
 
 impl Piece<'_, '_> {
-    /// Where `@name` stands, or the whole rule.
+    /// Returns where `@name` stands; if it does not, where the word `permit` or `forbid` stands, or else the whole
+    /// rule.
     fn annotation(&self, name: &str) -> Range<usize> {
         let found = self.tokens.windows(2).find_map(|pair| match pair {
             [at, word] if at.text == "@" && word.text == name => {
@@ -166,7 +167,7 @@ impl Piece<'_, '_> {
         found.unwrap_or(self.head())
     }
 
-    /// The word `permit` or `forbid`, or the whole rule.
+    /// Returns where the word `permit` or `forbid` stands, or the whole rule.
     fn head(&self) -> Range<usize> {
         let head = self
             .tokens
@@ -175,7 +176,7 @@ impl Piece<'_, '_> {
         head.map_or(self.range.clone(), |token| token.range.clone())
     }
 
-    /// Where the entity id `id` is written, or the whole rule.
+    /// Returns where the entity id `id` is written, or the whole rule.
     fn entity(&self, id: &str) -> Range<usize> {
         let quoted = format!("\"{id}\"");
         let found = self.tokens.iter().find(|token| token.text == quoted);

@@ -119,7 +119,7 @@ impl Buckets {
             .chain(self.by_profile.values().flatten())
     }
 
-    /// Gives back what the lists have grown too long.
+    /// Gives back the memory that the lists hold and do not use.
     fn shrink(&mut self) {
         self.anybody.shrink_to_fit();
         self.by_profile.values_mut().for_each(Vec::shrink_to_fit);
@@ -139,7 +139,8 @@ struct Slice<'a> {
 }
 
 impl Slice<'_> {
-    /// The rule and the profile of `policy`, if it is in match form and the rule is there for the first time.
+    /// Returns the profile and the rule of `policy`. A policy that is not in match form, or whose rule and profile
+    /// stand in the slice already, is an error, and so is one of no known rule.
     fn place(&mut self, policy: &Policy) -> Result<(Option<ProfileAt>, RuleAt), LoadError> {
         let rule = policy
             .annotation(self.annotation)
@@ -172,7 +173,8 @@ impl Slice<'_> {
     }
 }
 
-/// The policies of a slice's text. What was printed one by one is parsed many at once, and none may be missing.
+/// Parses the policies of a slice's text, many at once although they were printed one by one. Returns `None` if the
+/// text is not as we print it, or if Cedar does not find each of the policies.
 fn parse(text: &str) -> Option<Vec<Policy>> {
     let mut policies = Vec::new();
     let mut left = printed(text)?.into_iter().peekable();
@@ -194,8 +196,8 @@ fn parse(text: &str) -> Option<Vec<Policy>> {
 }
 
 impl Index {
-    /// Loads the slices: Cedar text by `tool/operation` or [`ANYWHERE`]. Every rule has to be in some slice. It reads
-    /// them on a stack of its own, whatever stack it is called on.
+    /// Loads the slices: Cedar text by `tool/operation` or [`ANYWHERE`]. Every rule has to be in some slice. The slices
+    /// are read on a stack of their own, whatever stack this is called on.
     pub(crate) fn load(
         slices: &BTreeMap<String, &str>,
         places: &Places<'_>,
@@ -270,7 +272,8 @@ impl Index {
         }
     }
 
-    /// The rules that match or fail for `request` on an operation by a user who holds `profiles`, the whole closure.
+    /// Returns the rules that match and those that fail for `request` on an operation, by a user who holds `profiles`.
+    /// These are the whole closure, inherited profiles included.
     pub(crate) fn matches(
         &self,
         request: &Prepared<'_>,
@@ -294,7 +297,8 @@ impl Index {
         matches
     }
 
-    /// The steps that the rules of one operation, of which requests are as in `scene`, take at most for one attempt.
+    /// Counts the most steps that the rules of one operation take for one attempt. `scene` says what the requests on
+    /// the operation can hold.
     pub(crate) fn steps(&self, operation: OperationAt, scene: &Scene<'_>) -> Steps {
         let buckets = || {
             let own = self.by_action.get(&operation).into_iter();
@@ -318,7 +322,7 @@ impl Index {
         )
     }
 
-    /// Every rule that a request on an operation can meet, or with `None` every rule that names no operation.
+    /// Returns every rule in the slice of an operation, or with `None` every rule that names no operation.
     pub(crate) fn rules(&self, operation: Option<OperationAt>) -> BTreeSet<RuleAt> {
         let buckets = match operation {
             Some(at) => self.by_action.get(&at),
@@ -330,7 +334,7 @@ impl Index {
 }
 
 impl Prepared<'_> {
-    /// Whether one of `policies` is satisfied; `None` when one fails.
+    /// Returns whether one of `policies` is satisfied; `None` when one of them fails.
     pub(crate) fn satisfies(&self, policies: &[WholePolicy]) -> Option<bool> {
         let each = policies.iter().map(|policy| {
             let policy: &Policy = policy.as_ref();
