@@ -24,9 +24,10 @@ mod reads;
 
 use reads::{nearest, unknown_reads};
 
-/// Most rules that one profile's closure may meet at one operation.
+/// Most rules that one profile's closure may meet at one operation, so that deciding does not take long (T46 in
+/// docs/reference/threats.md).
 const MAX_RULES: usize = 64;
-/// Most rules without a profile at one operation.
+/// Most rules without a profile at one operation (T46 too): every attempt on the operation meets them all.
 const MAX_UNSCOPED: usize = 16;
 
 /// Fewest operations that are worth a thread of their own.
@@ -69,7 +70,7 @@ pub fn validate(policy: &Policy) -> Vec<(RuleId, CedarMistake)> {
     mistakes
 }
 
-/// What `find` finds in each of `items`, in their order, on as many processors as there are.
+/// Returns what `find` finds in each of `items`, in their order, on as many processors as there are.
 fn of_each<T: Sync, F: Send>(items: &[T], find: impl Fn(&T, &mut Vec<F>) + Sync) -> Vec<F> {
     let in_all = |items: &[T]| {
         let mut found = Vec::new();
@@ -132,7 +133,7 @@ impl<'p> Reach<'p> {
         }
     }
 
-    /// The rules that can reach an operation, in the order of the policy.
+    /// Returns the rules that can reach an operation, in the order of the policy.
     fn rules(&self, tool: &ToolName, name: &OperationName) -> Vec<&'p Rule> {
         let named = self.listed.get(&(tool.clone(), name.clone()));
         let mut places: Vec<usize> = named.into_iter().flatten().copied().collect();
@@ -191,7 +192,8 @@ impl Cell<'_> {
         run(&schema, &set.into(), place, mistakes);
     }
 
-    /// The policy that validates `condition` for this operation. Its places count in the text that was parsed.
+    /// Makes the policy that validates `condition` for this operation. Places in the policy count in the text that was
+    /// parsed. Returns `None` if Cedar does not take the policy.
     fn policy(&self, id: &PolicyId, condition: &Condition) -> Option<StaticPolicy> {
         let expression = condition.expression.as_deref()?;
         let kind = Name::from_str(&format!("{NAMESPACE}::Action")).ok()?;
@@ -275,7 +277,8 @@ impl Cell<'_> {
     }
 }
 
-/// Checks that look at a rule as a whole. Rules of `.cedar` files are typed here as they were written, groups and all.
+/// Checks each rule as a whole, whatever its operations: profiles that do not exist, restrictions that absence switches
+/// off, and the types of rules of `.cedar` files, which are validated as they were written, groups and all.
 fn whole_rules(policy: &Policy, mistakes: &mut Vec<(RuleId, CedarMistake)>) {
     let mut set = PolicySet::new();
     let mut by_id = BTreeMap::new();
@@ -340,13 +343,14 @@ fn whole_rules(policy: &Policy, mistakes: &mut Vec<(RuleId, CedarMistake)>) {
     run(&author_schema(policy), &set, place, mistakes);
 }
 
-/// That Cedar's validator cannot be given `condition`: what is not validated must not pass.
+/// Makes the mistake that Cedar's validator cannot be given `condition`: what is not validated must not pass.
 fn not_validated(condition: &Condition) -> CedarMistake {
     let message = "this condition cannot be given to Cedar's validator";
     CedarMistake::new("cedar-schema", message, 0..condition.author_text().len())
 }
 
-/// Validates `set` strictly; warnings are mistakes too.
+/// Validates `set` strictly against `schema`, and adds to `mistakes` what is wrong; warnings are mistakes too. `place`
+/// tells of a policy its rule, and where in the policy the author's text begins and how long it is.
 fn run<'p>(
     schema: &str,
     set: &PolicySet,
