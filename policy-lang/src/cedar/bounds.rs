@@ -184,6 +184,7 @@ pub(super) fn check(text: &str) -> Result<(), CedarMistake> {
 /// Refuses the tokens of one policy or condition that Cedar's parser might not survive: too long a text, too many
 /// escapes that Cedar does not know, brackets nested too deep, or too many operators.
 pub(super) fn check_tokens(tokens: &[Token<'_>]) -> Result<(), CedarMistake> {
+    // 1. The length.
     let start = tokens.first().map_or(0, |token| token.range.start);
     let end = tokens.last().map_or(0, |token| token.range.end);
     let length = end.saturating_sub(start);
@@ -193,6 +194,7 @@ pub(super) fn check_tokens(tokens: &[Token<'_>]) -> Result<(), CedarMistake> {
         return Err(CedarMistake::new("cedar-too-large", message, start..end)
             .help("split it into several rules"));
     }
+    // 2. Escapes that Cedar does not know. A few are left to its parser, which says what is wrong with them.
     let mut found = 0_usize;
     for (number, token) in strange(tokens) {
         found = found.saturating_add(number);
@@ -202,6 +204,7 @@ pub(super) fn check_tokens(tokens: &[Token<'_>]) -> Result<(), CedarMistake> {
             return Err(mistake.help("write a backslash in a text as `\\\\`"));
         }
     }
+    // 3. Depth and operators, counted to the first token that is too much.
     let (mut depth, mut operators) = (0_usize, 0_usize);
     for token in tokens {
         depth = token.depth_after(depth);

@@ -106,6 +106,7 @@ impl Condition {
     /// Every mistake is reported, each once in its place.
     fn shaped(self) -> Result<Self, Vec<CedarMistake>> {
         let mut mistakes = Vec::new();
+        // 1. Single nodes: what they test, and what they name.
         for node in self.nodes() {
             if is_other_test(&node) {
                 // Proofs replace what is named here by what leads to it; of any other use they would say nothing true.
@@ -132,15 +133,18 @@ impl Condition {
                 }
             }
         }
+        // 2. The size of a proof about the whole condition.
         if let Some((size, most)) = bounds::too_large(&self.clauses) {
             mistakes.push(self.unprovable(size, most));
         }
+        // 3. Records that are used as a whole.
         for path in self.wholes() {
             // What lies at the top of the context is a record of several things, whatever the operation.
             if path.len() <= 1 {
                 mistakes.push(self.bare_context(&path));
             }
         }
+        // 4. One mistake of a kind in one place: several nodes may point there.
         let mut seen = BTreeSet::new();
         mistakes.retain(|mistake| seen.insert((mistake.code, mistake.range.start)));
         if mistakes.is_empty() {
@@ -428,6 +432,7 @@ fn no_expression(text: &str) -> Vec<CedarMistake> {
     if let Err(errors) = Expression::from_str(text) {
         return syntax_mistakes(&errors, 0, text.len());
     }
+    // Taken by itself it is an expression, but not where it stands in a policy.
     let (policy, offset) = wrapped(text);
     parse_policy(&policy, offset, text.len())
         .err()

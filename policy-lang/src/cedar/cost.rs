@@ -26,7 +26,7 @@ pub(crate) const MOST_STEPS: u64 = 1 << 25;
 const HELP: &str = "a `like` costs the longest text times what stands behind the first `*`: give the argument a \
                     `maxLength` in the tool's schema, shorten the pattern, or lower `limits.input_bytes`";
 
-/// Longest id of an agent, in bytes.
+/// Longest id of an agent, in bytes: the sidecar accepts no longer one.
 const AGENT: u64 = 256;
 
 /// Steps of a byte of JSON inside a text, which a fact looks into.
@@ -122,6 +122,8 @@ impl<'a> Estimate<'a> {
 /// profile one of `by_profile`. A subject holds no more profiles than are accepted, so only so many count.
 pub(crate) fn of_one_attempt(anybody: Steps, by_profile: impl IntoIterator<Item = Steps>) -> Steps {
     let by_profile: Vec<Steps> = by_profile.into_iter().collect();
+    // Which profiles are the dearest may depend on the length of the input. The largest fixed parts and the largest
+    // parts for each byte are summed apart, maybe of different profiles, so that the sum is too small at no length.
     let most = |part: fn(&Steps) -> u64| {
         let mut parts: Vec<u64> = by_profile.iter().map(part).collect();
         parts.sort_unstable_by(|a, b| b.cmp(a));
@@ -163,6 +165,8 @@ impl<'a> Scene<'a> {
 
     /// Counts the most steps that `rules`, all those on one operation, take for one attempt.
     fn together(&self, rules: &[&Rule]) -> Steps {
+        // Rules for everybody are always asked, those of a profile only for who holds it. A rule that names several
+        // profiles stands in the index once for each.
         let mut anybody = Steps::default();
         let mut by_profile: BTreeMap<&ProfileName, Steps> = BTreeMap::new();
         for rule in rules {
@@ -270,15 +274,18 @@ impl<'a> Scene<'a> {
                 Estimate::scalar(of.steps.and(of.size.times(behind_star(pattern))))
             }
             ExprKind::UnaryApp { arg, .. } => Estimate::scalar(self.of(arg).steps.and(Steps::ONE)),
+            // Both operands are counted, and beside them what the operator itself looks at.
             ExprKind::BinaryApp { op, arg1, arg2 } => {
                 let (left, right) = (self.of(arg1), self.of(arg2));
                 let own = self.of_operator(*op, &left, &right).and(Steps::ONE);
                 Estimate::scalar(left.steps.and(right.steps).and(own))
             }
+            // As if the second operand were always looked at.
             ExprKind::And { left, right } | ExprKind::Or { left, right } => {
                 let both = self.of(left).steps.and(self.of(right).steps);
                 Estimate::scalar(both.and(Steps::ONE))
             }
+            // Only one of the two is evaluated, and it is not known which.
             ExprKind::If {
                 test_expr,
                 then_expr,

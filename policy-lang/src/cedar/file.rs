@@ -80,7 +80,9 @@ fn one(text: &str, tokens: &[Token<'_>]) -> Result<CedarRule, Vec<CedarMistake>>
         mistake
     };
     let shifted = |mistakes: Vec<CedarMistake>| mistakes.into_iter().map(shift).collect::<Vec<_>>();
+    // 1. The bounds, before Cedar's parser, which recurses, sees the text.
     bounds::check_tokens(tokens).map_err(|mistake| vec![mistake])?;
+    // 2. No template: a `?` outside quotes is a slot. The mistake stands there and says what to write.
     if let Some(slot) = tokens.iter().position(|token| token.text == "?") {
         let place = tokens
             .get(slot)
@@ -90,12 +92,14 @@ fn one(text: &str, tokens: &[Token<'_>]) -> Result<CedarRule, Vec<CedarMistake>>
             "name the profile: `principal in Stopgate::Profile::\"name\"`",
         )]);
     }
+    // 3. Cedar's parser. What it says of a place counts from the beginning of this policy.
     let (policy, parsed) = parse_policy(source, 0, source.len()).map_err(shifted)?;
     let policy = Policy::from(policy);
     let cx = Piece {
         tokens,
         range: range.clone(),
     };
+    // 4. Each part of the policy by itself, so that one mistake does not hide those of another part.
     let mut mistakes = Vec::new();
     let annotations = cx.annotations(&policy, &mut mistakes);
     let profile = cx.principal(&policy, &mut mistakes);
@@ -103,6 +107,7 @@ fn one(text: &str, tokens: &[Token<'_>]) -> Result<CedarRule, Vec<CedarMistake>>
     let condition = Condition::of_policy(source, &parsed)
         .map_err(|found| mistakes.extend(shifted(found)))
         .ok();
+    // 5. A rule only if every part was read and nothing was wrong with any.
     match (annotations, profile, operations, condition) {
         (Some(annotations), Some(profile), Some(operations), Some(condition))
             if mistakes.is_empty() =>

@@ -111,6 +111,7 @@ pub(crate) fn match_form(
             .iter()
             .cloned(),
     );
+    // One permit for each profile: alike in everything but the principal.
     let policies = named.into_iter().enumerate().map(|(at, profile)| {
         let principal = profile.map_or(
             json!({"op": "All"}),

@@ -142,10 +142,14 @@ impl Slice<'_> {
     /// Returns the profile and the rule of `policy`. A policy that is not in match form, or whose rule and profile
     /// stand in the slice already, is an error, and so is one of no known rule.
     fn place(&mut self, policy: &Policy) -> Result<(Option<ProfileAt>, RuleAt), LoadError> {
+        // The rule first: a policy of a rule that is not in the bundle is told as such, whatever its form.
         let rule = policy
             .annotation(self.annotation)
             .and_then(|id| self.places.rules.get(id.as_ref()));
         let rule = *rule.ok_or_else(|| LoadError::Unknown(self.name.to_owned()))?;
+        // The match form: the action is that of the slice, the resource is anything, the principal is anybody or in a
+        // known profile, and the effect is a permit. The index keeps no scope, so one that says anything else would be
+        // lost.
         let scoped = match (policy.action_constraint(), &self.action) {
             (ActionConstraint::Any, None) => true,
             (ActionConstraint::Eq(named), Some(action)) => named == action,
@@ -186,6 +190,7 @@ fn parse(text: &str) -> Option<Vec<Policy>> {
             together.push_str(next);
             count = count.saturating_add(1);
         }
+        // A text that Cedar takes for more or fewer policies than were printed is not the text that we printed.
         let before = policies.len();
         policies.extend(parse_policyset(&together).ok()?.into_policies());
         if policies.len().checked_sub(before) != Some(count) {
@@ -224,7 +229,9 @@ impl Index {
         let annotation: AnyId = "rule"
             .parse()
             .map_err(|_| LoadError::Syntax("@rule".to_owned()))?;
+        // 1. Slice after slice.
         for (name, text) in slices {
+            // 1.1. The operation that the slice is of, and the lists for its rules.
             let action = (name != ANYWHERE).then(|| schema.action(name));
             let buckets = match &action {
                 Some(_) => {
@@ -243,6 +250,8 @@ impl Index {
                 annotation: &annotation,
                 seen: HashSet::new(),
             };
+            // 1.2. Its policies, each of a known rule and profile and none twice. The scope is then known from the
+            // place in the index, so the condition alone is kept; whole policies keep both as one condition.
             for policy in parse(text).ok_or_else(|| syntax(name))? {
                 let (profile, rule) = slice.place(&policy)?;
                 seen.insert(rule);
@@ -259,6 +268,7 @@ impl Index {
             }
             buckets.shrink();
         }
+        // 2. Whole policies in one list for every request.
         if layout == Layout::Whole {
             let each = std::mem::take(&mut index.by_action).into_values();
             index
@@ -266,14 +276,15 @@ impl Index {
                 .anybody
                 .extend(each.flat_map(|buckets| buckets.anybody));
         }
+        // 3. Every rule stands somewhere: one that was left out of a bundle would otherwise just never match.
         match places.rules.values().find(|rule| !seen.contains(rule)) {
             Some(missing) => Err(LoadError::MissingRule(*missing)),
             None => Ok(index),
         }
     }
 
-    /// Returns the rules that match and those that fail for `request` on an operation, by a user who holds `profiles`.
-    /// These are the whole closure, inherited profiles included.
+    /// Returns the rules that match and those that fail for `request` on an operation, by a user who holds `profiles`,
+    /// which are the whole closure with inherited profiles.
     pub(crate) fn matches(
         &self,
         request: &Prepared<'_>,

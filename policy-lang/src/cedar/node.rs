@@ -267,8 +267,8 @@ fn is_pattern(pattern: &Value) -> bool {
         .is_some_and(|parts| parts.iter().all(is_part))
 }
 
-/// Returns `tree` with one meaning written in one way, if everything in it is known: `a has b.c` becomes `a has b &&
-/// a.b has c`, which is what it means. Depth is bounded by what a condition may have.
+/// Returns `tree` with one meaning written in one way, if everything in it is known: `a has b.c` becomes what it means,
+/// `a has b && a.b has c`. Depth is bounded by what a condition may have.
 ///
 /// # Errors
 /// [`UnknownForm`]. A `has` of several names is known after a path alone: anything else would be evaluated once for

@@ -65,6 +65,7 @@ pub(super) fn wrapped(text: &str) -> (String, usize) {
 /// Parses all of `texts` at once, and returns what Cedar reads in each, in their order. Returns `None` if any of them
 /// is not one expression.
 fn together(texts: &[&str]) -> Option<Vec<Parsed>> {
+    // 1. One text of all policies, and where each of them is written in it.
     let (mut source, mut places) = (String::new(), Vec::with_capacity(texts.len()));
     for text in texts {
         let start = source.len();
@@ -72,7 +73,9 @@ fn together(texts: &[&str]) -> Option<Vec<Parsed>> {
         places.push(start..source.len());
         source.push('\n');
     }
+    // 2. One run of the parser, for the trees and for what is evaluated.
     let (mut trees, policies) = parse_policyset_to_ests_and_pset(&source).ok()?;
+    // 3. Each policy is that of one text, and of no part of another.
     // A text that closes its block and opens another makes two policies, and one that leaves a text literal open makes
     // one of two: each policy has to begin and end where it was written, and to have one clause.
     if trees.len() != texts.len() || policies.policies().count() != texts.len() {

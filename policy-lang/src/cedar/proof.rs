@@ -151,6 +151,7 @@ pub fn policy(body: &str, effect: Effect) -> Result<CedarPolicy, FormError> {
 /// them, under names of their own.
 #[must_use]
 pub fn rule(rule: &Rule, flat: &Flat, renamed: &BTreeSet<&str>) -> Atom {
+    // The scope first, then whom it leaves out, the agents and the rule's own clauses, as in the match form.
     let mut conditions = scope_of(rule, flat);
     if !rule.scope.except.is_empty() {
         let names = rule.scope.except.iter();

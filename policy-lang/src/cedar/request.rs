@@ -166,6 +166,8 @@ impl PreparedSchema {
             agent,
         } = parts;
         let extensions = Extensions::all_available();
+        // 1. The context: the instant where a rule reads it, the facts where the operation has any, input, time and
+        // agent.
         let now = match reads_now {
             true => Some(("now", self.instant(now)?)),
             false => None,
@@ -183,12 +185,14 @@ impl PreparedSchema {
         let ValueKind::Record(context) = ValueKind::record(context) else {
             return None;
         };
+        // 2. The request: the user, the action, the tool and the context.
         let request = Request::new_unchecked(
             known(&self.user),
             known(action),
             known(tool),
             Some(Context::Value(context)),
         );
+        // 3. Its validation, where each request is validated.
         if let Some(schema) = &self.schema {
             let schema = schema.as_ref();
             schema.validate_request(&request, extensions).ok()?;

@@ -38,8 +38,11 @@ const STACK: usize = 8 << 20;
 /// Checks every rule of `policy`. Ranges are bytes of the rule's condition text, or of the rule in a `.cedar` file.
 #[must_use]
 pub fn validate(policy: &Policy) -> Vec<(RuleId, CedarMistake)> {
+    // 1. What reaches what, once for all operations.
     let reach = Reach::of(policy);
     let every: Vec<_> = operations(policy).collect();
+    // 2. Each operation with the rules that reach it: the types of their conditions, their number, and what they cost
+    // together.
     let mut mistakes = of_each(&every, |&(tool, name, operation), mistakes| {
         let cell = Cell {
             tool,
@@ -56,7 +59,9 @@ pub fn validate(policy: &Policy) -> Vec<(RuleId, CedarMistake)> {
         };
         mistakes.extend(scene.too_costly((tool, name), &cell.rules));
     });
+    // 3. Each rule as a whole, whatever its operations.
     whole_rules(policy, &mut mistakes);
+    // 4. Every mistake once.
     // A rule on several operations makes the same mistake at each.
     let mut seen = BTreeSet::new();
     mistakes.retain(|(rule, mistake)| {
@@ -223,6 +228,7 @@ impl Cell<'_> {
                 CedarMistake::new(code, message, 0..0).help(help),
             )
         };
+        // Rules for everybody are met by every attempt, so fewer of them are accepted.
         let unscoped: Vec<&Rule> = self
             .rules
             .iter()
@@ -246,6 +252,8 @@ impl Cell<'_> {
         if self.rules.len() <= MAX_RULES {
             return;
         }
+        // Nobody meets more rules than there are, so profiles are looked at only where there are many. One profile with
+        // too many is enough to say.
         for (profile, closure) in closures {
             let met: Vec<&Rule> = self
                 .rules

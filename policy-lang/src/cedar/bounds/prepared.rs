@@ -88,10 +88,12 @@ fn term(tree: &Value) -> Term {
         Node::Unary("neg", arg) => arithmetic(term(arg), Sure(0)),
         Node::Unary(_, of) | Node::Like { left: of, .. } => unary(term(of), 1),
         Node::Is { left, within, .. } => {
+            // A test of the type, and one of the parents if there is one: each says the left side.
             let within = within.map_or(Sure(1), term);
             both(both(term(left), within), term(left))
         }
         Node::Binary("+" | "-" | "*", [left, right]) => arithmetic(term(left), term(right)),
+        // A whole row at once, however it is bracketed: proofs are prepared of the row bracketed from the right.
         Node::Binary(operator @ ("&&" | "||"), _) => {
             let operands = row(operator, tree);
             chain(operands.into_iter().map(term))
@@ -189,6 +191,7 @@ fn is_part(tree: &Value) -> bool {
 /// Returns the term of asking for a member of `of`, or for a member inside another, in so many steps.
 fn has(of: Term, steps: usize) -> Term {
     let (mut asked, mut current) = (Vec::new(), of);
+    // Each step asks for one member of what the step before reached, which may be missing itself.
     for _ in 0..steps {
         asked.push(unary(current, 1));
         current = current.then(Maybe(current.value().saturating_add(1)));

@@ -59,6 +59,7 @@ impl Flat {
                 Holding::Groups => profile.groups.iter().cloned().collect(),
             };
             flat.known.extend(held.iter().cloned());
+            // Who holds this profile holds everything that it inherits too.
             for reached in policy.closure([name]) {
                 let reaching = flat.reaching.entry(reached.to_string()).or_default();
                 reaching.extend(held.iter().cloned());
