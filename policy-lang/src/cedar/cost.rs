@@ -213,8 +213,8 @@ impl<'a> Scene<'a> {
         facts.fold(checking, Steps::and)
     }
 
-    /// Returns the size of a part of the input that has `most` bytes or elements at most, and is no larger than the
-    /// input.
+    /// Returns the size of a part of the input that has at most `most` bytes or elements. The part is never larger than
+    /// the input.
     fn up_to(&self, most: u64) -> Steps {
         if most < length(self.input_bytes) {
             Steps::fixed(most.max(1))

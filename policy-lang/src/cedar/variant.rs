@@ -58,8 +58,8 @@ impl Condition {
                 let others = clauses.iter().enumerate().filter(|(other, _)| *other != at);
                 others.map(|(_, clause)| clause.clone())
             };
-            // Left out as a whole: a clause of one operand, and every `unless`, of which no operand is a conjunct of the
-            // condition. Every other change is one inside the clause.
+            // Left out as a whole: a clause of one operand, and every `unless`, of which no operand is a conjunct of
+            // the condition. Every other change is one inside the clause.
             if operands("&&", body).len() == 1 || kind == Some("unless") {
                 let left: Vec<Value> = others().collect();
                 variants.extend(variant(clause_text(clause), None, &left));
