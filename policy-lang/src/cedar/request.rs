@@ -147,8 +147,8 @@ impl PreparedSchema {
         store.ok().map(Holder)
     }
 
-    /// Builds the request, and validates the request where that is needed. Returns `None` when it cannot be made, which
-    /// rejects the attempt.
+    /// Builds the request, and validates the request where that is needed. Returns `None` when the request cannot be
+    /// made, which rejects the attempt.
     pub(crate) fn prepare<'a>(
         &self,
         parts: RequestParts<'_>,
