@@ -66,7 +66,7 @@ impl CedarMistake {
     }
 }
 
-/// Name of the action of an operation, in Cedar's eyes.
+/// Returns the id of the Cedar action of an operation: `tool/operation`.
 fn action_id(tool: &crate::name::ToolName, operation: &crate::name::OperationName) -> String {
     format!("{tool}/{operation}")
 }

@@ -8,14 +8,17 @@ use super::CedarMistake;
 
 pub(super) use prepared::too_large;
 
-/// Brackets inside each other.
+/// Most brackets inside each other, against texts that nest until a parser dies (T4 in docs/reference/threats.md): the
+/// depth that inputs and policy documents may have too.
 const DEPTH: usize = 32;
-/// Operators, accesses, `if`s and clauses of one policy: each may cost the parser or the evaluator a stack frame.
+/// Most operators, accesses, `if`s and clauses of one policy: each may cost the parser or the evaluator a stack frame.
+/// Tests evaluate the largest rule that is accepted on a stack of 2 MiB, that of a runtime's thread.
 const OPERATORS: usize = 400;
 /// Longest single policy or condition, in bytes.
 const LENGTH: usize = 16 * 1024;
 
-/// Escapes in one policy that Cedar does not know. Each costs its parser a copy of the whole text that it stands in.
+/// Most escapes in one policy that Cedar does not know. Each costs Cedar's parser a copy of the whole text that the
+/// escape stands in.
 const STRANGE: usize = 16;
 
 /// Brackets inside each other in a text that we print: each operator may get brackets of its own, and so may the few
@@ -32,7 +35,7 @@ pub(super) struct Token<'a> {
 }
 
 impl Token<'_> {
-    /// Brackets that are open after it, if `depth` were before.
+    /// Returns how many brackets are open after this token, if `depth` were open before.
     fn depth_after(&self, depth: usize) -> usize {
         match self.text {
             "(" | "[" | "{" => depth.saturating_add(1),
@@ -41,8 +44,8 @@ impl Token<'_> {
         }
     }
 
-    /// Escapes of a text in quotes that Cedar does not know, and line ends that it wants escaped. Only the pattern of a
-    /// `like` knows `\*`.
+    /// Counts the escapes of a text in quotes that Cedar does not know, and the line ends that Cedar wants escaped.
+    /// Only the pattern of a `like` knows `\*`. A token that is no text in quotes has none.
     fn strange_escapes(&self, is_pattern: bool) -> usize {
         if !self.text.starts_with('"') {
             return 0;
@@ -71,14 +74,14 @@ impl Token<'_> {
     }
 }
 
-/// Escapes in all of `tokens` that Cedar does not know, each with the place of its token.
+/// Counts for each of `tokens` the escapes that Cedar does not know, and returns each count with its token.
 fn strange<'t>(tokens: &'t [Token<'_>]) -> impl Iterator<Item = (usize, &'t Token<'t>)> {
     let before = std::iter::once("").chain(tokens.iter().map(|token| token.text));
     let counted = tokens.iter().zip(before);
     counted.map(|(token, before)| (token.strange_escapes(before == "like"), token))
 }
 
-/// Hexadecimal digits as a number; `None` if there are none, too many, or others.
+/// Reads hexadecimal digits as a number. Returns `None` if there are none, more than six, or other characters.
 fn number(digits: impl Iterator<Item = char>) -> Option<u32> {
     let digits: String = digits.collect();
     let only = digits.len() <= 6 && digits.chars().all(|c| c.is_ascii_hexdigit());
@@ -130,7 +133,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, CedarMistake> {
     Ok(tokens)
 }
 
-/// Tokens of each policy: they end with a `;` outside brackets.
+/// Splits the tokens of a file into those of each policy: a policy ends with a `;` outside brackets.
 pub(super) fn split<'t, 'a>(tokens: &'t [Token<'a>]) -> impl Iterator<Item = &'t [Token<'a>]> {
     let mut depth = 0_usize;
     tokens.split_inclusive(move |token| {
@@ -139,8 +142,9 @@ pub(super) fn split<'t, 'a>(tokens: &'t [Token<'a>]) -> impl Iterator<Item = &'t
     })
 }
 
-/// The policies of a text that we printed, one by one, so that Cedar's parser never looks for the next policy behind
-/// what is none: it takes minutes for that. `None` if we did not print it.
+/// Splits a text that we printed into its policies, so that Cedar's parser never looks for the next policy behind what
+/// is none: that takes it minutes. Returns `None` if the text cannot be one that we printed, because a policy is too
+/// long, nests too deep or has an escape that Cedar does not know.
 pub(super) fn printed(text: &str) -> Option<Vec<&str>> {
     let tokens = tokens(text).ok()?;
     let policy = |tokens: &[Token<'_>]| {
@@ -151,7 +155,8 @@ pub(super) fn printed(text: &str) -> Option<Vec<&str>> {
     split(&tokens).map(policy).collect()
 }
 
-/// Whether no bracket of a text is deeper than we print them, and no escape another than ours.
+/// Returns whether no bracket of a text is deeper than in the texts that we print, and no escape is one that Cedar does
+/// not know.
 pub(super) fn is_shallow(text: &str) -> bool {
     tokens(text).is_ok_and(|tokens| is_printed(&tokens))
 }
@@ -176,8 +181,10 @@ pub(super) fn check(text: &str) -> Result<(), CedarMistake> {
     check_tokens(&tokens(text)?)
 }
 
-/// The same for the tokens of one policy.
+/// Refuses the tokens of one policy or condition that Cedar's parser might not survive: too long a text, too many
+/// escapes that Cedar does not know, brackets nested too deep, or too many operators.
 pub(super) fn check_tokens(tokens: &[Token<'_>]) -> Result<(), CedarMistake> {
+    // 1. The length.
     let start = tokens.first().map_or(0, |token| token.range.start);
     let end = tokens.last().map_or(0, |token| token.range.end);
     let length = end.saturating_sub(start);
@@ -187,6 +194,7 @@ pub(super) fn check_tokens(tokens: &[Token<'_>]) -> Result<(), CedarMistake> {
         return Err(CedarMistake::new("cedar-too-large", message, start..end)
             .help("split it into several rules"));
     }
+    // 2. Escapes that Cedar does not know. A few are left to its parser, which says what is wrong with them.
     let mut found = 0_usize;
     for (number, token) in strange(tokens) {
         found = found.saturating_add(number);
@@ -196,6 +204,7 @@ pub(super) fn check_tokens(tokens: &[Token<'_>]) -> Result<(), CedarMistake> {
             return Err(mistake.help("write a backslash in a text as `\\\\`"));
         }
     }
+    // 3. Depth and operators, counted to the first token that is too much.
     let (mut depth, mut operators) = (0_usize, 0_usize);
     for token in tokens {
         depth = token.depth_after(depth);

@@ -32,7 +32,7 @@ pub struct Condition {
 }
 
 impl PartialEq for Condition {
-    /// Where a text was parsed is no part of what it says.
+    /// Compares what two conditions say; where a text was parsed is no part of what it says.
     fn eq(&self, other: &Self) -> bool {
         let Self {
             source,
@@ -77,7 +77,8 @@ impl Condition {
         Self::of(Source::Policy(text.into()), policy)?.shaped()
     }
 
-    /// The clauses of `policy`, each in the one way in which we write it.
+    /// Makes a condition of what Cedar read in one policy, with each clause in the one way in which we write it. A form
+    /// of Cedar that rules may not use is a mistake.
     fn of(source: Source, parsed: &Parsed) -> Result<Self, Vec<CedarMistake>> {
         let mut condition = Self {
             source,
@@ -100,9 +101,12 @@ impl Condition {
         }
     }
 
-    /// Refuses what no rule may do, wherever it stands.
+    /// Refuses what no rule may do, whatever its operation: test profiles in another way than `principal in …`, name
+    /// people, the action or the resource, use the context or one of its parts as a whole, or be too large for a proof.
+    /// Every mistake is reported, each once in its place.
     fn shaped(self) -> Result<Self, Vec<CedarMistake>> {
         let mut mistakes = Vec::new();
+        // 1. Single nodes: what they test, and what they name.
         for node in self.nodes() {
             if is_other_test(&node) {
                 // Proofs replace what is named here by what leads to it; of any other use they would say nothing true.
@@ -129,15 +133,18 @@ impl Condition {
                 }
             }
         }
+        // 2. The size of a proof about the whole condition.
         if let Some((size, most)) = bounds::too_large(&self.clauses) {
             mistakes.push(self.unprovable(size, most));
         }
+        // 3. Records that are used as a whole.
         for path in self.wholes() {
             // What lies at the top of the context is a record of several things, whatever the operation.
             if path.len() <= 1 {
                 mistakes.push(self.bare_context(&path));
             }
         }
+        // 4. One mistake of a kind in one place: several nodes may point there.
         let mut seen = BTreeSet::new();
         mistakes.retain(|mistake| seen.insert((mistake.code, mistake.range.start)));
         if mistakes.is_empty() {
@@ -156,7 +163,7 @@ impl Condition {
         .help("sums, `if`s and mixed `&&` and `||` inside each other double it: split the rule, or take a fact for the sum")
     }
 
-    /// Every node, without what stands below a test of profiles, right or wrong.
+    /// Returns every node of the clauses, but those that stand below a test of profiles, right or wrong.
     fn nodes(&self) -> Vec<Node<'_>> {
         let mut nodes = Vec::new();
         let mut open: Vec<&Value> = self.bodies().collect();
@@ -170,12 +177,13 @@ impl Condition {
         nodes
     }
 
-    /// The expressions of the clauses.
+    /// Returns the expression of each clause.
     pub(super) fn bodies(&self) -> impl Iterator<Item = &Value> {
         self.clauses.iter().filter_map(|clause| clause.get("body"))
     }
 
-    /// Paths below `context` that are used for what is there, and neither to read something below them nor to ask for it.
+    /// Returns the paths below `context` that are used for the value that is there, and neither to read something below
+    /// the path nor to ask for it. Asking what the context itself holds counts as a use of the whole context.
     pub(super) fn wholes(&self) -> BTreeSet<Vec<String>> {
         let mut wholes = BTreeSet::new();
         let mut open: Vec<&Value> = self.bodies().collect();
@@ -207,7 +215,7 @@ impl Condition {
         ))
     }
 
-    /// That the record at `path` is used as a value of its own.
+    /// Makes the mistake that the record at `path` is used as a value of its own.
     pub(super) fn bare_context(&self, path: &[String]) -> CedarMistake {
         let (message, word) = match path.last() {
             None => ("the context is used as a whole".to_owned(), "context"),
@@ -232,7 +240,7 @@ impl Condition {
         .help("name the operation in the scope; write a rule for each of those that differ")
     }
 
-    /// The first place of `word` in the author's text, or all of it.
+    /// Returns the first place of `word` in the author's text, or all of the text if `word` is no token of it.
     pub(super) fn find(&self, word: &str) -> Range<usize> {
         let text = self.author_text();
         let found = bounds::tokens(text).ok().and_then(|tokens| {
@@ -250,7 +258,7 @@ impl Condition {
         }
     }
 
-    /// Whether it is the value of a `when:` key, which is validated wherever its rule can be used.
+    /// Returns whether this is the value of a `when:` key, which is validated wherever its rule can be used.
     pub(super) const fn is_when(&self) -> bool {
         matches!(self.source, Source::Expression(_))
     }
@@ -259,7 +267,7 @@ impl Condition {
         &self.clauses
     }
 
-    /// The condition as text: what the author wrote in `when:`, or the clauses as Cedar prints them.
+    /// Writes the condition as text: what the author wrote in `when:`, or the clauses as Cedar prints them.
     #[must_use]
     pub fn text(&self) -> String {
         match &self.source {
@@ -275,13 +283,14 @@ impl Condition {
         }
     }
 
-    /// Paths below `context` that are read, such as `["input", "amount_cents"]`.
+    /// Returns the paths below `context` that are read or asked for, such as `["input", "amount_cents"]`.
     #[must_use]
     pub fn reads(&self) -> BTreeSet<Vec<String>> {
         reads_of(self.bodies())
     }
 
-    /// Whether anything in it reads `name` or asks if it is there, of whatever value. What is not understood may.
+    /// Returns whether anything in the condition reads a member called `name` or asks if one is there, of whatever
+    /// value. A node that is not understood counts as doing so.
     #[must_use]
     pub fn names_member(&self, name: &str) -> bool {
         self.bodies().any(|body| {
@@ -294,7 +303,8 @@ impl Condition {
         })
     }
 
-    /// Whether a `when` clause asks if something is there: in a rule that only restricts, absence then switches it off.
+    /// Returns whether a `when` clause asks if something is there. In a rule that only restricts, absence then switches
+    /// the rule off. A node that is not understood counts as asking.
     #[must_use]
     pub fn asks_for_presence(&self) -> bool {
         let clauses = self.clauses.iter();
@@ -308,7 +318,7 @@ impl Condition {
         })
     }
 
-    /// Whether it reads the instant of the decision, by itself or with all of `context.time`.
+    /// Returns whether the condition reads the instant of the decision, by itself or with all of `context.time`.
     pub(super) fn reads_now(&self) -> bool {
         self.reads().iter().any(|read| match read.as_slice() {
             [time] => time == "time",
@@ -317,7 +327,7 @@ impl Condition {
         })
     }
 
-    /// Profiles tested in the condition itself.
+    /// Returns the names of the profiles that the condition itself tests.
     #[must_use]
     pub fn profiles(&self) -> Vec<String> {
         let mut profiles = Vec::new();
@@ -333,7 +343,7 @@ impl Condition {
     }
 }
 
-/// Whether `node` asks if the principal is in a profile, or in one of a list of nothing but profiles.
+/// Returns whether `node` asks if the principal is in a profile, or in one of a list of nothing but profiles.
 fn is_profile_test(node: &Node<'_>) -> bool {
     let Node::Binary("in", [left, right]) = node else {
         return false;
@@ -349,7 +359,7 @@ fn is_profile_test(node: &Node<'_>) -> bool {
         }
 }
 
-/// Whether `node` is an `in` that is no test of profiles, and none of the action.
+/// Returns whether `node` is an `in` that is neither a test of profiles nor a test of the action.
 fn is_other_test(node: &Node<'_>) -> bool {
     let Node::Binary("in", [left, _]) = node else {
         return false;
@@ -357,7 +367,7 @@ fn is_other_test(node: &Node<'_>) -> bool {
     Node::of(left) != Ok(Node::Var("action")) && !is_profile_test(node)
 }
 
-/// The path below `context` that `tree` reads or asks for, if it is such a read.
+/// Returns the path below `context` that `tree` reads or asks for; `None` if `tree` is no such read.
 fn path(tree: &Value) -> Option<Vec<String>> {
     match Node::of(tree).ok()? {
         Node::Var("context") => Some(Vec::new()),
@@ -384,7 +394,7 @@ fn path(tree: &Value) -> Option<Vec<String>> {
     }
 }
 
-/// Paths below `context` that are read in `trees`.
+/// Returns the paths below `context` that are read or asked for in `trees`.
 fn reads_of<'t>(trees: impl IntoIterator<Item = &'t Value>) -> BTreeSet<Vec<String>> {
     let mut reads = BTreeSet::new();
     let mut open: Vec<&Value> = trees.into_iter().collect();
@@ -400,7 +410,7 @@ fn reads_of<'t>(trees: impl IntoIterator<Item = &'t Value>) -> BTreeSet<Vec<Stri
     reads
 }
 
-/// Whether `is` says yes of `tree` or of anything below it. Depth is bounded by [`bounds`].
+/// Returns whether `is` says yes to `tree` or to anything below it. Depth is bounded by [`bounds`].
 pub(super) fn any_node(
     tree: &Value,
     is: &mut impl FnMut(&Result<Node<'_>, UnknownForm>) -> bool,
@@ -416,11 +426,13 @@ pub(super) fn any_node(
     false
 }
 
-/// What is wrong with a text that is not one expression. By itself it is told better than by the block around it.
+/// Returns what is wrong with a text that is not one expression. The message about the text by itself is better than
+/// the one about the policy that is written around the text.
 fn no_expression(text: &str) -> Vec<CedarMistake> {
     if let Err(errors) = Expression::from_str(text) {
         return syntax_mistakes(&errors, 0, text.len());
     }
+    // Taken by itself it is an expression, but not where it stands in a policy.
     let (policy, offset) = wrapped(text);
     parse_policy(&policy, offset, text.len())
         .err()
@@ -431,7 +443,7 @@ fn no_expression(text: &str) -> Vec<CedarMistake> {
         })
 }
 
-/// The clauses of a policy as Cedar's JSON, each in the one way in which we write it.
+/// Reads the clauses of a policy in Cedar's JSON, and writes each in the one way in which we write it.
 fn clauses(policy: &Value) -> Result<Vec<Value>, UnknownForm> {
     let unknown = || UnknownForm::new("the policy");
     let clauses = policy.get("conditions").and_then(Value::as_array);

@@ -17,14 +17,15 @@ use crate::tool_schema::{InputType, Shape};
 
 use super::CedarMistake;
 
-/// Most steps that the rules which one attempt can meet may take together: some 20 ms.
+/// Most steps that the rules which one attempt can meet may take together: some 20 ms of the 50 ms that a decision has,
+/// at 0.6 ns for each step (docs/decisions/0012).
 pub(crate) const MOST_STEPS: u64 = 1 << 25;
 
 /// What is said of rules that could keep a decision busy for too long.
 const HELP: &str = "a `like` costs the longest text times what stands behind the first `*`: give the argument a \
                     `maxLength` in the tool's schema, shorten the pattern, or lower `limits.input_bytes`";
 
-/// Longest id of an agent, in bytes.
+/// Longest id of an agent, in bytes: the sidecar accepts no longer one.
 const AGENT: u64 = 256;
 
 /// Steps of a byte of JSON inside a text, which a fact looks into.
@@ -48,7 +49,7 @@ impl Steps {
         Self { fixed, each: 0 }
     }
 
-    /// The number at an input of so many bytes.
+    /// Returns the number for an input of so many bytes.
     pub(crate) const fn at(self, bytes: u64) -> u64 {
         self.each.saturating_mul(bytes).saturating_add(self.fixed)
     }
@@ -67,7 +68,7 @@ impl Steps {
         }
     }
 
-    /// No less than either.
+    /// Returns a number that is no less than either of the two, whatever the input.
     fn or(self, other: Self) -> Self {
         Self {
             fixed: self.fixed.max(other.fixed),
@@ -116,10 +117,12 @@ impl<'a> Estimate<'a> {
     }
 }
 
-/// The steps that one attempt takes at most, where the rules for everybody take `anybody` and those of each profile one
-/// of `by_profile`: a subject holds no more profiles than are accepted.
+/// Returns the most steps that one attempt takes, where the rules for everybody take `anybody` and those of each
+/// profile one of `by_profile`. A subject holds no more profiles than are accepted, so only so many count.
 pub(crate) fn of_one_attempt(anybody: Steps, by_profile: impl IntoIterator<Item = Steps>) -> Steps {
     let by_profile: Vec<Steps> = by_profile.into_iter().collect();
+    // Which profiles are the dearest may depend on the length of the input. The largest fixed parts and the largest
+    // parts for each byte are summed apart, maybe of different profiles, so that the sum is too small at no length.
     let most = |part: fn(&Steps) -> u64| {
         let mut parts: Vec<u64> = by_profile.iter().map(part).collect();
         parts.sort_unstable_by(|a, b| b.cmp(a));
@@ -133,7 +136,8 @@ pub(crate) fn of_one_attempt(anybody: Steps, by_profile: impl IntoIterator<Item 
 }
 
 impl<'a> Scene<'a> {
-    /// What is wrong with `rules`, all those on `operation`, if an attempt may take too many steps: the costliest is named.
+    /// Returns a mistake if an attempt on `operation` may take too many steps with `rules`, which are all those on the
+    /// operation. The costliest rule is named.
     pub(super) fn too_costly(
         &self,
         operation: (&ToolName, &OperationName),
@@ -158,8 +162,10 @@ impl<'a> Scene<'a> {
         Some((rule.id.clone(), mistake))
     }
 
-    /// The steps that `rules`, all those on one operation, take at most for one attempt.
+    /// Counts the most steps that `rules`, all those on one operation, take for one attempt.
     fn together(&self, rules: &[&Rule]) -> Steps {
+        // Rules for everybody are always asked, those of a profile only for who holds it. A rule that names several
+        // profiles stands in the index once for each.
         let mut anybody = Steps::default();
         let mut by_profile: BTreeMap<&ProfileName, Steps> = BTreeMap::new();
         for rule in rules {
@@ -177,7 +183,7 @@ impl<'a> Scene<'a> {
         of_one_attempt(anybody, by_profile.into_values())
     }
 
-    /// The steps of a rule as its author wrote it, with what its scope adds to the condition.
+    /// Counts the steps of a rule as its author wrote it, with what the rule's scope adds to the condition.
     pub(super) fn of_rule(&self, rule: &Rule) -> Steps {
         // `!(principal in [profiles])` and `[agents].contains(context.agent.id)`, each joined to the condition.
         let except = length(rule.scope.except.len()).saturating_mul(3);
@@ -191,12 +197,12 @@ impl<'a> Scene<'a> {
         Steps::fixed(scope).and(self.of_condition(condition))
     }
 
-    /// The steps of a condition, or of having none.
+    /// Counts the steps of a condition, or of having none.
     pub(super) fn of_condition(&self, condition: Option<&Expr>) -> Steps {
         condition.map_or(Steps::ONE, |condition| self.of(condition).steps)
     }
 
-    /// The steps before any rule is asked: checking the input and computing the facts.
+    /// Counts the steps before any rule is asked: checking the input and computing the facts.
     pub(crate) fn before_rules(&self) -> Steps {
         let facts = self.facts.iter().map(|fact| match fact.projection.place {
             Place::Input(_) => Steps::INPUT,
@@ -206,7 +212,8 @@ impl<'a> Scene<'a> {
         facts.fold(checking, Steps::and)
     }
 
-    /// What has `most` bytes or elements, and is a part of the input.
+    /// Returns the size of a part of the input that has at most `most` bytes or elements. The part is never larger than
+    /// the input.
     fn up_to(&self, most: u64) -> Steps {
         if most < length(self.input_bytes) {
             Steps::fixed(most.max(1))
@@ -215,7 +222,8 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// All that a request can hold: the input, and of it each fact.
+    /// Returns the size of all that a request can hold: the input, each fact, which is made of the input, and the
+    /// agent's id.
     fn whole(&self) -> Steps {
         let times = length(self.facts.len()).saturating_add(1);
         Steps::INPUT.times(times).and(Steps::fixed(AGENT))
@@ -265,15 +273,18 @@ impl<'a> Scene<'a> {
                 Estimate::scalar(of.steps.and(of.size.times(behind_star(pattern))))
             }
             ExprKind::UnaryApp { arg, .. } => Estimate::scalar(self.of(arg).steps.and(Steps::ONE)),
+            // Both operands are counted, and beside them what the operator itself looks at.
             ExprKind::BinaryApp { op, arg1, arg2 } => {
                 let (left, right) = (self.of(arg1), self.of(arg2));
                 let own = self.of_operator(*op, &left, &right).and(Steps::ONE);
                 Estimate::scalar(left.steps.and(right.steps).and(own))
             }
+            // As if the second operand were always looked at.
             ExprKind::And { left, right } | ExprKind::Or { left, right } => {
                 let both = self.of(left).steps.and(self.of(right).steps);
                 Estimate::scalar(both.and(Steps::ONE))
             }
+            // Only one of the two is evaluated, and it is not known which.
             ExprKind::If {
                 test_expr,
                 then_expr,
@@ -300,7 +311,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Something that is made anew of all its `parts`, each of which is looked at whole.
+    /// Counts a value that is made anew of all its `parts`, each of which is looked at whole.
     fn made_of<'e>(&self, parts: impl Iterator<Item = &'e Expr>) -> Estimate<'a> {
         let made = Estimate {
             steps: Steps::ONE,
@@ -317,7 +328,7 @@ impl<'a> Scene<'a> {
         })
     }
 
-    /// The member `name` of `of`: its size and what it is.
+    /// Returns the size of the member `name` of `of`, and where the member's value comes from.
     fn member(&self, of: &Estimate<'a>, name: &str) -> (Steps, Part<'a>) {
         match of.part {
             Part::Context => match name {
@@ -347,7 +358,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// What an operator looks at of its operands.
+    /// Counts the steps in which an operator looks at its operands.
     fn of_operator(&self, op: BinaryOp, left: &Estimate<'_>, right: &Estimate<'_>) -> Steps {
         let at_most = |one: &Estimate<'_>| one.size.at(length(self.input_bytes));
         match op {
@@ -370,8 +381,8 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// Steps for each byte of an object, to find out that it is one of `members`. A name has at least four bytes with what is
-/// around it, and is looked for among all.
+/// Counts the steps for each byte of an object that it takes to check the object against `members`. A name has at least
+/// four bytes with what is around it, and is looked for among all names.
 fn of_members(members: &InputType) -> u64 {
     let each = members
         .members()
@@ -381,7 +392,7 @@ fn of_members(members: &InputType) -> u64 {
     each.fold(names.max(1), u64::max)
 }
 
-/// Steps for each byte of a value, to find out that it has a shape.
+/// Counts the steps for each byte of a value that it takes to check the value against a shape.
 fn of_check(shape: &Shape) -> u64 {
     match shape {
         // A value with what is around it has at least two bytes, and is looked for among all.
@@ -410,7 +421,7 @@ fn of_check(shape: &Shape) -> u64 {
     }
 }
 
-/// Bytes of the longest value of a shape that is no object.
+/// Returns the bytes of the longest value of a shape that is no object; `u64::MAX` where the shape does not say.
 fn longest(shape: &Shape) -> u64 {
     match shape {
         Shape::String {
@@ -435,7 +446,7 @@ fn longest(shape: &Shape) -> u64 {
     }
 }
 
-/// What a value of `shape` is.
+/// Returns what the count knows of where a value of `shape` comes from: it is a scalar, or anything else.
 const fn part(shape: &Shape) -> Part<'_> {
     match shape {
         Shape::String { .. } | Shape::Integer { .. } | Shape::Boolean | Shape::Number { .. } => {
@@ -450,7 +461,8 @@ const fn part(shape: &Shape) -> Part<'_> {
     }
 }
 
-/// How often each character of a text may be looked at: once, and once for each character behind the first `*`.
+/// Returns how often each character of a text may be looked at: once, and once for each character of the pattern behind
+/// the first `*`. Cedar's matcher goes back to the last `*` again and again.
 fn behind_star(pattern: &Pattern) -> u64 {
     let star = |element: &&PatternElem| matches!(element, PatternElem::Wildcard);
     let behind = pattern.iter().skip_while(|element| !star(element));

@@ -48,10 +48,10 @@ pub enum CedarOperations {
     Listed(Vec<(String, Range<usize>)>),
 }
 
-/// Reads a whole file.
+/// Reads the rules of a whole `.cedar` file.
 ///
 /// # Errors
-/// Every mistake in it; ranges are bytes of `text`.
+/// Every mistake in the file; ranges are bytes of `text`.
 pub fn parse(text: &str) -> Result<Vec<CedarRule>, Vec<CedarMistake>> {
     let tokens = bounds::tokens(text).map_err(|mistake| vec![mistake])?;
     let (mut rules, mut mistakes) = (Vec::new(), Vec::new());
@@ -80,7 +80,9 @@ fn one(text: &str, tokens: &[Token<'_>]) -> Result<CedarRule, Vec<CedarMistake>>
         mistake
     };
     let shifted = |mistakes: Vec<CedarMistake>| mistakes.into_iter().map(shift).collect::<Vec<_>>();
+    // 1. The bounds, before Cedar's parser, which recurses, sees the text.
     bounds::check_tokens(tokens).map_err(|mistake| vec![mistake])?;
+    // 2. No template: a `?` outside quotes is a slot. The mistake stands there and says what to write.
     if let Some(slot) = tokens.iter().position(|token| token.text == "?") {
         let place = tokens
             .get(slot)
@@ -90,12 +92,14 @@ fn one(text: &str, tokens: &[Token<'_>]) -> Result<CedarRule, Vec<CedarMistake>>
             "name the profile: `principal in Stopgate::Profile::\"name\"`",
         )]);
     }
+    // 3. Cedar's parser. What it says of a place counts from the beginning of this policy.
     let (policy, parsed) = parse_policy(source, 0, source.len()).map_err(shifted)?;
     let policy = Policy::from(policy);
     let cx = Piece {
         tokens,
         range: range.clone(),
     };
+    // 4. Each part of the policy by itself, so that one mistake does not hide those of another part.
     let mut mistakes = Vec::new();
     let annotations = cx.annotations(&policy, &mut mistakes);
     let profile = cx.principal(&policy, &mut mistakes);
@@ -103,6 +107,7 @@ fn one(text: &str, tokens: &[Token<'_>]) -> Result<CedarRule, Vec<CedarMistake>>
     let condition = Condition::of_policy(source, &parsed)
         .map_err(|found| mistakes.extend(shifted(found)))
         .ok();
+    // 5. A rule only if every part was read and nothing was wrong with any.
     match (annotations, profile, operations, condition) {
         (Some(annotations), Some(profile), Some(operations), Some(condition))
             if mistakes.is_empty() =>
@@ -155,7 +160,8 @@ struct Piece<'t, 'a> {
 }
 
 impl Piece<'_, '_> {
-    /// Where `@name` stands, or the whole rule.
+    /// Returns where `@name` stands; if it does not, where the word `permit` or `forbid` stands, or else the whole
+    /// rule.
     fn annotation(&self, name: &str) -> Range<usize> {
         let found = self.tokens.windows(2).find_map(|pair| match pair {
             [at, word] if at.text == "@" && word.text == name => {
@@ -166,7 +172,7 @@ impl Piece<'_, '_> {
         found.unwrap_or(self.head())
     }
 
-    /// The word `permit` or `forbid`, or the whole rule.
+    /// Returns where the word `permit` or `forbid` stands, or the whole rule.
     fn head(&self) -> Range<usize> {
         let head = self
             .tokens
@@ -175,7 +181,7 @@ impl Piece<'_, '_> {
         head.map_or(self.range.clone(), |token| token.range.clone())
     }
 
-    /// Where the entity id `id` is written, or the whole rule.
+    /// Returns where the entity id `id` is written, or the whole rule.
     fn entity(&self, id: &str) -> Range<usize> {
         let quoted = format!("\"{id}\"");
         let found = self.tokens.iter().find(|token| token.text == quoted);

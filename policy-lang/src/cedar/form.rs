@@ -35,7 +35,8 @@ impl FormError {
     }
 }
 
-/// Cedar text of every slice, by `tool/operation` or [`ANYWHERE`]. Every policy carries its rule's id in `@rule`.
+/// Writes the Cedar text of every slice, by `tool/operation` or [`ANYWHERE`]. Every policy carries its rule's id in
+/// `@rule`. An operation that no rule names has an empty slice.
 pub(crate) fn slices(policy: &Policy) -> Result<BTreeMap<String, String>, FormError> {
     let mut slices: BTreeMap<String, String> = BTreeMap::new();
     for (tool, described) in &policy.tools {
@@ -69,7 +70,8 @@ fn append(
     Ok(())
 }
 
-/// The policies of one rule for one operation (or for all), with `condition` in place of its own.
+/// Makes the policies of one rule for one operation (or for all), with `condition` in place of the rule's own: one
+/// policy for each profile of the rule, or one for everybody.
 pub(crate) fn match_form(
     rule: &Rule,
     operation: Option<(&ToolName, &OperationName)>,
@@ -109,6 +111,7 @@ pub(crate) fn match_form(
             .iter()
             .cloned(),
     );
+    // One permit for each profile: alike in everything but the principal.
     let policies = named.into_iter().enumerate().map(|(at, profile)| {
         let principal = profile.map_or(
             json!({"op": "All"}),

@@ -119,7 +119,7 @@ impl Buckets {
             .chain(self.by_profile.values().flatten())
     }
 
-    /// Gives back what the lists have grown too long.
+    /// Gives back the memory that the lists hold and do not use.
     fn shrink(&mut self) {
         self.anybody.shrink_to_fit();
         self.by_profile.values_mut().for_each(Vec::shrink_to_fit);
@@ -139,12 +139,17 @@ struct Slice<'a> {
 }
 
 impl Slice<'_> {
-    /// The rule and the profile of `policy`, if it is in match form and the rule is there for the first time.
+    /// Returns the profile and the rule of `policy`. A policy that is not in match form, or whose rule and profile
+    /// stand in the slice already, is an error, and so is one of no known rule.
     fn place(&mut self, policy: &Policy) -> Result<(Option<ProfileAt>, RuleAt), LoadError> {
+        // The rule first: a policy of a rule that is not in the bundle is told as such, whatever its form.
         let rule = policy
             .annotation(self.annotation)
             .and_then(|id| self.places.rules.get(id.as_ref()));
         let rule = *rule.ok_or_else(|| LoadError::Unknown(self.name.to_owned()))?;
+        // The match form: the action is that of the slice, the resource is anything, the principal is anybody or in a
+        // known profile, and the effect is a permit. The index keeps no scope, so one that says anything else would be
+        // lost.
         let scoped = match (policy.action_constraint(), &self.action) {
             (ActionConstraint::Any, None) => true,
             (ActionConstraint::Eq(named), Some(action)) => named == action,
@@ -172,7 +177,8 @@ impl Slice<'_> {
     }
 }
 
-/// The policies of a slice's text. What was printed one by one is parsed many at once, and none may be missing.
+/// Parses the policies of a slice's text, many at once although they were printed one by one. Returns `None` if the
+/// text is not as we print it, or if Cedar does not find each of the policies.
 fn parse(text: &str) -> Option<Vec<Policy>> {
     let mut policies = Vec::new();
     let mut left = printed(text)?.into_iter().peekable();
@@ -184,6 +190,7 @@ fn parse(text: &str) -> Option<Vec<Policy>> {
             together.push_str(next);
             count = count.saturating_add(1);
         }
+        // A text that Cedar takes for more or fewer policies than were printed is not the text that we printed.
         let before = policies.len();
         policies.extend(parse_policyset(&together).ok()?.into_policies());
         if policies.len().checked_sub(before) != Some(count) {
@@ -194,8 +201,8 @@ fn parse(text: &str) -> Option<Vec<Policy>> {
 }
 
 impl Index {
-    /// Loads the slices: Cedar text by `tool/operation` or [`ANYWHERE`]. Every rule has to be in some slice. It reads
-    /// them on a stack of its own, whatever stack it is called on.
+    /// Loads the slices: Cedar text by `tool/operation` or [`ANYWHERE`]. Every rule has to be in some slice. The slices
+    /// are read on a stack of their own, whatever stack this is called on.
     pub(crate) fn load(
         slices: &BTreeMap<String, &str>,
         places: &Places<'_>,
@@ -222,7 +229,9 @@ impl Index {
         let annotation: AnyId = "rule"
             .parse()
             .map_err(|_| LoadError::Syntax("@rule".to_owned()))?;
+        // 1. Slice after slice.
         for (name, text) in slices {
+            // 1.1. The operation that the slice is of, and the lists for its rules.
             let action = (name != ANYWHERE).then(|| schema.action(name));
             let buckets = match &action {
                 Some(_) => {
@@ -241,6 +250,8 @@ impl Index {
                 annotation: &annotation,
                 seen: HashSet::new(),
             };
+            // 1.2. Its policies, each of a known rule and profile and none twice. The scope is then known from the
+            // place in the index, so the condition alone is kept; whole policies keep both as one condition.
             for policy in parse(text).ok_or_else(|| syntax(name))? {
                 let (profile, rule) = slice.place(&policy)?;
                 seen.insert(rule);
@@ -257,6 +268,7 @@ impl Index {
             }
             buckets.shrink();
         }
+        // 2. Whole policies in one list for every request.
         if layout == Layout::Whole {
             let each = std::mem::take(&mut index.by_action).into_values();
             index
@@ -264,13 +276,15 @@ impl Index {
                 .anybody
                 .extend(each.flat_map(|buckets| buckets.anybody));
         }
+        // 3. Every rule stands somewhere: one that was left out of a bundle would otherwise just never match.
         match places.rules.values().find(|rule| !seen.contains(rule)) {
             Some(missing) => Err(LoadError::MissingRule(*missing)),
             None => Ok(index),
         }
     }
 
-    /// The rules that match or fail for `request` on an operation by a user who holds `profiles`, the whole closure.
+    /// Returns the rules that match and those that fail for `request` on an operation, by a user who holds `profiles`,
+    /// which are the whole closure with inherited profiles.
     pub(crate) fn matches(
         &self,
         request: &Prepared<'_>,
@@ -294,7 +308,8 @@ impl Index {
         matches
     }
 
-    /// The steps that the rules of one operation, of which requests are as in `scene`, take at most for one attempt.
+    /// Counts the most steps that the rules of one operation take for one attempt. `scene` says what the requests on
+    /// the operation can hold.
     pub(crate) fn steps(&self, operation: OperationAt, scene: &Scene<'_>) -> Steps {
         let buckets = || {
             let own = self.by_action.get(&operation).into_iter();
@@ -318,7 +333,7 @@ impl Index {
         )
     }
 
-    /// Every rule that a request on an operation can meet, or with `None` every rule that names no operation.
+    /// Returns every rule in the slice of an operation, or with `None` every rule that names no operation.
     pub(crate) fn rules(&self, operation: Option<OperationAt>) -> BTreeSet<RuleAt> {
         let buckets = match operation {
             Some(at) => self.by_action.get(&at),
@@ -330,7 +345,7 @@ impl Index {
 }
 
 impl Prepared<'_> {
-    /// Whether one of `policies` is satisfied; `None` when one fails.
+    /// Returns whether one of `policies` is satisfied; `None` when one of them fails.
     pub(crate) fn satisfies(&self, policies: &[WholePolicy]) -> Option<bool> {
         let each = policies.iter().map(|policy| {
             let policy: &Policy = policy.as_ref();

@@ -53,7 +53,7 @@ impl UnknownForm {
         Self(what.to_owned())
     }
 
-    /// What it is, as the subject of a sentence.
+    /// Returns what the unknown shape is, as the subject of a sentence.
     pub(super) fn what(&self) -> &str {
         &self.0
     }
@@ -122,7 +122,7 @@ const CALLS: [&str; 22] = [
     "toDays",
 ];
 
-/// Every word that a node can begin with.
+/// Returns every word that a node can begin with.
 #[cfg(test)]
 pub(super) fn words() -> impl Iterator<Item = &'static str> {
     UNARY.into_iter().chain(BINARY).chain(OTHERS).chain(CALLS)
@@ -194,7 +194,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The expressions inside it, from left to right.
+    /// Returns the expressions inside the node, from left to right.
     pub(super) fn operands(&self) -> Vec<&'a Value> {
         match self {
             Self::Literal(_) | Self::Var(_) => Vec::new(),
@@ -208,7 +208,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The entity that it is, as its type and id.
+    /// Returns the type and the id of the entity that the node is; `None` if the node is no entity.
     pub(super) fn entity(&self) -> Option<(&'a str, &'a str)> {
         let Self::Literal(value) = self else {
             return None;
@@ -218,12 +218,12 @@ impl<'a> Node<'a> {
     }
 }
 
-/// `word` as one of `all`.
+/// Returns the one of `all` that is `word`; `None` if there is none.
 fn known(all: &[&'static str], word: &str) -> Option<&'static str> {
     all.iter().find(|one| **one == word).copied()
 }
 
-/// The members of an operand that has exactly these.
+/// Returns the members `names` of an operand that has exactly these; `None` if the operand has others.
 fn fields<'a, const N: usize>(operand: &'a Value, names: [&str; N]) -> Option<[&'a Value; N]> {
     let members = operand.as_object().filter(|members| members.len() == N)?;
     let found: Vec<&Value> = names
@@ -233,7 +233,7 @@ fn fields<'a, const N: usize>(operand: &'a Value, names: [&str; N]) -> Option<[&
     found.try_into().ok()
 }
 
-/// The names that a `has` asks for: Cedar writes several as an array.
+/// Returns the names that a `has` asks for, of which Cedar writes several as an array; `None` if they are no names.
 fn names(attr: &Value) -> Option<Vec<&str>> {
     match attr {
         Value::String(name) => Some(vec![name]),
@@ -267,8 +267,8 @@ fn is_pattern(pattern: &Value) -> bool {
         .is_some_and(|parts| parts.iter().all(is_part))
 }
 
-/// `tree` with everything in it known and one meaning written in one way: `a has b.c` becomes `a has b && a.b has c`,
-/// which is what it means. Depth is bounded by what a condition may have.
+/// Returns `tree` with one meaning written in one way, if everything in it is known: `a has b.c` becomes what it means,
+/// `a has b && a.b has c`. Depth is bounded by what a condition may have.
 ///
 /// # Errors
 /// [`UnknownForm`]. A `has` of several names is known after a path alone: anything else would be evaluated once for
@@ -306,7 +306,7 @@ fn written_out(left: &Value, names: &[&str]) -> Result<Value, UnknownForm> {
     all.ok_or_else(|| UnknownForm::new("a `has` of no name"))
 }
 
-/// Whether `tree` is a variable or what is read below one.
+/// Returns whether `tree` is a variable or what is read below a variable.
 fn is_path(tree: &Value) -> bool {
     match Node::of(tree) {
         Ok(Node::Var(_)) => true,
@@ -315,8 +315,9 @@ fn is_path(tree: &Value) -> bool {
     }
 }
 
-/// `tree`, which is `node`, with `change` made to each of its operands. Whoever walks a tree is here once for each of
-/// its levels, so this is kept small, and what is made of the operands is made elsewhere.
+/// Returns `tree`, whose outermost node is `node`, with `change` made to each operand of the node. A walk over a tree
+/// is in this function once for each level of the tree, so the function is kept small: what is made of the operands is
+/// made in another.
 pub(super) fn with_operands<E>(
     tree: &Value,
     node: &Node<'_>,
@@ -329,7 +330,7 @@ pub(super) fn with_operands<E>(
     Ok(with_these(tree, node, changed))
 }
 
-/// `tree`, which is `node`, with `operands` in place of its own, in their order.
+/// Returns `tree`, whose outermost node is `node`, with `operands` in place of the node's own, in their order.
 #[inline(never)]
 fn with_these(tree: &Value, node: &Node<'_>, operands: Vec<Value>) -> Value {
     let one = |operator: &str, operand: Value| {

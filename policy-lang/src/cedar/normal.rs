@@ -24,7 +24,7 @@ impl From<UnknownForm> for UnknownNode {
 
 type Normal = Result<Json, UnknownNode>;
 
-/// The normal form of a rule's clauses: all of them joined, each `unless` negated.
+/// Returns the normal form of a rule's clauses: all of them joined, each `unless` negated.
 pub(super) fn clauses(clauses: &[Value]) -> Normal {
     let parts = clauses.iter().map(|clause| {
         let body = clause.get("body").unwrap_or(&Value::Null);
@@ -37,7 +37,7 @@ pub(super) fn clauses(clauses: &[Value]) -> Normal {
     Ok(joined("and", parts.collect::<Result<_, _>>()?))
 }
 
-/// The normal form of one expression. Depth is bounded by [`super::bounds`].
+/// Returns the normal form of one expression. Depth is bounded by [`super::bounds`].
 fn node(tree: &Value) -> Normal {
     match Node::of(tree)? {
         Node::Literal(value) => literal(value),
@@ -82,7 +82,7 @@ fn node(tree: &Value) -> Normal {
     }
 }
 
-/// A value that is written out, with its type.
+/// Returns the normal form of a value that is written out: the value with its type.
 fn literal(value: &Value) -> Normal {
     let unknown = || UnknownForm::new("a value of another type").into();
     match value {
@@ -105,7 +105,8 @@ fn long(number: i64) -> Json {
     array("long", [text(&number.to_string())])
 }
 
-/// `-5` is a number, whether it is written as one or as what is taken from nothing.
+/// Returns the normal form of the negation of `of`. `-5` is a number, whether Cedar writes it as one or as the negation
+/// of `5`.
 fn negative(of: Json) -> Json {
     let number = match of.as_array() {
         Some([word, Json::String(digits)]) if word.as_str() == Some("long") => {
@@ -116,7 +117,7 @@ fn negative(of: Json) -> Json {
     number.map_or_else(|| array("neg", [of]), long)
 }
 
-/// `left has a.b` says that `left` has `a`, and that this has `b`.
+/// Returns the normal form of a `has`: `left has a.b` says that `left` has `a`, and that this member has `b`.
 fn presence(left: Json, names: &[&str]) -> Json {
     let mut reached = left;
     let mut parts = Vec::new();
@@ -131,7 +132,8 @@ fn member(left: Json, name: &str) -> Json {
     array("get", [left, text(name)])
 }
 
-/// A pattern as texts, with `null` for whatever may stand between them. Cedar writes texts in pieces of any length.
+/// Returns the normal form of a pattern: its texts, with `null` for whatever may stand between them. Cedar writes a
+/// text in pieces of any length, so pieces that follow each other are joined.
 fn pattern_of(pattern: &Value) -> Normal {
     let unknown = || UnknownForm::new("a pattern of another kind");
     let mut pieces: Vec<Json> = Vec::new();
@@ -153,7 +155,8 @@ fn pattern_of(pattern: &Value) -> Normal {
     Ok(Json::Array(pieces))
 }
 
-/// Elements in one order, each once: a set has neither order nor repetition.
+/// Returns the normal form of a set, with the elements in one order and each once: a set has neither order nor
+/// repetition.
 fn set(elements: impl Iterator<Item = Normal>) -> Normal {
     let mut all = elements.collect::<Result<Vec<Json>, _>>()?;
     all.sort_by_cached_key(Json::canonical);
@@ -172,8 +175,8 @@ fn not(of: Json) -> Json {
     array("not", [of])
 }
 
-/// `parts` joined by `word`, those that are joined by it themselves in one row: how operands of one operator are
-/// grouped means nothing. One part is itself.
+/// Joins `parts` by `word`. Parts that are themselves joined by `word` come into the same row, because how operands of
+/// one operator are grouped means nothing. A single part stays as it is.
 fn joined(word: &str, parts: Vec<Json>) -> Json {
     let mut row = Vec::new();
     for part in parts {

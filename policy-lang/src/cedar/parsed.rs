@@ -33,8 +33,9 @@ pub(super) struct Parsed {
 pub struct ParsedTexts(HashMap<String, Parsed>);
 
 impl ParsedTexts {
-    /// Parses `texts`. What is not an expression, or is not parsed because it stands among such texts, is left out: read
-    /// by itself, it is said what is wrong with it.
+    /// Parses `texts`, many at once. A text that the bounds refuse or that is not an expression is left out, and so are
+    /// the texts that were parsed together with one that is not an expression. A text that was left out is parsed by
+    /// itself later, which says what is wrong with it.
     pub fn new<'t>(texts: impl IntoIterator<Item = &'t str>) -> Self {
         let accepted = texts.into_iter().filter(|text| bounds::check(text).is_ok());
         let accepted: Vec<&str> = accepted.collect();
@@ -46,8 +47,8 @@ impl ParsedTexts {
         Self(parsed)
     }
 
-    /// What Cedar reads in `text`, which is one expression: either it was parsed with the others, or is now. `None` if it
-    /// is not one.
+    /// Returns what Cedar reads in `text`: either the text was parsed with the others, or it is parsed now. Returns
+    /// `None` if the text is not one expression.
     pub(super) fn one(&self, text: &str) -> Option<Cow<'_, Parsed>> {
         match self.0.get(text) {
             Some(parsed) => Some(Cow::Borrowed(parsed)),
@@ -56,13 +57,15 @@ impl ParsedTexts {
     }
 }
 
-/// Wraps `text` into a policy, and tells how many bytes stand before it.
+/// Wraps `text` into a policy, and returns the policy with the number of bytes that stand before `text`.
 pub(super) fn wrapped(text: &str) -> (String, usize) {
     (format!("{HEAD}{text}{TAIL}"), HEAD.len())
 }
 
-/// What Cedar reads in each of `texts`, in their order, or nothing if any of them is not one expression.
+/// Parses all of `texts` at once, and returns what Cedar reads in each, in their order. Returns `None` if any of them
+/// is not one expression.
 fn together(texts: &[&str]) -> Option<Vec<Parsed>> {
+    // 1. One text of all policies, and where each of them is written in it.
     let (mut source, mut places) = (String::new(), Vec::with_capacity(texts.len()));
     for text in texts {
         let start = source.len();
@@ -70,7 +73,9 @@ fn together(texts: &[&str]) -> Option<Vec<Parsed>> {
         places.push(start..source.len());
         source.push('\n');
     }
+    // 2. One run of the parser, for the trees and for what is evaluated.
     let (mut trees, policies) = parse_policyset_to_ests_and_pset(&source).ok()?;
+    // 3. Each policy is that of one text, and of no part of another.
     // A text that closes its block and opens another makes two policies, and one that leaves a text literal open makes
     // one of two: each policy has to begin and end where it was written, and to have one clause.
     if trees.len() != texts.len() || policies.policies().count() != texts.len() {

@@ -55,19 +55,20 @@ impl Atom {
         Self::new(vec![json!({"kind": "when", "body": body})])
     }
 
-    /// The body that holds for every request.
+    /// Returns the body that holds for every request.
     #[must_use]
     pub fn always() -> Self {
         Self::new(Vec::new())
     }
 
-    /// What tells two bodies apart; equal keys are equal bodies.
+    /// Returns the key of the body: equal keys are equal bodies.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// Its clauses as one line of text, which [`policy`] reads: written so that they are prepared fast.
+    /// Writes the clauses of the body as one line of text, which [`policy`] reads, with rows of `&&` and `||` bracketed
+    /// so that a proof about them is prepared fast. The text is made once.
     #[must_use]
     pub fn body(&self) -> &str {
         self.body.get_or_init(|| {
@@ -79,8 +80,8 @@ impl Atom {
         })
     }
 
-    /// This body behind `guards`, each of which has to be false first: it then never meets a request that one of them
-    /// stands for.
+    /// Returns this body behind `guards`, each of which has to be false first. The body then never meets a request that
+    /// one of the guards stands for.
     #[must_use]
     pub fn behind(&self, guards: &[Self]) -> Self {
         let clauses = guards.iter().flat_map(|guard| guard.conditions.iter());
@@ -89,7 +90,7 @@ impl Atom {
         Self::new(guards.chain(self.conditions.iter().cloned()).collect())
     }
 
-    /// All its clauses as one expression.
+    /// Returns all clauses of the body as one expression.
     fn expression(&self) -> Value {
         let bodies = self.conditions.iter().map(|clause| {
             let body = clause.get("body").cloned().unwrap_or_default();
@@ -103,8 +104,8 @@ impl Atom {
             .unwrap_or_else(|| value(true))
     }
 
-    /// Whether Cedar could fail to evaluate it: only arithmetic and the functions of its extension types can, and what is
-    /// not understood may.
+    /// Returns whether Cedar could fail to evaluate the body. Arithmetic, tags, `is` and the functions of extension
+    /// types count as able to fail, and so does what is not understood.
     #[must_use]
     pub fn may_fail(&self) -> bool {
         let bodies = self.conditions.iter();
@@ -131,10 +132,10 @@ impl Atom {
     }
 }
 
-/// The policy with `effect` and the body that [`Atom::body`] wrote.
+/// Makes the policy with `effect` and the body that [`Atom::body`] wrote.
 ///
 /// # Errors
-/// [`FormError`] when Cedar does not take it, which is a mistake of ours.
+/// [`FormError`] when Cedar does not take the policy, which is a mistake of ours.
 pub fn policy(body: &str, effect: Effect) -> Result<CedarPolicy, FormError> {
     // What cannot be read is nothing, and Cedar refuses that.
     let conditions = written::read(body).unwrap_or(Value::Null);
@@ -146,9 +147,11 @@ pub fn policy(body: &str, effect: Effect) -> Result<CedarPolicy, FormError> {
     CedarPolicy::from_json(None, tree).map_err(|source| FormError::of("a body", source))
 }
 
-/// The body of `rule` for everybody it reaches.
+/// Returns the body of `rule` for everybody whom the rule reaches. Facts in `renamed` are read as the base computes
+/// them, under names of their own.
 #[must_use]
 pub fn rule(rule: &Rule, flat: &Flat, renamed: &BTreeSet<&str>) -> Atom {
+    // The scope first, then whom it leaves out, the agents and the rule's own clauses, as in the match form.
     let mut conditions = scope_of(rule, flat);
     if !rule.scope.except.is_empty() {
         let names = rule.scope.except.iter();
@@ -170,8 +173,8 @@ pub fn rule(rule: &Rule, flat: &Flat, renamed: &BTreeSet<&str>) -> Atom {
     Atom::new(conditions)
 }
 
-/// Whether two rules are written alike in everything that their bodies are made of: then their bodies are equal wherever
-/// the same is held. Rules that are not may have equal bodies all the same.
+/// Returns whether two rules are written alike in everything that their bodies are made of. The bodies are then equal
+/// wherever the same is held; rules that are not written alike may have equal bodies all the same.
 #[must_use]
 pub fn alike(one: &Rule, other: &Rule) -> bool {
     one.scope.profiles == other.scope.profiles
@@ -180,7 +183,7 @@ pub fn alike(one: &Rule, other: &Rule) -> bool {
         && one.condition == other.condition
 }
 
-/// The bare scope of `rule`: what it would reach if it always matched.
+/// Returns the bare scope of `rule` as a body: what the rule would reach if it always matched.
 #[must_use]
 pub fn scope(rule: &Rule, flat: &Flat) -> Atom {
     Atom::new(scope_of(rule, flat))
@@ -196,8 +199,8 @@ fn scope_of(rule: &Rule, flat: &Flat) -> Vec<Value> {
     vec![json!({"kind": "when", "body": holds(ids)})]
 }
 
-/// `tree` with reads of the facts in `renamed` turned to the base's own. A fact is read and asked for by its name
-/// directly below `context.facts`: conditions use the record of facts in no other way.
+/// Returns `tree` with reads of the facts in `renamed` turned to the base's own. A fact is read and asked for by its
+/// name directly below `context.facts`: conditions use the record of facts in no other way.
 pub(super) fn rename(tree: &Value, renamed: &BTreeSet<&str>) -> Value {
     let facts = read(["facts"]);
     let own = |name: &str| format!("{name}{OTHERWISE}");
@@ -218,15 +221,15 @@ pub(super) fn rename(tree: &Value, renamed: &BTreeSet<&str>) -> Value {
     }
 }
 
-/// Facts that `base` computes otherwise than `head`, or that head does not have.
+/// Returns the facts that `base` computes otherwise than `head`, or that head does not have.
 #[must_use]
 pub fn renamed_facts<'p>(base: &'p Operation, head: &Operation) -> Vec<&'p Fact> {
     let facts = base.facts.iter();
     facts.filter(|fact| !head.facts.contains(fact)).collect()
 }
 
-/// Types of the requests that both sides of a proof are about: an operation under head's types, with what the base
-/// computes otherwise, and one flag for each thing that only head accepts and that types cannot say.
+/// Writes the types of the requests that both sides of a proof are about: an operation under head's types, with what
+/// the base computes otherwise, and one flag for each thing that only head accepts and that types cannot say.
 #[must_use]
 pub fn types(
     tool: &ToolName,
@@ -238,7 +241,7 @@ pub fn types(
     proof_schema(tool, name, head, base_facts, flags)
 }
 
-/// A forbid of everybody who holds all of `held`: what has been found is not asked for again.
+/// Returns the body of a forbid of everybody who holds all of `held`: what has been found is not asked for again.
 #[must_use]
 pub fn holders_of_all<'a>(held: impl IntoIterator<Item = &'a str>) -> Atom {
     let tests = held.into_iter().map(|one| holds([one]));
@@ -246,7 +249,7 @@ pub fn holders_of_all<'a>(held: impl IntoIterator<Item = &'a str>) -> Atom {
     Atom::when(all.unwrap_or_else(|| value(true)))
 }
 
-/// A permit of what is allowed by some of `left` and by some of `right`.
+/// Returns the body of a permit of what is allowed by some of `left` and by some of `right`.
 #[must_use]
 pub fn by_both<'a>(
     left: impl IntoIterator<Item = &'a Atom>,

@@ -73,7 +73,7 @@ pub(crate) struct RequestParts<'a> {
 pub(crate) struct Prepared<'a>(Evaluator<'a>);
 
 impl Prepared<'_> {
-    /// Whether `condition` is true; `None` when it fails or is no truth value.
+    /// Returns whether `condition` is true; `None` when its evaluation fails or its value is no truth value.
     pub(super) fn holds(&self, condition: &Expr) -> Option<bool> {
         let value = self.0.interpret(condition, &SlotEnv::new()).ok()?;
         match value.value_kind() {
@@ -87,7 +87,8 @@ impl Prepared<'_> {
 }
 
 impl PreparedSchema {
-    /// For requests that are each validated against `text`; `None` when Cedar refuses it.
+    /// Makes what requests need that are each validated against the schema `text`. Returns `None` when Cedar refuses
+    /// the schema, or when its brackets nest too deep for Cedar's parser.
     pub(crate) fn validating(text: &str) -> Option<Self> {
         if !is_shallow(text) {
             return None;
@@ -99,7 +100,8 @@ impl PreparedSchema {
         })
     }
 
-    /// For requests of which the types are known to be those of the schema. `None` only if Cedar did not take our names.
+    /// Makes what requests need of which the types are known to be those of the schema. Returns `None` only if Cedar
+    /// did not take our names.
     pub(crate) fn new() -> Option<Self> {
         let name = |kind| EntityTypeName::from_str(&format!("{NAMESPACE}::{kind}")).ok();
         Some(Self {
@@ -114,22 +116,23 @@ impl PreparedSchema {
         })
     }
 
-    /// The entity of a profile.
+    /// Returns the entity of the profile `name`.
     pub(crate) fn profile(&self, name: &str) -> EntityUid {
         uid(&self.profile, name)
     }
 
-    /// The entity of a tool.
+    /// Returns the entity of the tool `name`.
     pub(crate) fn tool(&self, name: &str) -> EntityUid {
         uid(&self.tool, name)
     }
 
-    /// The action `tool/operation`.
+    /// Returns the action `tool/operation`.
     pub(crate) fn action(&self, id: &str) -> EntityUid {
         uid(&self.action, id)
     }
 
-    /// The store for somebody who holds `profiles`, inherited ones included.
+    /// Makes the store for somebody who holds `profiles`, inherited ones included. Returns `None` if Cedar refuses the
+    /// store.
     pub(crate) fn holder(&self, profiles: impl IntoIterator<Item = EntityUid>) -> Option<Holder> {
         let parents: HashSet<EntityUID> = profiles.into_iter().map(Arc::unwrap_or_clone).collect();
         let user = EntityUID::clone(&self.user);
@@ -144,7 +147,8 @@ impl PreparedSchema {
         store.ok().map(Holder)
     }
 
-    /// Builds the request, and validates it where that is needed. `None` when it cannot be made, which rejects the attempt.
+    /// Builds the request, and validates the request where that is needed. Returns `None` when the request cannot be
+    /// made, which rejects the attempt.
     pub(crate) fn prepare<'a>(
         &self,
         parts: RequestParts<'_>,
@@ -162,6 +166,8 @@ impl PreparedSchema {
             agent,
         } = parts;
         let extensions = Extensions::all_available();
+        // 1. The context: the instant where a rule reads it, the facts where the operation has any, input, time and
+        // agent.
         let now = match reads_now {
             true => Some(("now", self.instant(now)?)),
             false => None,
@@ -179,12 +185,14 @@ impl PreparedSchema {
         let ValueKind::Record(context) = ValueKind::record(context) else {
             return None;
         };
+        // 2. The request: the user, the action, the tool and the context.
         let request = Request::new_unchecked(
             known(&self.user),
             known(action),
             known(tool),
             Some(Context::Value(context)),
         );
+        // 3. Its validation, where each request is validated.
         if let Some(schema) = &self.schema {
             let schema = schema.as_ref();
             schema.validate_request(&request, extensions).ok()?;
@@ -192,7 +200,7 @@ impl PreparedSchema {
         Some(Prepared(Evaluator::new(request, &holder.0, extensions)))
     }
 
-    /// The instant as Cedar's own function makes it of its spelling.
+    /// Returns the instant as Cedar's own function makes it of the instant's spelling.
     fn instant(&self, now: jiff::Timestamp) -> Option<Value> {
         let function = Extensions::all_available().func(&self.datetime).ok()?;
         match function.call(&[Value::from(datetime(now))]).ok()? {
@@ -214,7 +222,8 @@ fn known(uid: &EntityUid) -> EntityUIDEntry {
     }
 }
 
-/// Facts are whole numbers, texts, and sets of texts.
+/// Makes the record of facts, which are whole numbers, texts, and sets of texts. Returns `None` if one is something
+/// else.
 fn of_facts(facts: &BTreeMap<String, Json>) -> Option<Value> {
     let of_fact = |value: &Json| match value {
         Json::Array(texts) => set(texts),
@@ -232,12 +241,13 @@ fn of_facts(facts: &BTreeMap<String, Json>) -> Option<Value> {
     Some(Value::record(pairs, None))
 }
 
-/// Cedar's own spelling of an instant, in milliseconds.
+/// Writes an instant in Cedar's own spelling, in milliseconds.
 fn datetime(now: jiff::Timestamp) -> String {
     now.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
-/// The declared members of an object that rules can read.
+/// Makes the record of those declared members of an object that rules can read. Returns `None` if a value does not have
+/// its member's shape, or if a member is declared twice.
 fn record(of: &InputType, given: &[(String, Json)]) -> Option<Value> {
     let mut pairs = Vec::with_capacity(given.len());
     for member in of.members().iter().filter(|member| member.opaque.is_none()) {

@@ -26,7 +26,7 @@ pub(crate) struct Typed<'a> {
     pub(crate) reads_now: bool,
 }
 
-/// The schema that bundles carry: every operation of `policy`, no groups.
+/// Writes the schema that bundles carry: every operation of `policy`, no groups.
 pub(crate) fn runtime_schema(policy: &Policy) -> String {
     let reads_now = ReadsNow::of(policy);
     schema_of_requests(operations(policy).map(|(tool, name, operation)| Typed {
@@ -38,8 +38,8 @@ pub(crate) fn runtime_schema(policy: &Policy) -> String {
     }))
 }
 
-/// The same of what a bundle's catalog holds. Whoever opens a bundle compares the two, so how it is written belongs to
-/// the version of the catalog.
+/// Writes the schema of [`runtime_schema`] from what a bundle's catalog holds. Whoever opens a bundle compares the two,
+/// so how the schema is written belongs to the version of the catalog.
 pub(crate) fn schema_of_requests<'a>(operations: impl Iterator<Item = Typed<'a>>) -> String {
     wrap(operations.map(|typed| action(typed, "")).collect())
 }
@@ -73,7 +73,7 @@ impl<'p> ReadsNow<'p> {
     }
 }
 
-/// The schema that a rule on any operation is checked against.
+/// Writes the schema that a rule on any operation is checked against, groups included.
 pub(super) fn author_schema(policy: &Policy) -> String {
     let mut body = String::new();
     for group in groups(policy) {
@@ -86,7 +86,7 @@ pub(super) fn author_schema(policy: &Policy) -> String {
     wrap(body)
 }
 
-/// The schema of one operation alone.
+/// Writes the schema of one operation alone, without groups.
 pub(super) fn operation_schema(
     tool: &ToolName,
     name: &OperationName,
@@ -95,8 +95,8 @@ pub(super) fn operation_schema(
     wrap(action(with_now(tool, name, operation), ""))
 }
 
-/// The types of one operation for proofs about it: with the facts in `base` under names of their own, and `flags` more
-/// truth values.
+/// Writes the types of one operation for proofs about it: with the facts in `base` under names of their own, and
+/// `flags` more truth values.
 pub(super) fn proof_schema(
     tool: &ToolName,
     name: &OperationName,
@@ -130,7 +130,7 @@ pub(super) fn proof_schema(
     ))
 }
 
-/// Names of every action group.
+/// Returns the names of every action group: one for each effect, and one for each tool.
 pub(super) fn groups(policy: &Policy) -> Vec<String> {
     let tools = policy.tools.keys().map(|tool| format!("@tool:{tool}"));
     crate::surface::Effect::ALL
@@ -140,7 +140,7 @@ pub(super) fn groups(policy: &Policy) -> Vec<String> {
         .collect()
 }
 
-/// Every operation, with its names.
+/// Returns every operation, with the names of its tool and its own.
 pub(super) fn operations(
     policy: &Policy,
 ) -> impl Iterator<Item = (&ToolName, &OperationName, &Operation)> {
@@ -158,7 +158,7 @@ fn wrap(body: String) -> String {
     )
 }
 
-/// The requests of `operation` for a rule that may read everything.
+/// Returns the requests of `operation` as they are for a rule that may read everything, the instant included.
 fn with_now<'a>(
     tool: &'a ToolName,
     name: &'a OperationName,
@@ -187,7 +187,7 @@ fn action(of: Typed<'_>, groups: &str) -> String {
     text
 }
 
-/// The record of facts, where an operation has any.
+/// Writes the record of facts, or nothing where an operation has none.
 fn facts(facts: &[Fact]) -> String {
     let members = facts.iter().map(|fact| typed(fact, fact.name.as_str()));
     of_facts(&members.collect::<Vec<_>>())
@@ -232,7 +232,7 @@ fn record(input: &InputType) -> String {
     text
 }
 
-/// The Cedar type of a shape; `None` for the shapes that are opaque.
+/// Returns the Cedar type of a shape; `None` for the shapes that are opaque.
 fn kind(shape: &Shape) -> Option<String> {
     Some(match shape {
         Shape::String { .. } => "String".to_owned(),

@@ -77,7 +77,8 @@ fn conditions_are_one_expression_over_named_parts_of_the_request() {
     }
 }
 
-/// Cedar's parser recurses and would abort on these: run where a stack is as small as a runtime's worker has.
+/// Checks that texts on which Cedar's parser, which recurses, would abort are refused before, on a stack as small as a
+/// runtime's worker has.
 #[test]
 fn t4_nesting_bombs_are_refused_on_a_small_stack() {
     let small = std::thread::Builder::new().stack_size(2 << 20).spawn(|| {
@@ -119,7 +120,7 @@ fn t4_nesting_bombs_are_refused_on_a_small_stack() {
     small.expect("a thread").join().expect("no overflow");
 }
 
-/// Cedar's parser takes minutes to say what is wrong with these, and they may be in a bundle.
+/// Checks that texts are refused for which Cedar's parser takes minutes to say what is wrong: they may be in a bundle.
 #[test]
 fn t4_printed_texts_are_bounded_policy_by_policy() {
     let policy = "@rule(\"a/b\")\npermit(principal, action, resource) when { context.input.note == \"; {\" };";
@@ -137,7 +138,8 @@ fn t4_printed_texts_are_bounded_policy_by_policy() {
     assert_eq!(bounds::printed("permit(principal == \"x"), None);
 }
 
-/// For each of these Cedar's parser makes a copy of the whole text: gigabytes, for one that a bundle may hold.
+/// Checks that escapes which Cedar does not know are refused in a bundle and bounded in a condition. For each of them
+/// Cedar's parser makes a copy of the whole text: gigabytes, for a text that a bundle may hold.
 #[test]
 fn t4_a_text_in_quotes_has_escapes_that_cedar_knows() {
     let policy = |text: &str| {
@@ -329,7 +331,8 @@ fn every_mistake_of_a_file_is_reported_in_its_place() {
     assert!(mistakes.len() >= 4, "{mistakes:?}");
 }
 
-/// The largest rules that are accepted decide alike on a worker's stack: neither parser nor evaluator runs out.
+/// Checks that the largest rules that are accepted decide on a stack as small as a worker has: neither parser nor
+/// evaluator runs out.
 #[test]
 fn t4_the_largest_accepted_rule_evaluates_on_a_small_stack() {
     use cedar_policy::{Authorizer, Context, Decision, Entities, EntityUid, PolicySet, Request};
@@ -374,7 +377,8 @@ fn t4_the_largest_accepted_rule_evaluates_on_a_small_stack() {
     small.expect("a thread").join().expect("no overflow");
 }
 
-/// Printing gives each operator brackets of its own, so a bundle is read on a stack that is made for that.
+/// Checks that a bundle is read on a stack that is made for printed rules: printing gives each operator brackets of its
+/// own.
 #[test]
 fn t4_printed_rules_are_read_on_a_stack_of_their_own() {
     let nested = |levels: usize| {
@@ -411,7 +415,8 @@ fn t4_printed_rules_are_read_on_a_stack_of_their_own() {
     small.expect("a thread").join().expect("no overflow");
 }
 
-/// Many policies are parsed at once, and a text in which one is missing, double or no policy is refused.
+/// Checks that many policies are parsed at once, and that a text in which one is missing, double or no policy is
+/// refused.
 #[test]
 fn t4_slices_are_read_whole_or_not_at_all() {
     use std::collections::{BTreeMap, HashMap};

@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 use super::CedarMistake;
 use super::parsed::Parsed;
 
-/// Prints one expression of Cedar's syntax tree on one line, for people.
+/// Prints one expression of Cedar's syntax tree on one line, for people: white space of any length becomes one space.
 pub(super) fn print_expression(body: &Value) -> String {
     let text = print_exactly(body);
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Prints one expression of Cedar's syntax tree, space in texts included.
+/// Prints one expression of Cedar's syntax tree, with the white space inside texts as it is.
 pub(super) fn print_exactly(body: &Value) -> String {
     let policy = json!({
         "effect": "permit", "principal": {"op": "All"}, "action": {"op": "All"}, "resource": {"op": "All"},
@@ -51,7 +51,7 @@ pub(super) fn parse_policy(
     Ok((policy, parsed))
 }
 
-/// One mistake for every error of Cedar's parser.
+/// Makes one mistake of every error of Cedar's parser.
 pub(super) fn syntax_mistakes(
     errors: &ParseErrors,
     offset: usize,
@@ -71,7 +71,8 @@ pub(super) fn syntax_mistakes(
         .collect()
 }
 
-/// Where a Cedar error points, in the author's text.
+/// Returns where a Cedar error points, in the author's text of `length` bytes that begins at `offset`; the whole of
+/// that text if the error has no place.
 pub(super) fn range_of(
     error: &dyn miette::Diagnostic,
     offset: usize,

@@ -12,7 +12,7 @@ pub(super) fn profile(id: &str) -> Value {
     json!({"Value": {"__entity": {"type": format!("{NAMESPACE}::Profile"), "id": id}}})
 }
 
-/// The value at `path` below the context.
+/// Returns the expression that reads the value at `path` below the context.
 pub(super) fn read<'a>(path: impl IntoIterator<Item = &'a str>) -> Value {
     let context = json!({"Var": "context"});
     path.into_iter().fold(
@@ -33,7 +33,7 @@ pub(super) fn set(elements: impl IntoIterator<Item = Value>) -> Value {
     json!({"Set": elements.into_iter().collect::<Vec<_>>()})
 }
 
-/// `left OPERATOR right`.
+/// Returns the expression `left OPERATOR right`.
 pub(super) fn binary(operator: &str, left: Value, right: Value) -> Value {
     let both = json!({"left": left, "right": right});
     Value::Object(Map::from_iter([(operator.to_owned(), both)]))
@@ -47,8 +47,8 @@ pub(super) fn either(condition: Value, then: Value, otherwise: Value) -> Value {
     json!({"if-then-else": {"if": condition, "then": then, "else": otherwise}})
 }
 
-/// The operands of `operator` in a row, in their order, however they are bracketed: the whole tree, if it is another
-/// operator's.
+/// Returns the operands of `operator` in a row, in their order, however they are bracketed. If `tree` is no expression
+/// of `operator`, it is the only operand.
 pub(super) fn row<'v>(operator: &str, tree: &'v Value) -> Vec<&'v Value> {
     let (mut operands, mut open) = (Vec::new(), vec![tree]);
     while let Some(tree) = open.pop() {
@@ -62,8 +62,8 @@ pub(super) fn row<'v>(operator: &str, tree: &'v Value) -> Vec<&'v Value> {
     operands
 }
 
-/// `tree` with every row of `&&` or `||` bracketed from the right, which means the same: the parser brackets from the
-/// left, and what prepares a proof says the left of each of them twice.
+/// Returns `tree` with every row of `&&` or `||` bracketed from the right, which means the same: the parser brackets
+/// from the left, and what prepares a proof says the left of each of them twice.
 pub(super) fn leaning(tree: &Value) -> Value {
     match Node::of(tree) {
         Ok(Node::Binary(operator @ ("&&" | "||"), _)) => {
@@ -80,8 +80,8 @@ pub(super) fn leaning(tree: &Value) -> Value {
     }
 }
 
-/// Whether the principal is in one of `ids`: one test for each, because a solver is slower at sets that overlap, and
-/// halved again and again, so that no tree is deep.
+/// Returns the expression that asks whether the principal is in one of `ids`: one test for each id, because a solver is
+/// slower at sets that overlap, and halved again and again, so that no tree is deep.
 pub(super) fn holds<'a>(ids: impl IntoIterator<Item = &'a str>) -> Value {
     let ids: BTreeSet<&str> = ids.into_iter().collect();
     any(&Vec::from_iter(ids))

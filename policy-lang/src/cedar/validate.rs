@@ -24,9 +24,10 @@ mod reads;
 
 use reads::{nearest, unknown_reads};
 
-/// Most rules that one profile's closure may meet at one operation.
+/// Most rules that one profile's closure may meet at one operation, so that deciding does not take long (T46 in
+/// docs/reference/threats.md).
 const MAX_RULES: usize = 64;
-/// Most rules without a profile at one operation.
+/// Most rules without a profile at one operation (T46 too): every attempt on the operation meets them all.
 const MAX_UNSCOPED: usize = 16;
 
 /// Fewest operations that are worth a thread of their own.
@@ -37,8 +38,11 @@ const STACK: usize = 8 << 20;
 /// Checks every rule of `policy`. Ranges are bytes of the rule's condition text, or of the rule in a `.cedar` file.
 #[must_use]
 pub fn validate(policy: &Policy) -> Vec<(RuleId, CedarMistake)> {
+    // 1. What reaches what, once for all operations.
     let reach = Reach::of(policy);
     let every: Vec<_> = operations(policy).collect();
+    // 2. Each operation with the rules that reach it: the types of their conditions, their number, and what they cost
+    // together.
     let mut mistakes = of_each(&every, |&(tool, name, operation), mistakes| {
         let cell = Cell {
             tool,
@@ -55,7 +59,9 @@ pub fn validate(policy: &Policy) -> Vec<(RuleId, CedarMistake)> {
         };
         mistakes.extend(scene.too_costly((tool, name), &cell.rules));
     });
+    // 3. Each rule as a whole, whatever its operations.
     whole_rules(policy, &mut mistakes);
+    // 4. Every mistake once.
     // A rule on several operations makes the same mistake at each.
     let mut seen = BTreeSet::new();
     mistakes.retain(|(rule, mistake)| {
@@ -69,7 +75,7 @@ pub fn validate(policy: &Policy) -> Vec<(RuleId, CedarMistake)> {
     mistakes
 }
 
-/// What `find` finds in each of `items`, in their order, on as many processors as there are.
+/// Returns what `find` finds in each of `items`, in their order, on as many processors as there are.
 fn of_each<T: Sync, F: Send>(items: &[T], find: impl Fn(&T, &mut Vec<F>) + Sync) -> Vec<F> {
     let in_all = |items: &[T]| {
         let mut found = Vec::new();
@@ -132,7 +138,7 @@ impl<'p> Reach<'p> {
         }
     }
 
-    /// The rules that can reach an operation, in the order of the policy.
+    /// Returns the rules that can reach an operation, in the order of the policy.
     fn rules(&self, tool: &ToolName, name: &OperationName) -> Vec<&'p Rule> {
         let named = self.listed.get(&(tool.clone(), name.clone()));
         let mut places: Vec<usize> = named.into_iter().flatten().copied().collect();
@@ -191,7 +197,8 @@ impl Cell<'_> {
         run(&schema, &set.into(), place, mistakes);
     }
 
-    /// The policy that validates `condition` for this operation. Its places count in the text that was parsed.
+    /// Makes the policy that validates `condition` for this operation. Places in the policy count in the text that was
+    /// parsed. Returns `None` if Cedar does not take the policy.
     fn policy(&self, id: &PolicyId, condition: &Condition) -> Option<StaticPolicy> {
         let expression = condition.expression.as_deref()?;
         let kind = Name::from_str(&format!("{NAMESPACE}::Action")).ok()?;
@@ -221,6 +228,7 @@ impl Cell<'_> {
                 CedarMistake::new(code, message, 0..0).help(help),
             )
         };
+        // Rules for everybody are met by every attempt, so fewer of them are accepted.
         let unscoped: Vec<&Rule> = self
             .rules
             .iter()
@@ -244,6 +252,8 @@ impl Cell<'_> {
         if self.rules.len() <= MAX_RULES {
             return;
         }
+        // Nobody meets more rules than there are, so profiles are looked at only where there are many. One profile with
+        // too many is enough to say.
         for (profile, closure) in closures {
             let met: Vec<&Rule> = self
                 .rules
@@ -275,7 +285,8 @@ impl Cell<'_> {
     }
 }
 
-/// Checks that look at a rule as a whole. Rules of `.cedar` files are typed here as they were written, groups and all.
+/// Checks each rule as a whole, whatever its operations: profiles that do not exist, restrictions that absence switches
+/// off, and the types of rules of `.cedar` files, which are validated as they were written, groups and all.
 fn whole_rules(policy: &Policy, mistakes: &mut Vec<(RuleId, CedarMistake)>) {
     let mut set = PolicySet::new();
     let mut by_id = BTreeMap::new();
@@ -340,13 +351,14 @@ fn whole_rules(policy: &Policy, mistakes: &mut Vec<(RuleId, CedarMistake)>) {
     run(&author_schema(policy), &set, place, mistakes);
 }
 
-/// That Cedar's validator cannot be given `condition`: what is not validated must not pass.
+/// Makes the mistake that Cedar's validator cannot be given `condition`: what is not validated must not pass.
 fn not_validated(condition: &Condition) -> CedarMistake {
     let message = "this condition cannot be given to Cedar's validator";
     CedarMistake::new("cedar-schema", message, 0..condition.author_text().len())
 }
 
-/// Validates `set` strictly; warnings are mistakes too.
+/// Validates `set` strictly against `schema`, and adds to `mistakes` what is wrong; warnings are mistakes too. `place`
+/// tells of a policy its rule, and where in the policy the author's text begins and how long it is.
 fn run<'p>(
     schema: &str,
     set: &PolicySet,

@@ -42,9 +42,9 @@ struct Edit {
 }
 
 impl Condition {
-    /// This condition with each of its parts changed by itself: a number moved by one, a value left out of a list, a
-    /// comparison that lets one value more or less through or is turned around, an operand of `&&` or `||` left out.
-    /// `<` and `<=` beside a number are not exchanged: moving the number does the same.
+    /// Returns this condition with each of its parts changed by itself: a number moved by one, a value left out of a
+    /// list, a comparison that lets one value more or less through or is turned around, an operand of `&&` or `||` left
+    /// out. `<` and `<=` beside a number are not exchanged: moving the number does the same.
     #[must_use]
     pub fn variants(&self) -> Vec<Variant> {
         let clauses = self.clauses();
@@ -58,6 +58,8 @@ impl Condition {
                 let others = clauses.iter().enumerate().filter(|(other, _)| *other != at);
                 others.map(|(_, clause)| clause.clone())
             };
+            // Left out as a whole: a clause of one operand, and every `unless`, of which no operand is a conjunct of
+            // the condition. Every other change is one inside the clause.
             if operands("&&", body).len() == 1 || kind == Some("unless") {
                 let left: Vec<Value> = others().collect();
                 variants.extend(variant(clause_text(clause), None, &left));
@@ -75,7 +77,7 @@ impl Condition {
         variants
     }
 
-    /// Every constant in it.
+    /// Returns every constant in the condition.
     #[must_use]
     pub fn constants(&self) -> Constants {
         let mut constants = Constants::default();
@@ -105,7 +107,7 @@ impl Condition {
     }
 }
 
-/// The variant whose clauses are `clauses`; `None` when Cedar or the bounds do not take it.
+/// Makes the variant whose clauses are `clauses`; returns `None` when Cedar or the bounds do not take it.
 fn variant(before: String, after: Option<String>, clauses: &[Value]) -> Option<Variant> {
     let text = |clause: &Value| {
         let body = print_exactly(clause.get("body").unwrap_or(&Value::Null));
@@ -140,7 +142,7 @@ fn clause_text(clause: &Value) -> String {
     }
 }
 
-/// Operands of a chain of `operator`, or the expression itself.
+/// Returns the operands of a chain of `operator`, or the expression itself if it is no such chain.
 fn operands<'a>(operator: &str, node: &'a Value) -> Vec<&'a Value> {
     let mut operands = Vec::new();
     let mut open = vec![node];
@@ -168,7 +170,7 @@ fn one(operator: &str, operand: Value) -> Value {
     Value::Object(Map::from_iter([(operator.to_owned(), operand)]))
 }
 
-/// Every change in `node`. Depth is bounded by what a condition may have.
+/// Returns every change in `node`. Depth is bounded by what a condition may have.
 fn edits(node: &Value) -> Vec<Edit> {
     let Some((operator, operand)) = node.as_object().and_then(|node| node.iter().next()) else {
         return Vec::new();
@@ -274,7 +276,7 @@ fn edits_of_comparison(operator: &str, operand: &Value, node: &Value) -> Option<
     })
 }
 
-/// Changes in the operands of `operator`: members of its object, or elements of its array.
+/// Returns the changes in the operands of `operator`: in members of its object, or in elements of its array.
 fn edits_below(operator: &str, operand: &Value, node: &Value) -> Vec<Edit> {
     let mut found = Vec::new();
     let mut add = |edit: Edit, changed: Value| {
@@ -322,7 +324,7 @@ fn edits_below(operator: &str, operand: &Value, node: &Value) -> Vec<Edit> {
 mod tests {
     use super::*;
 
-    /// `before → after`, and the whole condition that comes of it.
+    /// Returns each variant of a condition: `before → after`, and the whole condition that comes of it.
     fn variants(text: &str) -> Vec<(String, String)> {
         let condition = Condition::parse(text).expect("a condition");
         let change = |variant: Variant| {

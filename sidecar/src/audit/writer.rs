@@ -151,17 +151,22 @@ impl<S: Storage> Writer<S> {
 
     fn run(&mut self, queue: &Receiver<Message>) -> Result<(), Fatal> {
         loop {
+            // 1. Wait for a message: for `LOOK` if all is well, for `RETRY` if something is owed or the disk refuses.
             let (mut batch, mut bytes) = (Vec::new(), 0_usize);
             let mut message = match self.wait(queue) {
                 Next::Message(message) => Some(message),
                 Next::Idle => None,
                 Next::End => return Ok(()),
             };
+            // 2. Nothing to write and nothing owed: look after the file and the disk, so that a file that was taken
+            // away or a disk that fills is seen without traffic.
             if message.is_none() && self.is_well() {
                 self.still_there()?;
                 self.look();
                 continue;
             }
+            // 3. Gather what waits in the queue. Behind a close comes nothing: what was gathered
+            // before it is written, then the record of the stop by itself.
             while let Some(next) = message {
                 match next {
                     Message::Append(entry) => {
@@ -174,9 +179,12 @@ impl<S: Storage> Writer<S> {
                         return self.commit(vec![stop]);
                     }
                 }
+                // A batch is full if one more record of the longest might not fit beside what is owed.
                 let full = bytes.saturating_add(2 * MAX_LINE_BYTES) > MAX_BATCH_BYTES;
                 message = if full { None } else { queue.try_recv().ok() };
             }
+            // 4. Write the batch; see `commit`. An empty batch writes what is owed, or finds out whether the disk takes
+            // data again.
             self.commit(batch)?;
             // Who just got an answer may ask again at once: on a busy machine this lets several in, who then share
             // one flush and need not wake this thread; on an idle one it costs nothing.
@@ -225,6 +233,8 @@ impl<S: Storage> Writer<S> {
 
     /// Brings what is owed and `batch` to the disk and answers everybody in it.
     fn commit(&mut self, batch: Vec<Entry>) -> Result<(), Fatal> {
+        // 4.1. What is owed goes first: the start until it is on the disk, and the gap of attempts that were not
+        // recorded. The gap is taken out of its counter, and given back if the disk refuses.
         let now = Timestamp::now();
         let gap = self.unrecorded.take();
         let owed = self
@@ -232,6 +242,8 @@ impl<S: Storage> Writer<S> {
             .clone()
             .into_iter()
             .chain(gap.map(|gap| RecordBody::Gap(gap).encode()));
+        // 4.2. Lines, each with the next number and the digest of the line before. They move on in a copy of the
+        // position: numbers of a batch that is refused are used again.
         let mut after = self.position;
         let mut lines = String::new();
         for record in owed {
@@ -242,10 +254,15 @@ impl<S: Storage> Writer<S> {
             let seq = after.write(&entry.record, now, &mut lines)?;
             written.push((entry, seq));
         }
+        // 4.3. The disk, for all lines of the batch or none; see `persist`.
         let persisted = self.persist(lines.as_bytes());
+        // 4.4. The room that is left, also when the batch was refused.
         self.look();
+        // 4.5. Answers, which never come before the flush.
         match persisted {
             Ok(()) => {
+                // 4.5.1. On the disk: numbers and links move on, what was owed is owed no more, and everybody gets
+                // their number.
                 self.refusals.reset();
                 (self.position.next, self.position.prev) = (after.next, after.prev);
                 self.start = None;
@@ -257,6 +274,8 @@ impl<S: Storage> Writer<S> {
                 Ok(())
             }
             Err(Failure::Refused) => {
+                // 4.5.2. Refused, and nothing of it is left: numbers and links stay, the gap is owed again, with one
+                // more attempt for each decision of the batch, and everybody hears that the log is unavailable.
                 if let Some(gap) = gap {
                     self.unrecorded.add(gap);
                 }
@@ -270,6 +289,7 @@ impl<S: Storage> Writer<S> {
                 Ok(())
             }
             Err(Failure::Fatal(fatal)) => {
+                // 4.5.3. The log cannot go on, and the thread ends.
                 // Before anybody hears that their record is lost, everybody can know why.
                 self.health.send_replace(Health::Dead(fatal.clone()));
                 Err(fatal)
@@ -287,27 +307,34 @@ impl<S: Storage> Writer<S> {
 
     /// Brings `bytes` to the disk, all of them or none.
     fn persist(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        // 4.3.1. The file: the current one if the lines fit, or a new one. An empty file takes any batch.
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let len = match self.position.len {
             Some(len) if len == 0 || len.saturating_add(size) <= self.file_bytes => len,
             Some(_) | None => self.rotate()?,
         };
+        // 4.3.2. Room for the lines. With no line it asks for one byte, which tells whether a full disk has room again.
         self.reserve(len.saturating_add(size.max(1)))?;
         if bytes.is_empty() {
             return Ok(());
         }
+        // 4.3.3. The lines. A write that failed half way is taken back, so that the batch is refused as a whole.
         if let Err(error) = self.write_all(bytes, len) {
             let refused = self.refused("audit log: write failed", &error);
             self.undo(len)?;
             return Err(refused);
         }
+        // 4.3.4. The flush. Only now are the lines in the log.
         flush(|| self.storage.sync())?;
+        // 4.3.5. The file that was written still stands where readers look for it.
         self.position.len = Some(len.saturating_add(size));
         self.still_there().map_err(Failure::Fatal)
     }
 
     /// Begins the next file.
     fn rotate(&mut self) -> Result<u64, Failure> {
+        // The new file has its own name on the disk before a line is in it. If the batch is refused after this, the
+        // empty file takes the next one.
         let first = self.position.next.ok_or(Failure::Fatal(Fatal::Full))?;
         retry(|| self.storage.create(first))
             .map_err(|error| self.refused("audit log: no new file", &error))?;
@@ -321,6 +348,7 @@ impl<S: Storage> Writer<S> {
         if !self.can_reserve || len <= self.reserved {
             return Ok(());
         }
+        // In whole steps, but no further than a file may grow, unless one batch alone is longer.
         let goal = len
             .checked_next_multiple_of(RESERVE)
             .unwrap_or(len)

@@ -40,7 +40,7 @@ impl Term {
         }
     }
 
-    /// The question whether it is absent.
+    /// Returns the size of the question whether the value is absent; 0 for a value that is always there.
     const fn absent(self) -> u64 {
         match self {
             Sure(_) => 0,
@@ -49,7 +49,8 @@ impl Term {
         }
     }
 
-    /// Its value, whether or not it is there.
+    /// Returns the size of reading the value, whether or not it is there: of the value alone if it is always there, and
+    /// otherwise of the whole term and one node more.
     const fn value(self) -> u64 {
         match self {
             Sure(value) => value,
@@ -57,7 +58,7 @@ impl Term {
         }
     }
 
-    /// What is there where this is there.
+    /// Returns the term of `then` where `then` is only there if this term is there too.
     const fn then(self, then: Self) -> Self {
         match (self, then) {
             (Sure(_), then) => then,
@@ -69,7 +70,8 @@ impl Term {
     }
 }
 
-/// The nodes of the tree that `clauses` become in a proof, if they are more than are accepted, and how many those are.
+/// Returns how many nodes the tree has that `clauses` become in a proof, and how many are accepted. Returns `None` if
+/// the tree is not too large.
 pub(in super::super) fn too_large(clauses: &[Value]) -> Option<(u64, u64)> {
     let bodies = clauses.iter().filter_map(|clause| clause.get("body"));
     let size = bodies.fold(0_u64, |all, body| all.saturating_add(term(body).size()));
@@ -86,10 +88,12 @@ fn term(tree: &Value) -> Term {
         Node::Unary("neg", arg) => arithmetic(term(arg), Sure(0)),
         Node::Unary(_, of) | Node::Like { left: of, .. } => unary(term(of), 1),
         Node::Is { left, within, .. } => {
+            // A test of the type, and one of the parents if there is one: each says the left side.
             let within = within.map_or(Sure(1), term);
             both(both(term(left), within), term(left))
         }
         Node::Binary("+" | "-" | "*", [left, right]) => arithmetic(term(left), term(right)),
+        // A whole row at once, however it is bracketed: proofs are prepared of the row bracketed from the right.
         Node::Binary(operator @ ("&&" | "||"), _) => {
             let operands = row(operator, tree);
             chain(operands.into_iter().map(term))
@@ -105,7 +109,8 @@ fn term(tree: &Value) -> Term {
     }
 }
 
-/// A function of an extension type. Those that make a value take a text, and are that value.
+/// Returns the term of a call of `function`, a function of an extension type. A function that makes a value takes a
+/// text, and the call is that value.
 fn call(function: &str, operands: Term) -> Term {
     match function {
         "decimal" | "ip" | "datetime" | "duration" => operands,
@@ -126,26 +131,28 @@ fn unary(of: Term, times: u64) -> Term {
     of.then(Sure(value))
 }
 
-/// A value of two that are both there.
+/// Returns the term of a value that is made of two values, and is there where both are.
 fn both(left: Term, right: Term) -> Term {
     let values = left.value().saturating_add(right.value());
     left.then(right.then(Sure(values.saturating_add(2))))
 }
 
-/// Arithmetic asks whether it overflows, and says everything again.
+/// Returns the term of arithmetic on two values. Arithmetic asks whether it overflows, and that question says both
+/// values again.
 fn arithmetic(left: Term, right: Term) -> Term {
     let value = left.value().saturating_add(right.value()).saturating_add(1);
     left.then(right.then(Unless(value, value)))
 }
 
-/// Operands in a row, each of which decides whether the next one is looked at.
+/// Returns the term of operands in a row, each of which decides whether the next one is looked at.
 fn chain(operands: impl DoubleEndedIterator<Item = Term>) -> Term {
     let rest = operands.rev();
     let row = rest.reduce(|rest, operand| chosen(operand, rest, Sure(1)));
     row.unwrap_or(Sure(1))
 }
 
-/// One of two, where it is there by what it is chosen.
+/// Returns the term of `if condition then … else …`, which is there where the condition and the chosen one of the two
+/// are.
 fn chosen(condition: Term, then: Term, otherwise: Term) -> Term {
     let with = condition.value().saturating_add(2);
     condition.then(match (then, otherwise) {
@@ -157,7 +164,8 @@ fn chosen(condition: Term, then: Term, otherwise: Term) -> Term {
     })
 }
 
-/// Reading a member: of the context and its parts it is there, below them it may be left out.
+/// Returns the term of reading a member of `left`. Members of the context and of its parts are always there; members
+/// below these may be left out.
 fn attribute(left: &Value) -> Term {
     let of = term(left);
     let value = of.value().saturating_add(1);
@@ -168,7 +176,7 @@ fn attribute(left: &Value) -> Term {
     })
 }
 
-/// Whether `tree` is the context, or what is known to have its members.
+/// Returns whether `tree` is the context, or a part of the context that is known to have its members.
 fn is_part(tree: &Value) -> bool {
     let is_context = |tree| matches!(Node::of(tree), Ok(Node::Var("context")));
     match Node::of(tree) {
@@ -180,9 +188,10 @@ fn is_part(tree: &Value) -> bool {
     }
 }
 
-/// Asking for a member, or for one inside another, step by step.
+/// Returns the term of asking for a member of `of`, or for a member inside another, in so many steps.
 fn has(of: Term, steps: usize) -> Term {
     let (mut asked, mut current) = (Vec::new(), of);
+    // Each step asks for one member of what the step before reached, which may be missing itself.
     for _ in 0..steps {
         asked.push(unary(current, 1));
         current = current.then(Maybe(current.value().saturating_add(1)));
@@ -190,7 +199,7 @@ fn has(of: Term, steps: usize) -> Term {
     chain(asked.into_iter())
 }
 
-/// A value of many that are all there.
+/// Returns the term of a value that is made of all operands of `node`, and is there where all of them are.
 fn all(node: &Node<'_>) -> Term {
     let (mut absent, mut value, mut sure) = (0_u64, 1_u64, true);
     for part in node.operands().into_iter().map(term) {

@@ -15,7 +15,8 @@ pub struct Conjunct {
 }
 
 impl Conjunct {
-    /// Whether it asks if something is there that `other` reads, so that without it `other` cannot be asked.
+    /// Returns whether this part asks if something is there that `other` reads, so that `other` cannot be asked without
+    /// this part.
     pub(crate) fn guards(&self, other: &Self) -> bool {
         let body = |conjunct: &Self| conjunct.clause.get("body").cloned().unwrap_or_default();
         let own = body(self);
@@ -36,7 +37,7 @@ impl Conjunct {
 }
 
 impl Condition {
-    /// The parts that must each be true: operands of the top-level `&&`s of every `when`, and every `unless`.
+    /// Returns the parts that must each be true: operands of the top-level `&&`s of every `when`, and every `unless`.
     #[must_use]
     pub fn conjuncts(&self) -> Vec<Conjunct> {
         let mut conjuncts = Vec::new();
@@ -70,7 +71,7 @@ impl Condition {
         conjuncts
     }
 
-    /// A condition of some of this one's conjuncts.
+    /// Makes a condition of some of this condition's conjuncts.
     pub(crate) fn of_conjuncts<'a>(
         &self,
         conjuncts: impl IntoIterator<Item = &'a Conjunct>,

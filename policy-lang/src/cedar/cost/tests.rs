@@ -26,7 +26,7 @@ fn input() -> InputType {
     InputType::of(&schema, &BTreeSet::new()).expect("a type")
 }
 
-/// Steps of `text` at an input of so many bytes, where 1,000 are accepted.
+/// Counts the steps of `text` at an input of so many bytes, where 1,000 are accepted.
 fn steps(text: &str, bytes: u64) -> u64 {
     let input = input();
     let scene = Scene {
@@ -145,7 +145,8 @@ fn policy(folder: &str) -> Policy {
     compiled.policy.expect("a policy")
 }
 
-/// A bundle that is built opens: nothing is counted higher there than where its author could have mended it.
+/// Checks that a bundle that is built opens: nothing is counted higher in a bundle than where its author could have
+/// mended it.
 #[test]
 fn authors_rules_are_counted_no_lower_than_those_of_the_bundle() {
     for folder in ["tests/base", "../policies"] {
@@ -202,7 +203,8 @@ fn authors_rules_are_counted_no_lower_than_those_of_the_bundle() {
     }
 }
 
-/// At the bound rules are taken, one step more and they are refused, by the compiler and by who opens a bundle.
+/// Checks that rules are taken up to the bound and refused above it, and that the dearest of several is named. The
+/// compiler and whoever opens a bundle refuse by the same bound.
 #[test]
 fn t27_rules_that_may_keep_a_decision_busy_are_refused() {
     let input = input();

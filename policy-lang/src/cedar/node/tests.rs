@@ -52,14 +52,14 @@ const KINDS: [&str; 39] = [
     r#"context.time.now.toTime().toHours() > context.facts.cents"#,
 ];
 
-/// The JSON that Cedar itself writes of a condition.
+/// Returns the JSON that Cedar itself writes of a condition.
 fn written(text: &str) -> Value {
     let policy = format!("permit(principal, action, resource) when {{ {text} }};");
     let policy = Policy::parse(None, policy).expect(text);
     policy.to_json().expect(text)["conditions"][0]["body"].clone()
 }
 
-/// Every word that begins a node of `tree`.
+/// Returns every word that begins a node of `tree`.
 fn words_of(tree: &Value) -> BTreeSet<String> {
     let mut words = BTreeSet::new();
     let mut open = vec![tree];

@@ -185,7 +185,8 @@ fn clauses_are_joined_and_unless_is_a_negation() {
     assert_eq!(clauses(&[]).expect("known").canonical(), r#"["and"]"#);
 }
 
-/// The longest chains that the bounds let through stay within a small stack and a small text.
+/// Checks that the normal forms of the longest chains that the bounds let through stay within a small stack and a small
+/// text.
 #[test]
 fn the_largest_rules_have_a_form_on_a_small_stack() {
     let small = std::thread::Builder::new().stack_size(2 << 20).spawn(|| {

@@ -41,7 +41,8 @@ impl PartialEq for Flat {
 impl Eq for Flat {}
 
 impl Flat {
-    /// The holdings of `policy`. A profile without groups is held by nobody directly.
+    /// Returns what people can hold directly under `policy`, and what of it leads to each profile. Nobody holds a
+    /// profile without groups directly.
     #[must_use]
     pub fn of(policy: &Policy, holding: Holding) -> Self {
         let mut flat = Self {
@@ -58,6 +59,7 @@ impl Flat {
                 Holding::Groups => profile.groups.iter().cloned().collect(),
             };
             flat.known.extend(held.iter().cloned());
+            // Who holds this profile holds everything that it inherits too.
             for reached in policy.closure([name]) {
                 let reaching = flat.reaching.entry(reached.to_string()).or_default();
                 reaching.extend(held.iter().cloned());
@@ -67,18 +69,18 @@ impl Flat {
         flat
     }
 
-    /// Everybody who holds nothing of it, as a body.
+    /// Returns the body that holds for everybody who holds nothing that is known.
     pub(super) const fn strangers(&self) -> &Atom {
         &self.strangers
     }
 
-    /// Everything that can be held and leads to some profile.
+    /// Returns everything that can be held and leads to some profile.
     #[must_use]
     pub const fn known(&self) -> &BTreeSet<String> {
         &self.known
     }
 
-    /// Whether somebody who holds `held` directly is one of those that `scope` reaches.
+    /// Returns whether `scope` reaches somebody who holds `held` directly.
     #[must_use]
     pub fn is_reached(&self, scope: &Scope, held: &BTreeSet<String>) -> bool {
         let leads = |profiles: &BTreeSet<ProfileName>| {
@@ -93,7 +95,7 @@ impl Flat {
         held.into_iter().flatten().map(String::as_str)
     }
 
-    /// The clauses of `condition` with every profile in them replaced by what leads to it.
+    /// Returns the clauses of `condition` with every profile in them replaced by what leads to the profile.
     pub(super) fn clauses(&self, condition: Option<&Condition>) -> Vec<Value> {
         let own = condition.map(Condition::clauses).unwrap_or_default().iter();
         let flat = own.map(|clause| {
@@ -106,7 +108,7 @@ impl Flat {
         flat.collect()
     }
 
-    /// `tree` with every profile in it replaced by what leads to it.
+    /// Returns `tree` with every profile in it replaced by what leads to the profile.
     fn flatten(&self, tree: &Value) -> Value {
         let Ok(node) = Node::of(tree) else {
             // No condition holds what is not known.
@@ -123,7 +125,8 @@ impl Flat {
     }
 }
 
-/// The profiles that `tree` is, one or a set of nothing else.
+/// Returns the ids of the profiles that `tree` is: one profile, or a set of nothing else. Returns `None` for any other
+/// tree.
 fn profiles_of(tree: &Value) -> Option<Vec<&str>> {
     let node = Node::of(tree).ok()?;
     if let Node::Set(listed) = node {

@@ -11,7 +11,8 @@ use crate::pointer::Step;
 use crate::policy::Operation;
 use crate::tool_schema::{InputType, Member, Shape};
 
-/// What the sidecar guarantees of every request (DESIGN: the domain), as bodies of forbids.
+/// Returns what the sidecar guarantees of every request (DESIGN: the domain), as bodies of forbids: each holds for
+/// requests that cannot come, because a whole number of the input or of a fact lies outside its range.
 #[must_use]
 pub fn domain(head: &Operation, base_facts: &[&Fact]) -> Vec<Atom> {
     let mut bodies = Vec::new();
@@ -46,8 +47,8 @@ pub fn domain(head: &Operation, base_facts: &[&Fact]) -> Vec<Atom> {
         .collect()
 }
 
-/// A forbid of everything but two sizes of one number: requests in which `fact` is there and its copy is too, and the
-/// copy is no more.
+/// Returns the body of a forbid of everything but two sizes of one number: requests in which `fact` is there and its
+/// copy is too, and the copy is no more. Where the fact is always there, so is its copy.
 #[must_use]
 pub fn no_more(fact: &Fact) -> Atom {
     let (own, copy) = (fact.name.to_string(), format!("{}{OTHERWISE}", fact.name));
@@ -60,9 +61,9 @@ pub fn no_more(fact: &Fact) -> Atom {
     Atom::when(not(binary("&&", both, test)))
 }
 
-/// What a side refuses before any rule is asked, as bodies of forbids: people without a known profile, and inputs that
-/// are none of `own` although they are some of `head`. Flags stand for what types cannot say; all of them are refused
-/// where `flags` is not zero.
+/// Returns what a side refuses before any rule is asked, as bodies of forbids: people without a known profile, and
+/// inputs that are none of `own` although they are some of `head`. Flags stand for what types cannot say; all of them
+/// are refused where `flags` is not zero.
 #[must_use]
 pub fn refused(flat: &Flat, own: &Operation, head: &Operation, flags: usize) -> Vec<Atom> {
     let mut atoms = vec![flat.strangers().clone()];
@@ -91,7 +92,7 @@ pub fn refused(flat: &Flat, own: &Operation, head: &Operation, flags: usize) -> 
     atoms
 }
 
-/// Whether `path` leads to a text that rules of `input` can read.
+/// Returns whether `path` leads to a text that rules of `input` can read.
 fn is_text(input: &InputType, path: &[&str]) -> bool {
     let Some((first, rest)) = path.split_first() else {
         return false;
@@ -109,8 +110,8 @@ fn is_text(input: &InputType, path: &[&str]) -> bool {
     }
 }
 
-/// What `own` refuses of the inputs of `head`, as far as types can say it. Other members than its own have the shape
-/// `rest`, if there may be some.
+/// Adds to `atoms` what `own` refuses of the inputs of `head`, as far as types can say it. Members that `own` does not
+/// declare have the shape `rest`, if there may be some.
 fn compare_types<'a>(
     (own, rest): (&'a InputType, Option<&'a Shape>),
     head: &'a InputType,
@@ -259,7 +260,7 @@ fn bounds(own: &Shape, head: &Shape, at: Value) -> Bounds {
     }
 }
 
-/// A value that Cedar has a type for.
+/// Returns `json` as a value that Cedar has a type for; `None` if Cedar has none.
 fn scalar(json: &Json) -> Option<Value> {
     match json {
         Json::Bool(truth) => Some(value(*truth)),
@@ -269,7 +270,7 @@ fn scalar(json: &Json) -> Option<Value> {
     }
 }
 
-/// The texts of a list that the shape around it accepts.
+/// Returns the texts of a list that the shape around the list accepts.
 fn texts<'s>(shape: &'s Shape, listed: &'s [String]) -> impl Iterator<Item = Value> + 's {
     let accepted = listed.iter().filter(|text| {
         let text = Json::String((*text).clone());
@@ -278,7 +279,7 @@ fn texts<'s>(shape: &'s Shape, listed: &'s [String]) -> impl Iterator<Item = Val
     accepted.map(|text| value(text.as_str()))
 }
 
-/// A bound of numbers for whole numbers, which all lie within the safe ones.
+/// Returns a bound of numbers as a bound of whole numbers, which all lie within the safe ones.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "a cast from f64 saturates, and is clamped"
@@ -291,7 +292,7 @@ fn listed_contains(how: &str, listed: impl Iterator<Item = Value>, at: Value) ->
     binary(how, set(listed), at)
 }
 
-/// The value at `path` of the input.
+/// Returns the expression that reads the value at `path` of the input.
 fn at(path: &[&str]) -> Value {
     read(["input"].into_iter().chain(path.iter().copied()))
 }
@@ -308,7 +309,7 @@ fn compare(of: Value, least: i64, most: i64) -> Value {
     )
 }
 
-/// `test`, where everything on `path` is there; true elsewhere.
+/// Returns an expression that is `test` where everything on `path` is there, and true elsewhere.
 fn guarded(path: &[&str], test: Value) -> Value {
     let mut guarded = test;
     for end in (0..path.len()).rev() {
@@ -320,12 +321,12 @@ fn guarded(path: &[&str], test: Value) -> Value {
     guarded
 }
 
-/// A forbid of `body`, where everything on `path` is there.
+/// Returns the body of a forbid of `body`, where everything on `path` is there.
 fn inside(path: &[&str], body: Value) -> Atom {
     Atom::when(not(guarded(path, not(body))))
 }
 
-/// Every argument that rules can read, with the way to it.
+/// Visits every argument that rules can read, with the path to it.
 fn walk<'a>(
     input: &'a InputType,
     path: &mut Vec<&'a str>,

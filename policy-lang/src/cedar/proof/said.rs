@@ -8,8 +8,9 @@ use crate::json::Json;
 use crate::name::ProfileName;
 use crate::policy::Rule;
 
-/// Whom `rule` reaches, by what is held directly, and when it matches. It is made from the rule itself and not from
-/// what proofs make of it, so that a signature outlives another way to prove.
+/// Returns in the normal form that a signature covers whom `rule` reaches, by what is held directly, and when the rule
+/// matches. The form is made from the rule itself and not from what proofs make of the rule, so that a signature
+/// outlives another way to prove.
 ///
 /// # Errors
 /// [`UnknownNode`] where Cedar wrote something that has no normal form.
@@ -30,7 +31,7 @@ pub fn said(rule: &Rule, flat: &Flat) -> Result<Json, UnknownNode> {
     Ok(Json::Object(members.collect()))
 }
 
-/// What leads to some of `profiles`, in order.
+/// Returns what leads to some of `profiles`, in order.
 fn held(profiles: &BTreeSet<ProfileName>, flat: &Flat) -> Json {
     let ids = profiles
         .iter()

@@ -17,14 +17,15 @@ enum Node {
     Leaf(Value),
 }
 
-/// `tree` as text.
+/// Writes `tree` as one line of text.
 pub(super) fn write(tree: &Value) -> String {
     let mut nodes = Vec::new();
     add(tree, &mut nodes);
     serde_json::to_string(&nodes).unwrap_or_default()
 }
 
-/// Adds `node` after its children; its number. Its depth is that of a rule, which is bounded.
+/// Adds `node` behind its children and returns the number of `node`. The depth of `node` is that of a rule, which is
+/// bounded.
 fn add(node: &Value, nodes: &mut Vec<Node>) -> usize {
     let node = match node {
         Value::Object(members) => {
@@ -43,7 +44,7 @@ fn add(node: &Value, nodes: &mut Vec<Node>) -> usize {
     nodes.len().saturating_sub(1)
 }
 
-/// The tree of a text that [`write`] wrote.
+/// Reads the tree of a text that [`write`] wrote; returns `None` if the text is malformed.
 pub(super) fn read(text: &str) -> Option<Value> {
     let nodes: Vec<Node> = serde_json::from_str(text).ok()?;
     let mut trees: Vec<Option<Value>> = Vec::new();

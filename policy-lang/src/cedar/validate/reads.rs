@@ -8,7 +8,7 @@ use super::super::{CedarMistake, Condition};
 use super::Cell;
 
 impl Cell<'_> {
-    /// Reads of arguments that rules cannot see, with what to do about each.
+    /// Returns a mistake for each read of an argument that rules cannot see, with what to do about that.
     pub(super) fn opaque_reads(&self, condition: &Condition) -> Vec<CedarMistake> {
         let mut mistakes = Vec::new();
         for read in &condition.reads() {
@@ -40,8 +40,8 @@ impl Cell<'_> {
         mistakes
     }
 
-    /// Objects of the input that are used as values. What a rule does with one, proofs and checks of single arguments
-    /// would not see.
+    /// Returns a mistake for each object of the input that is used as a value. What a rule does with such an object,
+    /// proofs and checks of single arguments would not see.
     pub(super) fn whole_objects(&self, condition: &Condition) -> Vec<CedarMistake> {
         let is_object = |path: &&Vec<String>| match path.as_slice() {
             [input, path @ ..] if input == "input" => is_object(&self.operation.input, path),
@@ -53,7 +53,7 @@ impl Cell<'_> {
     }
 }
 
-/// The first opaque member on `path`, and why it is opaque.
+/// Returns the first opaque member on `path`, and why it is opaque; `None` if no member on `path` is.
 fn opaque_at<'p>(input: &InputType, path: &'p [String]) -> Option<(&'p str, Opaque)> {
     let (first, rest) = path.split_first()?;
     let member = input.member(first)?;
@@ -67,7 +67,7 @@ fn opaque_at<'p>(input: &InputType, path: &'p [String]) -> Option<(&'p str, Opaq
     }
 }
 
-/// Whether `path` leads to an object that rules can look into.
+/// Returns whether `path` leads to an object that rules can look into.
 fn is_object(input: &InputType, path: &[String]) -> bool {
     let Some((first, rest)) = path.split_first() else {
         return false;
@@ -79,8 +79,8 @@ fn is_object(input: &InputType, path: &[String]) -> bool {
     }
 }
 
-/// Reads of what none of `operations` declares. Cedar takes `has` of an unknown member for false and looks no further,
-/// so that a misspelt argument would quietly switch a condition off.
+/// Returns a mistake for each read of what none of `operations` declares. Cedar takes `has` of an unknown member for
+/// false and looks no further, so that a misspelt argument would quietly switch a condition off.
 pub(super) fn unknown_reads(condition: &Condition, operations: &[&Operation]) -> Vec<CedarMistake> {
     let is_known = |read: &[String]| match read {
         [input, path @ ..] if input == "input" => {
@@ -126,7 +126,7 @@ pub(super) fn unknown_reads(condition: &Condition, operations: &[&Operation]) ->
     unknown.collect()
 }
 
-/// A fact to write for an argument that has no type in rules.
+/// Returns a fact to write for an argument that has no type in rules; `None` where a fact cannot help.
 fn projection(opaque: Opaque, name: &str) -> Option<String> {
     match opaque {
         // What is masked stays hidden.
@@ -136,7 +136,7 @@ fn projection(opaque: Opaque, name: &str) -> Option<String> {
     }
 }
 
-/// The name most like `name`.
+/// Returns the one of `known` that is most like `name`.
 pub(super) fn nearest<'a>(known: impl Iterator<Item = &'a str>, name: &str) -> Option<&'a str> {
     known.max_by(|a, b| strsim::jaro(a, name).total_cmp(&strsim::jaro(b, name)))
 }
@@ -148,7 +148,7 @@ fn has_fact(operation: &Operation, name: &str) -> bool {
         .any(|fact| fact.name.as_str() == name)
 }
 
-/// Whether `rest` is a whole record or one of its `parts`.
+/// Returns whether `rest` is a whole record or one of its `parts`.
 fn reads_part(rest: &[String], parts: &[&str]) -> bool {
     match rest {
         [] => true,
@@ -157,7 +157,8 @@ fn reads_part(rest: &[String], parts: &[&str]) -> bool {
     }
 }
 
-/// Whether `path` leads to a declared member; below an opaque one nothing is known, which is said elsewhere.
+/// Returns whether `path` leads to a declared member. Below an opaque member nothing is known, so any path counts
+/// there: that such a member is read is said elsewhere.
 fn is_declared(input: &InputType, path: &[String]) -> bool {
     let Some((first, rest)) = path.split_first() else {
         return true;

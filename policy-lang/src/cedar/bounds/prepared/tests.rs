@@ -3,7 +3,7 @@
 use super::super::super::Condition;
 use super::too_large;
 
-/// Whether a condition is accepted; nothing but its size is wrong with one that is not.
+/// Returns whether a condition is accepted, and checks that nothing but its size is wrong with a condition that is not.
 fn is_accepted(text: &str) -> bool {
     match Condition::parse(text) {
         Ok(condition) => too_large(condition.clauses()).is_none(),
@@ -17,7 +17,7 @@ fn is_accepted(text: &str) -> bool {
 
 const FLAG: &str = "context.input.f";
 
-/// Operators on what may be missing, so many of them inside each other.
+/// Returns conditions with so many operators inside each other, on values that may be missing.
 fn nested(many: usize) -> Vec<String> {
     let left = |start: &str, part: &str, end: &str| {
         format!("{}{FLAG}{}{end}", start.repeat(many), part.repeat(many))

@@ -36,7 +36,7 @@ fn what_was_not_written_is_not_read() {
     }
 }
 
-/// What an expression evaluates to, or nothing.
+/// Evaluates an expression, and returns `None` if that fails.
 fn value(tree: &Value) -> Option<EvalResult> {
     let text = print_exactly(tree);
     let expression: Expression = text.parse().expect("an expression");
