@@ -115,8 +115,8 @@ pub fn diff(
         _ => Holding::Profiles,
     };
     let flat =
-        |version: Option<Version<'_>>| version.map(|version| Flat::of(version.policy, holding));
-    let head_flat = Flat::of(head.policy, holding);
+        |version: Option<Version<'_>>| version.map(|version| Flat::new(version.policy, holding));
+    let head_flat = Flat::new(head.policy, holding);
     let base_flat = flat(base).unwrap_or_else(|| head_flat.clone());
     let mut context = Context {
         base,
@@ -125,8 +125,8 @@ pub fn diff(
         same_people: base_flat == head_flat,
         flat: (base_flat, head_flat),
         reach: (
-            base.map(|base| Reach::of(base.policy)),
-            Reach::of(head.policy),
+            base.map(|base| Reach::new(base.policy)),
+            Reach::new(head.policy),
         ),
         stages: (
             Stage::new(None, &BTreeSet::new(), holding).map_err(|source| DiffError::Build {

@@ -13,7 +13,7 @@ const MARK: &str = "# yaml-language-server: $schema=";
 /// schema. A line that names another schema is replaced. The text of a file without a schema stays as it is.
 #[must_use]
 pub fn wired(path: &str, text: &str) -> String {
-    let Some(kind) = Kind::of(path) else {
+    let Some(kind) = Kind::from_path(path) else {
         return text.to_owned();
     };
     let body = match text.split_once('\n') {

@@ -61,7 +61,7 @@ impl<'a> Gate<'a> {
         let has_errors = judgement.has_errors();
         let judged: Vec<_> = loosenings.into_iter().zip(judgement.verdicts).collect();
         Self {
-            to_sign: ToSign::of(judges, &judged, &judgement.waivers, today),
+            to_sign: ToSign::new(judges, &judged, &judgement.waivers, today),
             owners: judges.reviewers(),
             is_open,
             has_errors,

@@ -182,7 +182,7 @@ impl PublicKey {
     /// raw bytes. The id depends on nothing but the key, so a renamed file still signs as what it is.
     #[must_use]
     pub fn id(&self) -> String {
-        Digest::of(&self.0).hex().chars().take(16).collect()
+        Digest::compute(&self.0).hex().chars().take(16).collect()
     }
 }
 

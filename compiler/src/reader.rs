@@ -107,10 +107,10 @@ fn some(paths: &[String]) -> String {
 /// [`ReadError`], but never that files differ.
 pub fn read(dir: &Path, wanted: Wanted<'_>) -> Result<Read, ReadError> {
     match wanted {
-        Wanted::Revision(name) => Ok(Read::of(History::open(dir)?.read(name)?)),
+        Wanted::Revision(name) => Ok(Read::from_revision(History::open(dir)?.read(name)?)),
         Wanted::Files => {
             let reading = workspace::read(dir)?;
-            let source = Source::Files(Beside::of(dir, &reading));
+            let source = Source::Files(Beside::compare(dir, &reading));
             Ok(Read {
                 reading,
                 source,
@@ -119,7 +119,7 @@ pub fn read(dir: &Path, wanted: Wanted<'_>) -> Result<Read, ReadError> {
         }
         Wanted::Staged => {
             let reading = History::open(dir)?.staged()?;
-            let source = Source::Staged(Beside::of(dir, &reading));
+            let source = Source::Staged(Beside::compare(dir, &reading));
             Ok(Read {
                 reading,
                 source,
@@ -152,14 +152,14 @@ pub fn committed(dir: &Path, revision: Option<&str>) -> Result<Read, ReadError> 
         .map(str::to_owned)
         .collect();
     if paths.is_empty() {
-        return Ok(Read::of(head));
+        return Ok(Read::from_revision(head));
     }
     let commit = head.commit;
     Err(ReadError::Differs { commit, paths })
 }
 
 impl Read {
-    fn of(revision: Revision) -> Self {
+    fn from_revision(revision: Revision) -> Self {
         let Revision {
             name,
             commit,
@@ -176,7 +176,7 @@ impl Read {
 
 impl Beside {
     /// Finds how `reading`, of the repository at `dir`, stands to the last commit there.
-    fn of(dir: &Path, reading: &Reading) -> Self {
+    fn compare(dir: &Path, reading: &Reading) -> Self {
         let head = History::open(dir).and_then(|history| history.read(HEAD));
         match head {
             Ok(head) => Self::Commit {

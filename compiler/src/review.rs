@@ -54,7 +54,7 @@ impl Reviews {
         organisation: &OwnerName,
         root: Option<&TrustRoot>,
     ) -> Self {
-        let holds = Jurisdiction::of(organisation, root);
+        let holds = Jurisdiction::new(organisation, root);
         let needed = root.and_then(|root| root.threshold(Role::Reviewer));
         let needed = needed.map(|needed| usize::try_from(needed).unwrap_or(usize::MAX));
         let reviewed = |review: &Review| {
@@ -64,7 +64,7 @@ impl Reviews {
                 review: review.clone(),
                 digest: statement.digest(),
                 needed,
-                signers: Signers::of(&statement, FOLDER, id, signatures, root),
+                signers: Signers::new(&statement, FOLDER, id, signatures, root),
             }
         };
         Self {

@@ -272,7 +272,7 @@ impl<'a> Paper<'a> {
             digest,
             least: judges.least().max(1),
             known: judges.known.contains(&digest),
-            signers: Signers::of(&statement, FOLDER, id, signatures, judges.root),
+            signers: Signers::new(&statement, FOLDER, id, signatures, judges.root),
             days: days(waiver.expires, judges.gate, today),
             named: vec![false; waiver.covers.len()],
             live: false,

@@ -109,7 +109,7 @@ impl Day {
         }
     }
 
-    const fn of(day: Weekday) -> Self {
+    const fn from_weekday(day: Weekday) -> Self {
         match day {
             Weekday::Monday => Self::Mon,
             Weekday::Tuesday => Self::Tue,
@@ -176,7 +176,7 @@ impl Calendar {
     #[must_use]
     pub fn is_business(&self, now: Timestamp) -> bool {
         let there = self.zone.to_datetime(now);
-        self.days.contains(&Day::of(there.weekday()))
+        self.days.contains(&Day::from_weekday(there.weekday()))
             && !self.holidays.contains(&there.date())
             && self.from <= there.time()
             && End::At(there.time()) < self.to

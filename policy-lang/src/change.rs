@@ -90,7 +90,7 @@ impl Change {
     /// Binds the change to the two documents it is between, by a digest of its place and of the bytes of both. `None`
     /// stands for a side that has no such document.
     fn between(mut self, before: Option<&[u8]>, after: Option<&[u8]>) -> Self {
-        let document = |bytes: &[u8]| Json::String(Digest::of(bytes).to_string());
+        let document = |bytes: &[u8]| Json::String(Digest::compute(bytes).to_string());
         let (before, after) = (before.map(document), after.map(document));
         self.content = setting_digest(&self.file, &self.path, before.as_ref(), after.as_ref());
         self
@@ -99,7 +99,7 @@ impl Change {
 
 /// Returns the placeholder for the content of a change that [`Change::between`] has not bound to its documents yet.
 fn unbound() -> Digest {
-    Digest::of(b"")
+    Digest::compute(b"")
 }
 
 /// What a difference does.
@@ -154,7 +154,7 @@ pub enum Area {
 /// documents' fields.
 #[must_use]
 pub fn changes(base: &Sources, head: &Sources) -> Vec<Change> {
-    let voters = Voters::of(base, head);
+    let voters = Voters::new(base, head);
     let paths: BTreeSet<&String> = base.files().keys().chain(head.files().keys()).collect();
     let mut found = Vec::new();
     for path in paths {
@@ -219,7 +219,7 @@ struct Sides<'a> {
 
 impl Sides<'_> {
     fn changes(&self, voters: &Voters) -> Vec<Change> {
-        let kind = match FileKind::of(self.path) {
+        let kind = match FileKind::from_path(self.path) {
             FileKind::Workspace => Kind::Workspace,
             FileKind::Profiles => Kind::Profiles,
             FileKind::Approvals => Kind::Approvals,
@@ -241,7 +241,7 @@ impl Sides<'_> {
             FileKind::Waiver(_) | FileKind::Other | FileKind::Misplaced(_) => return Vec::new(),
         };
         let Some(both) = self.both() else {
-            return self.whole(Whole::of(kind));
+            return self.whole(Whole::from_kind(kind));
         };
         let (Some(before), Some(after)) = (both.base.yaml(), both.head.yaml()) else {
             return Vec::new();
@@ -314,7 +314,7 @@ impl Whole {
         ..Self::RULES
     };
 
-    const fn of(kind: Kind) -> Self {
+    const fn from_kind(kind: Kind) -> Self {
         match kind {
             // Every repository has these three, so the other side is no policy at all.
             Kind::Workspace | Kind::Profiles | Kind::Approvals => Self {

@@ -41,7 +41,7 @@ pub use sources::{Sources, Unread};
 /// `None` when that can be all tools.
 #[must_use]
 pub fn tools_of<'a>(paths: impl IntoIterator<Item = &'a str>) -> Option<BTreeSet<ToolName>> {
-    let tool = |path| match FileKind::of(path) {
+    let tool = |path| match FileKind::from_path(path) {
         FileKind::Catalog(tool)
         | FileKind::Lock(tool)
         | FileKind::Rules(tool)
@@ -96,7 +96,7 @@ pub struct Places {
 }
 
 impl Places {
-    fn of(repository: &Repository, drafts: &[Draft]) -> Self {
+    fn new(repository: &Repository, drafts: &[Draft]) -> Self {
         let rules = drafts
             .iter()
             .map(|draft| (draft.rule.id.clone(), draft.id_span));
@@ -142,10 +142,10 @@ pub fn compile(sources: Sources) -> Compiled {
     let mut dx = Diagnostics::default();
     let mut map = SourceMap::default();
     let paths = sources.files.keys();
-    let documents = paths.filter(|path| FileKind::of(path) != FileKind::Other);
+    let documents = paths.filter(|path| FileKind::from_path(path) != FileKind::Other);
     let documents = documents.count();
     let repository = Repository::read(&sources, &mut map, &mut dx);
-    let names = Names::of(&repository);
+    let names = Names::new(&repository);
     let tools = tools::check(&repository, &names, &map, &mut dx);
     let profiles = profiles::check(&repository, &names, &mut dx);
     let drafts = drafts::drafts(&repository, &names, &map, &mut dx);
@@ -184,7 +184,7 @@ pub fn compile(sources: Sources) -> Compiled {
         rules: drafts.len(),
     };
     let servers = repository.servers();
-    let places = Places::of(&repository, &drafts);
+    let places = Places::new(&repository, &drafts);
     let reviews = repository.reviews.into_values();
     let reviews = reviews.map(|(_, review)| review).collect();
     dx.sort(&map);
@@ -280,7 +280,7 @@ fn validate(policy: &Policy, drafts: &[Draft], dx: &mut Diagnostics) {
             continue;
         };
         let span = match &draft.place {
-            Some(place) if !mistake.range.is_empty() => place.of(&mistake.range),
+            Some(place) if !mistake.range.is_empty() => place.span_at(&mistake.range),
             _ => draft.id_span,
         };
         dx.push(facts::mistake(&mistake, span));

@@ -31,7 +31,7 @@ impl Hasher {
 impl Digest {
     /// Returns the SHA-256 digest of `bytes`.
     #[must_use]
-    pub fn of(bytes: &[u8]) -> Self {
+    pub fn compute(bytes: &[u8]) -> Self {
         Self::made(&aws_lc_rs::digest::digest(
             &aws_lc_rs::digest::SHA256,
             bytes,

@@ -146,7 +146,7 @@ impl Json {
         out.push(',');
         self.write(&mut out);
         out.push(']');
-        Digest::of(out.as_bytes())
+        Digest::compute(out.as_bytes())
     }
 
     /// Returns the member `name`, if this is an object that has it.

@@ -78,7 +78,7 @@ pub struct Ceiling {
 impl Ceiling {
     /// Returns the ceiling for `tool`: its own, or the one for every tool that is not named.
     #[must_use]
-    pub fn of(&self, tool: &str) -> Limit {
+    pub fn limit_for(&self, tool: &str) -> Limit {
         self.tools.get(tool).copied().unwrap_or(self.default)
     }
 }

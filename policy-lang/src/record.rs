@@ -119,7 +119,7 @@ pub struct Stamp {
 /// Returns the `prev` of the first record, which has no line before it: the digest of no bytes.
 #[must_use]
 pub fn no_line_before() -> Digest {
-    Digest::of(b"")
+    Digest::compute(b"")
 }
 
 /// One record of the log.

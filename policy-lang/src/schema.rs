@@ -48,7 +48,7 @@ impl Kind {
     /// Returns the kind of the document at `path`, which is relative to the repository and written with `/`. Returns
     /// `None` if no document belongs there.
     #[must_use]
-    pub fn of(path: &str) -> Option<Self> {
+    pub fn from_path(path: &str) -> Option<Self> {
         match path {
             "stopgate.yaml" => Some(Self::Workspace),
             "profiles.yaml" => Some(Self::Profiles),

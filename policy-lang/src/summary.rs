@@ -95,7 +95,7 @@ impl Summary {
     /// Returns the sentence for `input`. For each argument that is an amount in minor units, `money` has the name of
     /// the argument with its currency.
     #[must_use]
-    pub fn of(&self, input: &Json, money: &BTreeMap<String, String>) -> String {
+    pub fn render(&self, input: &Json, money: &BTreeMap<String, String>) -> String {
         let mut sentence = String::new();
         for part in &self.parts {
             match part {
@@ -190,7 +190,7 @@ mod tests {
         template
             .parse::<Summary>()
             .unwrap()
-            .of(&input, &money.collect())
+            .render(&input, &money.collect())
     }
 
     #[test]

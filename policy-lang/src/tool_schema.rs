@@ -189,14 +189,14 @@ impl InputType {
     ///
     /// # Errors
     /// [`InvalidSchema`] when it is not the schema of an object, or a mask names nothing.
-    pub fn of(schema: &Json, masked: &BTreeSet<Pointer>) -> Result<Self, InvalidSchema> {
+    pub fn from_schema(schema: &Json, masked: &BTreeSet<Pointer>) -> Result<Self, InvalidSchema> {
         if schema.get("type").and_then(Json::as_str) != Some("object") {
             return Err(InvalidSchema::NotAnObject);
         }
         Self::masking(read::input(schema)?, masked)
     }
 
-    /// Reads the type of inputs from `schema` as [`Self::of`] does, but as catalogs of version 1 read it.
+    /// Reads the type of inputs from `schema` as [`Self::from_schema`] does, but as catalogs of version 1 read it.
     ///
     /// # Errors
     /// [`InvalidSchema`].

@@ -133,7 +133,7 @@ pub struct Jurisdiction {
 impl Jurisdiction {
     /// Makes the jurisdiction of signatures that are judged by `root` in the policy of `organisation`.
     #[must_use]
-    pub fn of(organisation: &OwnerName, root: Option<&TrustRoot>) -> Self {
+    pub fn new(organisation: &OwnerName, root: Option<&TrustRoot>) -> Self {
         Self {
             organisation: organisation.clone(),
             root: root.map(TrustRoot::root_role),
@@ -218,7 +218,7 @@ impl Statement {
     /// Returns the digest that a reviewer compares before signing: SHA-256 of all that is signed.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        Digest::of(&self.signed_bytes())
+        Digest::compute(&self.signed_bytes())
     }
 }
 

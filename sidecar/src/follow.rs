@@ -150,7 +150,7 @@ impl Follower {
             }
             Ok(Found::New(verified, identity)) => {
                 let activated = self.activate(&verified).await;
-                activated.map_err(|refused| refused.of(identity, Some(verified.digest())))
+                activated.map_err(|refused| refused.about(identity, Some(verified.digest())))
             }
             Err(refused) => Err(refused),
         };

@@ -109,7 +109,7 @@ impl Identity {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Refused::TooLong);
         }
-        let digest = Digest::of(token.as_bytes());
+        let digest = Digest::compute(token.as_bytes());
         let cached = self.cache.get(&digest, now, |issuer| {
             Some((bundle.issuer(issuer)?, self.issuers.get(issuer)?.set()?))
         });

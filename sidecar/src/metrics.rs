@@ -34,7 +34,7 @@ enum Answer {
 }
 
 impl Answer {
-    const fn of(outcome: &Outcome) -> Self {
+    const fn from_outcome(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Permit(_) => Self::Permit,
             Outcome::Route(_) => Self::Route,
@@ -58,8 +58,8 @@ struct OfTool {
 impl OfTool {
     fn new() -> Arc<Self> {
         Arc::new(Self {
-            answered: Counters::of(Answer::all()),
-            left: Counters::of(Answer::all()),
+            answered: Counters::new(Answer::all()),
+            left: Counters::new(Answer::all()),
         })
     }
 }
@@ -171,10 +171,10 @@ impl Default for Metrics {
             sources: Sources::default(),
             tools: RwLock::new(BTreeMap::new()),
             other: OfTool::new(),
-            undecided: Counters::of(Undecided::ALL),
-            turned_away: Counters::of([TurnedAway::Peer, TurnedAway::Limit]),
-            refusals: Counters::of(Refusal::ALL),
-            tokens: Counters::of(
+            undecided: Counters::new(Undecided::ALL),
+            turned_away: Counters::new([TurnedAway::Peer, TurnedAway::Limit]),
+            refusals: Counters::new(Refusal::ALL),
+            tokens: Counters::new(
                 [Found::Fresh, Found::Cached]
                     .map(TokenCheck::Good)
                     .into_iter()
@@ -206,7 +206,9 @@ impl Metrics {
     /// Counts an answer about `tool`, which may be any text; `took` is from the request's arrival until its answer may
     /// leave.
     pub fn answered(&self, tool: &str, outcome: &Outcome, took: Duration) {
-        self.tool(tool).answered.count(Answer::of(outcome));
+        self.tool(tool)
+            .answered
+            .count(Answer::from_outcome(outcome));
         self.answer.observe(took);
     }
 
@@ -216,7 +218,7 @@ impl Metrics {
         Waiting {
             metrics: self,
             tool,
-            answer: Answer::of(outcome),
+            answer: Answer::from_outcome(outcome),
             over: false,
         }
     }
@@ -249,7 +251,7 @@ impl Metrics {
     /// The Prometheus text format, version 0.0.4.
     #[must_use]
     pub fn render(&self, gauges: &Gauges) -> String {
-        page::of(self, gauges)
+        page::render(self, gauges)
     }
 }
 

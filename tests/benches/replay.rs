@@ -114,7 +114,7 @@ fn write(folder: &Path, bundle: &Bundle) -> PathBuf {
             body,
         }
         .line();
-        prev = Digest::of(line.trim_end().as_bytes());
+        prev = Digest::compute(line.trim_end().as_bytes());
         seq = seq.next().expect("a place");
         file.write_all(line.as_bytes()).expect("written");
     }
@@ -162,7 +162,7 @@ fn record(bundle: &Bundle, at: u64) -> DecisionRecord {
             operation: Some(operation.clone()),
             function: None,
             session: None,
-            input: RecordedInput::of(&sent, &MaskKey::new(&[7; 32])),
+            input: RecordedInput::new(&sent, &MaskKey::new(&[7; 32])),
             definition: seen.definition,
         },
         context: RecordedContext {

@@ -163,7 +163,7 @@ fn operation(name: &str) -> Operation {
         summary: None,
         money: BTreeMap::new(),
         definition: function.digest,
-        input: InputType::of(&function.input_schema, &input_mask).expect("a schema"),
+        input: InputType::from_schema(&function.input_schema, &input_mask).expect("a schema"),
         input_schema: function.input_schema,
         effect: Effect::Write,
         dry_run: DryRun::Unstated,

@@ -141,7 +141,9 @@ fn above_every_ceiling(policy: &Policy, rule: &Rule) -> Option<(Limit, Limit)> {
         let operation = policy.operation(tool, name)?;
         let class = policy.surface(rule, operation)?.class(operation.effect);
         let ceilings = policy.channels.values();
-        let highest = ceilings.map(|ceiling| ceiling.of(tool.as_str())).max()?;
+        let highest = ceilings
+            .map(|ceiling| ceiling.limit_for(tool.as_str()))
+            .max()?;
         if class <= highest {
             return None;
         }

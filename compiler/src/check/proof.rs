@@ -105,7 +105,7 @@ impl<'a> Proofs<'a> {
     /// Asks everything that `depth` wants, and returns whether all of it was answered. Whether rules can be evaluated
     /// comes first, because the other questions leave out rules that may fail.
     fn all(mut self, depth: Depth, progress: &(dyn Fn(usize, usize) + Sync)) -> bool {
-        let flat = Flat::of(self.policy, Holding::Profiles);
+        let flat = Flat::new(self.policy, Holding::Profiles);
         let failing = self.failing(&flat, progress);
         if depth == Depth::Everything {
             self.effects(&flat, &failing, progress);

@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
         .collect::<Result<Vec<_>, _>>();
     let keys = keys.map_err(Failure::untrusted)?;
     let read = committed(&args.repository.dir, args.rev.as_deref())?;
-    let valid = Checked::of(read, console).valid("build", args.format, console)?;
+    let valid = Checked::compile(read, console).valid("build", args.format, console)?;
     let built = build(&valid.policy, &keys)?;
     if let Some(expected) = args.expect.filter(|expected| *expected != built.digest) {
         let differs = format!(

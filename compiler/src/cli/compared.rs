@@ -129,7 +129,7 @@ impl Compared {
                     let gate = policy::Gate::DEFAULT.strictest(head.policy.gate);
                     (gate, head.policy.organisation.clone())
                 });
-                let holds = Jurisdiction::of(&judging.1, root.as_ref());
+                let holds = Jurisdiction::new(&judging.1, root.as_ref());
                 let waivers = compiled.waivers.iter();
                 known.extend(waivers.map(|one| one.statement(&holds).digest()));
                 let policy = compiled.policy.take();
@@ -195,7 +195,7 @@ impl Compared {
 
     /// Returns where the signatures hold that the base judges.
     pub(super) fn holds(&self) -> Jurisdiction {
-        Jurisdiction::of(&self.judging.1, self.root.as_ref())
+        Jurisdiction::new(&self.judging.1, self.root.as_ref())
     }
 
     /// Returns what the base says of gates.

@@ -218,7 +218,7 @@ fn limit(args: &Args, policy: &Policy) -> Result<Option<Limit>, Failure> {
         let message = format!("stopgate.yaml has no channel `{channel}`");
         Failure::usage(message).with_help(format!("it has {}", known.join(", ")))
     })?;
-    Ok(Some(ceiling.of(&args.tool)))
+    Ok(Some(ceiling.limit_for(&args.tool)))
 }
 
 #[cfg(test)]

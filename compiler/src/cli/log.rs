@@ -62,7 +62,7 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
         Exit::Differs
     };
     match format {
-        Format::Json => Answer::json("log verify", exit, Report::of(&checked)),
+        Format::Json => Answer::json("log verify", exit, Report::new(&checked)),
         Format::Text => Ok(Answer::text(exit, text(&checked))),
     }
 }
@@ -114,7 +114,7 @@ struct Broken {
 }
 
 impl Report {
-    fn of(checked: &Checked) -> Self {
+    fn new(checked: &Checked) -> Self {
         let Checked {
             files,
             records,
@@ -141,7 +141,7 @@ impl Report {
             unrecorded_attempts: *unrecorded,
             unclean_starts: *unclean,
             times_backwards: backwards.count,
-            backwards: backwards.first.iter().map(Earlier::of).collect(),
+            backwards: backwards.first.iter().map(Earlier::new).collect(),
             broken: broken.as_ref().map(|broken| Broken {
                 file: broken.file.map(file_name),
                 line: broken.line,
@@ -153,7 +153,7 @@ impl Report {
 }
 
 impl Earlier {
-    fn of(step: &Step) -> Self {
+    fn new(step: &Step) -> Self {
         let Step {
             file,
             line,
@@ -184,7 +184,7 @@ fn text(checked: &Checked) -> String {
         times_backwards,
         backwards,
         ..
-    } = Report::of(checked);
+    } = Report::new(checked);
     let total = records
         .values()
         .fold(0_u64, |sum, count| sum.saturating_add(*count));

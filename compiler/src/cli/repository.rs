@@ -39,7 +39,7 @@ pub(super) struct Valid {
 
 impl Checked {
     /// Compiles what was read.
-    pub(super) fn of(read: Read, console: &Console) -> Self {
+    pub(super) fn compile(read: Read, console: &Console) -> Self {
         let Read {
             reading, source, ..
         } = read;
@@ -92,7 +92,7 @@ impl Repository {
     /// Reads and compiles the state of the repository that is wanted.
     pub(super) fn check(&self, wanted: Wanted<'_>, console: &Console) -> Result<Checked, Failure> {
         console.detail(format_args!("reading {}", self.dir.display()));
-        Ok(Checked::of(read(&self.dir, wanted)?, console))
+        Ok(Checked::compile(read(&self.dir, wanted)?, console))
     }
 
     /// Reads and compiles what is `wanted`, and returns the policy if it compiles.

@@ -95,15 +95,15 @@ impl Revision {
             WORKTREE => Wanted::Files,
             name => Wanted::Revision(name),
         };
-        Ok(Self::of(read(dir, wanted)?))
+        Ok(Self::compile(read(dir, wanted)?))
     }
 
     /// Reads what is staged.
     pub(super) fn staged(dir: &Path) -> Result<Self, Failure> {
-        Ok(Self::of(read(dir, Wanted::Staged)?))
+        Ok(Self::compile(read(dir, Wanted::Staged)?))
     }
 
-    fn of(read: Read) -> Self {
+    fn compile(read: Read) -> Self {
         let Read {
             reading,
             source,

@@ -67,14 +67,14 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
-    let place = Place::of(&args.file)?;
+    let place = Place::from_path(&args.file)?;
     let key = SigningKey::read(&args.key).map_err(Failure::untrusted)?;
     let read = committed(&place.repository, args.rev.as_deref())?;
     let Checked {
         compiled,
         trust,
         source,
-    } = Checked::of(read, console);
+    } = Checked::compile(read, console);
     let policy = compiled.policy.as_ref();
     let Some((gate, organisation)) = policy.map(|policy| (policy.gate, &policy.organisation))
     else {
@@ -90,7 +90,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
             paper.refuse(gate, today)?;
             let root = own_root(&trust)?;
             let owner = reviewer(root.as_ref(), "the repository", &id)?;
-            let holds = Jurisdiction::of(organisation, root.as_ref());
+            let holds = Jurisdiction::new(organisation, root.as_ref());
             (gate, holds, owner, paper.summary(today, None))
         }
         Paper::Waiver(waiver) => {
@@ -174,7 +174,7 @@ struct Place {
 }
 
 impl Place {
-    fn of(file: &Path) -> Result<Self, Failure> {
+    fn from_path(file: &Path) -> Result<Self, Failure> {
         let elsewhere = || {
             Failure::usage(format!("{} is no waiver and no review", file.display())).with_help(
                 "waivers are waivers/ID.yaml and reviews are reviews/ID.yaml of a policy repository",

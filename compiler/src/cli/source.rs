@@ -47,7 +47,7 @@ pub(super) fn detail(reading: &Reading, name: &str, console: &Console) {
     // A line each, whatever a file is called.
     let shown = |path: &str| visible(path, usize::MAX);
     for (path, bytes) in &reading.documents {
-        let (path, digest) = (shown(path), Digest::of(bytes));
+        let (path, digest) = (shown(path), Digest::compute(bytes));
         console.detail(format_args!("read {path} of {name}: {digest}"));
     }
     for path in reading.unread.keys().map(|path| shown(path)) {

@@ -93,7 +93,7 @@ impl Cause {
     /// rule that is the same, and for one in which only the list of operations differs: that difference is told at the
     /// operations it concerns.
     pub(super) fn changed(before: Option<&Rule>, after: Option<&Rule>) -> Option<Self> {
-        let fate = Fate::of(before, after);
+        let fate = Fate::from_rules(before, after);
         let is_told = match &fate {
             Fate::Added | Fate::Deleted => true,
             Fate::Changed(edits) => edits.iter().any(|edit| edit.what != "operations"),
@@ -130,7 +130,7 @@ impl Cause {
 
 impl Fate {
     /// Returns what became of a rule, given the rule that each side has under the same id.
-    pub(super) fn of(before: Option<&Rule>, after: Option<&Rule>) -> Self {
+    pub(super) fn from_rules(before: Option<&Rule>, after: Option<&Rule>) -> Self {
         match (before, after) {
             (None, _) => Self::Added,
             (Some(_), None) => Self::Deleted,

@@ -27,8 +27,8 @@ pub(super) fn opened(base: &Policy, head: &Policy) -> Vec<Opened> {
     for (channel, ceiling) in &head.channels {
         for tool in head.tools.keys() {
             let before = base.channels.get(channel);
-            let before = before.map_or(Limit::None, |before| before.of(tool.as_str()));
-            let after = ceiling.of(tool.as_str());
+            let before = before.map_or(Limit::None, |before| before.limit_for(tool.as_str()));
+            let after = ceiling.limit_for(tool.as_str());
             if after > before {
                 raised.push((channel, tool, before, after));
             }
@@ -37,7 +37,7 @@ pub(super) fn opened(base: &Policy, head: &Policy) -> Vec<Opened> {
     if raised.is_empty() {
         return Vec::new();
     }
-    let reach = Reach::of(head);
+    let reach = Reach::new(head);
     let all = raised.into_iter().map(|(channel, tool, before, after)| {
         let operations = head.tools.get(tool).into_iter();
         let operations = operations.flat_map(|tool| &tool.operations);

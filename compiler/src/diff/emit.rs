@@ -36,7 +36,7 @@ pub fn cases(diff: &Diff, base: Version<'_>, head: Version<'_>) -> String {
     }
     let mut text = String::new();
     for (tool, cells) in loosened {
-        let mut table = Table::of(tool.clone(), base, head);
+        let mut table = Table::new(tool.clone(), base, head);
         table.open(diff, &mut text);
         for (change, cell) in cells {
             table.cell(change, cell, &mut text);
@@ -56,7 +56,7 @@ struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    fn of(tool: ToolName, base: Version<'a>, head: Version<'a>) -> Self {
+    fn new(tool: ToolName, base: Version<'a>, head: Version<'a>) -> Self {
         let suites = || base.suites.iter().chain(head.suites);
         let own = suites().filter(|suite| suite.tool == tool);
         let taken = own.flat_map(|suite| &suite.cases);
@@ -186,7 +186,8 @@ impl<'a> Table<'a> {
     /// is `None` if the test suite's own channel has that ceiling already.
     fn channel(&self) -> (Option<&'a ChannelName>, Limit) {
         let ceilings = self.base.channels.iter();
-        let ceilings = ceilings.map(|(name, ceiling)| (name, ceiling.of(self.tool.as_str())));
+        let ceilings =
+            ceilings.map(|(name, ceiling)| (name, ceiling.limit_for(self.tool.as_str())));
         let highest = ceilings.clone().map(|(_, limit)| limit).max();
         let highest = highest.unwrap_or(Limit::ReadOnly);
         let own = self.suite.map(|suite| &suite.channel);

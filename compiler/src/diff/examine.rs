@@ -104,8 +104,8 @@ impl Context<'_> {
         let all = own.len() == others.len() && own.iter().zip(&others).all(alike);
         (self.same_people && all) || {
             let none = BTreeSet::new();
-            let before = Slice::of(before, (named, base), &self.flat.0, head, &none, 0);
-            let after = Slice::of(after, (named, head), &self.flat.1, head, &none, 0);
+            let before = Slice::new(before, (named, base), &self.flat.0, head, &none, 0);
+            let after = Slice::new(after, (named, head), &self.flat.1, head, &none, 0);
             before.fingerprint() == after.fingerprint()
         }
     }
@@ -160,7 +160,7 @@ impl Context<'_> {
             tool: tool.clone(),
             operation: operation.clone(),
             class,
-            slice: Digest::of(b""),
+            slice: Digest::compute(b""),
             risk: Risk::Low,
             money: Self::operation(Some(self.head), named)
                 .or_else(|| Self::operation(self.base, named))
@@ -206,12 +206,12 @@ impl<'a> Examination<'a> {
         let (base_reach, head_reach) = &context.reach;
         let before = match (base_reach, base) {
             (Some(reach), Some(base)) => {
-                Slice::of(reach, (named, base), base_flat, head, &names, flags.len())
+                Slice::new(reach, (named, base), base_flat, head, &names, flags.len())
             }
             _ => Slice::nothing(),
         };
         let none = BTreeSet::new();
-        let after = Slice::of(head_reach, (named, head), head_flat, head, &none, 0);
+        let after = Slice::new(head_reach, (named, head), head_flat, head, &none, 0);
         let known: BTreeSet<&String> = base_flat.known().union(head_flat.known()).collect();
         let (sample, now) = sample(context, named, head);
         let conditions = before.rules.iter().chain(&after.rules);
@@ -247,7 +247,7 @@ impl<'a> Examination<'a> {
         };
         let slice = said::digest(context.holding, was, is);
         change.slice = slice.map_err(|unknown| unknown.to_string())?;
-        let known_values = Known::of(sample, maker.instants.first().copied(), conditions);
+        let known_values = Known::new(sample, maker.instants.first().copied(), conditions);
         Ok(Self {
             subject: Subject {
                 schema,

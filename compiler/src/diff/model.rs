@@ -272,7 +272,7 @@ impl Channels {
             let channels = policy.channels.iter();
             let named = channels.map(|(name, ceiling)| (name.clone(), ceiling));
             let (open, shut): (BTreeMap<ChannelName, _>, BTreeMap<ChannelName, _>) =
-                named.partition(|(_, ceiling)| ceiling.of(tool.as_str()) >= class);
+                named.partition(|(_, ceiling)| ceiling.limit_for(tool.as_str()) >= class);
             (open.into_keys().collect(), shut.into_keys().collect())
         };
         let (after, shut) = by_ceiling(head, after);

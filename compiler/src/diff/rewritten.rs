@@ -31,7 +31,7 @@ pub fn rewritten(
 ) -> Result<Vec<Change>, DiffError> {
     // Which groups a profile has is part of what nobody can compare.
     let holding = Holding::Groups;
-    let (flat, reach, none) = (Flat::of(head, holding), Reach::of(head), BTreeSet::new());
+    let (flat, reach, none) = (Flat::new(head, holding), Reach::new(head), BTreeSet::new());
     let mut changes = Vec::new();
     for (tool, described) in &head.tools {
         if tools.is_some_and(|tools| !tools.contains(tool)) {
@@ -39,7 +39,7 @@ pub fn rewritten(
         }
         for (name, operation) in &described.operations {
             let named = (tool.clone(), name.clone());
-            let slice = Slice::of(&reach, (&named, operation), &flat, operation, &none, 0);
+            let slice = Slice::new(&reach, (&named, operation), &flat, operation, &none, 0);
             let is = Decides {
                 slice: &slice,
                 operation,

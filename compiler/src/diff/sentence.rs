@@ -118,7 +118,7 @@ fn said(words: &str) -> Sentence {
 /// Returns what `cell` of `change` says: who can or cannot do what any more, and what it was before.
 #[must_use]
 pub fn sentence(change: &OperationChange, cell: &Cell) -> Sentence {
-    of(holder(&cell.holder), change, cell)
+    at_cell(holder(&cell.holder), change, cell)
 }
 
 /// Returns one sentence for `cells` of `change` that differ in nothing but the holder; see [`sentence`] for one.
@@ -130,12 +130,12 @@ pub fn sentence_of_all(change: &OperationChange, cells: &[&Cell]) -> Sentence {
         [cell, ..] => {
             let holders = cells.iter().map(|cell| holder(&cell.holder));
             let each = said("each of ").then(Sentence::each(holders.collect()));
-            of(each, change, cell)
+            at_cell(each, change, cell)
         }
     }
 }
 
-fn of(who: Sentence, change: &OperationChange, cell: &Cell) -> Sentence {
+fn at_cell(who: Sentence, change: &OperationChange, cell: &Cell) -> Sentence {
     let call = Sentence::default()
         .quoted(format_args!("{}/{}", change.tool, change.operation))
         .then(request(change, &cell.request));

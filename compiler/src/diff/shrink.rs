@@ -25,7 +25,7 @@ pub(super) struct Known {
 impl Known {
     /// Collects the values that people know: of the `sample`, and of `conditions` with the numbers beside theirs, and 0
     /// and 1.
-    pub(super) fn of<'a>(
+    pub(super) fn new<'a>(
         sample: Json,
         now: Option<Timestamp>,
         conditions: impl IntoIterator<Item = &'a Condition>,

@@ -66,7 +66,7 @@ pub(crate) struct Reach<'p> {
 
 impl<'p> Reach<'p> {
     /// Sorts the rules of a policy by the operations that they reach.
-    pub(crate) fn of(policy: &'p Policy) -> Self {
+    pub(crate) fn new(policy: &'p Policy) -> Self {
         let mut reach = Self {
             policy,
             everywhere: Vec::new(),
@@ -126,7 +126,7 @@ impl<'p> Slice<'p> {
     /// Returns the slice of a policy at the operation `named`, which is `own` here, under the types of `head`.
     /// `renamed` are the names of facts that this side computes otherwise; `flags` is the number of inputs that only
     /// the other side accepts.
-    pub(crate) fn of(
+    pub(crate) fn new(
         reach: &Reach<'p>,
         (named, own): (&(ToolName, OperationName), &Operation),
         flat: &Flat,

@@ -24,7 +24,7 @@ struct Found {
 impl Found {
     /// Walks to `dir` step by step, and notes every link on the way. Steps that are not on the disk are kept for the
     /// revision; `None` means that it cannot be told where the steps lead.
-    fn of(dir: &Path) -> Option<Self> {
+    fn locate(dir: &Path) -> Option<Self> {
         let mut found = Self {
             real: PathBuf::from("/"),
             below: PathBuf::new(),
@@ -106,7 +106,7 @@ fn discover(dir: &Path, real: &Path) -> Result<Repository, GitError> {
 /// repository, `dir` is the repository's folder, followed by the folder of the policy in the revisions.
 pub(super) fn open(dir: &Path) -> Result<(Repository, PathBuf), GitError> {
     let unplaced = || GitError::Unplaced(dir.to_owned());
-    let Found { real, below, links } = Found::of(dir).ok_or_else(unplaced)?;
+    let Found { real, below, links } = Found::locate(dir).ok_or_else(unplaced)?;
     let repository = discover(dir, &real)?;
     let place = |path: &Path| fs::canonicalize(path).map_err(|_| unplaced());
     let top = place(repository.workdir().unwrap_or_else(|| repository.path()))?;

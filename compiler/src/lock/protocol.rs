@@ -369,7 +369,7 @@ fn identity_of(identity: &Json) -> Result<ServerIdentity, Nonsense> {
 fn instructions_of(result: &Json) -> Result<Option<Digest>, Nonsense> {
     match result.get("instructions") {
         None | Some(Json::Null) => Ok(None),
-        Some(Json::String(text)) => Ok(Some(Digest::of(text.as_bytes()))),
+        Some(Json::String(text)) => Ok(Some(Digest::compute(text.as_bytes()))),
         Some(_) => Err(Nonsense::Member("instructions")),
     }
 }

@@ -51,7 +51,7 @@ fn log_at(times: &[&str; 5]) -> (tempfile::TempDir, Vec<PathBuf>) {
                 body: body.clone(),
             }
             .line();
-            prev = Digest::of(line.trim_end().as_bytes());
+            prev = Digest::compute(line.trim_end().as_bytes());
             seq = seq.next().expect("a number");
             text.push_str(&line);
         }

@@ -22,7 +22,7 @@ pub(super) struct FactTurn {
 }
 
 impl FactTurn {
-    pub(super) fn of(projection: &Projection, constants: &Constants) -> Self {
+    pub(super) fn from_projection(projection: &Projection, constants: &Constants) -> Self {
         let around = constants
             .numbers
             .iter()
@@ -220,7 +220,7 @@ mod tests {
             numbers: BTreeSet::from([2]),
             texts: BTreeSet::from(["a".to_owned()]),
         };
-        let turn = FactTurn::of(&Projection { view, place }, &constants);
+        let turn = FactTurn::from_projection(&Projection { view, place }, &constants);
         let base = Json::parse(base.as_bytes(), INPUT_LIMITS).expect("JSON");
         turn.inputs(&base).iter().map(Json::canonical).collect()
     }

@@ -29,7 +29,7 @@ pub(super) struct Turns {
 
 impl Turns {
     /// Finds what `conditions` read of the inputs of `operation`, with the values around the conditions' constants.
-    pub(super) fn of<'a>(
+    pub(super) fn new<'a>(
         operation: &Operation,
         conditions: impl IntoIterator<Item = &'a Condition>,
     ) -> Self {
@@ -61,7 +61,7 @@ impl Turns {
         let facts = operation.facts.iter().filter(read);
         Self {
             facts: facts
-                .map(|fact| FactTurn::of(&fact.projection, &constants))
+                .map(|fact| FactTurn::from_projection(&fact.projection, &constants))
                 .collect(),
             arguments,
         }
@@ -192,7 +192,7 @@ mod tests {
                 "n": {"type": "integer"}, "t": {"type": "string"},
                 "o": {"type": "object", "additionalProperties": false, "properties": {"f": {"type": "boolean"}}}}}"#,
         );
-        let input = InputType::of(&schema, &BTreeSet::new()).expect("a type");
+        let input = InputType::from_schema(&schema, &BTreeSet::new()).expect("a type");
         let condition = Condition::parse(condition).expect("a condition");
         let mut turns = Turns::default();
         for path in condition.reads() {

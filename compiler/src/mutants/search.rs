@@ -68,7 +68,7 @@ pub(super) struct Said {
 }
 
 impl Said {
-    fn of(decision: &Decision) -> Self {
+    fn from_decision(decision: &Decision) -> Self {
         Self {
             result: result_words(decision.outcome()),
             rules: decision
@@ -168,7 +168,10 @@ impl Search<'_> {
                         let decide =
                             |runner: &Runner<'_>| runner.decide(Some(&case), person, operation);
                         let before = decide(&self.before);
-                        let (was, is) = (Said::of(&before), Said::of(&decide(&self.after)));
+                        let (was, is) = (
+                            Said::from_decision(&before),
+                            Said::from_decision(&decide(&self.after)),
+                        );
                         if was != is {
                             let suite = self.before.suite;
                             return Some(paste::missing(suite, &case, &before, (&was, &is)));
@@ -296,7 +299,7 @@ impl Search<'_> {
             return Vec::new();
         };
         let sample = merged(suite.samples.get(operation), None);
-        let turns = Turns::of(described, conditions.iter().copied());
+        let turns = Turns::new(described, conditions.iter().copied());
         let mut found = turns.inputs(&sample);
         let written = suite
             .cases

@@ -38,7 +38,7 @@ impl Word {
         }
     }
 
-    const fn of(decision: &Decision) -> Self {
+    const fn from_decision(decision: &Decision) -> Self {
         match decision.outcome() {
             Outcome::Permit(_) => Self::Permit,
             Outcome::Route(_) => Self::Route,
@@ -130,7 +130,10 @@ impl Tally {
 
     fn add(&mut self, flip: Flip) {
         let parts = parts_between(&answer(&flip.before), &answer(&flip.after));
-        let kind = (Word::of(&flip.before), Word::of(&flip.after));
+        let kind = (
+            Word::from_decision(&flip.before),
+            Word::from_decision(&flip.after),
+        );
         self.flips.counts.add(&parts);
         count(self.flips.kinds.entry(kind).or_insert(0));
         for part in &parts {

@@ -282,7 +282,7 @@ fn first_most<T>(days: BTreeMap<Date, T>, more: impl Fn(&T, &T) -> bool) -> Opti
 impl<'a> Planner<'a> {
     pub(super) fn new(question: Question<'a>) -> Self {
         let candidates = question.directory.map(|directory| {
-            [question.base, question.head].map(|side| Candidates::of(&side.policy, directory))
+            [question.base, question.head].map(|side| Candidates::new(&side.policy, directory))
         });
         Self {
             question,

@@ -279,7 +279,7 @@ impl<'a> Judge<'a> {
         if self.alike() == 0 {
             return false;
         }
-        let Some(record) = Skimmed::of(line) else {
+        let Some(record) = Skimmed::parse(line) else {
             return false;
         };
         let covered = || {

@@ -29,7 +29,7 @@ struct Filled {
 
 impl Candidates {
     /// Finds the candidates among the people of `directory` under the groups, the hierarchy and the routes of `policy`.
-    pub(super) fn of(policy: &Policy, directory: &Directory) -> Self {
+    pub(super) fn new(policy: &Policy, directory: &Directory) -> Self {
         let held: Vec<BTreeSet<&ProfileName>> = directory
             .people()
             .iter()

@@ -113,7 +113,7 @@ impl Waiver {
 impl<'a> GateReport<'a> {
     /// Makes a report of the rules alone, without settings and waivers.
     #[must_use]
-    pub const fn of(diff: &'a Diff) -> Self {
+    pub const fn new(diff: &'a Diff) -> Self {
         Self {
             diff,
             settings: &[],

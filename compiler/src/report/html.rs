@@ -104,7 +104,7 @@ pub fn invalid(mistakes: &str) -> String {
 
 /// Writes everything up to the body, with the content security policy that the browser has to keep.
 fn begin(page: &mut Markup, title: &str) {
-    let digest = |text: &str| STANDARD.encode(Digest::of(text.as_bytes()).as_bytes());
+    let digest = |text: &str| STANDARD.encode(Digest::compute(text.as_bytes()).as_bytes());
     let policy = format!(
         "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'; \
          require-trusted-types-for 'script'",

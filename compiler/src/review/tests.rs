@@ -27,7 +27,7 @@ fn organisation() -> OwnerName {
 }
 
 fn signed(review: &Review, root: &TrustRoot, key: &SigningKey) -> Document {
-    let statement = review.statement(&Jurisdiction::of(&organisation(), Some(root)));
+    let statement = review.statement(&Jurisdiction::new(&organisation(), Some(root)));
     let signature = Signature {
         key: key.public().expect("a public key").id(),
         bytes: key.sign(&statement.signed_bytes()),

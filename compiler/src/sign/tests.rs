@@ -15,12 +15,12 @@ fn waiver(expires: Date) -> Waiver {
         operation: OperationName::new("create_refund").expect("a name"),
         holder: waiver::Holder::Groups(["SG Night".to_owned(), "sg-support".to_owned()].into()),
         rules: ["erp/refund-small".parse().expect("an id")].into(),
-        slice: SliceDigest::V3(Digest::of(b"slice")),
+        slice: SliceDigest::V3(Digest::compute(b"slice")),
     };
     let setting = SettingCover {
         file: "approvals.yaml".to_owned(),
         path: "routes[committee].seats".to_owned(),
-        change: Digest::of(b"change"),
+        change: Digest::compute(b"change"),
     };
     Waiver {
         id: WaiverId::new("2026-014").expect("an id"),
@@ -40,8 +40,8 @@ fn no_text_of_the_document_looks_like_an_entry_of_the_summary() {
          covers   erp/create_refund for members of \"SG Night\" and sg-support\n           \
            by erp/refund-small\n           slice v3:{}\n\
          covers   routes[committee].seats of approvals.yaml\n           change {}\n",
-        Digest::of(b"slice"),
-        Digest::of(b"change")
+        Digest::compute(b"slice"),
+        Digest::compute(b"change")
     );
     assert_eq!(paper.summary(TODAY, None), wanted);
 }
@@ -50,7 +50,7 @@ fn no_text_of_the_document_looks_like_an_entry_of_the_summary() {
 fn what_would_count_for_nothing_is_not_signed() {
     let key = SigningKey::generate().expect("a key");
     let organisation = OwnerName::new("acme-bank").expect("a name");
-    let holds = Jurisdiction::of(&organisation, None);
+    let holds = Jurisdiction::new(&organisation, None);
     let review = |next| {
         let rules = ["erp/refund-small".parse().expect("an id")].into();
         let id = ReviewId::new("2027-Q1").expect("an id");

@@ -41,7 +41,7 @@ impl ToSign {
     /// Returns what is left to sign of `judged` loosenings, or `None` if that is nothing. A draft gets an id that none
     /// of `waivers` has.
     #[must_use]
-    pub fn of(
+    pub fn new(
         judges: &Judges<'_>,
         judged: &[(Loosening, Verdict)],
         waivers: &[WaiverReport],

@@ -81,7 +81,7 @@ impl Signers {
     /// Finds who of `root` signed `statement`, the statement that the document `id` in `folder` makes. Without a root
     /// nobody counts.
     #[must_use]
-    pub fn of(
+    pub fn new(
         statement: &Statement,
         folder: &str,
         id: &str,

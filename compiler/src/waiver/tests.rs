@@ -70,7 +70,7 @@ fn rules(names: &[&str]) -> BTreeSet<RuleId> {
 }
 
 fn slice() -> Digest {
-    Digest::of(b"head")
+    Digest::compute(b"head")
 }
 
 fn cell() -> CellCover {
@@ -124,7 +124,7 @@ fn organisation() -> OwnerName {
 
 /// Returns where signatures hold that `root` judges.
 fn holds(root: &TrustRoot) -> Jurisdiction {
-    Jurisdiction::of(&organisation(), Some(root))
+    Jurisdiction::new(&organisation(), Some(root))
 }
 
 fn signed(waiver: &Waiver, root: &TrustRoot, keys: &[&SigningKey]) -> Vec<Document> {
@@ -148,7 +148,7 @@ fn judged(
     let judges = Judges {
         gate: Gate::DEFAULT,
         root,
-        holds: Jurisdiction::of(&organisation(), root),
+        holds: Jurisdiction::new(&organisation(), root),
         known: BTreeSet::new(),
     };
     judge(&judges, waivers, signatures, loosenings, TODAY)
@@ -320,7 +320,7 @@ fn t1_a_cover_is_about_one_loosening_to_the_letter() {
     assert_eq!(by(&|cell| cell.operation = other.clone()), [unnamed(1)]);
     assert_eq!(by(&|cell| cell.holder = more.clone()), [unnamed(1)]);
     assert_eq!(by(&|cell| cell.holder = groups.clone()), [unnamed(1)]);
-    let before = Digest::of(b"before");
+    let before = Digest::compute(b"before");
     let content = Shortfall::OtherContent {
         covered: before,
         found: slice(),

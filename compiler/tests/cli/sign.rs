@@ -128,12 +128,12 @@ fn counted(desk: &Desk, folder: &str) -> usize {
         )
     };
     let policy = compiled.policy.as_ref().expect("a policy");
-    let holds = Jurisdiction::of(&policy.organisation, Some(&root));
+    let holds = Jurisdiction::new(&policy.organisation, Some(&root));
     let (statement, folder, id) = match folder {
         "p/waivers" => (waiver.statement(&holds), "waivers", waiver.id.as_str()),
         _ => (review.statement(&holds), "reviews", review.id.as_str()),
     };
-    let signers = Signers::of(&statement, folder, id, &trust.signatures, Some(&root));
+    let signers = Signers::new(&statement, folder, id, &trust.signatures, Some(&root));
     assert_eq!(signers.spoilt, []);
     signers.reviewers.len()
 }

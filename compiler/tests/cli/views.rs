@@ -215,7 +215,7 @@ fn committed(desk: &Desk) -> View {
             let what = if bytes.starts_with(b"version https://git-lfs") {
                 REFUSED.to_owned()
             } else {
-                Digest::of(&bytes).to_string()
+                Digest::compute(&bytes).to_string()
             };
             view.insert(shown, what);
         }
@@ -315,7 +315,7 @@ fn judge(seed: u64) -> (bool, bool) {
     let is_same = |path: &String| match (files.get(path), wanted.get(path)) {
         (Some(one), Some(other)) if one == other => true,
         (Some(_), Some(other)) => {
-            let text = on_disk(&desk, path).map(|text| Digest::of(&text).to_string());
+            let text = on_disk(&desk, path).map(|text| Digest::compute(&text).to_string());
             text.is_some_and(|text| text == *other)
         }
         _ => false,

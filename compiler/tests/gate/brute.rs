@@ -126,7 +126,7 @@ impl Side {
     ) -> BTreeSet<String> {
         let all = self.policy.channels.iter();
         let open = all.filter(|(_, ceiling)| {
-            let ceiling = ceiling.of(key.0.as_str());
+            let ceiling = ceiling.limit_for(key.0.as_str());
             let decision = self.decide_below(ceiling, key, people, by_groups, one);
             !matches!(decision.outcome(), Outcome::Reject(_))
         });

@@ -153,7 +153,7 @@ impl Desk {
                 body,
             }
             .line();
-            prev = Digest::of(line.trim_end().as_bytes());
+            prev = Digest::compute(line.trim_end().as_bytes());
             seq = seq.next().expect("a place");
             text.push_str(&line);
         }
@@ -221,7 +221,7 @@ impl Desk {
                 operation: Some(asked.operation.to_owned()),
                 function: None,
                 session: None,
-                input: RecordedInput::of(&sent, &key),
+                input: RecordedInput::new(&sent, &key),
                 definition: seen.definition,
             },
             context: RecordedContext {

@@ -142,7 +142,7 @@ pub(crate) fn operation(name: &str, class: Class, risk: Risk, cells: Vec<Cell>) 
         tool: tool(tool_name),
         operation: operation_name(name),
         class,
-        slice: Digest::of(name.as_bytes()),
+        slice: Digest::compute(name.as_bytes()),
         risk,
         cells,
         changed: Vec::new(),
@@ -435,7 +435,7 @@ fn settings() -> Vec<Change> {
         before_at: before.map(|_| place("approvals.yaml", 17)),
         after_at: after.map(|_| place("approvals.yaml", 18)),
         risk: Risk::High,
-        content: Digest::of(path.as_bytes()),
+        content: Digest::compute(path.as_bytes()),
     };
     vec![
         setting(
@@ -526,12 +526,12 @@ fn to_sign() -> ToSign {
                 operation: operation_name("query_records"),
                 holder: waiver::Holder::Profiles(profiles.into()),
                 rules: rules.into(),
-                slice: SliceDigest::V3(Digest::of(b"query_records")),
+                slice: SliceDigest::V3(Digest::compute(b"query_records")),
             }),
             Cover::Setting(SettingCover {
                 file: "approvals.yaml".to_owned(),
                 path: "routes.refund-committee.seats.1.votes".to_owned(),
-                change: Digest::of(b"routes.refund-committee.seats.1.votes"),
+                change: Digest::compute(b"routes.refund-committee.seats.1.votes"),
             }),
         ],
         beyond: 1,

@@ -26,7 +26,7 @@ fn report(made: &Made) -> GateReport<'_> {
         settings: &made.settings,
         waivers: &made.waivers,
         to_sign: made.to_sign.as_ref(),
-        bundle: Some(Digest::of(b"head")),
+        bundle: Some(Digest::compute(b"head")),
         mend: &made.mend,
     }
 }
@@ -59,7 +59,7 @@ fn nothing_is_said_in_three_lines() {
     made.diff.operations.clear();
     made.diff.failing.clear();
     made.diff.bugs.clear();
-    assert_snapshot!(text::diff(&GateReport::of(&made.diff), false));
+    assert_snapshot!(text::diff(&GateReport::new(&made.diff), false));
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn what_only_waits_for_mending_is_not_called_the_same() {
 fn a_rule_that_is_shown_with_a_request_is_not_listed_again() {
     let mut made = everything();
     let also = "also changed here";
-    let text = |made: &Made| text::diff(&GateReport::of(&made.diff), false);
+    let text = |made: &Made| text::diff(&GateReport::new(&made.diff), false);
     let change = made.diff.operations.iter_mut();
     let mut change = change.filter(|change| change.class == Class::Stricter);
     let change = change.next().expect("something stricter");

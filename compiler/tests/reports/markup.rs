@@ -142,7 +142,7 @@ fn a_comment_is_never_longer_than_code_hosts_take() {
     let mut made = many(300);
     made.diff.failing.clear();
     made.diff.bugs.clear();
-    let markdown = markdown::diff(&GateReport::of(&made.diff));
+    let markdown = markdown::diff(&GateReport::new(&made.diff));
     assert!(markdown.contains("more"), "{markdown}");
     let rows = markdown.matches("- **`").count();
     let more = markdown

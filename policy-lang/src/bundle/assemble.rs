@@ -57,7 +57,7 @@ pub fn assemble(policy: &Policy) -> Result<Unsigned, AssembleError> {
     );
     parts.sort();
     let manifest = manifest(policy, &parts).canonical().into_bytes();
-    let digest = Digest::of(&manifest);
+    let digest = Digest::compute(&manifest);
     parts.insert(0, (MANIFEST.to_owned(), manifest));
     let statement = statement(policy, digest).canonical().into_bytes();
     Ok(Unsigned {
@@ -85,7 +85,7 @@ fn manifest(policy: &Policy, parts: &[(String, Vec<u8>)]) -> Json {
         let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
         object([
             ("name", text(name)),
-            ("sha256", text(Digest::of(bytes).hex())),
+            ("sha256", text(Digest::compute(bytes).hex())),
             ("size", Json::Integer(size)),
         ])
     };
@@ -133,7 +133,7 @@ fn fact_part(fact: &Fact) -> (String, FactPart) {
 }
 
 fn catalog(policy: &Policy) -> CatalogPart {
-    let reads_now = ReadsNow::of(policy);
+    let reads_now = ReadsNow::new(policy);
     let mut tools = BTreeMap::new();
     for (tool_name, tool) in &policy.tools {
         let mut operations = BTreeMap::new();

@@ -73,7 +73,7 @@ enum ShapePart {
 struct Double(String);
 
 impl Double {
-    fn of(number: f64) -> Option<Self> {
+    fn new(number: f64) -> Option<Self> {
         number.is_finite().then(|| Self(format!("{number:?}")))
     }
 
@@ -126,8 +126,8 @@ fn shape_part(shape: &Shape) -> ShapePart {
             max: (*max < i64::MAX).then_some(*max),
         },
         Shape::Number { min, max } => ShapePart::Number {
-            min: Double::of(*min),
-            max: Double::of(*max),
+            min: Double::new(*min),
+            max: Double::new(*max),
         },
         Shape::Boolean => ShapePart::Boolean {},
         Shape::Array { element, min, max } => ShapePart::Array {

@@ -406,7 +406,7 @@ impl Loader<'_> {
             steps,
             slices: slices
                 .into_iter()
-                .map(|(name, text)| (name, Digest::of(text.as_bytes())))
+                .map(|(name, text)| (name, Digest::compute(text.as_bytes())))
                 .collect(),
         })
     }
@@ -678,7 +678,7 @@ impl Bundle {
     pub fn ceiling(&self, channel: &str, tool: &str) -> Limit {
         self.channels
             .get(channel)
-            .map_or(Limit::None, |ceiling| ceiling.of(tool))
+            .map_or(Limit::None, |ceiling| ceiling.limit_for(tool))
     }
 
     /// Returns the ceiling of `channel` for tools that the channel does not name.
@@ -764,7 +764,7 @@ impl Bundle {
     pub fn summary(&self, tool: &str, operation: &str, input: &Json) -> Option<String> {
         let at = self.tools.get(tool)?.operations.get(operation)?;
         let operation = self.operation(*at)?;
-        Some(operation.summary.as_ref()?.of(input, &operation.money))
+        Some(operation.summary.as_ref()?.render(input, &operation.money))
     }
 
     pub(crate) fn tool(&self, name: &str) -> Option<(&ToolName, &LoadedTool)> {

@@ -265,7 +265,10 @@ impl TrustRoot {
     pub fn root_role(&self) -> Digest {
         let ids = self.statement.roles.root.keys.iter();
         let keys = ids.map(|id| {
-            let public = self.keys.get(id).map(|public| Digest::of(public).hex());
+            let public = self
+                .keys
+                .get(id)
+                .map(|public| Digest::compute(public).hex());
             let text = |text: &str| Json::String(text.to_owned());
             Json::Array(vec![text(id), text(&public.unwrap_or_default())])
         });

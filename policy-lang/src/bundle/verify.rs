@@ -87,7 +87,7 @@ impl Verified {
         let first = archive.at();
         let (last, envelope) = envelope(&mut archive)?;
         // 1.3. The signatures: publishers signed a statement that names this very manifest.
-        let digest = Digest::of(&manifest);
+        let digest = Digest::compute(&manifest);
         let signers = signers(&envelope, digest, root)?;
         // 1.4. What the manifest says. From here on the manifest is a publisher's word.
         let (said, listed) = read_manifest(&manifest)?;
@@ -166,7 +166,7 @@ impl Listed {
         }
         let (content, digest) = if keep {
             let content = archive.content(self.size)?;
-            let digest = Digest::of(&content);
+            let digest = Digest::compute(&content);
             (Some(content), digest)
         } else {
             let mut hasher = Hasher::default();

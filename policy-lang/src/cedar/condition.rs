@@ -69,17 +69,17 @@ impl Condition {
     pub fn parse_among(text: &str, texts: &ParsedTexts) -> Result<Self, Vec<CedarMistake>> {
         bounds::check(text).map_err(|mistake| vec![mistake])?;
         let parsed = texts.one(text).ok_or_else(|| no_expression(text))?;
-        Self::of(Source::Expression(text.into()), &parsed)?.shaped()
+        Self::new(Source::Expression(text.into()), &parsed)?.shaped()
     }
 
     /// Takes the clauses of a policy of a `.cedar` file; `text` is that policy.
     pub(super) fn of_policy(text: &str, policy: &Parsed) -> Result<Self, Vec<CedarMistake>> {
-        Self::of(Source::Policy(text.into()), policy)?.shaped()
+        Self::new(Source::Policy(text.into()), policy)?.shaped()
     }
 
     /// Makes a condition of what Cedar read in one policy, with each clause in the one way in which we write it. A form
     /// of Cedar that rules may not use is a mistake.
-    fn of(source: Source, parsed: &Parsed) -> Result<Self, Vec<CedarMistake>> {
+    fn new(source: Source, parsed: &Parsed) -> Result<Self, Vec<CedarMistake>> {
         let mut condition = Self {
             source,
             clauses: Arc::new([]),
@@ -168,7 +168,7 @@ impl Condition {
         let mut nodes = Vec::new();
         let mut open: Vec<&Value> = self.bodies().collect();
         while let Some(tree) = open.pop() {
-            let Ok(node) = Node::of(tree) else { continue };
+            let Ok(node) = Node::read(tree) else { continue };
             if !is_profile_test(&node) && !is_other_test(&node) {
                 open.extend(node.operands());
             }
@@ -189,7 +189,7 @@ impl Condition {
         let mut open: Vec<&Value> = self.bodies().collect();
         while let Some(tree) = open.pop() {
             if let Some(mut path) = path(tree) {
-                let asks = matches!(Node::of(tree), Ok(Node::Has { .. }));
+                let asks = matches!(Node::read(tree), Ok(Node::Has { .. }));
                 // What the context itself holds is no question: it is the same for every request.
                 if asks && path.len() == 1 {
                     path.clear();
@@ -197,7 +197,7 @@ impl Condition {
                 if !asks || path.is_empty() {
                     wholes.insert(path);
                 }
-            } else if let Ok(node) = Node::of(tree) {
+            } else if let Ok(node) = Node::read(tree) {
                 open.extend(node.operands());
             }
         }
@@ -349,11 +349,11 @@ fn is_profile_test(node: &Node<'_>) -> bool {
         return false;
     };
     let is_profile = |tree: &Value| {
-        let entity = Node::of(tree).ok().and_then(|node| node.entity());
+        let entity = Node::read(tree).ok().and_then(|node| node.entity());
         entity.is_some_and(|(kind, _)| kind == "Stopgate::Profile")
     };
-    Node::of(left) == Ok(Node::Var("principal"))
-        && match Node::of(right) {
+    Node::read(left) == Ok(Node::Var("principal"))
+        && match Node::read(right) {
             Ok(Node::Set(listed)) => listed.iter().all(is_profile),
             Ok(_) | Err(_) => is_profile(right),
         }
@@ -364,12 +364,12 @@ fn is_other_test(node: &Node<'_>) -> bool {
     let Node::Binary("in", [left, _]) = node else {
         return false;
     };
-    Node::of(left) != Ok(Node::Var("action")) && !is_profile_test(node)
+    Node::read(left) != Ok(Node::Var("action")) && !is_profile_test(node)
 }
 
 /// Returns the path below `context` that `tree` reads or asks for; `None` if `tree` is no such read.
 fn path(tree: &Value) -> Option<Vec<String>> {
-    match Node::of(tree).ok()? {
+    match Node::read(tree).ok()? {
         Node::Var("context") => Some(Vec::new()),
         Node::Get { left, name } => {
             let mut path = path(left)?;
@@ -404,7 +404,9 @@ fn reads_of<'t>(trees: impl IntoIterator<Item = &'t Value>) -> BTreeSet<Vec<Stri
             Some(path) => {
                 reads.insert(path);
             }
-            None => open.extend(Node::of(tree).map_or_else(|_| Vec::new(), |node| node.operands())),
+            None => {
+                open.extend(Node::read(tree).map_or_else(|_| Vec::new(), |node| node.operands()))
+            }
         }
     }
     reads
@@ -417,7 +419,7 @@ pub(super) fn any_node(
 ) -> bool {
     let mut open = vec![tree];
     while let Some(tree) = open.pop() {
-        let node = Node::of(tree);
+        let node = Node::read(tree);
         if is(&node) {
             return true;
         }

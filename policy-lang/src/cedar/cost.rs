@@ -199,7 +199,7 @@ impl<'a> Scene<'a> {
 
     /// Counts the steps of a condition, or of having none.
     pub(super) fn of_condition(&self, condition: Option<&Expr>) -> Steps {
-        condition.map_or(Steps::ONE, |condition| self.of(condition).steps)
+        condition.map_or(Steps::ONE, |condition| self.estimate(condition).steps)
     }
 
     /// Counts the steps before any rule is asked: checking the input and computing the facts.
@@ -229,7 +229,7 @@ impl<'a> Scene<'a> {
         Steps::INPUT.times(times).and(Steps::fixed(AGENT))
     }
 
-    fn of(&self, expr: &Expr) -> Estimate<'a> {
+    fn estimate(&self, expr: &Expr) -> Estimate<'a> {
         match expr.expr_kind() {
             ExprKind::Lit(Literal::String(text)) => Estimate {
                 steps: Steps::ONE,
@@ -248,7 +248,7 @@ impl<'a> Scene<'a> {
                 part: Part::Context,
             },
             ExprKind::GetAttr { expr, attr } => {
-                let of = self.of(expr);
+                let of = self.estimate(expr);
                 let (size, part) = self.member(&of, attr);
                 Estimate {
                     steps: of.steps.and(Steps::ONE),
@@ -257,31 +257,33 @@ impl<'a> Scene<'a> {
                 }
             }
             ExprKind::HasAttr { expr, .. } | ExprKind::Is { expr, .. } => {
-                Estimate::scalar(self.of(expr).steps.and(Steps::ONE))
+                Estimate::scalar(self.estimate(expr).steps.and(Steps::ONE))
             }
             // As many questions for one name, each about all that stands before it.
             ExprKind::ExtHasAttr { expr, attrs } => {
                 let names = length(attrs.len());
                 let each = self
-                    .of(expr)
+                    .estimate(expr)
                     .steps
                     .and(Steps::fixed(names.saturating_add(2)));
                 Estimate::scalar(each.times(names))
             }
             ExprKind::Like { expr, pattern } => {
-                let of = self.of(expr);
+                let of = self.estimate(expr);
                 Estimate::scalar(of.steps.and(of.size.times(behind_star(pattern))))
             }
-            ExprKind::UnaryApp { arg, .. } => Estimate::scalar(self.of(arg).steps.and(Steps::ONE)),
+            ExprKind::UnaryApp { arg, .. } => {
+                Estimate::scalar(self.estimate(arg).steps.and(Steps::ONE))
+            }
             // Both operands are counted, and beside them what the operator itself looks at.
             ExprKind::BinaryApp { op, arg1, arg2 } => {
-                let (left, right) = (self.of(arg1), self.of(arg2));
+                let (left, right) = (self.estimate(arg1), self.estimate(arg2));
                 let own = self.of_operator(*op, &left, &right).and(Steps::ONE);
                 Estimate::scalar(left.steps.and(right.steps).and(own))
             }
             // As if the second operand were always looked at.
             ExprKind::And { left, right } | ExprKind::Or { left, right } => {
-                let both = self.of(left).steps.and(self.of(right).steps);
+                let both = self.estimate(left).steps.and(self.estimate(right).steps);
                 Estimate::scalar(both.and(Steps::ONE))
             }
             // Only one of the two is evaluated, and it is not known which.
@@ -290,11 +292,11 @@ impl<'a> Scene<'a> {
                 then_expr,
                 else_expr,
             } => {
-                let (then, otherwise) = (self.of(then_expr), self.of(else_expr));
+                let (then, otherwise) = (self.estimate(then_expr), self.estimate(else_expr));
                 let either = then.steps.or(otherwise.steps);
                 let scalars = matches!((then.part, otherwise.part), (Part::Scalar, Part::Scalar));
                 Estimate {
-                    steps: self.of(test_expr).steps.and(either).and(Steps::ONE),
+                    steps: self.estimate(test_expr).steps.and(either).and(Steps::ONE),
                     size: then.size.or(otherwise.size),
                     part: if scalars {
                         Part::Scalar
@@ -318,14 +320,16 @@ impl<'a> Scene<'a> {
             size: Steps::ONE,
             part: Part::Anything,
         };
-        parts.map(|part| self.of(part)).fold(made, |made, part| {
-            let size = part.size.and(Steps::ONE);
-            Estimate {
-                steps: made.steps.and(part.steps).and(size),
-                size: made.size.and(size),
-                part: Part::Anything,
-            }
-        })
+        parts
+            .map(|part| self.estimate(part))
+            .fold(made, |made, part| {
+                let size = part.size.and(Steps::ONE);
+                Estimate {
+                    steps: made.steps.and(part.steps).and(size),
+                    size: made.size.and(size),
+                    part: Part::Anything,
+                }
+            })
     }
 
     /// Returns the size of the member `name` of `of`, and where the member's value comes from.

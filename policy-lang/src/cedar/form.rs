@@ -24,7 +24,7 @@ pub struct FormError {
 }
 
 impl FormError {
-    pub(super) fn of(
+    pub(super) fn new(
         what: impl std::fmt::Display,
         source: cedar_policy::PolicyFromJsonError,
     ) -> Self {
@@ -122,7 +122,7 @@ pub(crate) fn match_form(
             "annotations": {"rule": rule.id.to_string()}, "conditions": conditions,
         });
         CedarPolicy::from_json(Some(PolicyId::new(at.to_string())), tree)
-            .map_err(|source| FormError::of(format_args!("rule {}", rule.id), source))
+            .map_err(|source| FormError::new(format_args!("rule {}", rule.id), source))
     });
     policies.collect()
 }

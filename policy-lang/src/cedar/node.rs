@@ -1,6 +1,6 @@
 //! Nodes of Cedar's syntax tree as JSON, and the one place that knows what they look like.
 //!
-//! Every walk over a condition reads it through [`Node::of`]. A shape that is not here is an error and never passed
+//! Every walk over a condition reads it through [`Node::read`]. A shape that is not here is an error and never passed
 //! over: what a walk does not see, a proof does not know, and Cedar's JSON gains shapes between minor versions.
 
 use serde_json::{Map, Value, json};
@@ -136,7 +136,7 @@ impl<'a> Node<'a> {
     ///
     /// # Errors
     /// [`UnknownForm`] when it has another shape than those that are known here.
-    pub(super) fn of(tree: &'a Value) -> Result<Self, UnknownForm> {
+    pub(super) fn read(tree: &'a Value) -> Result<Self, UnknownForm> {
         let members = tree.as_object().filter(|members| members.len() == 1);
         let Some((word, operand)) = members.and_then(|members| members.iter().next()) else {
             return Err(UnknownForm::new("what stands here"));
@@ -274,7 +274,7 @@ fn is_pattern(pattern: &Value) -> bool {
 /// [`UnknownForm`]. A `has` of several names is known after a path alone: anything else would be evaluated once for
 /// each name.
 pub(super) fn plain(tree: &Value) -> Result<Value, UnknownForm> {
-    let node = Node::of(tree)?;
+    let node = Node::read(tree)?;
     if let Node::Has { left, names } = &node
         && names.len() > 1
     {
@@ -308,7 +308,7 @@ fn written_out(left: &Value, names: &[&str]) -> Result<Value, UnknownForm> {
 
 /// Returns whether `tree` is a variable or what is read below a variable.
 fn is_path(tree: &Value) -> bool {
-    match Node::of(tree) {
+    match Node::read(tree) {
         Ok(Node::Var(_)) => true,
         Ok(Node::Get { left, .. }) => is_path(left),
         Ok(_) | Err(_) => false,

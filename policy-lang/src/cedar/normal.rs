@@ -39,7 +39,7 @@ pub(super) fn clauses(clauses: &[Value]) -> Normal {
 
 /// Returns the normal form of one expression. Depth is bounded by [`super::bounds`].
 fn node(tree: &Value) -> Normal {
-    match Node::of(tree)? {
+    match Node::read(tree)? {
         Node::Literal(value) => literal(value),
         Node::Var(name) => Ok(array("var", [text(name)])),
         Node::Unary("!", argument) => Ok(not(node(argument)?)),

@@ -144,7 +144,7 @@ pub fn policy(body: &str, effect: Effect) -> Result<CedarPolicy, FormError> {
         "principal": {"op": "All"}, "action": {"op": "All"}, "resource": {"op": "All"},
         "conditions": conditions,
     });
-    CedarPolicy::from_json(None, tree).map_err(|source| FormError::of("a body", source))
+    CedarPolicy::from_json(None, tree).map_err(|source| FormError::new("a body", source))
 }
 
 /// Returns the body of `rule` for everybody whom the rule reaches. Facts in `renamed` are read as the base computes
@@ -204,7 +204,7 @@ fn scope_of(rule: &Rule, flat: &Flat) -> Vec<Value> {
 pub(super) fn rename(tree: &Value, renamed: &BTreeSet<&str>) -> Value {
     let facts = read(["facts"]);
     let own = |name: &str| format!("{name}{OTHERWISE}");
-    match Node::of(tree) {
+    match Node::read(tree) {
         Ok(Node::Get { left, name }) if *left == facts && renamed.contains(name) => {
             read(["facts", &own(name)])
         }

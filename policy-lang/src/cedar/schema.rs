@@ -28,7 +28,7 @@ pub(crate) struct Typed<'a> {
 
 /// Writes the schema that bundles carry: every operation of `policy`, no groups.
 pub(crate) fn runtime_schema(policy: &Policy) -> String {
-    let reads_now = ReadsNow::of(policy);
+    let reads_now = ReadsNow::new(policy);
     schema_of_requests(operations(policy).map(|(tool, name, operation)| Typed {
         tool,
         name,
@@ -52,7 +52,7 @@ pub(crate) struct ReadsNow<'p> {
 }
 
 impl<'p> ReadsNow<'p> {
-    pub(crate) fn of(policy: &'p Policy) -> Self {
+    pub(crate) fn new(policy: &'p Policy) -> Self {
         let mut reads = Self {
             everywhere: false,
             at: BTreeSet::new(),

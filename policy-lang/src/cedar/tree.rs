@@ -52,7 +52,7 @@ pub(super) fn either(condition: Value, then: Value, otherwise: Value) -> Value {
 pub(super) fn row<'v>(operator: &str, tree: &'v Value) -> Vec<&'v Value> {
     let (mut operands, mut open) = (Vec::new(), vec![tree]);
     while let Some(tree) = open.pop() {
-        match Node::of(tree) {
+        match Node::read(tree) {
             Ok(Node::Binary(found, [left, right])) if found == operator => {
                 open.extend([right, left]);
             }
@@ -65,7 +65,7 @@ pub(super) fn row<'v>(operator: &str, tree: &'v Value) -> Vec<&'v Value> {
 /// Returns `tree` with every row of `&&` or `||` bracketed from the right, which means the same: the parser brackets
 /// from the left, and what prepares a proof says the left of each of them twice.
 pub(super) fn leaning(tree: &Value) -> Value {
-    match Node::of(tree) {
+    match Node::read(tree) {
         Ok(Node::Binary(operator @ ("&&" | "||"), _)) => {
             let operands = row(operator, tree).into_iter().rev().map(leaning);
             let row = operands.reduce(|rest, operand| binary(operator, operand, rest));

@@ -39,7 +39,7 @@ const STACK: usize = 8 << 20;
 #[must_use]
 pub fn validate(policy: &Policy) -> Vec<(RuleId, CedarMistake)> {
     // 1. What reaches what, once for all operations.
-    let reach = Reach::of(policy);
+    let reach = Reach::new(policy);
     let every: Vec<_> = operations(policy).collect();
     // 2. Each operation with the rules that reach it: the types of their conditions, their number, and what they cost
     // together.
@@ -115,7 +115,7 @@ struct Reach<'p> {
 }
 
 impl<'p> Reach<'p> {
-    fn of(policy: &'p Policy) -> Self {
+    fn new(policy: &'p Policy) -> Self {
         let (mut listed, mut everywhere) = (BTreeMap::<_, Vec<usize>>::new(), Vec::new());
         for (at, rule) in policy.rules.iter().enumerate() {
             match &rule.scope.operations {

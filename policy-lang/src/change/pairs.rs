@@ -18,7 +18,7 @@ type Placed<'n> = (usize, &'n Node);
 
 /// Pairs the entries of two lists. The entries of `before` come first, in their order, each with its like of `after` if
 /// there is one; then come those that only `after` has.
-pub(super) fn of<'n>(list: &List, before: &'n [Node], after: &'n [Node]) -> Vec<Pair<'n>> {
+pub(super) fn pair_up<'n>(list: &List, before: &'n [Node], after: &'n [Node]) -> Vec<Pair<'n>> {
     match (list.entries, list.of) {
         (Entries::Keyed(key), _) => keyed(key, before, after),
         (Entries::Alike, Form::Record(shape)) => alike(shape, before, after),

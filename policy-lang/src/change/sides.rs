@@ -40,7 +40,7 @@ pub(super) struct Entry<'n> {
 }
 
 impl<'n> Entry<'n> {
-    pub(super) fn of(at: Option<At<'n>>) -> Self {
+    pub(super) fn new(at: Option<At<'n>>) -> Self {
         match at {
             Some(At { node, written }) => Self {
                 entries: entries(node),

@@ -27,7 +27,7 @@ const OWNER: usize = 60;
 /// difference takes the signature of a change of high risk, because the root says whose signatures count.
 #[must_use]
 pub fn trust_change(base: Option<&[u8]>, head: Option<&[u8]>) -> Option<Change> {
-    let (before, after) = (base.map(Told::of), head.map(Told::of));
+    let (before, after) = (base.map(Told::read), head.map(Told::read));
     let at = |_: &[u8]| Location {
         file: TRUST_ROOT.into(),
         line: 1,
@@ -94,11 +94,11 @@ struct Told {
 }
 
 impl Told {
-    fn of(bytes: &[u8]) -> Self {
+    fn read(bytes: &[u8]) -> Self {
         // A root that has expired still says whom it trusted.
         let root = TrustRoot::open(bytes, Timestamp::MIN);
         Self {
-            digest: Digest::of(bytes),
+            digest: Digest::compute(bytes),
             lines: root
                 .map(|root| Self::lines(&root))
                 .map_err(|error| error.to_string()),
@@ -152,7 +152,11 @@ impl Told {
 /// the root says; no name can be made to look like an entry of its own.
 fn person(key: &RootKey) -> String {
     let raw = STANDARD.decode(&key.public).unwrap_or_default();
-    let fingerprint: String = Digest::of(&raw).hex().chars().take(FINGERPRINT).collect();
+    let fingerprint: String = Digest::compute(&raw)
+        .hex()
+        .chars()
+        .take(FINGERPRINT)
+        .collect();
     let name = visible(&key.owner, OWNER).replace(['"', ';'], "?");
     format!("{fingerprint} \"{name}\"")
 }

@@ -197,7 +197,7 @@ fn same_lists(list: &List, before: &Node, after: &Node) -> bool {
         }
         Entries::Set => texts(old) == texts(new),
         Entries::Keyed(_) | Entries::Alike => {
-            pairs::of(list, old, new)
+            pairs::pair_up(list, old, new)
                 .iter()
                 .all(|pair| match (pair.before, pair.after) {
                     (Some((_, old)), Some((_, new))) => same(list.of, old, new),

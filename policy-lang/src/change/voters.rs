@@ -28,7 +28,7 @@ struct Profiles {
 }
 
 impl Voters {
-    pub(super) fn of(base: &Sources, head: &Sources) -> Self {
+    pub(super) fn new(base: &Sources, head: &Sources) -> Self {
         let tree = |sources: &Sources, path: &str| {
             let bytes = sources.files().get(path)?;
             Document::new(path, bytes).yaml()

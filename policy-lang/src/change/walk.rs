@@ -89,8 +89,8 @@ impl<'a> Walk<'a> {
                 }
                 (before, after) => {
                     let records = Records {
-                        before: Entry::of(before),
-                        after: Entry::of(after),
+                        before: Entry::new(before),
+                        after: Entry::new(after),
                         around: Some(records),
                     };
                     self.record(shape, &records, here);
@@ -121,7 +121,7 @@ impl<'a> Walk<'a> {
         records: &Records<'_>,
         here: &Here,
     ) {
-        let (before, after) = (Entry::of(pair.before), Entry::of(pair.after));
+        let (before, after) = (Entry::new(pair.before), Entry::new(pair.after));
         let added = after.entries.iter();
         let added = added.filter(|(key, _)| get(before.entries, &key.text).is_none());
         for (key, _) in before.entries.iter().chain(added) {
@@ -151,7 +151,7 @@ impl<'a> Walk<'a> {
         match (list.entries, list.of) {
             (Entries::Keyed(_) | Entries::Alike, Form::Record(shape)) => {
                 let (old, new) = (elements(before.node), elements(after.node));
-                for found in pairs::of(list, old, new) {
+                for found in pairs::pair_up(list, old, new) {
                     let pair = Pair {
                         before: found.before.map(|(_, node)| At { node, ..before }),
                         after: found.after.map(|(_, node)| At { node, ..after }),
@@ -191,8 +191,8 @@ impl<'a> Walk<'a> {
             here.risk = here.risk.max(risk(field.weight, pair));
         }
         let records = Records {
-            before: Entry::of(pair.before),
-            after: Entry::of(pair.after),
+            before: Entry::new(pair.before),
+            after: Entry::new(pair.after),
             around: Some(around),
         };
         self.record(shape, &records, &here);

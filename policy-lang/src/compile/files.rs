@@ -42,7 +42,7 @@ const ENDINGS: [(&str, &str); 7] = [
 ];
 
 impl FileKind {
-    pub(crate) fn of(path: &str) -> Self {
+    pub(crate) fn from_path(path: &str) -> Self {
         let parts: Vec<&str> = path.split('/').collect();
         if parts.iter().any(|part| part.starts_with('.')) || parts.first() == Some(&"trust") {
             return Self::Other;
@@ -153,7 +153,7 @@ mod tests {
             (".github/workflows/ci.yaml", FileKind::Other),
             ("trust/root.dsse.json", FileKind::Other),
         ] {
-            assert_eq!(FileKind::of(path), kind, "{path}");
+            assert_eq!(FileKind::from_path(path), kind, "{path}");
         }
         for path in [
             "rules/erp.yml",
@@ -172,7 +172,7 @@ mod tests {
             "waiver/1.yaml",
             "reviews/1.cedar",
         ] {
-            let kind = FileKind::of(path);
+            let kind = FileKind::from_path(path);
             assert!(matches!(kind, FileKind::Misplaced(_)), "{path}: {kind:?}");
         }
     }

@@ -29,7 +29,7 @@ pub(super) struct Known {
 }
 
 impl Names {
-    pub(super) fn of(repository: &Repository) -> Self {
+    pub(super) fn new(repository: &Repository) -> Self {
         let operations = repository.catalogs.iter().map(|(tool, doc)| {
             let known = |doc: &crate::document::catalog::OperationDoc| Known {
                 effect: doc.effect.value,

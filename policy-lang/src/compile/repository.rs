@@ -63,7 +63,7 @@ impl Repository {
             ),
         ];
         for (path, bytes) in &sources.files {
-            let kind = FileKind::of(path);
+            let kind = FileKind::from_path(path);
             missing.retain(|(wanted, ..)| *wanted != kind);
             if let (FileKind::Rules(tool) | FileKind::Tests(tool), Some(only)) =
                 (&kind, &sources.only)
@@ -87,7 +87,7 @@ impl Repository {
             }
         }
         for (path, unread) in &sources.unread {
-            let kind = FileKind::of(path);
+            let kind = FileKind::from_path(path);
             missing.retain(|(wanted, ..)| *wanted != kind);
             // Of a head nothing is left out in silence, whatever it is asked about.
             if let (FileKind::Rules(tool) | FileKind::Tests(tool), Some(only)) =

@@ -265,14 +265,14 @@ impl Catalog<'_> {
         let schema = &locked.input_schema;
         for mask in &doc.input_mask {
             if let Err(InvalidSchema::UnknownMask(pointer)) =
-                InputType::of(schema, &BTreeSet::from([mask.value.clone()]))
+                InputType::from_schema(schema, &BTreeSet::from([mask.value.clone()]))
             {
                 dx.push(facts::unknown_mask(mask.span, &pointer, function));
             }
         }
         let own = doc.input_mask.iter().map(|mask| &mask.value);
         let input_mask: BTreeSet<Pointer> = own.chain(inherited).cloned().collect();
-        let input = match InputType::of(schema, &input_mask) {
+        let input = match InputType::from_schema(schema, &input_mask) {
             Ok(input) => Some(input),
             // Of its own masks it was said above; what it inherits is named where the preview is.
             Err(InvalidSchema::UnknownMask(pointer)) => {

@@ -28,7 +28,7 @@ pub(crate) enum Place {
 
 impl Place {
     /// Returns where the bytes `range` of the Cedar text stand in the file.
-    pub(crate) fn of(&self, range: &Range<usize>) -> Span {
+    pub(crate) fn span_at(&self, range: &Range<usize>) -> Span {
         match self {
             Self::Scalar { origin, whole } => origin.place(range, *whole),
             Self::File { file, offset } => Span::new(
@@ -103,7 +103,7 @@ pub(crate) fn read(node: &Node, texts: &Texts<'_>, dx: &mut Diagnostics) -> Opti
 
 /// Makes a diagnostic of a mistake in a Cedar text, with its place in the file.
 pub(crate) fn diagnose(mistake: &CedarMistake, place: &Place) -> crate::diagnostic::Diagnostic {
-    facts::mistake(mistake, place.of(&mistake.range))
+    facts::mistake(mistake, place.span_at(&mistake.range))
 }
 
 /// Returns whether ` #` inside a text literal has ended a plain scalar, so that a quote stands open at its end.

@@ -21,7 +21,7 @@ const SCHEMA: &str = r#"{"type": "object", "properties": {
 fn input_type() -> InputType {
     let schema = Json::parse(SCHEMA.as_bytes(), INPUT_LIMITS).unwrap();
     let masked = BTreeSet::from([Pointer::new("/secret").unwrap()]);
-    InputType::of(&schema, &masked).unwrap()
+    InputType::from_schema(&schema, &masked).unwrap()
 }
 
 fn fact(projection: &str) -> Result<Fact, BadTarget> {

@@ -35,7 +35,7 @@ fn lock_of(definitions: &[&str]) -> Lock {
             version: "2.1.0".into(),
         },
         protocol: "2025-11-25".into(),
-        instructions: Some(Digest::of(b"be careful")),
+        instructions: Some(Digest::compute(b"be careful")),
         functions: functions
             .map(|function| (function.name().to_owned(), function))
             .collect(),
@@ -83,7 +83,7 @@ fn the_digest_covers_everything_but_metadata_and_icons() {
         "only at the top"
     );
     let canonical = r#"["stopgate-tool-v1",{"inputSchema":{},"name":"f"}]"#;
-    assert_eq!(plain, Digest::of(canonical.as_bytes()));
+    assert_eq!(plain, Digest::compute(canonical.as_bytes()));
 }
 
 #[test]

@@ -150,7 +150,7 @@ impl Chain {
         let record = Record::parse(line).map_err(|error| self.broken(Fault::Record(error)))?;
         self.check(&record.stamp)
             .map_err(|fault| self.broken(fault))?;
-        self.head = Some((record.stamp.seq, Digest::of(line)));
+        self.head = Some((record.stamp.seq, Digest::compute(line)));
         Ok(record)
     }
 

@@ -205,7 +205,7 @@ impl RecordedAttempt {
     fn read(version: Version, mut members: Members) -> Result<Self, InvalidRecord> {
         let subject = members
             .optional("subject")
-            .map(|value| Members::of(value, "subject"))
+            .map(|value| Members::from_json(value, "subject"))
             .transpose()?;
         let attempt = Self {
             subject: subject.map(read_subject).transpose()?,
@@ -294,7 +294,7 @@ impl RecordedResult {
         const INVALID: InvalidRecord = InvalidRecord::Value("result");
         let (word, value) = variant(value, "result")?;
         match word.as_str() {
-            "permit" => Members::of(value, "result")?
+            "permit" => Members::from_json(value, "result")?
                 .finish()
                 .map(|()| Self::Permit),
             "route" => {
@@ -306,7 +306,7 @@ impl RecordedResult {
                 needs.collect::<Option<_>>().map(Self::Route).ok_or(INVALID)
             }
             "reject" => {
-                let mut members = Members::of(value, "result")?;
+                let mut members = Members::from_json(value, "result")?;
                 let reason = members.word("reason", Reason::from_word)?;
                 let result = Self::Reject(Rejection::new(reason, members.text("message")?));
                 members.finish().map(|()| result)

@@ -109,7 +109,7 @@ impl BundleRecord {
 
     pub(super) fn read(mut members: Members) -> Result<Self, InvalidRecord> {
         let (word, value) = variant(members.take("result")?, "result")?;
-        let mut inner = Members::of(value, "result")?;
+        let mut inner = Members::from_json(value, "result")?;
         let change = match word.as_str() {
             "active" => BundleChange::Active,
             "refused" => BundleChange::Refused {

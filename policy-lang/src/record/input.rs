@@ -220,7 +220,7 @@ pub struct Sent<'a> {
 impl RecordedInput {
     /// Makes what a record keeps of an input; the table above says which form it has when.
     #[must_use]
-    pub fn of(sent: &Sent<'_>, key: &MaskKey) -> Self {
+    pub fn new(sent: &Sent<'_>, key: &MaskKey) -> Self {
         let Sent {
             input,
             text,
@@ -236,7 +236,7 @@ impl RecordedInput {
             Err(problem) => {
                 return Self::Refused {
                     bytes,
-                    digest: key.of_digest(meant, &Digest::of(text)),
+                    digest: key.of_digest(meant, &Digest::compute(text)),
                     problem: *problem,
                 };
             }
@@ -300,7 +300,7 @@ impl RecordedInput {
     pub(super) fn read(version: Version, members: &mut Members) -> Result<Self, InvalidRecord> {
         let refused = members
             .optional("input_refused")
-            .map(|value| Members::of(value, "input_refused"))
+            .map(|value| Members::from_json(value, "input_refused"))
             .transpose()?;
         match (members.optional("input"), refused) {
             (None, None) => {

@@ -113,7 +113,7 @@ pub(super) fn read_surface(value: Json) -> Result<Option<Surface>, InvalidRecord
     if value == Json::Null {
         return Ok(None);
     }
-    let mut members = Members::of(value, "surface")?;
+    let mut members = Members::from_json(value, "surface")?;
     let required: BTreeSet<Requirement> = members.list("require", Requirement::from_word)?;
     let surface = Surface {
         risk: members.word("risk", Risk::from_word)?,

@@ -197,7 +197,7 @@ impl Record {
     /// # Errors
     /// [`InvalidRecord`] if it is no record.
     pub fn read(line: &[u8]) -> Result<Self, InvalidRecord> {
-        let mut members = Members::of(Json::parse(line, LINE_LIMITS)?, "record")?;
+        let mut members = Members::from_json(Json::parse(line, LINE_LIMITS)?, "record")?;
         let version = members.take("v")?.as_integer();
         let version = version
             .and_then(Version::from_number)

@@ -10,7 +10,7 @@ pub(super) struct Members(Vec<(String, Json)>);
 
 impl Members {
     /// Opens `json`, which stands in the member `name`, as an object. An error if it is none.
-    pub(super) fn of(json: Json, name: &'static str) -> Result<Self, InvalidRecord> {
+    pub(super) fn from_json(json: Json, name: &'static str) -> Result<Self, InvalidRecord> {
         if let Json::Object(members) = json {
             Ok(Self(members))
         } else {
@@ -31,7 +31,7 @@ impl Members {
 
     /// Takes the object in `name`.
     pub(super) fn object(&mut self, name: &'static str) -> Result<Self, InvalidRecord> {
-        Self::of(self.take(name)?, name)
+        Self::from_json(self.take(name)?, name)
     }
 
     /// Takes the string in `name`.
@@ -145,7 +145,7 @@ impl Members {
 
 /// Returns the name and the value of the only member of an object, which stands for an enum in the member `name`.
 pub(super) fn variant(json: Json, name: &'static str) -> Result<(String, Json), InvalidRecord> {
-    let Members(mut members) = Members::of(json, name)?;
+    let Members(mut members) = Members::from_json(json, name)?;
     match (members.pop(), members.is_empty()) {
         (Some(member), true) => Ok(member),
         _ => Err(InvalidRecord::Value(name)),

@@ -167,7 +167,7 @@ impl<'l> Skimmed<'l> {
     /// Reads the parts of a line without its newline that are told quickly. Returns `None` if the line is no decision,
     /// if something had been collected when it was made, or if it cannot be told so quickly.
     #[must_use]
-    pub fn of(line: &'l [u8]) -> Option<Self> {
+    pub fn parse(line: &'l [u8]) -> Option<Self> {
         let line: Line<'l> = serde_json::from_slice(line).ok()?;
         let version = Version::from_number(line.v)?;
         if line.kind != Kind::Decision.as_str()

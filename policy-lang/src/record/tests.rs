@@ -130,7 +130,7 @@ fn a_record_is_read_in_the_version_that_it_names() {
         let (_, after) = rest.split_once("\"input_digest\"").expect("a digest of it");
         let long = format!("{before}\"input_bytes\":9000,\"input_digest\"{after}");
         let read = Record::parse(long.as_bytes());
-        let skimmed = Skimmed::of(long.as_bytes());
+        let skimmed = Skimmed::parse(long.as_bytes());
         match version {
             Version::V1 => {
                 assert_eq!(
@@ -214,7 +214,7 @@ fn numbers_of_records_are_those_that_json_keeps() {
 
 /// Checks that a quick look at a line sees what is there, or says that it cannot tell.
 fn agree(record: &Record, line: &str) {
-    let Some(skimmed) = Skimmed::of(line.as_bytes()) else {
+    let Some(skimmed) = Skimmed::parse(line.as_bytes()) else {
         return;
     };
     let RecordBody::Decision(body) = &record.body else {
@@ -248,7 +248,7 @@ fn agree(record: &Record, line: &str) {
 fn a_quick_look_sees_plain_records_and_refuses_others() {
     let line = canonical(EXAMPLE);
     let record = Record::parse(line.as_bytes()).expect("a record");
-    assert!(Skimmed::of(line.as_bytes()).is_some());
+    assert!(Skimmed::parse(line.as_bytes()).is_some());
     agree(&record, &line);
     for (from, to) in [
         ("\"v\":2", "\"v\":3"),
@@ -259,7 +259,7 @@ fn a_quick_look_sees_plain_records_and_refuses_others() {
         ("\"class\":\"high\"", "\"class\":\"huge\""),
     ] {
         assert!(
-            Skimmed::of(with(&line, from, to).as_bytes()).is_none(),
+            Skimmed::parse(with(&line, from, to).as_bytes()).is_none(),
             "{to}"
         );
     }

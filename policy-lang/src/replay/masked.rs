@@ -185,7 +185,7 @@ mod tests {
             .iter()
             .map(|pointer| Pointer::new(pointer).expect("a pointer"))
             .collect();
-        InputType::of(&json(&schema), &masked).expect("a schema")
+        InputType::from_schema(&json(&schema), &masked).expect("a schema")
     }
 
     const MASK: &str = r#"{"$masked": "hmac:9c"}"#;

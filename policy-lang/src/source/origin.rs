@@ -24,7 +24,7 @@ pub(crate) enum Style {
 impl Origin {
     /// Makes the origin of `value` by comparing it with `source`, the text of the scalar that begins at the offset
     /// `start` of the file. What cannot be followed gets no segments; a wrong place is never given.
-    pub(crate) fn of(value: &str, source: &str, start: usize, style: Style) -> Self {
+    pub(crate) fn new(value: &str, source: &str, start: usize, style: Style) -> Self {
         let segments = match style {
             Style::Plain if value == source => vec![(0, start)],
             Style::Plain | Style::Folded => folded(value, source, start),

@@ -261,7 +261,7 @@ impl Builder<'_> {
             Style::Plain | Style::Single | Style::Double => span,
         };
         let source = self.text.get(span.range()).unwrap_or_default();
-        let origin = Origin::of(value, source, span.range().start, style);
+        let origin = Origin::new(value, source, span.range().start, style);
         self.node(Node {
             span,
             value: Value::Scalar(Scalar {

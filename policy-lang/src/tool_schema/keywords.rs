@@ -102,7 +102,7 @@ impl Said<'_> {
             self.size("minLength", 0),
             self.size("maxLength", usize::MAX),
         );
-        Read::of(Shape::String { one_of, min, max }, None)
+        Read::new(Shape::String { one_of, min, max }, None)
     }
 
     pub(super) fn integer(&mut self) -> Read {
@@ -124,7 +124,7 @@ impl Said<'_> {
         let max = self.bound("maximum").map_or(i64::MAX, most);
         let min = min.max(self.bound("exclusiveMinimum").map_or(i64::MIN, above));
         let max = max.min(self.bound("exclusiveMaximum").map_or(i64::MAX, below));
-        Read::of(Shape::Integer { one_of, min, max }, None)
+        Read::new(Shape::Integer { one_of, min, max }, None)
     }
 
     pub(super) fn number(&mut self) -> Read {
@@ -162,15 +162,15 @@ impl Said<'_> {
             Some(listed) => Shape::Listed(listed.into_iter().filter(within).collect()),
             None => Shape::Number { min, max },
         };
-        Read::of(shape, Some(Opaque::Number))
+        Read::new(shape, Some(Opaque::Number))
     }
 
     pub(super) fn boolean(&mut self) -> Read {
         self.only(&["enum", "const"]);
         let truth = |value: &Json| value.as_bool().map(|_| value.clone());
         match self.listed(truth) {
-            Some(listed) => Read::of(Shape::Listed(listed), Some(Opaque::Untyped)),
-            None => Read::of(Shape::Boolean, None),
+            Some(listed) => Read::new(Shape::Listed(listed), Some(Opaque::Untyped)),
+            None => Read::new(Shape::Boolean, None),
         }
     }
 }

@@ -30,7 +30,7 @@ impl Read {
         }
     }
 
-    pub(super) const fn of(shape: Shape, opaque: Option<Opaque>) -> Self {
+    pub(super) const fn new(shape: Shape, opaque: Option<Opaque>) -> Self {
         Self {
             shape,
             opaque,
@@ -223,7 +223,7 @@ impl<'s> Reader<'s> {
                 for kind in all {
                     shapes.push(self.typed(kind, schema)?.shape);
                 }
-                Read::of(
+                Read::new(
                     alternatives(shapes).unwrap_or(Shape::Anything),
                     Some(Opaque::Untyped),
                 )
@@ -245,7 +245,7 @@ impl<'s> Reader<'s> {
             Ok([only]) => only,
             Err(several) => {
                 let shapes = several.into_iter().map(|read| read.shape);
-                Read::of(
+                Read::new(
                     alternatives(shapes).unwrap_or(Shape::Anything),
                     Some(Opaque::Untyped),
                 )
@@ -266,7 +266,7 @@ impl<'s> Reader<'s> {
             "boolean" => said.boolean(),
             "null" => Read {
                 nullable: true,
-                ..Read::of(Shape::Listed(Vec::new()), Some(Opaque::Untyped))
+                ..Read::new(Shape::Listed(Vec::new()), Some(Opaque::Untyped))
             },
             "array" => self.array(&mut said)?,
             "object" => self.object(&mut said)?,
@@ -297,7 +297,7 @@ impl<'s> Reader<'s> {
             | Shape::Anything => Some(Opaque::Untyped),
         };
         let element = Box::new(element);
-        Ok(Read::of(
+        Ok(Read::new(
             Shape::Array { element, min, max },
             scalar.map(|_| Opaque::Untyped),
         ))
@@ -316,7 +316,7 @@ impl<'s> Reader<'s> {
                 members,
                 null_texts: false,
             };
-            return Ok(Read::of(Shape::Object(members), None));
+            return Ok(Read::new(Shape::Object(members), None));
         }
         let required = required(schema);
         let declared = declared(schema);
@@ -347,7 +347,7 @@ impl<'s> Reader<'s> {
             null_texts: false,
         };
         let rest = Box::new(rest);
-        Ok(Read::of(Shape::Open { members, rest }, Some(Opaque::Open)))
+        Ok(Read::new(Shape::Open { members, rest }, Some(Opaque::Open)))
     }
 }
 
@@ -404,7 +404,7 @@ fn of_values(values: Vec<Json>) -> Read {
         .collect();
     let numbers: Option<Vec<i64>> = values.iter().map(Json::as_integer).collect();
     let read = match (texts, numbers) {
-        (Some(texts), _) if !texts.is_empty() => Read::of(
+        (Some(texts), _) if !texts.is_empty() => Read::new(
             Shape::String {
                 one_of: Some(texts),
                 min: 0,
@@ -412,7 +412,7 @@ fn of_values(values: Vec<Json>) -> Read {
             },
             None,
         ),
-        (_, Some(numbers)) if !numbers.is_empty() => Read::of(
+        (_, Some(numbers)) if !numbers.is_empty() => Read::new(
             Shape::Integer {
                 one_of: Some(numbers),
                 min: i64::MIN,
@@ -420,7 +420,7 @@ fn of_values(values: Vec<Json>) -> Read {
             },
             None,
         ),
-        _ => Read::of(Shape::Listed(values), Some(Opaque::Untyped)),
+        _ => Read::new(Shape::Listed(values), Some(Opaque::Untyped)),
     };
     Read {
         nullable: !nulls.is_empty(),

@@ -9,7 +9,7 @@ fn json(text: &str) -> Json {
 
 fn input_type(properties: &str, required: &str) -> InputType {
     let schema = format!(r#"{{"type":"object","properties":{properties},"required":{required}}}"#);
-    InputType::of(&json(&schema), &BTreeSet::new()).expect("a schema")
+    InputType::from_schema(&json(&schema), &BTreeSet::new()).expect("a schema")
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_mask_hides_its_argument_and_must_name_one() {
             .map(|text| Pointer::new(text).expect("a pointer"))
             .collect::<BTreeSet<_>>()
     };
-    let input = InputType::of(&schema, &masks(&["/iban", "/who/tax"])).expect("a schema");
+    let input = InputType::from_schema(&schema, &masks(&["/iban", "/who/tax"])).expect("a schema");
     assert_eq!(
         input.member("iban").and_then(|member| member.opaque),
         Some(Opaque::Masked)
@@ -132,7 +132,7 @@ fn a_mask_hides_its_argument_and_must_name_one() {
     for unknown in ["/ibam", "/who/nobody"] {
         let pointer = Pointer::new(unknown).expect("a pointer");
         assert_eq!(
-            InputType::of(&schema, &masks(&[unknown])),
+            InputType::from_schema(&schema, &masks(&[unknown])),
             Err(InvalidSchema::UnknownMask(pointer))
         );
     }
@@ -160,7 +160,7 @@ const UNKNOWN_KEYWORDS: &str = r##"{"type":"object","properties":{
 
 #[test]
 fn one_unknown_keyword_switches_no_other_check_off() {
-    let of = |text: &str| InputType::of(&json(text), &BTreeSet::new()).expect("a schema");
+    let of = |text: &str| InputType::from_schema(&json(text), &BTreeSet::new()).expect("a schema");
     let input = of(UNKNOWN_KEYWORDS);
     for text in [
         r#"{"price":0.01}"#,
@@ -259,7 +259,7 @@ fn definitions_end_somewhere_whatever_they_say() {
         r##"{{"type":"object","properties":{{"x":{{"$ref":"#/$defs/d0"}}}},"$defs":{{{}}}}}"##,
         definitions.join(",")
     );
-    let input = InputType::of(&json(&schema), &BTreeSet::new()).expect("a schema");
+    let input = InputType::from_schema(&json(&schema), &BTreeSet::new()).expect("a schema");
     assert_eq!(input.check(&json(r#"{"x":{"a":{"b":{}}}}"#)), Ok(()));
     assert!(input.check(&json(r#"{"x":{"a":{"b":5}}}"#)).is_err());
     for elsewhere in [
@@ -273,7 +273,7 @@ fn definitions_end_somewhere_whatever_they_say() {
         let schema = format!(
             r#"{{"type":"object","properties":{{"x":{elsewhere},"y":{{"type":"string"}}}},"$defs":{{"d":{{"type":"string"}}}}}}"#
         );
-        let input = InputType::of(&json(&schema), &BTreeSet::new()).expect("a schema");
+        let input = InputType::from_schema(&json(&schema), &BTreeSet::new()).expect("a schema");
         assert_eq!(
             input.check(&json(r#"{"x":{"z":5}}"#)),
             Ok(()),

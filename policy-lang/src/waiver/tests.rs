@@ -3,7 +3,7 @@
 use super::*;
 
 fn digest(byte: u8) -> Digest {
-    Digest::of(&[byte])
+    Digest::compute(&[byte])
 }
 
 fn set<T: std::str::FromStr + Ord>(texts: &[&str]) -> BTreeSet<T> {

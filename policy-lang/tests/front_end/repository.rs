@@ -16,8 +16,8 @@ fn the_base_means_what_it_says() {
     assert_eq!(codes(&compiled), Vec::<&str>::new());
     let policy = compiled.policy.expect("a policy");
     assert_eq!(policy.organisation.as_str(), "acme-bank");
-    assert_eq!(policy.channels["prod"].of("erp"), Limit::High);
-    assert_eq!(policy.channels["prod"].of("jira"), Limit::Medium);
+    assert_eq!(policy.channels["prod"].limit_for("erp"), Limit::High);
+    assert_eq!(policy.channels["prod"].limit_for("jira"), Limit::Medium);
     let erp = &policy.tools["erp"];
     assert_eq!(erp.operations.len(), 5);
     assert_eq!(erp.operations["create_refund"].effect, Effect::Irreversible);

@@ -28,7 +28,7 @@ fn documents(files: &Files) -> Vec<(String, Kind, Value)> {
     files
         .iter()
         .filter_map(|(path, bytes)| {
-            let kind = Kind::of(path)?;
+            let kind = Kind::from_path(path)?;
             let value = serde_yaml::from_slice(bytes).ok()?;
             Some((path.clone(), kind, value))
         })

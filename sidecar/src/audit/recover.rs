@@ -49,7 +49,7 @@ pub(super) struct Lock(File);
 
 impl Lock {
     /// Locks `file`.
-    pub(super) fn of(file: File) -> io::Result<Self> {
+    pub(super) fn take(file: File) -> io::Result<Self> {
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
@@ -80,7 +80,7 @@ pub(super) fn lock(state_dir: &Path) -> Result<Lock, OpenError> {
 
 /// Locks `file`, which `path` led to.
 fn locked(file: File, path: &Path) -> Result<Lock, OpenError> {
-    Lock::of(file).map_err(|error| {
+    Lock::take(file).map_err(|error| {
         if error.kind() == io::ErrorKind::WouldBlock {
             OpenError::Locked {
                 path: path.to_owned(),

@@ -88,7 +88,7 @@ impl Storage for Files {
             .create_new(true)
             .mode(0o600)
             .open(&path)?;
-        let file = Lock::of(file)?;
+        let file = Lock::take(file)?;
         self.current = Some(Current { file, path });
         Ok(())
     }

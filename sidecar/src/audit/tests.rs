@@ -39,7 +39,7 @@ pub(super) fn decision(name: &str) -> RecordBody {
         request_id: "r".to_owned(),
         trace: None,
         sidecar: "erp-7f".to_owned(),
-        bundle: Digest::of(b"bundle"),
+        bundle: Digest::compute(b"bundle"),
         attempt: RecordedAttempt {
             subject: None,
             profiles: BTreeSet::new(),
@@ -48,7 +48,7 @@ pub(super) fn decision(name: &str) -> RecordBody {
             operation: Some("get_order".to_owned()),
             function: None,
             session: None,
-            input: RecordedInput::of(&sent, &key),
+            input: RecordedInput::new(&sent, &key),
             definition: None,
         },
         context: RecordedContext {
@@ -74,7 +74,7 @@ fn bundle() -> RecordBody {
     RecordBody::Bundle(BundleRecord {
         sidecar: "erp-7f".to_owned(),
         channel: "prod".to_owned(),
-        bundle: Some(Digest::of(b"bundle")),
+        bundle: Some(Digest::compute(b"bundle")),
         change: BundleChange::Active,
     })
 }

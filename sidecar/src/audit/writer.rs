@@ -413,7 +413,7 @@ impl Position {
         let start = lines.len();
         record.write(&stamp, lines);
         let line = lines.get(start..).unwrap_or_default();
-        self.prev = Digest::of(line.strip_suffix('\n').unwrap_or(line).as_bytes());
+        self.prev = Digest::compute(line.strip_suffix('\n').unwrap_or(line).as_bytes());
         self.next = seq.next();
         Ok(seq)
     }

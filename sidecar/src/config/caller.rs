@@ -197,7 +197,7 @@ impl Caller {
             uid: uid?,
             agent: agent?,
             tools: tools?,
-            may: May::of(&may?),
+            may: May::from_words(&may?),
             enforces: {
                 let words = enforces?;
                 Enforces {
@@ -217,7 +217,7 @@ impl May {
         one_of("may", text, &Self::WORDS)
     }
 
-    fn of(words: &BTreeSet<&'static str>) -> Self {
+    fn from_words(words: &BTreeSet<&'static str>) -> Self {
         let [decide, assert_subject, assert_agent] = Self::WORDS.map(|word| words.contains(word));
         Self {
             decide,

@@ -90,7 +90,7 @@ impl Considered {
             profiles: attempt.profiles.clone(),
             agent: attempt.agent.clone(),
             tool: attempt.tool.clone(),
-            input: RecordedInput::of(&sent, mask_key),
+            input: RecordedInput::new(&sent, mask_key),
             operation,
             function,
             session: None,

@@ -164,8 +164,8 @@ mod tests {
 
     fn note() -> Note {
         Note {
-            bundle: Digest::of(b"bundle"),
-            root: Digest::of(b"root"),
+            bundle: Digest::compute(b"bundle"),
+            root: Digest::compute(b"root"),
             organisation: "acme-bank".parse().expect("a name"),
             time: "2026-11-30T10:00:00Z".parse().expect("a time"),
         }
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn only_names_that_this_gives_are_its_own() {
-        assert!(is_ours(&name(Digest::of(b""))));
+        assert!(is_ours(&name(Digest::compute(b""))));
         for other in [
             "verified.json",
             "verified.stopgate",

@@ -80,7 +80,7 @@ impl Refused {
         }
     }
 
-    pub(super) fn of(mut self, file: Identity, bundle: Option<Digest>) -> Self {
+    pub(super) fn about(mut self, file: Identity, bundle: Option<Digest>) -> Self {
         self.told.file = Some(file);
         Self { bundle, ..self }
     }
@@ -105,7 +105,7 @@ impl From<NotFound> for Refused {
                 Self::new(why, chain(&unreadable))
             }
             NotFound::Bundle(error, identity) => {
-                Self::new(Refusal::from(&error), chain(&error)).of(identity, None)
+                Self::new(Refusal::from(&error), chain(&error)).about(identity, None)
             }
         }
     }

@@ -98,7 +98,7 @@ impl RootFollower {
         })?;
         let root = Root {
             trust: Arc::new(trust),
-            digest: Digest::of(&bytes),
+            digest: Digest::compute(&bytes),
         };
         let now = Timestamp::now();
         metrics.sources.succeeded(&SourceName::Root, now);
@@ -126,7 +126,7 @@ impl RootFollower {
 
     async fn look(&mut self) {
         let problem = match look(&self.looker, &self.file, self.deadline).await {
-            Ok(bytes) if Digest::of(&bytes) == self.root.digest => None,
+            Ok(bytes) if Digest::compute(&bytes) == self.root.digest => None,
             Ok(_) => Some("it is another one than at the start".to_owned()),
             Err(error) => {
                 if let RootError::Unreadable(Unreadable::Replaceable(replaceable)) = &error

@@ -245,7 +245,7 @@ impl Followed {
 fn find(file: &Path, seen: Option<Digest>) -> Result<Found, Unreadable> {
     let most = u64::try_from(MAX_JWKS_BYTES).unwrap_or(u64::MAX);
     let bytes = source::read(file, most)?;
-    let digest = Digest::of(&bytes);
+    let digest = Digest::compute(&bytes);
     if seen == Some(digest) {
         Ok(Found::Same)
     } else {

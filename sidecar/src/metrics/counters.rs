@@ -25,7 +25,7 @@ pub(super) struct Histogram {
 
 impl<L: Copy + Ord> Counters<L> {
     /// Nothing counted yet; `labels` are all that can be.
-    pub(super) fn of(labels: impl IntoIterator<Item = L>) -> Self {
+    pub(super) fn new(labels: impl IntoIterator<Item = L>) -> Self {
         Self(
             labels
                 .into_iter()

@@ -13,7 +13,7 @@ use crate::source::{Looked, Sources};
 use crate::undecided::Undecided;
 
 /// The whole page.
-pub(super) fn of(metrics: &Metrics, gauges: &Gauges) -> String {
+pub(super) fn render(metrics: &Metrics, gauges: &Gauges) -> String {
     let mut page = Page(String::with_capacity(8 * 1024));
     page.write(metrics, gauges)
         .map_or_else(|fmt::Error| String::new(), |()| page.0)

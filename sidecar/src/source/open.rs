@@ -70,7 +70,7 @@ impl Identity {
         clippy::unnecessary_cast,
         reason = "the width of these fields differs between machines"
     )]
-    const fn of(stat: &Stat) -> Self {
+    const fn from_stat(stat: &Stat) -> Self {
         Self {
             device: stat.st_dev as u64,
             inode: stat.st_ino as u64,
@@ -142,7 +142,7 @@ fn open_regular(path: &Path) -> Result<Opened, Unreadable> {
     Ok(Opened {
         file: file.into(),
         length: u64::try_from(stat.st_size).unwrap_or(0),
-        identity: Identity::of(&stat),
+        identity: Identity::from_stat(&stat),
     })
 }
 

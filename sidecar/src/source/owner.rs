@@ -114,7 +114,7 @@ impl Owned {
         clippy::unnecessary_cast,
         reason = "the width of these fields differs between machines"
     )]
-    const fn of(stat: &Stat) -> Self {
+    const fn from_stat(stat: &Stat) -> Self {
         Self {
             uid: stat.st_uid as u32,
             gid: stat.st_gid as u32,
@@ -216,7 +216,7 @@ pub fn walk(path: &Path, kind: Kind) -> Result<Walked, Stopped> {
             Some(Component::CurDir | Component::Prefix(_)) | None => continue,
         }
         // What can be added or renamed in this folder?
-        written(&at, Owned::of(&looked_at(&at)?), true)?;
+        written(&at, Owned::from_stat(&looked_at(&at)?), true)?;
         let next = at.join(&step);
         stat = match lstat(&next) {
             Ok(stat) => harmless(&next, stat, us, &at)?,
@@ -248,8 +248,8 @@ pub fn walk(path: &Path, kind: Kind) -> Result<Walked, Stopped> {
     }
     let regular = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
     match kind {
-        Kind::File if regular => written(&at, Owned::of(&stat), false)?,
-        Kind::Folder => written(&at, Owned::of(&stat), false)?,
+        Kind::File if regular => written(&at, Owned::from_stat(&stat), false)?,
+        Kind::Folder => written(&at, Owned::from_stat(&stat), false)?,
         // What is no file is refused as that.
         Kind::File | Kind::Place => {}
     }
@@ -279,7 +279,7 @@ fn read_only(path: &Path) -> Result<bool, Stopped> {
 /// Returns `stat`, what is at `path` in `folder`, if it belongs to nobody who could do harm. What is mounted read-only
 /// passes whoever owns it, unless the owner has no number here.
 fn harmless(path: &Path, stat: Stat, us: Us, folder: &Path) -> Result<Stat, Stopped> {
-    let Some(by) = us.stranger(Owned::of(&stat)) else {
+    let Some(by) = us.stranger(Owned::from_stat(&stat)) else {
         return Ok(stat);
     };
     // A link is where its folder is, whatever it leads to.

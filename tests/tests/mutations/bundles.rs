@@ -147,7 +147,7 @@ impl Bundles {
         let listed = parts.iter().map(|(name, bytes)| {
             Json::Object(vec![
                 ("name".to_owned(), text(name)),
-                ("sha256".to_owned(), text(&Digest::of(bytes).hex())),
+                ("sha256".to_owned(), text(&Digest::compute(bytes).hex())),
                 (
                     "size".to_owned(),
                     Json::Integer(i64::try_from(bytes.len()).expect("small")),
@@ -163,8 +163,8 @@ impl Bundles {
         let statement = std::str::from_utf8(&self.envelope().payload)
             .expect("a statement")
             .replace(
-                &Digest::of(&self.manifest.canonical().into_bytes()).hex(),
-                &Digest::of(&manifest).hex(),
+                &Digest::compute(&self.manifest.canonical().into_bytes()).hex(),
+                &Digest::compute(&manifest).hex(),
             );
         let payload = statement.into_bytes();
         let bytes = self

@@ -57,7 +57,7 @@ impl Proofs<'_> {
         let policy = self.policy;
         let questions = Questions {
             policy,
-            reach: Reach::of(policy),
+            reach: Reach::new(policy),
             flat,
             failing,
             unsound: failing.iter().map(|(rule, _)| *rule).collect(),
@@ -133,7 +133,7 @@ impl<'a> Questions<'a> {
             return Vec::new();
         };
         let none = BTreeSet::new();
-        let mut slice = Slice::of(
+        let mut slice = Slice::new(
             &self.reach,
             (named, operation),
             self.flat,

@@ -42,11 +42,11 @@ impl Proofs<'_> {
     ) {
         let (tool, name) = named;
         // Two copies of the same rules: one reads the fact, the other its copy, which is never larger.
-        let reach = Reach::of(self.policy);
+        let reach = Reach::new(self.policy);
         let key = (tool.clone(), name.clone());
         let slice = |renamed: &[&str]| {
             let renamed = renamed.iter().copied().collect();
-            Slice::of(&reach, (&key, operation), flat, operation, &renamed, 0)
+            Slice::new(&reach, (&key, operation), flat, operation, &renamed, 0)
         };
         let (mut more, mut less) = (slice(&[]), slice(&[fact.name.as_str()]));
         for rule in more.rules.iter_mut().chain(&mut less.rules) {

@@ -72,7 +72,7 @@ impl Report {
             step: comparison.and_then(Comparison::step).map(Step::as_str),
             changes: changes
                 .iter()
-                .map(ChangeJson::of)
+                .map(ChangeJson::new)
                 .collect::<Result<_, _>>()?,
             error,
             stderr,
@@ -202,7 +202,7 @@ struct ChangeJson<'a> {
 }
 
 impl<'a> ChangeJson<'a> {
-    fn of(change: &'a Change) -> serde_json::Result<Self> {
+    fn new(change: &'a Change) -> serde_json::Result<Self> {
         let Change {
             function,
             place,

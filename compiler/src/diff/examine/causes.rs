@@ -17,7 +17,7 @@ impl<'a> Examination<'a> {
             .rule(rule)
             .or_else(|| policy(self.context.base?));
         let after = self.after.rule(rule).or_else(|| policy(self.context.head));
-        Fate::of(before, after)
+        Fate::from_rules(before, after)
     }
 
     /// Returns whether a rule that both sides have reaches somebody who holds `held` on one side only, although the

@@ -30,7 +30,7 @@ struct Policy<'a> {
 }
 
 impl<'a> Policy<'a> {
-    fn of(matrix: &'a Matrix) -> Self {
+    fn new(matrix: &'a Matrix) -> Self {
         let rows = matrix.rows.iter();
         let columns = matrix.profiles.iter().enumerate();
         Self {
@@ -98,8 +98,8 @@ impl<'a> Grid<'a> {
         let rows = both().flat_map(|side| &side.rows);
         let rows = rows.map(|row| (&row.tool, &row.operation));
         Self {
-            before: before.map(Policy::of),
-            after: Policy::of(after),
+            before: before.map(Policy::new),
+            after: Policy::new(after),
             columns,
             rows: rows.chain(changes.keys().copied()).collect(),
             changes,

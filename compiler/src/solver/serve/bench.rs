@@ -37,7 +37,7 @@ struct Types {
 }
 
 impl Types {
-    fn of(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
         let schema = Schema::from_str(text).map_err(|error| error.to_string())?;
         let mut environments = schema.request_envs();
         let environment = match (environments.next(), environments.next()) {
@@ -158,7 +158,7 @@ impl Bench {
         if let Some((_, types)) = self.types.as_ref().filter(|(text, _)| text == schema) {
             return Ok(Rc::clone(types));
         }
-        let types = Rc::new(Types::of(schema)?);
+        let types = Rc::new(Types::parse(schema)?);
         self.types = Some((schema.to_owned(), Rc::clone(&types)));
         self.right = None;
         Ok(types)

@@ -27,7 +27,7 @@ fn cell(holder: Holder, rules: &[&str]) -> Loosened {
         operation: OperationName::new("create_refund").expect("a name"),
         holder,
         rules: rules.collect::<Result<_, _>>().expect("ids"),
-        slice: Digest::of(b"head"),
+        slice: Digest::compute(b"head"),
     }
 }
 
@@ -39,7 +39,7 @@ fn setting(file: &str, path: &str) -> Loosened {
     Loosened::Setting {
         file: file.to_owned(),
         path: path.to_owned(),
-        change: Digest::of(path.as_bytes()),
+        change: Digest::compute(path.as_bytes()),
     }
 }
 
@@ -60,7 +60,7 @@ fn judged(open: Vec<(Loosened, Verdict)>, root: Option<&TrustRoot>) -> Option<To
     let judges = Judges {
         gate: Gate::DEFAULT,
         root,
-        holds: Jurisdiction::of(&OwnerName::new("acme-bank").expect("a name"), root),
+        holds: Jurisdiction::new(&OwnerName::new("acme-bank").expect("a name"), root),
         known: BTreeSet::new(),
     };
     let judged = open.into_iter().map(|(what, verdict)| {
@@ -68,7 +68,7 @@ fn judged(open: Vec<(Loosened, Verdict)>, root: Option<&TrustRoot>) -> Option<To
         (Loosening { what, risk }, verdict)
     });
     let waivers = [report("2026-11-26", &[])];
-    ToSign::of(&judges, &judged.collect::<Vec<_>>(), &waivers, TODAY)
+    ToSign::new(&judges, &judged.collect::<Vec<_>>(), &waivers, TODAY)
 }
 
 /// Makes a waiver that `signers` signed.
@@ -80,7 +80,7 @@ fn report(id: &str, signers: &[&str]) -> WaiverReport {
         id: WaiverId::new(id).expect("an id"),
         reason: "So.".to_owned(),
         expires: TODAY,
-        digest: Digest::of(b"waiver"),
+        digest: Digest::compute(b"waiver"),
         standing: Standing::Short,
         unused: Vec::new(),
         signers: by,
@@ -100,7 +100,7 @@ fn whoever_signed_is_not_asked_again() {
     let judges = Judges {
         gate: Gate::DEFAULT,
         root: Some(&root),
-        holds: Jurisdiction::of(&OwnerName::new("acme-bank").expect("a name"), Some(&root)),
+        holds: Jurisdiction::new(&OwnerName::new("acme-bank").expect("a name"), Some(&root)),
         known: BTreeSet::new(),
     };
     let left = |needed: usize, waivers: &[WaiverReport]| {
@@ -120,7 +120,7 @@ fn whoever_signed_is_not_asked_again() {
             },
             verdict,
         )];
-        ToSign::of(&judges, &judged, waivers, TODAY)
+        ToSign::new(&judges, &judged, waivers, TODAY)
             .expect("something")
             .who()
     };

@@ -39,7 +39,7 @@ fn t1_a_signature_holds_for_one_organisation_under_one_root_role() {
     let written = waiver(vec![Cover::Cell(cell())]);
     let waivers = std::slice::from_ref(&written);
     let loosenings = [loosening(Risk::Medium)];
-    let shop = Jurisdiction::of(&OwnerName::new("acme-shop").expect("a name"), Some(&root));
+    let shop = Jurisdiction::new(&OwnerName::new("acme-shop").expect("a name"), Some(&root));
     let short = Shortfall::Signatures {
         found: 0,
         needed: 1,

@@ -21,7 +21,7 @@ fn of(schema: &str, masked: &[&str]) -> InputType {
     let masked = masked
         .iter()
         .map(|text| Pointer::new(text).expect("a pointer"));
-    InputType::of(&schema, &masked.collect::<BTreeSet<_>>()).expect("a type")
+    InputType::from_schema(&schema, &masked.collect::<BTreeSet<_>>()).expect("a type")
 }
 
 #[test]

@@ -124,7 +124,10 @@ fn t9_a_bundle_that_is_known_is_verified_whole_and_not_kept() {
     let digest = Bundle::open(&bytes, &root).expect("a bundle").digest();
     let read = |bytes: &[u8], known| Verified::read(Cursor::new(bytes), &root, MOST, known);
     assert!(matches!(read(&bytes, Some(digest)), Ok(None)));
-    assert!(matches!(read(&bytes, Some(Digest::of(b""))), Ok(Some(_))));
+    assert!(matches!(
+        read(&bytes, Some(Digest::compute(b""))),
+        Ok(Some(_))
+    ));
     for at in (0..bytes.len()).step_by(61) {
         let mut other = bytes.clone();
         other[at] ^= 1;

@@ -79,7 +79,7 @@ pub(in super::super) fn too_large(clauses: &[Value]) -> Option<(u64, u64)> {
 }
 
 fn term(tree: &Value) -> Term {
-    let Ok(node) = Node::of(tree) else {
+    let Ok(node) = Node::read(tree) else {
         // What is not known may be of any size.
         return Maybe(u64::MAX);
     };
@@ -178,8 +178,8 @@ fn attribute(left: &Value) -> Term {
 
 /// Returns whether `tree` is the context, or a part of the context that is known to have its members.
 fn is_part(tree: &Value) -> bool {
-    let is_context = |tree| matches!(Node::of(tree), Ok(Node::Var("context")));
-    match Node::of(tree) {
+    let is_context = |tree| matches!(Node::read(tree), Ok(Node::Var("context")));
+    match Node::read(tree) {
         Ok(Node::Get {
             left,
             name: "time" | "agent",

@@ -20,7 +20,7 @@ impl Conjunct {
     pub(crate) fn guards(&self, other: &Self) -> bool {
         let body = |conjunct: &Self| conjunct.clause.get("body").cloned().unwrap_or_default();
         let own = body(self);
-        let asked = match Node::of(&own) {
+        let asked = match Node::read(&own) {
             Ok(Node::Has { .. })
                 if self.clause.get("kind").and_then(Value::as_str) == Some("when") =>
             {

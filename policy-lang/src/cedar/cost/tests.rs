@@ -23,7 +23,7 @@ fn input() -> InputType {
         members: 200,
     };
     let schema = Json::parse(SCHEMA.as_bytes(), limits).expect("JSON");
-    InputType::of(&schema, &BTreeSet::new()).expect("a type")
+    InputType::from_schema(&schema, &BTreeSet::new()).expect("a type")
 }
 
 /// Counts the steps of `text` at an input of so many bytes, where 1,000 are accepted.

@@ -64,7 +64,7 @@ fn words_of(tree: &Value) -> BTreeSet<String> {
     let mut words = BTreeSet::new();
     let mut open = vec![tree];
     while let Some(tree) = open.pop() {
-        let node = Node::of(tree).expect("a known node");
+        let node = Node::read(tree).expect("a known node");
         words.extend(tree.as_object().expect("an object").keys().cloned());
         open.extend(node.operands());
     }
@@ -156,7 +156,7 @@ fn t2_every_kind_of_node_passes_through_every_walk() {
 #[test]
 fn what_is_not_known_is_refused_wherever_it_stands() {
     let fine = json!({"has": {"left": {"Var": "context"}, "attr": "a"}});
-    assert!(Node::of(&fine).is_ok());
+    assert!(Node::read(&fine).is_ok());
     let unknown = [
         json!({"has": {"left": {"Var": "context"}, "attr": []}}),
         json!({"has": {"left": {"Var": "context"}, "attr": ["a", 1]}}),
@@ -176,7 +176,7 @@ fn what_is_not_known_is_refused_wherever_it_stands() {
         json!(true),
     ];
     for tree in unknown {
-        assert!(Node::of(&tree).is_err(), "{tree}");
+        assert!(Node::read(&tree).is_err(), "{tree}");
         let inside = json!({"!": {"arg": {"Set": [tree]}}});
         assert!(plain(&inside).is_err(), "{inside}");
         assert!(any_node(&inside, &mut |node| node.is_err()), "{inside}");

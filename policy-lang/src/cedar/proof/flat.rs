@@ -44,7 +44,7 @@ impl Flat {
     /// Returns what people can hold directly under `policy`, and what of it leads to each profile. Nobody holds a
     /// profile without groups directly.
     #[must_use]
-    pub fn of(policy: &Policy, holding: Holding) -> Self {
+    pub fn new(policy: &Policy, holding: Holding) -> Self {
         let mut flat = Self {
             reaching: BTreeMap::new(),
             known: BTreeSet::new(),
@@ -110,12 +110,12 @@ impl Flat {
 
     /// Returns `tree` with every profile in it replaced by what leads to the profile.
     fn flatten(&self, tree: &Value) -> Value {
-        let Ok(node) = Node::of(tree) else {
+        let Ok(node) = Node::read(tree) else {
             // No condition holds what is not known.
             return tree.clone();
         };
         if let Node::Binary("in", [left, right]) = node
-            && Node::of(left) == Ok(Node::Var("principal"))
+            && Node::read(left) == Ok(Node::Var("principal"))
             && let Some(ids) = profiles_of(right)
         {
             return holds(ids.into_iter().flat_map(|id| self.reaching(id)));
@@ -128,7 +128,7 @@ impl Flat {
 /// Returns the ids of the profiles that `tree` is: one profile, or a set of nothing else. Returns `None` for any other
 /// tree.
 fn profiles_of(tree: &Value) -> Option<Vec<&str>> {
-    let node = Node::of(tree).ok()?;
+    let node = Node::read(tree).ok()?;
     if let Node::Set(listed) = node {
         return listed.iter().map(profile_of).collect();
     }
@@ -136,7 +136,7 @@ fn profiles_of(tree: &Value) -> Option<Vec<&str>> {
 }
 
 fn profile_of(tree: &Value) -> Option<&str> {
-    Node::of(tree).ok()?.entity().and_then(of_profile)
+    Node::read(tree).ok()?.entity().and_then(of_profile)
 }
 
 fn of_profile<'a>((kind, id): (&'a str, &'a str)) -> Option<&'a str> {

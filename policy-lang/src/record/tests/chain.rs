@@ -26,7 +26,7 @@ fn log(records: usize) -> Vec<String> {
         .line();
         // Short ones, because every byte is tried.
         if line.len() < 1500 {
-            prev = crate::digest::Digest::of(line.trim_end_matches('\n').as_bytes());
+            prev = crate::digest::Digest::compute(line.trim_end_matches('\n').as_bytes());
             seq = seq.next().expect("a number");
             lines.push(line);
         }
@@ -216,7 +216,7 @@ fn a_log_whose_older_files_were_archived_begins_where_it_begins() {
     let first = Record::parse(lines[0].trim_end_matches('\n').as_bytes()).expect("a record");
     let forged = Record {
         stamp: Stamp {
-            prev: crate::digest::Digest::of(b"x"),
+            prev: crate::digest::Digest::compute(b"x"),
             ..first.stamp
         },
         ..first

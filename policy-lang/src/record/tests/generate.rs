@@ -156,7 +156,7 @@ fn input() -> impl Strategy<Value = RecordedInput> {
             masks: known.map(|()| &masks),
             rejected: true,
         };
-        RecordedInput::of(&sent, &key)
+        RecordedInput::new(&sent, &key)
     });
     let long =
         (0..1_u64 << 53, keyed()).prop_map(|(bytes, digest)| RecordedInput::Long { bytes, digest });

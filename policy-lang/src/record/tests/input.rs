@@ -31,7 +31,7 @@ fn kept(text: &[u8], masks: Option<&[&str]>, rejected: bool) -> RecordedInput {
         masks: masks.as_ref(),
         rejected,
     };
-    RecordedInput::of(&sent, &key())
+    RecordedInput::new(&sent, &key())
 }
 
 fn recorded(text: &str, masks: &[&str]) -> RecordedInput {
@@ -53,7 +53,7 @@ fn hidden(
         masks: Some(&pointers(&[mask])),
         rejected: false,
     };
-    let RecordedInput::Masked { json, .. } = RecordedInput::of(&sent, key) else {
+    let RecordedInput::Masked { json, .. } = RecordedInput::new(&sent, key) else {
         panic!("nothing of {text} is masked by {mask}")
     };
     let json = json.canonical();
@@ -276,7 +276,7 @@ fn t40_an_unknown_operation_or_a_refused_input_leaves_no_argument() {
         panic!("refused")
     };
     assert_eq!((*bytes, *said), (36, problem));
-    assert_eq!(digest.to_string(), of_whole(&Digest::of(text)));
+    assert_eq!(digest.to_string(), of_whole(&Digest::compute(text)));
     for kept in [unknown, refused] {
         assert!(!rendered(&kept).contains("CANARY"));
     }

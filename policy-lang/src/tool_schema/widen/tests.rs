@@ -11,7 +11,7 @@ fn of(properties: &str, required: &str, masked: &[&str]) -> InputType {
     let masked = masked
         .iter()
         .map(|pointer| Pointer::new(pointer).expect("a pointer"));
-    InputType::of(&schema, &masked.collect::<BTreeSet<_>>()).expect("a type")
+    InputType::from_schema(&schema, &masked.collect::<BTreeSet<_>>()).expect("a type")
 }
 
 fn shown(wide: &InputType, narrow: &InputType) -> Vec<String> {

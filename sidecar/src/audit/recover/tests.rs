@@ -30,7 +30,7 @@ impl Log {
                     body,
                 }
                 .line();
-                prev = Digest::of(line.trim_end_matches('\n').as_bytes());
+                prev = Digest::compute(line.trim_end_matches('\n').as_bytes());
                 seq = seq.next().expect("a number");
                 bytes.extend_from_slice(line.as_bytes());
             }

@@ -34,7 +34,7 @@ fn seconds(seconds: i64) -> Timestamp {
 #[test]
 fn a_token_is_remembered_for_a_minute_and_never_past_its_end() {
     let keys = Arc::new(KeySet::parse(&Issuing::new().jwks()).expect("a key set"));
-    let (issuer, token) = (issuer(), Digest::of(b"token"));
+    let (issuer, token) = (issuer(), Digest::compute(b"token"));
     for (lifetime, hits, misses) in [
         (300, [0, 1, 59], [-1, 60, 61]),
         (10, [0, 1, 9], [-1, 10, 11]),
@@ -47,7 +47,7 @@ fn a_token_is_remembered_for_a_minute_and_never_past_its_end() {
         assert!(!misses.into_iter().any(get), "{lifetime}");
         assert!(
             cache
-                .get(&Digest::of(b"other"), now(), |_| Some(terms()))
+                .get(&Digest::compute(b"other"), now(), |_| Some(terms()))
                 .is_none()
         );
     }
@@ -57,7 +57,7 @@ fn a_token_is_remembered_for_a_minute_and_never_past_its_end() {
 fn a_token_is_looked_at_again_when_its_terms_change() {
     let issuing = Issuing::new();
     let read = || Arc::new(KeySet::parse(&issuing.jwks()).expect("a key set"));
-    let (keys, issuer, token) = (read(), issuer(), Digest::of(b"token"));
+    let (keys, issuer, token) = (read(), issuer(), Digest::compute(b"token"));
     let cache = Cache::default();
     cache.put(
         token,
@@ -95,7 +95,7 @@ fn it_does_not_grow_without_bound() {
     let keys = Arc::new(KeySet::parse(&Issuing::new().jwks()).expect("a key set"));
     let (issuer, cache) = (issuer(), Cache::default());
     let put = |number: usize, at: i64| {
-        let token = Digest::of(&number.to_le_bytes());
+        let token = Digest::compute(&number.to_le_bytes());
         cache.put(
             token,
             &verified(seconds(300)),

@@ -31,15 +31,15 @@ fn digest_of(before: Option<&Policy>, after: &Policy) -> Digest {
         ToolName::new("erp").expect("a name"),
         OperationName::new("create_refund").expect("a name"),
     );
-    let flat = |policy: &Policy| Flat::of(policy, Holding::Profiles);
+    let flat = |policy: &Policy| Flat::new(policy, Holding::Profiles);
     let operation = |policy: &Policy| {
         let found = policy.operation(&named.0, &named.1);
         found.expect("the operation").clone()
     };
     let none = BTreeSet::new();
     let (after_flat, head) = (flat(after), operation(after));
-    let reach = Reach::of(after);
-    let slice = Slice::of(&reach, (&named, &head), &after_flat, &head, &none, 0);
+    let reach = Reach::new(after);
+    let slice = Slice::new(&reach, (&named, &head), &after_flat, &head, &none, 0);
     let is = Decides {
         slice: &slice,
         operation: &head,
@@ -49,8 +49,8 @@ fn digest_of(before: Option<&Policy>, after: &Policy) -> Digest {
         return digest(Holding::Profiles, None, is).expect("known");
     };
     let (before_flat, base) = (flat(before), operation(before));
-    let reach = Reach::of(before);
-    let slice = Slice::of(&reach, (&named, &base), &before_flat, &head, &none, 0);
+    let reach = Reach::new(before);
+    let slice = Slice::new(&reach, (&named, &base), &before_flat, &head, &none, 0);
     let was = Decides {
         slice: &slice,
         operation: &base,
@@ -67,7 +67,7 @@ fn at(pointer: &str) -> Pointer {
 fn input(schema: &str) -> InputType {
     let schema = format!(r#"{{"type": "object", "properties": {{"amount_cents": {schema}}}}}"#);
     let schema = Json::parse(schema.as_bytes(), stopgate_lang::attempt::INPUT_LIMITS);
-    InputType::of(&schema.expect("JSON"), &BTreeSet::new()).expect("a type")
+    InputType::from_schema(&schema.expect("JSON"), &BTreeSet::new()).expect("a type")
 }
 
 fn amount(projection: &str, optional: bool) -> Fact {
@@ -125,7 +125,7 @@ fn t1_digests_that_were_signed_stay_what_they_are() {
     let mut vectors: Vec<Vector> = serde_json::from_str(&text).expect("vectors");
     let fill = std::env::var_os("STOPGATE_BLESS").is_some();
     let plain = policy();
-    let flat = Flat::of(&plain, Holding::Profiles);
+    let flat = Flat::new(&plain, Holding::Profiles);
     let mut seen = BTreeMap::new();
     for vector in &mut vectors {
         for (text, condition) in vector.conditions() {
@@ -197,7 +197,7 @@ fn t1_whatever_decides_is_in_the_digest() {
         (
             "the definition",
             Box::new(|policy| {
-                refund(policy, &|one| one.definition = Digest::of(b"other"));
+                refund(policy, &|one| one.definition = Digest::compute(b"other"));
             }),
         ),
         (
