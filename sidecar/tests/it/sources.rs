@@ -4,14 +4,13 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use jiff::{SignedDuration, Timestamp};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use stopgate_client::{Client, wire};
 
 use crate::support::{
-    ISSUER, Key, PATIENCE, Place, Policy, Running, ask, eventually, get_order, wait,
+    ISSUER, Key, PATIENCE, Place, Policy, Running, ask, eventually, get_order, mounted, wait,
 };
 use crate::tokens::{Provider, get_order_of};
 
@@ -532,26 +531,13 @@ fn t70_links_on_a_mount_that_is_read_only_pass_whatever_its_modes_say() {
     assert_eq!(code, Some(2), "{said}");
 
     let path = mount.display();
-    let script =
-        format!("mount --bind {path} {path} && mount -o remount,bind,ro {path} && exec \"$@\"");
-    let mounted = |command: &[&str]| {
-        let mut unshare = Command::new("unshare");
-        unshare
-            .args(["--mount", "sh", "-c", &script, "sh"])
-            .args(command);
-        unshare.stdin(Stdio::null()).stdout(Stdio::null());
-        unshare
-    };
-    let can_mount = mounted(&["true"]).stderr(Stdio::null()).status();
-    if !can_mount.is_ok_and(|status| status.success()) {
-        return;
-    }
+    let script = format!("mount --bind {path} {path} && mount -o remount,bind,ro {path}");
     let sidecar = env!("CARGO_BIN_EXE_stopgate-sidecar");
     let config = place.path("sidecar.toml").display().to_string();
-    let child = mounted(&[sidecar, "--config", &config])
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("a process");
+    let Some(mut command) = mounted(&script, &[sidecar, "--config", &config]) else {
+        return;
+    };
+    let child = command.spawn().expect("a process");
     let running: Running = place.watch(child);
     eventually("it serves", || running.event("serving").is_some());
     assert_eq!(
