@@ -315,7 +315,7 @@ pub async fn check_owners(config: &Config) -> Result<(), StartError> {
         let exposed = |(path, kind): &(PathBuf, Kind)| match source::walk(path, *kind) {
             Err(Stopped::Replaceable(replaceable)) => Some(replaceable),
             // Whoever needs it says what is wrong with it.
-            Ok(_) | Err(Stopped::Io(_, _)) => None,
+            Ok(_) | Err(Stopped::Io { .. }) => None,
         };
         inputs.iter().filter_map(exposed).collect::<Vec<_>>()
     };

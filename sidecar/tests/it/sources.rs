@@ -451,6 +451,8 @@ fn t70_nothing_starts_on_what_somebody_else_could_replace() {
             "{said}"
         );
         assert_eq!(event["fields"]["by"], "everybody", "{said}");
+        let mend = format!("`chmod go-w {}`", path.trim_end_matches('/'));
+        assert_eq!(event["fields"]["mend"], mend, "{said}");
         assert!(!place.path("state/log").exists(), "nothing was opened");
         set(&place.path(open), back);
     }
