@@ -1,5 +1,7 @@
 //! Wires the parts together, serves, and ends in good order: what was asked is answered, then the `stop` is recorded.
 
+mod parts;
+
 use std::fs;
 use std::future::Future;
 use std::io;
@@ -11,7 +13,7 @@ use jiff::Timestamp;
 use stopgate_proto::FILE_DESCRIPTOR_SET;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
@@ -27,6 +29,8 @@ use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::readiness::{Readiness, State};
 use crate::source::{self, Guard, Kind, Looker, MayBeReplaced, Missed, SourceName, Stopped};
+
+use parts::Parts;
 
 /// The service whose health is reported, beside the empty name that stands for the whole.
 const SERVICE: &str = "stopgate.v1.EnforcementService";
@@ -94,8 +98,8 @@ pub enum Failed {
     #[error("the service ended by itself")]
     Door,
     /// A part that looks at a source, answers probes or reports ended by itself.
-    #[error("a part of the sidecar that goes on for ever ended by itself")]
-    Task,
+    #[error("the part `{0}` of the sidecar goes on for ever and ended by itself")]
+    Part(&'static str),
 }
 
 /// A sidecar that serves.
@@ -103,7 +107,7 @@ pub enum Failed {
 pub struct Sidecar {
     audit: AuditLog,
     door: JoinHandle<()>,
-    tasks: JoinSet<()>,
+    parts: Parts,
     draining: watch::Sender<bool>,
     probes: SocketAddr,
     socket: PathBuf,
@@ -223,21 +227,21 @@ impl Sidecar {
             places: door.places(),
         });
 
-        let mut tasks = JoinSet::new();
-        tasks.spawn(follower.run(poll));
-        tasks.spawn(root_follower.run(poll));
+        let mut parts = Parts::default();
+        parts.begin("bundle", follower.run(poll));
+        parts.begin("trust root", root_follower.run(poll));
         for guard in guards {
-            tasks.spawn(guard.run(poll));
+            parts.begin("places", guard.run(poll));
         }
-        tasks.spawn(keys.run(poll));
-        tasks.spawn(probe::serve(listener, address, probes));
-        tasks.spawn(keep_reporting(reporter, state.clone()));
+        parts.begin("key sets", keys.run(poll));
+        parts.begin("probes", probe::serve(listener, address, probes));
+        parts.begin("health", keep_reporting(reporter, state.clone()));
         let door = tokio::spawn(door.serve(callers, told));
         tracing::info!(socket = %listen.socket.display(), probes = %address, readiness = state.readiness().as_str(), "serving");
         Ok(Self {
             audit,
             door,
-            tasks,
+            parts,
             draining,
             probes: address,
             socket: listen.socket,
@@ -260,8 +264,7 @@ impl Sidecar {
             biased;
             fatal = log.fatal() => return Err(Failed::Log(fatal)),
             _ = &mut self.door => return Err(Failed::Door),
-            // Each of them goes on for ever, so one that ended has panicked: nobody would look at its source any more.
-            Some(_) = self.tasks.join_next() => return Err(Failed::Task),
+            part = self.parts.one_ended() => return Err(Failed::Part(part)),
             () = stop => {}
         }
         tracing::info!("draining");
@@ -271,7 +274,7 @@ impl Sidecar {
             fatal = log.fatal() => return Err(Failed::Log(fatal)),
             _ = &mut self.door => {}
         }
-        self.tasks.shutdown().await;
+        self.parts.end().await;
         if let Err(error) = fs::remove_file(&self.socket) {
             tracing::warn!(%error, "socket not removed");
         }
@@ -365,3 +368,6 @@ async fn report(reporter: &HealthReporter, readiness: Readiness) {
     reporter.set_service_status("", status).await;
     reporter.set_service_status(SERVICE, status).await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,13 +14,13 @@ use super::*;
 use crate::audit::Options;
 use crate::config::{Config, Overrides};
 
-fn released(name: &str) -> Vec<u8> {
+pub(crate) fn released(name: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/compat/0.1.0");
     fs::read(folder.join(name)).expect("a file of a release")
 }
 
-/// A root with the publishers of the release that expires then.
-fn root(expires: &str) -> Root {
+/// The file of a root with the publishers of the release that expires then.
+pub(crate) fn root_file(expires: &str) -> Vec<u8> {
     let pair = Ed25519KeyPair::generate().expect("a key");
     let envelope = Envelope::from_bytes(&released("root.dsse.json")).expect("an envelope");
     let mut statement: Value = serde_json::from_slice(&envelope.payload).expect("a statement");
@@ -41,7 +41,11 @@ fn root(expires: &str) -> Root {
         payload,
         signatures: vec![signature],
     };
-    let bytes = envelope.to_bytes();
+    envelope.to_bytes()
+}
+
+fn root(expires: &str) -> Root {
+    let bytes = root_file(expires);
     Root {
         trust: Arc::new(TrustRoot::open(&bytes, Timestamp::MIN).expect("a root")),
         digest: Digest::of(&bytes),
