@@ -6,7 +6,7 @@ use std::fs;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -24,7 +24,7 @@ use crate::door::probe::{self, Probes};
 use crate::door::socket::{self, SocketError};
 use crate::door::{Door, Grpc};
 use crate::enforce::{Enforcer, Unready};
-use crate::follow::{Followed, Follower, RootError, RootFollower};
+use crate::follow::{Followed, Follower, Last, Root, RootError, RootFollower};
 use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::readiness::{Readiness, State};
@@ -113,12 +113,55 @@ pub struct Sidecar {
     socket: PathBuf,
 }
 
+/// What there has to be before anything is made: a start that comes to nothing leaves nothing behind.
+struct Ground {
+    metrics: Arc<Metrics>,
+    root_follower: RootFollower,
+    root: Root,
+    /// What is started with after the root's date.
+    last: Option<Last>,
+}
+
+impl Ground {
+    /// Looks, and makes nothing.
+    async fn find(config: &Config) -> Result<Self, StartError> {
+        let Config { policy, listen, .. } = config;
+        let metrics = Arc::new(Metrics::default());
+        let deadline = policy.deadline.duration();
+        let opened = RootFollower::open(policy.root.clone(), deadline, Arc::clone(&metrics));
+        let (root_follower, root) = opened.await.map_err(StartError::Root)?;
+        let last = if root.expired(Timestamp::now()) {
+            let last = Last::read(&config.state_dir, policy, &root).await;
+            Some(last.map_err(|why| expired(&policy.root, &root, why))?)
+        } else {
+            None
+        };
+        socket::look(&listen.socket, listen.socket_group.as_deref()).map_err(StartError::Socket)?;
+        Ok(Self {
+            metrics,
+            root_follower,
+            root,
+            last,
+        })
+    }
+}
+
+fn expired(file: &Path, root: &Root, why: String) -> StartError {
+    StartError::Expired {
+        path: file.to_owned(),
+        at: root.trust.statement().expires,
+        why,
+    }
+}
+
 impl Sidecar {
-    /// Opens the log, looks once for a bundle and begins to serve, ready or not.
+    /// Opens the log, looks once for a bundle and begins to serve, ready or not. Whatever can be looked at before is: a
+    /// start without a root makes no state directory.
     ///
     /// # Errors
     /// [`StartError`] says what is in the way.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        let ground = Ground::find(&config).await?;
         let state_dir = config.state_dir.clone();
         let options = Options {
             callers: config.callers.record_rates(),
@@ -129,7 +172,7 @@ impl Sidecar {
             .map_err(|_| StartError::Interrupted)?
             .map_err(StartError::Log)?;
         tracing::info!(last = ?found.last.map(|(seq, _)| seq.get()), dropped_bytes = found.dropped_bytes, "log open");
-        Self::start_with(config, audit).await
+        Self::start_on(ground, config, audit).await
     }
 
     /// As [`Sidecar::start`], with a log that is open.
@@ -137,6 +180,17 @@ impl Sidecar {
     /// # Errors
     /// [`StartError`] says what is in the way.
     pub async fn start_with(config: Config, audit: AuditLog) -> Result<Self, StartError> {
+        let ground = Ground::find(&config).await?;
+        Self::start_on(ground, config, audit).await
+    }
+
+    async fn start_on(ground: Ground, config: Config, audit: AuditLog) -> Result<Self, StartError> {
+        let Ground {
+            metrics,
+            root_follower,
+            root,
+            last,
+        } = ground;
         let guarded = guarded(&config);
         let Config {
             file: _,
@@ -150,42 +204,37 @@ impl Sidecar {
             identity,
             callers,
         } = config;
-        let metrics = Arc::new(Metrics::default());
         let (poll, deadline) = (policy.poll.duration(), policy.deadline.duration());
         let guards: Vec<_> = guarded
             .into_iter()
             .map(|(source, path, kind)| Guard::new(source, path, kind, deadline, &metrics))
             .collect();
-        let opened = RootFollower::open(policy.root.clone(), deadline, Arc::clone(&metrics));
-        let (root_follower, root) = opened.await.map_err(StartError::Root)?;
+        let issuers = identity.keys().cloned().collect();
         let (identity, mut keys) = Identity::new(&identity, deadline, &metrics);
         let identity = Arc::new(identity);
-        let (root_file, expires) = (policy.root.clone(), root.trust.statement().expires);
-        let expired = root.expired(Timestamp::now());
+        let root_file = policy.root.clone();
         let followed = Followed {
             policy,
-            root,
+            root: root.clone(),
             organisation,
             channel: channel.clone(),
+            issuers,
             state_dir,
         };
         let (mut follower, supply) =
             Follower::new(followed, name.clone(), audit.clone(), Arc::clone(&metrics));
         let first = async {
-            if expired {
-                follower.start_from_kept().await
-            } else {
-                follower.look().await;
-                Ok(())
+            match last {
+                Some(last) => follower.start_from(last).await,
+                None => {
+                    follower.look().await;
+                    Ok(())
+                }
             }
         };
         // At the same time: what hangs holds up nothing else.
         let ((), first) = tokio::join!(keys.look(), first);
-        first.map_err(|why| StartError::Expired {
-            path: root_file,
-            at: expires,
-            why,
-        })?;
+        first.map_err(|why| expired(&root_file, &root, why))?;
 
         let (draining, told) = watch::channel(false);
         let state = State {
