@@ -70,6 +70,14 @@ pub enum GitError {
     /// Something says that there is a repository, and it is not one that the folder can be found in.
     #[error("it cannot be told where {} is in the git repository around it", .0.display())]
     Unplaced(PathBuf),
+    /// Its repository lies elsewhere and does not know of this work tree.
+    #[error("{} is in the work tree {}, and the repository of that lies elsewhere without naming its work tree", dir.display(), top.display())]
+    Separate {
+        /// What was named.
+        dir: PathBuf,
+        /// The work tree's top.
+        top: PathBuf,
+    },
     /// The folder was named through a link, which others would not follow.
     #[error("{} leads through the link {}", dir.display(), link.display())]
     Through {
@@ -121,6 +129,14 @@ pub enum GitError {
     /// The index holds several versions of a file.
     #[error("{} has conflicts that are not resolved", .0.display())]
     Conflict(PathBuf),
+    /// The index is in two files.
+    #[error("git's index is split into two files, and stopgate reads it in one only")]
+    SplitIndex,
+    /// The index leaves files out.
+    #[error(
+        "git's index is sparse: it names folders in place of the files in them, and stopgate reads files only"
+    )]
+    SparseIndex,
     /// Files that cannot be policy.
     #[error(transparent)]
     Refused(#[from] WorkspaceError),
@@ -149,6 +165,20 @@ impl GitError {
             Self::Partial { what }
         } else {
             Self::Git { what, source }
+        }
+    }
+
+    /// Why the index cannot be read.
+    fn of_index(source: git2::Error) -> Self {
+        // By the extensions of its format: they are not read by whoever does not know them.
+        let unknown = source.message().split_once("mandatory extension: ");
+        match unknown.map(|(_, name)| name.trim_matches('\'')) {
+            Some("link") => Self::SplitIndex,
+            Some("sdir") => Self::SparseIndex,
+            Some(_) | None => Self::Git {
+                what: "the index".to_owned(),
+                source,
+            },
         }
     }
 }
@@ -192,10 +222,7 @@ impl History {
             index.read(true)?;
             Ok(index)
         });
-        let index = read.map_err(|source| GitError::Git {
-            what: "the index".to_owned(),
-            source,
-        })?;
+        let index = read.map_err(GitError::of_index)?;
         let objects = Objects {
             repository: &self.repository,
             place: "the index".to_owned(),

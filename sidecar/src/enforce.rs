@@ -36,12 +36,13 @@ use crate::config::Caller;
 use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::readiness::State;
+use crate::seldom::{Seldom, SeldomEach};
 use crate::source::{Looked, SourceName};
 use crate::undecided::Undecided;
 
 use clock::Clock;
 use pool::{Place, Pool};
-use principal::{Named, Principal, Registrar};
+use principal::{Named, Principal, RefusedToken, Registrar};
 use recorded::Told;
 
 pub use request::{
@@ -63,6 +64,8 @@ pub struct Enforcer {
     metrics: Arc<Metrics>,
     names: naming::Names,
     pool: Pool,
+    over_budget: Seldom,
+    refused_tokens: SeldomEach<RefusedToken>,
 }
 
 /// Why there is no enforcer.
@@ -161,6 +164,8 @@ impl Enforcer {
             metrics,
             names: naming::Names::new().map_err(|_| Unready::Random)?,
             pool: Pool::new().map_err(Unready::Threads)?,
+            over_budget: Seldom::default(),
+            refused_tokens: SeldomEach::default(),
         })
     }
 
@@ -349,6 +354,7 @@ impl Enforcer {
             metrics: &self.metrics,
             bundle,
             caller,
+            refused: &self.refused_tokens,
             now,
         };
         let named = Named {
@@ -380,7 +386,14 @@ impl Enforcer {
         let took = clock.took();
         self.metrics.decided(took);
         let decision = if took > DECIDE_BUDGET {
-            tracing::warn!(?took, tool = attempt.tool, "decision over budget");
+            if let Some(passed_over) = self.over_budget.tell() {
+                tracing::warn!(
+                    ?took,
+                    tool = attempt.tool,
+                    passed_over,
+                    "decision over budget"
+                );
+            }
             Decision::rejected(Rejection::new(
                 Reason::Overloaded,
                 "the decision took too long",

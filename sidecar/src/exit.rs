@@ -18,6 +18,6 @@ pub fn code(ended: &Result<(), crate::run::Failed>) -> ExitCode {
     ExitCode::from(match ended {
         Ok(()) => DRAINED,
         Err(Failed::Log(_) | Failed::Stop(_)) => LOG_FAILED,
-        Err(Failed::Door | Failed::Task) => FAILED,
+        Err(Failed::Door | Failed::Part(_)) => FAILED,
     })
 }

@@ -4,11 +4,13 @@
 //! decision in the log stands after the record of its bundle. Only [`stopgate_lang::bundle::Verified::load`] makes what
 //! is swapped in.
 
+mod keeper;
 mod kept;
 mod look;
 mod refusal;
 mod root;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,11 +25,13 @@ use tokio::sync::watch;
 use crate::audit::AuditLog;
 use crate::config::{Policy, Source};
 use crate::metrics::Metrics;
-use crate::source::{Identity, Looker, SourceName, Unreadable, chain, open};
+use crate::source::{Identity, Looker, SourceName, Unreadable, chain};
 
-use kept::{Kept, Note};
+use keeper::Keeper;
+use kept::Note;
 use look::{Found, Look, NotFound, Refused, Told};
 
+pub use keeper::Last;
 pub use refusal::Refusal;
 pub use root::{Root, RootError, RootFollower};
 
@@ -68,6 +72,8 @@ pub struct Followed {
     pub organisation: Option<OwnerName>,
     /// The channel that they have to name.
     pub channel: ChannelName,
+    /// Issuers of tokens that the operator gives keys for.
+    pub issuers: BTreeSet<String>,
     /// Where the one in force is kept.
     pub state_dir: PathBuf,
 }
@@ -81,16 +87,11 @@ pub struct Follower {
     metrics: Arc<Metrics>,
     supply: watch::Sender<Supply>,
     looker: Looker,
-    kept: Kept,
-    /// Apart from the looks: a disk of ours that hangs holds up no update.
-    keeper: Looker,
+    keeper: Keeper,
     /// A file that was refused for what is in it.
     refused: Option<(Identity, Refusal)>,
     /// What was said last of an update that was refused.
     told: Option<Told>,
-    /// The bundle in force, as long as it could not be kept; that is told once.
-    to_keep: Option<(Arc<Verified>, Note)>,
-    not_kept_told: bool,
 }
 
 impl Follower {
@@ -105,18 +106,15 @@ impl Follower {
         let (supply, watched) = watch::channel(Supply::default());
         metrics.sources.expect(SourceName::Bundle);
         let follower = Self {
-            kept: Kept::new(followed.state_dir.clone()),
+            keeper: Keeper::new(&followed, Arc::clone(&metrics)),
             followed,
             sidecar,
             audit,
             metrics,
             supply,
             looker: Looker::new("look-bundle"),
-            keeper: Looker::new("keep-bundle"),
             refused: None,
             told: None,
-            to_keep: None,
-            not_kept_told: false,
         };
         (follower, watched)
     }
@@ -131,9 +129,7 @@ impl Follower {
 
     /// Looks once. The whole file is read each time: its date and its length prove nothing.
     pub async fn look(&mut self) {
-        if let Some((verified, note)) = self.to_keep.take() {
-            self.keep(verified, note).await;
-        }
+        self.keeper.look().await;
         if self.followed.root.expired(Timestamp::now()) {
             let refused = self.expired();
             self.refuse(refused).await;
@@ -146,6 +142,11 @@ impl Follower {
             }
             Ok(Found::Again(why)) => {
                 self.count(why);
+                return;
+            }
+            Ok(Found::New(verified, _)) if Some(verified.digest()) == self.in_force() => {
+                self.keeper.keep_again(verified).await;
+                self.well();
                 return;
             }
             Ok(Found::New(verified, identity)) => {
@@ -163,34 +164,18 @@ impl Follower {
     /// Puts the bundle that was verified last in force, although the root is past its date. No other will be.
     ///
     /// # Errors
-    /// Why there is none, or not one to use.
-    pub async fn start_from_kept(&mut self) -> Result<(), String> {
-        let kept = self.kept.clone();
-        let (root, most) = (self.followed.root.clone(), self.followed.policy.max_bytes);
-        let read = move || -> Result<_, String> {
-            let note = kept.note().map_err(|error| chain(&error))?;
-            if note.root != root.digest {
-                return Err("the one in the state directory is of another root".to_owned());
-            }
-            let opened = open(&kept.file(note.bundle)).map_err(|error| chain(&error))?;
-            let verified = Verified::read(&opened.file, &root.trust, most.bytes(), None);
-            match verified.map_err(|error| chain(&error))? {
-                Some(verified) if verified.digest() == note.bundle => Ok((verified, note)),
-                Some(_) | None => Err("the one in the state directory is another".to_owned()),
-            }
-        };
-        let deadline = self.followed.policy.deadline.duration();
-        let read = self.looker.look(deadline, read).await;
-        let (verified, note) = read.map_err(|missed| missed.to_string())??;
+    /// Why it cannot be used.
+    pub async fn start_from(&mut self, last: Last) -> Result<(), String> {
+        let Last { verified, held } = last;
         let digest = verified.digest();
         let activated = self.put_in_force(&Arc::new(verified)).await;
         activated.map_err(|refused| refused.told.message)?;
-        self.metrics.sources.kept(true);
         tracing::warn!(
             %digest,
-            verified = %note.time,
+            verified = %held.note.time,
             "trust root expired: started with the bundle that was verified last, no other is taken"
         );
+        self.keeper.hold(held);
         let refused = self.expired();
         self.refuse(refused).await;
         Ok(())
@@ -204,11 +189,13 @@ impl Follower {
 
     async fn found(&self) -> Result<Found, Refused> {
         let Source::File(file) = &self.followed.policy.source;
+        // Of the one in force nothing is read into memory, unless it has to be kept again.
+        let in_force = self.in_force().filter(|_| !self.keeper.is_spoilt());
         let look = Look {
             file: file.clone(),
             root: Arc::clone(&self.followed.root.trust),
             most: self.followed.policy.max_bytes.bytes(),
-            in_force: self.in_force(),
+            in_force,
             refused: self.refused,
         };
         let deadline = self.followed.policy.deadline.duration();
@@ -237,7 +224,7 @@ impl Follower {
             organisation,
             time: Timestamp::now(),
         };
-        self.keep(Arc::clone(verified), note).await;
+        self.keeper.keep(Arc::clone(verified), note).await;
         Ok(())
     }
 
@@ -256,6 +243,17 @@ impl Follower {
         recorded.map_err(|error| Refused::new(Refusal::AuditUnavailable, error.to_string()))?;
         self.metrics.learn(bundle.tool_names());
         tracing::info!(%digest, rules = bundle.rules_len(), signers = ?bundle.signers(), "bundle active");
+        let issuers = &self.followed.issuers;
+        let unknown = issuers.iter().filter(|name| bundle.issuer(name).is_none());
+        let unknown: Vec<_> = unknown.collect();
+        if !unknown.is_empty() {
+            tracing::warn!(
+                issuers = ?unknown,
+                %digest,
+                "the bundle does not name these issuers of `[identity]`, none of their tokens verifies: name them in \
+                 stopgate.yaml, or take them out of sidecar.toml"
+            );
+        }
         let organisation = bundle.organisation().clone();
         let active = Some(Active {
             bundle: Arc::new(bundle),
@@ -291,31 +289,6 @@ impl Follower {
             return Err(Refused::new(Refusal::Empty, "the bundle holds no rule"));
         }
         Ok(())
-    }
-
-    /// Keeps `verified` for a start after the root's date; tried again at the next look if that fails.
-    async fn keep(&mut self, verified: Arc<Verified>, note: Note) {
-        let kept = self.kept.clone();
-        let work = {
-            let (verified, note) = (Arc::clone(&verified), note.clone());
-            move || kept.keep(&verified, &note)
-        };
-        let deadline = self.followed.policy.deadline.duration();
-        let problem = match self.keeper.look(deadline, work).await {
-            Ok(Ok(())) => {
-                self.metrics.sources.kept(true);
-                self.not_kept_told = false;
-                return;
-            }
-            Ok(Err(error)) => error.to_string(),
-            Err(missed) => missed.to_string(),
-        };
-        if !self.not_kept_told {
-            self.not_kept_told = true;
-            tracing::error!(%problem, "bundle in force not kept for a start after the trust root's date");
-        }
-        self.metrics.sources.kept(false);
-        self.to_keep = Some((verified, note));
     }
 
     /// Notes that the source holds the bundle in force.
@@ -399,4 +372,4 @@ impl Follower {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

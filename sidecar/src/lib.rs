@@ -25,4 +25,6 @@ pub mod readiness;
 pub mod run;
 mod seldom;
 pub mod source;
+#[cfg(test)]
+mod testing;
 pub mod undecided;

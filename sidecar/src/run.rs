@@ -1,17 +1,19 @@
 //! Wires the parts together, serves, and ends in good order: what was asked is answered, then the `stop` is recorded.
 
+mod parts;
+
 use std::fs;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use stopgate_proto::FILE_DESCRIPTOR_SET;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
@@ -22,11 +24,13 @@ use crate::door::probe::{self, Probes};
 use crate::door::socket::{self, SocketError};
 use crate::door::{Door, Grpc};
 use crate::enforce::{Enforcer, Unready};
-use crate::follow::{Followed, Follower, RootError, RootFollower};
+use crate::follow::{Followed, Follower, Last, Root, RootError, RootFollower};
 use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::readiness::{Readiness, State};
 use crate::source::{self, Guard, Kind, Looker, MayBeReplaced, Missed, SourceName, Stopped};
+
+use parts::Parts;
 
 /// The service whose health is reported, beside the empty name that stands for the whole.
 const SERVICE: &str = "stopgate.v1.EnforcementService";
@@ -94,8 +98,8 @@ pub enum Failed {
     #[error("the service ended by itself")]
     Door,
     /// A part that looks at a source, answers probes or reports ended by itself.
-    #[error("a part of the sidecar that goes on for ever ended by itself")]
-    Task,
+    #[error("the part `{0}` of the sidecar goes on for ever and ended by itself")]
+    Part(&'static str),
 }
 
 /// A sidecar that serves.
@@ -103,18 +107,61 @@ pub enum Failed {
 pub struct Sidecar {
     audit: AuditLog,
     door: JoinHandle<()>,
-    tasks: JoinSet<()>,
+    parts: Parts,
     draining: watch::Sender<bool>,
     probes: SocketAddr,
     socket: PathBuf,
 }
 
+/// What there has to be before anything is made: a start that comes to nothing leaves nothing behind.
+struct Ground {
+    metrics: Arc<Metrics>,
+    root_follower: RootFollower,
+    root: Root,
+    /// What is started with after the root's date.
+    last: Option<Last>,
+}
+
+impl Ground {
+    /// Looks, and makes nothing.
+    async fn find(config: &Config) -> Result<Self, StartError> {
+        let Config { policy, listen, .. } = config;
+        let metrics = Arc::new(Metrics::default());
+        let deadline = policy.deadline.duration();
+        let opened = RootFollower::open(policy.root.clone(), deadline, Arc::clone(&metrics));
+        let (root_follower, root) = opened.await.map_err(StartError::Root)?;
+        let last = if root.expired(Timestamp::now()) {
+            let last = Last::read(&config.state_dir, policy, &root).await;
+            Some(last.map_err(|why| expired(&policy.root, &root, why))?)
+        } else {
+            None
+        };
+        socket::look(&listen.socket, listen.socket_group.as_deref()).map_err(StartError::Socket)?;
+        Ok(Self {
+            metrics,
+            root_follower,
+            root,
+            last,
+        })
+    }
+}
+
+fn expired(file: &Path, root: &Root, why: String) -> StartError {
+    StartError::Expired {
+        path: file.to_owned(),
+        at: root.trust.statement().expires,
+        why,
+    }
+}
+
 impl Sidecar {
-    /// Opens the log, looks once for a bundle and begins to serve, ready or not.
+    /// Opens the log, looks once for a bundle and begins to serve, ready or not. Whatever can be looked at before is: a
+    /// start without a root makes no state directory.
     ///
     /// # Errors
     /// [`StartError`] says what is in the way.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        let ground = Ground::find(&config).await?;
         let state_dir = config.state_dir.clone();
         let options = Options {
             callers: config.callers.record_rates(),
@@ -125,7 +172,7 @@ impl Sidecar {
             .map_err(|_| StartError::Interrupted)?
             .map_err(StartError::Log)?;
         tracing::info!(last = ?found.last.map(|(seq, _)| seq.get()), dropped_bytes = found.dropped_bytes, "log open");
-        Self::start_with(config, audit).await
+        Self::start_on(ground, config, audit).await
     }
 
     /// As [`Sidecar::start`], with a log that is open.
@@ -133,6 +180,17 @@ impl Sidecar {
     /// # Errors
     /// [`StartError`] says what is in the way.
     pub async fn start_with(config: Config, audit: AuditLog) -> Result<Self, StartError> {
+        let ground = Ground::find(&config).await?;
+        Self::start_on(ground, config, audit).await
+    }
+
+    async fn start_on(ground: Ground, config: Config, audit: AuditLog) -> Result<Self, StartError> {
+        let Ground {
+            metrics,
+            root_follower,
+            root,
+            last,
+        } = ground;
         let guarded = guarded(&config);
         let Config {
             file: _,
@@ -146,42 +204,37 @@ impl Sidecar {
             identity,
             callers,
         } = config;
-        let metrics = Arc::new(Metrics::default());
         let (poll, deadline) = (policy.poll.duration(), policy.deadline.duration());
         let guards: Vec<_> = guarded
             .into_iter()
             .map(|(source, path, kind)| Guard::new(source, path, kind, deadline, &metrics))
             .collect();
-        let opened = RootFollower::open(policy.root.clone(), deadline, Arc::clone(&metrics));
-        let (root_follower, root) = opened.await.map_err(StartError::Root)?;
+        let issuers = identity.keys().cloned().collect();
         let (identity, mut keys) = Identity::new(&identity, deadline, &metrics);
         let identity = Arc::new(identity);
-        let (root_file, expires) = (policy.root.clone(), root.trust.statement().expires);
-        let expired = root.expired(Timestamp::now());
+        let root_file = policy.root.clone();
         let followed = Followed {
             policy,
-            root,
+            root: root.clone(),
             organisation,
             channel: channel.clone(),
+            issuers,
             state_dir,
         };
         let (mut follower, supply) =
             Follower::new(followed, name.clone(), audit.clone(), Arc::clone(&metrics));
         let first = async {
-            if expired {
-                follower.start_from_kept().await
-            } else {
-                follower.look().await;
-                Ok(())
+            match last {
+                Some(last) => follower.start_from(last).await,
+                None => {
+                    follower.look().await;
+                    Ok(())
+                }
             }
         };
         // At the same time: what hangs holds up nothing else.
         let ((), first) = tokio::join!(keys.look(), first);
-        first.map_err(|why| StartError::Expired {
-            path: root_file,
-            at: expires,
-            why,
-        })?;
+        first.map_err(|why| expired(&root_file, &root, why))?;
 
         let (draining, told) = watch::channel(false);
         let state = State {
@@ -223,21 +276,21 @@ impl Sidecar {
             places: door.places(),
         });
 
-        let mut tasks = JoinSet::new();
-        tasks.spawn(follower.run(poll));
-        tasks.spawn(root_follower.run(poll));
+        let mut parts = Parts::default();
+        parts.begin("bundle", follower.run(poll));
+        parts.begin("trust root", root_follower.run(poll));
         for guard in guards {
-            tasks.spawn(guard.run(poll));
+            parts.begin("places", guard.run(poll));
         }
-        tasks.spawn(keys.run(poll));
-        tasks.spawn(probe::serve(listener, address, probes));
-        tasks.spawn(keep_reporting(reporter, state.clone()));
+        parts.begin("key sets", keys.run(poll));
+        parts.begin("probes", probe::serve(listener, address, probes));
+        parts.begin("health", keep_reporting(reporter, state.clone()));
         let door = tokio::spawn(door.serve(callers, told));
         tracing::info!(socket = %listen.socket.display(), probes = %address, readiness = state.readiness().as_str(), "serving");
         Ok(Self {
             audit,
             door,
-            tasks,
+            parts,
             draining,
             probes: address,
             socket: listen.socket,
@@ -260,8 +313,7 @@ impl Sidecar {
             biased;
             fatal = log.fatal() => return Err(Failed::Log(fatal)),
             _ = &mut self.door => return Err(Failed::Door),
-            // Each of them goes on for ever, so one that ended has panicked: nobody would look at its source any more.
-            Some(_) = self.tasks.join_next() => return Err(Failed::Task),
+            part = self.parts.one_ended() => return Err(Failed::Part(part)),
             () = stop => {}
         }
         tracing::info!("draining");
@@ -271,7 +323,7 @@ impl Sidecar {
             fatal = log.fatal() => return Err(Failed::Log(fatal)),
             _ = &mut self.door => {}
         }
-        self.tasks.shutdown().await;
+        self.parts.end().await;
         if let Err(error) = fs::remove_file(&self.socket) {
             tracing::warn!(%error, "socket not removed");
         }
@@ -315,7 +367,7 @@ pub async fn check_owners(config: &Config) -> Result<(), StartError> {
         let exposed = |(path, kind): &(PathBuf, Kind)| match source::walk(path, *kind) {
             Err(Stopped::Replaceable(replaceable)) => Some(replaceable),
             // Whoever needs it says what is wrong with it.
-            Ok(_) | Err(Stopped::Io(_, _)) => None,
+            Ok(_) | Err(Stopped::Io { .. }) => None,
         };
         inputs.iter().filter_map(exposed).collect::<Vec<_>>()
     };
@@ -365,3 +417,6 @@ async fn report(reporter: &HealthReporter, readiness: Readiness) {
     reporter.set_service_status("", status).await;
     reporter.set_service_status(SERVICE, status).await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Events that others can cause as often as they like. The first one is told at once, later ones at most once a minute
 //! with how many were passed over, so that nobody can fill the events, or hide something else among them.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -37,9 +38,33 @@ impl Seldom {
         Some(std::mem::take(&mut state.passed_over))
     }
 
+    /// Makes it a long time ago that the event was told.
+    #[cfg(test)]
+    pub(crate) fn let_time_pass(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).told = None;
+    }
+
     /// Begins again: the next event is told, because it is the first of its kind once more.
     pub(crate) fn reset(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = State::default();
+    }
+}
+
+/// One event of several kinds, each of which is told for itself. Whoever names the kinds keeps their number small.
+#[derive(Debug)]
+pub(crate) struct SeldomEach<K>(Mutex<BTreeMap<K, Seldom>>);
+
+impl<K> Default for SeldomEach<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Ord> SeldomEach<K> {
+    /// Says whether the event is told this time, as [`Seldom::tell`] does, of this `kind`.
+    pub(crate) fn tell(&self, kind: K) -> Option<u64> {
+        let mut each = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        each.entry(kind).or_default().tell()
     }
 }
 
@@ -57,5 +82,12 @@ mod tests {
         assert_eq!(at(61), None);
         seldom.reset();
         assert_eq!(at(62), Some(0));
+    }
+
+    #[test]
+    fn no_kind_of_an_event_hides_another() {
+        let each = SeldomEach::default();
+        assert_eq!((each.tell(1), each.tell(1)), (Some(0), None));
+        assert_eq!((each.tell(2), each.tell(1)), (Some(0), None));
     }
 }

@@ -12,6 +12,8 @@ mod open;
 mod owner;
 mod seen;
 
+use std::path::Path;
+
 pub use guard::Guard;
 pub use look::{Looker, Missed};
 pub use open::{Identity, Opened, Unreadable, open, read, read_unowned};
@@ -27,4 +29,15 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// The path as one word of a shell, for a command that is shown to people.
+pub(crate) fn word(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
+    if path.chars().all(plain) {
+        path
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
+    }
 }

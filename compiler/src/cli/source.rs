@@ -88,6 +88,15 @@ impl std::convert::From<GitError> for Failure {
             GitError::InSubmodule { .. } | GitError::OnTheWay { .. } => {
                 "keep the policy in the repository that uses it, or name a clone of the submodule's own repository"
             }
+            GitError::Separate { .. } => {
+                "say it in there, once: git config core.worktree \"$(git rev-parse --show-toplevel)\""
+            }
+            GitError::SplitIndex => {
+                "`git update-index --no-split-index` makes it one; `git config core.splitIndex false` keeps it so"
+            }
+            GitError::SparseIndex => {
+                "`git sparse-checkout reapply --no-sparse-index` writes it with every file"
+            }
             GitError::Conflict(_) => "resolve them, and add what is meant",
             GitError::Partial { .. } => {
                 "fetch what is missing, once: git fetch --refetch --no-filter"
@@ -104,12 +113,16 @@ impl std::convert::From<GitError> for Failure {
         };
         let failure = match error {
             GitError::Refused(refused) => return refused.into(),
-            GitError::Git { .. } | GitError::Partial { .. } => Self::failed(error),
+            GitError::Git { .. }
+            | GitError::Partial { .. }
+            | GitError::SplitIndex
+            | GitError::SparseIndex => Self::failed(error),
             GitError::NoRepository(_)
             | GitError::Owner(_)
             | GitError::Unknown { .. }
             | GitError::Unopened { .. }
             | GitError::Unplaced(_)
+            | GitError::Separate { .. }
             | GitError::Through { .. }
             | GitError::InSubmodule { .. }
             | GitError::OnTheWay { .. }

@@ -102,15 +102,45 @@ fn discover(dir: &Path, real: &Path) -> Result<Repository, GitError> {
     })
 }
 
+/// Returns the top of the work tree that `real` is in, or of a bare repository its own folder.
+fn top(dir: &Path, real: &Path, repository: &Repository) -> Result<PathBuf, GitError> {
+    let place = |path: &Path| {
+        let unplaced = |_| GitError::Unplaced(dir.to_owned());
+        fs::canonicalize(path).map_err(unplaced)
+    };
+    let top = place(repository.workdir().unwrap_or_else(|| repository.path()))?;
+    let claim = real.ancestors().find_map(|folder| {
+        let found = fs::symlink_metadata(folder.join(".git")).ok()?;
+        Some((folder, found))
+    });
+    // A file or link that leads to a repository somewhere. What that does not say is where the file lies, so that it would
+    // be taken for the repository of the folder that it happens to be in.
+    match claim {
+        Some((folder, found)) if !found.is_dir() && !repository.is_bare() => {
+            let folder = place(folder)?;
+            if folder == top {
+                Ok(top)
+            } else if repository.is_worktree() {
+                Err(GitError::Unplaced(dir.to_owned()))
+            } else {
+                Err(GitError::Separate {
+                    dir: dir.to_owned(),
+                    top: folder,
+                })
+            }
+        }
+        Some(_) | None => Ok(top),
+    }
+}
+
 /// Opens the repository that `dir` is in, and returns the folder in its revisions that `dir` names. For a bare
 /// repository, `dir` is the repository's folder, followed by the folder of the policy in the revisions.
 pub(super) fn open(dir: &Path) -> Result<(Repository, PathBuf), GitError> {
     let unplaced = || GitError::Unplaced(dir.to_owned());
     let Found { real, below, links } = Found::locate(dir).ok_or_else(unplaced)?;
     let repository = discover(dir, &real)?;
-    let place = |path: &Path| fs::canonicalize(path).map_err(|_| unplaced());
-    let top = place(repository.workdir().unwrap_or_else(|| repository.path()))?;
-    let inside = place(&real)?;
+    let top = top(dir, &real, &repository)?;
+    let inside = fs::canonicalize(&real).map_err(|_| unplaced())?;
     let inside = inside.strip_prefix(&top).map_err(|_| unplaced())?;
     for link in links {
         if link.starts_with(&top) || is_committed(dir, &link, LINK)? {
@@ -144,10 +174,12 @@ fn is_committed(dir: &Path, path: &Path, wanted: u32) -> Result<bool, GitError> 
         Err(GitError::NoRepository(_)) => return Ok(false),
         Err(why) => return Err(why),
     };
-    let top = repository.workdir().ok_or_else(unplaced)?;
-    let top = fs::canonicalize(top).map_err(|_| unplaced())?;
+    if repository.is_bare() {
+        return Err(unplaced());
+    }
+    let top = top(dir, &parent, &repository)?;
     let inside = parent.strip_prefix(top).map_err(|_| unplaced())?.join(name);
-    let index = repository.index().map_err(|_| unplaced())?;
+    let index = repository.index().map_err(GitError::of_index)?;
     let staged = index.get_path(&inside, 0).map(|entry| entry.mode);
     // A repository without a commit has none of it.
     let head = || repository.head().ok()?.peel_to_tree().ok();

@@ -461,3 +461,99 @@ fn a_partial_clone_says_that_it_is_one_and_is_read_after_a_refetch() {
         assert!(open(&clone.join("policies")).read("HEAD~1").is_ok());
     }
 }
+
+/// The repository of a work tree may lie elsewhere, also beside a folder that would be taken for it.
+#[test]
+fn t1_a_repository_that_lies_elsewhere_is_not_that_of_the_folder_around_it() {
+    let dir = repository();
+    write(dir.path(), "tree/policies/stopgate.yaml", "another");
+    git(dir.path(), &["add", "-A"]);
+    git(
+        dir.path(),
+        &["commit", "-qm", "a folder called as the clone is"],
+    );
+    let source = format!("file://{}", dir.path().display());
+    let clones = tempfile::tempdir().expect("a folder");
+    let (top, separate) = (
+        clones.path().join("tree"),
+        clones.path().join("history.git"),
+    );
+    let separate = format!("--separate-git-dir={}", separate.display());
+    git(clones.path(), &["clone", "-q", &separate, &source, "tree"]);
+    let policies = top.join("policies");
+    let why = refused(&policies);
+    assert!(
+        matches!(&why, GitError::Separate { top: told, .. } if *told == top),
+        "{why:?}"
+    );
+    // So is whatever has a history of its own in there, for it may be a submodule.
+    git(&top, &["init", "-q", "inner"]);
+    let why = refused(&top.join("inner"));
+    assert!(matches!(why, GitError::Separate { .. }), "{why:?}");
+
+    // A link leads there as a file does.
+    let file = fs::read(top.join(".git")).expect("a file");
+    fs::remove_file(top.join(".git")).expect("removed");
+    symlink("../history.git", top.join(".git")).expect("a link");
+    let why = refused(&policies);
+    assert!(matches!(why, GitError::Separate { .. }), "{why:?}");
+    fs::remove_file(top.join(".git")).expect("removed");
+    fs::write(top.join(".git"), file).expect("written");
+
+    let named = git(&top, &["rev-parse", "--show-toplevel"]);
+    git(&top, &["config", "core.worktree", &named]);
+    let history = open(&policies);
+    let read = history.read("HEAD").expect("reads");
+    assert_eq!(texts(&read)[1], ("stopgate.yaml", "one"));
+    assert_eq!(history.staged().expect("reads"), read.reading);
+    drop(open(&top.join("inner")));
+    // A work tree that was moved is no repository that lies elsewhere.
+    git(&top, &["worktree", "add", "-q", "../linked"]);
+    drop(open(&clones.path().join("linked/policies")));
+    fs::rename(clones.path().join("linked"), clones.path().join("moved")).expect("moved");
+    let why = refused(&clones.path().join("moved/policies"));
+    assert!(matches!(why, GitError::Unplaced(_)), "{why:?}");
+}
+
+#[test]
+fn an_index_that_is_not_read_is_named_with_what_it_is_and_is_read_when_it_is_whole() {
+    let dir = repository();
+    let top = dir.path();
+    write(top, "other/file", "left out");
+    git(top, &["add", "-A"]);
+    git(top, &["commit", "-qm", "three"]);
+    let policies = top.join("policies");
+    let wanted = open(&policies).staged().expect("reads");
+    git(top, &["init", "-q", "inner"]);
+    let inner = top.join("inner");
+    let is_whole = || {
+        drop(open(&inner));
+        assert_eq!(open(&policies).staged().expect("reads"), wanted);
+    };
+    is_whole();
+
+    git(top, &["update-index", "--split-index"]);
+    let why = open(&policies).staged().expect_err("split");
+    assert!(matches!(why, GitError::SplitIndex), "{why:?}");
+    // Nobody can say that what is in there is no submodule.
+    assert!(matches!(refused(&inner), GitError::SplitIndex));
+    git(top, &["update-index", "--no-split-index"]);
+    is_whole();
+
+    git(
+        top,
+        &["sparse-checkout", "init", "--cone", "--sparse-index"],
+    );
+    git(top, &["sparse-checkout", "set", "policies"]);
+    let why = open(&policies).staged().expect_err("sparse");
+    assert!(matches!(why, GitError::SparseIndex), "{why:?}");
+    assert!(matches!(refused(&inner), GitError::SparseIndex));
+    // Objects are whole, whatever the index is like.
+    assert_eq!(open(&policies).read("HEAD").expect("reads").reading, wanted);
+    git(top, &["sparse-checkout", "reapply", "--no-sparse-index"]);
+    is_whole();
+
+    fs::write(top.join(".git/index"), "no index").expect("written");
+    let why = open(&policies).staged().expect_err("spoilt");
+    assert!(matches!(why, GitError::Git { .. }), "{why:?}");
+}

@@ -77,4 +77,40 @@ mod tests {
             assert_eq!(Room { free, size }.is_low(), low, "{free} of {size}");
         }
     }
+
+    #[test]
+    fn t36_a_disk_that_becomes_nearly_full_and_has_room_again_is_told_once_each() {
+        let (roominess, heard) = (Roominess::default(), crate::testing::Heard::begin());
+        assert_eq!(roominess.now(), None);
+        for (free, full, room) in [
+            (900, 0, 0),
+            (129, 0, 0),
+            (127, 1, 0),
+            (126, 0, 0),
+            (0, 0, 0),
+            (129, 0, 1),
+            (900, 0, 0),
+            (1, 1, 0),
+        ] {
+            let now = Room {
+                free: free * MIB,
+                size: 1000 * MIB,
+            };
+            roominess.note(now);
+            assert_eq!(roominess.now(), Some(now));
+            let said = heard.take("the disk of the log is nearly full");
+            assert_eq!(said.len(), full, "{free}: {said:?}");
+            let fields = format!(" free_bytes={} size_bytes={}", now.free, now.size);
+            assert!(said.iter().all(|line| line.ends_with(&fields)), "{said:?}");
+            let said = heard.take("the disk of the log has room again");
+            assert_eq!(said.len(), room, "{free}: {said:?}");
+        }
+        // A log that begins on such a disk says so at once.
+        let roominess = Roominess::default();
+        roominess.note(Room {
+            free: MIB,
+            size: 1000 * MIB,
+        });
+        assert_eq!(heard.take("the disk of the log is nearly full").len(), 1);
+    }
 }

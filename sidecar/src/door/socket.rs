@@ -27,6 +27,13 @@ pub enum SocketError {
     /// Others could put a socket of their own in its place.
     #[error("others could put another socket there")]
     Exposed(#[source] MayBeReplaced),
+    /// Its folder is not there.
+    #[error(
+        "there is no folder {} for the socket: `mkdir -p -m 0755 {}` makes it, as the sidecar's user",
+        .0.display(),
+        source::word(.0)
+    )]
+    NoFolder(PathBuf),
     /// There is no such group.
     #[error("there is no group `{0}` in /etc/group")]
     Group(String),
@@ -51,17 +58,33 @@ fn failed<E: Into<io::Error>>(action: &'static str, path: &Path) -> impl FnOnce(
     }
 }
 
+/// Whether a socket can be made at `path`, for `group` too: whatever can be known of that before anything is made. Says
+/// the number of the group.
+///
+/// # Errors
+/// [`SocketError`] says what is in the way.
+pub fn look(path: &Path, group: Option<&str>) -> Result<Option<u32>, SocketError> {
+    match source::walk(path, Kind::Place) {
+        Ok(walked) => match walked.path.parent() {
+            Some(folder) if walked.found.is_none() && !folder.is_dir() => {
+                return Err(SocketError::NoFolder(folder.to_owned()));
+            }
+            Some(_) | None => {}
+        },
+        Err(Stopped::Replaceable(replaceable)) => return Err(SocketError::Exposed(replaceable)),
+        Err(Stopped::Io { path, source }) => return Err(failed("look at", &path)(source)),
+    }
+    let group = group.map(group_id).transpose()?;
+    is_socket(path)?;
+    Ok(group)
+}
+
 /// Listens on `path`, for the own user alone or for `group` too. A socket that nobody listens on any more is replaced.
 ///
 /// # Errors
 /// [`SocketError`] says what is in the way.
 pub fn listen(path: &Path, group: Option<&str>) -> Result<UnixListener, SocketError> {
-    match source::walk(path, Kind::Place) {
-        Ok(_) => {}
-        Err(Stopped::Replaceable(replaceable)) => return Err(SocketError::Exposed(replaceable)),
-        Err(Stopped::Io(at, error)) => return Err(failed("look at", &at)(error)),
-    }
-    let group = group.map(group_id).transpose()?;
+    let group = look(path, group)?;
     let address = SocketAddrUnix::new(path).map_err(failed("name", path))?;
     clear(path, &address)?;
 
@@ -84,15 +107,20 @@ fn socket() -> Result<OwnedFd, Errno> {
     rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
 }
 
+/// Whether something is at `path`; it may be a socket only.
+fn is_socket(path: &Path) -> Result<bool, SocketError> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(failed("look at", path)(error)),
+        Ok(found) if found.file_type().is_socket() => Ok(true),
+        Ok(_) => Err(SocketError::NotASocket(path.to_owned())),
+    }
+}
+
 /// Removes what a process that is gone has left at `path`, and nothing else.
 fn clear(path: &Path, address: &SocketAddrUnix) -> Result<(), SocketError> {
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(failed("look at", path)(error)),
-        Ok(found) if !found.file_type().is_socket() => {
-            return Err(SocketError::NotASocket(path.to_owned()));
-        }
-        Ok(_) => {}
+    if !is_socket(path)? {
+        return Ok(());
     }
     let probe = socket().map_err(failed("make", path))?;
     match rustix::net::connect(&probe, address) {
@@ -168,6 +196,26 @@ mod tests {
         assert!(!path.exists());
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o1777)).expect("a mode");
         assert!(listen(&path, None).is_ok(), "a sticky folder is fine");
+    }
+
+    #[test]
+    fn a_folder_that_is_missing_is_named_with_the_command_that_makes_it() {
+        let folder = folder();
+        let missing = folder.path().join("run/stop gate");
+        let wrong = look(&missing.join("sidecar.sock"), None).expect_err("no folder");
+        let said = wrong.to_string();
+        let command = format!("`mkdir -p -m 0755 '{}'`", missing.display());
+        assert!(said.contains(&command), "{said}");
+        let made = std::process::Command::new("sh")
+            .args(["-c", command.trim_matches('`')])
+            .status();
+        assert!(made.expect("a shell").success());
+        // Looking makes nothing, and what it says mends it.
+        assert!(fs::read_dir(&missing).expect("a folder").next().is_none());
+        assert_eq!(
+            look(&missing.join("sidecar.sock"), Some("7")).expect("well"),
+            Some(7)
+        );
     }
 
     #[test]

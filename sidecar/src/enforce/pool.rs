@@ -279,6 +279,34 @@ mod tests {
     }
 
     #[test]
+    fn t27_a_flood_of_one_caller_delays_another_by_the_one_decision_that_is_under_way() {
+        let pool = one();
+        let (told, heard) = channel();
+        let mut flood = VecDeque::new();
+        // The first caller takes every place as soon as it is free.
+        let refill = |flood: &mut VecDeque<_>| {
+            let begun = std::time::Instant::now();
+            while flood.len() <= WAITING {
+                flood.extend(held(&pool, 1, "flood", &told));
+                assert!(begun.elapsed() < PATIENCE, "no place is freed");
+            }
+            assert!(pool.place(1).is_none(), "and never has more");
+        };
+        refill(&mut flood);
+        assert_eq!(next(&heard), "flood");
+        for _ in 0..50 {
+            let other = held(&pool, 2, "other", &told).expect("a place of its own");
+            drop(flood.pop_front());
+            refill(&mut flood);
+            // Four of the first caller have waited for longer.
+            assert_eq!(next(&heard), "other");
+            drop(other);
+            assert_eq!(next(&heard), "flood", "nor does the other keep it out");
+        }
+        drop(flood);
+    }
+
+    #[test]
     fn what_waits_when_the_pool_ends_is_dropped() {
         let pool = one();
         let (told, heard) = channel();

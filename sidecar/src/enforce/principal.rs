@@ -12,8 +12,13 @@ use stopgate_lang::name::ProfileName;
 
 use super::request::{AssertedSubject, Label, MAX_GROUPS, NamedSubject};
 use crate::config::Caller;
+use crate::identity::token::Refused;
 use crate::identity::{Identity, SubjectToken};
 use crate::metrics::{Metrics, TokenCheck};
+use crate::seldom::SeldomEach;
+
+/// A kind of refused token: the uid of the caller, and what is wrong. There are as many as callers and reasons.
+pub(super) type RefusedToken = (u32, Refused);
 
 /// Whom an attempt is by.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,6 +45,7 @@ pub(super) struct Registrar<'a> {
     pub(super) metrics: &'a Metrics,
     pub(super) bundle: &'a Bundle,
     pub(super) caller: &'a Caller,
+    pub(super) refused: &'a SeldomEach<RefusedToken>,
     pub(super) now: Timestamp,
 }
 
@@ -106,11 +112,11 @@ impl Registrar<'_> {
             }
             Err(refused) => {
                 self.metrics.token(TokenCheck::Refused(refused));
-                tracing::info!(
-                    reason = refused.as_str(),
-                    uid = self.caller.uid,
-                    "token refused"
-                );
+                let uid = self.caller.uid;
+                if let Some(passed_over) = self.refused.tell((uid, refused)) {
+                    let reason = refused.as_str();
+                    tracing::info!(reason, uid, passed_over, "token refused");
+                }
                 Err(unverified(refused.outside()))
             }
         }

@@ -6,6 +6,8 @@ use super::testing::{Stage, caller, request};
 use super::*;
 use crate::audit::Options;
 use crate::audit::tests::poll_once;
+use crate::identity::SubjectToken;
+use crate::testing::Heard;
 
 const PERMIT: &str = r#"{tool="erp",answer="permit",reason=""} 1"#;
 
@@ -71,4 +73,50 @@ async fn what_the_queue_refuses_is_answered_at_once_and_nobody_left() {
     assert_eq!(stage.counted(), [overloaded]);
     let written = stage.written().await;
     assert_eq!((written.decisions.len(), written.gaps), (0, 1));
+}
+
+#[tokio::test]
+async fn decisions_over_budget_are_all_rejected_and_told_once_a_minute_with_a_count() {
+    let (stage, heard) = (Stage::new(Options::new("erp-7f")), Heard::begin());
+    let active = stage.enforcer.status().supply.active;
+    let bundle = active.expect("a policy in force").bundle;
+    let mut told = Vec::new();
+    for round in 0..5 {
+        if round == 4 {
+            stage.enforcer.over_budget.let_time_pass();
+        }
+        let now = Timestamp::UNIX_EPOCH;
+        let mut question = stage.enforcer.question(&caller(), &bundle, &request(), now);
+        question.clock = Clock::after(2 * DECIDE_BUDGET);
+        let considered = stage.enforcer.consider(&bundle, question);
+        let Outcome::Reject(rejection) = considered.decision.outcome() else {
+            panic!("it took too long");
+        };
+        assert_eq!(rejection.reason, Reason::Overloaded);
+        told.push(heard.take("decision over budget"));
+    }
+    let counted = |line: &Vec<String>, count| {
+        matches!(line.as_slice(), [line] if line.contains("tool=\"erp\"")
+            && line.ends_with(&format!(" passed_over={count}")))
+    };
+    assert!(counted(&told[0], 0) && counted(&told[4], 3), "{told:?}");
+    assert!(told[1..4].iter().all(Vec::is_empty), "{told:?}");
+}
+
+#[tokio::test]
+async fn refused_tokens_are_told_once_a_minute_for_each_caller() {
+    let (stage, heard) = (Stage::new(Options::new("erp-7f")), Heard::begin());
+    for (uid, expected) in [(1, 1), (1, 0), (2, 1), (1, 0), (2, 0)] {
+        let caller = Caller { uid, ..caller() };
+        let request = Request {
+            subject: Some(NamedSubject::Token(SubjectToken::new("none".to_owned()))),
+            ..request()
+        };
+        let answer = stage.enforcer.decide(&caller, request).await;
+        let answer = answer.expect("a decision");
+        assert!(matches!(answer.decision.outcome(), Outcome::Reject(_)));
+        let told = heard.take("token refused");
+        assert_eq!(told.len(), expected, "{told:?}");
+        assert!(told.iter().all(|line| line.contains(&format!("uid={uid}"))));
+    }
 }

@@ -7,6 +7,9 @@
 //!
 //! The note is written after the file that it names, each beside and renamed, so it never names half a bundle. It is
 //! only a note: whoever starts from it verifies every signature again, under the root that it names and no other.
+//!
+//! The file is held open. Somebody who removes it takes its name away and not what is in it, so it can be written again,
+//! also when the source has no such bundle any more.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};
@@ -14,12 +17,14 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use stopgate_lang::bundle::Verified;
+use stopgate_lang::bundle::{TrustRoot, Verified};
 use stopgate_lang::digest::Digest;
 use stopgate_lang::json::{Json, Limits};
 use stopgate_lang::name::OwnerName;
 
-use crate::source::{self, Unreadable};
+use super::Root;
+use super::look::{self, Unfit};
+use crate::source::{self, Opened, Unreadable};
 
 const NOTE: &str = "verified.json";
 const BEGIN: &str = "verified.";
@@ -43,6 +48,46 @@ pub(super) struct Note {
     pub(super) root: Digest,
     pub(super) organisation: OwnerName,
     pub(super) time: Timestamp,
+}
+
+/// A bundle that is kept, and its file.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) note: Note,
+    opened: Opened,
+}
+
+/// Why what is held is not what a start would find.
+#[derive(Debug)]
+pub(super) enum Lost {
+    /// This is gone, or is something else.
+    Gone(PathBuf),
+    /// Nobody can say, and to write it again would mend nothing.
+    Unreadable(Unreadable),
+}
+
+/// Why a bundle is not kept.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotKept {
+    #[error("cannot write to {}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+}
+
+/// Why there is no bundle to start with after the root's date.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotLast {
+    #[error(transparent)]
+    Note(#[from] NoNote),
+    #[error("the one in the state directory is of another root")]
+    Root,
+    #[error("the one in the state directory is another")]
+    Other,
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
 }
 
 /// Why there is no note to go by.
@@ -84,6 +129,21 @@ impl Note {
     }
 }
 
+impl Lost {
+    /// What is no file of ours is gone; what the system does not show may be there.
+    fn of(why: Unreadable) -> Self {
+        match why {
+            Unreadable::NotRegular { path, .. } | Unreadable::TooLong { path, .. } => {
+                Self::Gone(path)
+            }
+            Unreadable::Io { path, source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Self::Gone(path)
+            }
+            Unreadable::Io { .. } | Unreadable::Replaceable(_) => Self::Unreadable(why),
+        }
+    }
+}
+
 impl Kept {
     /// What is kept in `state_dir`, which belongs to this process.
     pub(super) fn new(state_dir: PathBuf) -> Self {
@@ -108,8 +168,64 @@ impl Kept {
         }
     }
 
+    /// The bundle that was kept last, if it was under `root`, verified again.
+    pub(super) fn last(&self, root: &Root, most: u64) -> Result<(Verified, Held), NotLast> {
+        let note = self.note()?;
+        if note.root != root.digest {
+            return Err(NotLast::Root);
+        }
+        let held = self.hold(note)?;
+        let verified = self.verified(&held, &root.trust, most)?;
+        Ok((verified, held))
+    }
+
+    /// Whether a start would find what is `held`.
+    pub(super) fn look(&self, held: &Held) -> Result<(), Lost> {
+        match self.note() {
+            Ok(note) if note == held.note => {}
+            Ok(_) | Err(NoNote::None | NoNote::Invalid(_)) => {
+                return Err(Lost::Gone(self.0.join(NOTE)));
+            }
+            Err(NoNote::Unreadable(why)) => return Err(Lost::of(why)),
+        }
+        let path = self.file(held.note.bundle);
+        match source::open(&path) {
+            Ok(found) if found.identity == held.opened.identity => Ok(()),
+            Ok(_) => Err(Lost::Gone(path)),
+            Err(why) => Err(Lost::of(why)),
+        }
+    }
+
+    /// The bundle that is `held`, whatever became of its name.
+    pub(super) fn verified(
+        &self,
+        held: &Held,
+        root: &TrustRoot,
+        most: u64,
+    ) -> Result<Verified, NotLast> {
+        let wanted = held.note.bundle;
+        let found = look::verified(&held.opened, &self.file(wanted), root, most, None)?;
+        found
+            .filter(|found| found.digest() == wanted)
+            .ok_or(NotLast::Other)
+    }
+
+    fn hold(&self, note: Note) -> Result<Held, Unreadable> {
+        let opened = source::open(&self.file(note.bundle))?;
+        Ok(Held { note, opened })
+    }
+
     /// Keeps `verified` as `note` says, and no other any more.
-    pub(super) fn keep(&self, verified: &Verified, note: &Note) -> io::Result<()> {
+    pub(super) fn keep(&self, verified: &Verified, note: Note) -> Result<Held, NotKept> {
+        let written = self.write(verified, &note);
+        written.map_err(|source| NotKept::Io {
+            path: self.0.clone(),
+            source,
+        })?;
+        Ok(self.hold(note)?)
+    }
+
+    fn write(&self, verified: &Verified, note: &Note) -> io::Result<()> {
         let name = name(note.bundle);
         self.put(&name, |file| verified.write(file))?;
         self.put(NOTE, |file| file.write_all(note.text().as_bytes()))?;

@@ -1,13 +1,13 @@
 //! One look at the policy source: what was found, or why nothing was. It changes nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use stopgate_lang::bundle::{BundleError, TrustRoot, Verified};
+use stopgate_lang::bundle::{BundleError, MAX_BUNDLE_BYTES, TrustRoot, Verified};
 use stopgate_lang::digest::Digest;
 
 use super::Refusal;
-use crate::source::{Identity, Missed, Unreadable, chain, open};
+use crate::source::{Identity, Missed, Opened, Unreadable, chain, open};
 
 /// What is said of an update that is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +39,46 @@ pub(super) enum Found {
 #[derive(Debug)]
 pub(super) enum NotFound {
     Unreadable(Unreadable),
-    Bundle(BundleError, Identity),
+    Bundle(Unfit, Identity),
+}
+
+/// Why a file is not used as a bundle.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unfit {
+    #[error("{} has {length} bytes, and `policy.max_bytes` is {most}: {}", path.display(), raise(*length))]
+    TooLong {
+        path: PathBuf,
+        length: u64,
+        most: u64,
+    },
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+}
+
+/// What makes room for a bundle of `length` bytes.
+fn raise(length: u64) -> String {
+    let most = u64::try_from(MAX_BUNDLE_BYTES).unwrap_or(u64::MAX);
+    if length <= most {
+        "raise it, or publish a smaller bundle".to_owned()
+    } else {
+        format!("no bundle may have more than {most}, whatever it says")
+    }
+}
+
+/// The bundle in the file that is open at `path`, as [`Verified::read`] has it.
+pub(super) fn verified(
+    opened: &Opened,
+    path: &Path,
+    root: &TrustRoot,
+    most: u64,
+    known: Option<Digest>,
+) -> Result<Option<Verified>, Unfit> {
+    let length = opened.length;
+    if length > most {
+        let path = path.to_owned();
+        return Err(Unfit::TooLong { path, length, most });
+    }
+    Ok(Verified::read(&opened.file, root, most, known)?)
 }
 
 /// What a look needs to know.
@@ -59,8 +98,7 @@ impl Look {
             Some((refused, why)) if refused == identity => return Ok(Found::Again(why)),
             Some(_) | None => {}
         }
-        let verified = Verified::read(&opened.file, &self.root, self.most, self.in_force);
-        match verified {
+        match verified(&opened, &self.file, &self.root, self.most, self.in_force) {
             Ok(None) => Ok(Found::InForce),
             Ok(Some(verified)) => Ok(Found::New(Arc::new(verified), identity)),
             Err(error) => Err(NotFound::Bundle(error, identity)),
@@ -105,7 +143,11 @@ impl From<NotFound> for Refused {
                 Self::new(why, chain(&unreadable))
             }
             NotFound::Bundle(error, identity) => {
-                Self::new(Refusal::from(&error), chain(&error)).about(identity, None)
+                let why = match &error {
+                    Unfit::TooLong { .. } => Refusal::TooLong,
+                    Unfit::Bundle(error) => error.into(),
+                };
+                Self::new(why, chain(&error)).about(identity, None)
             }
         }
     }

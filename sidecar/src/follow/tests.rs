@@ -1,6 +1,7 @@
 //! A follower over files, with roots of several dates.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
@@ -13,14 +14,17 @@ use stopgate_lang::bundle::dsse::{self, Envelope, Signature};
 use super::*;
 use crate::audit::Options;
 use crate::config::{Config, Overrides};
+use crate::source::open;
+use crate::testing::Heard;
+use kept::Kept;
 
-fn released(name: &str) -> Vec<u8> {
+pub(crate) fn released(name: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/compat/0.1.0");
     fs::read(folder.join(name)).expect("a file of a release")
 }
 
-/// A root with the publishers of the release that expires then.
-fn root(expires: &str) -> Root {
+/// The file of a root with the publishers of the release that expires then.
+pub(crate) fn root_file(expires: &str) -> Vec<u8> {
     let pair = Ed25519KeyPair::generate().expect("a key");
     let envelope = Envelope::from_bytes(&released("root.dsse.json")).expect("an envelope");
     let mut statement: Value = serde_json::from_slice(&envelope.payload).expect("a statement");
@@ -41,7 +45,11 @@ fn root(expires: &str) -> Root {
         payload,
         signatures: vec![signature],
     };
-    let bytes = envelope.to_bytes();
+    envelope.to_bytes()
+}
+
+fn root(expires: &str) -> Root {
+    let bytes = root_file(expires);
     Root {
         trust: Arc::new(TrustRoot::open(&bytes, Timestamp::MIN).expect("a root")),
         digest: Digest::compute(&bytes),
@@ -53,7 +61,7 @@ fn follower(folder: &Path, root: Root) -> (Follower, watch::Receiver<Supply>) {
     let place = folder.display();
     let text = format!(
         "channel = \"dev\"\nstate_dir = \"{place}\"\n[listen]\nsocket = \"{place}/socket\"\n\
-         [policy]\nsource = \"file:{place}/prod.stopgate\"\nroot = \"{place}/root\"\n\
+         [policy]\nsource = \"file:{place}/prod.stopgate\"\nroot = \"{place}/root\"\nmax_bytes = \"64KiB\"\n\
          [[callers]]\nuid = 1\nagent = \"a\"\ntools = []\nmay = []\n"
     );
     let config = Config::parse("sidecar.toml", &text, &Overrides::default()).expect("valid");
@@ -62,6 +70,7 @@ fn follower(folder: &Path, root: Root) -> (Follower, watch::Receiver<Supply>) {
         root,
         organisation: None,
         channel: config.channel,
+        issuers: config.identity.into_keys().collect(),
         state_dir: config.state_dir,
     };
     let audit = AuditLog::discarding(Options::new("tests")).expect("a log");
@@ -152,7 +161,7 @@ async fn what_cannot_be_kept_now_is_kept_at_the_next_look() {
     .expect("written");
     let (mut follower, supply) = follower(folder.path(), root("2999-01-01T00:00:00Z"));
     let state = folder.path().join("state");
-    follower.kept = Kept::new(state.clone());
+    follower.keeper.kept = Kept::new(state.clone());
     follower.look().await;
     assert_eq!(seen(&supply), (true, None, 0), "it decides all the same");
     assert!(!follower.metrics.sources.is_kept());
@@ -161,13 +170,13 @@ async fn what_cannot_be_kept_now_is_kept_at_the_next_look() {
     fs::create_dir(&state).expect("a folder");
     follower.look().await;
     assert!(follower.metrics.sources.is_kept());
-    let note = follower.kept.note().expect("a note");
+    let note = follower.keeper.kept.note().expect("a note");
     assert_eq!(Some(note.bundle), follower.in_force());
     assert_eq!(note.root, follower.followed.root.digest);
-    let kept = fs::read(follower.kept.file(note.bundle)).expect("a bundle");
+    let kept = fs::read(follower.keeper.kept.file(note.bundle)).expect("a bundle");
     assert!(kept == released("policy.stopgate"));
     // What was kept before goes when another is kept, and nothing else does.
-    let before = follower.kept.file(Digest::compute(b"before"));
+    let before = follower.keeper.kept.file(Digest::of(b"before"));
     let theirs = state.join("verified.stopgate");
     for file in [&before, &theirs] {
         fs::write(file, "x").expect("written");
@@ -175,12 +184,188 @@ async fn what_cannot_be_kept_now_is_kept_at_the_next_look() {
     let look = follower.found().await;
     assert!(matches!(look, Ok(Found::InForce)), "{look:?}");
     let verified = Verified::read(
-        fs::File::open(follower.kept.file(note.bundle)).expect("a file"),
+        fs::File::open(follower.keeper.kept.file(note.bundle)).expect("a file"),
         &follower.followed.root.trust,
         1 << 20,
         None,
     );
     let verified = verified.expect("a bundle").expect("it is not known");
-    follower.kept.keep(&verified, &note).expect("kept");
+    follower.keeper.kept.keep(&verified, note).expect("kept");
     assert!(!before.exists() && theirs.exists());
+}
+
+/// A follower that has kept the released bundle in `folder/state`.
+async fn keeping(folder: &Path) -> Follower {
+    fs::write(folder.join("prod.stopgate"), released("policy.stopgate")).expect("written");
+    let state = folder.join("state");
+    fs::create_dir(&state).expect("a folder");
+    let (mut follower, _) = follower(folder, root("2999-01-01T00:00:00Z"));
+    follower.followed.state_dir = state.clone();
+    follower.keeper.kept = Kept::new(state);
+    follower.look().await;
+    assert!(follower.metrics.sources.is_kept());
+    follower
+}
+
+/// Whether a start after the root's date would find the released bundle.
+async fn would_start(follower: &Follower) -> bool {
+    let Followed {
+        policy,
+        root,
+        state_dir,
+        ..
+    } = &follower.followed;
+    let last = Last::read(state_dir, policy, root).await;
+    let found = last.is_ok_and(|last| Some(last.verified.digest()) == follower.in_force());
+    assert_eq!(found, follower.metrics.sources.is_kept());
+    found
+}
+
+#[tokio::test]
+async fn t11_what_is_taken_from_the_kept_bundle_is_told_and_kept_again() {
+    type Take = fn(&Path, &Path);
+    let cases: [(&str, bool, Take); 7] = [
+        ("both", false, |note, bundle| {
+            fs::remove_file(note).expect("removed");
+            fs::remove_file(bundle).expect("removed");
+        }),
+        ("the note", false, |note, _| {
+            fs::remove_file(note).expect("removed")
+        }),
+        ("the bundle", false, |_, bundle| {
+            fs::remove_file(bundle).expect("removed")
+        }),
+        ("another note", false, |note, _| {
+            fs::write(note, "{}").expect("written")
+        }),
+        ("another file", false, |_, bundle| {
+            fs::copy(bundle, bundle.with_extension("aside")).expect("copied");
+            fs::rename(bundle.with_extension("aside"), bundle).expect("renamed");
+        }),
+        ("cut", true, |_, bundle| {
+            let file = fs::File::options().write(true).open(bundle);
+            file.and_then(|file| file.set_len(1024)).expect("cut");
+        }),
+        ("a bit", true, |_, bundle| {
+            let before = open(bundle).expect("a file").identity;
+            let mut bytes = fs::read(bundle).expect("a bundle");
+            let at = bytes.len() / 2;
+            bytes[at] ^= 1;
+            let file = fs::File::options()
+                .write(true)
+                .open(bundle)
+                .expect("a file");
+            // A change within one tick of the clock of the file system is none that anybody could see.
+            while open(bundle).expect("a file").identity == before {
+                std::os::unix::fs::FileExt::write_all_at(&file, &bytes, 0).expect("written");
+            }
+        }),
+    ];
+    for (what, spoilt, take) in cases {
+        for (source, expired) in [(true, false), (false, false), (true, true)] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let mut follower = keeping(folder.path()).await;
+            let kept = &follower.keeper.kept;
+            let bundle = kept.file(follower.in_force().expect("one in force"));
+            let note = folder.path().join("state/verified.json");
+            if !source {
+                fs::remove_file(folder.path().join("prod.stopgate")).expect("removed");
+            }
+            let valid = follower.followed.root.clone();
+            if expired {
+                follower.followed.root = root("2020-01-01T00:00:00Z");
+            }
+            let heard = Heard::begin();
+            take(&note, &bundle);
+            follower.look().await;
+            follower.followed.root = valid;
+            let again = !spoilt || (source && !expired);
+            assert_eq!(
+                would_start(&follower).await,
+                again,
+                "{what} {source} {expired}"
+            );
+            let told = heard.take("bundle kept for a start after the trust root's date");
+            assert!(
+                matches!(told.as_slice(), [line] if line.contains("state/verified.")),
+                "{what}: {told:?}"
+            );
+            let not_kept = heard.take("bundle in force not kept");
+            assert_eq!(not_kept.len(), usize::from(spoilt), "{what}: {not_kept:?}");
+            if !again {
+                // Told once, and kept as soon as the source has it again.
+                follower.look().await;
+                assert_eq!(heard.take("bundle in force not kept"), [""; 0]);
+                let good = released("policy.stopgate");
+                fs::write(folder.path().join("prod.stopgate"), good).expect("written");
+                follower.look().await;
+                assert!(would_start(&follower).await, "{what} {source} {expired}");
+            }
+            assert!(fs::read(&bundle).expect("a bundle") == released("policy.stopgate"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn t11_what_nobody_can_say_is_kept_is_not_called_so_and_not_written_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut follower = keeping(folder.path()).await;
+    let state = folder.path().join("state");
+    let mode =
+        |mode| fs::set_permissions(&state, fs::Permissions::from_mode(mode)).expect("a mode");
+    let bundle = follower
+        .keeper
+        .kept
+        .file(follower.in_force().expect("one in force"));
+    let before = open(&bundle).expect("a file").identity;
+    let heard = Heard::begin();
+    mode(0o777);
+    for told in [1, 0, 0] {
+        follower.look().await;
+        assert!(!would_start(&follower).await);
+        let lines = heard.take("bundle in force not kept");
+        assert_eq!(lines.len(), told, "{lines:?}");
+    }
+    mode(0o700);
+    follower.look().await;
+    assert!(would_start(&follower).await);
+    assert_eq!(heard.take("bundle in force kept again").len(), 1);
+    assert_eq!(open(&bundle).expect("a file").identity, before);
+}
+
+#[tokio::test]
+async fn a_bundle_that_is_too_long_is_told_with_its_size_and_the_key_to_raise() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut follower = keeping(folder.path()).await;
+    let file = folder.path().join("prod.stopgate");
+    let heard = Heard::begin();
+    for (length, end) in [
+        (70_000, "raise it, or publish a smaller bundle"),
+        (
+            1 << 30,
+            "no bundle may have more than 268435456, whatever it says",
+        ),
+    ] {
+        let opened = fs::File::options().write(true).open(&file);
+        opened
+            .and_then(|file| file.set_len(length))
+            .expect("a length");
+        follower.look().await;
+        let told = heard.take("bundle refused");
+        let path = file.display();
+        let said = format!("{path} has {length} bytes, and `policy.max_bytes` is 65536: {end}");
+        assert!(
+            matches!(told.as_slice(), [line] if line.contains("reason=\"too_long\"") && line.ends_with(&said)),
+            "{told:?}"
+        );
+    }
+    // The one that was kept too, once less is allowed than when it was.
+    let last = follower.keeper.kept.last(&follower.followed.root, 1000);
+    let why = last.expect_err("too long").to_string();
+    assert!(
+        why.ends_with(
+            "has 17408 bytes, and `policy.max_bytes` is 1000: raise it, or publish a smaller bundle"
+        ),
+        "{why}"
+    );
 }

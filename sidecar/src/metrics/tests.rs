@@ -5,6 +5,14 @@ use crate::source::SourceName;
 use stopgate_lang::decide::Rejection;
 
 fn page(metrics: &Metrics) -> String {
+    let room = Room {
+        free: 1000,
+        size: 9000,
+    };
+    page_with(metrics, Some(room))
+}
+
+fn page_with(metrics: &Metrics, log_room: Option<Room>) -> String {
     metrics.render(&Gauges {
         bundle: true,
         rules: 3,
@@ -14,10 +22,7 @@ fn page(metrics: &Metrics) -> String {
         ready: true,
         failing_issuers: 0,
         connections: 1,
-        log_room: Some(Room {
-            free: 1000,
-            size: 9000,
-        }),
+        log_room,
     })
 }
 
@@ -129,4 +134,24 @@ fn who_leaves_is_no_answer_and_who_stays_has_not_left() {
     ] {
         assert!(page.lines().any(|found| found == line), "{line} in\n{page}");
     }
+}
+
+#[test]
+fn t36_the_page_says_how_much_room_the_disk_of_the_log_has_and_whether_that_is_little() {
+    let page = |free| {
+        let size = 1 << 30;
+        page_with(&Metrics::default(), Some(Room { free, size }))
+    };
+    for (free, low) in [(1 << 29, 0), ((1 << 27) - 1, 1), (0, 1)] {
+        let page = page(free);
+        for line in [
+            format!("stopgate_log_disk_free_bytes {free}"),
+            "stopgate_log_disk_size_bytes 1073741824".to_owned(),
+            format!("stopgate_log_disk_low {low}"),
+        ] {
+            assert!(page.lines().any(|found| found == line), "{line} in\n{page}");
+        }
+    }
+    let unknown = page_with(&Metrics::default(), None);
+    assert!(!unknown.contains("stopgate_log_disk"), "nobody has looked");
 }

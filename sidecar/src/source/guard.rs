@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rustix::fs::FileType;
 
-use super::{Kind, Looker, SourceName, Stopped, Walked, walk};
+use super::{Kind, Looker, SourceName, Stopped, Walked, chain, walk};
 use crate::metrics::Metrics;
 
 /// Looks at who could replace one place. [`Guard::run`] never ends by itself.
@@ -65,13 +65,14 @@ impl Guard {
                 return;
             }
             Ok(Ok(walked)) => format!("{} is gone or is another thing", walked.path.display()),
-            Ok(Err(Stopped::Replaceable(replaceable))) => {
-                if self.told.is_none() {
+            Ok(Err(stopped)) => {
+                if let Stopped::Replaceable(replaceable) = &stopped
+                    && self.told.is_none()
+                {
                     replaceable.tell();
                 }
-                replaceable.to_string()
+                chain(&stopped)
             }
-            Ok(Err(Stopped::Io(at, error))) => format!("cannot look at {}: {error}", at.display()),
             Err(missed) => missed.to_string(),
         };
         self.metrics.sources.failed(&self.source);

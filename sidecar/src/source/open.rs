@@ -65,6 +65,19 @@ pub enum Unreadable {
     },
 }
 
+impl From<Stopped> for Unreadable {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Replaceable(replaceable) => replaceable.into(),
+            Stopped::Io { path, source } => Self::Io {
+                action: "look at",
+                path,
+                source,
+            },
+        }
+    }
+}
+
 impl Identity {
     #[expect(
         clippy::unnecessary_cast,
@@ -87,15 +100,12 @@ impl Identity {
     }
 }
 
-const fn kind(file_type: FileType) -> &'static str {
-    match file_type {
-        FileType::RegularFile => "a regular file",
-        FileType::Directory => "a folder",
-        FileType::Symlink => "a link",
-        FileType::Fifo => "a pipe",
-        FileType::Socket => "a socket",
-        FileType::CharacterDevice | FileType::BlockDevice => "a device",
-        FileType::Unknown => "of no known kind",
+/// An [`Unreadable::Io`] for `map_err`.
+fn failed<E: Into<io::Error>>(action: &'static str, path: &Path) -> impl FnOnce(E) -> Unreadable {
+    move |source| Unreadable::Io {
+        action,
+        path: path.to_owned(),
+        source: source.into(),
     }
 }
 
@@ -104,17 +114,7 @@ const fn kind(file_type: FileType) -> &'static str {
 /// # Errors
 /// [`Unreadable`]: somebody can, there is none, the system refuses it, or it is something else.
 pub fn open(path: &Path) -> Result<Opened, Unreadable> {
-    let once = || {
-        let walked = owner::walk(path, Kind::File).map_err(|stopped| match stopped {
-            Stopped::Replaceable(replaceable) => Unreadable::Replaceable(replaceable),
-            Stopped::Io(on_the_way, source) => Unreadable::Io {
-                action: "look at",
-                path: on_the_way,
-                source,
-            },
-        })?;
-        open_regular(&walked.path)
-    };
+    let once = || open_regular(&owner::walk(path, Kind::File)?.path);
     match once() {
         // Whoever publishes moves a link and removes what it led to: that is the moment in between.
         Err(Unreadable::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => once(),
@@ -124,20 +124,14 @@ pub fn open(path: &Path) -> Result<Opened, Unreadable> {
 
 /// Opens the regular file at `path`, which is no link, whosever it is.
 fn open_regular(path: &Path) -> Result<Opened, Unreadable> {
-    let failed = |action| {
-        move |error: rustix::io::Errno| Unreadable::Io {
-            action,
-            path: path.to_owned(),
-            source: error.into(),
-        }
-    };
     // Looked at before it is opened, because opening alone does something to a device; and again after it.
-    regular(path, &rustix::fs::lstat(path).map_err(failed("look at"))?)?;
+    let stat = rustix::fs::lstat(path).map_err(failed("look at", path))?;
+    regular(path, &stat)?;
     // A pipe is opened without waiting for who writes into it.
     let flags =
         OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NOFOLLOW;
-    let file = rustix::fs::open(path, flags, Mode::empty()).map_err(failed("open"))?;
-    let stat = rustix::fs::fstat(&file).map_err(failed("look at"))?;
+    let file = rustix::fs::open(path, flags, Mode::empty()).map_err(failed("open", path))?;
+    let stat = rustix::fs::fstat(&file).map_err(failed("look at", path))?;
     regular(path, &stat)?;
     Ok(Opened {
         file: file.into(),
@@ -147,19 +141,17 @@ fn open_regular(path: &Path) -> Result<Opened, Unreadable> {
 }
 
 fn regular(path: &Path, stat: &Stat) -> Result<(), Unreadable> {
-    match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => Ok(()),
-        other @ (FileType::Directory
-        | FileType::Symlink
-        | FileType::Fifo
-        | FileType::Socket
-        | FileType::CharacterDevice
-        | FileType::BlockDevice
-        | FileType::Unknown) => Err(Unreadable::NotRegular {
-            path: path.to_owned(),
-            kind: kind(other),
-        }),
-    }
+    let kind = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => return Ok(()),
+        FileType::Directory => "a folder",
+        FileType::Symlink => "a link",
+        FileType::Fifo => "a pipe",
+        FileType::Socket => "a socket",
+        FileType::CharacterDevice | FileType::BlockDevice => "a device",
+        FileType::Unknown => "of no known kind",
+    };
+    let path = path.to_owned();
+    Err(Unreadable::NotRegular { path, kind })
 }
 
 /// Reads the regular file at `path` whole, if it has at most `most` bytes.
@@ -175,11 +167,7 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, Unreadable> {
 /// # Errors
 /// [`Unreadable`].
 pub fn read_unowned(path: &Path, most: u64) -> Result<Vec<u8>, Unreadable> {
-    let resolved = std::fs::canonicalize(path).map_err(|source| Unreadable::Io {
-        action: "look at",
-        path: path.to_owned(),
-        source,
-    })?;
+    let resolved = std::fs::canonicalize(path).map_err(failed("look at", path))?;
     read_opened(open_regular(&resolved)?, path, most)
 }
 
@@ -197,11 +185,7 @@ fn read_opened(opened: Opened, path: &Path, most: u64) -> Result<Vec<u8>, Unread
         .file
         .take(most.saturating_add(1))
         .read_to_end(&mut bytes);
-    read.map_err(|source| Unreadable::Io {
-        action: "read",
-        path: path.to_owned(),
-        source,
-    })?;
+    read.map_err(failed("read", path))?;
     // It grew meanwhile, or does not say how long it is.
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     if length > most {

@@ -33,7 +33,7 @@ const STICKY: u32 = 0o1000;
 
 /// Something else can be put where an input is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} may be replaced by {by}", path.display())]
+#[error("{} may be replaced by {by}: {}", path.display(), by.mend(path))]
 pub struct MayBeReplaced {
     /// The file, link or folder that lets them.
     pub path: PathBuf,
@@ -65,10 +65,26 @@ impl fmt::Display for By {
     }
 }
 
+impl By {
+    /// What ends that they can replace `path`: a command, wherever one does.
+    fn mend(self, path: &Path) -> String {
+        let path = super::word(path);
+        match self {
+            // A link is given away itself, not what it leads to.
+            Self::Owner(_) => format!("`chown -h {} {path}`", rustix::process::geteuid()),
+            Self::Unmapped => {
+                "give it an owner that has a number in this user namespace, from outside".to_owned()
+            }
+            Self::Group(_) | Self::Everybody => format!("`chmod go-w {path}`"),
+        }
+    }
+}
+
 impl MayBeReplaced {
     /// Tells operators who could replace what, as an event.
     pub fn tell(&self) {
-        tracing::error!(path = %self.path.display(), by = %self.by, "may_be_replaced");
+        let Self { path, by } = self;
+        tracing::error!(path = %path.display(), %by, mend = by.mend(path), "may_be_replaced");
     }
 }
 
@@ -84,12 +100,27 @@ pub enum Kind {
 }
 
 /// Why a way cannot be walked to its end.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Stopped {
     /// Somebody could change it.
-    Replaceable(MayBeReplaced),
+    #[error(transparent)]
+    Replaceable(#[from] MayBeReplaced),
     /// The system refused to look at this.
-    Io(PathBuf, io::Error),
+    #[error("cannot look at {}", path.display())]
+    Io {
+        /// The path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A [`Stopped::Io`] for `map_err`.
+fn failed<E: Into<io::Error>>(path: &Path) -> impl FnOnce(E) -> Stopped {
+    move |source| Stopped::Io {
+        path: path.to_owned(),
+        source: source.into(),
+    }
 }
 
 /// The end of a way.
@@ -170,22 +201,22 @@ impl Us {
     }
 }
 
-/// Refuses what is at `path` if somebody but its owner can write there. A sticky folder is let through if
-/// `sticky_passes`, and so is what is mounted read-only.
+/// Refuses what is at `path` for what `by` can do, unless `mount` is on a file system where nobody can write.
+fn refuse(path: &Path, by: By, mount: &Path) -> Result<(), Stopped> {
+    let found = statvfs(mount).map_err(failed(mount))?;
+    if by != By::Unmapped && found.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        return Ok(());
+    }
+    let path = path.to_owned();
+    Err(MayBeReplaced { path, by }.into())
+}
+
+/// Refuses what is at `path` if somebody but its owner can write there.
 fn written(path: &Path, owned: Owned, sticky_passes: bool) -> Result<(), Stopped> {
-    let Some(by) = owned.others() else {
-        return Ok(());
-    };
-    if sticky_passes && owned.mode & STICKY != 0 {
-        return Ok(());
+    match owned.others() {
+        Some(by) if !(sticky_passes && owned.mode & STICKY != 0) => refuse(path, by, path),
+        Some(_) | None => Ok(()),
     }
-    if read_only(path)? {
-        return Ok(());
-    }
-    Err(Stopped::Replaceable(MayBeReplaced {
-        path: path.to_owned(),
-        by,
-    }))
 }
 
 /// Walks to `path` and looks at everything on the way, as the kernel would.
@@ -195,8 +226,7 @@ fn written(path: &Path, owned: Owned, sticky_passes: bool) -> Result<(), Stopped
 /// be changed; the folder that it would be in can.
 pub fn walk(path: &Path, kind: Kind) -> Result<Walked, Stopped> {
     let us = Us::now();
-    let io = |path: &Path, error: io::Error| Stopped::Io(path.to_owned(), error);
-    let absolute = std::path::absolute(path).map_err(|error| io(path, error))?;
+    let absolute = std::path::absolute(path).map_err(failed(path))?;
     let mut left: VecDeque<PathBuf> = steps(&absolute);
     let mut at = PathBuf::from("/");
     let mut stat = harmless(&at, looked_at(&at)?, us, &at)?;
@@ -229,14 +259,14 @@ pub fn walk(path: &Path, kind: Kind) -> Result<Walked, Stopped> {
                     found: None,
                 });
             }
-            Err(error) => return Err(io(&next, error.into())),
+            Err(error) => return Err(failed(&next)(error)),
         };
         if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink {
             links = links.saturating_add(1);
             if links > MAX_LINKS {
-                return Err(io(&next, Errno::LOOP.into()));
+                return Err(failed(&next)(Errno::LOOP));
             }
-            let to = readlink(&next, Vec::new()).map_err(|error| io(&next, error.into()))?;
+            let to = readlink(&next, Vec::new()).map_err(failed(&next))?;
             let to = PathBuf::from(OsString::from_vec(to.into_bytes()));
             // What the link leads to comes before the rest of the way.
             for step in steps(&to).into_iter().rev() {
@@ -267,30 +297,18 @@ fn steps(path: &Path) -> VecDeque<PathBuf> {
 }
 
 fn looked_at(path: &Path) -> Result<Stat, Stopped> {
-    lstat(path).map_err(|error| Stopped::Io(path.to_owned(), error.into()))
-}
-
-/// Returns whether what is at `path` is on a file system that is mounted read-only.
-fn read_only(path: &Path) -> Result<bool, Stopped> {
-    let mount = statvfs(path).map_err(|error| Stopped::Io(path.to_owned(), error.into()))?;
-    Ok(mount.f_flag.contains(StatVfsMountFlags::RDONLY))
+    lstat(path).map_err(failed(path))
 }
 
 /// Returns `stat`, what is at `path` in `folder`, if it belongs to nobody who could do harm. What is mounted read-only
 /// passes whoever owns it, unless the owner has no number here.
 fn harmless(path: &Path, stat: Stat, us: Us, folder: &Path) -> Result<Stat, Stopped> {
-    let Some(by) = us.stranger(Owned::from_stat(&stat)) else {
-        return Ok(stat);
-    };
-    // A link is where its folder is, whatever it leads to.
-    let link = FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
-    if by != By::Unmapped && read_only(if link { folder } else { path })? {
-        return Ok(stat);
+    if let Some(by) = us.stranger(Owned::of(&stat)) {
+        // A link is where its folder is, whatever it leads to.
+        let link = FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
+        refuse(path, by, if link { folder } else { path })?;
     }
-    Err(Stopped::Replaceable(MayBeReplaced {
-        path: path.to_owned(),
-        by,
-    }))
+    Ok(stat)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use stopgate_sidecar::door::probe::MAX_PROBES;
 use stopgate_sidecar::door::{MAX_CONNECTIONS, MAX_STREAMS};
 
-use crate::support::{PATIENCE, Place, Running, ask, eventually, get_order, request};
+use crate::support::{PATIENCE, Place, Running, ask, eventually, get_order, mounted, request};
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
@@ -368,4 +368,28 @@ async fn t27_floods_end_the_connection_and_nothing_else() {
     }
     honest(&running).await;
     assert_eq!(running.get("/readyz").0, 200);
+}
+
+/// On a file system of its own, which is small. Only root can mount.
+#[tokio::test(flavor = "multi_thread")]
+async fn t36_a_small_disk_is_told_of_at_the_start_and_attempts_are_decided_all_the_same() {
+    let place = Place::new();
+    let metric = |running: &Running| running.metric("stopgate_log_disk_low");
+    let said = "the disk of the log is nearly full; when it is full, every attempt is rejected";
+    std::fs::create_dir(place.path("state")).expect("a folder");
+    std::fs::write(place.path("sidecar.toml"), place.config()).expect("a configuration");
+    let (state, config) = (place.path("state"), place.path("sidecar.toml"));
+    let (state, config) = (state.display(), config.display().to_string());
+    let script = format!("mount -t tmpfs -o size=100m,mode=0700 none {state}");
+    let sidecar = env!("CARGO_BIN_EXE_stopgate-sidecar");
+    let Some(mut command) = mounted(&script, &[sidecar, "--config", &config]) else {
+        return;
+    };
+    let running = place.watch(command.spawn().expect("a process"));
+    eventually("it serves", || running.event("serving").is_some());
+    let event = running.event(said).expect("it is told before it serves");
+    assert_eq!(event["size_bytes"], 100 * 1024 * 1024);
+    assert!(event["free_bytes"].as_u64() < event["size_bytes"].as_u64());
+    assert!(metric(&running) > 0.0);
+    assert_eq!(ask(&running.client().await, get_order()).await, "permit");
 }

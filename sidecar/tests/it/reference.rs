@@ -280,12 +280,12 @@ const fn refusal(why: Refusal) -> (&'static str, &'static str) {
         ),
         Refusal::TooLong => (
             "It is longer than `policy.max_bytes`.",
-            "Raise that, if the bundle is yours.",
+            "Raise that, if the bundle is yours; the event says how long it is.",
         ),
         Refusal::MayBeReplaced => (
             "Somebody else than the sidecar's user and root could put another in its place.",
-            "Correct the owner or the mode that the event `may_be_replaced` names, \
-             [as this page says](trusted-inputs.md).",
+            "Correct the owner or the mode: the event `may_be_replaced` gives the command as `mend`, and \
+             [this page](trusted-inputs.md) the reason.",
         ),
     }
 }

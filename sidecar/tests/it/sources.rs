@@ -4,14 +4,13 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use jiff::{SignedDuration, Timestamp};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use stopgate_client::{Client, wire};
 
 use crate::support::{
-    ISSUER, Key, PATIENCE, Place, Policy, Running, ask, eventually, get_order, wait,
+    ISSUER, Key, PATIENCE, Place, Policy, Running, ask, eventually, get_order, mounted, wait,
 };
 use crate::tokens::{Provider, get_order_of};
 
@@ -452,6 +451,8 @@ fn t70_nothing_starts_on_what_somebody_else_could_replace() {
             "{said}"
         );
         assert_eq!(event["fields"]["by"], "everybody", "{said}");
+        let mend = format!("`chmod go-w {}`", path.trim_end_matches('/'));
+        assert_eq!(event["fields"]["mend"], mend, "{said}");
         assert!(!place.path("state/log").exists(), "nothing was opened");
         set(&place.path(open), back);
     }
@@ -532,26 +533,13 @@ fn t70_links_on_a_mount_that_is_read_only_pass_whatever_its_modes_say() {
     assert_eq!(code, Some(2), "{said}");
 
     let path = mount.display();
-    let script =
-        format!("mount --bind {path} {path} && mount -o remount,bind,ro {path} && exec \"$@\"");
-    let mounted = |command: &[&str]| {
-        let mut unshare = Command::new("unshare");
-        unshare
-            .args(["--mount", "sh", "-c", &script, "sh"])
-            .args(command);
-        unshare.stdin(Stdio::null()).stdout(Stdio::null());
-        unshare
-    };
-    let can_mount = mounted(&["true"]).stderr(Stdio::null()).status();
-    if !can_mount.is_ok_and(|status| status.success()) {
-        return;
-    }
+    let script = format!("mount --bind {path} {path} && mount -o remount,bind,ro {path}");
     let sidecar = env!("CARGO_BIN_EXE_stopgate-sidecar");
     let config = place.path("sidecar.toml").display().to_string();
-    let child = mounted(&[sidecar, "--config", &config])
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("a process");
+    let Some(mut command) = mounted(&script, &[sidecar, "--config", &config]) else {
+        return;
+    };
+    let child = command.spawn().expect("a process");
     let running: Running = place.watch(child);
     eventually("it serves", || running.event("serving").is_some());
     assert_eq!(
@@ -569,4 +557,124 @@ fn a_socket_that_is_gone_is_a_failed_look() {
     let failed = series("stopgate_failed_looks", "socket", "");
     eventually("the look fails", || running.metric(&failed) >= 1.0);
     eventually("it is told", || running.events().contains("is gone"));
+}
+
+#[test]
+fn t11_a_kept_bundle_that_somebody_removes_is_kept_again() {
+    let place = Place::new();
+    let running = place.start();
+    let kept = || {
+        let files = fs::read_dir(place.path("state")).expect("a folder");
+        let files = files.map(|file| file.expect("a file").path());
+        let is_kept = |path: &std::path::PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.is_some_and(|name| name.starts_with("verified.") && !name.ends_with(".new"))
+        };
+        files.filter(is_kept).collect::<Vec<_>>()
+    };
+    let is_kept = || running.metric("stopgate_bundle_kept") > 0.0;
+    eventually("it is kept", || kept().len() == 2 && is_kept());
+    // The source has another file by now: what is kept is the one in force.
+    fs::remove_file(place.path("prod.stopgate")).expect("removed");
+    let good = kept();
+    for file in &good {
+        fs::remove_file(file).expect("removed");
+    }
+    let said = "bundle kept for a start after the trust root's date was removed or changed, it is written again";
+    eventually("it is told", || running.event(said).is_some());
+    eventually("it is kept again", || {
+        let mut now = kept();
+        now.sort();
+        let mut good = good.clone();
+        good.sort();
+        now == good && is_kept()
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issuer_that_no_bundle_knows_is_told_once_for_each_bundle() {
+    let place = Place::new();
+    let running = place.start_with(&config(&place));
+    let client = running.client().await;
+    let said =
+        "the bundle does not name these issuers of `[identity]`, none of their tokens verifies";
+    let told = || running.events().matches(said).count();
+    assert_eq!(told(), 1, "{}", running.events());
+    let line = running.events();
+    let line = line
+        .lines()
+        .find(|line| line.contains(said))
+        .expect("a line");
+    assert!(line.contains(OTHER) && !line.contains(ISSUER), "{line}");
+    for (at, day) in [(2, "2027-04-01"), (3, "2027-04-02")] {
+        let before = status(&client).await;
+        let policy = Policy::base().with("rules/erp.yaml", "2027-03-31", day);
+        place.publish(&policy.build(&place.key));
+        until(&client, "the bundle is swapped", |now| {
+            now.bundle_digest != before.bundle_digest
+        })
+        .await;
+        eventually("it is told", || told() == at);
+    }
+    // Looks that find the same one say nothing.
+    let looked = status(&client).await.sources[0].last_success_time;
+    until(&client, "it is looked at again", |now| {
+        now.sources[0].last_success_time != looked
+    })
+    .await;
+    assert_eq!(told(), 3);
+    let known = Policy::base().with(
+        "stopgate.yaml",
+        "channels:",
+        &format!("  - issuer: {OTHER}\n    audience: stopgate\nchannels:"),
+    );
+    let before = status(&client).await;
+    place.publish(&known.build(&place.key));
+    until(&client, "the bundle is swapped", |now| {
+        now.bundle_digest != before.bundle_digest
+    })
+    .await;
+    assert_eq!(told(), 3, "it is known now");
+}
+
+/// What is missing is looked for before anything is made, and what is said mends it.
+#[test]
+fn a_start_that_comes_to_nothing_makes_nothing() {
+    let place = Place::new();
+    let root = fs::read(place.path("root.dsse.json")).expect("a root");
+    let expired = place.key.root("2020-01-01T00:00:00Z");
+    let config = place.config();
+    let moved = config.replace("/sidecar.sock", "/run/stopgate/sidecar.sock");
+    let grouped = config.replace("metrics =", "socket_group = \"no such group\"\nmetrics =");
+    let folder = place.path("run/stopgate").display().to_string();
+    for (root, config, said) in [
+        (None, &config, "there is no trust root"),
+        (Some(&b"{}".to_vec()), &config, "there is no trust root"),
+        (
+            Some(&expired),
+            &config,
+            "there is no bundle that was verified before",
+        ),
+        (Some(&root), &grouped, "there is no group `no such group`"),
+        (
+            Some(&root),
+            &moved,
+            &format!("there is no folder {folder} for the socket: `mkdir -p -m 0755 {folder}`"),
+        ),
+    ] {
+        match root {
+            Some(root) => fs::write(place.path("root.dsse.json"), root).expect("written"),
+            None => fs::remove_file(place.path("root.dsse.json")).expect("removed"),
+        }
+        let (code, events) = refused_start(&place, config);
+        assert_eq!(code, Some(1), "{events}");
+        assert!(events.contains(said), "{said}: {events}");
+        assert!(!place.path("state").exists(), "{said}");
+    }
+    let made = std::process::Command::new("mkdir")
+        .args(["-p", "-m", "0755", &folder])
+        .status();
+    assert!(made.expect("mkdir").success());
+    let running = place.watch(place.spawn(&moved));
+    eventually("it serves", || running.event("serving").is_some());
 }

@@ -330,6 +330,25 @@ impl Running {
     }
 }
 
+/// A `command` with mounts of its own, which `script` makes; nothing where nobody can mount. Only root can.
+pub(crate) fn mounted(script: &str, command: &[&str]) -> Option<Command> {
+    let script = format!("{script} && exec \"$@\"");
+    let made = |command: &[&str]| {
+        let mut unshare = Command::new("unshare");
+        unshare
+            .args(["--mount", "sh", "-c", &script, "sh"])
+            .args(command);
+        unshare.stdin(Stdio::null()).stdout(Stdio::null());
+        unshare
+    };
+    let can_mount = made(&["true"]).stderr(Stdio::null()).status();
+    can_mount.is_ok_and(|status| status.success()).then(|| {
+        let mut command = made(command);
+        command.stderr(Stdio::piped());
+        command
+    })
+}
+
 /// Every line of the log in `state`, in order.
 pub(crate) fn records(state: &Path) -> Vec<Value> {
     let mut files: Vec<_> = fs::read_dir(state.join("log"))

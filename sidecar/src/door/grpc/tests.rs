@@ -1,39 +1,13 @@
 //! Faults: each is an answer without a decision, counts once, and leaves a record or a count in the next gap.
 
-use std::fmt;
-
-use tracing::field::{Field, Visit};
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
-
 use super::*;
 use crate::audit::Options;
 use crate::enforce::testing::{Stage, caller as a_caller};
-
-/// Panics at the event with this message: a fault wherever events are written.
-struct PanicAt(&'static str);
-
-impl<S: tracing::Subscriber> Layer<S> for PanicAt {
-    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        event.record(&mut Message(self.0));
-    }
-}
-
-struct Message(&'static str);
-
-impl Visit for Message {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        assert!(
-            field.name() != "message" || format!("{value:?}") != self.0,
-            "a fault at {:?}",
-            self.0
-        );
-    }
-}
+use crate::testing::panic_at;
 
 /// Asks for a decision about a subject that nobody vouches for, with a fault at the event `message`.
 async fn ask_with_fault_at(stage: &Stage, message: &'static str) -> Result<(), Code> {
-    let subscriber = tracing_subscriber::registry().with(PanicAt(message));
-    let _faulty = tracing::subscriber::set_default(subscriber);
+    let _faulty = panic_at(message);
     let grpc = Grpc::new(Arc::clone(&stage.enforcer), Arc::clone(&stage.metrics));
     let token = pb::attempt::Subject::SubjectToken("no token".to_owned());
     let operation = pb::attempt::Target::Operation("get_order".to_owned());

@@ -31,7 +31,7 @@ fn said(folder: &tempfile::TempDir, path: &str, kind: Kind) -> String {
             let path = path.strip_prefix(folder.path()).unwrap_or(&path);
             format!("{} {by}", path.display())
         }
-        Err(Stopped::Io(path, error)) => panic!("{}: {error}", path.display()),
+        Err(stopped) => panic!("{stopped:?}"),
     }
 }
 
@@ -117,7 +117,7 @@ fn t70_links_are_followed_and_every_folder_on_their_way_counts() {
 
     symlink("loop", at("loop")).expect("a link");
     let stopped = walk(&at("loop"), Kind::File);
-    assert!(matches!(stopped, Err(Stopped::Io(_, _))), "{stopped:?}");
+    assert!(matches!(stopped, Err(Stopped::Io { .. })), "{stopped:?}");
     symlink("nowhere/file", at("dangling")).expect("a link");
     let walked = walk(&at("dangling"), Kind::File).expect("a way");
     assert!(walked.found.is_none() && walked.path.ends_with("nowhere/file"));
@@ -180,4 +180,51 @@ fn t70_modes_do_not_count_where_nothing_can_be_written() {
     };
     let refused = written(path, everybody, false).is_err();
     assert_eq!(refused, mount != Ok(true));
+}
+
+/// What is said ends it, one place after the other, whatever the names are.
+#[test]
+fn t70_each_place_is_told_with_the_command_that_mends_it() {
+    let folder = folder();
+    let odd = folder.path().join("a/it's odd; $HOME");
+    fs::create_dir(&odd).expect("a folder");
+    fs::write(odd.join("file"), "text").expect("a file");
+    symlink("file", odd.join("link")).expect("a link");
+    set(&odd.join("file"), 0o666);
+    set(&odd, 0o777);
+    set(&folder.path().join("a"), 0o775);
+    let root = rustix::process::geteuid().is_root();
+    if root {
+        std::os::unix::fs::lchown(odd.join("link"), Some(1000), None).expect("given away");
+    }
+    let expected = 3 + usize::from(root);
+    let mut commands = Vec::new();
+    while let Err(Stopped::Replaceable(replaceable)) = walk(&odd.join("link"), Kind::File) {
+        let said = replaceable.to_string();
+        let command = said
+            .split_once(": `")
+            .and_then(|(_, command)| command.strip_suffix('`'));
+        let command = command
+            .unwrap_or_else(|| panic!("no command: {said}"))
+            .to_owned();
+        let done = std::process::Command::new("sh")
+            .args(["-c", &command])
+            .status();
+        assert!(done.expect("a shell").success(), "{command}");
+        commands.push(command);
+        assert!(commands.len() <= expected, "{commands:?}");
+    }
+    assert_eq!(commands.len(), expected, "{commands:?}");
+    let given = commands.iter().filter(|it| it.starts_with("chown -h "));
+    assert_eq!(given.count(), usize::from(root), "{commands:?}");
+    assert!(walk(&odd.join("link"), Kind::File).is_ok());
+    let unmapped = MayBeReplaced {
+        path: odd,
+        by: By::Unmapped,
+    };
+    assert!(
+        unmapped
+            .to_string()
+            .ends_with("in this user namespace, from outside")
+    );
 }

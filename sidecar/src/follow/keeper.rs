@@ -1,0 +1,186 @@
+//! Keeps the bundle in force for a start after the trust root's date, and notices when somebody takes it away.
+//!
+//! It works apart from the looks at the source: a disk of ours that hangs holds up no update. As long as nobody can say
+//! that a start would find the bundle, the metric says that it is not kept.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use stopgate_lang::bundle::{TrustRoot, Verified};
+
+use super::kept::{Held, Kept, Lost, Note};
+use super::{Followed, Root};
+use crate::config::Policy;
+use crate::metrics::Metrics;
+use crate::seldom::Seldom;
+use crate::source::{Looker, chain};
+
+/// Keeps what it is told to keep.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    pub(super) kept: Kept,
+    root: Arc<TrustRoot>,
+    most: u64,
+    deadline: Duration,
+    looker: Looker,
+    metrics: Arc<Metrics>,
+    keeping: Keeping,
+    /// Why the bundle in force is not kept, as it was said last.
+    problem: Option<String>,
+    taken_away: Seldom,
+}
+
+/// The bundle in force, as far as it is kept.
+#[derive(Debug)]
+enum Keeping {
+    /// None is in force.
+    Nothing,
+    /// It was kept.
+    Held(Arc<Held>),
+    /// It could not be written.
+    Unwritten(Arc<Verified>, Note),
+    /// It was kept, and is in no file of ours any more; the source may have it.
+    Spoilt(Note),
+}
+
+/// The bundle that was verified last, for a start after the root's date.
+#[derive(Debug)]
+pub struct Last {
+    pub(super) verified: Verified,
+    pub(super) held: Held,
+}
+
+impl Last {
+    /// Reads the bundle that was kept in `state_dir` under this very `root`, and verifies it again.
+    ///
+    /// # Errors
+    /// Why there is none, or not one to use.
+    pub async fn read(state_dir: &Path, policy: &Policy, root: &Root) -> Result<Self, String> {
+        let kept = Kept::new(state_dir.to_owned());
+        let (root, most) = (root.clone(), policy.max_bytes.bytes());
+        let looked = Looker::new("look-kept")
+            .look(policy.deadline.duration(), move || kept.last(&root, most))
+            .await;
+        let found = looked.map_err(|missed| missed.to_string())?;
+        let (verified, held) = found.map_err(|why| chain(&why))?;
+        Ok(Self { verified, held })
+    }
+}
+
+impl Keeper {
+    /// One that keeps what is `followed`, and keeps nothing yet.
+    pub(super) fn new(followed: &Followed, metrics: Arc<Metrics>) -> Self {
+        Self {
+            kept: Kept::new(followed.state_dir.clone()),
+            root: Arc::clone(&followed.root.trust),
+            most: followed.policy.max_bytes.bytes(),
+            deadline: followed.policy.deadline.duration(),
+            looker: Looker::new("keep-bundle"),
+            metrics,
+            keeping: Keeping::Nothing,
+            problem: None,
+            taken_away: Seldom::default(),
+        }
+    }
+
+    /// Whether the bundle in force has to be read from the source to be kept again.
+    pub(super) const fn is_spoilt(&self) -> bool {
+        matches!(self.keeping, Keeping::Spoilt(_))
+    }
+
+    /// Takes over what a start has found.
+    pub(super) fn hold(&mut self, held: Held) {
+        self.keeping = Keeping::Held(Arc::new(held));
+        self.is_kept();
+    }
+
+    /// Looks whether the bundle in force is still kept, and keeps it again if it is not.
+    pub(super) async fn look(&mut self) {
+        let held = match &self.keeping {
+            Keeping::Unwritten(verified, note) => {
+                self.keep(Arc::clone(verified), note.clone()).await;
+                return;
+            }
+            Keeping::Held(held) => Arc::clone(held),
+            Keeping::Nothing | Keeping::Spoilt(_) => return,
+        };
+        let work = {
+            let (kept, held) = (self.kept.clone(), Arc::clone(&held));
+            move || kept.look(&held)
+        };
+        match self.looker.look(self.deadline, work).await {
+            Ok(Ok(())) => self.is_kept(),
+            Ok(Err(Lost::Gone(path))) => self.write_again(&held, &path).await,
+            Ok(Err(Lost::Unreadable(why))) => self.is_not_kept(chain(&why)),
+            Err(missed) => self.is_not_kept(missed.to_string()),
+        }
+    }
+
+    /// Writes what is `held` once more, because `gone` was taken away or replaced.
+    async fn write_again(&mut self, held: &Arc<Held>, gone: &Path) {
+        self.metrics.sources.kept(false);
+        if let Some(passed_over) = self.taken_away.tell() {
+            tracing::warn!(
+                file = %gone.display(),
+                passed_over,
+                "bundle kept for a start after the trust root's date was removed or changed, it is written again"
+            );
+        }
+        let work = {
+            let (kept, held) = (self.kept.clone(), Arc::clone(held));
+            let (root, most) = (Arc::clone(&self.root), self.most);
+            move || kept.verified(&held, &root, most)
+        };
+        match self.looker.look(self.deadline, work).await {
+            Ok(Ok(verified)) => self.keep(Arc::new(verified), held.note.clone()).await,
+            Ok(Err(why)) => {
+                self.keeping = Keeping::Spoilt(held.note.clone());
+                self.is_not_kept(chain(&why));
+            }
+            Err(missed) => self.is_not_kept(missed.to_string()),
+        }
+    }
+
+    /// Keeps the bundle in force, which the source has, if it is spoilt.
+    pub(super) async fn keep_again(&mut self, verified: Arc<Verified>) {
+        if let Keeping::Spoilt(note) = &self.keeping {
+            self.keep(verified, note.clone()).await;
+        }
+    }
+
+    /// Keeps `verified`, which is in force; tried again at the next look if that fails.
+    pub(super) async fn keep(&mut self, verified: Arc<Verified>, note: Note) {
+        let work = {
+            let (kept, verified, note) = (self.kept.clone(), Arc::clone(&verified), note.clone());
+            move || kept.keep(&verified, note)
+        };
+        let problem = match self.looker.look(self.deadline, work).await {
+            Ok(Ok(held)) => {
+                self.hold(held);
+                return;
+            }
+            Ok(Err(why)) => chain(&why),
+            Err(missed) => missed.to_string(),
+        };
+        self.keeping = Keeping::Unwritten(verified, note);
+        self.is_not_kept(problem);
+    }
+
+    /// Notes that a start after the root's date would find the bundle in force.
+    fn is_kept(&mut self) {
+        self.metrics.sources.kept(true);
+        if self.problem.take().is_some() {
+            tracing::info!("bundle in force kept again");
+        }
+    }
+
+    /// Notes that it would not, and tells it once for each reason.
+    fn is_not_kept(&mut self, problem: String) {
+        self.metrics.sources.kept(false);
+        if self.problem.as_ref() != Some(&problem) {
+            tracing::error!(%problem, "bundle in force not kept for a start after the trust root's date");
+            self.problem = Some(problem);
+        }
+    }
+}

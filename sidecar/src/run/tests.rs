@@ -1,0 +1,127 @@
+//! A part that panics ends the process: each is made to, by a fault at an event of its own.
+
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+use crate::config::Overrides;
+use crate::exit;
+use crate::follow::tests::{released, root_file};
+use crate::testing::panic_at;
+
+/// Longest time that a part may take to notice what was done.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The folder of a sidecar: everything it needs, and one issuer without a key set.
+fn place() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, bytes: Vec<u8>| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("a mode");
+    };
+    write("root.dsse.json", root_file("2999-01-01T00:00:00Z"));
+    write("prod.stopgate", released("policy.stopgate"));
+    write("jwks.json", br#"{"keys": []}"#.to_vec());
+    folder
+}
+
+fn config(folder: &Path) -> Config {
+    let place = folder.display();
+    let text = format!(
+        "channel = \"dev\"\nstate_dir = \"{place}/state\"\n\
+         [listen]\nsocket = \"{place}/socket\"\nmetrics = \"127.0.0.1:0\"\n\
+         [policy]\nsource = \"file:{place}/prod.stopgate\"\nroot = \"{place}/root.dsse.json\"\npoll = \"50ms\"\n\
+         [identity.\"https://sso.acme.example/\"]\njwks = \"{place}/jwks.json\"\n\
+         [[callers]]\nuid = 1\nagent = \"a\"\ntools = []\nmay = []\n"
+    );
+    Config::parse("sidecar.toml", &text, &Overrides::default()).expect("valid")
+}
+
+#[tokio::test]
+async fn t11_a_part_that_panics_ends_the_process() {
+    for (part, event, removed) in [
+        (
+            "bundle",
+            "bundle refused, the one before stays in force",
+            "prod.stopgate",
+        ),
+        (
+            "trust root",
+            "trust root not as at the start, the one of the start stays in force until the next",
+            "root.dsse.json",
+        ),
+        (
+            "places",
+            "nobody can say any more that this is ours",
+            "socket",
+        ),
+        (
+            "key sets",
+            "issuer's keys refused, none of its tokens verifies",
+            "jwks.json",
+        ),
+        ("health", "readiness changed", ""),
+    ] {
+        let folder = place();
+        let put_aside = part == "health";
+        let bundle = folder.path().join("prod.stopgate");
+        if put_aside {
+            fs::rename(&bundle, folder.path().join("aside")).expect("renamed");
+        }
+        let sidecar = Sidecar::start(config(folder.path()))
+            .await
+            .expect("it serves");
+        let _faulty = panic_at(event);
+        if put_aside {
+            fs::rename(folder.path().join("aside"), &bundle).expect("renamed");
+        } else {
+            fs::remove_file(folder.path().join(removed)).expect("removed");
+        }
+        let running = tokio::time::timeout(PATIENCE, sidecar.run(std::future::pending()));
+        let ended = running.await.expect("it ends");
+        assert!(
+            matches!(ended, Err(Failed::Part(named)) if named == part),
+            "{part}: {ended:?}"
+        );
+        assert_eq!(
+            exit::code(&ended),
+            std::process::ExitCode::from(exit::FAILED)
+        );
+    }
+}
+
+/// What panics above goes on for as long as nothing does: the end is the fault's, not the change's.
+#[tokio::test]
+async fn without_a_fault_the_same_changes_end_nothing() {
+    let folder = place();
+    let sidecar = Sidecar::start(config(folder.path()))
+        .await
+        .expect("it serves");
+    let metrics = sidecar.probes();
+    for file in ["prod.stopgate", "root.dsse.json", "socket", "jwks.json"] {
+        fs::remove_file(folder.path().join(file)).expect("removed");
+    }
+    let seen = async {
+        let failed = |page: &str| {
+            let looks = page
+                .lines()
+                .filter(|line| line.starts_with("stopgate_failed_looks{"));
+            looks.filter(|line| !line.ends_with(" 0")).count()
+        };
+        while failed(&page(metrics).await) < 4 {}
+    };
+    let ended = tokio::time::timeout(PATIENCE, sidecar.run(seen)).await;
+    assert!(matches!(ended, Ok(Ok(()))), "{ended:?}");
+}
+
+async fn page(probes: SocketAddr) -> String {
+    let asked = tokio::task::spawn_blocking(move || {
+        let mut stream = std::net::TcpStream::connect(probes)?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n")?;
+        io::read_to_string(stream)
+    });
+    asked.await.expect("no panic").expect("a page")
+}

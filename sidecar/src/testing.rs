@@ -1,0 +1,91 @@
+//! What unit tests hear of events, and faults that they make at one.
+//!
+//! Only the thread that asks is heard: a test that spawns tasks runs them all on its own.
+
+use std::fmt::{self, Write as _};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tracing::field::{Field, Visit};
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+
+/// Every event of this thread until it is dropped.
+pub(crate) struct Heard {
+    lines: Lines,
+    _listening: DefaultGuard,
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+/// One event: `message`, then ` name=value` of each field.
+#[derive(Default)]
+struct Line {
+    message: String,
+    fields: String,
+}
+
+impl Heard {
+    pub(crate) fn begin() -> Self {
+        let lines = Lines::default();
+        let subscriber = tracing_subscriber::registry().with(lines.clone());
+        Self {
+            lines,
+            _listening: tracing::subscriber::set_default(subscriber),
+        }
+    }
+
+    /// Every event whose message begins with `message`, since this was asked of it last.
+    pub(crate) fn take(&self, message: &str) -> Vec<String> {
+        let mut lines = self.lines.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = lines.extract_if(.., |line| line.starts_with(message));
+        taken.collect()
+    }
+}
+
+impl<S: tracing::Subscriber> Layer<S> for Lines {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        let mut line = Line::default();
+        event.record(&mut line);
+        let line = format!("{}{}", line.message, line.fields);
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.push(line);
+    }
+}
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            self.message = format!("{value:?}");
+        } else {
+            write!(self.fields, " {}={value:?}", field.name()).expect("a text");
+        }
+    }
+}
+
+/// Panics at the event with this message: a fault wherever events are written.
+struct PanicAt(&'static str);
+
+struct Message(&'static str);
+
+/// From here on until what it returns is dropped, the event `message` panics.
+pub(crate) fn panic_at(message: &'static str) -> DefaultGuard {
+    let subscriber = tracing_subscriber::registry().with(PanicAt(message));
+    tracing::subscriber::set_default(subscriber)
+}
+
+impl<S: tracing::Subscriber> Layer<S> for PanicAt {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        event.record(&mut Message(self.0));
+    }
+}
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        assert!(
+            field.name() != "message" || format!("{value:?}") != self.0,
+            "a fault at {:?}",
+            self.0
+        );
+    }
+}
