@@ -249,7 +249,7 @@ pub struct SignOff {
 }
 
 impl SignOff {
-    /// Reviewers for a loosening at `risk`.
+    /// Returns how many reviewers sign a loosening at `risk`.
     #[must_use]
     pub const fn at(&self, risk: Risk) -> u8 {
         match risk {
