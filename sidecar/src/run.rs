@@ -94,7 +94,7 @@ pub enum Failed {
     #[error("the service ended by itself")]
     Door,
     /// A part that looks at a source, answers probes or reports ended by itself.
-    #[error("a part of the sidecar that should never end has ended")]
+    #[error("a part of the sidecar that goes on for ever ended by itself")]
     Task,
 }
 
