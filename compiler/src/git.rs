@@ -51,7 +51,7 @@ pub enum GitError {
     #[error("{} is in a git repository that belongs to another user, and safe.directory does not name it", .0.display())]
     Owner(PathBuf),
     /// It is of a kind that is not read.
-    #[error("{} is in a git repository with {what}, and stopgate does not read such", dir.display())]
+    #[error("{} is in a git repository with {what}, which stopgate cannot read", dir.display())]
     Unknown {
         /// What was named.
         dir: PathBuf,
@@ -68,7 +68,7 @@ pub enum GitError {
         source: git2::Error,
     },
     /// Something says that there is a repository, and it is not one that the folder can be found in.
-    #[error("it cannot be told where {} is in the git repository around it", .0.display())]
+    #[error("cannot find out where {} is in the git repository around it", .0.display())]
     Unplaced(PathBuf),
     /// Its repository lies elsewhere and does not know of this work tree.
     #[error("{} is in the work tree {}, and the repository of that lies elsewhere without naming its work tree", dir.display(), top.display())]

@@ -163,7 +163,7 @@ pub fn worthless(gate: &Gate<'_>, waiver: &Waiver) -> Option<String> {
     if let Some(change) = doubtful.next() {
         let (tool, operation) = (&change.tool, &change.operation);
         return Some(format!(
-            "it is not known all that becomes of {tool}/{operation}"
+            "not everything that changes at {tool}/{operation} is known"
         ));
     }
     let id = &waiver.id;

@@ -159,7 +159,7 @@ fn answer(
     if !granted {
         return Err(Rejection::new(
             Reason::NoRule,
-            "no rule grants this to the subject's profiles",
+            "no rule allows this with these arguments",
         ));
     }
     let LimitNow { class: limit, by } = situation.limit;

@@ -293,7 +293,7 @@ impl Enforcer {
         }
     }
 
-    /// The same on a thread where it keeps nobody waiting.
+    /// Decides and records `matter` on a thread of the pool, where a costly decision delays no other caller.
     async fn conclude_there(
         self: &Arc<Self>,
         place: Place,

@@ -75,7 +75,7 @@ pub(super) fn prove(
                 dx.push(Diagnostic::new(
                     Code::Unproved,
                     *span,
-                    "the proofs broke off",
+                    "the proofs ended too early",
                     "",
                 ));
             }

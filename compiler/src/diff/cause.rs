@@ -21,7 +21,8 @@ pub struct Cause {
     pub after: Option<Location>,
     /// What became of the rule itself.
     pub fate: Fate,
-    /// It reaches whoever asks on one side only, although it names the same profiles: who holds them is another.
+    /// Whether the rule reaches the holder on one side only although it names the same profiles on both: the hierarchy of
+    /// profiles or the mapping of groups changed.
     pub moved: bool,
 }
 

@@ -198,6 +198,21 @@ impl Class {
             Self::Same | Self::Stricter | Self::Added | Self::Removed | Self::Undecided => false,
         }
     }
+
+    /// Returns the words for the class in texts for people.
+    #[must_use]
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Both => "looser and stricter",
+            Self::Same
+            | Self::Stricter
+            | Self::Added
+            | Self::Removed
+            | Self::Looser
+            | Self::Retyped
+            | Self::Undecided => self.as_str(),
+        }
+    }
 }
 
 /// One smallest set of profiles, or of groups, whose holder gets another answer.

@@ -16,7 +16,7 @@ use super::slice::said::{self, Decides};
 use super::slice::{Reach, Slice};
 
 /// What such a change is called in reports.
-pub const NOTE: &str = "re-written: the base's rules mean nothing any more, so nothing is proved";
+pub const NOTE: &str = "re-written: the base is not valid under the rules of this release, so nothing could be compared";
 
 /// Returns a change for every operation of `head`, or of `tools` alone. A signature of the change is bound to `tree`,
 /// the base's tree, since nothing else can be said of the base, and to everything that decides about the operation in

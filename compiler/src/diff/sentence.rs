@@ -148,7 +148,7 @@ fn at_cell(who: Sentence, change: &OperationChange, cell: &Cell) -> Sentence {
                 .words(" is answered as before");
         }
         Class::Retyped => {
-            return said("nothing is proved about ")
+            return said("nothing could be proved about ")
                 .then(call)
                 .words(" for ")
                 .then(who);
@@ -349,7 +349,7 @@ fn moved(
     }
     let label_alone = cell.parts.iter().all(|(part, _)| *part == Part::Risk);
     if label_alone && cell.channels.before == cell.channels.after {
-        return sentence.words("; no ceiling lets more through by that");
+        return sentence.words("; no channel lets more through because of that");
     }
     sentence.then(moved_in_channels(&cell.channels))
 }
@@ -382,7 +382,7 @@ fn moved_in_channels(channels: &Channels) -> Sentence {
     let mut sentence = Sentence::default();
     if !opened.is_empty() {
         let opens = said("; in ").then(named(&opened));
-        sentence = opens.words(" the ceiling rejected it, and does not any more");
+        sentence = opens.words(" the ceiling rejected it before and no longer does");
     }
     if !closed.is_empty() {
         let closes = sentence.words("; in ").then(named(&closed));

@@ -1,6 +1,7 @@
 //! What every report of the gate shows, and the words and numbers that all of them begin with.
 
 mod elsewhere;
+mod headline;
 
 use jiff::civil::Date;
 use stopgate_lang::change::{Area, Change, Effect};
@@ -22,7 +23,7 @@ pub(crate) const EDIT: usize = 600;
 const AROUND: usize = 40;
 
 /// What stands before rules that no request shown meets.
-pub(crate) const ALSO: &str = "also changed here, met by no request that is shown:";
+pub(crate) const ALSO: &str = "other changes to this operation, not shown by an example:";
 
 /// The gate's findings.
 #[derive(Debug, Clone, Copy)]
@@ -185,12 +186,12 @@ impl<'a> GateReport<'a> {
             }
             Class::Looser | Class::Both if self.is_rewritten() => {
                 return format!(
-                    "what the base says means nothing any more, so nothing is proved about what head says; {sign}"
+                    "the base is not valid under the rules of this release, so the change cannot be compared with it; {sign}"
                 );
             }
             Class::Looser | Class::Both if !self.diff.class().needs_review() => {
                 let what = if self.diff.opened.is_empty() {
-                    "rules let no more pass, and what stands around them asks for less or is another thing"
+                    "no rule got looser; settings or tests changed that need a signature"
                 } else {
                     "a ceiling lets through more of what rules grant"
                 };
@@ -200,7 +201,7 @@ impl<'a> GateReport<'a> {
                 return format!("somebody can do more, or needs less for it; {sign}");
             }
             Class::Retyped => {
-                "rules of the base mean nothing under the new types, so nothing is proved about them, and no waiver names that: change rules first, types then"
+                "rules of the base do not fit the new types of arguments, so they cannot be compared and no waiver can cover that: change the rules first, then the types"
             }
             Class::Undecided
                 if self
@@ -209,9 +210,9 @@ impl<'a> GateReport<'a> {
                     .iter()
                     .any(|change| change.class.needs_review()) =>
             {
-                "a proof did not come to its end, so nothing more is promised; what is looser is certain"
+                "one proof did not finish, so this change cannot be cleared; what is shown as looser is certain"
             }
-            Class::Undecided => "a proof did not come to its end, so nothing is promised",
+            Class::Undecided => "one proof did not finish, so this change cannot be cleared",
         };
         words.to_owned()
     }
@@ -237,7 +238,7 @@ impl<'a> GateReport<'a> {
                 changes.filter(|change| change.class == class).collect();
             let waived = these.iter().filter(|change| self.waived(change));
             let waived = also_waived(waived.count());
-            (!these.is_empty()).then(|| format!("{} {}{waived}", these.len(), class.as_str()))
+            (!these.is_empty()).then(|| format!("{} {}{waived}", these.len(), class.in_words()))
         };
         let operations = list(Class::ALL.into_iter().rev().filter_map(of));
         if !operations.is_empty() {
@@ -370,7 +371,7 @@ pub(crate) fn opened(opened: &Opened) -> String {
     } = opened;
     let operations = operations.iter().map(|name| format!("{tool}/{name}"));
     format!(
-        "in {channel} the ceiling lets through now what rules grant of {}",
+        "in {channel} the higher ceiling now lets through what rules grant for {}",
         list(operations)
     )
 }
@@ -406,7 +407,7 @@ pub(crate) fn matching(cause: &Cause) -> (String, String) {
     let place = |location: &Location| visible(&location.to_string(), TEXT);
     let (place, words) = match (&cause.before, &cause.after) {
         (Some(_), Some(after)) => (place(after), "matches as before"),
-        (Some(before), None) => (place(before), "matches no more"),
+        (Some(before), None) => (place(before), "no longer matches"),
         (None, Some(after)) => (place(after), "matches now, did not before"),
         (None, None) => ("no place".to_owned(), ""),
     };

@@ -44,7 +44,7 @@ pub fn matrix(matrix: &Matrix) -> String {
 pub fn diff(report: &GateReport<'_>, base: &Matrix, head: &Matrix) -> String {
     let mut page = Markup::default();
     let class = report.class();
-    begin(&mut page, &format!("stopgate diff: {}", report.word()));
+    begin(&mut page, &format!("stopgate diff: {}", report.headline()));
     let tone = if report.diff.failing.is_empty() {
         changes::tone(class)
     } else {
@@ -52,7 +52,7 @@ pub fn diff(report: &GateReport<'_>, base: &Matrix, head: &Matrix) -> String {
     };
     page.open("header", &[("class", tone)]);
     page.raw("<h1>")
-        .text(report.word())
+        .text(report.headline())
         .raw("</h1><div><p class=verdict>");
     page.text(&report.verdict()).raw("</p><p class=sides>from ");
     side(&mut page, &report.diff.base);
@@ -163,7 +163,8 @@ fn filters(page: &mut Markup, grid: &Grid<'_>, classes: &[Class]) {
     if !classes.is_empty() {
         page.raw("<label>class <select id=filter-class><option value=\"\">all</option>");
         for class in classes {
-            page.raw("<option>").text(class.as_str()).raw("</option>");
+            page.open("option", &[("value", class.as_str())]);
+            page.text(class.in_words()).raw("</option>");
         }
         page.raw("</select></label><label><input id=filter-changed type=checkbox> only what changed</label>");
     }

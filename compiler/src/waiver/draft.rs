@@ -146,7 +146,7 @@ impl ToSign {
             "nobody can: the base has no trust root that names reviewers".to_owned()
         } else if self.left.len() < self.missing().0 {
             let people = self.reviewers.join(", ");
-            format!("and so many there are not: the base's trust root names {people}")
+            format!("more than there are: the base's trust root names {people}")
         } else {
             format!("of {}", self.left.join(", "))
         }
@@ -159,7 +159,10 @@ impl ToSign {
         let sign = |file: &str| format!("`stopgate sign {file} --waiver --base {base} --key KEY`");
         let mut steps = Vec::new();
         if self.beyond > 0 {
-            steps.push(format!("{} of it can be named by no waiver", self.beyond));
+            steps.push(format!(
+                "{} of these changes cannot be covered by a waiver",
+                self.beyond
+            ));
         }
         if self.reviewers.is_empty() {
             steps.push(

@@ -151,8 +151,8 @@ impl Standing {
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Live => "lets what it names pass",
-            Self::Short => "does not let what it names pass",
-            Self::Spent => "let its change pass when it came into the base; nothing is to be done",
+            Self::Short => "is not in force yet",
+            Self::Spent => "was used when its change came into the base; there is nothing to do",
             Self::Unsigned => {
                 "is in the base with too few signatures that count, so it lets nothing pass; delete it"
             }

@@ -152,8 +152,8 @@ fn what_is_shown_is_what_is_signed() {
                  covers   tickets/close_ticket for support-lead\n           \
                    risk medium: support-lead can now call tickets/close_ticket with ticket_id = \"T-1\", reason = \"solved\" \
                    at 2026-11-24T18:00:00Z, outside business hours, with a supervisor and the user's confirmation \
-                   at risk medium in dev only; before it was rejected (no_rule: no rule grants this to the subject's \
-                   profiles)\n           \
+                   at risk medium in dev only; before it was rejected (no_rule: no rule allows this with these \
+                   arguments)\n           \
                    tickets/close, when: nothing instead of context.time.business\n           \
                    by tickets/close\n           slice {slice}\n\
                  takes    1 signature\n",
@@ -463,7 +463,7 @@ fn a_stray_signature_and_another_judge_are_seen_and_named() {
 
     let version = desk.path("p/.stopgate-version");
     std::fs::write(&version, "0.1.0\n").expect("written");
-    let new = "guard rail .stopgate-version: another binary judges from the next change on\n    before  not there\n";
+    let new = "guard rail .stopgate-version: another version of stopgate judges the next changes\n    before  not there\n";
     gate(&desk, 5, new);
     base(&desk);
     gate(&desk, 0, "same: no decision changes\n");
@@ -483,7 +483,7 @@ fn a_stray_signature_and_another_judge_are_seen_and_named() {
         "organisation: my-company",
         "organisation: shop",
     );
-    gate(&desk, 5, "bring it in a change of its own");
+    gate(&desk, 5, "put this into a change of its own");
     std::fs::remove_file(&version).expect("removed");
     gate(&desk, 5, "    now     not there\n");
 }

@@ -285,10 +285,7 @@ pub(crate) fn everything() -> Made {
                     Class::Looser,
                     passing.clone(),
                     "{}",
-                    rejected(
-                        Reason::NoRule,
-                        "no rule grants this to the subject's profiles",
-                    ),
+                    rejected(Reason::NoRule, "no rule allows this with these arguments"),
                     low(),
                 ),
             ],

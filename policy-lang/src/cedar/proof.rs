@@ -29,7 +29,8 @@ pub use flat::{Flat, Holding};
 pub use refused::{domain, no_more, refused};
 pub use said::said;
 
-/// What stands behind the name of a fact that the base computes otherwise than head. No fact's name holds it.
+/// The suffix of a fact's name in a proof where the base computes the fact differently from head, so that both values can
+/// be compared. No name of a fact contains the suffix.
 pub const OTHERWISE: &str = "@base";
 
 /// The body of a policy, without its effect.

@@ -60,7 +60,7 @@ pub(crate) fn wrong_type(
     let diagnostic = Diagnostic::new(
         Code::WrongType,
         span,
-        format!("this has to be {expected}, and is {found}"),
+        format!("expected {expected}, found {found}"),
         format!("{expected} goes here"),
     );
     match help {
@@ -70,7 +70,7 @@ pub(crate) fn wrong_type(
 }
 
 pub(crate) fn empty_list(span: Span) -> Diagnostic {
-    Diagnostic::new(Code::EmptyList, span, "this list names nothing", "")
+    Diagnostic::new(Code::EmptyList, span, "this list is empty", "")
         .help("name at least one entry, or leave the key out where it is optional")
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn unknown_word(span: Span, word: &str, known: &[&str]) -> Diagnostic
     Diagnostic::new(
         Code::UnknownWord,
         span,
-        format!("`{}` means nothing here", word.escape_debug()),
+        format!("unknown word `{}`", word.escape_debug()),
         "not a known word",
     )
     .help(format!("{}write {words}", near.unwrap_or_default()))

@@ -196,13 +196,17 @@ fn text_of<'n>(
 
 /// Reads any text that is not blank, however long.
 pub(crate) fn raw<'n>(node: &'n Node, dx: &mut Diagnostics) -> Option<&'n Scalar> {
+    raw_or(node, BLANK, dx)
+}
+
+/// The help for a blank text of which nothing else is known.
+const BLANK: &str = "write a text, or leave the key out if it is optional";
+
+/// Reads what [`raw`] reads; `blank` is the help for a blank text.
+fn raw_or<'n>(node: &'n Node, blank: &str, dx: &mut Diagnostics) -> Option<&'n Scalar> {
     let scalar = text_of(node, "a text", false, dx)?;
     if scalar.text.trim().is_empty() {
-        dx.push(say::invalid_text(
-            node.span,
-            "this text is empty",
-            "write something, or leave the key out if it may be",
-        ));
+        dx.push(say::invalid_text(node.span, "this text is empty", blank));
         return None;
     }
     Some(scalar)
@@ -210,7 +214,12 @@ pub(crate) fn raw<'n>(node: &'n Node, dx: &mut Diagnostics) -> Option<&'n Scalar
 
 /// Reads a text for people: not blank, and at most [`MAX_TEXT`] characters long.
 pub(crate) fn text(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<String>> {
-    let text = raw(node, dx)?.text.trim();
+    text_or(node, BLANK, dx)
+}
+
+/// Reads what [`text`] reads; `blank` is the help for a blank text.
+pub(crate) fn text_or(node: &Node, blank: &str, dx: &mut Diagnostics) -> Option<Spanned<String>> {
+    let text = raw_or(node, blank, dx)?.text.trim();
     if text.chars().count() > MAX_TEXT {
         let why = format!("this text has more than {MAX_TEXT} characters");
         dx.push(say::invalid_text(

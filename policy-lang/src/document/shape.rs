@@ -31,7 +31,8 @@ pub(crate) struct Field {
     pub(crate) absent: Absent,
     /// Whose signature a loosening takes.
     pub(crate) weight: Weight,
-    /// Whether it guards the policy rather than the calls: a test, an owner, a day of review. So does all below it.
+    /// Whether the key is a guard rail: a test, an owner or a day of review, which protects the policy and decides no call.
+    /// All keys below a guard rail are guard rails too.
     pub(crate) guards: bool,
     /// For the author of a policy: one or two sentences, with units and what holds if the key is left out.
     pub(crate) doc: &'static str,

@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::read::{Record, STOPGATE, list, set};
-use super::scalar::{date, digest, form, name, raw, slice, text};
+use super::scalar::{date, digest, form, name, raw, slice, text, text_or};
 use super::shape::{Bond, Entries, Field, Form, List, Loosens, Shape, Spelling};
 use crate::diagnostic::{Diagnostics, gate as facts, shape as say};
 use crate::name::{RuleId, ToolName, WaiverId};
@@ -136,7 +136,9 @@ const RULE: Spelling = Spelling {
 pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<(Spanned<WaiverId>, Waiver)> {
     let record = Record::document(root, &SHAPE, dx)?;
     let id: Option<Spanned<WaiverId>> = record.need("waiver", dx).and_then(|node| name(node, dx));
-    let reason = record.need("reason", dx).and_then(|node| text(node, dx));
+    let why = "give a reason; it is signed and shown to reviewers";
+    let reason = record.need("reason", dx);
+    let reason = reason.and_then(|node| text_or(node, why, dx));
     let expires = record.need("expires", dx).and_then(|node| date(node, dx));
     let covers = record.need("covers", dx).map(|node| covers(node, dx));
     let id = id?;

@@ -293,7 +293,7 @@ fn colour_only_adds_escapes_and_json_says_the_same() {
     let expected = serde_json::json!([{
         "code": "unknown-word",
         "severity": "error",
-        "message": "`medum` means nothing here",
+        "message": "unknown word `medum`",
         "help": "did you mean `medium`? write `low`, `medium` or `high`",
         "labels": [{
             "file": "rules/erp.yaml", "line": 14, "column": 11, "end_line": 14, "end_column": 16,

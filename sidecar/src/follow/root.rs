@@ -35,7 +35,7 @@ pub struct Root {
 #[derive(Debug, thiserror::Error)]
 pub enum RootError {
     /// The look at it came to nothing.
-    #[error("the look at {} came to nothing: {missed}", path.display())]
+    #[error("cannot look at {}: {missed}", path.display())]
     Missed {
         /// The file.
         path: PathBuf,

@@ -44,7 +44,7 @@ const CHANGES: [Change; 2] = [
         exit: 5,
         verdict: "looser: ",
         sentence: Some(
-            "before its risk was high; it still needs a committee, the user's confirmation and a dry run; no ceiling lets more through by that",
+            "before its risk was high; it still needs a committee, the user's confirmation and a dry run; no channel lets more through because of that",
         ),
     },
     Change {

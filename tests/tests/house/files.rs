@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use crate::tree;
 
 /// Everything the top level holds; dot files aside, nothing else.
-const TOP: [&str; 22] = [
+const TOP: [&str; 24] = [
+    "ARCHITECTURE.md",
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
     "Cargo.lock",
     "Cargo.toml",
     "LICENSE",

@@ -11,5 +11,6 @@
 
 mod dependencies;
 mod files;
+mod pages;
 mod rows;
 mod tree;

@@ -40,7 +40,7 @@ fn ids_of(function: &str) -> Vec<String> {
 }
 
 /// Every function of the repository's Rust code, with the file it stands in.
-fn functions() -> BTreeMap<String, String> {
+pub(crate) fn functions() -> BTreeMap<String, String> {
     let mut functions = BTreeMap::new();
     for file in tree::rust() {
         for line in file.text.lines() {

@@ -82,7 +82,7 @@ impl Proofs<'_> {
         for (named, found) in work.iter().zip(found) {
             let broke_off = || {
                 let rules = questions.reach.rules(named).into_iter();
-                let why = (Found::Unproved, "its proof broke off".to_owned());
+                let why = (Found::Unproved, "its proof ended too early".to_owned());
                 rules.map(|rule| (&rule.id, why.clone())).collect()
             };
             for (rule, finding) in found.unwrap_or_else(broke_off) {

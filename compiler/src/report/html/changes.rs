@@ -140,7 +140,7 @@ fn operation(
     }
     page.open("details", &attributes).raw("<summary>");
     page.open("span", &[("class", tone(change.class))]);
-    page.text(change.class.as_str())
+    page.text(change.class.in_words())
         .raw("</span> <b>")
         .text(&name)
         .raw("</b>");

@@ -182,7 +182,7 @@ impl<'a> Grid<'a> {
         }
         if class != Class::Same {
             page.raw(" ").open("span", &[("class", tone(class))]);
-            page.text(class.as_str()).raw("</span>");
+            page.text(class.in_words()).raw("</span>");
         }
         for column in &self.columns {
             self.cell(page, place, *column, change);
@@ -214,7 +214,7 @@ impl<'a> Grid<'a> {
         if let (Some(first), Some(class)) = (findings.first(), class) {
             let target = format!("#{first}");
             page.open("a", &[("class", tone(class)), ("href", &target)]);
-            page.text(class.as_str()).raw("</a>");
+            page.text(class.in_words()).raw("</a>");
         } else if differs {
             page.raw("<span class=mark>rewritten</span>");
         }

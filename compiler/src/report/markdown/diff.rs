@@ -40,7 +40,7 @@ pub fn diff(report: &GateReport<'_>) -> String {
     };
     page.push(&format!(
         "### {mark} Stopgate: {}\n\n**{}.** From {} to {}: {}.\n",
-        report.word(),
+        report.headline(),
         capital(&report.verdict()),
         side(&report.diff.base),
         side(&report.diff.head),

@@ -26,7 +26,7 @@ const RULES: [(&str, &str, &str); 6] = [
     ),
     (
         "undecided",
-        "the proof did not come to its end",
+        "the proof did not finish",
         "Install the solver, or give it more time; a smaller change helps too.",
     ),
     (
@@ -36,7 +36,7 @@ const RULES: [(&str, &str, &str); 6] = [
     ),
     (
         "setting-looser",
-        "a value beside the rules asks for less, or for something else",
+        "a setting asks for less, or for something else",
         "Keep the old value, or have the change signed by reviewers.",
     ),
     (

@@ -20,7 +20,7 @@ pub fn diff(report: &GateReport<'_>, colour: bool) -> String {
     let paint = Paint::new(colour);
     let mut out = String::new();
     let class = report.class();
-    let verdict = format!("{}: {}", report.word(), report.verdict());
+    let verdict = format!("{}: {}", report.headline(), report.verdict());
     let verdict = if report.diff.failing.is_empty() && !report.only_waits_for_mending() {
         by_class(class, &verdict, paint)
     } else {

@@ -29,7 +29,12 @@ pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>, paint: Pain
     };
     line(&mut out, format_args!("{words}"));
     if let Outcome::Reject(rejection) = decision.outcome() {
-        line(&mut out, format_args!("  {}", rejection.message));
+        let held = &decision.seen().profiles;
+        let whose = match rejection.reason == Reason::NoRule && !held.is_empty() {
+            true => format!(" for {}", list(held)),
+            false => String::new(),
+        };
+        line(&mut out, format_args!("  {}{whose}", rejection.message));
     }
     if !decision.rules().is_empty() {
         line(

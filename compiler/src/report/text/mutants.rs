@@ -30,7 +30,7 @@ pub(crate) fn mutants(report: &MutantReport, least: Option<u8>, paint: Paint) ->
         one(&mut out, "=", mutant, paint);
     }
     if !report.equivalent.is_empty() {
-        let why = "=  no attempt was found that tells it from the policy, so it is not counted";
+        let why = "=  no attempt was found that shows a difference, so it is not counted";
         line(&mut out, format_args!("    {}", paint.faint(why)));
     }
     totals(&mut out, report, least, paint);
@@ -55,7 +55,7 @@ fn totals(out: &mut String, report: &MutantReport, least: Option<u8>, paint: Pai
         Some(_) | None => String::new(),
     };
     let totals = format!(
-        "score {score} %{asked}: {} noticed, {} not; {} for which no telling attempt was found",
+        "score {score} %{asked}: {} noticed, {} not; {} for which no attempt shows a difference",
         count(report.noticed, "mutant"),
         report.unnoticed.len(),
         report.equivalent.len()

@@ -106,7 +106,7 @@ fn seen(out: &mut String, found: &Replayed) {
         line(
             out,
             format_args!(
-                "  {checked} compared with the base's own answer, {otherwise} recorded otherwise"
+                "  {checked} compared with the base's own answer, {otherwise} recorded with another answer"
             ),
         );
     }
