@@ -113,7 +113,7 @@ fn what_only_waits_for_mending_is_not_called_the_same() {
 fn a_rule_that_is_shown_with_a_request_is_not_listed_again() {
     let mut made = everything();
     let also = "other changes to this operation";
-    let text = |made: &Made| text::diff(&GateReport::of(&made.diff), false);
+    let text = |made: &Made| text::diff(&GateReport::new(&made.diff), false);
     let change = made.diff.operations.iter_mut();
     let mut change = change.filter(|change| change.class == Class::Stricter);
     let change = change.next().expect("something stricter");

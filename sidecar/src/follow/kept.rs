@@ -131,7 +131,7 @@ impl Note {
 
 impl Lost {
     /// What is no file of ours is gone; what the system does not show may be there.
-    fn of(why: Unreadable) -> Self {
+    fn from_unreadable(why: Unreadable) -> Self {
         match why {
             Unreadable::NotRegular { path, .. } | Unreadable::TooLong { path, .. } => {
                 Self::Gone(path)
@@ -186,13 +186,13 @@ impl Kept {
             Ok(_) | Err(NoNote::None | NoNote::Invalid(_)) => {
                 return Err(Lost::Gone(self.0.join(NOTE)));
             }
-            Err(NoNote::Unreadable(why)) => return Err(Lost::of(why)),
+            Err(NoNote::Unreadable(why)) => return Err(Lost::from_unreadable(why)),
         }
         let path = self.file(held.note.bundle);
         match source::open(&path) {
             Ok(found) if found.identity == held.opened.identity => Ok(()),
             Ok(_) => Err(Lost::Gone(path)),
-            Err(why) => Err(Lost::of(why)),
+            Err(why) => Err(Lost::from_unreadable(why)),
         }
     }
 

@@ -303,7 +303,7 @@ fn looked_at(path: &Path) -> Result<Stat, Stopped> {
 /// Returns `stat`, what is at `path` in `folder`, if it belongs to nobody who could do harm. What is mounted read-only
 /// passes whoever owns it, unless the owner has no number here.
 fn harmless(path: &Path, stat: Stat, us: Us, folder: &Path) -> Result<Stat, Stopped> {
-    if let Some(by) = us.stranger(Owned::of(&stat)) {
+    if let Some(by) = us.stranger(Owned::from_stat(&stat)) {
         // A link is where its folder is, whatever it leads to.
         let link = FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
         refuse(path, by, if link { folder } else { path })?;
