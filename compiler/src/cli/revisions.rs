@@ -95,15 +95,15 @@ impl Revision {
             WORKTREE => Wanted::Files,
             name => Wanted::Revision(name),
         };
-        Ok(Self::compile(read(dir, wanted)?))
+        Ok(Self::from_read(read(dir, wanted)?))
     }
 
     /// Reads what is staged.
     pub(super) fn staged(dir: &Path) -> Result<Self, Failure> {
-        Ok(Self::compile(read(dir, Wanted::Staged)?))
+        Ok(Self::from_read(read(dir, Wanted::Staged)?))
     }
 
-    fn compile(read: Read) -> Self {
+    fn from_read(read: Read) -> Self {
         let Read {
             reading,
             source,
