@@ -6,6 +6,8 @@
     reason = "what the tests share fails as they do"
 )]
 
+#[path = "../shared/copy.rs"]
+mod copy;
 mod desk;
 
 use std::fs;
