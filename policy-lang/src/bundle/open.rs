@@ -771,7 +771,9 @@ impl Bundle {
         self.profiles.get(usize::try_from(at).ok()?)
     }
 
-    pub(crate) const fn calendar(&self) -> &Calendar {
+    /// When it is business time.
+    #[must_use]
+    pub const fn calendar(&self) -> &Calendar {
         &self.calendar
     }
 
