@@ -2,6 +2,8 @@
 
 mod elsewhere;
 
+use std::path::Path;
+
 use jiff::civil::Date;
 use stopgate_lang::change::{Area, Change, Effect};
 use stopgate_lang::digest::Digest;
@@ -15,6 +17,7 @@ use crate::report::{count, list};
 use crate::waiver::{Loosened, Loosening, Standing, ToSign};
 
 pub use elsewhere::Mend;
+use elsewhere::places;
 
 /// Most characters of a text that is not ours, of what a rule says in a report, and of what is shown around a difference.
 const TEXT: usize = 300;
@@ -31,6 +34,8 @@ pub struct GateReport<'a> {
     pub diff: &'a Diff,
     /// What changed beside the rules.
     pub settings: &'a [Change],
+    /// The repository, as whoever reads the report names it in a command.
+    pub folder: &'a Path,
     /// The waivers of head.
     pub waivers: &'a [Waiver],
     /// What reviewers still have to sign.
@@ -113,10 +118,11 @@ impl Waiver {
 impl<'a> GateReport<'a> {
     /// A report of the rules alone.
     #[must_use]
-    pub const fn of(diff: &'a Diff) -> Self {
+    pub fn of(diff: &'a Diff) -> Self {
         Self {
             diff,
             settings: &[],
+            folder: Path::new("."),
             waivers: &[],
             to_sign: None,
             bundle: None,
@@ -480,18 +486,4 @@ fn part(text: &[char], (first, last): (usize, usize), most: usize) -> String {
         cut => format!(" ({cut} more characters)"),
     };
     format!("{}{}{counted}", dots(from > 0), visible(&middle, most))
-}
-
-/// Where a setting stands on the two sides: `rules/erp.yaml:14 in head only`.
-fn places(before: Option<&Location>, after: Option<&Location>) -> String {
-    let place = |location: &Location| visible(&location.to_string(), TEXT);
-    match (before, after) {
-        (Some(before), Some(after)) if before == after => format!("{} on both sides", place(after)),
-        (Some(before), Some(after)) => {
-            format!("{} in the base, {} in head", place(before), place(after))
-        }
-        (Some(before), None) => format!("{} in the base only", place(before)),
-        (None, Some(after)) => format!("{} in head only", place(after)),
-        (None, None) => "no place".to_owned(),
-    }
 }

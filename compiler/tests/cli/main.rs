@@ -138,9 +138,14 @@ impl Desk {
 
     /// Runs `stopgate` here. The environment is empty, so that a test sees what every machine sees.
     fn run(&self, args: &[&str]) -> Run {
+        self.run_in(".", args)
+    }
+
+    /// The same in the folder `from`.
+    fn run_in(&self, from: &str, args: &[&str]) -> Run {
         let output = Command::new(env!("CARGO_BIN_EXE_stopgate"))
             .args(args)
-            .current_dir(self.folder.path())
+            .current_dir(self.path(from))
             .env_clear()
             .output()
             .expect("stopgate starts");
