@@ -38,11 +38,11 @@ pub fn signed_reviews(trust: &Trust, compiled: &Compiled, now: Timestamp) -> Rev
     Reviews::verified(reviews, &trust.signatures, organisation, root.as_ref())
 }
 
-/// Adds to a valid policy's diagnostics what a date, signed reviews and the solver can say about it. Returns whether
-/// everything that was asked was also answered.
+/// Adds to a valid policy's diagnostics what a date, signed reviews and the solver can say about it. Whether everything
+/// that was asked was also answered. Commands that it prints name the repository as `folder`.
 pub fn look_closer(
     compiled: &mut Compiled,
-    reviews: &Reviews,
+    (reviews, folder): (&Reviews, &Path),
     today: Date,
     depth: Depth,
     limits: &Limits,
@@ -52,7 +52,7 @@ pub fn look_closer(
         return true;
     };
     let (places, dx) = (&compiled.places, &mut compiled.diagnostics);
-    lint::lint(policy, places, reviews, today, dx);
+    lint::lint(policy, places, (reviews, folder), today, dx);
     let complete = proof::prove(policy, places, depth, limits, progress, dx);
     dx.sort(&compiled.sources);
     complete

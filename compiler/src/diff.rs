@@ -34,7 +34,7 @@ pub use model::{
     Answer, Bug, Cell, Channels, Class, Diff, Direction, Failing, Holder, OperationChange, Part,
     ProofReport, Request, Side, people,
 };
-pub use rewritten::{NOTE as REWRITTEN, rewritten};
+pub use rewritten::{NOTE as REWRITTEN, rewritten, workspace_rewritten};
 pub use sentence::{Piece, Sentence, holder, leaves_out, sentence, sentence_of_all};
 pub(crate) use stage::parts_between;
 

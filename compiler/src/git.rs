@@ -111,6 +111,8 @@ pub enum GitError {
         revision: String,
         /// Whether the clone leaves history out.
         shallow: bool,
+        /// Whether nothing was committed in it yet.
+        empty: bool,
     },
     /// Several branches and tags are called so, and they are not the same commit.
     #[error("`{revision}` names more than one commit")]
@@ -241,6 +243,7 @@ impl History {
         let missing = || GitError::NoRevision {
             revision: revision.to_owned(),
             shallow: self.repository.is_shallow(),
+            empty: self.is_empty(),
         };
         if self.is_ambiguous(revision) {
             let revision = revision.to_owned();
@@ -254,8 +257,16 @@ impl History {
         Ok((commit.id(), commit.tree_id()))
     }
 
-    /// Returns whether the name that `revision` begins with stands for several commits. A tag called `origin/main`
-    /// would otherwise come before the branch of that name, and whoever may push a tag would choose the judge.
+    /// Whether there is no commit yet: HEAD names a branch that is not born, and there is no other.
+    fn is_empty(&self) -> bool {
+        let head = self.repository.head();
+        let is_unborn = head.is_err_and(|error| error.code() == ErrorCode::UnbornBranch);
+        let references = self.repository.references();
+        is_unborn && references.is_ok_and(|mut all| all.next().is_none())
+    }
+
+    /// Whether the name that `revision` begins with is that of several commits. A tag called `origin/main` would else
+    /// stand before the branch of that name, and whoever may push one would choose the judge.
     fn is_ambiguous(&self, revision: &str) -> bool {
         // A name may hold an `@`; only `@{` ends it.
         let name = revision.split(['~', '^', ':']).next().unwrap_or_default();

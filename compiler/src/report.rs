@@ -12,6 +12,10 @@ mod paint;
 pub mod sarif;
 pub mod text;
 
+use std::path::Path;
+
+use stopgate_lang::summary::visible;
+
 pub(crate) use gate::{ALSO, edits, opened, unmet};
 pub use gate::{GateReport, Mend, Waiver};
 
@@ -24,7 +28,26 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Joins the items by `, `.
+/// `file` of the repository in `folder`, as one word of a command that is typed where `folder` is what it is. Nothing
+/// stands for the folder that whoever types is in.
+pub(crate) fn path(folder: &Path, file: &str) -> String {
+    if folder == Path::new(".") {
+        return word(file);
+    }
+    word(&folder.join(file).to_string_lossy())
+}
+
+/// `text` as one word of a command, in quotes if a shell would see something else in it.
+pub(crate) fn word(text: &str) -> String {
+    let text = visible(text, usize::MAX);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+=,^~-".contains(c);
+    if text.chars().all(is_plain) && !text.is_empty() && !text.starts_with('~') {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+/// The items, separated by `, `.
 fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
     items
         .into_iter()
@@ -38,5 +61,32 @@ const fn direction(direction: crate::diff::Direction) -> &'static str {
     match direction {
         crate::diff::Direction::Looser => "looser",
         crate::diff::Direction::Stricter => "stricter",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_names_files_as_whoever_types_it_sees_them() {
+        for (folder, wanted) in [
+            (".", "waivers/1.yaml"),
+            ("./", "waivers/1.yaml"),
+            ("", "waivers/1.yaml"),
+            ("policies", "policies/waivers/1.yaml"),
+            ("policies/", "policies/waivers/1.yaml"),
+            ("../a/b", "../a/b/waivers/1.yaml"),
+            ("/srv/my policies", "'/srv/my policies/waivers/1.yaml'"),
+            ("it's", r"'it'\''s/waivers/1.yaml'"),
+            ("$(id)", "'$(id)/waivers/1.yaml'"),
+            ("~", "'~/waivers/1.yaml'"),
+        ] {
+            assert_eq!(path(Path::new(folder), "waivers/1.yaml"), wanted);
+        }
+        assert_eq!(word("main~1"), "main~1");
+        assert_eq!(word("feature;id"), "'feature;id'");
+        assert_eq!(word("a\u{202e}b"), r"'a\u{202e}b'");
+        assert_eq!(word(""), "''");
     }
 }

@@ -193,6 +193,7 @@ pub fn worthless(gate: &Gate<'_>, waiver: &Waiver) -> Option<String> {
         Standing::Unsigned => Some(format!(
             "the waiver `{id}` is in the base already and lets nothing pass there: name the revision before it as --base"
         )),
+        Standing::Unbound => Some(format!("the waiver `{id}` {}", Shortfall::Unbound)),
         Standing::Live
         | Standing::Short
         | Standing::Unused

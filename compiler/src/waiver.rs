@@ -44,10 +44,11 @@ pub struct Judges<'a> {
     pub gate: Gate,
     /// Its trust root, verified; `None`: nobody can sign.
     pub root: Option<&'a TrustRoot>,
-    /// Where signatures hold that it judges: its organisation, under its root.
-    pub holds: Jurisdiction,
-    /// Digests of the statements of its waivers, which were judged when they came in.
-    pub known: BTreeSet<Digest>,
+    /// Where signatures hold that it judges: its organisation, under its root. `None`: nobody can say whose policy it is,
+    /// so that no signature holds.
+    pub holds: Option<Jurisdiction>,
+    /// Its waivers, which were judged when they came in.
+    pub known: &'a [Waiver],
 }
 
 impl Judges<'_> {
@@ -57,10 +58,11 @@ impl Judges<'_> {
         least.map_or(0, |least| usize::try_from(least).unwrap_or(usize::MAX))
     }
 
-    /// Returns who holds the keys of reviewers, by the ids of the keys.
+    /// Who holds the keys of reviewers whose signatures count, by the ids of these.
     #[must_use]
     pub fn reviewers(&self) -> BTreeMap<String, String> {
-        let role = self.root.and_then(|root| {
+        let root = self.root.filter(|_| self.holds.is_some());
+        let role = root.and_then(|root| {
             let statement = root.statement();
             Some((statement, statement.roles.reviewer.as_ref()?))
         });
@@ -249,7 +251,8 @@ fn verdict(judges: &Judges<'_>, papers: &mut [Paper<'_>], loosening: &Loosening)
 /// A waiver while it is judged.
 struct Paper<'a> {
     waiver: &'a Waiver,
-    digest: Digest,
+    /// Signatures of it can hold.
+    is_bound: bool,
     signers: Signers,
     /// Fewer signatures let nothing pass, whatever it is.
     least: usize,
@@ -264,15 +267,18 @@ struct Paper<'a> {
 
 impl<'a> Paper<'a> {
     fn read(waiver: &'a Waiver, judges: &Judges<'_>, signatures: &[Document], today: Date) -> Self {
-        let statement = waiver.statement(&judges.holds);
         let id = waiver.id.as_str();
-        let digest = statement.digest();
+        let holds = judges.holds.as_ref();
+        let signers = holds.map(|holds| {
+            let statement = waiver.statement(holds);
+            Signers::of(&statement, FOLDER, id, signatures, judges.root)
+        });
         Self {
             waiver,
-            digest,
+            is_bound: signers.is_some(),
             least: judges.least().max(1),
-            known: judges.known.contains(&digest),
-            signers: Signers::new(&statement, FOLDER, id, signatures, judges.root),
+            known: judges.known.contains(waiver),
+            signers: signers.unwrap_or_default(),
             days: days(waiver.expires, judges.gate, today),
             named: vec![false; waiver.covers.len()],
             live: false,
@@ -293,7 +299,7 @@ impl<'a> Paper<'a> {
         *named = true;
         let found = self.signers.reviewers.len();
         let answer = match (&self.days, fits(cover, what)) {
-            // Days come first: what has expired, or would hold too long, covers nothing.
+            _ if !self.is_bound => Err(Shortfall::Unbound),
             (Some(days), _) => Err(days.clone()),
             // It came in with a change of its own: what was taken back since is another one, and takes another waiver.
             (None, _) if self.known && found < needed && !free => {
@@ -323,6 +329,7 @@ impl<'a> Paper<'a> {
         let names_something = self.named.contains(&true);
         let known = self.known;
         let standing = match self.days {
+            _ if known && !names_something && !self.is_bound => Standing::Unbound,
             Some(Shortfall::Expired(_)) => Standing::Expired,
             Some(_) => Standing::TooLong,
             None if self.live => Standing::Live,
@@ -335,7 +342,6 @@ impl<'a> Paper<'a> {
             id: self.waiver.id.clone(),
             reason: self.waiver.reason.clone(),
             expires: self.waiver.expires,
-            digest: self.digest,
             standing,
             // What the base has too was judged whole when it came in.
             unused: if known { Vec::new() } else { unused },

@@ -188,7 +188,14 @@ impl Calendar {
         self.zone.iana_name().unwrap_or("UTC")
     }
 
-    /// Returns the days of the week that are days of business.
+    /// Whether other zone data can mean something else by its zone: those that are named by their offset never move.
+    #[must_use]
+    pub fn can_move(&self) -> bool {
+        let zone = self.zone();
+        zone != "UTC" && !zone.starts_with("Etc/")
+    }
+
+    /// Days of business.
     #[must_use]
     pub const fn days(&self) -> &BTreeSet<Day> {
         &self.days
@@ -282,7 +289,14 @@ mod tests {
             let hours = (time(9, 0, 0, 0), End::At(time(17, 0, 0, 0)));
             let calendar = Calendar::new(zone, Day::ALL.into(), hours, BTreeSet::new());
             let now = now.parse().expect("a time");
-            assert!(calendar.expect("a calendar").is_business(now), "{zone}");
+            let calendar = calendar.expect("a calendar");
+            assert!(calendar.is_business(now), "{zone}");
+            assert!(calendar.can_move(), "{zone}");
+        }
+        for zone in ["UTC", "Etc/UTC", "Etc/GMT+5"] {
+            let hours = (time(9, 0, 0, 0), End::OfDay);
+            let calendar = Calendar::new(zone, Day::ALL.into(), hours, BTreeSet::new());
+            assert!(!calendar.expect("a calendar").can_move(), "{zone}");
         }
     }
 }

@@ -4,7 +4,8 @@
 //! difference is judged by what its field declares of itself ([`crate::document::loosens`]). Leaving a key out is the
 //! same as stating its default; comments, spaces and the order of mappings and sets are no difference. Pure.
 //!
-//! Both sides have to have compiled. What cannot be read yields nothing here, because [`crate::compile`] refuses it.
+//! A head that cannot be read yields nothing here, because [`crate::compile`] refuses it. A document of a base that
+//! cannot be read any more is another one as a whole: nobody can say what it said.
 
 mod cedar;
 mod locks;
@@ -243,8 +244,11 @@ impl Sides<'_> {
         let Some(both) = self.both() else {
             return self.whole(Whole::from_kind(kind));
         };
-        let (Some(before), Some(after)) = (both.base.yaml(), both.head.yaml()) else {
+        let Some(after) = both.head.yaml() else {
             return Vec::new();
+        };
+        let Some(before) = both.base.yaml() else {
+            return self.whole(Whole::of(kind).at_worst());
         };
         let mut walk = Walk::new(&both, voters);
         walk.document(kind.shape(), &before, &after);
@@ -314,7 +318,15 @@ impl Whole {
         ..Self::RULES
     };
 
-    const fn from_kind(kind: Kind) -> Self {
+    /// Whatever there was is taken for gone.
+    fn at_worst(self) -> Self {
+        Self {
+            added: self.added.max(self.removed),
+            ..self
+        }
+    }
+
+    const fn of(kind: Kind) -> Self {
         match kind {
             // Every repository has these three, so the other side is no policy at all.
             Kind::Workspace | Kind::Profiles | Kind::Approvals => Self {

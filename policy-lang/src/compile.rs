@@ -63,8 +63,8 @@ pub fn tools_of<'a>(paths: impl IntoIterator<Item = &'a str>) -> Option<BTreeSet
 pub struct Compiled {
     /// The policy; `None` if anything is wrong.
     pub policy: Option<Policy>,
-    /// What stopgate.yaml says of gates and whose policy it is, also where something else is wrong; `None` if it cannot be
-    /// read.
+    /// What stopgate.yaml says of gates and whose policy it is, also where something else is wrong; `None` if anything in
+    /// that document could not be read, for what is left out of it may be just that.
     pub judging: Option<(Gate, OwnerName)>,
     /// The tests, as far as they could be read.
     pub suites: Vec<TestSuite>,
@@ -184,16 +184,17 @@ pub fn compile(sources: Sources) -> Compiled {
         rules: drafts.len(),
     };
     let servers = repository.servers();
-    let places = Places::new(&repository, &drafts);
+    let places = Places::of(&repository, &drafts);
+    let judging = repository.sound_workspace().and_then(|workspace| {
+        let organisation = workspace.organisation.clone()?;
+        Some((workspace.gate, organisation))
+    });
     let reviews = repository.reviews.into_values();
     let reviews = reviews.map(|(_, review)| review).collect();
     dx.sort(&map);
     Compiled {
         policy: policy.filter(|_| !sources.is_prevented(&dx)),
-        judging: repository.workspace.as_ref().and_then(|workspace| {
-            let organisation = workspace.organisation.clone()?;
-            Some((workspace.gate, organisation))
-        }),
+        judging,
         suites,
         waivers: repository.waivers.into_values().collect(),
         reviews,

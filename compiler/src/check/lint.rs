@@ -2,6 +2,7 @@
 //! use, rules whose review is overdue, reviews that nobody signed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use jiff::civil::Date;
 use stopgate_lang::compile::Places;
@@ -10,14 +11,15 @@ use stopgate_lang::name::{OperationName, ToolName};
 use stopgate_lang::policy::{Operations, Policy, Rule, RuleKind};
 use stopgate_lang::surface::Limit;
 
-use crate::review::Reviews;
+use crate::report::path;
+use crate::review::{FOLDER, Reviews};
 
 /// Adds every finding to `dx`. `today` is the day on which reviews are overdue or not; a signed review in `reviews`
 /// moves the day of the rules that it lists.
 pub(super) fn lint(
     policy: &Policy,
     places: &Places,
-    reviews: &Reviews,
+    (reviews, folder): (&Reviews, &Path),
     today: Date,
     dx: &mut Diagnostics,
 ) {
@@ -59,11 +61,16 @@ pub(super) fn lint(
         }
     }
     overdue(policy, places, reviews, today, dx);
-    unsigned(places, reviews, today, dx);
+    unsigned(places, (reviews, folder), today, dx);
 }
 
-/// Reports the reviews that would still move a day if they were signed.
-fn unsigned(places: &Places, reviews: &Reviews, today: Date, dx: &mut Diagnostics) {
+/// Reviews that would still move a day if they were signed.
+fn unsigned(
+    places: &Places,
+    (reviews, folder): (&Reviews, &Path),
+    today: Date,
+    dx: &mut Diagnostics,
+) {
     let unsigned = reviews.reviews.iter().filter(|one| !one.is_signed());
     for reviewed in unsigned.filter(|one| one.review.next >= today) {
         let id = &reviewed.review.id;
@@ -84,10 +91,12 @@ fn unsigned(places: &Places, reviews: &Reviews, today: Date, dx: &mut Diagnostic
             (None, None) => "there is no trust root that names reviewers".to_owned(),
         };
         let message = format!("`{id}` moves no day: {why}");
+        let file = path(folder, &format!("{FOLDER}/{id}.yaml"));
         dx.push(
             Diagnostic::new(Code::ReviewNotSigned, *span, message, "counts for nothing").help(
                 format!(
-                    "let reviewers sign it: `stopgate sign reviews/{id}.yaml --review --key KEY`"
+                    "commit it, let reviewers sign it (`stopgate sign {file} --review --key KEY`), and commit the \
+                     signatures"
                 ),
             ),
         );
@@ -118,7 +127,7 @@ fn overdue(policy: &Policy, places: &Places, reviews: &Reviews, today: Date, dx:
         let message = format!("`{}`{others} had to be looked at again by {day}", first.id);
         dx.push(
             Diagnostic::new(Code::ReviewOverdue, span, message, "its review is overdue").help(
-                "look at it again and move `review_by`, or let the reviewers sign reviews/ID.yaml",
+                "look at it again and move `review_by`, or commit reviews/ID.yaml and let the reviewers sign it",
             ),
         );
     }

@@ -64,7 +64,8 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
             valid.source, built.digest
         );
         return Err(Failure::new(Exit::Differs, differs).with_help(
-            "nothing is written; the gate's digest is that of the revision and the program it judged with",
+            "nothing is written; the gate's digest is that of the revision and the program it judged with, its zone data \
+             included",
         ));
     }
     write_whole(&args.output, &built.bytes)?;

@@ -99,7 +99,8 @@ fn once(args: &Args, console: &Console) -> Result<Answer, Failure> {
     let reviews = signed_reviews(&trust, &compiled, now.timestamp());
     let today = now.date();
     let tell = |done, of| progress.tell(done, of, "asked about");
-    let proved = look_closer(&mut compiled, &reviews, today, depth, &limits, &tell);
+    let reviews = (&reviews, args.repository.dir.as_path());
+    let proved = look_closer(&mut compiled, reviews, today, depth, &limits, &tell);
     let exit = if args.require_proof && !proved {
         Exit::Undecided
     } else {

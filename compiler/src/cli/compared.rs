@@ -33,8 +33,8 @@ pub(super) struct Compared {
     /// `None` stands for no policy at all, or for one that means nothing any more.
     pub(super) base: Option<Policed>,
     pub(super) head: Policed,
-    /// What the base says of gates, and whose policy it is.
-    judging: (policy::Gate, OwnerName),
+    /// What the base says of gates, and whose policy it is: of a base that says neither, nobody's.
+    judging: (policy::Gate, Option<OwnerName>),
     /// The base's trust root, verified.
     pub(super) root: Option<TrustRoot>,
     /// Signatures of head, not verified.
@@ -46,7 +46,7 @@ pub(super) struct Compared {
     /// Head's.
     waivers: Vec<Waiver>,
     /// Waivers that the base has too.
-    known: BTreeSet<Digest>,
+    known: Vec<Waiver>,
 }
 
 /// A policy with its tests.
@@ -118,28 +118,33 @@ impl Compared {
             suites: compiled.suites,
         };
         // A first policy has nothing that could be signed before it.
-        let own = (policy::Gate::DEFAULT, head.policy.organisation.clone());
-        let (mut known, mut base_side, mut judging) = (BTreeSet::new(), Side::empty(), own);
+        let own = Some(head.policy.organisation.clone());
+        let mut judging = (policy::Gate::DEFAULT, own);
+        let (mut known, mut base_side) = (Vec::new(), Side::empty());
         let mut is_lost = false;
         let base = match base {
             None => None,
             Some(base) => {
                 let mut compiled = base.compile(console);
-                judging = compiled.judging.take().unwrap_or_else(|| {
-                    let gate = policy::Gate::DEFAULT.strictest(head.policy.gate);
-                    (gate, head.policy.organisation.clone())
-                });
-                let holds = Jurisdiction::new(&judging.1, root.as_ref());
-                let waivers = compiled.waivers.iter();
-                known.extend(waivers.map(|one| one.statement(&holds).digest()));
+                // Nothing that head says stands in for it: who is judged would choose the judge.
+                judging = match compiled.judging.take() {
+                    Some((gate, organisation)) => (gate, Some(organisation)),
+                    None => (policy::Gate::UNREAD, None),
+                };
+                known.append(&mut compiled.waivers);
                 let policy = compiled.policy.take();
                 if policy.is_none() {
                     is_lost = true;
-                    console.progress(format_args!(
-                        "{}: reviewers sign what head says",
-                        broken(base_name, &compiled)
-                    ));
-                    settings.extend(base.rewritten(&head.policy).map_err(Failure::failed)?);
+                    let who = match &judging {
+                        (_, Some(_)) => "reviewers sign what head says",
+                        (_, None) => {
+                            "whose policy it is cannot be said, and people merge by hand what mends it"
+                        }
+                    };
+                    let why = broken(base_name, &compiled);
+                    console.progress(format_args!("{why}: {who}"));
+                    let rewritten = base.rewritten(&head.policy, judging.1.is_some());
+                    settings.extend(rewritten.map_err(Failure::failed)?);
                 }
                 base_side = base.side;
                 policy.map(|policy| Policed {
@@ -193,9 +198,10 @@ impl Compared {
         &self.diff.base
     }
 
-    /// Returns where the signatures hold that the base judges.
-    pub(super) fn holds(&self) -> Jurisdiction {
-        Jurisdiction::new(&self.judging.1, self.root.as_ref())
+    /// Where signatures hold that the base judges; `None` if nobody can say whose policy it is.
+    pub(super) fn holds(&self) -> Option<Jurisdiction> {
+        let organisation = self.judging.1.as_ref()?;
+        Some(Jurisdiction::of(organisation, self.root.as_ref()))
     }
 
     /// Returns what the base says of gates.
@@ -209,7 +215,7 @@ impl Compared {
             gate: self.gate(),
             root: self.root.as_ref(),
             holds: self.holds(),
-            known: self.known.clone(),
+            known: &self.known,
         };
         Gate::judge(
             &self.diff,

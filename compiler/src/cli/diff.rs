@@ -192,6 +192,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     let found = GateReport {
         diff: gate.diff,
         settings: gate.settings,
+        folder: &args.repository.dir,
         waivers: &gate.shown(),
         to_sign: gate.to_sign.as_ref(),
         bundle: compared.bundle,

@@ -6,6 +6,7 @@ use super::console::{Answer, Failure, Format};
 use super::exit::Exit;
 use crate::editor;
 use crate::init::{BANK, InitError, MINIMAL, init};
+use crate::report::word;
 
 /// Write a small policy repository that passes check and test
 ///
@@ -44,7 +45,7 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
         .iter()
         .map(|path| path.display().to_string())
         .collect();
-    let dir = args.dir.display();
+    let dir = word(&args.dir.to_string_lossy());
     let next = [
         format!("stopgate check {dir}"),
         format!("stopgate test {dir}"),
@@ -58,10 +59,10 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
         ),
         Format::Text => {
             let then = match args.example {
-                None => {
-                    "\nThen put your own MCP server into catalog/, run `stopgate lock`, and write rules for it.\n"
-                }
-                Some(Example::Bank) => "",
+                None => format!(
+                    "\nThen put your own MCP server into catalog/TOOL.yaml, run `stopgate lock TOOL {dir}`, and write rules for it.\n"
+                ),
+                Some(Example::Bank) => String::new(),
             };
             // One line for all schemas: nobody reads them.
             let schemas = args.dir.join(editor::FOLDER).display().to_string();

@@ -19,6 +19,7 @@ use crate::lock::{
     Comparison, Environment, FetchError, ServerSpec, Standing, Verdict, compare, fetch, write,
 };
 use crate::reader::{Read, Wanted, read};
+use crate::report::word;
 
 /// Pin what a tool's server offers, or check that it still offers it
 ///
@@ -172,6 +173,8 @@ fn specs(
 /// What came of one tool.
 struct Report {
     tool: ToolName,
+    /// The command that locks it.
+    command: String,
     outcome: Outcome,
 }
 
@@ -208,11 +211,18 @@ fn report(
     environment: &Environment,
 ) -> Result<Report, Failure> {
     let tool = spec.tool.clone();
+    let folder = if dir == Path::new(".") {
+        String::new()
+    } else {
+        format!(" {}", word(&dir.to_string_lossy()))
+    };
+    let command = format!("stopgate lock {tool}{folder}");
     let offered = match fetch(spec, environment, args.timeout) {
         Ok(lock) => lock,
         Err(error) => {
             return Ok(Report {
                 tool,
+                command,
                 outcome: Outcome::Failed(error),
             });
         }
@@ -253,7 +263,11 @@ fn report(
             Outcome::Compared { comparison, done }
         }
     };
-    Ok(Report { tool, outcome })
+    Ok(Report {
+        tool,
+        command,
+        outcome,
+    })
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -10,7 +10,7 @@ use stopgate_lang::policy::Policy;
 
 use super::console::{Console, Failure};
 use super::source::detail;
-use crate::diff::{DiffError, Side, rewritten};
+use crate::diff::{DiffError, Side, rewritten, workspace_rewritten};
 use crate::reader::{Read, Source, Wanted, read};
 use crate::workspace::Reading;
 
@@ -134,10 +134,19 @@ impl Revision {
         }
     }
 
-    /// Returns what of head nobody can compare with this base, whose meaning is lost, each as a change of its own.
-    pub(super) fn rewritten(&self, head: &Policy) -> Result<Vec<Change>, DiffError> {
+    /// What of head nobody can compare with this base, whose meaning is lost, each a change of its own; `is_whose` says
+    /// whether it can be said whose policy this is.
+    pub(super) fn rewritten(
+        &self,
+        head: &Policy,
+        is_whose: bool,
+    ) -> Result<Vec<Change>, DiffError> {
         let tree = self.tree.as_deref().unwrap_or_default();
-        rewritten(head, self.only.as_ref(), tree)
+        let mut changes = rewritten(head, self.only.as_ref(), tree)?;
+        if !is_whose {
+            changes.push(workspace_rewritten(head, tree));
+        }
+        Ok(changes)
     }
 
     /// Compiles what the comparison is about.

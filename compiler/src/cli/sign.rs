@@ -24,6 +24,7 @@ use super::worker::program;
 use crate::diff::{Limits, Side};
 use crate::key::SigningKey;
 use crate::reader::{Source, committed};
+use crate::report::word;
 use crate::sign::{Paper, SignError};
 use crate::workspace::trust::Trust;
 use crate::{review, waiver};
@@ -115,13 +116,16 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
                 let changed = format!("the waiver `{}` was changed while it was read", place.id);
                 return Err(Failure::failed(changed));
             }
+            let holds = compared.holds().ok_or_else(|| unread(base))?;
             paper.refuse(compared.gate(), today)?;
             let owner = reviewer(compared.root.as_ref(), base, &id)?;
             // Other signatures decide nothing about whether this one is worth making.
             let judged = compared.judged(&[]);
             if let Some(why) = crate::sign::worthless(&judged, waiver) {
                 let help = format!(
-                    "`stopgate diff --base {base}` prints the waiver that the change needs"
+                    "`stopgate diff {}--base {}` prints the waiver that the change needs",
+                    place.named,
+                    word(base)
                 );
                 return Err(Failure::untrusted(why).with_help(help));
             }
@@ -129,7 +133,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
             let commit = commit.as_deref().unwrap_or("no commit");
             let summary = paper.summary(today, Some(&judged));
             let summary = format!("{summary}base     {} ({commit})\n", visible(name, 300));
-            (compared.gate(), compared.holds(), owner, summary)
+            (compared.gate(), holds, owner, summary)
         }
     };
     let digest = paper.statement(&holds).digest();
@@ -167,6 +171,8 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
 /// Where a document to sign stands.
 struct Place {
     repository: PathBuf,
+    /// The same as an argument of a command, with a space behind it; empty where it is left out.
+    named: String,
     /// `waiver` or `review`.
     kind: &'static str,
     /// The stem of its file.
@@ -191,8 +197,20 @@ impl Place {
         };
         let name = path.file_name().and_then(|name| name.to_str());
         let id = name.and_then(|name| name.strip_suffix(".yaml"));
+        let repository = folder.parent().ok_or_else(elsewhere)?;
+        // As it was typed, if the file's own folder was.
+        let typed = file
+            .parent()
+            .filter(|typed| typed.file_name() == folder.file_name());
+        let named = typed.and_then(Path::parent).unwrap_or(repository);
+        let named = named.to_string_lossy();
         Ok(Self {
-            repository: folder.parent().ok_or_else(elsewhere)?.to_owned(),
+            named: if named.is_empty() {
+                String::new()
+            } else {
+                format!("{} ", word(&named))
+            },
+            repository: repository.to_owned(),
             kind,
             id: id.ok_or_else(elsewhere)?.to_owned(),
         })
@@ -223,10 +241,17 @@ fn no_commit() -> Failure {
         .with_help("commit the change and its waiver, and sign there")
 }
 
-/// Opens the repository's own trust root, if there is one.
-///
-/// # Errors
-/// [`Failure`] if the root cannot be believed.
+/// A waiver is bound to the base's organisation, and nobody can say which that is.
+fn unread(base: &str) -> Failure {
+    let message = format!(
+        "stopgate.yaml of {} cannot be read, so no signature is bound to its organisation",
+        visible(base, 300)
+    );
+    let help = "mend it first, by a change that people merge by hand: no waiver counts before";
+    Failure::untrusted(message).with_help(help)
+}
+
+/// The repository's own trust root, verified.
 fn own_root(trust: &Trust) -> Result<Option<TrustRoot>, Failure> {
     let open = |bytes: &Vec<u8>| TrustRoot::open(bytes, Timestamp::now());
     let opened = trust.root.as_ref().map(open);

@@ -73,6 +73,12 @@ impl std::convert::From<GitError> for Failure {
             GitError::NoRevision { shallow: true, .. } => {
                 "fetch more of the history, such as with git fetch --deepen=50"
             }
+            GitError::NoRevision { empty: true, .. } => {
+                "nothing is committed there yet: `git add` the folder, `git commit` it, and say it again"
+            }
+            GitError::NoPolicy { .. } => {
+                "if it is new, `git add` and `git commit` it first; what has nothing before it is compared with `--base empty`"
+            }
             GitError::Ambiguous { .. } => {
                 "name the commit, or the whole name such as refs/remotes/origin/main"
             }
@@ -107,7 +113,6 @@ impl std::convert::From<GitError> for Failure {
             GitError::NoRepository(_)
             | GitError::Unopened { .. }
             | GitError::NoRevision { .. }
-            | GitError::NoPolicy { .. }
             | GitError::Refused(_)
             | GitError::Git { .. } => "",
         };

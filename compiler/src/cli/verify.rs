@@ -1,10 +1,12 @@
 //! `stopgate verify`: whether a sidecar would load a bundle, and who signed it.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde_json::json;
 use stopgate_lang::bundle::{Bundle, MAX_BUNDLE_BYTES, TrustRoot};
+use stopgate_lang::calendar::{Calendar, zone_data};
 
 use super::console::{Answer, Failure, Format};
 use super::exit::Exit;
@@ -16,7 +18,8 @@ const MAX_ROOT_BYTES: usize = 1024 * 1024;
 /// Verify a bundle against a trust root
 ///
 /// Opens the bundle exactly as the sidecar does: layout, digest of each part, every signature, the publisher's
-/// threshold, every rule.
+/// threshold, every rule. Where its calendar may mean something else under this program's zone data than under that of the
+/// program that tested and built it, that is said; it is no reason not to load it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   stopgate verify prod.stopgate --root policies/trust/root.dsse.json
@@ -46,6 +49,7 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
             .unwrap_or_default()
     };
     let version = root.statement().version;
+    let zones = Zones::of(&bundle);
     match args.format {
         Format::Json => {
             let signer = |id: &String| json!({"id": id, "owner": owner(id), "role": "publisher"});
@@ -54,6 +58,7 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
                 "organisation": bundle.organisation(),
                 "rules": bundle.rules_len(),
                 "tools": bundle.tool_names().collect::<Vec<_>>(),
+                "zone_data": zones.json(),
                 "signers": bundle.signers().iter().map(signer).collect::<Vec<_>>(),
                 "root": {"version": version, "expires": root.statement().expires},
             });
@@ -66,7 +71,7 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
                 .map(|id| format!("{id} ({}), publisher", owner(id)))
                 .collect();
             let text = format!(
-                "verified  {}\nof        {}, rules: {}\nsigned    by {}\nroot      version {version}, expires {}\n",
+                "verified  {}\nof        {}, rules: {}\nsigned    by {}\nzones     {zones}\nroot      version {version}, expires {}\n",
                 bundle.digest(),
                 bundle.organisation(),
                 bundle.rules_len(),
@@ -75,5 +80,47 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
             );
             Ok(Answer::text(Exit::Fine, text))
         }
+    }
+}
+
+/// The zone data that a bundle was tested with, beside that of this program.
+struct Zones<'b> {
+    /// That of the program that built it, if it says so.
+    bundle: Option<&'b str>,
+    calendar: &'b Calendar,
+}
+
+impl<'b> Zones<'b> {
+    fn of(bundle: &'b Bundle) -> Self {
+        Self {
+            bundle: bundle.zone_data(),
+            calendar: bundle.calendar(),
+        }
+    }
+
+    /// Whether the calendar may mean something else here than it did in the tests.
+    fn may_differ(&self) -> bool {
+        self.bundle != Some(zone_data()) && self.calendar.can_move()
+    }
+
+    fn json(&self) -> serde_json::Value {
+        json!({"bundle": self.bundle, "program": zone_data(), "may_differ": self.may_differ()})
+    }
+}
+
+impl fmt::Display for Zones<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (own, zone) = (zone_data(), self.calendar.zone());
+        match self.bundle {
+            Some(theirs) => write!(f, "{theirs}")?,
+            None => write!(f, "not said")?,
+        }
+        if self.may_differ() {
+            write!(
+                f,
+                "; this program has {own}, so business time in {zone} may be another than in the tests: run them again"
+            )?;
+        }
+        Ok(())
     }
 }

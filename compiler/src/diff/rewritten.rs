@@ -18,9 +18,11 @@ use super::slice::{Reach, Slice};
 /// What such a change is called in reports.
 pub const NOTE: &str = "re-written: the base is not valid under the rules of this release, so nothing could be compared";
 
-/// Returns a change for every operation of `head`, or of `tools` alone. A signature of the change is bound to `tree`,
-/// the base's tree, since nothing else can be said of the base, and to everything that decides about the operation in
-/// head.
+/// Where a repository says whose it is.
+const WORKSPACE: &str = "stopgate.yaml";
+
+/// A change for every operation of `head`, or of `tools` alone. A signature of it is bound to the base's `tree`, which is
+/// all that can be said of it, and to everything that decides about the operation in head.
 ///
 /// # Errors
 /// [`DiffError::Form`] where a rule of head has no normal form.
@@ -54,19 +56,43 @@ pub fn rewritten(
             let (before, after) = (text(tree.to_owned()), text(slice.to_string()));
             changes.push(Change {
                 content: setting_digest(&file, &path, Some(&before), Some(&after)),
-                file,
-                path,
-                field: "re-written.*".to_owned(),
-                before: Some(format!("what tree {tree} says")),
                 after: Some(format!("what {slice} stands for")),
-                note: Some(NOTE),
-                effect: Effect::Changed,
-                area: Area::GuardRails,
-                before_at: None,
-                after_at: None,
-                risk: Risk::High,
+                ..change(file, path, tree)
             });
         }
     }
     Ok(changes)
+}
+
+/// The change of stopgate.yaml where the base's could not be read: there is one whatever `head` has operations of. Nobody
+/// can sign it, for it is not known for whom.
+#[must_use]
+pub fn workspace_rewritten(head: &Policy, tree: &str) -> Change {
+    let organisation = head.organisation.to_string();
+    let (file, path) = (WORKSPACE.to_owned(), "re-written".to_owned());
+    let (before, after) = (tree.to_owned(), organisation.clone());
+    let [before, after] = [before, after].map(Json::String);
+    Change {
+        content: setting_digest(&file, &path, Some(&before), Some(&after)),
+        after: Some(format!("the settings of {organisation}")),
+        ..change(file, path, tree)
+    }
+}
+
+/// A change of high risk from what nobody can read any more in the base's `tree`.
+fn change(file: String, path: String, tree: &str) -> Change {
+    Change {
+        content: setting_digest(&file, &path, None, None),
+        file,
+        path,
+        field: "re-written.*".to_owned(),
+        before: Some(format!("what tree {tree} says")),
+        after: None,
+        note: Some(NOTE),
+        effect: Effect::Changed,
+        area: Area::GuardRails,
+        before_at: None,
+        after_at: None,
+        risk: Risk::High,
+    }
 }

@@ -64,6 +64,8 @@ pub struct Seen {
     pub checked: u64,
     /// Of these, records that say something else than the base does.
     pub otherwise: u64,
+    /// Of those, records whose sidecar read the calendar otherwise: the bundle is the same, so its zone data is not.
+    pub by_calendar: u64,
     /// The first of them.
     pub examples: Vec<Otherwise>,
     /// The first instant.
@@ -114,6 +116,7 @@ impl Seen {
             unrecorded,
             checked,
             otherwise,
+            by_calendar,
             examples,
             first,
             last,
@@ -125,6 +128,7 @@ impl Seen {
             (&mut self.unrecorded, unrecorded),
             (&mut self.checked, checked),
             (&mut self.otherwise, otherwise),
+            (&mut self.by_calendar, by_calendar),
         ] {
             *to = to.saturating_add(from);
         }
@@ -358,6 +362,11 @@ impl<'a> Judge<'a> {
         }
         seen.checked = seen.checked.saturating_add(1);
         seen.otherwise = seen.otherwise.saturating_add(1);
+        if let (Some(here), Some(there)) = (decided.seen().business, record.context.business)
+            && here != there
+        {
+            seen.by_calendar = seen.by_calendar.saturating_add(1);
+        }
         if seen.examples.len() < EXAMPLES {
             seen.examples.push(Otherwise {
                 seq,

@@ -3,6 +3,8 @@
 mod elsewhere;
 mod headline;
 
+use std::path::Path;
+
 use jiff::civil::Date;
 use stopgate_lang::change::{Area, Change, Effect};
 use stopgate_lang::digest::Digest;
@@ -16,6 +18,7 @@ use crate::report::{count, list};
 use crate::waiver::{Loosened, Loosening, Standing, ToSign};
 
 pub use elsewhere::Mend;
+use elsewhere::places;
 
 /// Most characters of a text that is not ours, of what a rule says in a report, and of what is shown around a difference.
 const TEXT: usize = 300;
@@ -32,6 +35,8 @@ pub struct GateReport<'a> {
     pub diff: &'a Diff,
     /// What changed beside the rules.
     pub settings: &'a [Change],
+    /// The repository, as whoever reads the report names it in a command.
+    pub folder: &'a Path,
     /// The waivers of head.
     pub waivers: &'a [Waiver],
     /// What reviewers still have to sign.
@@ -114,10 +119,11 @@ impl Waiver {
 impl<'a> GateReport<'a> {
     /// Makes a report of the rules alone, without settings and waivers.
     #[must_use]
-    pub const fn new(diff: &'a Diff) -> Self {
+    pub fn of(diff: &'a Diff) -> Self {
         Self {
             diff,
             settings: &[],
+            folder: Path::new("."),
             waivers: &[],
             to_sign: None,
             bundle: None,
@@ -481,18 +487,4 @@ fn part(text: &[char], (first, last): (usize, usize), most: usize) -> String {
         cut => format!(" ({cut} more characters)"),
     };
     format!("{}{}{counted}", dots(from > 0), visible(&middle, most))
-}
-
-/// Returns where a setting stands on the two sides, such as `rules/erp.yaml:14 in head only`.
-fn places(before: Option<&Location>, after: Option<&Location>) -> String {
-    let place = |location: &Location| visible(&location.to_string(), TEXT);
-    match (before, after) {
-        (Some(before), Some(after)) if before == after => format!("{} on both sides", place(after)),
-        (Some(before), Some(after)) => {
-            format!("{} in the base, {} in head", place(before), place(after))
-        }
-        (Some(before), None) => format!("{} in the base only", place(before)),
-        (None, Some(after)) => format!("{} in head only", place(after)),
-        (None, None) => "no place".to_owned(),
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::path::Path;
 
 use jiff::Span;
 use jiff::civil::Date;
@@ -9,8 +10,9 @@ use stopgate_lang::name::WaiverId;
 use stopgate_lang::summary::visible;
 use stopgate_lang::waiver::{self, CellCover, Cover, SettingCover, SliceDigest};
 
-use super::{Judges, Loosened, Loosening, Shortfall, TEXT, Verdict, WaiverReport};
+use super::{Judges, Loosened, Loosening, Shortfall, Verdict, WaiverReport};
 use crate::diff::Holder;
+use crate::report::{path, word};
 use crate::yaml::{list, rules as rules_of, scalar};
 
 /// Days that a drafted waiver holds, unless the gate lets it hold fewer.
@@ -19,6 +21,8 @@ const DAYS: u16 = 14;
 /// What reviewers have to sign before a change may pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToSign {
+    /// Whether signatures can hold at all: whose policy the base is can be said.
+    pub is_bound: bool,
     /// As many reviewers as the gravest of it takes.
     pub needed: usize,
     /// Who holds the keys of reviewers in the base's trust root.
@@ -58,6 +62,7 @@ impl ToSign {
                 Shortfall::Signatures { found, needed } => Some((id, (*found, *needed))),
                 Shortfall::Expired(_)
                 | Shortfall::TooLong { .. }
+                | Shortfall::Unbound
                 | Shortfall::Spent
                 | Shortfall::Merged { .. }
                 | Shortfall::Older
@@ -94,15 +99,16 @@ impl ToSign {
                     .any(|waiver| !waiver.signers.reviewers.contains(id))
         };
         let left = reviewers.iter().filter(|(id, _)| can(id));
-        let left = left.map(|(_, owner)| owner.clone()).collect();
+        let left = by_name(left.map(|(_, owner)| owner.clone()));
         let days = Span::new().try_days(DAYS.min(judges.gate.waiver_days));
         let expires = days.and_then(|days| today.checked_add(days));
         let numbered = (2..).map(|number: u32| format!("{today}-{number}"));
         let mut ids = std::iter::once(today.to_string()).chain(numbered);
         Some(Self {
+            is_bound: judges.holds.is_some(),
             needed: most?,
             left,
-            reviewers: reviewers.into_values().collect(),
+            reviewers: by_name(reviewers.into_values()),
             short: all_short,
             covers,
             beyond,
@@ -142,7 +148,10 @@ impl ToSign {
     /// Returns who can sign, in words.
     #[must_use]
     pub fn who(&self) -> String {
-        if self.reviewers.is_empty() {
+        if !self.is_bound {
+            "nobody can: the base's stopgate.yaml cannot be read, so no signature is bound to its organisation"
+                .to_owned()
+        } else if self.reviewers.is_empty() {
             "nobody can: the base has no trust root that names reviewers".to_owned()
         } else if self.left.len() < self.missing().0 {
             let people = self.reviewers.join(", ");
@@ -152,12 +161,18 @@ impl ToSign {
         }
     }
 
-    /// Returns what to do, one line for each step; `base` is what the change was compared with.
+    /// What to do, a line each; `base` is what the change was compared with, and `folder` the repository, as whoever
+    /// reads it names them.
     #[must_use]
-    pub fn steps(&self, base: &str) -> Vec<String> {
-        let base = visible(base, TEXT);
+    pub fn steps(&self, base: &str, folder: &Path) -> Vec<String> {
+        let base = word(base);
         let sign = |file: &str| format!("`stopgate sign {file} --waiver --base {base} --key KEY`");
         let mut steps = Vec::new();
+        if !self.is_bound {
+            let mend = "mend stopgate.yaml first, by a change that people merge by hand: no waiver counts before";
+            steps.push(mend.to_owned());
+            return steps;
+        }
         if self.beyond > 0 {
             steps.push(format!(
                 "{} of these changes cannot be covered by a waiver",
@@ -172,15 +187,17 @@ impl ToSign {
             return steps;
         }
         for (id, (found, needed)) in &self.short {
-            let file = format!("{}/{id}.yaml", super::FOLDER);
-            let sign = sign(&file);
-            steps.push(format!("{file} has {found} of {needed} signatures: {sign}"));
-        }
-        if !self.covers.is_empty() {
-            let file = self.file();
+            let file = path(folder, &format!("{}/{id}.yaml", super::FOLDER));
             let sign = sign(&file);
             steps.push(format!(
-                "save the waiver below as {file}, give it a reason, commit it, and {sign}"
+                "{file} has {found} of {needed} signatures: {sign}, and commit the signature"
+            ));
+        }
+        if !self.covers.is_empty() {
+            let file = path(folder, &self.file());
+            let sign = sign(&file);
+            steps.push(format!(
+                "save the waiver below as {file}, give it a reason, commit it, {sign}, and commit the signature"
             ));
         }
         steps
@@ -208,7 +225,14 @@ impl ToSign {
     }
 }
 
-/// Adds `cover`, to a cover of the same people if there is one: a waiver names nothing twice.
+/// People, in the order of their names.
+fn by_name(people: impl Iterator<Item = String>) -> Vec<String> {
+    let mut people: Vec<String> = people.collect();
+    people.sort();
+    people
+}
+
+/// Adds `cover`, to one of the same people if there is one: a waiver names nothing twice.
 fn add(covers: &mut Vec<Cover>, cover: Cover) {
     let Cover::Cell(cell) = cover else {
         return covers.push(cover);

@@ -9,6 +9,9 @@ use stopgate_lang::waiver::Cover;
 
 use super::{Signers, Spoilt};
 
+/// What a waiver is good for under a base of which nobody can say whose policy it is.
+pub(super) const UNBOUND: &str = "counts for nothing: the base's stopgate.yaml cannot be read, so no signature is bound to its organisation";
+
 /// Whether one loosening may pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -31,6 +34,9 @@ pub enum Verdict {
 /// Why a waiver that names a loosening does not cover it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Shortfall {
+    /// Nobody can say whose policy the base is, so no signature can be bound to it.
+    #[error("{}", UNBOUND)]
+    Unbound,
     /// Its day has come.
     #[error("expired on {0}")]
     Expired(Date),
@@ -102,8 +108,6 @@ pub struct WaiverReport {
     pub reason: String,
     /// From this day on it covers nothing.
     pub expires: Date,
-    /// The digest of what reviewers sign.
-    pub digest: Digest,
     /// All of it in a word.
     pub standing: Standing,
     /// Those of its covers that name nothing in this change.
@@ -123,6 +127,8 @@ pub enum Standing {
     Spent,
     /// It names nothing in this change, and the base has it too, without the signatures that it would have taken.
     Unsigned,
+    /// It names nothing in this change, and the base has it too, of which nobody can say whose policy it is.
+    Unbound,
     /// It names nothing in this change, and it is new.
     Unused,
     /// Its day has come.
@@ -140,6 +146,7 @@ impl Standing {
             Self::Short => "short",
             Self::Spent => "spent",
             Self::Unsigned => "unsigned",
+            Self::Unbound => "unbound",
             Self::Unused => "unused",
             Self::Expired => "expired",
             Self::TooLong => "too-long",
@@ -156,6 +163,7 @@ impl Standing {
             Self::Unsigned => {
                 "is in the base with too few signatures that count, so it lets nothing pass; delete it"
             }
+            Self::Unbound => UNBOUND,
             Self::Unused => "names nothing in this change; delete it",
             Self::Expired => "its day has come; delete it, or change the day and have it signed",
             Self::TooLong => "would hold longer than gate.waiver_days lets it; change the day",
@@ -169,7 +177,7 @@ impl WaiverReport {
     pub fn is_error(&self) -> bool {
         match self.standing {
             Standing::Live | Standing::Short => !self.unused.is_empty(),
-            Standing::Spent | Standing::Unsigned => false,
+            Standing::Spent | Standing::Unsigned | Standing::Unbound => false,
             Standing::Unused | Standing::Expired | Standing::TooLong => true,
         }
     }

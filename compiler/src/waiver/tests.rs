@@ -148,8 +148,8 @@ fn judged(
     let judges = Judges {
         gate: Gate::DEFAULT,
         root,
-        holds: Jurisdiction::new(&organisation(), root),
-        known: BTreeSet::new(),
+        holds: Some(Jurisdiction::of(&organisation(), root)),
+        known: &[],
     };
     judge(&judges, waivers, signatures, loosenings, TODAY)
 }
@@ -203,8 +203,8 @@ fn t1_as_many_reviewers_sign_as_the_risk_asks_for() {
         let judges = Judges {
             gate: lenient,
             root: Some(&root),
-            holds: holds(&root),
-            known: BTreeSet::new(),
+            holds: Some(holds(&root)),
+            known: &[],
         };
         let signatures = signed(&waivers[0], &root, signers);
         let judgement = judge(&judges, &waivers, &signatures, &[loosening(risk)], TODAY);
@@ -407,29 +407,16 @@ fn what_covers_nothing_is_an_error_unless_the_base_has_it_too() {
     let both = waiver(vec![Cover::Cell(cell()), Cover::Setting(setting())]);
     let signatures = signed(&both, &root, &[&keys.ana]);
     let one = [loosening(Risk::Medium)];
-    let own = BTreeSet::from([both.statement(&holds(&root)).digest()]);
+    let own = vec![both.clone()];
     let edited = Waiver {
         reason: "Another.".to_owned(),
         ..both.clone()
     };
-    let before = BTreeSet::from([edited.statement(&holds(&root)).digest()]);
+    let before = vec![edited];
+    let none = Vec::new();
     for (name, known, loosenings, standing, unused, error) in [
-        (
-            "new, unused",
-            &BTreeSet::new(),
-            &[][..],
-            Standing::Unused,
-            2,
-            true,
-        ),
-        (
-            "new, half used",
-            &BTreeSet::new(),
-            &one,
-            Standing::Live,
-            1,
-            true,
-        ),
+        ("new, unused", &none, &[][..], Standing::Unused, 2, true),
+        ("new, half used", &none, &one, Standing::Live, 1, true),
         ("of the base, unused", &own, &[], Standing::Spent, 0, false),
         (
             "of the base, named again",
@@ -444,8 +431,8 @@ fn what_covers_nothing_is_an_error_unless_the_base_has_it_too() {
         let judges = Judges {
             gate: Gate::DEFAULT,
             root: Some(&root),
-            holds: holds(&root),
-            known: known.clone(),
+            holds: Some(holds(&root)),
+            known,
         };
         let waivers = std::slice::from_ref(&both);
         let judgement = judge(&judges, waivers, &signatures, loosenings, TODAY);

@@ -1,5 +1,13 @@
 //! From an empty folder to a verified bundle, and everything that must not verify.
 
+use std::ops::Range;
+
+use serde_json::json;
+use stopgate::key::SigningKey;
+use stopgate_lang::bundle::dsse::{Envelope, signed_bytes};
+use stopgate_lang::calendar::zone_data;
+use stopgate_lang::digest::Digest;
+
 use crate::Desk;
 
 /// Keys, a root, and the bank's bundle signed by its publisher.
@@ -116,6 +124,79 @@ fn a_changed_byte_anywhere_is_found() {
         std::fs::write(desk.path("bank.stopgate"), changed).expect("written");
         assert_eq!(desk.run(&VERIFY).exit, 8, "byte {at}");
     }
+}
+
+/// Where the part `name` of a bundle stands in its file.
+fn part(file: &[u8], name: &str) -> Range<usize> {
+    let mut at = 0;
+    loop {
+        let header = &file[at..at + 512];
+        let text = |range: Range<usize>| {
+            let text = String::from_utf8_lossy(&header[range]);
+            text.trim_end_matches('\0').to_owned()
+        };
+        let size = usize::from_str_radix(text(124..136).trim(), 8).expect("a size");
+        at += 512;
+        if text(0..100) == name {
+            return at..at + size;
+        }
+        at += size.next_multiple_of(512);
+    }
+}
+
+/// Makes the bundle `file` what a compiler with other zone data had made of the same policy, signed by the publisher.
+fn with_zone_data(desk: &Desk, file: &str, version: &str) {
+    let mut bytes = std::fs::read(desk.path(file)).expect("a bundle");
+    let place = part(&bytes, "manifest.json");
+    let before = String::from_utf8(bytes[place.clone()].to_vec()).expect("UTF-8");
+    let said = |version: &str| format!("\"zone_data\":\"{version}\"");
+    let after = before.replace(&said(zone_data()), &said(version));
+    assert_ne!(after, before, "the manifest says the zone data");
+    bytes[place].copy_from_slice(after.as_bytes());
+
+    let place = part(&bytes, "bundle.dsse.json");
+    let mut envelope = Envelope::from_bytes(&bytes[place.clone()]).expect("an envelope");
+    let digest = |manifest: &str| Digest::of(manifest.as_bytes()).hex();
+    let payload = String::from_utf8(envelope.payload).expect("UTF-8");
+    let payload = payload.replace(&digest(&before), &digest(&after));
+    envelope.payload = payload.into_bytes();
+    let key = SigningKey::read(&desk.path("ci.key")).expect("a key");
+    let message = signed_bytes(&envelope.payload_type, &envelope.payload);
+    envelope.signatures[0].bytes = key.sign(&message);
+    bytes[place].copy_from_slice(&envelope.to_bytes());
+    std::fs::write(desk.path(file), bytes).expect("written");
+}
+
+#[test]
+fn verify_says_where_the_tests_ran_with_other_zone_data() {
+    let desk = signed();
+    assert_eq!(desk.run(&["init", "p"]).exit, 0);
+    let utc = ["build", "p", "-o", "utc.stopgate", "--key=ci.key"];
+    assert_eq!(desk.run(&utc).exit, 0);
+    let verify = |file: &str, format: &str| {
+        let run = desk.run(&["verify", file, "--root=trust/root.dsse.json", format]);
+        assert_eq!(run.exit, 0, "{}", run.shown());
+        run
+    };
+    let told = |file: &str| verify(file, "--format=json").json()["zone_data"].clone();
+    let own = zone_data();
+    let same = json!({"bundle": own, "program": own, "may_differ": false});
+    for file in ["bank.stopgate", "utc.stopgate"] {
+        assert_eq!(told(file), same, "{file}");
+        with_zone_data(&desk, file, "2019c");
+    }
+    let other = |may_differ| json!({"bundle": "2019c", "program": own, "may_differ": may_differ});
+    assert_eq!(told("bank.stopgate"), other(true));
+    let text = verify("bank.stopgate", "--format=text").stdout;
+    let said = format!(
+        "zones     2019c; this program has {own}, so business time in Europe/Lisbon may be another than in the tests: \
+         run them again\n"
+    );
+    assert!(text.contains(&said), "{text}");
+    // The calendar of this one is in UTC, which no zone data moves.
+    assert_eq!(told("utc.stopgate"), other(false));
+    let text = verify("utc.stopgate", "--format=text").stdout;
+    assert!(text.contains("zones     2019c\n"), "{text}");
 }
 
 #[test]

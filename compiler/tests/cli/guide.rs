@@ -46,13 +46,14 @@ fn is_current(page: &str) {
 }
 
 /// The page with the output of every command put in place of what stands there. A block ```` ```yaml file=F before=L ````
-/// goes into the file F above the line L, or to its end.
+/// goes into the file F above the line L, or to its end. In a block ```` ```console asks ```` a person says yes, and what is
+/// shown to that person is not in the page, for keys and digests are others each time.
 fn run_blocks(page: &str) -> String {
     let desk = Desk::new();
     let steps = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rollout");
     std::os::unix::fs::symlink(steps, desk.path("steps")).expect("a link");
     let mut out = String::new();
-    let mut in_block = false;
+    let (mut in_block, mut asks) = (false, false);
     let mut edit: Option<Edit<'_>> = None;
     for line in page.lines() {
         if let Some(target) = line.strip_prefix("```yaml file=") {
@@ -66,8 +67,12 @@ fn run_blocks(page: &str) -> String {
             edit.text.push('\n');
         }
         match (line, line.strip_prefix("$ ")) {
-            ("```console", _) => in_block = true,
+            ("```console" | "```console asks", _) => {
+                in_block = true;
+                asks = line.ends_with("asks");
+            }
             ("```", _) => in_block = false,
+            (_, Some(command)) if in_block && asks => agree(&desk, command),
             (_, Some(command)) if in_block => {
                 out.push_str(&format!("{line}\n{}", shell(&desk, command)));
                 continue;
@@ -111,6 +116,16 @@ impl<'a> Edit<'a> {
         let (head, tail) = kept.split_at(at);
         std::fs::write(&path, format!("{head}{}{tail}", self.text)).expect("written");
     }
+}
+
+/// Runs `command`, which asks, and says yes to what it shows.
+fn agree(desk: &Desk, command: &str) {
+    let shown = shell(desk, command);
+    let mut lines = shown.lines();
+    let digest = lines.find_map(|line| line.strip_prefix("digest   "));
+    let digest = digest.unwrap_or_else(|| panic!("{shown}"));
+    let done = shell(desk, &format!("{command} --yes {digest} && echo agreed"));
+    assert!(done.ends_with("agreed\n"), "{done}");
 }
 
 fn shell(desk: &Desk, command: &str) -> String {

@@ -9,6 +9,8 @@
 
 mod bundles;
 mod causes;
+#[path = "../shared/copy.rs"]
+mod copy;
 mod exits;
 mod guide;
 mod mutants;
@@ -28,6 +30,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
+
+use copy::copy;
 
 /// What a run left.
 struct Run {
@@ -134,9 +138,14 @@ impl Desk {
 
     /// Runs `stopgate` here. The environment is empty, so that a test sees what every machine sees.
     fn run(&self, args: &[&str]) -> Run {
+        self.run_in(".", args)
+    }
+
+    /// The same in the folder `from`.
+    fn run_in(&self, from: &str, args: &[&str]) -> Run {
         let output = Command::new(env!("CARGO_BIN_EXE_stopgate"))
             .args(args)
-            .current_dir(self.folder.path())
+            .current_dir(self.path(from))
             .env_clear()
             .output()
             .expect("stopgate starts");
@@ -145,20 +154,6 @@ impl Desk {
             exit: output.status.code().expect("not killed"),
             stdout: text(output.stdout),
             stderr: text(output.stderr),
-        }
-    }
-}
-
-/// Copies a folder with all that is in it.
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder");
-    for entry in std::fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("a kind").is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).expect("copied");
         }
     }
 }

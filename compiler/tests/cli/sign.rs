@@ -10,7 +10,7 @@ use stopgate_lang::waiver::Jurisdiction;
 use crate::Desk;
 
 /// So many days from today.
-fn day(days: i64) -> Date {
+pub(crate) fn day(days: i64) -> Date {
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     today.checked_add(days.days()).expect("a day")
 }
@@ -272,6 +272,76 @@ fn what_would_count_for_nothing_is_not_signed() {
 }
 
 #[test]
+fn a_waiver_that_came_into_the_base_without_enough_signatures_is_not_signed_there() {
+    let desk = desk();
+    // It was merged by hand, with the change and without a signature, and its change is in the base now.
+    base(&desk);
+    desk.edit("p/profiles.yaml", "groups: [support]", "groups: [help]");
+    desk.commit("p");
+    let unsigned =
+        "is in the base already and lets nothing pass there: name the revision before it as --base";
+    refuses(&desk, &WAIVER, unsigned);
+    let found = desk.run(&["diff", "p", "--base=base", "--format=json"]);
+    let standing = &found.json()["waivers"][0]["standing"];
+    assert_eq!(standing, "unsigned", "{}", found.shown());
+    // It can be signed for the revision that it was written for; once that is merged too, it is spent.
+    let first = desk.git("p", &["rev-list", "--max-parents=0", "HEAD"]);
+    let based = format!("--base={first}");
+    let sign = [
+        &WAIVER[..3],
+        &[based.as_str(), "--rev=base", "--key=ana.key"],
+    ]
+    .concat();
+    let yes = format!("--yes={}", digest(&desk, &sign));
+    let run = desk.run(&[&sign[..], &[yes.as_str()]].concat());
+    assert_eq!(run.exit, 0, "{}", run.shown());
+    base(&desk);
+    let found = desk.run(&["diff", "p", "--base=base", "--format=json"]);
+    let standing = &found.json()["waivers"][0]["standing"];
+    assert_eq!(standing, "spent", "{}", found.shown());
+    let run = desk.run(&WAIVER);
+    assert_eq!(run.exit, 8, "{}", run.shown());
+    assert!(
+        run.stderr.contains("is in the base already"),
+        "{}",
+        run.shown()
+    );
+}
+
+#[test]
+fn the_commands_of_a_report_name_the_repository_as_it_was_named() {
+    let desk = desk();
+    let file = "waivers/2026-014.yaml";
+    for (dir, from, named) in [
+        ("p", ".", format!("p/{file}")),
+        (".", "p", file.to_owned()),
+        ("../p", "p", format!("../p/{file}")),
+    ] {
+        let said = desk.run_in(from, &["diff", dir, "--base=base"]);
+        let sign = format!("`stopgate sign {named} --waiver --base base --key KEY`");
+        assert!(said.stdout.contains(&sign), "{dir}: {}", said.shown());
+        // As it stands there, it finds the document.
+        let key = desk.path("ana.key");
+        let key = key.to_str().expect("UTF-8");
+        let run = ["sign", &named, "--waiver", "--base", "base", "--key", key];
+        let run = desk.run_in(from, &run);
+        assert!(
+            run.stderr.contains("nobody is there to be asked"),
+            "{}",
+            run.shown()
+        );
+        let check = desk.run_in(from, &["check", dir]);
+        let review = named.replace(file, "reviews/2027-Q1.yaml");
+        let sign = format!("commit it, let reviewers sign it (`stopgate sign {review} --review");
+        let said = check
+            .stdout
+            .replace("\n  │ ", " ")
+            .replace("\n        ", " ");
+        assert!(said.contains(&sign), "{dir}: {}", check.shown());
+    }
+}
+
+#[test]
 fn a_waiver_is_signed_by_reviewers_of_the_base_and_not_of_the_change() {
     let desk = desk();
     let without = [&WAIVER[..3], &["--key=ana.key"]].concat();
@@ -463,7 +533,7 @@ fn a_stray_signature_and_another_judge_are_seen_and_named() {
 
     let version = desk.path("p/.stopgate-version");
     std::fs::write(&version, "0.1.0\n").expect("written");
-    let new = "guard rail .stopgate-version: another version of stopgate judges the next changes\n    before  not there\n";
+    let new = "guard rail .stopgate-version: another binary judges from the next change on, by its own zone data\n    before  not there\n";
     gate(&desk, 5, new);
     base(&desk);
     gate(&desk, 0, "same: no decision changes\n");

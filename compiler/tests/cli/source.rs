@@ -1,5 +1,7 @@
 //! Where a command reads its policy: files, the index or a revision, and what is published and signed is a commit.
 
+use std::process::Command;
+
 use serde_json::Value;
 
 use crate::{Desk, Run};
@@ -103,37 +105,77 @@ fn files_in_no_repository_or_beside_no_commit_say_so() {
 }
 
 #[test]
-fn what_git_can_do_and_is_not_read_comes_with_the_command_that_mends_it() {
-    let sparse = ["sparse-checkout", "init", "--cone", "--sparse-index"];
-    for (made, mend) in [
-        (
-            vec![&["update-index", "--split-index"][..]],
-            "git update-index --no-split-index",
-        ),
-        (
-            vec![&sparse, &["sparse-checkout", "set", "rules"]],
-            "git sparse-checkout reapply --no-sparse-index",
-        ),
-        (
-            vec![&["init", "-q", "--separate-git-dir=../history.git"]],
-            "git config core.worktree \"$(git rev-parse --show-toplevel)\"",
-        ),
+fn where_nothing_is_committed_it_is_said_how_to() {
+    let desk = Desk::with_repository();
+    desk.git("p", &["init", "-q", "-b", "main"]);
+    let commit = "`git add` the folder, `git commit` it, and say it again";
+    for args in [
+        &["build", "p"][..],
+        &["check", "p", "--rev=HEAD"],
+        &["diff", "p", "--base=main"],
     ] {
-        let desk = desk();
-        for args in made {
-            desk.git("p", args);
+        let run = desk.run(args);
+        assert_eq!(run.exit, 2, "{args:?}: {}", run.shown());
+        assert!(
+            run.stderr.contains("there is no revision"),
+            "{}",
+            run.shown()
+        );
+        assert!(run.stderr.contains(commit), "{args:?}: {}", run.shown());
+    }
+    // A commit without the policy is no better.
+    std::fs::write(desk.path("p/README.md"), "later\n").expect("written");
+    desk.git("p", &["add", "README.md"]);
+    desk.git("p", &["commit", "-q", "-m", "without the policy"]);
+    let run = desk.run(&["build", "p"]);
+    assert_eq!(run.exit, 2, "{}", run.shown());
+    assert!(
+        run.stderr.contains("`git add` and `git commit` it first"),
+        "{}",
+        run.shown()
+    );
+    // What is not there in a repository with commits is another matter.
+    let run = desk.run(&["check", "p", "--rev=nowhere"]);
+    assert!(!run.stderr.contains("git commit"), "{}", run.shown());
+    desk.commit("p");
+    assert_eq!(desk.run(&["build", "p"]).exit, 0);
+}
+
+/// What a shell tells of the way that it went is looked at too: the folder is the same, and its name for others is not.
+#[test]
+fn t1_a_folder_that_a_shell_entered_through_a_link_is_refused() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path("top")).expect("a folder");
+    assert_eq!(desk.run(&["init", "top/policies"]).exit, 0);
+    std::os::unix::fs::symlink("policies", desk.path("top/way")).expect("a link");
+    std::os::unix::fs::symlink("top", desk.path("aside")).expect("a link");
+    desk.commit("top");
+    let in_shell = |folder: &str, command: &str| {
+        let output = Command::new("/bin/sh")
+            .args(["-c", &format!("cd \"$1\" && exec \"$2\" {command}"), "sh"])
+            .arg(desk.path(folder))
+            .arg(env!("CARGO_BIN_EXE_stopgate"))
+            .env_clear()
+            .output()
+            .expect("a shell");
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        (output.status.code(), text(output.stderr))
+    };
+    for command in [
+        "diff . --base main",
+        "check --rev HEAD",
+        "check --staged",
+        "build",
+    ] {
+        let (exit, said) = in_shell("top/way", command);
+        assert_eq!(exit, Some(2), "{command}: {said}");
+        assert!(said.contains("leads through the link"), "{command}: {said}");
+        // The same folder by its own name, and by a link that no repository has.
+        for folder in ["top/policies", "aside/policies"] {
+            let (exit, said) = in_shell(folder, command);
+            assert_eq!(exit, Some(0), "{folder}: {command}: {said}");
+            let _built = std::fs::remove_file(desk.path("top/policies/policy.stopgate"));
         }
-        let check = || desk.run(&["check", "p", "--staged", "-q"]);
-        let refused = check();
-        assert_ne!(refused.exit, 0, "{}", refused.shown());
-        assert!(refused.stderr.contains(mend), "{}", refused.shown());
-        let mended = std::process::Command::new("sh")
-            .args(["-c", mend])
-            .current_dir(desk.path("p"))
-            .status();
-        assert!(mended.expect("a shell").success(), "{mend}");
-        let read = check();
-        assert_eq!(read.exit, 0, "{}", read.shown());
     }
 }
 

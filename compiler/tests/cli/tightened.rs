@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use stopgate_lang::diagnostic::{Code, Meaning};
 
+use crate::sign::day;
 use crate::{Desk, copy};
 
 fn fixtures() -> PathBuf {
@@ -168,4 +169,118 @@ fn t1_what_cannot_be_compared_is_let_pass_by_two_and_bound_to_the_base() {
     desk.commit("p");
     desk.git("p", &["checkout", "-q", "main"]);
     assert_eq!(judged(&desk).0, 5);
+}
+
+/// The operations that are named, each with its class.
+fn classes(answer: &Value) -> Vec<(&str, &str)> {
+    let operations = answer["operations"].as_array().expect("a list").iter();
+    let named = operations.map(|one| (one["operation"].as_str(), one["class"].as_str()));
+    let named = named.map(|(operation, class)| operation.zip(class).expect("texts"));
+    named.collect()
+}
+
+/// Whether something is said to be re-written, which nobody compares.
+fn is_rewritten(answer: &Value) -> bool {
+    let mut settings = answer["settings"].as_array().expect("a list").iter();
+    settings.any(|one| one["field"] == "re-written.*")
+}
+
+#[test]
+fn t1_a_base_that_is_too_costly_is_compared_by_what_it_says() {
+    let desk = made_of("rule-too-costly");
+    let rules = std::fs::read_to_string(desk.path("p/rules/erp.yaml")).expect("a file");
+    let costly = rules.split('"').find(|part| part.starts_with("*of the"));
+    let text = costly.expect("the pattern").trim_matches('*').to_owned();
+    mended("rule-too-costly", &desk);
+    // What the mended rule gives and takes is proved, as of any other change.
+    let (exit, answer) = judged(&desk);
+    assert_eq!(exit, 5, "{answer}");
+    assert_eq!(classes(&answer), [("create_refund", "both")], "{answer}");
+    assert!(!is_rewritten(&answer), "{answer}");
+    // A mended rule that asks for more than the costly one takes nobody's signature.
+    desk.edit(
+        "p/rules/erp.yaml",
+        "context.input.amount_cents <= 50000",
+        &format!("context.input has reason && context.input.reason == \"{text}\""),
+    );
+    desk.commit("p");
+    let (exit, answer) = judged(&desk);
+    assert_eq!(exit, 0, "{answer}");
+    assert_eq!(
+        classes(&answer),
+        [("create_refund", "stricter")],
+        "{answer}"
+    );
+}
+
+/// Makes `p/stopgate.yaml` a document that nobody can read all of.
+fn spoil(desk: &Desk, how: &str) {
+    let file = "p/stopgate.yaml";
+    match how {
+        "a link" => {
+            std::fs::rename(desk.path(file), desk.path("text")).expect("moved");
+            std::os::unix::fs::symlink("../text", desk.path(file)).expect("a link");
+        }
+        "no YAML" => desk.edit(file, "organisation:", "organisation: ["),
+        "nobody's" => desk.edit(file, "organisation: acme-bank\n", ""),
+        "said twice" => desk.edit(
+            file,
+            "organisation: acme-bank\n",
+            "organisation: acme-bank\norganisation: acme-shop\n",
+        ),
+        "no numbers" => desk.edit(file, "high: 2}", "high: many}"),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn t1_a_base_whose_settings_cannot_be_read_is_judged_by_nothing_that_head_says() {
+    for how in ["a link", "no YAML", "nobody's", "said twice", "no numbers"] {
+        let desk = Desk::new();
+        copy(&fixtures().join("base"), &desk.path("p"));
+        spoil(&desk, how);
+        mended(how, &desk);
+        // Head asks for as little as there is, and brings a waiver.
+        desk.edit(
+            "p/stopgate.yaml",
+            "{low: 0, medium: 1, high: 2}",
+            "{low: 0, medium: 0, high: 1}",
+        );
+        let waiver = format!(
+            "stopgate: 1\nwaiver: 2026-099\nreason: So.\nexpires: {}\ncovers:\n  - file: stopgate.yaml\n    path: \
+             re-written\n    change: sha256:{}\n",
+            day(10),
+            "0".repeat(64)
+        );
+        std::fs::write(desk.path("p/waivers/2026-099.yaml"), waiver).expect("written");
+        desk.commit("p");
+        let (exit, answer) = judged(&desk);
+        assert_eq!(exit, 5, "{how}: {answer}");
+        let settings = answer["settings"].as_array().expect("a list").iter();
+        let paths = settings.filter(|one| one["risk"] == "high");
+        let paths: Vec<&Value> = paths.map(|one| &one["path"]).collect();
+        for path in ["re-written", "re-written.create_refund"] {
+            assert!(paths.iter().any(|one| *one == path), "{how}: {answer}");
+        }
+        let to_sign = &answer["to_sign"];
+        assert_eq!(to_sign["needed"], 2, "{how}: {to_sign}");
+        assert_eq!(to_sign["reviewers"], Value::Array(Vec::new()), "{how}");
+        assert_eq!(to_sign["waiver"], Value::Null, "{how}");
+        let text = desk.run(&["diff", "p", "--base=base", "--head=main"]);
+        let said = "nobody can: the base's stopgate.yaml cannot be read";
+        assert!(text.stdout.contains(said), "{how}: {}", text.shown());
+        let hand = "by a change that people merge by hand";
+        assert!(text.stdout.contains(hand), "{how}: {}", text.shown());
+        let sign = [
+            "sign",
+            "p/waivers/2026-099.yaml",
+            "--waiver",
+            "--base=base",
+            "--key=ana.key",
+        ];
+        let run = desk.run(&sign);
+        assert_eq!(run.exit, 8, "{how}: {}", run.shown());
+        let refused = "stopgate.yaml of base cannot be read";
+        assert!(run.stderr.contains(refused), "{how}: {}", run.shown());
+    }
 }

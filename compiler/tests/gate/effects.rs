@@ -2,6 +2,7 @@
 //! otherwise without it.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use jiff::civil::date;
 use stopgate::check::{Depth, look_closer};
@@ -29,7 +30,8 @@ fn a_rule_has_no_effect_where_trying_finds_none() {
         let (reviews, today) = (Reviews::default(), date(2026, 11, 26));
         let limits = Limits::by(env!("CARGO_BIN_EXE_stopgate"));
         let depth = Depth::Everything;
-        let complete = look_closer(&mut compiled, &reviews, today, depth, &limits, &|_, _| {});
+        let reviews = (&reviews, Path::new("."));
+        let complete = look_closer(&mut compiled, reviews, today, depth, &limits, &|_, _| {});
         assert!(complete, "policy {number}");
         let named = |code: Code| -> BTreeSet<&str> {
             let found = compiled.diagnostics.iter().filter(|one| one.code == code);

@@ -68,11 +68,10 @@ fn a_changed_server_is_shown_refused_and_locked_once_the_contract_took_the_step(
     let run = |variant, arguments: &[&str]| lock(servers_folder(), variant, arguments);
     let committed = || fs::read_to_string(&file).expect("the lock");
 
-    assert_eq!(
-        run(None, &["--check", dir]).0,
-        Some(7),
-        "there is no lock yet"
-    );
+    let (code, text) = run(None, &["--check", dir]);
+    assert_eq!(code, Some(7), "{text}");
+    let missing = format!("there is no catalog/erp.lock.json; run `stopgate lock erp {dir}`");
+    assert!(text.contains(&missing), "{text}");
     let (code, text) = run(None, &["erp", dir]);
     assert_eq!(code, Some(0), "{text}");
     assert!(

@@ -13,6 +13,8 @@ mod browser;
 mod made;
 mod policies;
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 use stopgate::report::{GateReport, html};
 use stopgate_lang::digest::Digest;
@@ -26,6 +28,7 @@ fn gate(made: &Made) -> String {
     let report = GateReport {
         diff: &made.diff,
         settings: &made.settings,
+        folder: Path::new("policies"),
         waivers: &made.waivers,
         to_sign: made.to_sign.as_ref(),
         bundle: Some(Digest::compute(b"head")),

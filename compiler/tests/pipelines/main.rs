@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, reason = "what the tests share fails as they do")]
 
+#[path = "../shared/copy.rs"]
+mod copy;
 mod double;
 mod history;
 mod hosts;

@@ -170,6 +170,22 @@ fn what_is_not_there_or_not_on_top_of_the_base_cannot_be_judged() {
         assert_eq!(verdict.exit, 1, "{base}..{head}: {}", verdict.all());
         assert!(verdict.stderr.contains(why), "{}", verdict.all());
     }
+    history.git(&["rm", "--quiet", "policies/.stopgate-version"]);
+    history.commit();
+    history.write("policies/.stopgate-version", env!("CARGO_PKG_VERSION"));
+    history.commit();
+    let verdict = history.gate();
+    assert_eq!(verdict.exit, 1, "nobody may judge: {}", verdict.all());
+    let line = concat!(
+        "the line \"",
+        env!("CARGO_PKG_VERSION"),
+        "\" lets this binary judge"
+    );
+    assert!(
+        verdict.report("comment.md").contains(line),
+        "{}",
+        verdict.all()
+    );
     history.git(&["rm", "--quiet", "-r", "policies"]);
     history.commit();
     let verdict = history.gate();

@@ -15,7 +15,7 @@ fn found(desk: &Desk, today: Date, depth: Depth) -> Vec<Code> {
     let reviews = signed_reviews(&trust, &compiled, jiff::Timestamp::now());
     look_closer(
         &mut compiled,
-        &reviews,
+        (&reviews, &dir),
         today,
         depth,
         &Limits::by(env!("CARGO_BIN_EXE_stopgate")),

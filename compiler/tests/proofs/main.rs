@@ -3,6 +3,8 @@
 
 #![expect(clippy::expect_used, reason = "what the tests share fails as they do")]
 
+#[path = "../shared/copy.rs"]
+mod copy;
 mod emitted;
 mod findings;
 mod hidden;
@@ -19,6 +21,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
+
+use copy::copy;
 
 /// What a run left.
 struct Run {
@@ -125,19 +129,6 @@ impl Desk {
             exit: output.status.code().expect("not killed"),
             stdout: text(output.stdout),
             stderr: text(output.stderr),
-        }
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder");
-    for entry in std::fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("a kind").is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).expect("copied");
         }
     }
 }

@@ -100,7 +100,7 @@ fn found(desk: &Desk, program: &Path, per_slice: Duration) -> Found {
     let today = jiff::civil::date(2026, 11, 24);
     let complete = look_closer(
         &mut compiled,
-        &reviews,
+        (&reviews, &dir),
         today,
         Depth::Evaluable,
         &limits,

@@ -15,6 +15,8 @@ use stopgate_lang::record::{
 use stopgate_lang::surface::{Enforces, Evidence, Limit};
 use tempfile::TempDir;
 
+use crate::copy::copy;
+
 /// A folder with the repository in `p`, whose first commit is tagged `base`, and logs.
 pub(crate) struct Desk {
     folder: TempDir,
@@ -86,19 +88,6 @@ pub(crate) fn git(dir: &Path, args: &[&str]) {
         .output()
         .expect("git runs");
     assert!(output.status.success(), "git {args:?}: {output:?}");
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).expect("copied");
-        }
-    }
 }
 
 impl Desk {

@@ -6,6 +6,8 @@
     reason = "what the tests share fails as they do"
 )]
 
+#[path = "../shared/copy.rs"]
+mod copy;
 mod desk;
 
 use std::fs;
@@ -172,7 +174,7 @@ fn unchanged_operations_are_taken_as_recorded() {
     // Every 64th is decided all the same.
     assert_eq!(
         same["recorded_otherwise"],
-        json!({"checked": 2, "total": 0, "examples": []})
+        json!({"checked": 2, "total": 0, "by_calendar": 0, "examples": []})
     );
     // What changes elsewhere changes nothing here.
     notes_need_a_supervisor(&desk);
@@ -323,6 +325,30 @@ fn what_no_policy_was_asked_is_not_replayed() {
     assert_eq!(json["attempts"]["not_replayed"]["unasked"], 1);
 }
 
+/// The calendar is the bundle's, so a sidecar that reads it otherwise has other zone data than this program.
+#[test]
+fn records_of_a_sidecar_with_other_zone_data_are_told() {
+    let desk = Desk::new();
+    let mut other = desk.record(&refund(60_000));
+    other.context.business = other.context.business.map(|business| !business);
+    assert!(other.context.business.is_some(), "the calendar was asked");
+    desk.write("a.jsonl", vec![desk.record(&refund(60_000)), other]);
+    desk.edit(
+        "rules/erp.yaml",
+        "amount_cents <= 50000",
+        "amount_cents <= 40000",
+    );
+    let json = desk.replay("a.jsonl").json();
+    assert_eq!(json["recorded_otherwise"]["total"], 1, "{json:#}");
+    assert_eq!(json["recorded_otherwise"]["by_calendar"], 1, "{json:#}");
+    let text = desk.run(&["p", "--log", "a.jsonl", "--base", "base"]);
+    let said = format!(
+        "1 of them read the calendar otherwise: this program has zone data {}",
+        stopgate_lang::calendar::zone_data()
+    );
+    assert!(text.stdout.contains(&said), "{}", text.stdout);
+}
+
 #[test]
 fn a_record_that_says_something_else_than_its_bundle_is_noted() {
     let desk = Desk::new();
@@ -337,6 +363,7 @@ fn a_record_that_says_something_else_than_its_bundle_is_noted() {
     let json = desk.replay("a.jsonl").json();
     assert_eq!(json["recorded_otherwise"]["checked"], 2);
     assert_eq!(json["recorded_otherwise"]["total"], 1);
+    assert_eq!(json["recorded_otherwise"]["by_calendar"], 0);
     let example = &json["recorded_otherwise"]["examples"][0];
     assert_eq!(example["record"], 2);
     assert_eq!(example["recorded"], json!({"permit": {}}));

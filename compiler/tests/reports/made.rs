@@ -513,6 +513,7 @@ fn to_sign() -> ToSign {
     let profiles = [ProfileName::new("finance").expect("a name")];
     let rules = ["crm/read".parse().expect("an id")];
     ToSign {
+        is_bound: true,
         needed: 2,
         reviewers: ["anna", "ben", "eva"].map(str::to_owned).into(),
         left: ["anna", "ben", "eva"].map(str::to_owned).into(),

@@ -24,6 +24,7 @@ fn report(made: &Made) -> GateReport<'_> {
     GateReport {
         diff: &made.diff,
         settings: &made.settings,
+        folder: Path::new("policies"),
         waivers: &made.waivers,
         to_sign: made.to_sign.as_ref(),
         bundle: Some(Digest::compute(b"head")),

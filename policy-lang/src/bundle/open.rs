@@ -641,3 +641,180 @@ fn load_profiles(
     }
     Ok((profiles, places))
 }
+
+impl Bundle {
+    /// Digest of the manifest: the bundle's name.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Ids of the publisher keys that signed it.
+    #[must_use]
+    pub fn signers(&self) -> &[String] {
+        &self.signers
+    }
+
+    /// The version of the time zone data that its compiler had, such as `2026a`; bundles of the first decision table do
+    /// not say it.
+    #[must_use]
+    pub fn zone_data(&self) -> Option<&str> {
+        self.zone_data.as_deref()
+    }
+
+    /// Whose policy it is.
+    #[must_use]
+    pub const fn organisation(&self) -> &OwnerName {
+        &self.organisation
+    }
+
+    /// Whether the policy names `channel`.
+    #[must_use]
+    pub fn has_channel(&self, channel: &str) -> bool {
+        self.channels.contains_key(channel)
+    }
+
+    /// The ceiling of `channel` for `tool`; a channel that the policy does not name lets nothing through.
+    #[must_use]
+    pub fn ceiling(&self, channel: &str, tool: &str) -> Limit {
+        self.channels
+            .get(channel)
+            .map_or(Limit::None, |ceiling| ceiling.of(tool))
+    }
+
+    /// The ceiling of `channel` for tools it does not name.
+    #[must_use]
+    pub fn default_ceiling(&self, channel: &str) -> Limit {
+        self.channels
+            .get(channel)
+            .map_or(Limit::None, |ceiling| ceiling.default)
+    }
+
+    /// What the policy says of `issuer`; `None` if it may name no subject.
+    #[must_use]
+    pub fn issuer(&self, issuer: &str) -> Option<&Issuer> {
+        self.issuers.get(issuer)
+    }
+
+    /// Number of rules.
+    #[must_use]
+    pub fn rules_len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Names of the tools of the catalog.
+    pub fn tool_names(&self) -> impl Iterator<Item = &ToolName> {
+        self.tools.keys()
+    }
+
+    /// The profiles that `groups` stand for, without what they inherit. Groups that nobody mapped are ignored.
+    #[must_use]
+    pub fn profiles_of_groups<'a>(
+        &self,
+        groups: impl IntoIterator<Item = &'a str>,
+    ) -> BTreeSet<ProfileName> {
+        groups
+            .into_iter()
+            .filter_map(|group| self.groups.get(group))
+            .flatten()
+            .cloned()
+            .collect()
+    }
+
+    /// The places to hide when a record shows an input of an operation; `None`: it must not show the input at all. An
+    /// input that does not `fit` may be that of any other operation or hold its values under any name, so it is shown
+    /// only if no operation of the catalog hides anything.
+    #[must_use]
+    pub fn recorded_masks(
+        &self,
+        tool: &str,
+        operation: &str,
+        fits: bool,
+    ) -> Option<&BTreeSet<Pointer>> {
+        let at = self.tools.get(tool)?.operations.get(operation)?;
+        let own = &self.operation(*at)?.input_mask;
+        let hides = |operation: &LoadedOperation| !operation.input_mask.is_empty();
+        (fits || !self.operations.iter().any(hides)).then_some(own)
+    }
+
+    /// Who is asked for `level` at an operation; `None` where no rule asks.
+    #[must_use]
+    pub fn route(
+        &self,
+        level: Approval,
+        tool: &ToolName,
+        operation: &OperationName,
+    ) -> Option<&Route> {
+        match most_specific(&self.routes, level, tool, operation).as_slice() {
+            [route] => Some(route),
+            _ => None,
+        }
+    }
+
+    /// By when something has to happen.
+    #[must_use]
+    pub const fn deadlines(&self) -> Deadlines {
+        self.deadlines
+    }
+
+    /// What an approver reads of an attempt on an operation, made from its arguments alone.
+    #[must_use]
+    pub fn summary(&self, tool: &str, operation: &str, input: &Json) -> Option<String> {
+        let at = self.tools.get(tool)?.operations.get(operation)?;
+        let operation = self.operation(*at)?;
+        Some(operation.summary.as_ref()?.of(input, &operation.money))
+    }
+
+    pub(crate) fn tool(&self, name: &str) -> Option<(&ToolName, &LoadedTool)> {
+        self.tools.get_key_value(name)
+    }
+
+    pub(crate) fn operation(&self, at: u32) -> Option<&LoadedOperation> {
+        self.operations.get(usize::try_from(at).ok()?)
+    }
+
+    pub(crate) fn rule(&self, at: u32) -> Option<&LoadedRule> {
+        self.rules.get(usize::try_from(at).ok()?)
+    }
+
+    /// What the rule at `rule` adds at the operation at `operation`; `None` for a never or an unknown place.
+    pub(crate) fn surface(&self, rule: u32, operation: u32) -> Option<&Surface> {
+        let rule = self.rule(rule)?;
+        let place = rule.at.get(&operation).copied().or(rule.everywhere)?;
+        self.surfaces.get(place)
+    }
+
+    /// The profile called `name`.
+    pub(crate) fn profile_named(&self, name: &ProfileName) -> Option<&LoadedProfile> {
+        self.profile(*self.profile_places.get(name)?)
+    }
+
+    pub(crate) fn profile(&self, at: ProfileAt) -> Option<&LoadedProfile> {
+        self.profiles.get(usize::try_from(at).ok()?)
+    }
+
+    /// When it is business time.
+    #[must_use]
+    pub const fn calendar(&self) -> &Calendar {
+        &self.calendar
+    }
+
+    pub(crate) const fn input_bytes(&self) -> usize {
+        self.input_bytes
+    }
+
+    pub(crate) const fn schema(&self) -> &PreparedSchema {
+        &self.schema
+    }
+
+    /// The steps that an attempt on the operation at `at` takes at most, with an input of so many bytes.
+    pub(crate) fn steps(&self, at: u32, bytes: usize) -> u64 {
+        let steps = usize::try_from(at).ok().and_then(|at| self.steps.get(at));
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        steps.map_or(u64::MAX, |steps| steps.at(bytes))
+    }
+
+    pub(crate) const fn index(&self) -> &Index {
+        &self.index
+    }
+}

@@ -1,8 +1,11 @@
 //! The tables make sense: what a field declares fits what can stand there.
 
 use super::value::stated;
+use super::{Effect, changes};
+use crate::compile::Sources;
 use crate::document::shape::{Absent, Entries, Field, Form, List, Loosens, Shape};
 use crate::schema::Kind;
+use crate::surface::Risk;
 
 /// Returns every field of every document, with the mapping it stands in.
 fn fields() -> Vec<(&'static Shape, &'static Field)> {
@@ -119,5 +122,36 @@ fn a_name_of_an_entry_is_part_of_the_entry() {
                 Some((Loosens::Outside, true))
             );
         }
+    }
+}
+
+/// A base can be merged before a rule was made that refuses it: what it said is not known, and is not passed over.
+#[test]
+fn t1_a_document_of_the_base_that_nobody_can_read_is_another_one_as_a_whole() {
+    let of = |path: &str, text: &str| Sources::new([(path.to_owned(), text.as_bytes().to_vec())]);
+    for (path, effect, risk) in [
+        ("stopgate.yaml", Effect::Changed, Risk::High),
+        ("profiles.yaml", Effect::Changed, Risk::High),
+        ("approvals.yaml", Effect::Changed, Risk::High),
+        ("tests/erp.yaml", Effect::Looser, Risk::Medium),
+        // What the rules and the catalog decide is proved, or said to be re-written.
+        ("rules/erp.yaml", Effect::Listed, Risk::Medium),
+        ("catalog/erp.yaml", Effect::Listed, Risk::Medium),
+    ] {
+        let (base, head) = (
+            of(path, "stopgate: 1\nstopgate: 1\n"),
+            of(path, "stopgate: 1\n"),
+        );
+        let found = changes(&base, &head);
+        let found: Vec<_> = found
+            .iter()
+            .map(|change| (change.path.as_str(), change.effect, change.risk))
+            .collect();
+        assert_eq!(found, [("", effect, risk)], "{path}");
+        assert_eq!(
+            changes(&head, &base),
+            [],
+            "{path}: a head that is refused anyway"
+        );
     }
 }

@@ -65,9 +65,9 @@ pub fn version_change(base: Option<&[u8]>, head: Option<&[u8]>, others: bool) ->
         line: 1,
     };
     let note = if others {
-        "another version of stopgate judges the next changes: put this into a change of its own"
+        "another binary judges from the next change on, by its own zone data: bring it in a change of its own"
     } else {
-        "another version of stopgate judges the next changes"
+        "another binary judges from the next change on, by its own zone data"
     };
     let change = (base != head).then(|| Change {
         file: VERSION.to_owned(),

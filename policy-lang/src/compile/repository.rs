@@ -27,6 +27,8 @@ use crate::waiver::{Review, Waiver};
 #[derive(Default)]
 pub(super) struct Repository {
     pub(super) workspace: Option<Workspace>,
+    /// Whether stopgate.yaml was read without a mistake.
+    workspace_sound: bool,
     pub(super) profiles: Option<Named<ProfileName, ProfileDoc>>,
     /// Whether profiles.yaml was read without a mistake.
     pub(super) profiles_sound: bool,
@@ -132,9 +134,11 @@ impl Repository {
         let id = file.id;
         match kind {
             FileKind::Workspace => {
+                let (before, _) = dx.counts();
                 self.workspace = file
                     .yaml(dx)
-                    .and_then(|root| document::workspace::read(&root, dx))
+                    .and_then(|root| document::workspace::read(&root, dx));
+                self.workspace_sound = dx.counts().0 == before;
             }
             FileKind::Profiles => {
                 let before = dx.counts();
@@ -200,7 +204,12 @@ impl Repository {
         }
     }
 
-    /// Returns whether `tools` holds every operation of every catalog.
+    /// `stopgate.yaml`, where nothing of it had to be left out.
+    pub(super) fn sound_workspace(&self) -> Option<&Workspace> {
+        self.workspace.as_ref().filter(|_| self.workspace_sound)
+    }
+
+    /// Whether `tools` holds every operation of every catalog.
     pub(super) fn is_whole(&self, tools: &BTreeMap<ToolName, Tool>) -> bool {
         self.catalogs
             .iter()

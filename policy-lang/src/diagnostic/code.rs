@@ -271,9 +271,9 @@ codes! {
     Unproved Warning "unproved" "Something about a rule could not be proved."
         => "Install the solver, or give it more time; `--require-proof` makes this exit 6.";
     ReviewOverdue Warning "review-overdue" "The day by which a rule had to be looked at again has passed."
-        => "Look at it again and move `review_by`, or let the reviewers sign reviews/ID.yaml.";
+        => "Look at it again and move `review_by`, or commit reviews/ID.yaml and let the reviewers sign it.";
     ReviewNotSigned Warning "review-not-signed" "A review is not signed as it has to be: it moves no day."
-        => "Let reviewers of the trust root sign it with `stopgate sign --review`, and delete signatures of other texts.";
+        => "Commit it, let reviewers of the trust root sign it with `stopgate sign --review`, commit their signatures, and delete those of other texts.";
     SignOffOrder Error "sign-off-order" "Fewer reviewers sign a loosening of a higher risk than one of a lower risk."
         => "Ask for as many reviewers at a higher risk as at a lower one, or more.";
     NotPolicy Error "not-policy" "Something that is no file of its own stands among the policy's: a link, a submodule, a git-lfs pointer."

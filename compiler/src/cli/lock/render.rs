@@ -30,7 +30,7 @@ impl Outcome {
 impl Report {
     /// Returns what follows for the author, in one sentence.
     fn advice(&self) -> String {
-        let tool = &self.tool;
+        let Self { tool, command, .. } = self;
         match &self.outcome {
             Outcome::Failed(_) => format!("nothing is known about the server of {tool}"),
             Outcome::First(lock) => format!(
@@ -41,14 +41,16 @@ impl Report {
                 lock.contract
             ),
             Outcome::Missing => {
-                format!("there is no catalog/{tool}.lock.json; run `stopgate lock {tool}`")
+                format!("there is no catalog/{tool}.lock.json; run `{command}`")
             }
             Outcome::Unreadable(_) => {
                 format!(
                     "restore catalog/{tool}.lock.json from git, or delete it to lock {tool} anew"
                 )
             }
-            Outcome::Compared { comparison, done } => comparison_advice(tool, comparison, *done),
+            Outcome::Compared { comparison, done } => {
+                comparison_advice((tool, command), comparison, *done)
+            }
         }
     }
 
@@ -80,7 +82,11 @@ impl Report {
     }
 }
 
-fn comparison_advice(tool: &ToolName, comparison: &Comparison, done: Done) -> String {
+fn comparison_advice(
+    (tool, command): (&ToolName, &str),
+    comparison: &Comparison,
+    done: Done,
+) -> String {
     let Comparison {
         locked, catalog, ..
     } = comparison;
@@ -103,12 +109,12 @@ fn comparison_advice(tool: &ToolName, comparison: &Comparison, done: Done) -> St
         Verdict::StepTaken => match done {
             Done::Written => format!("locked for contract {catalog}, which was {locked}"),
             Done::Nothing | Done::Shown | Done::Refused => format!(
-                "{because}, which catalog/{tool}.yaml took to {catalog}; run `stopgate lock {tool}` and review the lock"
+                "{because}, which catalog/{tool}.yaml took to {catalog}; run `{command}` and review the lock"
             ),
         },
         Verdict::StepMissing(least) => format!(
             "{because}: review them, write `contract: {least}` or later into catalog/{tool}.yaml, which says {catalog}, \
-             and run `stopgate lock {tool}`"
+             and run `{command}`"
         ),
         Verdict::WentBack => format!(
             "catalog/{tool}.yaml says contract {catalog}; the lock was written for {locked}, and contracts do not go back"
@@ -118,7 +124,7 @@ fn comparison_advice(tool: &ToolName, comparison: &Comparison, done: Done) -> St
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tool, outcome } = self;
+        let Self { tool, outcome, .. } = self;
         writeln!(f, "{tool}: {}", outcome.status())?;
         match outcome {
             Outcome::Failed(error) => {

@@ -1,5 +1,6 @@
 //! What a change does elsewhere than in the rules, as the cause of what rules do, and what has to be mended beside it.
 
+use stopgate_lang::policy::Location;
 use stopgate_lang::summary::visible;
 
 use super::{GateReport, TEXT, name, setting_places};
@@ -46,5 +47,19 @@ impl GateReport<'_> {
             settings.map(|setting| format!("{} ({})", name(setting), setting_places(setting)));
         let places: Vec<String> = places.take(ELSEWHERE).collect();
         (!places.is_empty()).then(|| format!("because of {}", places.join(", ")))
+    }
+}
+
+/// Where a setting stands on the two sides: `rules/erp.yaml:14 in head only`.
+pub(super) fn places(before: Option<&Location>, after: Option<&Location>) -> String {
+    let place = |location: &Location| visible(&location.to_string(), TEXT);
+    match (before, after) {
+        (Some(before), Some(after)) if before == after => format!("{} on both sides", place(after)),
+        (Some(before), Some(after)) => {
+            format!("{} in the base, {} in head", place(before), place(after))
+        }
+        (Some(before), None) => format!("{} in the base only", place(before)),
+        (None, Some(after)) => format!("{} in head only", place(after)),
+        (None, None) => "no place".to_owned(),
     }
 }

@@ -48,18 +48,18 @@ pub(super) fn to_sign(page: &mut Markup, report: &GateReport<'_>) {
     let mend = report.mend.iter().map(ToString::to_string);
     listed(page, "To be mended", mend);
     if let Some(to_sign) = report.to_sign {
-        unsigned(page, to_sign, &report.diff.base.name);
+        unsigned(page, to_sign, report);
     }
 }
 
-/// Writes how many have to sign, and the waiver to be signed.
-fn unsigned(page: &mut Markup, to_sign: &ToSign, base: &str) {
+/// How many have to sign, and the waiver to be signed.
+fn unsigned(page: &mut Markup, to_sign: &ToSign, report: &GateReport<'_>) {
     page.raw("<section class=findings><h2>To be signed</h2>\n<p>")
         .text(&to_sign.have_to_sign())
         .raw(", ")
         .quoted(&to_sign.who())
         .raw("</p>\n<ul>");
-    for step in to_sign.steps(base) {
+    for step in to_sign.steps(&report.diff.base.name, report.folder) {
         page.raw("<li>").quoted(&step);
     }
     page.raw("</ul>\n");
@@ -379,6 +379,7 @@ fn waivers(page: &mut Markup, report: &GateReport<'_>) {
             Standing::Spent => "mark",
             Standing::Short
             | Standing::Unsigned
+            | Standing::Unbound
             | Standing::Unused
             | Standing::Expired
             | Standing::TooLong => "mark looser",

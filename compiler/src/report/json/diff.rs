@@ -250,6 +250,7 @@ fn waiver(waiver: &Waiver) -> Value {
 
 fn to_sign(to_sign: &ToSign) -> Value {
     let ToSign {
+        is_bound: _,
         needed,
         reviewers,
         left,

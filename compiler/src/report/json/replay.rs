@@ -40,6 +40,7 @@ pub(crate) fn replay(found: &Replayed, question: Question<'_>, [base, head]: [&S
         "recorded_otherwise": {
             "checked": seen.checked,
             "total": seen.otherwise,
+            "by_calendar": seen.by_calendar,
             "examples": seen.examples.iter().map(otherwise).collect::<Vec<_>>(),
         },
         "flips": all_flips(flips),

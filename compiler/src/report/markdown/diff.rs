@@ -101,7 +101,7 @@ pub fn diff(report: &GateReport<'_>) -> String {
     let waivers = report.waivers.iter();
     page.folded(&count(report.waivers.len(), "waiver"), waivers.map(waiver));
     if let Some(to_sign) = report.to_sign {
-        unsigned(&mut page, to_sign, &report.diff.base.name);
+        unsigned(&mut page, to_sign, report);
     }
     let bugs = report.diff.bugs.iter();
     let bugs = bugs.map(|one| format!("- {}\n", code(&bug(one))));
@@ -332,14 +332,14 @@ fn waiver(waiver: &Waiver) -> String {
     item
 }
 
-/// Writes how many have to sign, and the waiver to be signed if it fits.
-fn unsigned(page: &mut Page, to_sign: &ToSign, base: &str) {
+/// How many have to sign, and the waiver to be signed, as long as it fits.
+fn unsigned(page: &mut Page, to_sign: &ToSign, report: &GateReport<'_>) {
     let who = code(&to_sign.who());
     page.end(&format!(
         "\n**{}**, {who}.\n\n",
         capital(&to_sign.have_to_sign())
     ));
-    for step in to_sign.steps(base) {
+    for step in to_sign.steps(&report.diff.base.name, report.folder) {
         page.end(&format!("- {}\n", code(&step)));
     }
     let Some(draft) = to_sign.draft() else {

@@ -241,6 +241,7 @@ fn waivers(out: &mut String, waivers: &[Waiver], paint: Paint) {
             Standing::Spent => paint.faint(standing),
             Standing::Short
             | Standing::Unsigned
+            | Standing::Unbound
             | Standing::Unused
             | Standing::Expired
             | Standing::TooLong => paint.bad(standing),
@@ -280,7 +281,7 @@ fn to_sign(out: &mut String, report: &GateReport<'_>, paint: Paint) {
     };
     let people = format!("{}, {}", to_sign.have_to_sign(), to_sign.who());
     line(out, format_args!("\n{}", paint.head(&people)));
-    for step in to_sign.steps(&report.diff.base.name) {
+    for step in to_sign.steps(&report.diff.base.name, report.folder) {
         line(out, format_args!("  {step}"));
     }
     if let Some(draft) = to_sign.draft() {

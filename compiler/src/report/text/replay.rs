@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use stopgate_lang::calendar::zone_data;
 use stopgate_lang::decide::{Decision, Outcome};
 use stopgate_lang::record::RecordedResult;
 use stopgate_lang::replay::Lost;
@@ -63,6 +64,7 @@ fn seen(out: &mut String, found: &Replayed) {
         unrecorded,
         checked,
         otherwise,
+        by_calendar,
         examples,
         first,
         last,
@@ -107,6 +109,16 @@ fn seen(out: &mut String, found: &Replayed) {
             out,
             format_args!(
                 "  {checked} compared with the base's own answer, {otherwise} recorded with another answer"
+            ),
+        );
+    }
+    if *by_calendar > 0 {
+        line(
+            out,
+            format_args!(
+                "    {by_calendar} of them read the calendar otherwise: this program has zone data {}, and the `--version` of \
+                 the sidecar names another",
+                zone_data()
             ),
         );
     }

@@ -152,7 +152,6 @@ fn a_waiver_of_the_base_with_too_few_signatures_is_not_called_used() {
     let keys = Keys::new();
     let root = keys.root(&[&keys.ana, &keys.eva]);
     let written = waiver(vec![Cover::Cell(cell())]);
-    let known = BTreeSet::from([written.statement(&holds(&root)).digest()]);
     let waivers = std::slice::from_ref(&written);
     for (signers, risk, why, standing) in [
         (
@@ -189,8 +188,8 @@ fn a_waiver_of_the_base_with_too_few_signatures_is_not_called_used() {
         let judges = Judges {
             gate: Gate::DEFAULT,
             root: Some(&root),
-            holds: holds(&root),
-            known: known.clone(),
+            holds: Some(holds(&root)),
+            known: waivers,
         };
         let signatures = signed(&written, &root, signers);
         let needed = usize::from(Gate::DEFAULT.sign_off.at(risk));
@@ -202,4 +201,38 @@ fn a_waiver_of_the_base_with_too_few_signatures_is_not_called_used() {
         assert!(!judgement.has_errors(), "{row}");
     }
     assert!(!Standing::Unsigned.meaning().contains("used"));
+}
+
+#[test]
+fn t1_under_a_base_that_is_nobodys_no_signature_counts() {
+    let keys = Keys::new();
+    let root = keys.root(&[&keys.ana, &keys.eva]);
+    let written = waiver(vec![Cover::Cell(cell())]);
+    let waivers = std::slice::from_ref(&written);
+    let signatures = signed(&written, &root, &[&keys.ana, &keys.eva]);
+    let judges = |known| Judges {
+        gate: Gate::UNREAD,
+        root: Some(&root),
+        holds: None,
+        known,
+    };
+    assert!(judges(&[]).reviewers().is_empty());
+    let judge = |known, loosenings: &[Loosening]| {
+        judge(&judges(known), waivers, &signatures, loosenings, TODAY)
+    };
+    // Whatever its risk, it takes as many as one of high risk, and nobody has let it pass.
+    for risk in [Risk::Low, Risk::Medium, Risk::High] {
+        let judgement = judge(&[], &[loosening(risk)]);
+        assert_eq!(
+            judgement.verdicts,
+            [open(2, Shortfall::Unbound)],
+            "{risk:?}"
+        );
+        assert_eq!(judgement.waivers[0].standing, Standing::Short);
+    }
+    assert_eq!(judge(&[], &[]).waivers[0].standing, Standing::Unused);
+    // One that was merged is not told to be deleted: it may be good under a base that can be read.
+    let merged = judge(waivers, &[]);
+    assert_eq!(merged.waivers[0].standing, Standing::Unbound);
+    assert!(!merged.has_errors());
 }
