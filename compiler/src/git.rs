@@ -170,7 +170,7 @@ impl GitError {
         }
     }
 
-    /// Why the index cannot be read.
+    /// Returns why the index cannot be read.
     fn of_index(source: git2::Error) -> Self {
         // By the extensions of its format: they are not read by whoever does not know them.
         let unknown = source.message().split_once("mandatory extension: ");
@@ -257,7 +257,7 @@ impl History {
         Ok((commit.id(), commit.tree_id()))
     }
 
-    /// Whether there is no commit yet: HEAD names a branch that is not born, and there is no other.
+    /// Returns whether there is no commit yet: HEAD names a branch that is not born, and there is no other.
     fn is_empty(&self) -> bool {
         let head = self.repository.head();
         let is_unborn = head.is_err_and(|error| error.code() == ErrorCode::UnbornBranch);
@@ -265,7 +265,7 @@ impl History {
         is_unborn && references.is_ok_and(|mut all| all.next().is_none())
     }
 
-    /// Whether the name that `revision` begins with is that of several commits. A tag called `origin/main` would else
+    /// Returns whether the name that `revision` begins with is that of several commits. A tag called `origin/main` would else
     /// stand before the branch of that name, and whoever may push one would choose the judge.
     fn is_ambiguous(&self, revision: &str) -> bool {
         // A name may hold an `@`; only `@{` ends it.

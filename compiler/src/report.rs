@@ -28,8 +28,8 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// `file` of the repository in `folder`, as one word of a command that is typed where `folder` is what it is. Nothing
-/// stands for the folder that whoever types is in.
+/// Returns the path of `file` in the repository at `folder` as one word of a command, for somebody for whom `folder` is
+/// the way to the repository. The folder `.` is left out.
 pub(crate) fn path(folder: &Path, file: &str) -> String {
     if folder == Path::new(".") {
         return word(file);
@@ -37,7 +37,7 @@ pub(crate) fn path(folder: &Path, file: &str) -> String {
     word(&folder.join(file).to_string_lossy())
 }
 
-/// `text` as one word of a command, in quotes if a shell would see something else in it.
+/// Returns `text` as one word of a command, in quotes if a shell would see something else in it.
 pub(crate) fn word(text: &str) -> String {
     let text = visible(text, usize::MAX);
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+=,^~-".contains(c);
@@ -47,7 +47,7 @@ pub(crate) fn word(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
-/// The items, separated by `, `.
+/// Joins the items, separated by `, `.
 fn list<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
     items
         .into_iter()

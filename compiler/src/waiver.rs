@@ -58,7 +58,7 @@ impl Judges<'_> {
         least.map_or(0, |least| usize::try_from(least).unwrap_or(usize::MAX))
     }
 
-    /// Who holds the keys of reviewers whose signatures count, by the ids of these.
+    /// Returns who holds the keys of reviewers whose signatures count, by the ids of the keys.
     #[must_use]
     pub fn reviewers(&self) -> BTreeMap<String, String> {
         let root = self.root.filter(|_| self.holds.is_some());
@@ -271,7 +271,7 @@ impl<'a> Paper<'a> {
         let holds = judges.holds.as_ref();
         let signers = holds.map(|holds| {
             let statement = waiver.statement(holds);
-            Signers::of(&statement, FOLDER, id, signatures, judges.root)
+            Signers::new(&statement, FOLDER, id, signatures, judges.root)
         });
         Self {
             waiver,

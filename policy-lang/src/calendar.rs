@@ -188,7 +188,8 @@ impl Calendar {
         self.zone.iana_name().unwrap_or("UTC")
     }
 
-    /// Whether other zone data can mean something else by its zone: those that are named by their offset never move.
+    /// Returns whether other zone data can give the calendar's zone another meaning: zones that are named by their offset
+    /// never move.
     #[must_use]
     pub fn can_move(&self) -> bool {
         let zone = self.zone();

@@ -248,7 +248,7 @@ impl Sides<'_> {
             return Vec::new();
         };
         let Some(before) = both.base.yaml() else {
-            return self.whole(Whole::of(kind).at_worst());
+            return self.whole(Whole::from_kind(kind).at_worst());
         };
         let mut walk = Walk::new(&both, voters);
         walk.document(kind.shape(), &before, &after);
@@ -318,7 +318,7 @@ impl Whole {
         ..Self::RULES
     };
 
-    /// Whatever there was is taken for gone.
+    /// Takes whatever there was for gone.
     fn at_worst(self) -> Self {
         Self {
             added: self.added.max(self.removed),
@@ -326,7 +326,7 @@ impl Whole {
         }
     }
 
-    const fn of(kind: Kind) -> Self {
+    const fn from_kind(kind: Kind) -> Self {
         match kind {
             // Every repository has these three, so the other side is no policy at all.
             Kind::Workspace | Kind::Profiles | Kind::Approvals => Self {

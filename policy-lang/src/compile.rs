@@ -184,7 +184,7 @@ pub fn compile(sources: Sources) -> Compiled {
         rules: drafts.len(),
     };
     let servers = repository.servers();
-    let places = Places::of(&repository, &drafts);
+    let places = Places::new(&repository, &drafts);
     let judging = repository.sound_workspace().and_then(|workspace| {
         let organisation = workspace.organisation.clone()?;
         Some((workspace.gate, organisation))

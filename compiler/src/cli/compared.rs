@@ -198,10 +198,10 @@ impl Compared {
         &self.diff.base
     }
 
-    /// Where signatures hold that the base judges; `None` if nobody can say whose policy it is.
+    /// Returns where signatures hold that the base judges; `None` if nobody can say whose policy it is.
     pub(super) fn holds(&self) -> Option<Jurisdiction> {
         let organisation = self.judging.1.as_ref()?;
-        Some(Jurisdiction::of(organisation, self.root.as_ref()))
+        Some(Jurisdiction::new(organisation, self.root.as_ref()))
     }
 
     /// Returns what the base says of gates.

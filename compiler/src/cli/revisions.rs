@@ -134,8 +134,8 @@ impl Revision {
         }
     }
 
-    /// What of head nobody can compare with this base, whose meaning is lost, each a change of its own; `is_whose` says
-    /// whether it can be said whose policy this is.
+    /// Returns what of `head` nobody can compare with this base, whose meaning is lost, each as a change of its own.
+    /// `is_whose` says whether the base still tells whose policy it is.
     pub(super) fn rewritten(
         &self,
         head: &Policy,

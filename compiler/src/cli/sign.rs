@@ -241,7 +241,7 @@ fn no_commit() -> Failure {
         .with_help("commit the change and its waiver, and sign there")
 }
 
-/// A waiver is bound to the base's organisation, and nobody can say which that is.
+/// Refuses to sign a waiver where the base's organisation, to which signatures are bound, cannot be read.
 fn unread(base: &str) -> Failure {
     let message = format!(
         "stopgate.yaml of {} cannot be read, so no signature is bound to its organisation",
@@ -251,7 +251,7 @@ fn unread(base: &str) -> Failure {
     Failure::untrusted(message).with_help(help)
 }
 
-/// The repository's own trust root, verified.
+/// Returns the repository's own trust root, verified.
 fn own_root(trust: &Trust) -> Result<Option<TrustRoot>, Failure> {
     let open = |bytes: &Vec<u8>| TrustRoot::open(bytes, Timestamp::now());
     let opened = trust.root.as_ref().map(open);

@@ -49,7 +49,7 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
             .unwrap_or_default()
     };
     let version = root.statement().version;
-    let zones = Zones::of(&bundle);
+    let zones = Zones::new(&bundle);
     match args.format {
         Format::Json => {
             let signer = |id: &String| json!({"id": id, "owner": owner(id), "role": "publisher"});
@@ -91,14 +91,14 @@ struct Zones<'b> {
 }
 
 impl<'b> Zones<'b> {
-    fn of(bundle: &'b Bundle) -> Self {
+    fn new(bundle: &'b Bundle) -> Self {
         Self {
             bundle: bundle.zone_data(),
             calendar: bundle.calendar(),
         }
     }
 
-    /// Whether the calendar may mean something else here than it did in the tests.
+    /// Returns whether the calendar may mean something else here than it did in the tests.
     fn may_differ(&self) -> bool {
         self.bundle != Some(zone_data()) && self.calendar.can_move()
     }

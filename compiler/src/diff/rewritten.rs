@@ -21,7 +21,7 @@ pub const NOTE: &str = "re-written: the base is not valid under the rules of thi
 /// Where a repository says whose it is.
 const WORKSPACE: &str = "stopgate.yaml";
 
-/// A change for every operation of `head`, or of `tools` alone. A signature of it is bound to the base's `tree`, which is
+/// Returns a change for every operation of `head`, or of `tools` alone. A signature of it is bound to the base's `tree`, which is
 /// all that can be said of it, and to everything that decides about the operation in head.
 ///
 /// # Errors
@@ -64,8 +64,8 @@ pub fn rewritten(
     Ok(changes)
 }
 
-/// The change of stopgate.yaml where the base's could not be read: there is one whatever `head` has operations of. Nobody
-/// can sign it, for it is not known for whom.
+/// Returns the change of `stopgate.yaml` where the base's could not be read, whatever operations `head` has. Nobody can
+/// sign this change, because nobody can say whose policy the base was.
 #[must_use]
 pub fn workspace_rewritten(head: &Policy, tree: &str) -> Change {
     let organisation = head.organisation.to_string();
@@ -79,7 +79,7 @@ pub fn workspace_rewritten(head: &Policy, tree: &str) -> Change {
     }
 }
 
-/// A change of high risk from what nobody can read any more in the base's `tree`.
+/// Makes a change of high risk from what nobody can read any more in the base's `tree`.
 fn change(file: String, path: String, tree: &str) -> Change {
     Change {
         content: setting_digest(&file, &path, None, None),

@@ -119,7 +119,7 @@ impl Waiver {
 impl<'a> GateReport<'a> {
     /// Makes a report of the rules alone, without settings and waivers.
     #[must_use]
-    pub fn of(diff: &'a Diff) -> Self {
+    pub fn new(diff: &'a Diff) -> Self {
         Self {
             diff,
             settings: &[],

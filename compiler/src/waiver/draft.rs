@@ -161,8 +161,8 @@ impl ToSign {
         }
     }
 
-    /// What to do, a line each; `base` is what the change was compared with, and `folder` the repository, as whoever
-    /// reads it names them.
+    /// Returns what to do, one step a line. `base` is what the change was compared with and `folder` the repository, both
+    /// as the reader names them.
     #[must_use]
     pub fn steps(&self, base: &str, folder: &Path) -> Vec<String> {
         let base = word(base);
@@ -225,7 +225,7 @@ impl ToSign {
     }
 }
 
-/// People, in the order of their names.
+/// Returns the people, in the order of their names.
 fn by_name(people: impl Iterator<Item = String>) -> Vec<String> {
     let mut people: Vec<String> = people.collect();
     people.sort();

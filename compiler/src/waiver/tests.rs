@@ -148,7 +148,7 @@ fn judged(
     let judges = Judges {
         gate: Gate::DEFAULT,
         root,
-        holds: Some(Jurisdiction::of(&organisation(), root)),
+        holds: Some(Jurisdiction::new(&organisation(), root)),
         known: &[],
     };
     judge(&judges, waivers, signatures, loosenings, TODAY)

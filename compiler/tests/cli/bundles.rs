@@ -156,7 +156,7 @@ fn with_zone_data(desk: &Desk, file: &str, version: &str) {
 
     let place = part(&bytes, "bundle.dsse.json");
     let mut envelope = Envelope::from_bytes(&bytes[place.clone()]).expect("an envelope");
-    let digest = |manifest: &str| Digest::of(manifest.as_bytes()).hex();
+    let digest = |manifest: &str| Digest::compute(manifest.as_bytes()).hex();
     let payload = String::from_utf8(envelope.payload).expect("UTF-8");
     let payload = payload.replace(&digest(&before), &digest(&after));
     envelope.payload = payload.into_bytes();

@@ -204,12 +204,12 @@ impl Repository {
         }
     }
 
-    /// `stopgate.yaml`, where nothing of it had to be left out.
+    /// Returns `stopgate.yaml`, where nothing of it had to be left out.
     pub(super) fn sound_workspace(&self) -> Option<&Workspace> {
         self.workspace.as_ref().filter(|_| self.workspace_sound)
     }
 
-    /// Whether `tools` holds every operation of every catalog.
+    /// Returns whether `tools` holds every operation of every catalog.
     pub(super) fn is_whole(&self, tools: &BTreeMap<ToolName, Tool>) -> bool {
         self.catalogs
             .iter()

@@ -50,7 +50,7 @@ impl GateReport<'_> {
     }
 }
 
-/// Where a setting stands on the two sides: `rules/erp.yaml:14 in head only`.
+/// Returns where a setting stands on the two sides: `rules/erp.yaml:14 in head only`.
 pub(super) fn places(before: Option<&Location>, after: Option<&Location>) -> String {
     let place = |location: &Location| visible(&location.to_string(), TEXT);
     match (before, after) {

@@ -52,7 +52,7 @@ pub(super) fn to_sign(page: &mut Markup, report: &GateReport<'_>) {
     }
 }
 
-/// How many have to sign, and the waiver to be signed.
+/// Writes how many have to sign, and the waiver to be signed.
 fn unsigned(page: &mut Markup, to_sign: &ToSign, report: &GateReport<'_>) {
     page.raw("<section class=findings><h2>To be signed</h2>\n<p>")
         .text(&to_sign.have_to_sign())

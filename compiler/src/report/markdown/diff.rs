@@ -332,7 +332,7 @@ fn waiver(waiver: &Waiver) -> String {
     item
 }
 
-/// How many have to sign, and the waiver to be signed, as long as it fits.
+/// Writes how many have to sign, and the waiver to be signed, as long as it fits.
 fn unsigned(page: &mut Page, to_sign: &ToSign, report: &GateReport<'_>) {
     let who = code(&to_sign.who());
     page.end(&format!(

@@ -65,7 +65,7 @@ fn judged(
         gate: Gate::DEFAULT,
         root,
         holds: is_bound
-            .then(|| Jurisdiction::of(&OwnerName::new("acme-bank").expect("a name"), root)),
+            .then(|| Jurisdiction::new(&OwnerName::new("acme-bank").expect("a name"), root)),
         known: &[],
     };
     let judged = open.into_iter().map(|(what, verdict)| {
@@ -104,7 +104,7 @@ fn whoever_signed_is_not_asked_again() {
     let judges = Judges {
         gate: Gate::DEFAULT,
         root: Some(&root),
-        holds: Some(Jurisdiction::of(
+        holds: Some(Jurisdiction::new(
             &OwnerName::new("acme-bank").expect("a name"),
             Some(&root),
         )),

@@ -169,7 +169,9 @@ impl Bundle {
         self.profiles.get(usize::try_from(at).ok()?)
     }
 
-    pub(crate) const fn calendar(&self) -> &Calendar {
+    /// Returns when it is business time.
+    #[must_use]
+    pub const fn calendar(&self) -> &Calendar {
         &self.calendar
     }
 
