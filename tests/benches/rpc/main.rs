@@ -106,6 +106,7 @@ fn main() -> anyhow::Result<()> {
                 disk: disk.flushes(line * load.callers, span)?,
                 joined: ask_opa(Answer::Joined, load)?,
                 listed: ask_opa(Answer::Listed, load)?,
+                allowed: ask_opa(Answer::Allow, load)?,
             });
         }
     }

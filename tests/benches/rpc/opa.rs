@@ -39,7 +39,8 @@ const GLANCE: Duration = Duration::from_millis(50);
 /// In how many parts the kernel counts a second of a process for those who look at it from outside.
 const TICKS: u32 = 100;
 
-/// What is made of the rules that match: `joined` is the sidecar's answer; `listed` leaves the joining to the caller.
+/// What is made of the rules that match: `joined` is the sidecar's answer; `listed` leaves the joining to the caller, and
+/// `allow` says nothing but yes or no.
 const ANSWERS: &str = r#"
 default joined := {"allow": false}
 
@@ -61,6 +62,13 @@ listed := {"allow": true, "rules": matching} if {
   some rule in matching
   rule[1] == 1
 }
+
+default allow := false
+
+allow if {
+  not blocked
+  granted
+}
 "#;
 
 /// What OPA is asked for.
@@ -70,6 +78,8 @@ pub(crate) enum Answer {
     Joined,
     /// Each matching rule with what it asks for; the caller joins.
     Listed,
+    /// Whether any rule grants and none forbids: the first that is found is enough.
+    Allow,
 }
 
 impl Answer {
@@ -77,6 +87,7 @@ impl Answer {
         match self {
             Self::Joined => "/v1/data/stopgate/joined",
             Self::Listed => "/v1/data/stopgate/listed",
+            Self::Allow => "/v1/data/stopgate/allow",
         }
     }
 }
@@ -196,9 +207,10 @@ impl Opa {
             let listed = self.answer(clients, &asked, business, Answer::Listed)?;
             let rules = listed.get("rules").and_then(Value::as_array);
             let count = rules.map_or(0, Vec::len);
+            let allowed = self.answer(clients, &asked, business, Answer::Allow)?;
             ensure!(
-                count == one.rules.len(),
-                "{asked:?}: {one:?}, but OPA {listed}"
+                count == one.rules.len() && allowed == Value::Bool(allow),
+                "{asked:?}: {one:?}, but OPA {listed} and {allowed}"
             );
         }
         Ok(business)
@@ -379,12 +391,19 @@ fn written(rule: &Rule) -> anyhow::Result<String> {
     for part in condition.split(" && ") {
         body += &format!("  {}\n", expression(part)?);
     }
-    let head = match &rule.kind {
-        RuleKind::Grant(surface) => matching(rule, 1, surface)?,
-        RuleKind::Raise(surface) => matching(rule, 0, surface)?,
-        RuleKind::Never(_) => format!("forbidden contains \"{}\"", rule.id),
+    // Twice: for answers that need every rule that matches, and for the one that needs any.
+    let (every, any) = match &rule.kind {
+        RuleKind::Grant(surface) => (matching(rule, 1, surface)?, Some("granted")),
+        RuleKind::Raise(surface) => (matching(rule, 0, surface)?, None),
+        RuleKind::Never(_) => (
+            format!("forbidden contains \"{}\"", rule.id),
+            Some("blocked"),
+        ),
     };
-    Ok(format!("{head} if {{\n{body}}}\n\n"))
+    let heads = [Some(every.as_str()), any].into_iter().flatten();
+    Ok(heads
+        .map(|head| format!("{head} if {{\n{body}}}\n\n"))
+        .collect())
 }
 
 fn matching(rule: &Rule, grants: u8, surface: &Surface) -> anyhow::Result<String> {

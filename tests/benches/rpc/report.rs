@@ -16,7 +16,7 @@ const AIM_BARE: f64 = 0.70;
 const AIM_PER_SECOND: f64 = 10_000.0;
 /// Most times the disk's own p99.
 const AIM_DISK: f64 = 3.0;
-/// Least part of OPA's answers that a sidecar gives with the log on a disk.
+/// Least part of the same answers of OPA that a sidecar gives with the log on a disk.
 const AIM_OPA: f64 = 1.0;
 
 /// What the method names.
@@ -76,6 +76,9 @@ pub(crate) fn method(method: &Method<'_>) {
         println!(
             "(g) OPA, listed: the same, but what the matching rules ask for is left to the caller to join."
         );
+        println!(
+            "(h) OPA, allow: only yes or no; the first rule that grants is enough, and no risk, approval or rule is told."
+        );
     }
     for load in *loads {
         println!(
@@ -99,6 +102,7 @@ pub(crate) struct Round {
     pub(crate) disk: Measured,
     pub(crate) joined: Option<Measured>,
     pub(crate) listed: Option<Measured>,
+    pub(crate) allowed: Option<Measured>,
 }
 
 /// All rounds.
@@ -188,7 +192,7 @@ impl Report {
 
 type Pick = fn(&Round) -> Option<&Measured>;
 
-const WHAT: [(&str, Pick); 7] = [
+const WHAT: [(&str, Pick); 8] = [
     ("(a) bare", |round| Some(&round.bare)),
     ("(b) hyper", |round| Some(&round.hyper)),
     ("(c) null sink", |round| Some(&round.discarding)),
@@ -196,14 +200,18 @@ const WHAT: [(&str, Pick); 7] = [
     ("(e) disk", |round| Some(&round.disk)),
     ("(f) OPA, joined", |round| round.joined.as_ref()),
     ("(g) OPA, listed", |round| round.listed.as_ref()),
+    ("(h) OPA, allow", |round| round.allowed.as_ref()),
 ];
 
-const OPA: [(&str, Pick); 2] = [
+const OPA: [(&str, Pick); 3] = [
     ("log ÷ OPA joined, per second", |round| {
         round.joined.as_ref()
     }),
     ("log ÷ OPA listed, per second", |round| {
         round.listed.as_ref()
+    }),
+    ("log ÷ OPA allow, per second", |round| {
+        round.allowed.as_ref()
     }),
 ];
 
