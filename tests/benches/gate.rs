@@ -227,7 +227,7 @@ fn measure(case: &Case, programs: &[(&'static str, PathBuf)]) -> anyhow::Result<
     Ok(())
 }
 
-/// Prints the row of one build; gives its median.
+/// Prints the row of one build and returns its median.
 fn print(case: &Case, program: Program) -> anyhow::Result<Duration> {
     let Program {
         name,
@@ -314,7 +314,7 @@ fn watch(mut child: Child) -> anyhow::Result<u64> {
     Ok(peak)
 }
 
-/// A solver that keeps in `told` what it is started with and told.
+/// Writes a solver that keeps in `told` what it is started with and told, and returns its path.
 fn listening(told: &Path) -> anyhow::Result<PathBuf> {
     let program = told.with_extension("solver");
     let script = format!(
@@ -327,8 +327,8 @@ fn listening(told: &Path) -> anyhow::Result<PathBuf> {
     Ok(program)
 }
 
-/// What the solvers of one run take for the same questions when everything they are told is ready: as many at a time as
-/// there are processors, those that are told most first.
+/// Measures what the solvers of one run take for the same questions when everything they are told is ready: as many at a
+/// time as there are processors, those that are told most first.
 fn solvers_alone(told: &Path) -> anyhow::Result<Duration> {
     let mut scripts: Vec<(u64, PathBuf)> = Vec::new();
     for entry in fs::read_dir(told)? {

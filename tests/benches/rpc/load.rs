@@ -128,13 +128,13 @@ pub(crate) async fn connect(socket: &Path) -> anyhow::Result<EnforcementServiceC
     Ok(EnforcementServiceClient::new(channel))
 }
 
-/// Processor time of this process: of the callers and of whatever answers them here.
+/// Reads the processor time of this process: of the callers and of whatever answers them here.
 pub(crate) fn processor_time() -> anyhow::Result<Duration> {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Ok(Duration::try_from(time)?)
 }
 
-/// The times that count, and how many answers there were in all.
+/// Asks until the time is over; returns the times that count, and how many answers there were in all.
 async fn asks<C: Caller>(
     mut caller: C,
     from: Instant,

@@ -162,7 +162,7 @@ impl Opa {
         Ok(())
     }
 
-    /// What it says of one attempt.
+    /// Asks for one answer to one attempt.
     fn answer(
         &self,
         clients: &Runtime,
@@ -242,7 +242,7 @@ impl Opa {
         })
     }
 
-    /// Processor time of its process.
+    /// Reads the processor time of its process.
     fn processor_time(&self) -> anyhow::Result<Duration> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         let (_, fields) = stat.rsplit_once(") ").context("a name in brackets")?;
@@ -350,7 +350,7 @@ impl Told {
     }
 }
 
-/// An attempt as OPA is told of it.
+/// Writes an attempt as OPA is told of it.
 fn input(asked: &Asked, business: bool) -> anyhow::Result<String> {
     let arguments: Value = serde_json::from_str(&asked.input)?;
     Ok(json!({"input": {
@@ -363,7 +363,7 @@ fn input(asked: &Asked, business: bool) -> anyhow::Result<String> {
     .to_string())
 }
 
-/// The rules of `policy` in Rego.
+/// Writes the rules of `policy` in Rego.
 fn rego(policy: &Policy) -> anyhow::Result<String> {
     let mut text = String::from("package stopgate\n\nimport rego.v1\n\n");
     for rule in &policy.rules {
@@ -372,7 +372,7 @@ fn rego(policy: &Policy) -> anyhow::Result<String> {
     Ok(text + ANSWERS)
 }
 
-/// One rule. What it asks for stands in its head, as numbers: whether it grants, risk, approval, confirmation.
+/// Writes one rule; what it asks for stands in its head, as numbers: whether it grants, risk, approval, confirmation.
 fn written(rule: &Rule) -> anyhow::Result<String> {
     let mut body = String::new();
     if let Operations::Listed(operations) = &rule.scope.operations {
@@ -436,7 +436,7 @@ fn matching(rule: &Rule, grants: u8, surface: &Surface) -> anyhow::Result<String
     ))
 }
 
-/// One part of a condition of the generated rules, which know five forms.
+/// Writes one part of a condition of the generated rules, which know five forms.
 fn expression(text: &str) -> anyhow::Result<String> {
     if let Some(inner) = text.strip_prefix("!(") {
         let inner = inner.strip_suffix(')').context("a bracket")?;

@@ -171,7 +171,7 @@ enforces = ["mask", "max_rows"]
 }
 
 impl Asked {
-    /// The refund of the other benchmark.
+    /// Returns the refund of the other benchmark.
     pub(crate) fn usual() -> Self {
         Self {
             operation: "o0".to_owned(),
@@ -180,7 +180,7 @@ impl Asked {
         }
     }
 
-    /// As a caller asks for it.
+    /// Writes it as a caller asks for it.
     pub(crate) fn request(&self) -> pb::DecideRequest {
         let attempt = bulk::attempt(1);
         pb::DecideRequest {
@@ -227,7 +227,7 @@ impl Served {
         &self.socket
     }
 
-    /// What it answers to one request.
+    /// Asks one request and returns the answer.
     pub(crate) fn answer(
         &self,
         clients: &Runtime,
@@ -239,14 +239,14 @@ impl Served {
         })
     }
 
-    /// What it answers to the usual one.
+    /// Asks the usual one, which has to pass, and returns the answer.
     pub(crate) fn first_answer(&self, clients: &Runtime) -> anyhow::Result<pb::DecideResponse> {
         let answer = self.answer(clients, Asked::usual().request())?;
         load::passed(&answer)?;
         Ok(answer)
     }
 
-    /// Length of the record of one answer, in bytes.
+    /// Returns the length of the record of one answer, in bytes.
     pub(crate) fn line_of_one_answer(&self, clients: &Runtime) -> anyhow::Result<usize> {
         self.first_answer(clients)?;
         let file = fs::read_dir(&self.log)?.next().context("no log")??;

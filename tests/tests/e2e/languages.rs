@@ -28,7 +28,7 @@ impl Reader {
         }
     }
 
-    /// The guide's example in `language`, as a file.
+    /// Returns the guide's example in `language`, for this socket.
     fn example(&self, language: &str) -> String {
         let example = block(&guide(), language);
         assert!(example.contains(SOCKET), "{example}");
@@ -49,7 +49,7 @@ fn guide() -> String {
     fs::read_to_string(format!("{TOP}/docs/guide/call-the-sidecar.md")).expect("the guide")
 }
 
-/// The first block of `language` in `page`.
+/// Returns the first block of `language` in `page`.
 fn block(page: &str, language: &str) -> String {
     let (_, block) = page
         .split_once(&format!("\n```{language}\n"))
