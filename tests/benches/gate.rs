@@ -1,6 +1,7 @@
 //! What a comparison costs: `cargo bench -p stopgate-tests --bench gate`, and with the names of cases behind `--` only
 //! those. Each case is a history of two commits; `stopgate diff` runs on it as a process of its own, which has the
-//! memory of its solvers beside it. The method is in `docs/benchmarks.md`.
+//! memory of its solvers beside it. With the path of another build's `stopgate` in `STOPGATE_BESIDE`, both run in turn.
+//! The method is in `docs/benchmarks.md`.
 
 #![expect(
     clippy::print_stdout,
@@ -12,15 +13,22 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use serde_json::Value;
 use stopgate_tests::bulk::{Edit, Shape};
 use stopgate_tests::generate::Files;
 
 /// Runs of a case; the last one is worth less than the first two together.
 const RUNS: usize = 3;
+
+/// Runs of one that is over soon.
+const MANY_RUNS: usize = 7;
+
+/// What the program is called with where it is `stopgate`: by this benchmark, and by itself for its proofs.
+const COMMANDS: [&str; 2] = ["diff", "__worker"];
 
 /// Time between two looks at the memory of a process, which only ever tells its peak so far.
 const GLANCE: Duration = Duration::from_millis(2);
@@ -36,7 +44,18 @@ struct Case {
     runs: usize,
 }
 
-const CASES: [Case; 5] = [
+const CASES: [Case; 6] = [
+    Case {
+        name: "small",
+        shape: Shape {
+            tools: 1,
+            profiles: 3,
+        },
+        edit: Edit::OneRuleOfEach,
+        aim: "printed",
+        compared: 10,
+        runs: RUNS,
+    },
     Case {
         name: "one-rule",
         shape: Shape {
@@ -46,13 +65,13 @@ const CASES: [Case; 5] = [
         edit: Edit::OneRule,
         aim: "≤ 3 s",
         compared: 1,
-        runs: RUNS,
+        runs: MANY_RUNS,
     },
     Case {
         name: "one-bound-each",
         shape: FIVE_THOUSAND,
         edit: Edit::OneRuleOfEach,
-        aim: "≤ 60 s",
+        aim: "≤ 60 s, ratio ≤ 1.25",
         compared: 100,
         runs: RUNS,
     },
@@ -105,59 +124,131 @@ struct Run {
     cells: usize,
 }
 
+/// A build that compares.
+struct Program {
+    name: &'static str,
+    path: PathBuf,
+    /// Told to each of its solvers, a file for each.
+    told: PathBuf,
+    runs: Vec<Run>,
+    /// The solvers' own time, after each run.
+    alone: Vec<Duration>,
+}
+
 fn main() -> anyhow::Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     // The measured process is this program too: as `stopgate`, with nothing of the benchmark in it.
-    if arguments.first().is_some_and(|first| first == "diff") {
+    if arguments
+        .first()
+        .is_some_and(|first| COMMANDS.contains(&first.as_str()))
+    {
         return Ok(stopgate::cli::main());
     }
-    let asked = |case: &&Case| {
-        let mut names = arguments.iter().filter(|one| !one.starts_with("--"));
-        names.clone().next().is_none() || names.any(|name| name == case.name)
-    };
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    println!("Median of so many runs of `stopgate diff`; {processors} processors.\n");
+    let names: Vec<&String> = arguments
+        .iter()
+        .filter(|one| !one.starts_with("--"))
+        .collect();
+    for name in &names {
+        ensure!(
+            CASES.iter().any(|case| case.name == name.as_str()),
+            "there is no case called {name}"
+        );
+    }
+    let asked = |case: &&Case| names.is_empty() || names.iter().any(|name| *name == case.name);
+    let mut programs = vec![("now", std::env::current_exe()?)];
+    programs.extend(std::env::var_os("STOPGATE_BESIDE").map(|path| ("beside", path.into())));
     println!(
-        "| change | rules | operations | compared | questions | cells | undecided | runs | median | max | memory | solver alone | ratio | aim |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
+        "Median of so many runs of `stopgate diff`, builds in turn, after each run its solvers alone; {} processors.\n",
+        processors()
+    );
+    println!(
+        "| change | build | rules | operations | compared | questions | cells | undecided | runs | median | max | memory | solver alone | ratio | aim |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
     );
     for case in CASES.iter().filter(asked) {
-        measure(case)?;
+        measure(case, &programs)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn measure(case: &Case) -> anyhow::Result<()> {
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn measure(case: &Case, programs: &[(&'static str, PathBuf)]) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let history = folder.path().join("history");
     fs::create_dir(&history)?;
     commit(&history, &case.shape.repository(Edit::Nothing), true)?;
     commit(&history, &case.shape.repository(case.edit), false)?;
-    let mut runs = Vec::new();
-    for _ in 0..case.runs {
-        let run = run(&history, None)?;
-        ensure!(
-            run.proof.get("compared").and_then(Value::as_u64) == Some(case.compared as u64),
-            "{}: {}",
-            case.name,
-            run.proof
-        );
-        ensure!(
-            run.undecided == 0,
-            "{}: {} are undecided",
-            case.name,
-            run.undecided
-        );
-        runs.push(run);
+    let mut measured = Vec::new();
+    for (name, path) in programs {
+        let told = folder.path().join(name);
+        fs::create_dir(&told)?;
+        let program = Program {
+            name,
+            path: path.clone(),
+            told,
+            runs: Vec::new(),
+            alone: Vec::new(),
+        };
+        // Does not count: it warms up, and its solvers are listened to.
+        let listening = listening(&program.told)?;
+        run(&program.path, &history, Some(&listening))?;
+        measured.push(program);
     }
+    for _ in 0..case.runs {
+        for program in &mut measured {
+            let run = run(&program.path, &history, None)?;
+            ensure!(
+                run.proof.get("compared").and_then(Value::as_u64) == Some(case.compared as u64),
+                "{}: {}",
+                case.name,
+                run.proof
+            );
+            ensure!(
+                run.undecided == 0,
+                "{}: {} are undecided",
+                case.name,
+                run.undecided
+            );
+            program.runs.push(run);
+            program.alone.push(solvers_alone(&program.told)?);
+        }
+    }
+    let medians = measured.into_iter().map(|program| print(case, program));
+    let medians: Vec<Duration> = medians.collect::<anyhow::Result<_>>()?;
+    if let [now, beside] = medians.as_slice() {
+        println!(
+            "| {}: now ÷ beside | | | | | | | | | {:.2} | | | | | |",
+            case.name,
+            now.as_secs_f64() / beside.as_secs_f64()
+        );
+    }
+    Ok(())
+}
+
+/// Prints the row of one build and returns its median.
+fn print(case: &Case, program: Program) -> anyhow::Result<Duration> {
+    let Program {
+        name,
+        mut runs,
+        mut alone,
+        ..
+    } = program;
+    let ratios = runs.iter().zip(&alone);
+    let ratios = ratios.map(|(run, alone)| run.took.as_secs_f64() / alone.as_secs_f64());
+    let mut ratios: Vec<f64> = ratios.collect();
+    ratios.sort_by(f64::total_cmp);
     runs.sort_by_key(|run| run.took);
-    let alone = solver_alone(folder.path(), &history)?;
+    alone.sort();
     let peak = runs.iter().map(|run| run.peak).max().unwrap_or(0);
-    let (Some(median), Some(longest)) = (runs.get(case.runs / 2), runs.last()) else {
-        return Ok(());
+    let middle = case.runs / 2;
+    let (Some(median), Some(longest)) = (runs.get(middle), runs.last()) else {
+        bail!("{}: no runs", case.name)
     };
     let of_proof = |name: &str| median.proof.get(name).cloned().unwrap_or_default();
     println!(
-        "| {} | {} | {} | {} | {} | {} | {} | {} | {:.1?} | {:.1?} | {} MiB | {:.1?} | {:.1} | {} |",
+        "| {} | {name} | {} | {} | {} | {} | {} | {} | {} | {:.2?} | {:.2?} | {} MiB | {:.2?} | {:.2} | {} |",
         case.name,
         case.shape.rules(),
         case.shape.operations(),
@@ -169,18 +260,18 @@ fn measure(case: &Case) -> anyhow::Result<()> {
         median.took,
         longest.took,
         peak / 1024,
-        alone,
-        median.took.as_secs_f64() / alone.as_secs_f64(),
+        alone.get(middle).copied().unwrap_or_default(),
+        ratios.get(middle).copied().unwrap_or(f64::NAN),
         case.aim
     );
-    Ok(())
+    Ok(median.took)
 }
 
 /// One cold run; with a solver other than the one on the path if `solver` names it.
-fn run(history: &Path, solver: Option<&Path>) -> anyhow::Result<Run> {
+fn run(program: &Path, history: &Path, solver: Option<&Path>) -> anyhow::Result<Run> {
     let printed = history.with_file_name("printed.json");
     let start = Instant::now();
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = Command::new(program);
     command
         .args(["diff", "--base", "HEAD~1", "--head", "HEAD"])
         .args(["--run-limit", "30m", "--format", "json"])
@@ -223,37 +314,57 @@ fn watch(mut child: Child) -> anyhow::Result<u64> {
     Ok(peak)
 }
 
-/// What the solvers of one run take for the same questions when everything they are told is ready: one after the other,
-/// divided by the processors that a comparison would share among them.
-fn solver_alone(folder: &Path, history: &Path) -> anyhow::Result<Duration> {
-    let told = folder.join("told");
-    fs::create_dir(&told)?;
-    let listening = folder.join("listening");
+/// Writes a solver that keeps in `told` what it is started with and told, and returns its path.
+fn listening(told: &Path) -> anyhow::Result<PathBuf> {
+    let program = told.with_extension("solver");
     let script = format!(
-        "#!/bin/sh\ncase \"$1\" in --version) exec cvc5 --version;; esac\ntee '{}'/$$.smt2 | cvc5 \"$@\"\n",
+        "#!/bin/sh\ncase \"$1\" in --version) exec cvc5 --version;; esac\n\
+         for one; do echo \"$one\"; done >'{0}'/$$.arguments\ntee '{0}'/$$.smt2 | cvc5 \"$@\"\n",
         told.display()
     );
-    fs::write(&listening, script)?;
-    fs::set_permissions(&listening, fs::Permissions::from_mode(0o755))?;
-    run(history, Some(&listening))?;
-    let mut scripts: Vec<PathBuf> = Vec::new();
-    for entry in fs::read_dir(&told)? {
-        scripts.push(entry?.path());
+    fs::write(&program, script)?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    Ok(program)
+}
+
+/// Measures what the solvers of one run take for the same questions when everything they are told is ready: as many at a
+/// time as there are processors, those that are told most first.
+fn solvers_alone(told: &Path) -> anyhow::Result<Duration> {
+    let mut scripts: Vec<(u64, PathBuf)> = Vec::new();
+    for entry in fs::read_dir(told)? {
+        let entry = entry?;
+        let path = entry.path();
+        if path.extension().is_some_and(|ending| ending == "smt2") {
+            scripts.push((entry.metadata()?.len(), path));
+        }
     }
+    ensure!(!scripts.is_empty(), "no solver was told anything");
+    scripts.sort();
+    let waiting = Mutex::new(scripts);
+    let work = || -> anyhow::Result<()> {
+        loop {
+            let next = waiting.lock().map_err(|_| anyhow!("another failed"))?.pop();
+            let Some((_, script)) = next else {
+                return Ok(());
+            };
+            let arguments = fs::read_to_string(script.with_extension("arguments"))?;
+            let ended = Command::new("cvc5")
+                .args(arguments.lines())
+                .stdin(fs::File::open(&script)?)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status()?;
+            ensure!(ended.success(), "cvc5: {ended}");
+        }
+    };
     let start = Instant::now();
-    let mut solvers = Vec::new();
-    for script in scripts {
-        let solver = Command::new("cvc5")
-            .args(["--lang", "smt", "--strings-exp", "--tlimit-per=10000"])
-            .stdin(fs::File::open(script)?)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
-        solvers.push(solver);
-    }
-    for mut solver in solvers {
-        solver.wait()?;
-    }
+    std::thread::scope(|scope| {
+        let working: Vec<_> = (0..processors()).map(|_| scope.spawn(work)).collect();
+        working.into_iter().try_for_each(|one| {
+            let ended = one.join();
+            ended.map_err(|_| anyhow!("a thread panicked"))?
+        })
+    })?;
     Ok(start.elapsed())
 }
 

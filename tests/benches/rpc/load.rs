@@ -14,6 +14,12 @@ use tonic::transport::{Channel, Endpoint};
 /// Part of a measurement that comes before it and does not count.
 const WARM_UP: u32 = 5;
 
+/// Somebody who asks one question, again and again.
+pub(crate) trait Caller: Send + 'static {
+    /// Asks it and waits for the answer, which has to be the right one.
+    fn ask(&mut self) -> impl Future<Output = anyhow::Result<()>> + Send;
+}
+
 /// How many ask, over how many connections.
 pub(crate) struct Load {
     pub(crate) callers: usize,
@@ -68,29 +74,51 @@ impl Load {
             for _ in 0..self.connections {
                 services.push(connect(socket).await?);
             }
-            let before = processor_time()?;
-            let from = Instant::now() + span / WARM_UP;
-            let callers: Vec<_> = services
-                .iter()
-                .cycle()
-                .take(self.callers)
-                .map(|service| {
-                    let asking = caller(service.clone(), request.clone(), from, from + span);
-                    tokio::spawn(asking)
-                })
-                .collect();
-            let (mut times, mut answers) = (Vec::new(), 0);
-            for caller in callers {
-                let (own, all) = caller.await??;
-                times.extend(own);
-                answers += all;
-            }
-            let processor = (processor_time()? - before) / answers.max(1);
-            Ok(Measured {
-                processor,
-                ..Measured::new(times, span)
-            })
+            let callers = services.iter().cycle().take(self.callers);
+            let callers = callers.map(|service| Grpc {
+                service: service.clone(),
+                request: request.clone(),
+            });
+            measure(callers.collect(), span, processor_time).await
         })
+    }
+}
+
+/// Lets `callers` ask for `span`, after a warm-up; `processor` tells the time of all processes that take part.
+pub(crate) async fn measure<C: Caller>(
+    callers: Vec<C>,
+    span: Duration,
+    processor: impl Fn() -> anyhow::Result<Duration>,
+) -> anyhow::Result<Measured> {
+    let before = processor()?;
+    let from = Instant::now() + span / WARM_UP;
+    let asking = callers
+        .into_iter()
+        .map(|caller| asks(caller, from, from + span));
+    let asking: Vec<_> = asking.map(tokio::spawn).collect();
+    let (mut times, mut answers) = (Vec::new(), 0);
+    for one in asking {
+        let (own, all) = one.await??;
+        times.extend(own);
+        answers += all;
+    }
+    let processor = processor()?.saturating_sub(before) / answers.max(1);
+    Ok(Measured {
+        processor,
+        ..Measured::new(times, span)
+    })
+}
+
+/// A caller of a service of ours.
+struct Grpc {
+    service: EnforcementServiceClient<Channel>,
+    request: DecideRequest,
+}
+
+impl Caller for Grpc {
+    async fn ask(&mut self) -> anyhow::Result<()> {
+        let answer = self.service.decide(self.request.clone()).await?;
+        passed(answer.get_ref())
     }
 }
 
@@ -100,25 +128,23 @@ pub(crate) async fn connect(socket: &Path) -> anyhow::Result<EnforcementServiceC
     Ok(EnforcementServiceClient::new(channel))
 }
 
-/// Processor time of this process: of the callers and of whatever answers them.
-fn processor_time() -> anyhow::Result<Duration> {
+/// Reads the processor time of this process: of the callers and of whatever answers them here.
+pub(crate) fn processor_time() -> anyhow::Result<Duration> {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Ok(Duration::try_from(time)?)
 }
 
-/// The times that count, and how many answers there were in all.
-async fn caller(
-    mut service: EnforcementServiceClient<Channel>,
-    request: DecideRequest,
+/// Asks until the time is over; returns the times that count, and how many answers there were in all.
+async fn asks<C: Caller>(
+    mut caller: C,
     from: Instant,
     until: Instant,
 ) -> anyhow::Result<(Vec<Duration>, u32)> {
     let (mut times, mut answers) = (Vec::new(), 0);
     loop {
         let asked = Instant::now();
-        let answer = service.decide(request.clone()).await?.into_inner();
+        caller.ask().await?;
         let answered = Instant::now();
-        passed(&answer)?;
         answers += 1;
         if answered > until {
             return Ok((times, answers));

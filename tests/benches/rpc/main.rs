@@ -1,5 +1,5 @@
 //! What a decision costs over the socket: `cargo bench -p stopgate-tests --bench rpc`. It prints its method first and
-//! tables last; how to read them is in `docs/benchmarks.md`.
+//! tables last; how to read them is in `docs/benchmarks.md`. With the path of an `opa` in `STOPGATE_OPA`, OPA is asked too.
 //!
 //! The same load meets, in turn, two bare services, a sidecar without a disk and a sidecar with one, and then the disk
 //! is asked alone. Everything is compared within a round, so that noise hits all alike.
@@ -11,19 +11,22 @@
 
 mod disk;
 mod load;
+mod opa;
 mod report;
 mod servers;
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use stopgate_tests::scale;
+use stopgate_tests::{bulk, scale};
 use tokio::runtime::Runtime;
 
 use disk::Disk;
 use load::{Load, Measured};
+use opa::{Answer, Opa};
 use report::{Report, Round};
-use servers::{Place, Served};
+use servers::{Asked, Place, Served};
 
 /// Of the sidecar's program, like the runtimes that the servers are given.
 #[global_allocator]
@@ -55,10 +58,19 @@ fn main() -> anyhow::Result<()> {
     let recording = place.sidecar("disk", true)?;
 
     let clients = Runtime::new()?;
-    let (request, answer) = (place.request(), discarding.first_answer(&clients, &place)?);
+    let (request, answer) = (Asked::usual().request(), discarding.first_answer(&clients)?);
     let (bare, hyper) = (place.bare(answer.clone())?, place.hyper(answer.clone())?);
-    let line = recording.line_of_one_answer(&clients, &place)?;
+    let line = recording.line_of_one_answer(&clients)?;
     let disk = Disk::new(folder.path())?;
+    let opa = match std::env::var_os("STOPGATE_OPA") {
+        Some(program) => {
+            let policy = bulk::policy(RULES);
+            let opa = Opa::start(Path::new(&program), folder.path(), &policy, &clients)?;
+            let business = opa.agrees(&clients, &discarding)?;
+            Some((opa, business))
+        }
+        None => None,
+    };
     report::method(&report::Method {
         rules: RULES,
         rounds,
@@ -67,12 +79,20 @@ fn main() -> anyhow::Result<()> {
         answer: &answer,
         line,
         disk: &disk,
+        opa: opa.as_ref().map(|(opa, _)| opa),
         loads: &LOADS,
     });
 
     let ask = |served: &Served, load: &Load| -> anyhow::Result<Measured> {
         load.run(&clients, served.socket(), &request, span)
             .with_context(|| format!("{} callers of {}", load.callers, served.name()))
+    };
+    let ask_opa = |answer: Answer, load: &Load| -> anyhow::Result<Option<Measured>> {
+        let asked = opa.as_ref().map(|(opa, business)| {
+            let measured = opa.run(&clients, load, (answer, *business), span);
+            measured.with_context(|| format!("{} callers of OPA", load.callers))
+        });
+        asked.transpose()
     };
     let mut report = Report::default();
     for _ in 0..rounds {
@@ -84,6 +104,9 @@ fn main() -> anyhow::Result<()> {
                 discarding: ask(&discarding, load)?,
                 recording: ask(&recording, load)?,
                 disk: disk.flushes(line * load.callers, span)?,
+                joined: ask_opa(Answer::Joined, load)?,
+                listed: ask_opa(Answer::Listed, load)?,
+                allowed: ask_opa(Answer::Allow, load)?,
             });
         }
     }

@@ -8,6 +8,7 @@ use stopgate_tests::bulk::PER_CELL;
 
 use crate::disk::Disk;
 use crate::load::{Load, Measured};
+use crate::opa::Opa;
 
 /// Least part of the bare service's answers that a sidecar gives without a disk.
 const AIM_BARE: f64 = 0.70;
@@ -15,6 +16,8 @@ const AIM_BARE: f64 = 0.70;
 const AIM_PER_SECOND: f64 = 10_000.0;
 /// Most times the disk's own p99.
 const AIM_DISK: f64 = 3.0;
+/// Least part of the same answers of OPA that a sidecar gives with the log on a disk.
+const AIM_OPA: f64 = 1.0;
 
 /// What the method names.
 pub(crate) struct Method<'a> {
@@ -25,6 +28,7 @@ pub(crate) struct Method<'a> {
     pub(crate) answer: &'a DecideResponse,
     pub(crate) line: usize,
     pub(crate) disk: &'a Disk,
+    pub(crate) opa: Option<&'a Opa>,
     pub(crate) loads: &'a [Load],
 }
 
@@ -38,6 +42,7 @@ pub(crate) fn method(method: &Method<'_>) {
         answer,
         line,
         disk,
+        opa,
         loads,
     } = method;
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -61,6 +66,20 @@ pub(crate) fn method(method: &Method<'_>) {
         "(e) disk: appends of as many records as there are callers, each flushed with fdatasync, one after another, on {}.",
         disk.system()
     );
+    if let Some(opa) = opa {
+        println!(
+            "(f) OPA, joined: OPA {}, a process of its own, the same rules in Rego that its index takes, HTTP/1.1 over a Unix socket, \
+             a connection for each caller; no record, no identity, no types, profile and business time told; answers as the \
+             sidecar does, compared before.",
+            opa.version()
+        );
+        println!(
+            "(g) OPA, listed: the same, but what the matching rules ask for is left to the caller to join."
+        );
+        println!(
+            "(h) OPA, allow: only yes or no; the first rule that grants is enough, and no risk, approval or rule is told."
+        );
+    }
     for load in *loads {
         println!(
             "{} callers over {} connections, each asks again when it has its answer.",
@@ -68,8 +87,8 @@ pub(crate) fn method(method: &Method<'_>) {
         );
     }
     println!(
-        "{rounds} rounds of a b c d e; {span:?} each, after a fifth of that to warm up. A ratio is of one round; rows are medians of rounds. \
-         Processor time is that of the whole process for one answer, callers included.\n"
+        "{rounds} rounds, each of all these in turn; {span:?} each, after a fifth of that to warm up. A ratio is of one round; rows are medians of rounds. \
+         Processor time is that of the whole process for one answer, callers included; OPA's beside that of its callers.\n"
     );
 }
 
@@ -81,6 +100,9 @@ pub(crate) struct Round {
     pub(crate) discarding: Measured,
     pub(crate) recording: Measured,
     pub(crate) disk: Measured,
+    pub(crate) joined: Option<Measured>,
+    pub(crate) listed: Option<Measured>,
+    pub(crate) allowed: Option<Measured>,
 }
 
 /// All rounds.
@@ -97,6 +119,11 @@ impl Report {
         Spread::new(rounds.map(value).collect())
     }
 
+    /// Whether everybody who can be asked was asked: without a program, OPA is not.
+    fn has(&self, pick: Pick) -> bool {
+        self.0.iter().all(|round| pick(round).is_some())
+    }
+
     pub(crate) fn print(&self) {
         let mut callers: Vec<usize> = self.0.iter().map(|round| round.callers).collect();
         callers.sort_unstable();
@@ -105,23 +132,20 @@ impl Report {
             "| callers | what | per second | p50 | p99 | processor |\n|---|---|---|---|---|---|"
         );
         for &callers in &callers {
-            for (what, pick) in WHAT {
-                let p = |per_mille| {
-                    let median = self.of(callers, |round| {
-                        pick(round).at(per_mille).as_secs_f64() * 1e6
-                    });
-                    microseconds(median.median)
+            for (what, pick) in WHAT.into_iter().filter(|(_, pick)| self.has(*pick)) {
+                let of = |value: fn(&Measured) -> f64| {
+                    self.of(callers, |round| pick(round).map_or(f64::NAN, value))
                 };
-                let processor = self.of(callers, |round| pick(round).processor.as_secs_f64() * 1e6);
+                let processor = of(|measured| measured.processor.as_secs_f64() * 1e6);
                 let processor = match processor.median {
                     0.0 => "–".to_owned(),
                     median => microseconds(median),
                 };
                 println!(
                     "| {callers} | {what} | {:.0} | {} | {} | {processor} |",
-                    self.of(callers, |round| pick(round).per_second).median,
-                    p(500),
-                    p(990)
+                    of(|measured| measured.per_second).median,
+                    microseconds(of(|measured| measured.at(500).as_secs_f64() * 1e6).median),
+                    microseconds(of(|measured| measured.at(990).as_secs_f64() * 1e6).median)
                 );
             }
         }
@@ -155,18 +179,40 @@ impl Report {
             let disk = self.of(callers, |round| p99(&round.recording) / p99(&round.disk));
             let aim = format!("≤ {AIM_DISK:.1}");
             disk.print(callers, "log ÷ disk, p99", 2, Some(aim));
+            for (what, pick) in OPA.into_iter().filter(|(_, pick)| self.has(*pick)) {
+                let opa = self.of(callers, |round| {
+                    pick(round).map_or(f64::NAN, |opa| round.recording.per_second / opa.per_second)
+                });
+                let aim = format!("≥ {AIM_OPA:.2}");
+                opa.print(callers, what, 2, many.then_some(aim));
+            }
         }
     }
 }
 
-type Pick = fn(&Round) -> &Measured;
+type Pick = fn(&Round) -> Option<&Measured>;
 
-const WHAT: [(&str, Pick); 5] = [
-    ("(a) bare", |round| &round.bare),
-    ("(b) hyper", |round| &round.hyper),
-    ("(c) null sink", |round| &round.discarding),
-    ("(d) log", |round| &round.recording),
-    ("(e) disk", |round| &round.disk),
+const WHAT: [(&str, Pick); 8] = [
+    ("(a) bare", |round| Some(&round.bare)),
+    ("(b) hyper", |round| Some(&round.hyper)),
+    ("(c) null sink", |round| Some(&round.discarding)),
+    ("(d) log", |round| Some(&round.recording)),
+    ("(e) disk", |round| Some(&round.disk)),
+    ("(f) OPA, joined", |round| round.joined.as_ref()),
+    ("(g) OPA, listed", |round| round.listed.as_ref()),
+    ("(h) OPA, allow", |round| round.allowed.as_ref()),
+];
+
+const OPA: [(&str, Pick); 3] = [
+    ("log ÷ OPA joined, per second", |round| {
+        round.joined.as_ref()
+    }),
+    ("log ÷ OPA listed, per second", |round| {
+        round.listed.as_ref()
+    }),
+    ("log ÷ OPA allow, per second", |round| {
+        round.allowed.as_ref()
+    }),
 ];
 
 fn microseconds(value: f64) -> String {

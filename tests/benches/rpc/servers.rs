@@ -36,6 +36,14 @@ pub(crate) struct Place<'f> {
     folder: &'f Path,
 }
 
+/// An attempt of somebody who holds one profile.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) operation: String,
+    pub(crate) profile: String,
+    pub(crate) input: String,
+}
+
 /// A server.
 pub(crate) struct Served {
     name: &'static str,
@@ -55,25 +63,6 @@ impl<'f> Place<'f> {
         let built = stopgate::build::build(&bulk::policy(rules), &[key])?;
         fs::write(folder.join("policy.stopgate"), built.bytes)?;
         Ok(Self { folder })
-    }
-
-    /// The refund of the other benchmark, as a caller asks for it.
-    pub(crate) fn request(&self) -> pb::DecideRequest {
-        let attempt = bulk::attempt(1);
-        pb::DecideRequest {
-            request_id: "5b0e9a3e-6f0a-4c8e-9f2b-0d5a7c1e2f30".to_owned(),
-            attempt: Some(pb::Attempt {
-                subject: Some(pb::attempt::Subject::AssertedSubject(pb::AssertedSubject {
-                    id: attempt.subject.id,
-                    issuer: attempt.subject.issuer,
-                    groups: vec!["g-p0".to_owned()],
-                })),
-                tool: attempt.tool,
-                target: Some(pb::attempt::Target::Operation("o0".to_owned())),
-                input: bulk::INPUT.to_vec(),
-                ..pb::Attempt::default()
-            }),
-        }
     }
 
     /// A sidecar whose log goes to the disk, or nowhere.
@@ -181,6 +170,36 @@ enforces = ["mask", "max_rows"]
     }
 }
 
+impl Asked {
+    /// Returns the refund of the other benchmark.
+    pub(crate) fn usual() -> Self {
+        Self {
+            operation: "o0".to_owned(),
+            profile: "p0".to_owned(),
+            input: String::from_utf8_lossy(bulk::INPUT).into_owned(),
+        }
+    }
+
+    /// Writes it as a caller asks for it.
+    pub(crate) fn request(&self) -> pb::DecideRequest {
+        let attempt = bulk::attempt(1);
+        pb::DecideRequest {
+            request_id: "5b0e9a3e-6f0a-4c8e-9f2b-0d5a7c1e2f30".to_owned(),
+            attempt: Some(pb::Attempt {
+                subject: Some(pb::attempt::Subject::AssertedSubject(pb::AssertedSubject {
+                    id: attempt.subject.id,
+                    issuer: attempt.subject.issuer,
+                    groups: vec![format!("g-{}", self.profile)],
+                })),
+                tool: attempt.tool,
+                target: Some(pb::attempt::Target::Operation(self.operation.clone())),
+                input: self.input.clone().into_bytes(),
+                ..pb::Attempt::default()
+            }),
+        }
+    }
+}
+
 /// Connections as tonic's server takes them.
 struct Accepted(UnixListener);
 
@@ -208,27 +227,28 @@ impl Served {
         &self.socket
     }
 
-    /// What it answers to the one request.
-    pub(crate) fn first_answer(
+    /// Asks one request and returns the answer.
+    pub(crate) fn answer(
         &self,
         clients: &Runtime,
-        place: &Place<'_>,
+        request: pb::DecideRequest,
     ) -> anyhow::Result<pb::DecideResponse> {
-        let answer = clients.block_on(async {
+        clients.block_on(async {
             let mut service = load::connect(&self.socket).await?;
-            anyhow::Ok(service.decide(place.request()).await?.into_inner())
-        })?;
+            Ok(service.decide(request).await?.into_inner())
+        })
+    }
+
+    /// Asks the usual one, which has to pass, and returns the answer.
+    pub(crate) fn first_answer(&self, clients: &Runtime) -> anyhow::Result<pb::DecideResponse> {
+        let answer = self.answer(clients, Asked::usual().request())?;
         load::passed(&answer)?;
         Ok(answer)
     }
 
-    /// Length of the record of one answer, in bytes.
-    pub(crate) fn line_of_one_answer(
-        &self,
-        clients: &Runtime,
-        place: &Place<'_>,
-    ) -> anyhow::Result<usize> {
-        self.first_answer(clients, place)?;
+    /// Returns the length of the record of one answer, in bytes.
+    pub(crate) fn line_of_one_answer(&self, clients: &Runtime) -> anyhow::Result<usize> {
+        self.first_answer(clients)?;
         let file = fs::read_dir(&self.log)?.next().context("no log")??;
         let log = fs::read_to_string(file.path())?;
         let line = log.lines().last().context("an empty log")?;

@@ -1,11 +1,11 @@
 //! Stock gRPC clients of other languages, with the examples of the guide word for word, on the socket of a real sidecar.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use stopgate_tests::sidecar::Sidecar;
+use stopgate_tests::sidecar::{PATIENCE, Sidecar};
 use stopgate_tests::stage::{Hours, Stage, said};
 
 const TOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -28,14 +28,9 @@ impl Reader {
         }
     }
 
-    /// The guide's example in `language`, as a file.
+    /// Returns the guide's example in `language`, for this socket.
     fn example(&self, language: &str) -> String {
-        let page = fs::read_to_string(format!("{TOP}/docs/guide/call-the-sidecar.md"));
-        let page = page.expect("the guide");
-        let (_, example) = page
-            .split_once(&format!("\n```{language}\n"))
-            .expect("an example");
-        let (example, _) = example.split_once("\n```").expect("its end");
+        let example = block(&guide(), language);
         assert!(example.contains(SOCKET), "{example}");
         example.replace(SOCKET, &self.socket.display().to_string())
     }
@@ -46,8 +41,21 @@ impl Reader {
         let command = program.arg(file).current_dir(self.folder.path());
         command
             .output()
-            .expect("the program, which ci/setup installs")
+            .expect("the program: ci/setup installs all but Go")
     }
+}
+
+fn guide() -> String {
+    fs::read_to_string(format!("{TOP}/docs/guide/call-the-sidecar.md")).expect("the guide")
+}
+
+/// Returns the first block of `language` in `page`.
+fn block(page: &str, language: &str) -> String {
+    let (_, block) = page
+        .split_once(&format!("\n```{language}\n"))
+        .expect("a block");
+    let (block, _) = block.split_once("\n```").expect("its end");
+    block.to_owned()
 }
 
 fn python() -> Command {
@@ -107,4 +115,107 @@ async fn node_asks_as_it_comes() {
     );
     assert!(asked.status.success(), "{}", asked.status);
     assert!(sidecar.terminate().await.expect("an end").success());
+}
+
+/// Go as the guide says, commands and program word for word, gets an answer as it comes. All that it fetches and builds
+/// goes away again.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "fetches modules: `ci/long languages` runs it"]
+async fn go_asks_as_it_comes() {
+    let stage = Stage::new("dev", Hours::Business).expect("a stage");
+    let sidecar = Sidecar::start(&stage).await.expect("a sidecar");
+    let reader = Reader::new(&stage.socket());
+    let go = Go::new();
+    let page = guide();
+    let (_, section) = page.split_once("\n## Go\n").expect("a section");
+    let example = reader.example("go");
+    fs::write(reader.folder.path().join("main.go"), &example).expect("written");
+    let prepared = reader.run(
+        go.command("sh").arg("-ex"),
+        "prepare",
+        &block(section, "sh"),
+    );
+    assert!(prepared.status.success(), "{}", said(&prepared));
+
+    let asked = reader.run(go.command("go").arg("run"), "main.go", &example);
+    let client = sidecar.client().await.expect("a client");
+    let status = client.status(PATIENCE).await.expect("a status");
+    assert_eq!(
+        String::from_utf8_lossy(&asked.stdout),
+        format!("may run: true\nin force: {}\n", status.bundle_digest),
+        "{}",
+        said(&asked)
+    );
+
+    // What the guide says of other targets.
+    let target = format!("\"unix:{}\",", stage.socket().display());
+    let dialed = format!(
+        "\"passthrough:///{0}\", grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) {{ return net.Dial(\"unix\", \"{0}\") }}),",
+        stage.socket().display()
+    );
+    assert!(example.contains(&target), "{example}");
+    let dialed = example.replace(&target, &dialed);
+    let dialed = dialed.replace("\"log\"\n", "\"log\"\n\t\"net\"\n");
+    let asked = reader.run(go.command("go").arg("run"), "main.go", &dialed);
+    let answer = String::from_utf8_lossy(&asked.stdout).into_owned();
+    assert!(
+        answer.starts_with("no decision: ") && answer.ends_with("may run: false\n"),
+        "{}",
+        said(&asked)
+    );
+    let mended = dialed.replace(
+        "grpc.WithContextDialer(",
+        "grpc.WithAuthority(\"localhost\"), grpc.WithContextDialer(",
+    );
+    let asked = reader.run(go.command("go").arg("run"), "main.go", &mended);
+    let answer = String::from_utf8_lossy(&asked.stdout).into_owned();
+    assert!(answer.starts_with("may run: true\n"), "{}", said(&asked));
+
+    let versions = ["list", "-m", "go", "google.golang.org/grpc"];
+    let versions = go
+        .command("go")
+        .args(versions)
+        .current_dir(reader.folder.path())
+        .output();
+    println!("{}", String::from_utf8_lossy(&versions.expect("go").stdout));
+    assert!(sidecar.terminate().await.expect("an end").success());
+}
+
+/// Go with a home of its own, and protoc beside it, which comes with gRPC for Python.
+struct Go {
+    home: tempfile::TempDir,
+}
+
+impl Go {
+    fn new() -> Self {
+        let home = tempfile::tempdir().expect("a folder");
+        let programs = home.path().join("bin");
+        fs::create_dir(&programs).expect("a folder");
+        let python = python().get_program().to_string_lossy().into_owned();
+        let protoc = programs.join("protoc");
+        fs::write(
+            &protoc,
+            format!("#!/bin/sh\nexec '{python}' -m grpc_tools.protoc \"$@\"\n"),
+        )
+        .expect("written");
+        fs::set_permissions(&protoc, fs::Permissions::from_mode(0o755)).expect("set");
+        Self { home }
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let home = self.home.path();
+        let (own, path) = (home.join("bin"), std::env::var_os("PATH"));
+        let path: Vec<PathBuf> = std::iter::once(own.clone())
+            .chain(path.iter().flat_map(std::env::split_paths))
+            .collect();
+        let mut command = Command::new(program);
+        command
+            .env("PATH", std::env::join_paths(path).expect("a path"))
+            .env("GOPATH", home.join("path"))
+            .env("GOCACHE", home.join("cache"))
+            .env("GOBIN", own)
+            // Else what was fetched could not be removed.
+            .env("GOFLAGS", "-modcacherw");
+        command
+    }
 }
