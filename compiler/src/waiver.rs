@@ -300,6 +300,7 @@ impl<'a> Paper<'a> {
         let found = self.signers.reviewers.len();
         let answer = match (&self.days, fits(cover, what)) {
             _ if !self.is_bound => Err(Shortfall::Unbound),
+            // Days come first: what has expired, or would hold too long, covers nothing.
             (Some(days), _) => Err(days.clone()),
             // It came in with a change of its own: what was taken back since is another one, and takes another waiver.
             (None, _) if self.known && found < needed && !free => {

@@ -304,3 +304,38 @@ fn what_is_read_is_named_with_its_digest_for_whoever_asks() {
     assert_eq!(named.count(), 7, "{}", run.shown());
     assert!(!desk.run(&["check", "p"]).stderr.contains("read "));
 }
+
+#[test]
+fn what_git_can_do_and_is_not_read_comes_with_the_command_that_mends_it() {
+    let sparse = ["sparse-checkout", "init", "--cone", "--sparse-index"];
+    for (made, mend) in [
+        (
+            vec![&["update-index", "--split-index"][..]],
+            "git update-index --no-split-index",
+        ),
+        (
+            vec![&sparse, &["sparse-checkout", "set", "rules"]],
+            "git sparse-checkout reapply --no-sparse-index",
+        ),
+        (
+            vec![&["init", "-q", "--separate-git-dir=../history.git"]],
+            "git config core.worktree \"$(git rev-parse --show-toplevel)\"",
+        ),
+    ] {
+        let desk = desk();
+        for args in made {
+            desk.git("p", args);
+        }
+        let check = || desk.run(&["check", "p", "--staged", "-q"]);
+        let refused = check();
+        assert_ne!(refused.exit, 0, "{}", refused.shown());
+        assert!(refused.stderr.contains(mend), "{}", refused.shown());
+        let mended = std::process::Command::new("sh")
+            .args(["-c", mend])
+            .current_dir(desk.path("p"))
+            .status();
+        assert!(mended.expect("a shell").success(), "{mend}");
+        let read = check();
+        assert_eq!(read.exit, 0, "{}", read.shown());
+    }
+}
