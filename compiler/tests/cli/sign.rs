@@ -533,7 +533,7 @@ fn a_stray_signature_and_another_judge_are_seen_and_named() {
 
     let version = desk.path("p/.stopgate-version");
     std::fs::write(&version, "0.1.0\n").expect("written");
-    let new = "guard rail .stopgate-version: another binary judges from the next change on, by its own zone data\n    before  not there\n";
+    let new = "guard rail .stopgate-version: another version of stopgate judges the next changes, by its own zone data\n    before  not there\n";
     gate(&desk, 5, new);
     base(&desk);
     gate(&desk, 0, "same: no decision changes\n");

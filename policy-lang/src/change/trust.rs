@@ -65,9 +65,9 @@ pub fn version_change(base: Option<&[u8]>, head: Option<&[u8]>, others: bool) ->
         line: 1,
     };
     let note = if others {
-        "another binary judges from the next change on, by its own zone data: bring it in a change of its own"
+        "another version of stopgate judges the next changes, by its own zone data: put this into a change of its own"
     } else {
-        "another binary judges from the next change on, by its own zone data"
+        "another version of stopgate judges the next changes, by its own zone data"
     };
     let change = (base != head).then(|| Change {
         file: VERSION.to_owned(),

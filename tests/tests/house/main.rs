@@ -14,3 +14,4 @@ mod files;
 mod pages;
 mod rows;
 mod tree;
+mod words;

@@ -241,7 +241,7 @@ fn what_no_waiver_can_name_is_counted_and_what_lacks_signatures_is_not_drafted_a
     assert_eq!(to_sign.have_to_sign(), "2 reviewers have to sign");
     let mut steps = to_sign.steps("main", Path::new("policies")).into_iter();
     let wanted = [
-        "3 of it can be named by no waiver",
+        "3 of these changes cannot be covered by a waiver",
         "policies/waivers/2026-014.yaml has 1 of 2 signatures: `stopgate sign policies/waivers/2026-014.yaml --waiver --base main --key KEY`, and commit the signature",
         "save the waiver below as policies/waivers/2026-11-26-2.yaml, give it a reason, commit it, `stopgate sign policies/waivers/2026-11-26-2.yaml --waiver --base main --key KEY`, and commit the signature",
     ];
