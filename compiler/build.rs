@@ -35,7 +35,8 @@ fn bank() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Every file below `folder`, by its name relative to `top`; what begins with a dot belongs to other tools.
+/// Adds every file below `folder` to `files`, by its name relative to `top`. What begins with a dot belongs to other
+/// tools and is left out.
 fn collect(
     top: &Path,
     folder: &Path,

@@ -6,7 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Sets `BUILT_VERSION` (cargo hands it on to programs it runs, so it must not look like a setting of the sidecar) for the crate that is built, such as `0.1.0 (88057ea8c1d2 2026-11-22)`.
+/// Sets `BUILT_VERSION` for the crate that is built, such as `0.1.0 (88057ea8c1d2 2026-11-22)`. Cargo hands the
+/// variable on to programs that it runs, so its name must not look like a setting of the sidecar.
 pub(crate) fn tell() {
     let package = std::env::var("CARGO_PKG_VERSION").unwrap_or_default();
     let version = match commit() {
@@ -16,7 +17,7 @@ pub(crate) fn tell() {
     println!("cargo::rustc-env=BUILT_VERSION={version}");
 }
 
-/// Id and date of the commit, and the files of git that say when it is another one.
+/// Returns the id and the date of the commit, and names to cargo the files of git that say when it is another one.
 fn commit() -> Option<String> {
     let package = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR")?);
     let top = package.parent()?;
@@ -40,7 +41,7 @@ fn commit() -> Option<String> {
     Some(commit)
 }
 
-/// What git answers; `None` when there is no git, or it refuses.
+/// Returns what git answers; `None` when there is no git, or git refuses.
 fn git(folder: &Path, args: &[&str]) -> Option<String> {
     let output = Command::new("git")
         .arg("-C")

@@ -196,7 +196,7 @@ impl Calendar {
         zone != "UTC" && !zone.starts_with("Etc/")
     }
 
-    /// Days of business.
+    /// Returns the days of business.
     #[must_use]
     pub const fn days(&self) -> &BTreeSet<Day> {
         &self.days

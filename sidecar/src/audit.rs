@@ -59,7 +59,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// The limits of production: 4,096 records or 16 MiB waiting, files of 64 MiB.
+    /// Makes the options of production for the sidecar called `sidecar`: 4,096 records or 16 MiB waiting, files of 64
+    /// MiB, and no caller with a share of its own.
     #[must_use]
     pub fn new(sidecar: impl Into<String>) -> Self {
         Self {
@@ -245,7 +246,8 @@ impl AuditLog {
         Ok((log, recovered))
     }
 
-    /// A log that does all the work and throws it away, to measure what the disk costs. No configuration leads here.
+    /// Makes a log that does all the work and throws the records away, to measure what the disk costs. No configuration
+    /// leads here.
     ///
     /// # Errors
     /// [`OpenError`] if the machine has no thread or no random bytes for it.
@@ -306,8 +308,7 @@ impl AuditLog {
         })
     }
 
-    /// Records `body`; when it returns `Ok`, the record is on the disk. Dropping the future does not take the record
-    /// back.
+    /// Records `body`; after `Ok` the record is on the disk. Dropping the future does not take the record back.
     ///
     /// # Errors
     /// [`AuditError`]: the record is not in the log. A decision is then counted for the next `gap`.
@@ -315,7 +316,8 @@ impl AuditLog {
         self.enqueue_or_count(body.encode(), None)?.wait().await
     }
 
-    /// Puts `record`, which `caller` causes, in the queue.
+    /// Puts `record`, which `caller` causes, in the queue. A decision that cannot be put there is counted for the next
+    /// `gap`.
     fn enqueue_or_count(
         &self,
         record: Encoded,
@@ -365,20 +367,20 @@ impl AuditLog {
         }
     }
 
-    /// Attempts without a record since the log was opened.
+    /// Returns how many attempts left no record since the log was opened.
     #[must_use]
     pub fn unrecorded(&self) -> u64 {
         self.unrecorded.total()
     }
 
-    /// The room on the disk, when the writer looked last.
+    /// Returns the room that the writer last saw on the disk, or `None` if the writer has seen none.
     #[must_use]
     pub fn room(&self) -> Option<Room> {
         self.room.now()
     }
 
     /// Records the `stop` after everything that waits and is under way, and ends the log. Decisions that take too long
-    /// are counted before it. Later appends are [`AuditError::Closed`].
+    /// are counted before the `stop`. Later appends are [`AuditError::Closed`].
     ///
     /// # Errors
     /// [`AuditError`] if the `stop` is not in the log; it is ended all the same.
@@ -407,13 +409,13 @@ impl AuditLog {
         stopped
     }
 
-    /// Whether records can be written, now and whenever that changes.
+    /// Returns a watch of whether records can be written, now and whenever that changes.
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
         self.health.clone()
     }
 
-    /// Whether the last write went well.
+    /// Returns whether the last write went well.
     #[must_use]
     pub fn is_writable(&self) -> bool {
         matches!(*self.health.borrow(), Health::Writable)
@@ -433,7 +435,7 @@ impl AuditLog {
         }
     }
 
-    /// The key that masked values are digested with.
+    /// Returns the key that masked values are digested with.
     #[must_use]
     pub const fn mask_key(&self) -> &MaskKey {
         &self.mask_key

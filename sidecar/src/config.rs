@@ -122,7 +122,7 @@ impl Config {
         }
     }
 
-    /// As [`Config::load`], from the `text` of a file that mistakes call `place`.
+    /// Reads the `text` of a file that mistakes call `place`, and lays `overrides` over it, as [`Config::load`] does.
     ///
     /// # Errors
     /// Every mistake there is, each with its place.
@@ -192,7 +192,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// `None` after a mistake.
+    /// Reads the setting `key` with `parse`. Returns `None` after a mistake; a setting that is not made is one too.
     fn required<T>(
         &mut self,
         key: &'static Key,
@@ -209,7 +209,8 @@ impl Reader<'_> {
         }
     }
 
-    /// `None` after a mistake, `Some(None)` if it is not set and has no default.
+    /// Reads the setting `key` with `parse`. Returns `None` after a mistake, and `Some(None)` if the setting is not
+    /// made and has no default.
     fn optional<T>(
         &mut self,
         key: &'static Key,

@@ -143,7 +143,7 @@ pub struct Status {
 }
 
 impl Enforcer {
-    /// An enforcer of `channel` that calls itself `sidecar` in records.
+    /// Makes an enforcer of `channel` that calls itself `sidecar` in records.
     ///
     /// # Errors
     /// [`Unready`]
@@ -169,7 +169,7 @@ impl Enforcer {
         })
     }
 
-    /// What is in force right now.
+    /// Returns what is in force right now.
     #[must_use]
     pub fn status(&self) -> Status {
         Status {
@@ -180,9 +180,9 @@ impl Enforcer {
         }
     }
 
-    /// Decides `request` of `caller` and records the decision. It waits for nothing but the disk and, if the decision may
-    /// take long, for its turn: when it is first polled, all that leads to the record is under way, so that dropping it
-    /// after that takes nothing back.
+    /// Decides `request` of `caller` and records the decision. The future waits for nothing but the disk and, if the
+    /// decision may take long, for its turn: when it is first polled, all that leads to the record is under way, so
+    /// that dropping the future after that takes nothing back.
     ///
     /// # Errors
     /// [`Undecided`] when nothing was decided; nothing is recorded then. A panic before the record is counted for the next
@@ -193,6 +193,7 @@ impl Enforcer {
         request: Request,
     ) -> Result<Answer, Undecided> {
         let arrived = Instant::now();
+        // 1. Whether anything may be decided: the caller may ask, the sidecar stays, and a bundle is in force.
         if !caller.may.decide {
             return Err(Undecided::NotAllowed);
         }
@@ -206,8 +207,9 @@ impl Enforcer {
             .active
             .clone()
             .ok_or(Undecided::NoBundle)?;
-        // Whatever happens from here on, the log tells of it: by a record or by a count.
+        // 2. The decision is announced: whatever happens from here on, the log tells of it, by a record or by a count.
         let pending = self.audit.announce().map_err(|_| Undecided::Draining)?;
+        // 3. The question: on whose word the attempt is made, and whether it is refused whatever the policy says.
         let time = milliseconds(Timestamp::now());
         let mut matter = Matter {
             arrived,
@@ -218,6 +220,8 @@ impl Enforcer {
             name: self.names.next(time),
         };
         let digest = matter.bundle.digest();
+        // 4. The decision, and its record into the queue of the log; see `conclude`. A decision that may take long is
+        // made on a thread of the pool, and is a rejection if this caller has no place there.
         let concluded = if matter.is_cheap() {
             self.conclude(matter, pending)
         } else if let Some(place) = self.pool.place(caller.uid) {
@@ -236,6 +240,7 @@ impl Enforcer {
             mut decision,
             recorded,
         } = concluded;
+        // 5. The record is on the disk. Where it is not, the answer is a rejection.
         let tool = request.tool.as_str();
         let recorded = match recorded {
             Ok(receipt) => self.on_disk(receipt, tool, decision.outcome()).await,
@@ -253,7 +258,8 @@ impl Enforcer {
             rules = ?decision.rules().iter().map(|rule| &rule.id).collect::<Vec<_>>(),
             "decided"
         );
-        // Nothing is left that could go wrong: a request that is counted here is not counted as a fault too.
+        // 6. The answer. Nothing is left that could go wrong: a request that is counted here is not counted as a fault
+        // too.
         self.metrics
             .answered(tool, decision.outcome(), arrived.elapsed());
         Ok(Answer {
@@ -265,7 +271,7 @@ impl Enforcer {
         })
     }
 
-    /// Decides and puts the record where the log takes it.
+    /// Decides `matter` and puts the record of the decision where the log takes it.
     fn conclude(&self, matter: Matter, pending: Pending<'_>) -> Concluded {
         let Matter {
             arrived,
@@ -329,7 +335,8 @@ impl Enforcer {
         recorded
     }
 
-    /// What is asked, and whether it may be.
+    /// Makes a question of `request`: the attempt, the situation at `now`, and why the attempt is rejected whatever the
+    /// policy says, if it is.
     fn question(
         &self,
         caller: &Caller,
@@ -371,7 +378,7 @@ impl Enforcer {
         }
     }
 
-    /// The decision, before anybody may hear of it.
+    /// Decides `question` by `bundle`, before anybody may hear of it. A decision over [`DECIDE_BUDGET`] is a rejection.
     fn consider(&self, bundle: &Bundle, question: Question) -> Considered {
         let Question {
             attempt,
@@ -410,7 +417,7 @@ impl Enforcer {
 }
 
 impl Matter {
-    /// Whether deciding it takes so little that nobody would notice having waited for it.
+    /// Returns whether deciding takes so little that nobody would notice having waited for it.
     fn is_cheap(&self) -> bool {
         self.question.refused.is_some()
             || most_steps(&self.bundle, &self.question.attempt) <= FEW_STEPS
@@ -449,7 +456,7 @@ fn attempt(principal: Principal, request: &Request) -> Attempt {
     }
 }
 
-/// What is answered when the record is not in the log.
+/// Returns the rejection that is answered when the record is not in the log.
 fn unrecorded(error: AuditError) -> Decision {
     let reason = match error {
         AuditError::Overloaded | AuditError::Share => Reason::Overloaded,
@@ -460,7 +467,7 @@ fn unrecorded(error: AuditError) -> Decision {
     Decision::rejected(Rejection::new(reason, error.to_string()))
 }
 
-/// An answer in one word of a closed list.
+/// Returns the answer in one word of a closed list.
 const fn word(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Permit(_) => "permit",
@@ -469,7 +476,7 @@ const fn word(outcome: &Outcome) -> &'static str {
     }
 }
 
-/// The instant without what is finer than a millisecond: rules, records and callers see the same one.
+/// Returns `now` without what is finer than a millisecond: rules, records and callers see the same instant.
 fn milliseconds(now: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }

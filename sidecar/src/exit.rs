@@ -11,7 +11,7 @@ pub const USAGE: u8 = 2;
 /// The decision log failed: nothing could be recorded any more, so nothing may be answered.
 pub const LOG_FAILED: u8 = 74;
 
-/// The code for how a sidecar ended.
+/// Returns the exit code for how a sidecar ended.
 #[must_use]
 pub fn code(ended: &Result<(), crate::run::Failed>) -> ExitCode {
     use crate::run::Failed;

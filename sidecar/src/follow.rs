@@ -95,7 +95,7 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// A follower that has not looked yet, and the watch of what it finds.
+    /// Makes a follower that has not looked yet, and the watch of what it finds.
     #[must_use]
     pub fn new(
         followed: Followed,
@@ -161,7 +161,8 @@ impl Follower {
         }
     }
 
-    /// Puts the bundle that was verified last in force, although the root is past its date. No other will be.
+    /// Puts the bundle that was verified last in force, although the root is past its date. No other bundle will be put
+    /// in force.
     ///
     /// # Errors
     /// Why it cannot be used.
@@ -228,7 +229,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Puts `verified` in force, and says whose it is.
+    /// Puts `verified` in force, and returns the organisation that the bundle is of.
     async fn put_in_force(&mut self, verified: &Arc<Verified>) -> Result<OwnerName, Refused> {
         let to_load = Arc::clone(verified);
         let loaded = self
@@ -267,7 +268,7 @@ impl Follower {
         Ok(organisation)
     }
 
-    /// Whether `bundle` is one for this sidecar.
+    /// Checks whether `bundle` is one for this sidecar: of its organisation, with its channel, and with a rule.
     fn agrees(&self, bundle: &Bundle) -> Result<(), Refused> {
         let Followed {
             organisation,

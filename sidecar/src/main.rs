@@ -51,7 +51,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// The file and what the environment and the flags lay over it. Ends the process when the command line is wrong.
+/// Reads the command line: returns the path of the file, and what the environment and the flags lay over it. Ends the
+/// process when the command line is wrong.
 fn command_line() -> (PathBuf, Overrides) {
     let file = Arg::new("config")
         .long("config")
@@ -98,7 +99,7 @@ fn command_line() -> (PathBuf, Overrides) {
     )
 }
 
-/// Events go to standard error: ours from `level` on, those of libraries only as warnings.
+/// Sends events to standard error: ours from `level` on, those of libraries from warnings on.
 fn events(Events { format, level }: Events) {
     let ours = Targets::new()
         .with_default(tracing::Level::WARN)
@@ -113,7 +114,8 @@ fn events(Events { format, level }: Events) {
     }
 }
 
-/// Serves until SIGTERM or SIGINT.
+/// Starts the sidecar and serves until SIGTERM or SIGINT. The outer error says why nothing was started, the inner one
+/// why the sidecar failed.
 fn serve(config: Config) -> anyhow::Result<Result<(), Failed>> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -137,7 +139,7 @@ fn serve(config: Config) -> anyhow::Result<Result<(), Failed>> {
     Ok(ended)
 }
 
-/// What `--version` says: the release, the commit, and the zone data that calendars are read with.
+/// Returns what `--version` prints: the release, the commit, and the zone data that calendars are read with.
 fn version() -> &'static str {
     static VERSION: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
         let zone_data = stopgate_lang::calendar::zone_data();

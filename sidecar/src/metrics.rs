@@ -76,7 +76,7 @@ pub struct Waiting<'a> {
 }
 
 impl Waiting<'_> {
-    /// The record is there, or is known to be lost, and the caller is still there to hear of it.
+    /// Ends the wait: the record is there, or is known to be lost, and the caller is still there to hear of it.
     pub fn over(mut self) {
         self.over = true;
     }
@@ -197,7 +197,7 @@ impl Metrics {
         }
     }
 
-    /// The counters of `tool`, which may be any text.
+    /// Returns the counters of `tool`, which may be any text; those of `other` if the tool has no series of its own.
     fn tool(&self, tool: &str) -> Arc<OfTool> {
         let tools = self.tools.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(tools.get(tool).unwrap_or(&self.other))
@@ -212,8 +212,9 @@ impl Metrics {
         self.answer.observe(took);
     }
 
-    /// Says that the record of `outcome` is on its way to the disk and that a caller waits for it. Counts if what is
-    /// returned is dropped before the wait is over. Should the disk then refuse the record, the next `gap` counts it.
+    /// Notes that the record of `outcome` is on its way to the disk and that a caller waits for it. The caller counts
+    /// as one that left if what is returned is dropped before the wait is over. Should the disk then refuse the record,
+    /// the next `gap` counts it.
     pub fn waiting<'a>(&'a self, tool: &'a str, outcome: &Outcome) -> Waiting<'a> {
         Waiting {
             metrics: self,
@@ -248,7 +249,7 @@ impl Metrics {
         self.tokens.count(check);
     }
 
-    /// The Prometheus text format, version 0.0.4.
+    /// Returns everything that is counted, and `gauges`, in the Prometheus text format, version 0.0.4.
     #[must_use]
     pub fn render(&self, gauges: &Gauges) -> String {
         page::render(self, gauges)

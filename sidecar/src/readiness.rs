@@ -19,7 +19,7 @@ pub enum Readiness {
 }
 
 impl Readiness {
-    /// The word for it in `/readyz`.
+    /// Returns the word for the readiness in `/readyz`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -43,7 +43,7 @@ pub struct State {
 }
 
 impl State {
-    /// The readiness now.
+    /// Returns whether attempts are decided right now, and if not, why.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         if *self.draining.borrow() {
@@ -57,13 +57,13 @@ impl State {
         }
     }
 
-    /// Whether the log takes records.
+    /// Returns whether the log takes records.
     #[must_use]
     pub fn log_writable(&self) -> bool {
         matches!(*self.log.borrow(), Health::Writable)
     }
 
-    /// Waits until something may have changed; `false` when nothing can change any more.
+    /// Waits until something may have changed, and returns `false` when nothing can change any more.
     pub async fn changed(&mut self) -> bool {
         let Self {
             supply,

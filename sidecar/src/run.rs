@@ -123,7 +123,8 @@ struct Ground {
 }
 
 impl Ground {
-    /// Looks, and makes nothing.
+    /// Looks at the trust root, at the bundle for a start after the root's date, and at the place of the socket, and
+    /// makes nothing.
     async fn find(config: &Config) -> Result<Self, StartError> {
         let Config { policy, listen, .. } = config;
         let metrics = Arc::new(Metrics::default());
@@ -155,8 +156,8 @@ fn expired(file: &Path, root: &Root, why: String) -> StartError {
 }
 
 impl Sidecar {
-    /// Opens the log, looks once for a bundle and begins to serve, ready or not. Whatever can be looked at before is: a
-    /// start without a root makes no state directory.
+    /// Opens the log, looks once for a bundle and begins to serve, ready or not. Whatever can be looked at is looked at
+    /// before anything is made: a start without a root makes no state directory.
     ///
     /// # Errors
     /// [`StartError`] says what is in the way.
@@ -175,7 +176,7 @@ impl Sidecar {
         Self::start_on(ground, config, audit).await
     }
 
-    /// As [`Sidecar::start`], with a log that is open.
+    /// Starts a sidecar as [`Sidecar::start`] does, with the log `audit`, which is open.
     ///
     /// # Errors
     /// [`StartError`] says what is in the way.
@@ -297,7 +298,7 @@ impl Sidecar {
         })
     }
 
-    /// Where probes are answered.
+    /// Returns the address where probes are answered.
     #[must_use]
     pub const fn probes(&self) -> SocketAddr {
         self.probes
@@ -333,7 +334,7 @@ impl Sidecar {
     }
 }
 
-/// What nothing is read from again, and what it has to be.
+/// Returns the things that are guarded although nothing is read from them again, and what kind each has to be.
 fn guarded(config: &Config) -> Vec<(SourceName, PathBuf, Kind)> {
     let file = config.file.clone();
     let mut guarded = vec![

@@ -19,7 +19,8 @@ struct State {
 }
 
 impl Seldom {
-    /// Says whether the event is told this time: then how many were passed over since it was told before.
+    /// Returns how many events were passed over since one was told, if the event is to be told this time; otherwise
+    /// passes it over and returns `None`.
     pub(crate) fn tell(&self) -> Option<u64> {
         self.tell_at(Instant::now())
     }
@@ -61,7 +62,7 @@ impl<K> Default for SeldomEach<K> {
 }
 
 impl<K: Ord> SeldomEach<K> {
-    /// Says whether the event is told this time, as [`Seldom::tell`] does, of this `kind`.
+    /// Decides for the event of this `kind` whether it is told this time, and returns what [`Seldom::tell`] does.
     pub(crate) fn tell(&self, kind: K) -> Option<u64> {
         let mut each = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         each.entry(kind).or_default().tell()

@@ -31,7 +31,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// The path as one word of a shell, for a command that is shown to people.
+/// Returns the path as one word of a shell, for a command that is shown to people.
 pub(crate) fn word(path: &Path) -> String {
     let path = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);

@@ -35,7 +35,7 @@ impl Heard {
         }
     }
 
-    /// Every event whose message begins with `message`, since this was asked of it last.
+    /// Takes every event whose message begins with `message` and that was not taken before.
     pub(crate) fn take(&self, message: &str) -> Vec<String> {
         let mut lines = self.lines.0.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = lines.extract_if(.., |line| line.starts_with(message));
@@ -68,7 +68,7 @@ struct PanicAt(&'static str);
 
 struct Message(&'static str);
 
-/// From here on until what it returns is dropped, the event `message` panics.
+/// Makes the event `message` panic, from here on until what is returned is dropped.
 pub(crate) fn panic_at(message: &'static str) -> DefaultGuard {
     let subscriber = tracing_subscriber::registry().with(PanicAt(message));
     tracing::subscriber::set_default(subscriber)

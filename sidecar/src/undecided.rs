@@ -32,7 +32,7 @@ impl Undecided {
         Self::Fault,
     ];
 
-    /// The word for it in metrics; in capitals the `reason` of `google.rpc.ErrorInfo`.
+    /// Returns the word for the reason in metrics; in capitals the word is the `reason` of `google.rpc.ErrorInfo`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -13,7 +13,7 @@ use super::recover::failed;
 
 const FILE: &str = "mask.key";
 
-/// The key in `state_dir`, or a new one. The directory is locked by this process.
+/// Reads the key in `state_dir`, or makes a new one if there is none. The directory is locked by this process already.
 pub(super) fn load_or_make(state_dir: &Path) -> Result<MaskKey, OpenError> {
     let path = state_dir.join(FILE);
     match load(&path) {
@@ -28,7 +28,7 @@ pub(super) fn load_or_make(state_dir: &Path) -> Result<MaskKey, OpenError> {
     }
 }
 
-/// A key that is kept nowhere.
+/// Makes a random key that is kept nowhere.
 pub(super) fn random() -> Result<MaskKey, OpenError> {
     secret().map(|secret| MaskKey::new(&secret))
 }
@@ -50,7 +50,7 @@ fn load(path: &Path) -> io::Result<Option<MaskKey>> {
         .map(|secret| MaskKey::new(&secret)))
 }
 
-/// Written beside and renamed: there is never half a key.
+/// Writes `secret` to a file beside `path` and renames that file to `path`, so that there is never half a key.
 fn make(state_dir: &Path, path: &Path, secret: &[u8; 32]) -> io::Result<()> {
     let beside = state_dir.join(format!("{FILE}.new"));
     let mut file = OpenOptions::new()

@@ -41,7 +41,7 @@ pub struct Pending<'a> {
 }
 
 impl UnderWay {
-    /// One more, unless the log is sealed.
+    /// Counts one more decision under way, unless the log is sealed, and returns whether the decision was counted.
     fn enter(&self) -> bool {
         let sealed = self.sealed.read().unwrap_or_else(PoisonError::into_inner);
         if !*sealed {
@@ -50,7 +50,8 @@ impl UnderWay {
         !*sealed
     }
 
-    /// One less. `meanwhile` runs only if it was still waited for, and before anybody can seal.
+    /// Runs `meanwhile`, before anybody can seal the log, and counts one decision under way less. Does neither if the
+    /// log is sealed: then nobody waits for the decision any more.
     fn leave(&self, meanwhile: impl FnOnce()) {
         let sealed = self.sealed.read().unwrap_or_else(PoisonError::into_inner);
         if !*sealed {
@@ -61,7 +62,8 @@ impl UnderWay {
         }
     }
 
-    /// Waits until nothing is under way, but not for ever; then nothing can be any more, and the rest is counted.
+    /// Waits until no decision is under way, for [`PATIENCE`] at most, and seals the log. What is still under way then
+    /// is counted in `unrecorded` and can leave no record any more.
     pub(super) async fn end(&self, unrecorded: &Unrecorded) {
         if timeout(PATIENCE, self.nothing()).await.is_err() {
             tracing::warn!("decisions cut off");
@@ -80,7 +82,7 @@ impl UnderWay {
         }
     }
 
-    /// Returns when nothing is under way.
+    /// Waits until no decision is under way.
     async fn nothing(&self) {
         loop {
             let mut ended = pin!(self.ended.notified());
@@ -95,7 +97,7 @@ impl UnderWay {
 }
 
 impl AuditLog {
-    /// Says that a decision begins. From here on it is recorded or counted.
+    /// Announces that a decision begins. From here on the decision is recorded or counted.
     ///
     /// # Errors
     /// [`AuditError::Closed`] when the log ends; then nothing may be decided any more.
@@ -112,7 +114,7 @@ impl AuditLog {
 }
 
 impl Pending<'_> {
-    /// The same decision under way, for another thread.
+    /// Returns the same decision under way, in a form that another thread can take over.
     pub fn into_owned(mut self) -> Pending<'static> {
         self.accounted = true;
         Pending {
@@ -121,8 +123,8 @@ impl Pending<'_> {
         }
     }
 
-    /// Puts the decision's record, which `caller` causes, where the log takes it. It waits for nothing: what can be
-    /// dropped is only the wait for the disk.
+    /// Puts the decision's record, which the caller with the uid `caller` causes, in the queue of the log, and waits
+    /// for nothing: what can be dropped is only the wait for the disk.
     ///
     /// # Errors
     /// [`AuditError`]: the record is not on its way to the log, and the decision is counted.

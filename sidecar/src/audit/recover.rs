@@ -33,7 +33,8 @@ pub(super) struct Found {
     pub(super) dropped_bytes: u64,
 }
 
-/// An [`OpenError::Io`] for `map_err`.
+/// Makes a function for `map_err` that turns the system's error into an [`OpenError::Io`]: `action` was tried on
+/// `path`.
 pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OpenError {
     move |source| OpenError::Io {
         action,
@@ -48,7 +49,7 @@ pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error
 pub(super) struct Lock(File);
 
 impl Lock {
-    /// Locks `file`.
+    /// Locks `file`. The error is of the kind `WouldBlock` if somebody else has locked it.
     pub(super) fn take(file: File) -> io::Result<Self> {
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
@@ -57,7 +58,7 @@ impl Lock {
         }
     }
 
-    /// What is locked.
+    /// Returns the file or folder that is locked.
     pub(super) const fn file(&self) -> &File {
         &self.0
     }
@@ -166,7 +167,7 @@ pub(super) fn recover(dir: &Path) -> Result<Found, OpenError> {
     Ok(found)
 }
 
-/// The files of the log by their first record, in order.
+/// Returns the files of the log in `dir`, each by the number of its first record, in order.
 fn files(dir: &Path) -> io::Result<Vec<Seq>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir)? {
@@ -176,7 +177,8 @@ fn files(dir: &Path) -> io::Result<Vec<Seq>> {
     Ok(files)
 }
 
-/// Feeds the lines of `file`; at the first one that is broken, says how many bytes were sound.
+/// Feeds the lines of `file` to `chain`. Returns `None` if every line is sound; else what is wrong with the first
+/// broken one, and how many bytes before it were sound.
 fn read_lines(file: &File, chain: &mut Chain) -> io::Result<Option<(u64, Break)>> {
     let mut reader = BufReader::with_capacity(256 * 1024, file);
     let (mut sound, mut line) = (0_u64, Vec::new());
@@ -194,7 +196,7 @@ fn read_lines(file: &File, chain: &mut Chain) -> io::Result<Option<(u64, Break)>
     }
 }
 
-/// Whether what stands from byte `from` to `to` of `file` is what a crash leaves of one write.
+/// Returns whether what stands from byte `from` to `to` of `file` is what a crash leaves of one write.
 fn is_torn(file: &File, from: u64, to: u64) -> io::Result<bool> {
     let Ok(len) = usize::try_from(to.saturating_sub(from)) else {
         return Ok(false);
@@ -207,7 +209,8 @@ fn is_torn(file: &File, from: u64, to: u64) -> io::Result<bool> {
     Ok(is_cut_off(&tail) || begins_with_hole(&tail, from))
 }
 
-/// One line without its end. A whole record and something after it is not that: there the newline was overwritten.
+/// Returns whether `tail` is one line without its end. A whole record and something after it is no such line: there the
+/// newline was overwritten.
 fn is_cut_off(tail: &[u8]) -> bool {
     let is_record = |bytes| Record::parse(bytes).is_ok();
     if tail.contains(&b'\n') {
@@ -223,7 +226,8 @@ fn is_cut_off(tail: &[u8]) -> bool {
     }
 }
 
-/// Whether the first line holds zeros from one border of sectors to another. No single changed byte looks like that.
+/// Returns whether the first line of `tail`, which begins at byte `from` of the file, holds zeros from one border of
+/// sectors to another. No single changed byte looks like that.
 fn begins_with_hole(tail: &[u8], from: u64) -> bool {
     let line = tail.split(|byte| *byte == b'\n').next().unwrap_or(tail);
     let Some(start) = line.iter().position(|byte| *byte == 0) else {

@@ -18,8 +18,8 @@ pub struct Room {
 }
 
 impl Room {
-    /// Whether the disk will be full soon: a tenth is left, but no disk is nearly full with 16 GiB and none is well with
-    /// less than 128 MiB.
+    /// Returns whether the disk will be full soon: less than a tenth of it is left. No disk with 16 GiB left is nearly
+    /// full, and every disk with less than 128 MiB left is.
     #[must_use]
     pub fn is_low(self) -> bool {
         self.free < (self.size / 10).clamp(LEAST, PLENTY)

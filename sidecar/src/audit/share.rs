@@ -43,8 +43,9 @@ struct State {
 }
 
 impl Shares {
-    /// Shares of equal room for the callers of `rates`, the bytes in a second that each may record. `records` and `bytes`
-    /// is what may wait of all of them together; each caller has room for one record at least.
+    /// Makes shares of equal room for the callers of `rates`, which holds the bytes in a second that each of them may
+    /// record. `records` and `bytes` are what may wait of all callers together; each caller has room for one record at
+    /// least.
     pub(super) fn new(rates: &BTreeMap<u32, u64>, records: usize, bytes: usize) -> Self {
         let each = bytes.checked_div(rates.len()).unwrap_or(bytes);
         let each = each.max(bytes.min(2 * MAX_LINE_BYTES));
@@ -60,7 +61,7 @@ impl Shares {
         }
     }
 
-    /// Most records that can wait at a time.
+    /// Returns the largest number of records that can wait at a time.
     pub(super) fn most_records(&self) -> usize {
         let shares = self.of.values().chain([&self.other]);
         let room = shares.fold(0_usize, |sum, share| {
@@ -69,7 +70,8 @@ impl Shares {
         room.checked_div(self.least).unwrap_or(room)
     }
 
-    /// Takes room for a record of `bytes` from the share of `caller`; it comes back when what is returned is dropped.
+    /// Takes room for a record of `bytes` from the share of `caller`; the room comes back when what is returned is
+    /// dropped.
     ///
     /// # Errors
     /// [`AuditError::Overloaded`] if too much of this caller waits already, [`AuditError::Share`] if it records too fast.
@@ -115,7 +117,7 @@ impl Allowance {
         }
     }
 
-    /// Whether `bytes` are still allowed at `now`; then they are spent.
+    /// Returns whether `bytes` are still allowed at `now`, and spends them if they are.
     fn take(&self, bytes: usize, now: Instant) -> bool {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         // A panic of another holder leaves a state that is whole: each change is one assignment.
@@ -135,7 +137,8 @@ impl Allowance {
     }
 }
 
-/// Most bytes that are kept for later: some seconds of them, and one record whatever the rate.
+/// Returns how many bytes are kept for later at most: as many as `rate` allows in [`BURST`] seconds, and enough for one
+/// record whatever the rate.
 fn most(rate: u64) -> u64 {
     let record = u64::try_from(MAX_LINE_BYTES).unwrap_or(u64::MAX);
     rate.saturating_mul(BURST).max(record)

@@ -22,7 +22,7 @@ pub(super) trait Storage: Send + 'static {
     /// Makes sure that `len` bytes from `offset` on will find room. The size of the file stays.
     fn preallocate(&mut self, offset: u64, len: u64) -> io::Result<()>;
 
-    /// Writes some of `bytes` at `offset`, which is the end of the file, and says how many.
+    /// Writes some of `bytes` at `offset`, which is the end of the file, and returns how many.
     fn write(&mut self, bytes: &[u8], offset: u64) -> io::Result<usize>;
 
     /// Cuts the file to `len` bytes.
@@ -35,7 +35,7 @@ pub(super) trait Storage: Send + 'static {
     /// deleted, moved or replaced still takes data, but nobody will ever read it.
     fn verify(&mut self, len: u64) -> io::Result<()>;
 
-    /// The room on the disk, if it can be told.
+    /// Returns the room on the disk, if it can be told.
     fn room(&mut self) -> Option<Room>;
 }
 
@@ -57,7 +57,8 @@ pub(super) struct Current {
 }
 
 impl Files {
-    /// The files in the folder `path`, which `directory` is a handle of.
+    /// Takes over the files in the folder `path`, which `directory` is a handle of. `lock` is that of the state
+    /// directory, and `current` is the file to go on in, if there is one.
     pub(super) const fn new(
         lock: Lock,
         directory: Lock,

@@ -22,7 +22,7 @@ use stopgate_lang::surface::{Enforces, Evidence, Limit};
 use super::*;
 use faulty::Disk;
 
-/// A decision that is known by its name.
+/// Makes a decision that is known by `name`.
 pub(super) fn decision(name: &str) -> RecordBody {
     let key = MaskKey::new(&[7; 32]);
     let text = br#"{"order_id": "A-1001"}"#;
@@ -79,7 +79,7 @@ fn bundle() -> RecordBody {
     })
 }
 
-/// A log on `disk`.
+/// Opens a log on `disk`.
 pub(crate) fn open(disk: &Disk, options: Options) -> AuditLog {
     let key = MaskKey::new(&[7; 32]);
     AuditLog::begin(disk.clone(), Position::after(None, None), 0, key, options).expect("a log")

@@ -14,7 +14,7 @@ pub(super) struct Unrecorded {
 }
 
 impl Unrecorded {
-    /// One more attempt without a record. Says whether it is the first since the last gap.
+    /// Counts one more attempt without a record, and returns whether the attempt is the first since the last gap.
     pub(super) fn count(&self, now: Timestamp, overloaded: bool) -> bool {
         self.lose(GapRecord {
             count: 1,
@@ -24,18 +24,18 @@ impl Unrecorded {
         })
     }
 
-    /// More attempts without a record. Says whether they are the first since the last gap.
+    /// Counts the attempts of `lost`, which left no record, and returns whether they are the first since the last gap.
     pub(super) fn lose(&self, lost: GapRecord) -> bool {
         self.total.fetch_add(lost.count, Ordering::Relaxed);
         self.add(lost)
     }
 
-    /// Attempts without a record, whether a gap has told of them or not.
+    /// Returns how many attempts left no record, whether a gap has told of them or not.
     pub(super) fn total(&self) -> u64 {
         self.total.load(Ordering::Relaxed)
     }
 
-    /// Adds what another gap would have said and could not. Says whether there was nothing before.
+    /// Adds what another gap would have said and could not, and returns whether nothing was counted before.
     pub(super) fn add(&self, other: GapRecord) -> bool {
         let mut gap = self.lock();
         let first = gap.is_none();
@@ -48,12 +48,12 @@ impl Unrecorded {
         first
     }
 
-    /// Everything counted so far; the count begins again.
+    /// Takes everything counted since the last gap, `None` if that is nothing; the count begins again.
     pub(super) fn take(&self) -> Option<GapRecord> {
         self.lock().take()
     }
 
-    /// Whether anything is counted.
+    /// Returns whether nothing is counted.
     pub(super) fn is_empty(&self) -> bool {
         self.lock().is_none()
     }

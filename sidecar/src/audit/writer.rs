@@ -43,7 +43,7 @@ pub(super) struct Position {
 }
 
 impl Position {
-    /// After the record `last`, in a file of `len` bytes.
+    /// Returns the position after the record `last`, in a file of `len` bytes. Both are `None` where there is none yet.
     pub(super) fn after(last: Option<(Seq, Digest)>, len: Option<u64>) -> Self {
         let (next, prev) = last.map_or_else(
             || (Some(Seq::FIRST), no_line_before()),
@@ -99,7 +99,7 @@ impl Drop for Deathbed {
 }
 
 impl<S: Storage> Writer<S> {
-    /// A writer that owes the record `start`.
+    /// Makes a writer that goes on at `position` and owes the log the record `start`.
     pub(super) fn new(
         storage: S,
         position: Position,
@@ -192,12 +192,12 @@ impl<S: Storage> Writer<S> {
         }
     }
 
-    /// Whether nothing is owed to the log.
+    /// Returns whether the last write went well and nothing is owed to the log.
     fn is_well(&self) -> bool {
         matches!(*self.health.borrow(), Health::Writable) && self.unrecorded.is_empty()
     }
 
-    /// The next message, if one comes.
+    /// Waits for the next message: for [`LOOK`] if all is well, else for [`RETRY`].
     fn wait(&self, queue: &Receiver<Message>) -> Next {
         let patience = if self.is_well() { LOOK } else { RETRY };
         match queue.recv_timeout(patience) {
@@ -331,7 +331,7 @@ impl<S: Storage> Writer<S> {
         self.still_there().map_err(Failure::Fatal)
     }
 
-    /// Begins the next file.
+    /// Begins the next file and returns its length, which is 0.
     fn rotate(&mut self) -> Result<u64, Failure> {
         // The new file has its own name on the disk before a line is in it. If the batch is refused after this, the
         // empty file takes the next one.
@@ -363,7 +363,8 @@ impl<S: Storage> Writer<S> {
         Ok(())
     }
 
-    /// The disk refused: one line says so, and every minute one more as long as it lasts.
+    /// Returns [`Failure::Refused`], and tells operators in an event called `what` why the disk refused. One line says
+    /// so, and every minute one more as long as the disk refuses.
     fn refused(&self, what: &'static str, error: &io::Error) -> Failure {
         if let Some(passed_over) = self.refusals.tell() {
             let error = error as &dyn std::error::Error;
@@ -419,12 +420,13 @@ impl Position {
     }
 }
 
-/// One flush. Its failure is final: a second one may succeed although the data is lost.
+/// Flushes what was written, by calling `sync`. A failure is final: a second flush may succeed although the data is
+/// lost.
 fn flush(sync: impl FnMut() -> io::Result<()>) -> Result<(), Failure> {
     retry(sync).map_err(|error| Failure::Fatal(Fatal::Flush(Arc::new(error))))
 }
 
-/// A signal in between is not an answer.
+/// Repeats `call` as long as a signal interrupts it, and returns the first other answer.
 fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {

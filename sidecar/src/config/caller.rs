@@ -92,24 +92,24 @@ pub const CALLER_KEYS: [TableKey; 6] = [
 ];
 
 impl Callers {
-    /// The caller behind a connection from `uid`.
+    /// Returns the caller behind a connection from `uid`, or `None` if that user is no caller.
     #[must_use]
     pub fn get(&self, uid: u32) -> Option<&Arc<Caller>> {
         self.0.get(&uid)
     }
 
-    /// How many there are.
+    /// Returns how many callers there are.
     #[must_use]
     pub fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// Their uids.
+    /// Returns the uids of all callers.
     pub fn uids(&self) -> impl Iterator<Item = u32> {
         self.0.keys().copied()
     }
 
-    /// Bytes of record that each caller may cause in a second.
+    /// Returns the bytes of record that each caller may cause in a second, by the caller's uid.
     #[must_use]
     pub fn record_rates(&self) -> BTreeMap<u32, u64> {
         let callers = u64::try_from(self.count()).unwrap_or(u64::MAX);

@@ -35,7 +35,8 @@ pub const IDENTITY_KEYS: [TableKey; 2] = [
 ];
 
 impl IssuerConfig {
-    /// Reads every table, which its issuer's URL stands before.
+    /// Reads each of `tables`, which has its issuer's URL before it. Returns the issuers by URL, or `None` if one of
+    /// the tables cannot be read.
     pub(super) fn read(
         tables: Vec<(String, Table)>,
         mistakes: &mut Mistakes,

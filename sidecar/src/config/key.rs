@@ -146,7 +146,7 @@ impl Key {
         &LOG_LEVEL,
     ];
 
-    /// `section.name`, as mistakes call it.
+    /// Returns the setting's name as mistakes give it: `section.name`, or `name` at the top level.
     #[must_use]
     pub fn path(&self) -> String {
         self.section.map_or_else(
@@ -155,13 +155,13 @@ impl Key {
         )
     }
 
-    /// The variable that overrides the file.
+    /// Returns the name of the environment variable that overrides the file.
     #[must_use]
     pub fn variable(&self) -> String {
         format!("STOPGATE_{}", self.path().replace('.', "_").to_uppercase())
     }
 
-    /// The flag that overrides the variable, without its dashes.
+    /// Returns the name of the flag that overrides the variable, without the dashes before it.
     #[must_use]
     pub fn flag(&self) -> String {
         self.path().replace(['.', '_'], "-")

@@ -51,12 +51,12 @@ impl Layers {
         layers
     }
 
-    /// What mistakes call the file.
+    /// Returns what mistakes call the file.
     pub(super) fn file(&self) -> &str {
         &self.file
     }
 
-    /// Place and text of a setting, its default included.
+    /// Takes out a setting and returns its place and its text, or those of its default; `None` if there is neither.
     pub(super) fn setting(&mut self, key: &'static Key) -> Option<(String, String)> {
         self.settings.remove(&key.path()).or(match key.presence {
             Presence::Default(text) => Some(("default".to_owned(), text.to_owned())),
@@ -112,7 +112,7 @@ struct File<'a> {
 type Spot<'a> = Spanned<DeValue<'a>>;
 
 impl File<'_> {
-    /// `sidecar.toml:7`
+    /// Returns the file and the line that byte `offset` is in, such as `sidecar.toml:7`.
     fn place(&self, offset: usize) -> String {
         let before = self.text.as_bytes().iter().take(offset);
         let line = before

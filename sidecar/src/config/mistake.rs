@@ -31,13 +31,13 @@ impl Mistakes {
         self.0.push(mistake);
     }
 
-    /// Whether there is none.
+    /// Returns whether there is no mistake.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The mistakes, in the order they were found.
+    /// Returns the mistakes, in the order they were found.
     pub fn iter(&self) -> impl Iterator<Item = &Mistake> {
         self.0.iter()
     }
@@ -60,7 +60,8 @@ impl fmt::Display for Mistakes {
 
 impl std::error::Error for Mistakes {}
 
-/// ` (did you mean …?)` if one of `known` is near `unknown`, else nothing.
+/// Returns ` (did you mean …?)` with the name of `known` that is nearest to `unknown`, or an empty text if none is
+/// near.
 pub(super) fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let scored = known
         .into_iter()

@@ -37,7 +37,8 @@ pub(super) enum Value {
 }
 
 impl Table {
-    /// The values of `keys`; any other key of `what` is a mistake.
+    /// Takes the values of `keys` out of the table, `None` for a key that is not there. Every other key is a mistake;
+    /// `what` is what mistakes call the table, such as `a caller`.
     pub(super) fn take<const N: usize>(
         &mut self,
         what: &str,
@@ -73,7 +74,7 @@ impl Entry {
         }
     }
 
-    /// A list of texts, each with its place.
+    /// Returns the texts of a list, each with its place, or `None` if the value is no list of texts.
     pub(super) fn texts(&self) -> Option<Vec<(String, String)>> {
         match &self.value {
             Value::Texts(texts) => Some(texts.clone()),

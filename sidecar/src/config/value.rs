@@ -59,7 +59,7 @@ impl Loopback {
         }
     }
 
-    /// The address.
+    /// Returns the address.
     #[must_use]
     pub const fn address(self) -> SocketAddr {
         self.0
@@ -79,7 +79,7 @@ impl Poll {
         }
     }
 
-    /// The time.
+    /// Returns the time between two looks.
     #[must_use]
     pub const fn duration(self) -> Duration {
         self.0
@@ -99,7 +99,7 @@ impl Deadline {
         }
     }
 
-    /// The time.
+    /// Returns the longest time that one look may take.
     #[must_use]
     pub const fn duration(self) -> Duration {
         self.0
@@ -119,7 +119,7 @@ impl MaxBytes {
         }
     }
 
-    /// The number.
+    /// Returns the number of bytes.
     #[must_use]
     pub const fn bytes(self) -> u64 {
         self.0
@@ -153,7 +153,7 @@ impl ClockSkew {
         }
     }
 
-    /// The time.
+    /// Returns how far an issuer's clock may be from ours.
     #[must_use]
     pub const fn duration(self) -> Duration {
         self.0
@@ -220,7 +220,7 @@ pub(super) fn socket(text: &str) -> Result<PathBuf, String> {
     path(text)
 }
 
-/// A text that is shown to people: one short line.
+/// Reads a text that is shown to people: one short line of 1 to 64 printable ASCII characters.
 pub(super) fn label(text: &str) -> Result<String, String> {
     let printable = text.chars().all(|c| c.is_ascii_graphic() || c == ' ');
     if !text.is_empty() && text.len() <= 64 && printable {

@@ -88,7 +88,7 @@ pub struct Door<R> {
 }
 
 impl<R: ServerReflection> Door<R> {
-    /// A door for `callers`.
+    /// Makes a door through which `callers` reach the services `grpc`, `health` and `reflection`.
     pub fn new(
         callers: Callers,
         grpc: Grpc,
@@ -115,13 +115,13 @@ impl<R: ServerReflection> Door<R> {
         }
     }
 
-    /// Where open connections are counted.
+    /// Returns the places by which open connections are counted.
     #[must_use]
     pub fn places(&self) -> Arc<Places> {
         Arc::clone(&self.places)
     }
 
-    /// Serves until `draining` says otherwise; then ends what is under way, for at most [`GRACE`].
+    /// Serves `listener` until `draining` says otherwise. Then what is under way is ended, and cut off after [`GRACE`].
     pub async fn serve(self, listener: UnixListener, draining: watch::Receiver<bool>) {
         let mut connections = JoinSet::new();
         let mut told = draining.clone();
@@ -153,7 +153,8 @@ impl<R: ServerReflection> Door<R> {
         }
     }
 
-    /// The caller behind `stream` and its place; `None` closes the connection.
+    /// Finds the caller behind `stream` and takes a place for the connection. Returns `None` if the connection has to
+    /// be closed, because the user is no caller or the caller has no place left.
     fn admit(&self, stream: &UnixStream) -> Option<(Arc<Caller>, OwnedSemaphorePermit)> {
         let uid = stream.peer_cred().ok().map(|peer| peer.uid());
         let Some(caller) = uid.and_then(|uid| self.callers.get(uid)) else {
@@ -237,7 +238,7 @@ async fn connection<R: ServerReflection>(
     let _cut = timeout(GRACE, served).await;
 }
 
-/// Returns when the whole greeting has arrived, and leaves it there.
+/// Waits until the whole greeting has arrived, and leaves it in the stream.
 async fn greeted(stream: &UnixStream) -> io::Result<()> {
     let arrived = || {
         let mut greeting = [0; GREETING_BYTES];
@@ -283,8 +284,8 @@ impl Activity {
         Active(Arc::clone(activity))
     }
 
-    /// Something was asked that may go on for ever, such as a watch of health: from now on the connection is as idle as
-    /// without it.
+    /// Notes that something was asked just now. A request that may go on for ever, such as a watch of health, counts at
+    /// its beginning only: from then on the connection is as idle as without it.
     fn touch(&self) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
@@ -293,7 +294,7 @@ impl Activity {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns when there has been no request for [`MAX_IDLE`].
+    /// Waits until there has been no request for [`MAX_IDLE`].
     async fn idle(&self) {
         loop {
             let busy = self.requests.load(Ordering::Relaxed) > 0;
@@ -381,7 +382,8 @@ impl<R: ServerReflection> Services<R> {
     }
 }
 
-/// tonic calls a message that it cannot decode an internal error, the one such that carries no details of ours.
+/// Returns `response`, or the status of [`Undecided::Malformed`] if tonic could not decode the message. tonic calls
+/// that an internal error, the one such that carries no details of ours.
 fn decoded(
     response: Response<tonic::body::Body>,
     metrics: &Metrics,

@@ -27,7 +27,8 @@ pub struct Grpc {
 }
 
 impl Grpc {
-    /// Answers with what `enforcer` decides.
+    /// Makes a service that answers with what `enforcer` decides, and counts in `metrics` the requests that get no
+    /// decision.
     #[must_use]
     pub const fn new(enforcer: Arc<Enforcer>, metrics: Arc<Metrics>) -> Self {
         Self { enforcer, metrics }
@@ -39,7 +40,7 @@ impl Grpc {
     }
 }
 
-/// The status for a request that gets no decision. `message` holds no value of the request.
+/// Returns the status for a request that gets no decision. `message` holds no value of the request.
 pub(super) fn status(why: Undecided, message: &str) -> Status {
     let code = match why {
         Undecided::NotAllowed => Code::Unauthenticated,
@@ -68,7 +69,7 @@ fn caller<T>(request: &Request<T>) -> Option<Arc<Caller>> {
     request.extensions().get::<Arc<Caller>>().cloned()
 }
 
-/// What comes of `deciding`; a panic is a fault.
+/// Waits for `deciding` and returns what comes of it; a panic is a fault.
 async fn settle<T>(deciding: impl Future<Output = Result<T, Undecided>>) -> Result<T, Undecided> {
     let mut deciding = pin!(deciding);
     poll_fn(|cx| {

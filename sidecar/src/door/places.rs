@@ -19,7 +19,7 @@ pub struct Places {
 }
 
 impl Places {
-    /// An equal part of [`MAX_CONNECTIONS`] for each of `callers`.
+    /// Makes places for each of `callers`: an equal part of [`MAX_CONNECTIONS`], but at least [`LEAST`].
     pub(super) fn new(callers: impl Iterator<Item = u32>) -> Self {
         let callers: Vec<u32> = callers.collect();
         let each = MAX_CONNECTIONS.checked_div(callers.len()).unwrap_or(0);
@@ -31,12 +31,13 @@ impl Places {
         }
     }
 
-    /// A place of the caller `uid`, which is free again when it is dropped; `None` if it has taken all of its own.
+    /// Takes a place of the caller `uid`, which is free again when what is returned is dropped. Returns `None` if the
+    /// caller has taken all of its own.
     pub(super) fn take(&self, uid: u32) -> Option<OwnedSemaphorePermit> {
         Arc::clone(self.of.get(&uid)?).try_acquire_owned().ok()
     }
 
-    /// How many are taken.
+    /// Returns how many places are taken, of all callers together.
     #[must_use]
     pub fn taken(&self) -> usize {
         let free = |places: &Arc<Semaphore>| places.available_permits();

@@ -37,7 +37,8 @@ struct Frames {
 }
 
 impl<C, F: FnMut()> Watched<C, F> {
-    /// `connection`; `refused` is called for each stream that is reset for a protocol error.
+    /// Makes of `connection` one whose sent frames are looked at; `refused` is called for each stream that is reset for
+    /// a protocol error.
     pub(super) fn new(connection: C, refused: F) -> Self {
         Self {
             connection,
@@ -54,7 +55,7 @@ impl<C, F: FnMut()> Watched<C, F> {
 }
 
 impl Frames {
-    /// How many streams `bytes`, which continue what was sent before, reset for a protocol error.
+    /// Returns how many streams are reset for a protocol error in `bytes`, which continue what was sent before.
     fn resets(&mut self, mut bytes: &[u8]) -> usize {
         let mut resets = 0_usize;
         loop {
@@ -82,7 +83,7 @@ impl Frames {
         }
     }
 
-    /// How much of this frame has to be seen: its head, and of a reset its code.
+    /// Returns how many bytes of this frame have to be seen: its head, and the code too if the frame is a reset.
     fn needed(&self) -> usize {
         if self.is_reset() {
             HEAD.saturating_add(RST_LENGTH)

@@ -58,8 +58,8 @@ fn failed<E: Into<io::Error>>(action: &'static str, path: &Path) -> impl FnOnce(
     }
 }
 
-/// Whether a socket can be made at `path`, for `group` too: whatever can be known of that before anything is made. Says
-/// the number of the group.
+/// Checks whether a socket can be made at `path`, for `group` too, as far as that can be known before anything is made.
+/// Returns the number of the group.
 ///
 /// # Errors
 /// [`SocketError`] says what is in the way.
@@ -107,7 +107,7 @@ fn socket() -> Result<OwnedFd, Errno> {
     rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
 }
 
-/// Whether something is at `path`; it may be a socket only.
+/// Returns whether something is at `path`. Anything but a socket there is an error.
 fn is_socket(path: &Path) -> Result<bool, SocketError> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -133,7 +133,7 @@ fn clear(path: &Path, address: &SocketAddrUnix) -> Result<(), SocketError> {
     }
 }
 
-/// The number of a group: given as one, or looked up in /etc/group.
+/// Returns the number of a group, which is given as a number or as a name to look up in `/etc/group`.
 fn group_id(group: &str) -> Result<u32, SocketError> {
     if let Ok(number) = group.parse() {
         return Ok(number);

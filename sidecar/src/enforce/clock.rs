@@ -15,7 +15,7 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// Goes on from what other threads have `spent`.
+    /// Makes a clock of this thread that goes on from what other threads have `spent`.
     pub(super) fn after(spent: Duration) -> Self {
         Self {
             began: Instant::now(),
@@ -24,8 +24,8 @@ impl Clock {
         }
     }
 
-    /// Processor time so far, or more than that as long as it is within the budget: no thread runs longer than the clock
-    /// on the wall, and to ask that one costs no system call.
+    /// Returns the processor time so far; as long as the time on the wall is within the budget, returns that instead,
+    /// because no thread runs longer than the clock on the wall, and to ask that one costs no system call.
     pub(super) fn took(&self) -> Duration {
         let on_the_wall = self.before.saturating_add(self.began.elapsed());
         if on_the_wall <= DECIDE_BUDGET {
@@ -38,7 +38,7 @@ impl Clock {
     }
 }
 
-/// Processor time of this thread, if the system tells it.
+/// Returns the processor time of this thread, if the system tells it.
 fn processor_time() -> Option<Duration> {
     let told = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::try_from(told).ok()

@@ -36,7 +36,7 @@ impl Names {
     }
 }
 
-/// The last `characters` × 5 bits of `number`, most significant first.
+/// Appends the last `characters` × 5 bits of `number` to `name`, five bits a character, most significant first.
 fn write(name: &mut String, number: u64, characters: u32) {
     for at in (0..characters).rev() {
         let five = number.checked_shr(at.saturating_mul(5)).unwrap_or(0) & 31;

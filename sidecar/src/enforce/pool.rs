@@ -64,7 +64,7 @@ impl Shared {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes what waits, caller by caller, until the pool ends.
+    /// Runs the decisions that wait, caller by caller, until the pool ends.
     fn work(&self) {
         while let Some((caller, job)) = self.take() {
             // What a panic leaves behind is dropped: who waits for the answer hears that there is none.
@@ -96,7 +96,7 @@ impl Shared {
 }
 
 impl Lines {
-    /// The caller whose turn it is, and its work, which is then under way.
+    /// Returns the caller whose turn it is, and its work, which is then under way; `None` if nothing waits.
     fn next(&mut self) -> Option<(u32, Job)> {
         while let Some(caller) = self.turns.pop_front() {
             let line = self.of.entry(caller).or_default();
@@ -108,7 +108,7 @@ impl Lines {
         None
     }
 
-    /// Nothing of `caller` is under way any more. Whether it gets another turn.
+    /// Notes that nothing of `caller` is under way any more, and returns whether the caller gets another turn.
     fn rest(&mut self, caller: u32) -> bool {
         let Some(line) = self.of.get_mut(&caller) else {
             return false;
@@ -125,7 +125,7 @@ impl Lines {
 }
 
 impl Pool {
-    /// Starts one thread less than there are cores, and at least one.
+    /// Makes a pool and starts its threads: one less than there are cores, and at least one.
     ///
     /// # Errors
     /// The machine has no thread for it.
@@ -141,7 +141,7 @@ impl Pool {
         Ok(pool)
     }
 
-    /// A place for one decision of `caller`; `None` if all of its places are taken.
+    /// Takes a place for one decision of `caller`. Returns `None` if all places of the caller are taken.
     pub(super) fn place(&self, caller: u32) -> Option<Place> {
         let mut lines = self.0.lines();
         let line = lines.of.entry(caller).or_default();
@@ -170,7 +170,7 @@ impl Drop for Pool {
 }
 
 impl Place {
-    /// Runs `job` when it is its caller's turn. The place is free again when it has run, or will never run.
+    /// Runs `job` when it is its caller's turn. The place is free again when `job` has run, or will never run.
     pub(super) fn run(self, job: impl FnOnce() + Send + 'static) {
         let shared = Arc::clone(&self.shared);
         let caller = self.caller;
@@ -215,7 +215,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(20);
 
-    /// A pool of one thread, whatever the machine.
+    /// Makes a pool of one thread, whatever the machine.
     fn one() -> Pool {
         let pool = Pool(Arc::default());
         let shared = Arc::clone(&pool.0);
@@ -223,7 +223,8 @@ mod tests {
         pool
     }
 
-    /// Work that says its name and then goes on when it is told to.
+    /// Runs work of `caller` that tells its name and then goes on when what is returned says so; `None` if there is no
+    /// place.
     fn held(
         pool: &Pool,
         caller: u32,

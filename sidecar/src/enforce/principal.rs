@@ -62,7 +62,8 @@ fn unverified(message: &str) -> Rejection {
 }
 
 impl Registrar<'_> {
-    /// Whom the attempt is by, and a rejection when nobody who may do so vouches for it: then it is by nobody.
+    /// Returns whom the attempt is by. If nobody who may do so vouches for the subject, the attempt is by nobody, and a
+    /// rejection comes with the answer.
     pub(super) fn principal(self, named: Named<'_>) -> (Principal, Result<(), Rejection>) {
         let found = self.vouched(named.subject).and_then(|vouched| {
             let agent = self.agent(vouched.agent, named.agent)?;
@@ -147,7 +148,9 @@ impl Registrar<'_> {
             .profiles_of_groups(groups.iter().map(String::as_str))
     }
 
-    /// The agent by the token, else by the caller; two that differ are nobody's.
+    /// Returns the agent that the token names, else the one that the request names, else the caller's own. Rejects the
+    /// attempt if token and request name two that differ, or if the request names another than the caller's own and the
+    /// caller may not do so.
     fn agent(self, by_token: Option<String>, named: Option<&Label>) -> Result<String, Rejection> {
         let Self { caller, .. } = self;
         match (by_token, named) {

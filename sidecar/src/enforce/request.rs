@@ -90,7 +90,7 @@ fn bounded(text: &str, most: usize) -> Result<(), OutOfBounds> {
 }
 
 impl RequestId {
-    /// Checks `text`.
+    /// Makes an id of `text`, which has to be 1 to 128 printable ASCII characters without a space.
     ///
     /// # Errors
     /// [`OutOfBounds`] says what is wrong.
@@ -103,7 +103,7 @@ impl RequestId {
         }
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -111,7 +111,8 @@ impl RequestId {
 }
 
 impl TraceId {
-    /// The trace id of a `traceparent` header of version 00; `None` for anything else, because a trace is only a hint.
+    /// Reads the trace id of a `traceparent` header of version 00. Returns `None` for anything else, because a trace is
+    /// only a hint.
     #[must_use]
     pub fn of_traceparent(header: &str) -> Option<Self> {
         let mut fields = header.split('-');
@@ -136,7 +137,7 @@ impl TraceId {
         (whole && real).then(|| Self(trace.to_owned()))
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -144,7 +145,7 @@ impl TraceId {
 }
 
 impl Label {
-    /// Checks `text`.
+    /// Makes a name of `text`, which has to have 1 to [`MAX_LABEL`] bytes.
     ///
     /// # Errors
     /// [`OutOfBounds`] says what is wrong.
@@ -152,13 +153,13 @@ impl Label {
         bounded(&text, MAX_LABEL).map(|()| Self(text))
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     #[must_use]
     pub fn into_string(self) -> String {
         self.0
@@ -166,7 +167,7 @@ impl Label {
 }
 
 impl AssertedSubject {
-    /// Checks the lengths of `issuer` and `id`.
+    /// Makes a subject in `groups`. `issuer` and `id` have to have 1 to [`MAX_SUBJECT`] bytes each.
     ///
     /// # Errors
     /// [`OutOfBounds`] says what is wrong.

@@ -29,7 +29,7 @@ pub(crate) struct Stage {
     pub(crate) enforcer: Arc<Enforcer>,
 }
 
-/// The policy that every release has to read.
+/// Opens the policy that every release has to read.
 fn policy() -> Bundle {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/compat/0.1.0");
     let root = fs::read(folder.join("root.dsse.json")).expect("a root");
@@ -39,7 +39,7 @@ fn policy() -> Bundle {
 }
 
 impl Stage {
-    /// With an empty log and a policy in force.
+    /// Makes a stage with an empty log and a policy in force.
     pub(crate) fn new(options: Options) -> Self {
         let disk = Disk::default();
         let log = open(&disk, options);
@@ -82,7 +82,8 @@ impl Stage {
         contents(&self.disk.durable())
     }
 
-    /// What requests counted as: every series of answers, of callers that left and of undecided requests that is not 0.
+    /// Returns what requests counted as: every series of answers, of callers that left and of undecided requests that
+    /// is not 0.
     pub(crate) fn counted(&self) -> Vec<String> {
         let page = self.metrics.render(&Gauges {
             bundle: true,
@@ -105,7 +106,7 @@ impl Stage {
     }
 }
 
-/// A caller that may do everything.
+/// Makes a caller that may do everything.
 pub(crate) fn caller() -> Caller {
     Caller {
         uid: 0,
@@ -121,7 +122,7 @@ pub(crate) fn caller() -> Caller {
     }
 }
 
-/// A request that is permitted.
+/// Makes a request that is permitted.
 pub(crate) fn request() -> Request {
     let groups = vec!["sg-support".to_owned()];
     let issuer = "https://sso.acme.example/".to_owned();

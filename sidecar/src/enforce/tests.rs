@@ -11,7 +11,7 @@ use crate::testing::Heard;
 
 const PERMIT: &str = r#"{tool="erp",answer="permit",reason=""} 1"#;
 
-/// A request whose caller leaves as soon as it would have to wait.
+/// Makes a request whose caller leaves as soon as it would have to wait.
 async fn left(stage: &Stage) {
     stage.disk.hold(true);
     let caller = caller();

@@ -69,7 +69,7 @@ impl Last {
 }
 
 impl Keeper {
-    /// One that keeps what is `followed`, and keeps nothing yet.
+    /// Makes a keeper for what is `followed`, which keeps nothing yet.
     pub(super) fn new(followed: &Followed, metrics: Arc<Metrics>) -> Self {
         Self {
             kept: Kept::new(followed.state_dir.clone()),
@@ -84,12 +84,12 @@ impl Keeper {
         }
     }
 
-    /// Whether the bundle in force has to be read from the source to be kept again.
+    /// Returns whether the bundle in force has to be read from the source to be kept again.
     pub(super) const fn is_spoilt(&self) -> bool {
         matches!(self.keeping, Keeping::Spoilt(_))
     }
 
-    /// Takes over what a start has found.
+    /// Takes over `held`, the bundle in force, which a start has found or which was just written.
     pub(super) fn hold(&mut self, held: Held) {
         self.keeping = Keeping::Held(Arc::new(held));
         self.is_kept();
@@ -142,14 +142,14 @@ impl Keeper {
         }
     }
 
-    /// Keeps the bundle in force, which the source has, if it is spoilt.
+    /// Keeps `verified`, the bundle in force as the source has it, if the one that was kept is spoilt.
     pub(super) async fn keep_again(&mut self, verified: Arc<Verified>) {
         if let Keeping::Spoilt(note) = &self.keeping {
             self.keep(verified, note.clone()).await;
         }
     }
 
-    /// Keeps `verified`, which is in force; tried again at the next look if that fails.
+    /// Keeps `verified`, which is in force, as `note` says. If that fails, the next look tries again.
     pub(super) async fn keep(&mut self, verified: Arc<Verified>, note: Note) {
         let work = {
             let (kept, verified, note) = (self.kept.clone(), Arc::clone(&verified), note.clone());
@@ -175,7 +175,8 @@ impl Keeper {
         }
     }
 
-    /// Notes that it would not, and tells it once for each reason.
+    /// Notes that a start after the root's date would not find the bundle in force, and tells operators why, once for
+    /// each `problem`.
     fn is_not_kept(&mut self, problem: String) {
         self.metrics.sources.kept(false);
         if self.problem.as_ref() != Some(&problem) {

@@ -115,7 +115,7 @@ impl Note {
         format!("{}\n", Json::Object(members.to_vec()).canonical())
     }
 
-    /// Reads what [`Note::text`] writes; `None` for anything else.
+    /// Reads a note as [`Note::text`] writes it. Returns `None` for anything else.
     fn parse(bytes: &[u8]) -> Option<Self> {
         let json = Json::parse(bytes, LIMITS).ok()?;
         let text = |name: &str| json.get(name).and_then(Json::as_str);
@@ -130,7 +130,8 @@ impl Note {
 }
 
 impl Lost {
-    /// What is no file of ours is gone; what the system does not show may be there.
+    /// Returns what became of a file that cannot be read: what is no file of ours is gone; what the system does not
+    /// show may be there.
     fn from_unreadable(why: Unreadable) -> Self {
         match why {
             Unreadable::NotRegular { path, .. } | Unreadable::TooLong { path, .. } => {
@@ -145,17 +146,17 @@ impl Lost {
 }
 
 impl Kept {
-    /// What is kept in `state_dir`, which belongs to this process.
+    /// Makes a place to keep the bundle in: `state_dir`, which belongs to this process.
     pub(super) fn new(state_dir: PathBuf) -> Self {
         Self(state_dir)
     }
 
-    /// The file of the bundle called `digest`.
+    /// Returns the path at which the bundle called `digest` is kept.
     pub(super) fn file(&self, digest: Digest) -> PathBuf {
         self.0.join(name(digest))
     }
 
-    /// What was kept last.
+    /// Reads the note of what was kept last.
     pub(super) fn note(&self) -> Result<Note, NoNote> {
         let path = self.0.join(NOTE);
         let most = u64::try_from(LIMITS.bytes).unwrap_or(u64::MAX);
@@ -168,7 +169,8 @@ impl Kept {
         }
     }
 
-    /// The bundle that was kept last, if it was under `root`, verified again.
+    /// Reads the bundle that was kept last and verifies it again. The bundle has to have been kept under `root` and to
+    /// have at most `most` bytes.
     pub(super) fn last(&self, root: &Root, most: u64) -> Result<(Verified, Held), NotLast> {
         let note = self.note()?;
         if note.root != root.digest {
@@ -179,7 +181,7 @@ impl Kept {
         Ok((verified, held))
     }
 
-    /// Whether a start would find what is `held`.
+    /// Checks whether a start would find what is `held`.
     pub(super) fn look(&self, held: &Held) -> Result<(), Lost> {
         match self.note() {
             Ok(note) if note == held.note => {}
@@ -196,7 +198,7 @@ impl Kept {
         }
     }
 
-    /// The bundle that is `held`, whatever became of its name.
+    /// Reads the bundle that is `held` and verifies it again, whatever became of its name.
     pub(super) fn verified(
         &self,
         held: &Held,
@@ -215,7 +217,7 @@ impl Kept {
         Ok(Held { note, opened })
     }
 
-    /// Keeps `verified` as `note` says, and no other any more.
+    /// Writes `verified` and then `note`, and removes every other bundle that was kept. Returns what is kept now.
     pub(super) fn keep(&self, verified: &Verified, note: Note) -> Result<Held, NotKept> {
         let written = self.write(verified, &note);
         written.map_err(|source| NotKept::Io {
@@ -266,7 +268,7 @@ fn name(digest: Digest) -> String {
     format!("{BEGIN}{}{END}", digest.hex())
 }
 
-/// Whether a file of this name is a bundle that was kept.
+/// Returns whether a file of this name is a bundle that was kept.
 fn is_ours(name: &str) -> bool {
     let digest = name
         .strip_prefix(BEGIN)

@@ -55,7 +55,7 @@ pub(super) enum Unfit {
     Bundle(#[from] BundleError),
 }
 
-/// What makes room for a bundle of `length` bytes.
+/// Returns, in words, what makes room for a bundle of `length` bytes.
 fn raise(length: u64) -> String {
     let most = u64::try_from(MAX_BUNDLE_BYTES).unwrap_or(u64::MAX);
     if length <= most {
@@ -65,7 +65,8 @@ fn raise(length: u64) -> String {
     }
 }
 
-/// The bundle in the file that is open at `path`, as [`Verified::read`] has it.
+/// Reads the bundle in the file that is open at `path` and verifies it, as [`Verified::read`] does. A file of more than
+/// `most` bytes is refused.
 pub(super) fn verified(
     opened: &Opened,
     path: &Path,

@@ -49,7 +49,7 @@ impl Refusal {
         Self::MayBeReplaced,
     ];
 
-    /// The word for it in records and metrics.
+    /// Returns the word for the reason in records and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -68,7 +68,7 @@ impl Refusal {
         }
     }
 
-    /// Whether it is about what is in the file, so that the same file is refused again.
+    /// Returns whether the reason is about what is in the file, so that the same file is refused again.
     pub(super) const fn is_of_the_file(self) -> bool {
         match self {
             Self::Signature

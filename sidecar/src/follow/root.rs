@@ -70,7 +70,7 @@ pub struct RootFollower {
 }
 
 impl Root {
-    /// Whether it is past its date.
+    /// Returns whether the root is past its date.
     #[must_use]
     pub fn expired(&self, now: Timestamp) -> bool {
         now >= self.trust.statement().expires
@@ -78,7 +78,7 @@ impl Root {
 }
 
 impl RootFollower {
-    /// Reads the root in `file`, expired or not, and the follower that goes on looking at it.
+    /// Reads the root in `file`, expired or not, and makes the follower that goes on looking at it.
     ///
     /// # Errors
     /// [`RootError`]: it is not there within `deadline`, or not one to trust.
@@ -156,7 +156,7 @@ impl RootFollower {
         }
     }
 
-    /// Speaks of the root's date once a day from a month before it.
+    /// Warns operators of the root's date, once a day from a month before it.
     fn warn(&mut self, now: Timestamp) {
         let expires = self.root.trust.statement().expires;
         let left = expires.duration_since(now);

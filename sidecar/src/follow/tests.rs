@@ -23,7 +23,7 @@ pub(crate) fn released(name: &str) -> Vec<u8> {
     fs::read(folder.join(name)).expect("a file of a release")
 }
 
-/// The file of a root with the publishers of the release that expires then.
+/// Makes the file of a root that has the publishers of the release and the date `expires`.
 pub(crate) fn root_file(expires: &str) -> Vec<u8> {
     let pair = Ed25519KeyPair::generate().expect("a key");
     let envelope = Envelope::from_bytes(&released("root.dsse.json")).expect("an envelope");
@@ -56,7 +56,7 @@ fn root(expires: &str) -> Root {
     }
 }
 
-/// A follower of `prod.stopgate` in `folder`.
+/// Makes a follower of `prod.stopgate` in `folder`, and the watch of what it finds.
 fn follower(folder: &Path, root: Root) -> (Follower, watch::Receiver<Supply>) {
     let place = folder.display();
     let text = format!(
@@ -194,7 +194,7 @@ async fn what_cannot_be_kept_now_is_kept_at_the_next_look() {
     assert!(!before.exists() && theirs.exists());
 }
 
-/// A follower that has kept the released bundle in `folder/state`.
+/// Makes a follower that has kept the released bundle in `folder/state`.
 async fn keeping(folder: &Path) -> Follower {
     fs::write(folder.join("prod.stopgate"), released("policy.stopgate")).expect("written");
     let state = folder.join("state");
@@ -207,7 +207,7 @@ async fn keeping(folder: &Path) -> Follower {
     follower
 }
 
-/// Whether a start after the root's date would find the released bundle.
+/// Returns whether a start after the root's date would find the released bundle.
 async fn would_start(follower: &Follower) -> bool {
     let Followed {
         policy,

@@ -24,7 +24,7 @@ pub(super) struct Histogram {
 }
 
 impl<L: Copy + Ord> Counters<L> {
-    /// Nothing counted yet; `labels` are all that can be.
+    /// Makes a counter at 0 for each of `labels`, which are all that can be counted.
     pub(super) fn new(labels: impl IntoIterator<Item = L>) -> Self {
         Self(
             labels
@@ -40,7 +40,7 @@ impl<L: Copy + Ord> Counters<L> {
         }
     }
 
-    /// Every label and its value, in the order of the labels.
+    /// Returns every label and its value, in the order of the labels.
     pub(super) fn values(&self) -> impl Iterator<Item = (L, u64)> {
         self.0
             .iter()
@@ -70,7 +70,7 @@ impl Histogram {
         self.sum_us.fetch_add(took, Ordering::Relaxed);
     }
 
-    /// Every bound and how many took at most so long.
+    /// Returns every bound of a bucket, and how many durations were at most so long.
     pub(super) fn cumulative(&self) -> impl Iterator<Item = (Duration, u64)> {
         let buckets = BUCKETS_US.iter().zip(&self.buckets);
         buckets.scan(0_u64, |below, (bound, bucket)| {
@@ -79,12 +79,12 @@ impl Histogram {
         })
     }
 
-    /// How many there were.
+    /// Returns how many durations there were.
     pub(super) fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// How long all of them took together.
+    /// Returns how long all durations were together.
     pub(super) fn sum(&self) -> Duration {
         Duration::from_micros(self.sum_us.load(Ordering::Relaxed))
     }

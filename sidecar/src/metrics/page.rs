@@ -12,7 +12,7 @@ use crate::follow::Refusal;
 use crate::source::{Looked, Sources};
 use crate::undecided::Undecided;
 
-/// The whole page.
+/// Writes the whole page and returns it.
 pub(super) fn render(metrics: &Metrics, gauges: &Gauges) -> String {
     let mut page = Page(String::with_capacity(8 * 1024));
     page.write(metrics, gauges)
@@ -91,7 +91,7 @@ impl Page {
         writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}")
     }
 
-    /// Counters of every tool; those at 0 are left out.
+    /// Writes the counters that `of` takes from every tool; those at 0 are left out.
     fn decisions(
         &mut self,
         name: &str,
@@ -224,7 +224,8 @@ impl Page {
         writeln!(self.0, "{name} {value}")
     }
 
-    /// How the looks at each source went: an issuer's name is the configuration's, so there are as many as it names.
+    /// Writes how the looks at each source went. An issuer's name is the configuration's, so there are as many issuers
+    /// as that names.
     fn sources(&mut self, sources: &Sources) -> fmt::Result {
         let looked = sources.looked();
         let values: [(&str, &str, OfSource); 3] = [
@@ -284,7 +285,7 @@ impl Page {
     }
 }
 
-/// A text as a label's value.
+/// Returns `text` with what a label's value cannot hold escaped: backslashes, quotes and line ends.
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\")
         .replace('"', "\\\"")

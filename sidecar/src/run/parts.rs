@@ -23,7 +23,7 @@ impl Parts {
         self.names.insert(begun.id(), name);
     }
 
-    /// Waits until one of them has ended, which it does only by a fault, and says which.
+    /// Waits until one of the parts has ended, which a part does only by a fault, and returns its name.
     pub(super) async fn one_ended(&mut self) -> &'static str {
         let id = match self.tasks.join_next_with_id().await {
             Some(Ok((id, ()))) => id,
@@ -33,7 +33,7 @@ impl Parts {
         self.names.get(&id).copied().unwrap_or("one without a name")
     }
 
-    /// Ends them all.
+    /// Ends all parts.
     pub(super) async fn end(mut self) {
         self.tasks.shutdown().await;
     }

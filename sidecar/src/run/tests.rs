@@ -14,7 +14,7 @@ use crate::testing::panic_at;
 /// Longest time that a part may take to notice what was done.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The folder of a sidecar: everything it needs, and one issuer without a key set.
+/// Makes the folder of a sidecar: everything it needs, and one issuer without a key set.
 fn place() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |name: &str, bytes: Vec<u8>| {

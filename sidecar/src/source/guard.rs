@@ -84,8 +84,8 @@ impl Guard {
     }
 }
 
-/// Returns whether what the walk found is of the kind that was put there. Nothing at all can be replaced by nobody, and
-/// is no success.
+/// Returns whether what the walk found is of the kind that was put there. A walk that found nothing is no success,
+/// although nobody can replace what is not there.
 fn is_there(walked: &Walked, kind: Kind) -> bool {
     let wanted = match kind {
         Kind::File => FileType::RegularFile,

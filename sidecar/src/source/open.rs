@@ -100,7 +100,8 @@ impl Identity {
     }
 }
 
-/// An [`Unreadable::Io`] for `map_err`.
+/// Makes a function for `map_err` that turns the system's error into an [`Unreadable::Io`]: `action` was tried on
+/// `path`.
 fn failed<E: Into<io::Error>>(action: &'static str, path: &Path) -> impl FnOnce(E) -> Unreadable {
     move |source| Unreadable::Io {
         action,

@@ -66,7 +66,8 @@ impl fmt::Display for By {
 }
 
 impl By {
-    /// What ends that they can replace `path`: a command, wherever one does.
+    /// Returns what the operator has to do so that nobody of this kind can replace `path`: a command, wherever one
+    /// suffices.
     fn mend(self, path: &Path) -> String {
         let path = super::word(path);
         match self {
@@ -115,7 +116,7 @@ pub enum Stopped {
     },
 }
 
-/// A [`Stopped::Io`] for `map_err`.
+/// Makes a function for `map_err` that turns the system's error about `path` into a [`Stopped::Io`].
 fn failed<E: Into<io::Error>>(path: &Path) -> impl FnOnce(E) -> Stopped {
     move |source| Stopped::Io {
         path: path.to_owned(),

@@ -7,8 +7,8 @@ use super::*;
 
 const ATTEMPTS: usize = 12;
 
-/// A log's life: a dozen decisions one after the other, a bundle among them, over several files. Says what was
-/// answered to each decision.
+/// Lives a log's life: records a dozen decisions one after the other, a bundle among them, over several files. Returns
+/// what was answered to each decision.
 async fn live(log: &AuditLog) -> Vec<(String, Result<Seq, AuditError>)> {
     let mut answers = Vec::new();
     for at in 0..ATTEMPTS {
@@ -22,7 +22,7 @@ async fn live(log: &AuditLog) -> Vec<(String, Result<Seq, AuditError>)> {
     answers
 }
 
-/// Whether a failure of this call with this error means that nobody knows what is on the disk.
+/// Returns whether a failure of this call with this error means that nobody knows what is on the disk.
 fn is_fatal(call: Call, trouble: Trouble) -> bool {
     match call {
         Call::Sync | Call::SyncDirectory | Call::Truncate | Call::Verify => {

@@ -68,7 +68,7 @@ impl Disk {
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// The `call`-th call from now on meets `trouble`.
+    /// Makes the `call`-th call from now on meet `trouble`.
     pub(super) fn trouble_at(&self, call: usize, trouble: Trouble) {
         let mut state = self.state();
         let at = state.calls.len() + call;
@@ -85,12 +85,12 @@ impl Disk {
         self.0.1.notify_all();
     }
 
-    /// Every call so far, and whether it went well.
+    /// Returns every call so far, and whether it went well.
     pub(super) fn calls(&self) -> Vec<(Call, bool)> {
         self.state().calls.clone()
     }
 
-    /// What a power cut would leave for sure.
+    /// Returns what a power cut would leave for sure.
     pub(crate) fn durable(&self) -> BTreeMap<Seq, Vec<u8>> {
         self.state()
             .files
@@ -99,7 +99,7 @@ impl Disk {
             .collect()
     }
 
-    /// What a reader sees.
+    /// Returns what a reader sees.
     pub(super) fn now(&self) -> BTreeMap<Seq, Vec<u8>> {
         self.state()
             .files

@@ -32,7 +32,7 @@ pub(super) struct Crowd {
 }
 
 impl Crowd {
-    /// Places for `most` probes of `address`.
+    /// Makes places for `most` probes of `address`.
     pub(super) fn new(most: usize, address: SocketAddr) -> Self {
         Self {
             most,
@@ -43,7 +43,7 @@ impl Crowd {
         }
     }
 
-    /// Makes a place, by ending a probe where none is free.
+    /// Makes room for one more probe, by ending another if no place is free.
     pub(super) fn make_room(&mut self) {
         self.probes.retain(|(_, probe)| !probe.is_finished());
         while self.probes.len() >= self.most {
@@ -58,7 +58,7 @@ impl Crowd {
         }
     }
 
-    /// Takes the place that was made.
+    /// Puts `probe`, which comes from `peer`, in the place that was made.
     pub(super) fn enter(&mut self, peer: SocketAddr, probe: AbortHandle) {
         self.probes.push((peer, probe));
     }
@@ -80,7 +80,8 @@ impl Crowd {
     }
 }
 
-/// The oldest of the owner who holds the most; those that nobody is known to own are of one more.
+/// Returns the index of the probe that has to go, where `owners` are the probes' owners, the oldest probe first: the
+/// oldest probe of the owner who holds the most. Probes that nobody is known to own are those of one more owner.
 fn victim(owners: &[Option<u32>]) -> usize {
     let held = |of: &Option<u32>| owners.iter().filter(|owner| *owner == of).count();
     let most = owners.iter().map(held).max().unwrap_or(0);
@@ -90,7 +91,8 @@ fn victim(owners: &[Option<u32>]) -> usize {
         .unwrap_or(0)
 }
 
-/// The kernel's table of connections, or as much of it as is looked at.
+/// Reads the kernel's table of connections called `name`, or as much of it as is looked at. Returns `None` if the table
+/// cannot be read.
 fn table(name: &str) -> Option<String> {
     let mut table = String::new();
     let file = fs::File::open(format!("/proc/self/net/{name}")).ok()?;
@@ -98,7 +100,7 @@ fn table(name: &str) -> Option<String> {
     Some(table)
 }
 
-/// The users of the connections to `to`, by their own addresses.
+/// Returns the users of the connections to `to` that stand in `table`, by the addresses that they connect from.
 fn owners(table: &str, to: SocketAddr) -> HashMap<SocketAddr, u32> {
     let row = |line: &str| {
         let mut columns = line.split_ascii_whitespace().skip(1);
@@ -113,7 +115,8 @@ fn owners(table: &str, to: SocketAddr) -> HashMap<SocketAddr, u32> {
     table.lines().filter_map(row).collect()
 }
 
-/// An address as the kernel writes it: words of 32 bits in its own order of bytes, a colon, the port.
+/// Reads an address as the kernel writes it: words of 32 bits in the machine's own order of bytes, a colon, the port.
+/// Returns `None` for anything else.
 fn address(text: &str) -> Option<SocketAddr> {
     let (address, port) = text.split_once(':')?;
     let port = u16::from_str_radix(port, 16).ok()?;
