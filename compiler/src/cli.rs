@@ -1,4 +1,4 @@
-//! The command line: one module per subcommand, each from parsed flags to an [`console::Answer`].
+//! The command line: one module per subcommand, each from parsed flags to an [`console::CommandAnswer`].
 //!
 //! Every command takes `--format` and `-q`/`-v`, asks nothing (but `sign`), and ends with one of the codes in [`exit`].
 
@@ -38,7 +38,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use stopgate_lang::calendar::zone_data;
 
-use console::{Answer, Console, Failure, Format, Loudness};
+use console::{CommandAnswer, Console, Failure, Format, Loudness};
 use exit::Exit;
 
 /// Policy-as-code for what AI agents may do
@@ -87,7 +87,7 @@ enum Command {
 
 impl Command {
     /// Runs the command. Returns its name, format and outcome; the format also shapes the outcome of a failure.
-    fn run(&self, console: &Console) -> (&'static str, Format, Result<Answer, Failure>) {
+    fn run(&self, console: &Console) -> (&'static str, Format, Result<CommandAnswer, Failure>) {
         match self {
             Self::Init(args) => ("init", args.format, init::run(args)),
             Self::Lock(args) => ("lock", args.format, lock::run(args, console)),

@@ -41,7 +41,7 @@ pub(crate) use stage::parts_between;
 use crate::build::BuildError;
 use crate::solver::Provers;
 use crate::solver::workers::each;
-use examine::{Context, Named};
+use examine::{Context, OperationKey};
 use slice::Reach;
 use stage::Stage;
 
@@ -141,7 +141,7 @@ pub fn diff(
         until: Instant::now() + limits.whole,
         per_slice: limits.per_slice,
     };
-    let differing: BTreeSet<Named> = named
+    let differing: BTreeSet<OperationKey> = named
         .iter()
         .filter(|one| !context.is_same(one))
         .cloned()
@@ -153,7 +153,7 @@ pub fn diff(
         stage("base", base.map(|base| base.policy))?,
         stage("head", Some(head.policy))?,
     );
-    let work: Vec<Named> = differing.into_iter().collect();
+    let work: Vec<OperationKey> = differing.into_iter().collect();
     let provers = Provers::find(&limits.program, limits.per_slice);
     let (examined, queries) = each(
         &work,
@@ -193,7 +193,7 @@ pub fn diff(
 }
 
 /// Returns the operations that at least one side has, by tool and name.
-fn all_operations(base: Option<Version<'_>>, head: Version<'_>) -> BTreeSet<Named> {
+fn all_operations(base: Option<Version<'_>>, head: Version<'_>) -> BTreeSet<OperationKey> {
     let versions = [base, Some(head)].into_iter().flatten();
     let tools = versions.flat_map(|version| &version.policy.tools);
     tools

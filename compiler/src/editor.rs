@@ -1,7 +1,7 @@
 //! What makes an editor complete and explain the documents of a policy repository: their JSON Schemas in a folder of
 //! the repository, and a first line in each document that says where its own is.
 
-use stopgate_lang::schema::Kind;
+use stopgate_lang::schema::DocumentKind;
 
 /// The folder of the schemas in a repository. It begins with a dot, so nothing in it is taken for policy.
 pub const FOLDER: &str = ".stopgate/schemas";
@@ -13,7 +13,7 @@ const MARK: &str = "# yaml-language-server: $schema=";
 /// schema. A line that names another schema is replaced. The text of a file without a schema stays as it is.
 #[must_use]
 pub fn wired(path: &str, text: &str) -> String {
-    let Some(kind) = Kind::from_path(path) else {
+    let Some(kind) = DocumentKind::from_path(path) else {
         return text.to_owned();
     };
     let body = match text.split_once('\n') {
@@ -26,7 +26,9 @@ pub fn wired(path: &str, text: &str) -> String {
 
 /// Returns the schemas of all kinds of documents, each with the name of its file.
 pub fn schemas() -> impl Iterator<Item = (&'static str, String)> {
-    Kind::ALL.iter().map(|kind| (kind.file(), kind.text()))
+    DocumentKind::ALL
+        .iter()
+        .map(|kind| (kind.file(), kind.text()))
 }
 
 #[cfg(test)]

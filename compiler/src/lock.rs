@@ -10,7 +10,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use stopgate_lang::lock::{Change, Lock, LockError, Step, changes, step_of};
+use stopgate_lang::lock::{Change, ContractStep, Lock, LockError, changes, step_of};
 use stopgate_lang::name::ToolName;
 use stopgate_lang::version::Version;
 
@@ -41,14 +41,14 @@ pub struct FetchError {
     pub tool: ToolName,
     /// Why.
     #[source]
-    pub cause: Cause,
+    pub cause: ServerFailure,
     /// The end of the server's stderr, values of its variables replaced by their names; may be empty.
     pub stderr: String,
 }
 
 /// Why there is no answer from a server.
 #[derive(Debug, thiserror::Error)]
-pub enum Cause {
+pub enum ServerFailure {
     /// The catalog names no program.
     #[error("`server.command` names no program")]
     NoProgram,
@@ -154,17 +154,17 @@ pub fn fetch(
     };
     let text = lock.to_string();
     if let Some(variable) = environment.leaked_into(&text, &spec.env) {
-        return Err(fail(Cause::Secret(variable)));
+        return Err(fail(ServerFailure::Secret(variable)));
     }
     // What is written must be what is read: limits of a lock are tighter than those of an answer.
-    Lock::parse(text.as_bytes()).map_err(|error| fail(Cause::Unlockable(error)))
+    Lock::parse(text.as_bytes()).map_err(|error| fail(ServerFailure::Unlockable(error)))
 }
 
 fn speaks_the_later_era(error: &FetchError) -> bool {
     // -32022: this version of the protocol is not spoken; -32601: there is no `initialize` any more.
     matches!(
         error.cause,
-        Cause::Refused {
+        ServerFailure::Refused {
             method: "initialize",
             code: -32_022 | -32_601,
             ..
@@ -188,7 +188,7 @@ fn ask(
         .command(&spec.command, &spec.env)
         .and_then(|command| {
             let program = || spec.command.first().cloned().unwrap_or_default();
-            Server::start(command, deadline).map_err(|source| Cause::Start {
+            Server::start(command, deadline).map_err(|source| ServerFailure::Start {
                 program: program(),
                 source,
             })
@@ -207,7 +207,7 @@ fn ask(
 
 /// Where a tool's lock stands against what its server offers now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum LockStanding {
     /// There is no lock yet.
     First,
     /// The lock that is there cannot be read, so nothing can be said about changes.
@@ -229,7 +229,7 @@ pub struct Comparison {
 
 /// Whether a lock may be written over the one that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum OverwriteVerdict {
     /// Nothing that counts differs.
     Same,
     /// Something differs, and the contract took the step it asks for.
@@ -243,35 +243,35 @@ pub enum Verdict {
 impl Comparison {
     /// Returns the step of the contract that the changes ask for, if anything changed.
     #[must_use]
-    pub fn step(&self) -> Option<Step> {
+    pub fn step(&self) -> Option<ContractStep> {
         step_of(&self.changes)
     }
 
     /// Returns whether a new lock may be written, and why not.
     #[must_use]
-    pub fn verdict(&self) -> Verdict {
+    pub fn verdict(&self) -> OverwriteVerdict {
         let Self {
             changes: _,
             locked,
             catalog,
         } = *self;
         match self.step() {
-            _ if catalog < locked => Verdict::WentBack,
-            None if catalog == locked => Verdict::Same,
-            None => Verdict::StepTaken,
-            Some(step) if step.is_taken(locked, catalog) => Verdict::StepTaken,
-            Some(step) => Verdict::StepMissing(step.after(locked)),
+            _ if catalog < locked => OverwriteVerdict::WentBack,
+            None if catalog == locked => OverwriteVerdict::Same,
+            None => OverwriteVerdict::StepTaken,
+            Some(step) if step.is_taken(locked, catalog) => OverwriteVerdict::StepTaken,
+            Some(step) => OverwriteVerdict::StepMissing(step.after(locked)),
         }
     }
 }
 
 /// Compares the text of the lock that is there with what the server offers now.
 #[must_use]
-pub fn compare(committed: Option<&[u8]>, offered: &Lock) -> Standing {
+pub fn compare(committed: Option<&[u8]>, offered: &Lock) -> LockStanding {
     match committed.map(Lock::parse) {
-        None => Standing::First,
-        Some(Err(error)) => Standing::Unreadable(error),
-        Some(Ok(lock)) => Standing::Compared(Comparison {
+        None => LockStanding::First,
+        Some(Err(error)) => LockStanding::Unreadable(error),
+        Some(Ok(lock)) => LockStanding::Compared(Comparison {
             changes: changes(&lock, offered),
             locked: lock.contract,
             catalog: offered.contract,

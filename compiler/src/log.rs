@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use stopgate_lang::record::{
-    Break, Chain, Kind, MAX_LINE_BYTES, Record, RecordBody, Seq, Stamp, first_seq_of,
+    Break, Chain, MAX_LINE_BYTES, Record, RecordBody, RecordKind, Seq, Stamp, first_seq_of,
 };
 
 /// Why there is nothing to check.
@@ -47,11 +47,11 @@ pub enum LogError {
 
 /// What stands in a log, up to its first break.
 #[derive(Debug, Default)]
-pub struct Checked {
+pub struct CheckedLog {
     /// Files that were read.
     pub files: usize,
     /// Records of each kind.
-    pub records: BTreeMap<Kind, u64>,
+    pub records: BTreeMap<RecordKind, u64>,
     /// The first record.
     pub first: Option<Stamp>,
     /// The last record.
@@ -99,9 +99,9 @@ pub struct Step {
 /// Checks the files in `paths`, in the order of their records; a folder stands for all files of a log in it.
 ///
 /// # Errors
-/// [`LogError`] if there is nothing to check. A broken log is no error: see [`Checked::broken`].
-pub fn verify(paths: &[PathBuf]) -> Result<Checked, LogError> {
-    let mut checked = Checked::default();
+/// [`LogError`] if there is nothing to check. A broken log is no error: see [`CheckedLog::broken`].
+pub fn verify(paths: &[PathBuf]) -> Result<CheckedLog, LogError> {
+    let mut checked = CheckedLog::default();
     let mut last_kind = None;
     for (first, path) in files(paths)? {
         checked.files = checked.files.saturating_add(1);
@@ -122,9 +122,13 @@ pub fn verify(paths: &[PathBuf]) -> Result<Checked, LogError> {
     Ok(checked)
 }
 
-impl Checked {
+impl CheckedLog {
     /// Feeds one file to the chain.
-    fn read(&mut self, file: File, last_kind: &mut Option<Kind>) -> io::Result<Option<Break>> {
+    fn read(
+        &mut self,
+        file: File,
+        last_kind: &mut Option<RecordKind>,
+    ) -> io::Result<Option<Break>> {
         let limit = u64::try_from(MAX_LINE_BYTES).unwrap_or(u64::MAX);
         let (mut reader, mut line) = (BufReader::with_capacity(256 * 1024, file), Vec::new());
         loop {
@@ -139,7 +143,7 @@ impl Checked {
         }
     }
 
-    fn count(&mut self, record: &Record, last_kind: &mut Option<Kind>) {
+    fn count(&mut self, record: &Record, last_kind: &mut Option<RecordKind>) {
         let Record {
             version: _,
             stamp,
@@ -150,7 +154,7 @@ impl Checked {
         *records = records.saturating_add(1);
         match body {
             RecordBody::Gap(gap) => self.unrecorded = self.unrecorded.saturating_add(gap.count),
-            RecordBody::Start(_) if last_kind.is_some_and(|last| last != Kind::Stop) => {
+            RecordBody::Start(_) if last_kind.is_some_and(|last| last != RecordKind::Stop) => {
                 self.unclean = self.unclean.saturating_add(1);
             }
             RecordBody::Start(_)

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use stopgate_lang::decide::Kind;
+use stopgate_lang::decide::MatchKind;
 use stopgate_lang::name::{OperationName, ProfileName, RuleId, ToolName};
 use stopgate_lang::policy::{DryRun, Operation, Policy, Rule};
 use stopgate_lang::surface::{Approval, Effect, Risk, Surface};
@@ -43,9 +43,9 @@ pub struct Pair {
     /// The profiles, in the order of their names.
     pub profiles: [ProfileName; 2],
     /// What falls away, strictest first; never empty.
-    pub without: Cell,
+    pub without: MatrixCell,
     /// What is left, strictest first.
-    pub left: Cell,
+    pub left: MatrixCell,
     /// What one of the rules that fall away asks for and no rule that is left does, conditions aside.
     pub no_longer: Vec<String>,
     /// What that means for the holder.
@@ -87,13 +87,13 @@ pub struct Row {
     /// Why it has no dry run, where the catalog says that it has none.
     pub no_dry_run: Option<String>,
     /// Rules that name no profile and reach everybody.
-    pub everybody: Cell,
+    pub everybody: MatrixCell,
     /// Rules that reach each of [`Matrix::profiles`], in that order.
-    pub cells: Vec<Cell>,
+    pub cells: Vec<MatrixCell>,
 }
 
 /// What rules say about one pair, strictest first; empty for none. A pair that no grant reaches is always rejected.
-pub type Cell = Vec<Entry>;
+pub type MatrixCell = Vec<Entry>;
 
 /// The rules of a cell that ask for the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,11 +120,11 @@ pub enum Asks {
 impl Asks {
     /// Returns the kind of rule.
     #[must_use]
-    pub const fn kind(self) -> Kind {
+    pub const fn kind(self) -> MatchKind {
         match self {
-            Self::Grant(..) => Kind::Grant,
-            Self::Raise(_) => Kind::Raise,
-            Self::Never => Kind::Never,
+            Self::Grant(..) => MatchKind::Grant,
+            Self::Raise(_) => MatchKind::Raise,
+            Self::Never => MatchKind::Never,
         }
     }
 }
@@ -222,8 +222,10 @@ fn pairs(policy: &Policy, profiles: &[ProfileName]) -> Vec<Pair> {
                         continue;
                     }
                     let left = cell(policy, operation, rules().filter(both));
-                    let grants =
-                        |cell: &Cell| cell.iter().any(|entry| entry.asks.kind() == Kind::Grant);
+                    let grants = |cell: &MatrixCell| {
+                        cell.iter()
+                            .any(|entry| entry.asks.kind() == MatchKind::Grant)
+                    };
                     let becomes = match (grants(&left), grants(&without)) {
                         (true, _) => Becomes::Looser,
                         (false, true) => Becomes::Closed,
@@ -293,14 +295,18 @@ fn reaches(policy: &Policy, rule: &Rule, profiles: &[&ProfileName]) -> bool {
     named && !rule.scope.except.iter().any(|name| closure.contains(name))
 }
 
-fn cell<'a>(policy: &Policy, operation: &Operation, rules: impl Iterator<Item = &'a Rule>) -> Cell {
+fn cell<'a>(
+    policy: &Policy,
+    operation: &Operation,
+    rules: impl Iterator<Item = &'a Rule>,
+) -> MatrixCell {
     let mut entries: BTreeMap<(Asks, bool), Vec<RuleId>> = BTreeMap::new();
     for rule in rules {
         let surface = policy.surface(rule, operation);
         let asks = match (rule.kind.kind(), surface) {
-            (Kind::Grant, Some(surface)) => Asks::Grant(surface.risk, surface.approval),
-            (Kind::Raise, Some(surface)) => Asks::Raise(surface.approval),
-            (Kind::Never, _) | (Kind::Grant | Kind::Raise, None) => Asks::Never,
+            (MatchKind::Grant, Some(surface)) => Asks::Grant(surface.risk, surface.approval),
+            (MatchKind::Raise, Some(surface)) => Asks::Raise(surface.approval),
+            (MatchKind::Never, _) | (MatchKind::Grant | MatchKind::Raise, None) => Asks::Never,
         };
         entries
             .entry((asks, rule.condition.is_some()))

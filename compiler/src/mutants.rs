@@ -25,7 +25,7 @@ use stopgate_lang::testing::TestSuite;
 
 use crate::build::{BuildError, rehearse};
 use crate::test::{Mismatch, Runner};
-use cut::{Reach, cut, cut_suites};
+use cut::{ReachedOperations, cut, cut_suites};
 use make::Candidate;
 
 /// What came of all mutants.
@@ -82,7 +82,7 @@ pub struct MissingCase {
 }
 
 /// What is told about a run that takes long: mutants judged so far, and how many there are.
-pub type Progress<'a> = dyn Fn(usize, usize) + Sync + 'a;
+pub type ProgressFn<'a> = dyn Fn(usize, usize) + Sync + 'a;
 
 /// Judges `suites`, which pass, by every mutant of `policy`; `sources` says where things stand.
 ///
@@ -92,7 +92,7 @@ pub fn mutants(
     policy: &Policy,
     suites: &[TestSuite],
     sources: &SourceMap,
-    progress: &Progress<'_>,
+    progress: &ProgressFn<'_>,
 ) -> Result<MutantReport, BuildError> {
     let groups = make::groups(policy, sources);
     let all = groups.iter().map(|(_, group)| group.len()).sum();
@@ -100,7 +100,7 @@ pub fn mutants(
     let work = || {
         let mut verdicts = Vec::new();
         while let Some((reach, group)) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let judge = Judge::new(policy, suites, reach)?;
+            let judge = MutantJudge::new(policy, suites, reach)?;
             for candidate in group {
                 verdicts.push((candidate.mutant.clone(), judge.verdict(candidate)?));
                 progress(done.fetch_add(1, Ordering::Relaxed).saturating_add(1), all);
@@ -123,13 +123,13 @@ pub fn mutants(
     Ok(report(verdicts.into_iter().flatten()))
 }
 
-fn report(verdicts: impl Iterator<Item = (Mutant, Verdict)>) -> MutantReport {
+fn report(verdicts: impl Iterator<Item = (Mutant, MutantVerdict)>) -> MutantReport {
     let mut report = MutantReport::default();
     for (mutant, verdict) in verdicts {
         match verdict {
-            Verdict::Noticed => report.noticed = report.noticed.saturating_add(1),
-            Verdict::Unnoticed(case) => report.unnoticed.push(Survivor { mutant, case }),
-            Verdict::Equivalent => report.equivalent.push(mutant),
+            MutantVerdict::Noticed => report.noticed = report.noticed.saturating_add(1),
+            MutantVerdict::Unnoticed(case) => report.unnoticed.push(Survivor { mutant, case }),
+            MutantVerdict::Equivalent => report.equivalent.push(mutant),
         }
     }
     report
@@ -163,22 +163,26 @@ fn name_apart(survivors: &mut [Survivor]) {
     }
 }
 
-enum Verdict {
+enum MutantVerdict {
     Noticed,
     Unnoticed(MissingCase),
     Equivalent,
 }
 
 /// The policy as it is, cut down to what a group of mutants reaches, and how its cases come out.
-struct Judge {
+struct MutantJudge {
     policy: Policy,
     bundle: Bundle,
     suites: Vec<TestSuite>,
     results: Vec<Option<Mismatch>>,
 }
 
-impl Judge {
-    fn new(policy: &Policy, suites: &[TestSuite], reach: &Reach) -> Result<Self, BuildError> {
+impl MutantJudge {
+    fn new(
+        policy: &Policy,
+        suites: &[TestSuite],
+        reach: &ReachedOperations,
+    ) -> Result<Self, BuildError> {
         let policy = cut(policy, reach);
         let bundle = rehearse(&policy)?;
         let suites = cut_suites(suites, reach);
@@ -196,10 +200,10 @@ impl Judge {
 
     /// Returns what the cases make of a mutant: noticed, or unnoticed with a case that would notice it, or equivalent
     /// if neither a case nor the search tells it from the policy.
-    fn verdict(&self, candidate: &Candidate) -> Result<Verdict, BuildError> {
+    fn verdict(&self, candidate: &Candidate) -> Result<MutantVerdict, BuildError> {
         let mutant = candidate.edit.apply(&self.policy);
         if candidate.edit.is_idle(&self.policy, &mutant) {
-            return Ok(Verdict::Equivalent);
+            return Ok(MutantVerdict::Equivalent);
         }
         let bundle = rehearse(&mutant)?;
         let now = self
@@ -207,10 +211,10 @@ impl Judge {
             .iter()
             .flat_map(|suite| results(&mutant, &bundle, suite));
         if !now.eq(self.results.iter().cloned()) {
-            return Ok(Verdict::Noticed);
+            return Ok(MutantVerdict::Noticed);
         }
         let found = search::case(self, candidate, &mutant, &bundle);
-        Ok(found.map_or(Verdict::Equivalent, Verdict::Unnoticed))
+        Ok(found.map_or(MutantVerdict::Equivalent, MutantVerdict::Unnoticed))
     }
 }
 

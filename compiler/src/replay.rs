@@ -25,7 +25,7 @@ pub use forecast::{Approver, Forecast, Load, Peak, RouteLoad};
 pub use judge::{Flip, Otherwise, Seen};
 pub use lines::Torn;
 
-use judge::{Found, Judge};
+use judge::{BatchFindings, Judge};
 use lines::Batch;
 
 /// Batches that wait for a worker, and findings that wait for their reader.
@@ -33,7 +33,7 @@ const QUEUE: usize = 4;
 
 /// One of the two policies.
 #[derive(Debug)]
-pub struct Version {
+pub struct ReplayedPolicy {
     /// What it says.
     pub policy: Policy,
     /// What decides.
@@ -44,9 +44,9 @@ pub struct Version {
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
     /// The policy compared with; its budget and its calendar count.
-    pub base: &'a Version,
+    pub base: &'a ReplayedPolicy,
     /// The policy compared.
-    pub head: &'a Version,
+    pub head: &'a ReplayedPolicy,
     /// Whose ceilings hold; `None`: those that the records name hold under both.
     pub channel: Option<&'a str>,
     /// Who could fill seats; `None`: nobody knows.
@@ -204,7 +204,7 @@ fn hand_out(
 fn work(
     judge: &Judge<'_>,
     batches: &Receiver<Batch>,
-    findings: &SyncSender<Result<Found, ReplayError>>,
+    findings: &SyncSender<Result<BatchFindings, ReplayError>>,
 ) {
     while let Ok(batch) = batches.recv() {
         let found = judge.batch(&batch);
@@ -233,7 +233,7 @@ impl Total {
     /// Adds up the findings of all workers in the order of the batches, and returns how many batches there were.
     fn add_all(
         &mut self,
-        receivers: Vec<Receiver<Result<Found, ReplayError>>>,
+        receivers: Vec<Receiver<Result<BatchFindings, ReplayError>>>,
         progress: &mut impl FnMut(Done),
     ) -> Result<u64, ReplayError> {
         let mut batches = 0_u64;
@@ -251,8 +251,8 @@ impl Total {
         Ok(batches)
     }
 
-    fn add(&mut self, found: Found) -> Result<(), ReplayError> {
-        let Found {
+    fn add(&mut self, found: BatchFindings) -> Result<(), ReplayError> {
+        let BatchFindings {
             seen,
             flips,
             requests,

@@ -1,7 +1,7 @@
 //! The solver, and whom it is asked through: a process of our own prepares each question and gives it to the solver.
 //!
 //! One such process for each prover, a fresh one after any failure, and a time for each step of each question. Whatever
-//! is not a proof and not a counterexample is [`Verdict::Unknown`] or [`Verdict::Stopped`], with why.
+//! is not a proof and not a counterexample is [`ProofVerdict::Unknown`] or [`ProofVerdict::Stopped`], with why.
 
 mod job;
 mod serve;
@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use stopgate_lang::cedar::proof::Atom;
 
-use job::{Answer, Body, Question};
 pub(crate) use job::{AtomEffect, Raw};
+use job::{Body, JobAnswer, ProofQuestion};
 pub(crate) use serve::serve;
 pub(crate) use worker::COMMAND;
 use worker::{Missed, Worker};
@@ -34,7 +34,7 @@ pub(crate) const STACK: usize = 64 << 20;
 
 /// The answer to a question.
 #[derive(Debug)]
-pub(crate) enum Verdict {
+pub(crate) enum ProofVerdict {
     /// It holds for every request there is.
     Proved,
     /// It does not: here is a request.
@@ -185,20 +185,25 @@ impl Prover<'_> {
         subject: &Subject,
         (left, right): (&Policies, &Policies),
         end: Instant,
-    ) -> Verdict {
+    ) -> ProofVerdict {
         let most = left.all.len().max(right.all.len());
         if most > MOST_POLICIES {
-            return Verdict::Unknown(format!(
+            return ProofVerdict::Unknown(format!(
                 "{most} rules reach it, more than the {MOST_POLICIES} that one proof is made of"
             ));
         }
         let (left, right) = ((&*left.all).into(), (&*right.all).into());
-        self.ask(subject, Question::Implies { left, right }, end)
+        self.ask(subject, ProofQuestion::Implies { left, right }, end)
     }
 
     /// Asks whether `body` can be evaluated for every request.
-    pub(crate) fn never_fails(&mut self, subject: &Subject, body: &Atom, end: Instant) -> Verdict {
-        let question = Question::NeverFails(body.body().into());
+    pub(crate) fn never_fails(
+        &mut self,
+        subject: &Subject,
+        body: &Atom,
+        end: Instant,
+    ) -> ProofVerdict {
+        let question = ProofQuestion::NeverFails(body.body().into());
         self.ask(subject, question, end)
     }
 
@@ -208,8 +213,8 @@ impl Prover<'_> {
         subject: &Subject,
         body: &Atom,
         end: Instant,
-    ) -> Verdict {
-        let question = Question::NeverMatches(body.body().into());
+    ) -> ProofVerdict {
+        let question = ProofQuestion::NeverMatches(body.body().into());
         self.ask(subject, question, end)
     }
 
@@ -226,10 +231,12 @@ impl Prover<'_> {
         let bodies: Vec<String> = bodies.collect();
         let count = bodies.len();
         let within = self.provers.per_question;
-        match self.tell(subject, Question::Fits(bodies), within) {
-            Ok(Answer::Fits(fits)) if fits.len() == count => Ok(fits),
-            Ok(Answer::Unknown(why)) => Err(why),
-            Ok(Answer::Fits(_) | Answer::Done | Answer::Proved | Answer::Refuted(_)) => Err(odd()),
+        match self.tell(subject, ProofQuestion::Fits(bodies), within) {
+            Ok(JobAnswer::Fits(fits)) if fits.len() == count => Ok(fits),
+            Ok(JobAnswer::Unknown(why)) => Err(why),
+            Ok(
+                JobAnswer::Fits(_) | JobAnswer::Done | JobAnswer::Proved | JobAnswer::Refuted(_),
+            ) => Err(odd()),
             Err(missed @ (Missed::Preparing | Missed::Died)) => {
                 Err(format!("it {}", missed.how(within)))
             }
@@ -249,7 +256,7 @@ impl Prover<'_> {
         let mut rules: Vec<_> = rules.collect();
         rules.sort_by_key(|(_, body)| std::cmp::Reverse(body.len()));
         let slow = rules.into_iter().find(|(_, body)| {
-            let told = self.tell(subject, Question::Prepare((*body).into()), ALONE);
+            let told = self.tell(subject, ProofQuestion::Prepare((*body).into()), ALONE);
             matches!(told, Err(Missed::Preparing | Missed::Died))
         });
         slow.map(|(id, _)| id)
@@ -257,27 +264,32 @@ impl Prover<'_> {
 
     /// Asks one question, in the time that is left until `end`. What would stop every other question too is told apart
     /// from what is not known of this one.
-    fn ask(&mut self, subject: &Subject, question: Question<'_>, end: Instant) -> Verdict {
+    fn ask(
+        &mut self,
+        subject: &Subject,
+        question: ProofQuestion<'_>,
+        end: Instant,
+    ) -> ProofVerdict {
         if self.provers.solver.is_none() {
-            return Verdict::Stopped(Stop::NoSolver);
+            return ProofVerdict::Stopped(Stop::NoSolver);
         }
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Verdict::Stopped(Stop::Over);
+            return ProofVerdict::Stopped(Stop::Over);
         }
         self.asked = self.asked.saturating_add(1);
         let whole = self.provers.per_question;
         match self.tell(subject, question, whole.min(left)) {
-            Ok(Answer::Proved) => Verdict::Proved,
-            Ok(Answer::Refuted(raw)) => Verdict::Refuted(raw),
-            Ok(Answer::Unknown(why)) => Verdict::Unknown(why),
-            Ok(Answer::Fits(_) | Answer::Done) => Verdict::Unknown(odd()),
-            Err(Missed::Preparing) if left < whole => Verdict::Stopped(Stop::Over),
+            Ok(JobAnswer::Proved) => ProofVerdict::Proved,
+            Ok(JobAnswer::Refuted(raw)) => ProofVerdict::Refuted(raw),
+            Ok(JobAnswer::Unknown(why)) => ProofVerdict::Unknown(why),
+            Ok(JobAnswer::Fits(_) | JobAnswer::Done) => ProofVerdict::Unknown(odd()),
+            Err(Missed::Preparing) if left < whole => ProofVerdict::Stopped(Stop::Over),
             Err(missed @ (Missed::Preparing | Missed::Died)) => {
-                Verdict::Stopped(Stop::Unprepared(missed.how(whole)))
+                ProofVerdict::Stopped(Stop::Unprepared(missed.how(whole)))
             }
             Err(missed @ (Missed::Start(_) | Missed::Answering | Missed::Odd)) => {
-                Verdict::Unknown(missed.how(whole))
+                ProofVerdict::Unknown(missed.how(whole))
             }
         }
     }
@@ -286,9 +298,9 @@ impl Prover<'_> {
     fn tell(
         &mut self,
         subject: &Subject,
-        question: Question<'_>,
+        question: ProofQuestion<'_>,
         preparing: Duration,
-    ) -> Result<Answer, Missed> {
+    ) -> Result<JobAnswer, Missed> {
         let kept = self.worker.take().filter(Worker::is_fresh);
         let mut worker = match kept {
             Some(worker) => worker,

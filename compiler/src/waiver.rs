@@ -208,9 +208,9 @@ pub fn judge(
     loosenings: &[Loosening],
     today: Date,
 ) -> Judgement {
-    let mut papers: Vec<Paper<'_>> = waivers
+    let mut papers: Vec<JudgedWaiver<'_>> = waivers
         .iter()
-        .map(|waiver| Paper::read(waiver, judges, signatures, today))
+        .map(|waiver| JudgedWaiver::read(waiver, judges, signatures, today))
         .collect();
     let verdicts = loosenings
         .iter()
@@ -220,13 +220,13 @@ pub fn judge(
     Judgement {
         verdicts,
         stray: stray(FOLDER, ids, signatures),
-        waivers: papers.into_iter().map(Paper::report).collect(),
+        waivers: papers.into_iter().map(JudgedWaiver::report).collect(),
     }
 }
 
 /// Returns what the waivers make of one loosening. Every waiver is asked, even after one covers, so that each knows
 /// what it names.
-fn verdict(judges: &Judges<'_>, papers: &mut [Paper<'_>], loosening: &Loosening) -> Verdict {
+fn verdict(judges: &Judges<'_>, papers: &mut [JudgedWaiver<'_>], loosening: &Loosening) -> Verdict {
     let asked = judges.gate.sign_off.at(loosening.risk);
     let needed = usize::from(asked).max(judges.least());
     let mut covered = None;
@@ -249,7 +249,7 @@ fn verdict(judges: &Judges<'_>, papers: &mut [Paper<'_>], loosening: &Loosening)
 }
 
 /// A waiver while it is judged.
-struct Paper<'a> {
+struct JudgedWaiver<'a> {
     waiver: &'a Waiver,
     /// Signatures of it can hold.
     is_bound: bool,
@@ -265,7 +265,7 @@ struct Paper<'a> {
     live: bool,
 }
 
-impl<'a> Paper<'a> {
+impl<'a> JudgedWaiver<'a> {
     fn read(waiver: &'a Waiver, judges: &Judges<'_>, signatures: &[Document], today: Date) -> Self {
         let id = waiver.id.as_str();
         let holds = judges.holds.as_ref();

@@ -26,7 +26,7 @@ use crate::diagnostic::Diagnostics;
 use crate::digest::Digest;
 use crate::json::Json;
 use crate::policy::Location;
-use crate::schema::Kind;
+use crate::schema::DocumentKind;
 use crate::source::node::Node;
 use crate::source::scan::{Tabs, scan};
 use crate::source::{SourceMap, Span, yaml};
@@ -221,13 +221,13 @@ struct Sides<'a> {
 impl Sides<'_> {
     fn changes(&self, voters: &Voters) -> Vec<Change> {
         let kind = match FileKind::from_path(self.path) {
-            FileKind::Workspace => Kind::Workspace,
-            FileKind::Profiles => Kind::Profiles,
-            FileKind::Approvals => Kind::Approvals,
-            FileKind::Catalog(_) => Kind::Catalog,
-            FileKind::Rules(_) => Kind::Rules,
-            FileKind::Tests(_) => Kind::Tests,
-            FileKind::Review(_) => Kind::Reviews,
+            FileKind::Workspace => DocumentKind::Workspace,
+            FileKind::Profiles => DocumentKind::Profiles,
+            FileKind::Approvals => DocumentKind::Approvals,
+            FileKind::Catalog(_) => DocumentKind::Catalog,
+            FileKind::Rules(_) => DocumentKind::Rules,
+            FileKind::Tests(_) => DocumentKind::Tests,
+            FileKind::Review(_) => DocumentKind::Reviews,
             FileKind::Lock(_) => {
                 return self
                     .both()
@@ -326,22 +326,22 @@ impl Whole {
         }
     }
 
-    const fn from_kind(kind: Kind) -> Self {
+    const fn from_kind(kind: DocumentKind) -> Self {
         match kind {
             // Every repository has these three, so the other side is no policy at all.
-            Kind::Workspace | Kind::Profiles | Kind::Approvals => Self {
+            DocumentKind::Workspace | DocumentKind::Profiles | DocumentKind::Approvals => Self {
                 added: Effect::Changed,
                 removed: Effect::Changed,
                 area: Area::Settings,
                 risk: Risk::High,
             },
-            Kind::Catalog | Kind::Rules | Kind::Waivers => Self::RULES,
+            DocumentKind::Catalog | DocumentKind::Rules | DocumentKind::Waivers => Self::RULES,
             // It counts by the signatures of reviewers.
-            Kind::Reviews => Self {
+            DocumentKind::Reviews => Self {
                 area: Area::GuardRails,
                 ..Self::RULES
             },
-            Kind::Tests => Self {
+            DocumentKind::Tests => Self {
                 added: Effect::Listed,
                 removed: Effect::Looser,
                 area: Area::GuardRails,

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cedar::{self, CedarMistake};
 use crate::diagnostic::{Code, Diagnostics, cedar as facts, text};
-use crate::document::condition::Place;
+use crate::document::condition::TextPlace;
 use crate::name::{OperationName, OwnerName, ProfileName, ReviewId, RuleId, ToolName};
 use crate::policy::{Ceiling, Gate, Policy, Profile, Rule, Tool};
 use crate::routing::Route;
@@ -238,7 +238,7 @@ fn assemble(
     }
     // Cedar would say of an operation whose tool is broken that there is none.
     let whole = repository.is_whole(&tools);
-    let in_cedar_file = |draft: &Draft| matches!(draft.place, Some(Place::File { .. }));
+    let in_cedar_file = |draft: &Draft| matches!(draft.place, Some(TextPlace::File { .. }));
     let usable = drafts.iter().filter(|draft| whole || !in_cedar_file(draft));
     let mut rules: Vec<Rule> = usable.map(|draft| draft.rule.clone()).collect();
     rules.sort_by(|a, b| a.id.cmp(&b.id));

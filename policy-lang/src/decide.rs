@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-pub use outcome::{Decision, Kind, MatchedRule, Outcome, Permit, Reason, Rejection, Seen};
+pub use outcome::{Decision, MatchKind, MatchedRule, Outcome, Permit, Reason, Rejection, Seen};
 
 use crate::attempt::{Attempt, Input, MAX_PROFILES, Target};
 use crate::bundle::{Bundle, LoadedFunction, LoadedOperation, LoadedProfile, LoadedTool};
-use crate::cedar::{Condition, Holder, ProfileAt, RequestParts, match_form};
+use crate::cedar::{Condition, HolderEntities, ProfileAt, RequestParts, match_form};
 use crate::json::{InvalidJson, Json};
 use crate::name::{OperationName, ProfileName, ToolName};
 use crate::policy::{Policy, Rule};
@@ -141,9 +141,9 @@ fn answer(
         let rule = bundle.rule(*at).ok_or_else(unknown)?;
         decision.rules.push(rule.reference.clone());
         match rule.reference.kind {
-            Kind::Never => never = never.or(Some(rule.reason.as_str())),
-            Kind::Grant | Kind::Raise => {
-                granted |= rule.reference.kind == Kind::Grant;
+            MatchKind::Never => never = never.or(Some(rule.reason.as_str())),
+            MatchKind::Grant | MatchKind::Raise => {
+                granted |= rule.reference.kind == MatchKind::Grant;
                 // A surface that is not there is not an empty surface.
                 surface.join(bundle.surface(*at, request.at).ok_or_else(unknown)?);
             }
@@ -202,7 +202,7 @@ struct Known<'a> {
 }
 
 /// Makes the store that Cedar reads for somebody who holds several profiles.
-fn joint_holder(bundle: &Bundle, closure: &[ProfileAt]) -> Result<Holder, Rejection> {
+fn joint_holder(bundle: &Bundle, closure: &[ProfileAt]) -> Result<HolderEntities, Rejection> {
     let entities = closure
         .iter()
         .filter_map(|at| bundle.profile(*at))

@@ -52,15 +52,15 @@ pub enum InvalidDirectory {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document {
+struct DirectoryDocument {
     stopgate_directory: u32,
     as_of: Timestamp,
-    people: Vec<Entry>,
+    people: Vec<DirectoryEntry>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+struct DirectoryEntry {
     person: String,
     name: String,
     active: bool,
@@ -81,7 +81,7 @@ impl Directory {
     /// # Errors
     /// [`InvalidDirectory`]; also where one account would be two people's.
     pub fn parse(text: &[u8]) -> Result<Self, InvalidDirectory> {
-        let Document {
+        let DirectoryDocument {
             stopgate_directory,
             as_of,
             people: entries,
@@ -92,7 +92,7 @@ impl Directory {
         let (mut people, mut accounts) = (Vec::<Person>::new(), BTreeMap::new());
         let mut ids = BTreeSet::new();
         for entry in entries {
-            let Entry {
+            let DirectoryEntry {
                 person: id,
                 name,
                 active,

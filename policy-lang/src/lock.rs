@@ -10,9 +10,9 @@ mod read;
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub use change::{Change, Class, Kind, Step, changes, step_of};
+pub use change::{Change, ChangeKind, Class, ContractStep, changes, step_of};
 pub use pretty::pretty;
-pub use read::{LockError, Mistake, Problem};
+pub use read::{LockError, LockProblem, Mistake};
 
 use crate::digest::Digest;
 use crate::json::{Json, Limits};

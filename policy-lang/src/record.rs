@@ -32,14 +32,14 @@ use crate::json::MAX_SAFE_INTEGER;
 
 /// A version of the format, the member `v` of every record. All are read, the last is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Version {
+pub enum RecordVersion {
     /// A keyed digest says nothing of where its value stood; every accepted input is shown or withheld.
     V1,
     /// A keyed digest is one of a tool, an operation and a place; a long input of a refused attempt is left out.
     V2,
 }
 
-impl Version {
+impl RecordVersion {
     /// Every version, oldest first.
     pub const ALL: [Self; 2] = [Self::V1, Self::V2];
 
@@ -126,7 +126,7 @@ pub fn no_line_before() -> Digest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// The format that it is written in.
-    pub version: Version,
+    pub version: RecordVersion,
     /// Place, time and link.
     pub stamp: Stamp,
     /// What happened.
@@ -150,7 +150,7 @@ pub enum RecordBody {
 
 /// The kinds of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum RecordKind {
     /// [`RecordBody::Start`]
     Start,
     /// [`RecordBody::Bundle`]
@@ -163,7 +163,7 @@ pub enum Kind {
     Stop,
 }
 
-impl Kind {
+impl RecordKind {
     /// Every kind.
     pub const ALL: [Self; 5] = [
         Self::Start,
@@ -195,13 +195,13 @@ impl Kind {
 impl RecordBody {
     /// Returns the kind of the record.
     #[must_use]
-    pub const fn kind(&self) -> Kind {
+    pub const fn kind(&self) -> RecordKind {
         match self {
-            Self::Start(_) => Kind::Start,
-            Self::Bundle(_) => Kind::Bundle,
-            Self::Decision(_) => Kind::Decision,
-            Self::Gap(_) => Kind::Gap,
-            Self::Stop(_) => Kind::Stop,
+            Self::Start(_) => RecordKind::Start,
+            Self::Bundle(_) => RecordKind::Bundle,
+            Self::Decision(_) => RecordKind::Decision,
+            Self::Gap(_) => RecordKind::Gap,
+            Self::Stop(_) => RecordKind::Stop,
         }
     }
 }

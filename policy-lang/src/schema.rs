@@ -13,7 +13,7 @@ const DIALECT: &str = "http://json-schema.org/draft-07/schema#";
 
 /// A kind of document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum DocumentKind {
     /// `stopgate.yaml`
     Workspace,
     /// `profiles.yaml`
@@ -32,7 +32,7 @@ pub enum Kind {
     Reviews,
 }
 
-impl Kind {
+impl DocumentKind {
     /// Every kind, in the order in which a repository is best read.
     pub const ALL: [Self; 8] = [
         Self::Workspace,

@@ -17,11 +17,11 @@ const SHOWN: usize = 200;
 /// A template, and which of its arguments are money.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
-    parts: Vec<Part>,
+    parts: Vec<TemplatePart>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
+enum TemplatePart {
     Text(String),
     Argument(String),
 }
@@ -57,16 +57,16 @@ impl FromStr for Summary {
             if name.is_empty() {
                 return Err(InvalidSummary::Empty);
             }
-            parts.push(Part::Text(before.to_owned()));
-            parts.push(Part::Argument(name.to_owned()));
+            parts.push(TemplatePart::Text(before.to_owned()));
+            parts.push(TemplatePart::Argument(name.to_owned()));
             rest = behind;
         }
         if rest.contains('}') {
             return Err(InvalidSummary::Unbalanced);
         }
-        parts.push(Part::Text(rest.to_owned()));
+        parts.push(TemplatePart::Text(rest.to_owned()));
         // Arguments side by side leave an empty text between them.
-        parts.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));
+        parts.retain(|part| !matches!(part, TemplatePart::Text(text) if text.is_empty()));
         Ok(Self { parts })
     }
 }
@@ -75,8 +75,8 @@ impl std::fmt::Display for Summary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for part in &self.parts {
             match part {
-                Part::Text(text) => f.write_str(text)?,
-                Part::Argument(name) => write!(f, "{{{name}}}")?,
+                TemplatePart::Text(text) => f.write_str(text)?,
+                TemplatePart::Argument(name) => write!(f, "{{{name}}}")?,
             }
         }
         Ok(())
@@ -87,8 +87,8 @@ impl Summary {
     /// Returns the names of the arguments that the summary shows, in order.
     pub fn arguments(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
-            Part::Text(_) => None,
-            Part::Argument(name) => Some(name.as_str()),
+            TemplatePart::Text(_) => None,
+            TemplatePart::Argument(name) => Some(name.as_str()),
         })
     }
 
@@ -99,8 +99,8 @@ impl Summary {
         let mut sentence = String::new();
         for part in &self.parts {
             match part {
-                Part::Text(text) => sentence.push_str(text),
-                Part::Argument(name) => {
+                TemplatePart::Text(text) => sentence.push_str(text),
+                TemplatePart::Argument(name) => {
                     let currency = money.get(name).and_then(|name| input.get(name)?.as_str());
                     show(&mut sentence, input.get(name), currency);
                 }

@@ -25,7 +25,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 
 use stopgate_lang::digest::Digest;
 use stopgate_lang::record::{
-    Break, Encoded, Kind, MAX_LINE_BYTES, MaskKey, RecordBody, Seq, StartRecord, StopRecord,
+    Break, Encoded, MAX_LINE_BYTES, MaskKey, RecordBody, RecordKind, Seq, StartRecord, StopRecord,
 };
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
@@ -191,16 +191,16 @@ pub struct AuditLog {
 #[derive(Debug)]
 enum Message {
     /// Record this.
-    Append(Entry),
+    Append(QueuedRecord),
     /// Something was counted; write the gap.
     Wake,
     /// Record this and end.
-    Close(Entry),
+    Close(QueuedRecord),
 }
 
 /// A record on its way to the disk.
 #[derive(Debug)]
-struct Entry {
+struct QueuedRecord {
     record: Encoded,
     done: oneshot::Sender<Result<Seq, AuditError>>,
     _room: Option<OwnedSemaphorePermit>,
@@ -326,7 +326,7 @@ impl AuditLog {
         let (kind, bytes) = (record.kind(), record.max_len());
         let enqueued = self.enqueue(record, bytes, caller);
         if let Err(error) = enqueued
-            && kind == Kind::Decision
+            && kind == RecordKind::Decision
         {
             self.count(matches!(error, AuditError::Overloaded | AuditError::Share));
         }
@@ -344,7 +344,7 @@ impl AuditLog {
         }
         let room = self.shares.take(caller, bytes)?;
         let (done, answer) = oneshot::channel();
-        match self.queue.try_send(Message::Append(Entry {
+        match self.queue.try_send(Message::Append(QueuedRecord {
             record,
             done,
             _room: Some(room),
@@ -392,7 +392,7 @@ impl AuditLog {
         .encode();
         let (done, answer) = oneshot::channel();
         let queue = self.queue.clone();
-        let close = Message::Close(Entry {
+        let close = Message::Close(QueuedRecord {
             record,
             done,
             _room: None,

@@ -19,7 +19,7 @@ use stopgate_lang::name::{ChannelName, OwnerName};
 
 pub use caller::{CALLER_KEYS, Caller, Callers, May};
 pub use issuer::{IDENTITY_KEYS, IssuerConfig};
-pub use key::{Key, Presence};
+pub use key::{Presence, SettingKey};
 pub use mistake::{Mistake, Mistakes};
 pub use table::TableKey;
 pub use value::{ClockSkew, Deadline, LogFormat, Loopback, MaxBytes, Poll, Source};
@@ -96,7 +96,7 @@ pub struct Overrides {
     /// Variables of the environment; those that do not begin with `STOPGATE_` are not looked at.
     pub environment: Vec<(OsString, OsString)>,
     /// Values of flags.
-    pub flags: Vec<(&'static Key, String)>,
+    pub flags: Vec<(&'static SettingKey, String)>,
 }
 
 impl Config {
@@ -195,7 +195,7 @@ impl Reader<'_> {
     /// Reads the setting `key` with `parse`. Returns `None` after a mistake; a setting that is not made is one too.
     fn required<T>(
         &mut self,
-        key: &'static Key,
+        key: &'static SettingKey,
         parse: fn(&str) -> Result<T, String>,
     ) -> Option<T> {
         match self.optional(key, parse)? {
@@ -213,7 +213,7 @@ impl Reader<'_> {
     /// made and has no default.
     fn optional<T>(
         &mut self,
-        key: &'static Key,
+        key: &'static SettingKey,
         parse: fn(&str) -> Result<T, String>,
     ) -> Option<Option<T>> {
         let Some((place, text)) = self.layers.setting(key) else {

@@ -8,14 +8,14 @@ mod places;
 pub mod probe;
 mod reset;
 pub mod socket;
-mod wire;
+mod translate;
 
 use std::time::Duration;
 
 pub use connection::Door;
 pub use grpc::Grpc;
 pub use places::Places;
-pub use wire::InvalidDecideRequest;
+pub use translate::InvalidDecideRequest;
 
 /// Longest gRPC message, in bytes: the longest input there is, and room for the rest.
 pub const MAX_MESSAGE_BYTES: usize = 320 * 1024;

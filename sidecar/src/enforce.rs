@@ -41,9 +41,9 @@ use crate::source::{Looked, SourceName};
 use crate::undecided::Undecided;
 
 use clock::Clock;
-use pool::{Place, Pool};
+use pool::{Pool, PoolPlace};
 use principal::{Named, Principal, RefusedToken, Registrar};
-use recorded::Told;
+use recorded::RecordDetails;
 
 pub use request::{
     AssertedSubject, Label, MAX_GROUPS, MAX_LABEL, MAX_SUBJECT, NamedSubject, OutOfBounds, Request,
@@ -282,7 +282,7 @@ impl Enforcer {
             question,
         } = matter;
         let considered = self.consider(&bundle, question);
-        let told = Told {
+        let told = RecordDetails {
             name: &name,
             sidecar: &self.sidecar,
             bundle: &bundle,
@@ -302,7 +302,7 @@ impl Enforcer {
     /// Decides and records `matter` on a thread of the pool, where a costly decision delays no other caller.
     async fn conclude_there(
         self: &Arc<Self>,
-        place: Place,
+        place: PoolPlace,
         mut matter: Matter,
         pending: Pending<'static>,
     ) -> Result<Concluded, Undecided> {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Arg, Command, value_parser};
-use stopgate_sidecar::config::{Config, Events, Key, LogFormat, Overrides, Presence};
+use stopgate_sidecar::config::{Config, Events, LogFormat, Overrides, Presence, SettingKey};
 use stopgate_sidecar::exit;
 use stopgate_sidecar::run::{Failed, Sidecar, StartError, check_owners};
 use tokio::signal::unix::{SignalKind, signal};
@@ -60,7 +60,7 @@ fn command_line() -> (PathBuf, Overrides) {
         .required(true)
         .value_parser(value_parser!(PathBuf))
         .help("The configuration, sidecar.toml");
-    let settings = Key::ALL.iter().map(|key| {
+    let settings = SettingKey::ALL.iter().map(|key| {
         let default = match key.presence {
             Presence::Required | Presence::Optional => String::new(),
             Presence::Default(default) => format!(" [default: {default}]"),
@@ -81,7 +81,7 @@ fn command_line() -> (PathBuf, Overrides) {
         .arg(file)
         .args(settings)
         .get_matches();
-    let flags = Key::ALL.into_iter().filter_map(|key| {
+    let flags = SettingKey::ALL.into_iter().filter_map(|key| {
         let value = matches.get_one::<String>(&key.path())?;
         Some((key, value.clone()))
     });

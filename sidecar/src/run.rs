@@ -131,12 +131,7 @@ impl Ground {
         let deadline = policy.deadline.duration();
         let opened = RootFollower::open(policy.root.clone(), deadline, Arc::clone(&metrics));
         let (root_follower, root) = opened.await.map_err(StartError::Root)?;
-        let last = if root.expired(Timestamp::now()) {
-            let last = Last::read(&config.state_dir, policy, &root).await;
-            Some(last.map_err(|why| expired(&policy.root, &root, why))?)
-        } else {
-            None
-        };
+        let last = last_kept(config, &root).await?;
         socket::look(&listen.socket, listen.socket_group.as_deref()).map_err(StartError::Socket)?;
         Ok(Self {
             metrics,
@@ -145,6 +140,17 @@ impl Ground {
             last,
         })
     }
+}
+
+/// Reads the bundle that a start after the date of `root` needs, and returns `None` before that date.
+async fn last_kept(config: &Config, root: &Root) -> Result<Option<Last>, StartError> {
+    let Config { policy, .. } = config;
+    if !root.expired(Timestamp::now()) {
+        return Ok(None);
+    }
+    let last = Last::read(&config.state_dir, policy, root).await;
+    let last = last.map_err(|why| expired(&policy.root, root, why))?;
+    Ok(Some(last))
 }
 
 fn expired(file: &Path, root: &Root, why: String) -> StartError {
@@ -192,6 +198,11 @@ impl Sidecar {
             root,
             last,
         } = ground;
+        // A log that is long takes a while to open, and the root's date may have come meanwhile.
+        let last = match last {
+            Some(last) => Some(last),
+            None => last_kept(&config, &root).await?,
+        };
         let guarded = guarded(&config);
         let Config {
             file: _,

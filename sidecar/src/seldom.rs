@@ -10,10 +10,10 @@ const PAUSE: Duration = Duration::from_secs(60);
 
 /// When an event was told last, and how often it was not since.
 #[derive(Debug, Default)]
-pub(crate) struct Seldom(Mutex<State>);
+pub(crate) struct Seldom(Mutex<SeldomState>);
 
 #[derive(Debug, Default)]
-struct State {
+struct SeldomState {
     told: Option<Instant>,
     passed_over: u64,
 }
@@ -47,7 +47,7 @@ impl Seldom {
 
     /// Begins again: the next event is told, because it is the first of its kind once more.
     pub(crate) fn reset(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = State::default();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = SeldomState::default();
     }
 }
 

@@ -11,23 +11,23 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
 /// Every event of this thread until it is dropped.
 pub(crate) struct Heard {
-    lines: Lines,
+    lines: EventLines,
     _listening: DefaultGuard,
 }
 
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<String>>>);
+struct EventLines(Arc<Mutex<Vec<String>>>);
 
 /// One event: `message`, then ` name=value` of each field.
 #[derive(Default)]
-struct Line {
+struct EventLine {
     message: String,
     fields: String,
 }
 
 impl Heard {
     pub(crate) fn begin() -> Self {
-        let lines = Lines::default();
+        let lines = EventLines::default();
         let subscriber = tracing_subscriber::registry().with(lines.clone());
         Self {
             lines,
@@ -43,9 +43,9 @@ impl Heard {
     }
 }
 
-impl<S: tracing::Subscriber> Layer<S> for Lines {
+impl<S: tracing::Subscriber> Layer<S> for EventLines {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        let mut line = Line::default();
+        let mut line = EventLine::default();
         event.record(&mut line);
         let line = format!("{}{}", line.message, line.fields);
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -53,7 +53,7 @@ impl<S: tracing::Subscriber> Layer<S> for Lines {
     }
 }
 
-impl Visit for Line {
+impl Visit for EventLine {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if field.name() == "message" {
             self.message = format!("{value:?}");
@@ -66,7 +66,7 @@ impl Visit for Line {
 /// Panics at the event with this message: a fault wherever events are written.
 struct PanicAt(&'static str);
 
-struct Message(&'static str);
+struct EventMessage(&'static str);
 
 /// Makes the event `message` panic, from here on until what is returned is dropped.
 pub(crate) fn panic_at(message: &'static str) -> DefaultGuard {
@@ -76,11 +76,11 @@ pub(crate) fn panic_at(message: &'static str) -> DefaultGuard {
 
 impl<S: tracing::Subscriber> Layer<S> for PanicAt {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        event.record(&mut Message(self.0));
+        event.record(&mut EventMessage(self.0));
     }
 }
 
-impl Visit for Message {
+impl Visit for EventMessage {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         assert!(
             field.name() != "message" || format!("{value:?}") != self.0,

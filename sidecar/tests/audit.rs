@@ -14,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use stopgate_lang::record::{
-    BundleChange, BundleRecord, Chain, Kind, RecordBody, Seq, first_seq_of,
+    BundleChange, BundleRecord, Chain, RecordBody, RecordKind, Seq, first_seq_of,
 };
 use stopgate_sidecar::audit::{AuditError, AuditLog, Fatal, LOG_DIR, OpenError, Options};
 
@@ -48,7 +48,7 @@ fn log_files(state_dir: &Path) -> Vec<PathBuf> {
 }
 
 /// Reads the whole log, which must be sound: the number of every named record, and the kinds in order.
-fn read(state_dir: &Path) -> (BTreeMap<String, Seq>, Vec<Kind>) {
+fn read(state_dir: &Path) -> (BTreeMap<String, Seq>, Vec<RecordKind>) {
     let (mut chain, mut named, mut kinds) = (Chain::new(), BTreeMap::new(), Vec::new());
     for path in log_files(state_dir) {
         let name = path
@@ -101,7 +101,13 @@ async fn a_log_goes_on_where_it_was_left() {
     }
     let (named, kinds) = read(dir.path());
     assert_eq!(named, answers);
-    assert_eq!(kinds.iter().filter(|kind| **kind == Kind::Stop).count(), 3);
+    assert_eq!(
+        kinds
+            .iter()
+            .filter(|kind| **kind == RecordKind::Stop)
+            .count(),
+        3
+    );
     let files = log_files(dir.path());
     assert!(files.len() > 3, "{} files", files.len());
     for file in files {
@@ -327,7 +333,7 @@ fn t34_i33_every_acknowledged_record_survives_sigkill() {
         assert_eq!(named.get(name), Some(seq), "{name} is lost");
     }
     let count = |wanted| kinds.iter().filter(|kind| **kind == wanted).count();
-    assert_eq!((count(Kind::Start), count(Kind::Stop)), (9, 1));
+    assert_eq!((count(RecordKind::Start), count(RecordKind::Stop)), (9, 1));
 }
 
 /// This test binary again, as a process that only appends.

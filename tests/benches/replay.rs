@@ -10,7 +10,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use stopgate::replay::{Question, Replayed, Version, replay};
+use stopgate::replay::{Question, Replayed, ReplayedPolicy, replay};
 use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
 use stopgate_lang::bundle::Bundle;
 use stopgate_lang::decide::{Outcome, decide};
@@ -45,9 +45,9 @@ fn main() {
     row("every slice changed", &base, &version(changed()), &log);
 }
 
-fn version(policy: Policy) -> Version {
+fn version(policy: Policy) -> ReplayedPolicy {
     let bundle = stopgate::build::rehearse(&policy).expect("a bundle");
-    Version { policy, bundle }
+    ReplayedPolicy { policy, bundle }
 }
 
 /// Every never says something else, so that no operation is known to be alike.
@@ -61,7 +61,7 @@ fn changed() -> Policy {
     policy
 }
 
-fn row(what: &str, base: &Version, head: &Version, log: &Path) {
+fn row(what: &str, base: &ReplayedPolicy, head: &ReplayedPolicy, log: &Path) {
     let (took, used) = (0..ROUNDS)
         .map(|_| once(base, head, log))
         .min()
@@ -75,7 +75,7 @@ fn row(what: &str, base: &Version, head: &Version, log: &Path) {
     );
 }
 
-fn once(base: &Version, head: &Version, log: &Path) -> (Duration, Duration) {
+fn once(base: &ReplayedPolicy, head: &ReplayedPolicy, log: &Path) -> (Duration, Duration) {
     let question = Question {
         base,
         head,
@@ -109,7 +109,7 @@ fn write(folder: &Path, bundle: &Bundle) -> PathBuf {
         };
         let body = RecordBody::Decision(Box::new(record));
         let line = Record {
-            version: stopgate_lang::record::Version::CURRENT,
+            version: stopgate_lang::record::RecordVersion::CURRENT,
             stamp,
             body,
         }

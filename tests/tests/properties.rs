@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use judge::{Repository, asked, plain};
 use stopgate_lang::bundle::Bundle;
 use stopgate_lang::cedar::Condition;
-use stopgate_lang::decide::{Kind, Outcome, Reason, decide};
+use stopgate_lang::decide::{MatchKind, Outcome, Reason, decide};
 use stopgate_lang::surface::{Evidence, Limit, Surface};
 use stopgate_tests::generate::{attempt, attempt_near};
 use stopgate_tests::random::Random;
@@ -78,7 +78,7 @@ impl Mix {
             let grants = decision
                 .rules()
                 .iter()
-                .filter(|rule| rule.kind == Kind::Grant)
+                .filter(|rule| rule.kind == MatchKind::Grant)
                 .count();
             let passes = !matches!(decision.outcome(), Outcome::Reject(_));
             assert!(!passes || grants > 0, "{}", context());

@@ -19,7 +19,7 @@ use stopgate_lang::policy::{Operation, Policy, Rule};
 use stopgate_lang::source::Span;
 
 use crate::diff::{Ask, Limits};
-use crate::solver::{Prover, Provers, STACK, Subject, Verdict};
+use crate::solver::{ProofVerdict, Prover, Provers, STACK, Subject};
 
 /// Most rules that are named of those with the same finding.
 const MOST_NAMED: usize = 8;
@@ -151,12 +151,12 @@ impl<'a> Proofs<'a> {
         &mut self,
         rule: &'a Rule,
         (tool, name): (&ToolName, &OperationName),
-        verdict: Verdict,
+        verdict: ProofVerdict,
         stopped: Option<String>,
     ) -> bool {
         let why = match verdict {
-            Verdict::Proved => return true,
-            Verdict::Refuted(_) => {
+            ProofVerdict::Proved => return true,
+            ProofVerdict::Refuted(_) => {
                 let message = format!(
                     "it fails to evaluate for some requests of {tool}/{name}, and rejects them"
                 );
@@ -164,8 +164,8 @@ impl<'a> Proofs<'a> {
                 self.say(rule, Code::RuleMayFail, &message, label);
                 return false;
             }
-            Verdict::Unknown(why) => why,
-            Verdict::Stopped(stop) => stopped.unwrap_or_else(|| stop.to_string()),
+            ProofVerdict::Unknown(why) => why,
+            ProofVerdict::Stopped(stop) => stopped.unwrap_or_else(|| stop.to_string()),
         };
         self.unproved(rule, "whether it can be evaluated", why);
         false

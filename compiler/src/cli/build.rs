@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use stopgate_lang::digest::Digest;
 
-use super::console::{Answer, Console, Failure, Format};
+use super::console::{CommandAnswer, Console, Failure, Format};
 use super::exit::Exit;
 use super::output::write_whole;
 use super::repository::{Checked, Repository};
@@ -48,7 +48,7 @@ pub(super) struct Args {
     pub(super) format: Format,
 }
 
-pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
+pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failure> {
     let keys = args
         .keys
         .iter()
@@ -75,12 +75,12 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
         ));
     }
     match args.format {
-        Format::Json => Answer::json(
+        Format::Json => CommandAnswer::json(
             "build",
             Exit::Fine,
             said(body(&built, &args.output), &valid.source),
         ),
-        Format::Text => Ok(Answer::text(
+        Format::Text => Ok(CommandAnswer::text(
             Exit::Fine,
             words(&built, &valid.source, &args.output),
         )),

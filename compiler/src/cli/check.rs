@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Zoned;
 
-use super::console::{Answer, Console, Failure, Format};
+use super::console::{CommandAnswer, Console, Failure, Format};
 use super::duration::duration;
 use super::exit::Exit;
 use super::progress::Progress;
@@ -71,7 +71,7 @@ impl Args {
     }
 }
 
-pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
+pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failure> {
     if args.watch {
         return watch::run(args, console);
     }
@@ -79,7 +79,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
 }
 
 /// Checks the repository once and returns the report.
-fn once(args: &Args, console: &Console) -> Result<Answer, Failure> {
+fn once(args: &Args, console: &Console) -> Result<CommandAnswer, Failure> {
     let Checked {
         mut compiled,
         trust,
@@ -112,7 +112,7 @@ fn once(args: &Args, console: &Console) -> Result<Answer, Failure> {
         CheckFormat::Text | CheckFormat::Json => Ok(answer),
         CheckFormat::Sarif => {
             let report = sarif::check(&compiled, &args.repository.dir);
-            Answer::document(answer.exit, &report)
+            CommandAnswer::document(answer.exit, &report)
         }
     }
 }

@@ -17,9 +17,9 @@ use stopgate_lang::policy::{self, Policy};
 use stopgate_lang::testing::TestSuite;
 use stopgate_lang::waiver::{Jurisdiction, Waiver};
 
-use super::console::{Answer, Console, Failure};
+use super::console::{CommandAnswer, Console, Failure};
 use super::progress::Progress;
-use super::revisions::{About, Pair};
+use super::revisions::{About, RevisionPair};
 use crate::build::digest;
 use crate::diff::{Class, Diff, Limits, Side, Version, diff};
 use crate::gate::Gate;
@@ -71,10 +71,10 @@ impl Compared {
         (base_name, head_name): (&str, &str),
         about: About,
         limits: &Limits,
-        invalid: impl FnOnce(&Compiled, &Source) -> Result<Answer, Failure>,
+        invalid: impl FnOnce(&Compiled, &Source) -> Result<CommandAnswer, Failure>,
         console: &Console,
     ) -> Result<Self, Failure> {
-        let Pair { base, head } = Pair::read(dir, (base_name, head_name), about)?;
+        let RevisionPair { base, head } = RevisionPair::read(dir, (base_name, head_name), about)?;
         let trusted = base.as_ref().map(|base| &base.reading.trust);
         let trusted = trusted.and_then(|trust| trust.root.clone());
         let root = trusted.as_deref().map(root).transpose()?;

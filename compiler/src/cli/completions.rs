@@ -2,7 +2,7 @@
 
 use clap_complete::Shell;
 
-use super::console::{Answer, Failure, Format};
+use super::console::{CommandAnswer, Failure, Format};
 use super::exit::Exit;
 
 /// Print the completion script of a shell
@@ -23,15 +23,15 @@ pub(super) struct Args {
     pub(super) format: Format,
 }
 
-pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
+pub(super) fn run(args: &Args) -> Result<CommandAnswer, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut super::command(), "stopgate", &mut script);
     let script = String::from_utf8(script).map_err(Failure::failed)?;
     match args.format {
-        Format::Text => Ok(Answer::text(Exit::Fine, script)),
+        Format::Text => Ok(CommandAnswer::text(Exit::Fine, script)),
         Format::Json => {
             let body = serde_json::json!({"shell": args.shell.to_string(), "script": script});
-            Answer::json("completions", Exit::Fine, body)
+            CommandAnswer::json("completions", Exit::Fine, body)
         }
     }
 }

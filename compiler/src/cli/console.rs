@@ -89,17 +89,17 @@ fn say(line: fmt::Arguments<'_>) {
 
 /// What a command answers.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct CommandAnswer {
     /// How the run ends.
     pub(crate) exit: Exit,
     /// Everything for stdout, final newline included.
     pub(crate) stdout: String,
 }
 
-impl Answer {
+impl CommandAnswer {
     /// Makes the JSON object of `command`: `stopgate`, `command` and `exit`, then the members of `body`.
     pub(crate) fn json(command: &str, exit: Exit, body: impl Serialize) -> Result<Self, Failure> {
-        let document = Document {
+        let document = JsonDocument {
             stopgate: 1,
             command,
             exit: exit.code(),
@@ -140,7 +140,7 @@ impl Answer {
 }
 
 #[derive(Serialize)]
-struct Document<'a, T> {
+struct JsonDocument<'a, T> {
     stopgate: u32,
     command: &'a str,
     exit: u8,
@@ -161,7 +161,7 @@ pub(crate) enum Failure {
         help: Option<String>,
     },
     /// There is an answer already, such as the diagnostics of a policy that should have been built.
-    Answered(Answer),
+    Answered(CommandAnswer),
 }
 
 impl Failure {
@@ -219,7 +219,8 @@ impl Failure {
             Format::Text => exit,
             Format::Json => {
                 let body = serde_json::json!({"error": message, "help": help});
-                Answer::json(command, exit, body).map_or(Exit::Failed, |answer| answer.deliver())
+                CommandAnswer::json(command, exit, body)
+                    .map_or(Exit::Failed, |answer| answer.deliver())
             }
         }
     }
@@ -240,7 +241,7 @@ mod tests {
             ("\x1b[31", "\\u{1b}[31"),
             ("\x1b", "\\u{1b}"),
         ] {
-            let answer = Answer::text(Exit::Fine, text.to_owned());
+            let answer = CommandAnswer::text(Exit::Fine, text.to_owned());
             assert_eq!(answer.stdout, told);
         }
     }

@@ -10,7 +10,7 @@ use clap::ValueEnum as _;
 use stopgate_lang::compile::Compiled;
 
 use super::compared::Compared;
-use super::console::{Answer, Console, Failure, Format};
+use super::console::{CommandAnswer, Console, Failure, Format};
 use super::duration::duration;
 use super::exit::Exit;
 use super::repository::Repository;
@@ -64,18 +64,18 @@ pub(super) struct Args {
     format: DiffFormat,
     /// Also write the result to a new file, in any of these formats, such as html=gate.html; as often as needed
     #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = report)]
-    reports: Vec<Report>,
+    reports: Vec<ReportFile>,
 }
 
 /// A file for the result, and its format.
 #[derive(Debug, Clone)]
-struct Report {
+struct ReportFile {
     format: DiffFormat,
     file: PathBuf,
 }
 
 /// Reads what follows `--report`.
-fn report(text: &str) -> Result<Report, String> {
+fn report(text: &str) -> Result<ReportFile, String> {
     let (format, file) = text
         .split_once('=')
         .filter(|(_, file)| !file.is_empty())
@@ -87,7 +87,7 @@ fn report(text: &str) -> Result<Report, String> {
             .collect();
         format!("{format:?} is no format; there are {}", formats.join(", "))
     })?;
-    Ok(Report {
+    Ok(ReportFile {
         format,
         file: file.into(),
     })
@@ -153,9 +153,9 @@ impl Args {
     /// Writes the reports, and answers in the format of stdout. `told` makes the result in a format, coloured or not.
     fn tell(
         &self,
-        told: impl Fn(DiffFormat, bool) -> Result<Answer, Failure>,
+        told: impl Fn(DiffFormat, bool) -> Result<CommandAnswer, Failure>,
         console: &Console,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<CommandAnswer, Failure> {
         for report in &self.reports {
             write_new(&report.file, &told(report.format, false)?.stdout)?;
         }
@@ -171,7 +171,7 @@ impl Args {
     }
 }
 
-pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
+pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failure> {
     args.files_are_new()?;
     let compared = Compared::read(
         &args.repository.dir,
@@ -201,14 +201,19 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     let exit = exit(&gate);
     args.tell(
         |format, colour| match format {
-            DiffFormat::Text => Ok(Answer::text(exit, text::diff(&found, colour))),
-            DiffFormat::Markdown => Ok(Answer::text(exit, markdown::diff(&found))),
-            DiffFormat::Json => Answer::json("diff", exit, json::diff(&found)),
-            DiffFormat::Sarif => Answer::document(exit, &sarif::diff(&found, &args.repository.dir)),
+            DiffFormat::Text => Ok(CommandAnswer::text(exit, text::diff(&found, colour))),
+            DiffFormat::Markdown => Ok(CommandAnswer::text(exit, markdown::diff(&found))),
+            DiffFormat::Json => CommandAnswer::json("diff", exit, json::diff(&found)),
+            DiffFormat::Sarif => {
+                CommandAnswer::document(exit, &sarif::diff(&found, &args.repository.dir))
+            }
             DiffFormat::Html => {
                 let before = base.map_or_else(Matrix::empty, |base| matrix(&base.policy));
                 let after = matrix(&compared.head.policy);
-                Ok(Answer::text(exit, html::diff(&found, &before, &after)))
+                Ok(CommandAnswer::text(
+                    exit,
+                    html::diff(&found, &before, &after),
+                ))
             }
         },
         console,
@@ -221,25 +226,27 @@ fn invalid(
     compiled: &Compiled,
     source: &Source,
     console: &Console,
-) -> Result<Answer, Failure> {
+) -> Result<CommandAnswer, Failure> {
     console.progress(format_args!(
         "the head does not compile, so nothing is compared"
     ));
     let exit = Exit::Invalid;
     args.tell(
         |format, colour| match format {
-            DiffFormat::Text => Ok(Answer::text(exit, text::check(compiled, colour))),
+            DiffFormat::Text => Ok(CommandAnswer::text(exit, text::check(compiled, colour))),
             DiffFormat::Markdown => {
                 let mistakes = text::check(compiled, false);
-                Ok(Answer::text(exit, markdown::invalid(&mistakes)))
+                Ok(CommandAnswer::text(exit, markdown::invalid(&mistakes)))
             }
-            DiffFormat::Json => Answer::json("diff", exit, said(json::check(compiled), source)),
+            DiffFormat::Json => {
+                CommandAnswer::json("diff", exit, said(json::check(compiled), source))
+            }
             DiffFormat::Sarif => {
-                Answer::document(exit, &sarif::check(compiled, &args.repository.dir))
+                CommandAnswer::document(exit, &sarif::check(compiled, &args.repository.dir))
             }
             DiffFormat::Html => {
                 let mistakes = text::check(compiled, false);
-                Ok(Answer::text(exit, html::invalid(&mistakes)))
+                Ok(CommandAnswer::text(exit, html::invalid(&mistakes)))
             }
         },
         console,

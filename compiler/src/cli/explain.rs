@@ -10,7 +10,7 @@ use stopgate_lang::name::{ChannelName, OperationName, ProfileName, ToolName};
 use stopgate_lang::policy::Policy;
 use stopgate_lang::surface::{Approval, Enforces, Evidence, Limit};
 
-use super::console::{Answer, Console, Failure, Format};
+use super::console::{CommandAnswer, Console, Failure, Format};
 use super::exit::Exit;
 use super::repository::{Repository, Valid};
 use super::source::{From, said};
@@ -97,7 +97,7 @@ fn evidence(text: &str) -> Result<Evidence, String> {
     Ok(evidence)
 }
 
-pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
+pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failure> {
     let Valid { policy, source, .. } =
         args.repository
             .valid(args.from.wanted(), ("explain", args.format), console)?;
@@ -122,12 +122,12 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     match args.format {
         Format::Json => {
             let body = said(json::explain(&explained, limit), &source);
-            Answer::json("explain", Exit::Fine, body)
+            CommandAnswer::json("explain", Exit::Fine, body)
         }
         Format::Text => {
             let paint = Paint::new(console.colour());
             let text = text::explain(&explained, limit, paint);
-            Ok(Answer::text(Exit::Fine, format!("{source}\n{text}")))
+            Ok(CommandAnswer::text(Exit::Fine, format!("{source}\n{text}")))
         }
     }
 }

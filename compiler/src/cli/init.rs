@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::console::{Answer, Failure, Format};
+use super::console::{CommandAnswer, Failure, Format};
 use super::exit::Exit;
 use crate::editor;
 use crate::init::{BANK, InitError, MINIMAL, init};
@@ -35,7 +35,7 @@ enum Example {
     Bank,
 }
 
-pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
+pub(super) fn run(args: &Args) -> Result<CommandAnswer, Failure> {
     let template = match args.example {
         None => MINIMAL,
         Some(Example::Bank) => BANK,
@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
         format!("stopgate matrix {dir}"),
     ];
     match args.format {
-        Format::Json => Answer::json(
+        Format::Json => CommandAnswer::json(
             "init",
             Exit::Fine,
             serde_json::json!({"written": written, "next": next}),
@@ -78,7 +78,7 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
                 shown.join("\n      "),
                 next.join("\n  "),
             );
-            Ok(Answer::text(Exit::Fine, text))
+            Ok(CommandAnswer::text(Exit::Fine, text))
         }
     }
 }

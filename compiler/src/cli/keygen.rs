@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use stopgate_lang::name::OwnerName;
 
-use super::console::{Answer, Failure, Format};
+use super::console::{CommandAnswer, Failure, Format};
 use super::exit::Exit;
 use crate::key::SigningKey;
 
@@ -39,7 +39,7 @@ struct Made<'a> {
     public: String,
 }
 
-pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
+pub(super) fn run(args: &Args) -> Result<CommandAnswer, Failure> {
     let name = args.name.as_str();
     let private_key = args.output.join(format!("{name}.key"));
     let public_key = args.output.join(format!("{name}.pub"));
@@ -65,7 +65,7 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
         public: public.to_string(),
     };
     match args.format {
-        Format::Json => Answer::json("keygen", Exit::Fine, made),
+        Format::Json => CommandAnswer::json("keygen", Exit::Fine, made),
         Format::Text => {
             let mut text = format!("id      {}\nkey     ed25519 {}\n", made.id, made.public);
             let _always_fits = write!(
@@ -73,7 +73,7 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
                 "private {}  (0600, not encrypted)\npublic  {}\n",
                 made.private_key, made.public_key
             );
-            Ok(Answer::text(Exit::Fine, text))
+            Ok(CommandAnswer::text(Exit::Fine, text))
         }
     }
 }

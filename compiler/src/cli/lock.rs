@@ -11,12 +11,13 @@ use stopgate_lang::compile::compile;
 use stopgate_lang::lock::Lock;
 use stopgate_lang::name::ToolName;
 
-use super::console::{Answer, Console, Failure, Format};
+use super::console::{CommandAnswer, Console, Failure, Format};
 use super::duration::duration;
 use super::exit::Exit;
 use super::repository::diagnostics;
 use crate::lock::{
-    Comparison, Environment, FetchError, ServerSpec, Standing, Verdict, compare, fetch, write,
+    Comparison, Environment, FetchError, LockStanding, OverwriteVerdict, ServerSpec, compare,
+    fetch, write,
 };
 use crate::reader::{Read, Wanted, read};
 use crate::report::word;
@@ -50,7 +51,7 @@ pub(super) struct Args {
     pub(super) format: Format,
 }
 
-pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
+pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failure> {
     let (tool, dir) = args.target()?;
     let specs = specs(args, &dir, tool.as_ref(), console)?;
     let environment = Environment::of_process();
@@ -74,18 +75,18 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
         Format::Json => {
             let tools: Vec<_> = reports
                 .iter()
-                .map(Report::as_json)
+                .map(ToolReport::as_json)
                 .collect::<Result<_, _>>()
                 .map_err(Failure::failed)?;
-            Answer::json(
+            CommandAnswer::json(
                 "lock",
                 exit,
                 serde_json::json!({"check": args.check, "tools": tools}),
             )
         }
-        Format::Text => Ok(Answer::text(
+        Format::Text => Ok(CommandAnswer::text(
             exit,
-            reports.iter().map(Report::to_string).collect(),
+            reports.iter().map(ToolReport::to_string).collect(),
         )),
     }
 }
@@ -171,7 +172,7 @@ fn specs(
 }
 
 /// What came of one tool.
-struct Report {
+struct ToolReport {
     tool: ToolName,
     /// The command that locks it.
     command: String,
@@ -187,13 +188,13 @@ enum Outcome {
     Unreadable(String),
     Compared {
         comparison: Comparison,
-        done: Done,
+        done: LockAction,
     },
 }
 
 /// What was done about a comparison.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Done {
+enum LockAction {
     /// Nothing, because nothing that counts differs.
     Nothing,
     /// The lock was written.
@@ -209,7 +210,7 @@ fn report(
     dir: &Path,
     spec: &ServerSpec,
     environment: &Environment,
-) -> Result<Report, Failure> {
+) -> Result<ToolReport, Failure> {
     let tool = spec.tool.clone();
     let folder = if dir == Path::new(".") {
         String::new()
@@ -220,7 +221,7 @@ fn report(
     let offered = match fetch(spec, environment, args.timeout) {
         Ok(lock) => lock,
         Err(error) => {
-            return Ok(Report {
+            return Ok(ToolReport {
                 tool,
                 command,
                 outcome: Outcome::Failed(error),
@@ -240,30 +241,36 @@ fn report(
         Err(error) => return Err(at(error)),
     };
     let outcome = match compare(committed.as_deref(), &offered) {
-        Standing::First if args.check => Outcome::Missing,
-        Standing::First => {
+        LockStanding::First if args.check => Outcome::Missing,
+        LockStanding::First => {
             write(&path, &offered).map_err(at)?;
             Outcome::First(offered)
         }
-        Standing::Unreadable(error) => Outcome::Unreadable(error.to_string()),
-        Standing::Compared(comparison) => {
+        LockStanding::Unreadable(error) => Outcome::Unreadable(error.to_string()),
+        LockStanding::Compared(comparison) => {
             // What the digests leave out may differ, and is brought up to date.
             let equal = committed.as_deref() == Some(offered.to_string().as_bytes());
             let done = match comparison.verdict() {
-                Verdict::Same if args.check || equal => Done::Nothing,
-                Verdict::StepTaken | Verdict::StepMissing(_) | Verdict::WentBack if args.check => {
-                    Done::Shown
+                OverwriteVerdict::Same if args.check || equal => LockAction::Nothing,
+                OverwriteVerdict::StepTaken
+                | OverwriteVerdict::StepMissing(_)
+                | OverwriteVerdict::WentBack
+                    if args.check =>
+                {
+                    LockAction::Shown
                 }
-                Verdict::StepMissing(_) | Verdict::WentBack => Done::Refused,
-                Verdict::Same | Verdict::StepTaken => {
+                OverwriteVerdict::StepMissing(_) | OverwriteVerdict::WentBack => {
+                    LockAction::Refused
+                }
+                OverwriteVerdict::Same | OverwriteVerdict::StepTaken => {
                     write(&path, &offered).map_err(at)?;
-                    Done::Written
+                    LockAction::Written
                 }
             };
             Outcome::Compared { comparison, done }
         }
     };
-    Ok(Report {
+    Ok(ToolReport {
         tool,
         command,
         outcome,
@@ -285,8 +292,8 @@ impl Outcome {
             Self::First(_) => Exit::Fine,
             Self::Missing | Self::Unreadable(_) => Exit::Differs,
             Self::Compared { done, .. } => match done {
-                Done::Nothing | Done::Written => Exit::Fine,
-                Done::Shown | Done::Refused => Exit::Differs,
+                LockAction::Nothing | LockAction::Written => Exit::Fine,
+                LockAction::Shown | LockAction::Refused => Exit::Differs,
             },
         }
     }

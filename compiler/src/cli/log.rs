@@ -6,11 +6,11 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use stopgate_lang::record::{Break, Kind, Stamp, file_name};
+use stopgate_lang::record::{Break, RecordKind, Stamp, file_name};
 
-use super::console::{Answer, Failure, Format};
+use super::console::{CommandAnswer, Failure, Format};
 use super::exit::Exit;
-use crate::log::{Checked, LogError, Step, verify};
+use crate::log::{CheckedLog, LogError, Step, verify};
 
 /// Read the sidecar's decision log
 #[derive(Debug, clap::Args)]
@@ -53,7 +53,7 @@ impl Args {
     }
 }
 
-pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
+pub(super) fn run(args: &Args) -> Result<CommandAnswer, Failure> {
     let Command::Verify(Verify { files, format }) = &args.command;
     let checked = verify(files).map_err(unreadable)?;
     let exit = if checked.broken.is_none() {
@@ -62,8 +62,8 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
         Exit::Differs
     };
     match format {
-        Format::Json => Answer::json("log verify", exit, Report::new(&checked)),
-        Format::Text => Ok(Answer::text(exit, text(&checked))),
+        Format::Json => CommandAnswer::json("log verify", exit, LogReport::new(&checked)),
+        Format::Text => Ok(CommandAnswer::text(exit, text(&checked))),
     }
 }
 
@@ -77,11 +77,11 @@ fn unreadable(error: LogError) -> Failure {
 }
 
 #[derive(Serialize)]
-struct Report {
+struct LogReport {
     files: usize,
     records: BTreeMap<&'static str, u64>,
-    first: Option<Place>,
-    last: Option<Place>,
+    first: Option<LogPlace>,
+    last: Option<LogPlace>,
     head: Option<String>,
     unrecorded_attempts: u64,
     unclean_starts: u64,
@@ -100,7 +100,7 @@ struct Earlier {
 }
 
 #[derive(Serialize)]
-struct Place {
+struct LogPlace {
     seq: u64,
     time: String,
 }
@@ -113,9 +113,9 @@ struct Broken {
     message: String,
 }
 
-impl Report {
-    fn new(checked: &Checked) -> Self {
-        let Checked {
+impl LogReport {
+    fn new(checked: &CheckedLog) -> Self {
+        let CheckedLog {
             files,
             records,
             first,
@@ -126,13 +126,13 @@ impl Report {
             backwards,
             broken,
         } = checked;
-        let place = |stamp: &Stamp| Place {
+        let place = |stamp: &Stamp| LogPlace {
             seq: stamp.seq.get(),
             time: format!("{:.6}", stamp.time),
         };
         Self {
             files: *files,
-            records: Kind::ALL
+            records: RecordKind::ALL
                 .map(|kind| (kind.as_str(), records.get(&kind).copied().unwrap_or(0)))
                 .into(),
             first: first.as_ref().map(place),
@@ -172,8 +172,8 @@ impl Earlier {
 }
 
 /// Returns the report for people: what stands in the log, then the verdict.
-fn text(checked: &Checked) -> String {
-    let Report {
+fn text(checked: &CheckedLog) -> String {
+    let LogReport {
         files,
         records,
         first,
@@ -184,7 +184,7 @@ fn text(checked: &Checked) -> String {
         times_backwards,
         backwards,
         ..
-    } = Report::new(checked);
+    } = LogReport::new(checked);
     let total = records
         .values()
         .fold(0_u64, |sum, count| sum.saturating_add(*count));
@@ -197,7 +197,7 @@ fn text(checked: &Checked) -> String {
     let mut line = |line: std::fmt::Arguments<'_>| {
         let _always_fits = writeln!(text, "{line}");
     };
-    for kind in Kind::ALL {
+    for kind in RecordKind::ALL {
         line(format_args!(
             "  {:<9}{}",
             kind.as_str(),
@@ -205,7 +205,7 @@ fn text(checked: &Checked) -> String {
         ));
     }
     for (name, place) in [("first", first), ("last", last)] {
-        if let Some(Place { seq, time }) = place {
+        if let Some(LogPlace { seq, time }) = place {
             line(format_args!("{name:<6}{seq} at {time}"));
         }
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Command;
 use clap_mangen::Man;
 
-use super::console::{Answer, Failure, Format};
+use super::console::{CommandAnswer, Failure, Format};
 use super::exit::Exit;
 use super::output::write_whole;
 
@@ -24,7 +24,7 @@ pub(super) struct Args {
     pub(super) format: Format,
 }
 
-pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
+pub(super) fn run(args: &Args) -> Result<CommandAnswer, Failure> {
     let mut command = super::command();
     command.build();
     let mut written = Vec::new();
@@ -32,11 +32,11 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
     match args.format {
         Format::Json => {
             let body = serde_json::json!({"written": written});
-            Answer::json("man", Exit::Fine, body)
+            CommandAnswer::json("man", Exit::Fine, body)
         }
         Format::Text => {
             let lines = written.iter().map(|path| format!("wrote {path}\n"));
-            Ok(Answer::text(Exit::Fine, lines.collect()))
+            Ok(CommandAnswer::text(Exit::Fine, lines.collect()))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `stopgate matrix`: who may do what, on one page.
 
-use super::console::{Answer, Console, Failure, Format};
+use super::console::{CommandAnswer, Console, Failure, Format};
 use super::exit::Exit;
 use super::repository::Repository;
 use super::source::{From, said};
@@ -50,22 +50,22 @@ impl Args {
     }
 }
 
-pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
+pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failure> {
     let valid = args
         .repository
         .valid(args.from.wanted(), ("matrix", args.format()), console)?;
     let page = matrix(&valid.policy);
     match args.format {
-        MatrixFormat::Json => Answer::json(
+        MatrixFormat::Json => CommandAnswer::json(
             "matrix",
             Exit::Fine,
             said(json::matrix(&page), &valid.source),
         ),
-        MatrixFormat::Markdown => Ok(Answer::text(Exit::Fine, markdown::matrix(&page))),
-        MatrixFormat::Html => Ok(Answer::text(Exit::Fine, html::matrix(&page))),
+        MatrixFormat::Markdown => Ok(CommandAnswer::text(Exit::Fine, markdown::matrix(&page))),
+        MatrixFormat::Html => Ok(CommandAnswer::text(Exit::Fine, html::matrix(&page))),
         MatrixFormat::Text => {
             let page = text::matrix(&page, Paint::new(console.colour()));
-            Ok(Answer::text(
+            Ok(CommandAnswer::text(
                 Exit::Fine,
                 format!("{}\n{page}", valid.source),
             ))

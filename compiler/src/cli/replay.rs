@@ -6,17 +6,17 @@ use serde_json::json;
 use stopgate_lang::directory::{Directory, MAX_DIRECTORY_BYTES};
 
 use super::compared::broken;
-use super::console::{Answer, Console, Failure, Format};
+use super::console::{CommandAnswer, Console, Failure, Format};
 use super::exit::Exit;
 use super::output::read_whole;
 use super::progress::Progress;
 use super::repository::{Repository, diagnostics};
-use super::revisions::{Revision, WORKTREE};
+use super::revisions::{ReadRevision, WORKTREE};
 use super::source::said;
 use crate::build::rehearse;
 use crate::diff::Side;
 use crate::reader::Source;
-use crate::replay::{Done, Question, ReplayError, Replayed, Version, replay};
+use crate::replay::{Done, Question, ReplayError, Replayed, ReplayedPolicy, replay};
 use crate::report::{Paint, json as body, text};
 
 /// Decide recorded attempts again, before and after a change of policy
@@ -59,7 +59,7 @@ pub(super) struct Args {
     pub(super) format: Format,
 }
 
-pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
+pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failure> {
     let directory = args.directory.as_deref().map(people).transpose()?;
     // A forecast holds nobody up: the gate says what becomes of such a change.
     let (base_side, base) = match base(args, console)? {
@@ -108,12 +108,12 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
     match args.format {
         Format::Json => {
             let body = said(body::replay(&found, question, sides), &source);
-            Answer::json("replay", exit, body)
+            CommandAnswer::json("replay", exit, body)
         }
         Format::Text => {
             let paint = Paint::new(console.colour());
             let text = text::replay(&found, question, sides, paint);
-            Ok(Answer::text(exit, format!("{source}\n{text}")))
+            Ok(CommandAnswer::text(exit, format!("{source}\n{text}")))
         }
     }
 }
@@ -132,8 +132,11 @@ fn people(path: &Path) -> Result<Directory, Failure> {
 }
 
 /// Returns the policy to compare with, or the answer that nothing can be compared with it.
-fn base(args: &Args, console: &Console) -> Result<Result<(Side, Version), Answer>, Failure> {
-    let revision = Revision::base(&args.repository.dir, &args.base)?;
+fn base(
+    args: &Args,
+    console: &Console,
+) -> Result<Result<(Side, ReplayedPolicy), CommandAnswer>, Failure> {
+    let revision = ReadRevision::base(&args.repository.dir, &args.base)?;
     let mut compiled = revision.compile(console);
     let Some(policy) = compiled.policy.take() else {
         let why = format!(
@@ -143,25 +146,27 @@ fn base(args: &Args, console: &Console) -> Result<Result<(Side, Version), Answer
         return Ok(Err(match args.format {
             Format::Json => {
                 let body = said(json!({"nothing": why}), &revision.source);
-                Answer::json("replay", Exit::Fine, body)?
+                CommandAnswer::json("replay", Exit::Fine, body)?
             }
-            Format::Text => Answer::text(Exit::Fine, format!("{}\n{why}\n", revision.source)),
+            Format::Text => {
+                CommandAnswer::text(Exit::Fine, format!("{}\n{why}\n", revision.source))
+            }
         }));
     };
     let bundle = rehearse(&policy)?;
-    Ok(Ok((revision.side, Version { policy, bundle })))
+    Ok(Ok((revision.side, ReplayedPolicy { policy, bundle })))
 }
 
 /// Returns the policy to compare, or the answer with its diagnostics.
 fn head(
     args: &Args,
     console: &Console,
-) -> Result<Result<(Side, Version, Source), Answer>, Failure> {
+) -> Result<Result<(Side, ReplayedPolicy, Source), CommandAnswer>, Failure> {
     let dir = &args.repository.dir;
     let revision = if args.staged {
-        Revision::staged(dir)?
+        ReadRevision::staged(dir)?
     } else {
-        Revision::read(dir, &args.head)?
+        ReadRevision::read(dir, &args.head)?
     };
     let mut compiled = revision.compile(console);
     let Some(policy) = compiled.policy.take() else {
@@ -175,7 +180,7 @@ fn head(
         return Ok(Err(answer));
     };
     let bundle = rehearse(&policy)?;
-    let version = Version { policy, bundle };
+    let version = ReplayedPolicy { policy, bundle };
     Ok(Ok((revision.side, version, revision.source)))
 }
 

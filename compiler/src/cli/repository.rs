@@ -7,7 +7,7 @@ use stopgate_lang::policy::Policy;
 use stopgate_lang::source::SourceMap;
 use stopgate_lang::testing::TestSuite;
 
-use super::console::{Answer, Console, Failure, Format};
+use super::console::{CommandAnswer, Console, Failure, Format};
 use super::exit::Exit;
 use super::source::{detail, said};
 use crate::reader::{Read, Source, Wanted, read};
@@ -117,17 +117,17 @@ pub(super) fn diagnostics(
     source: &Source,
     (exit, format): (Exit, Format),
     console: &Console,
-) -> Result<Answer, Failure> {
+) -> Result<CommandAnswer, Failure> {
     let exit = if compiled.diagnostics.has_errors() {
         Exit::Invalid
     } else {
         exit
     };
     match format {
-        Format::Json => Answer::json(command, exit, said(json::check(compiled), source)),
+        Format::Json => CommandAnswer::json(command, exit, said(json::check(compiled), source)),
         Format::Text => {
             let text = text::check(compiled, console.colour());
-            Ok(Answer::text(exit, format!("{source}\n{text}")))
+            Ok(CommandAnswer::text(exit, format!("{source}\n{text}")))
         }
     }
 }

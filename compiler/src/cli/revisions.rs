@@ -20,10 +20,10 @@ pub(super) const WORKTREE: &str = "worktree";
 pub(super) const EMPTY: &str = "empty";
 
 /// What is compared with what.
-pub(super) struct Pair {
+pub(super) struct RevisionPair {
     /// `None` stands for no policy at all.
-    pub(super) base: Option<Revision>,
-    pub(super) head: Revision,
+    pub(super) base: Option<ReadRevision>,
+    pub(super) head: ReadRevision,
 }
 
 /// What of the two revisions is compiled. Nothing else can differ in what they decide.
@@ -36,7 +36,7 @@ pub(super) enum About {
 }
 
 /// A policy as it was read, and what to call it.
-pub(super) struct Revision {
+pub(super) struct ReadRevision {
     pub(super) side: Side,
     pub(super) reading: Reading,
     pub(super) source: Source,
@@ -48,16 +48,16 @@ pub(super) struct Revision {
     only: Option<BTreeSet<ToolName>>,
 }
 
-impl Pair {
+impl RevisionPair {
     /// Reads both revisions. The comparison is about the tools whose documents differ, or about all that there are.
     pub(super) fn read(
         dir: &Path,
         (base, head): (&str, &str),
         about: About,
     ) -> Result<Self, Failure> {
-        let mut head = Revision::read(dir, head)?;
+        let mut head = ReadRevision::read(dir, head)?;
         let mut base = (base != EMPTY)
-            .then(|| Revision::base(dir, base))
+            .then(|| ReadRevision::base(dir, base))
             .transpose()?;
         if let (Some(base), About::Difference) = (&mut base, about) {
             let only = tools_of(base.reading.changed(&head.reading));
@@ -68,7 +68,7 @@ impl Pair {
     }
 }
 
-impl Revision {
+impl ReadRevision {
     /// Reads a revision that another one is judged by, with all of its documents.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::{SignedDuration, Timestamp, Unit};
 use serde_json::json;
 
-use super::console::{Answer, Failure, Format};
+use super::console::{CommandAnswer, Failure, Format};
 use super::exit::Exit;
 use super::output::write_whole;
 use crate::key::{PublicKey, SigningKey};
@@ -49,7 +49,7 @@ pub(super) struct Args {
     pub(super) format: Format,
 }
 
-pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
+pub(super) fn run(args: &Args) -> Result<CommandAnswer, Failure> {
     if args.output.symlink_metadata().is_ok() {
         let message = format!("{} exists and is not overwritten", args.output.display());
         return Err(Failure::usage(message)
@@ -98,7 +98,7 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
                 "publisher": keys(&publishers),
                 "reviewer": keys(&reviewers),
             });
-            Answer::json("root", Exit::Fine, body)
+            CommandAnswer::json("root", Exit::Fine, body)
         }
         Format::Text => {
             let key = |(id, owner): &Listed| format!("{id} ({owner})");
@@ -116,7 +116,7 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
                     "what is looser at risk high takes two reviewers, unless gate.sign_off says otherwise\n",
                 );
             }
-            Ok(Answer::text(Exit::Fine, text))
+            Ok(CommandAnswer::text(Exit::Fine, text))
         }
     }
 }

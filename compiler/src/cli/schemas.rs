@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::console::{Answer, Failure, Format};
+use super::console::{CommandAnswer, Failure, Format};
 use super::exit::Exit;
 use super::output::write_whole;
 use crate::editor;
@@ -24,7 +24,7 @@ pub(super) struct Args {
     pub(super) format: Format,
 }
 
-pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
+pub(super) fn run(args: &Args) -> Result<CommandAnswer, Failure> {
     std::fs::create_dir_all(&args.out).map_err(Failure::failed)?;
     let mut written = Vec::new();
     for (name, text) in editor::schemas() {
@@ -35,11 +35,11 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
     match args.format {
         Format::Json => {
             let body = serde_json::json!({"written": written});
-            Answer::json("schemas", Exit::Fine, body)
+            CommandAnswer::json("schemas", Exit::Fine, body)
         }
         Format::Text => {
             let lines = written.iter().map(|path| format!("wrote {path}\n"));
-            Ok(Answer::text(Exit::Fine, lines.collect()))
+            Ok(CommandAnswer::text(Exit::Fine, lines.collect()))
         }
     }
 }

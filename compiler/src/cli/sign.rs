@@ -14,7 +14,7 @@ use stopgate_lang::summary::visible;
 use stopgate_lang::waiver::Jurisdiction;
 
 use super::compared::{Compared, today};
-use super::console::{Answer, Console, Failure, Format};
+use super::console::{CommandAnswer, Console, Failure, Format};
 use super::exit::Exit;
 use super::output::write_whole;
 use super::repository::{Checked, diagnostics};
@@ -67,8 +67,8 @@ pub(super) struct Args {
     pub(super) format: Format,
 }
 
-pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
-    let place = Place::from_path(&args.file)?;
+pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failure> {
+    let place = PaperPlace::from_path(&args.file)?;
     let key = SigningKey::read(&args.key).map_err(Failure::untrusted)?;
     let read = committed(&place.repository, args.rev.as_deref())?;
     let Checked {
@@ -158,18 +158,18 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
                 "file": written,
                 "source": source,
             });
-            Answer::json("sign", Exit::Fine, body)
+            CommandAnswer::json("sign", Exit::Fine, body)
         }
         Format::Text => {
             let shown = if asked { "" } else { &shown };
             let text = format!("{shown}signed   {written}\n");
-            Ok(Answer::text(Exit::Fine, text))
+            Ok(CommandAnswer::text(Exit::Fine, text))
         }
     }
 }
 
 /// Where a document to sign stands.
-struct Place {
+struct PaperPlace {
     repository: PathBuf,
     /// The same as an argument of a command, with a space behind it; empty where it is left out.
     named: String,
@@ -179,7 +179,7 @@ struct Place {
     id: String,
 }
 
-impl Place {
+impl PaperPlace {
     fn from_path(file: &Path) -> Result<Self, Failure> {
         let elsewhere = || {
             Failure::usage(format!("{} is no waiver and no review", file.display())).with_help(
@@ -329,7 +329,7 @@ fn say(mut err: impl Write, text: &str) -> Result<(), Failure> {
 
 /// Signs the document, and says where the signature is.
 fn write(
-    place: &Place,
+    place: &PaperPlace,
     paper: &Paper,
     (key, holds): (&SigningKey, &Jurisdiction),
     (gate, today): (Gate, Date),

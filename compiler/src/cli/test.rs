@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::console::{Answer, Console, Failure, Format};
+use super::console::{CommandAnswer, Console, Failure, Format};
 use super::exit::Exit;
 use super::repository::{Repository, Valid};
 use super::source::{From, said};
@@ -74,7 +74,7 @@ impl Args {
     }
 }
 
-pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
+pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failure> {
     let valid = args
         .repository
         .valid(args.from.wanted(), ("test", args.format()), console)?;
@@ -98,9 +98,9 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
         TestFormat::Json => {
             let mutants = mutants.as_ref();
             let body = json::test(&report, args.coverage, mutants);
-            Answer::json("test", exit, said(body, &valid.source))
+            CommandAnswer::json("test", exit, said(body, &valid.source))
         }
-        TestFormat::Junit => Ok(Answer::text(exit, junit::test(&report))),
+        TestFormat::Junit => Ok(CommandAnswer::text(exit, junit::test(&report))),
         TestFormat::Text => {
             let paint = Paint::new(console.colour());
             let mut out = format!("{}\n", valid.source);
@@ -112,7 +112,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
                 }
                 None => {}
             }
-            Ok(Answer::text(exit, out))
+            Ok(CommandAnswer::text(exit, out))
         }
     }
 }

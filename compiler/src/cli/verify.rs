@@ -8,7 +8,7 @@ use serde_json::json;
 use stopgate_lang::bundle::{Bundle, MAX_BUNDLE_BYTES, TrustRoot};
 use stopgate_lang::calendar::{Calendar, zone_data};
 
-use super::console::{Answer, Failure, Format};
+use super::console::{CommandAnswer, Failure, Format};
 use super::exit::Exit;
 use super::output::read_whole;
 
@@ -37,7 +37,7 @@ pub(super) struct Args {
     pub(super) format: Format,
 }
 
-pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
+pub(super) fn run(args: &Args) -> Result<CommandAnswer, Failure> {
     let bytes = read_whole(&args.file, MAX_BUNDLE_BYTES)?;
     let root = read_whole(&args.root, MAX_ROOT_BYTES)?;
     let root = TrustRoot::open(&root, Timestamp::now()).map_err(Failure::untrusted)?;
@@ -62,7 +62,7 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
                 "signers": bundle.signers().iter().map(signer).collect::<Vec<_>>(),
                 "root": {"version": version, "expires": root.statement().expires},
             });
-            Answer::json("verify", Exit::Fine, body)
+            CommandAnswer::json("verify", Exit::Fine, body)
         }
         Format::Text => {
             let signers: Vec<String> = bundle
@@ -78,7 +78,7 @@ pub(super) fn run(args: &Args) -> Result<Answer, Failure> {
                 signers.join("; "),
                 root.statement().expires
             );
-            Ok(Answer::text(Exit::Fine, text))
+            Ok(CommandAnswer::text(Exit::Fine, text))
         }
     }
 }

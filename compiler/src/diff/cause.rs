@@ -3,7 +3,7 @@
 use std::fmt;
 
 use stopgate_lang::cedar::Condition;
-use stopgate_lang::decide::{Kind, MatchedRule};
+use stopgate_lang::decide::{MatchKind, MatchedRule};
 use stopgate_lang::name::RuleId;
 use stopgate_lang::policy::{Location, Operations, Rule, RuleKind};
 use stopgate_lang::surface::{Requirement, Surface};
@@ -14,7 +14,7 @@ pub struct Cause {
     /// The rule.
     pub rule: RuleId,
     /// What kind of rule.
-    pub kind: Kind,
+    pub kind: MatchKind,
     /// Its place in the base, if it matched there.
     pub before: Option<Location>,
     /// Its place in head, if it matches there.
@@ -104,9 +104,9 @@ impl Cause {
         Some(Self {
             rule: rule.id.clone(),
             kind: match &rule.kind {
-                RuleKind::Grant(_) => Kind::Grant,
-                RuleKind::Raise(_) => Kind::Raise,
-                RuleKind::Never(_) => Kind::Never,
+                RuleKind::Grant(_) => MatchKind::Grant,
+                RuleKind::Raise(_) => MatchKind::Raise,
+                RuleKind::Never(_) => MatchKind::Never,
             },
             before: before.map(|rule| rule.location.clone()),
             after: after.map(|rule| rule.location.clone()),

@@ -88,7 +88,7 @@ impl<'a> Table<'a> {
     /// Writes the case of one cell, or a comment that says why no case can tell it.
     fn cell(&mut self, change: &OperationChange, cell: &Cell, text: &mut String) {
         let who = who(&cell.holder);
-        let Some(told) = Told::between(&cell.before, &cell.after) else {
+        let Some(told) = ToldApart::between(&cell.before, &cell.after) else {
             return line(
                 text,
                 format_args!(
@@ -117,7 +117,7 @@ impl<'a> Table<'a> {
     /// Writes a case that expects what the base answered, with head's answer in a comment.
     fn case(
         &mut self,
-        told: Told,
+        told: ToldApart,
         channel: Option<&ChannelName>,
         (change, cell): (&OperationChange, &Cell),
         text: &mut String,
@@ -255,14 +255,14 @@ impl<'a> Table<'a> {
 
 /// What of two answers a case can state so that it tells them apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum ToldApart {
     /// Whether it passes, and what has to be collected.
     Outcome,
     /// That and what is hidden or cut.
     Obligations,
 }
 
-impl Told {
+impl ToldApart {
     fn between(before: &Answer, after: &Answer) -> Option<Self> {
         let (Answer::Passes(before), Answer::Passes(after)) = (before, after) else {
             return Some(Self::Outcome);

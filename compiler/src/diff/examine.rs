@@ -30,7 +30,7 @@ use super::witness::{Maker, instants};
 use crate::mutants::input::with;
 use crate::solver::{Prover, Subject};
 pub(crate) use evaluable::Ask;
-use evaluable::{Side, prove_evaluable, take_over};
+use evaluable::{ComparedSide, prove_evaluable, take_over};
 use sample::sample;
 use search::{Search, risk_between};
 
@@ -68,15 +68,18 @@ pub(super) struct Examined {
 }
 
 /// An operation that one of the sides has at least.
-pub(super) type Named = (ToolName, OperationName);
+pub(super) type OperationKey = (ToolName, OperationName);
 
 impl Context<'_> {
-    fn operation<'p>(version: Option<Version<'p>>, (tool, name): &Named) -> Option<&'p Operation> {
+    fn operation<'p>(
+        version: Option<Version<'p>>,
+        (tool, name): &OperationKey,
+    ) -> Option<&'p Operation> {
         version.and_then(|version| version.policy.operation(tool, name))
     }
 
     /// Returns whether both sides are sure to decide every attempt on `named` alike; asks no solver.
-    pub(super) fn is_same(&self, named: &Named) -> bool {
+    pub(super) fn is_same(&self, named: &OperationKey) -> bool {
         let (Some(base), Some(head)) = (
             Self::operation(self.base, named),
             Self::operation(Some(self.head), named),
@@ -111,7 +114,7 @@ impl Context<'_> {
     }
 
     /// Compares the operation `named` on both sides. Without a solver nothing that differs can be decided.
-    pub(super) fn examine(&self, named: &Named, prover: &mut Prover<'_>) -> Examined {
+    pub(super) fn examine(&self, named: &OperationKey, prover: &mut Prover<'_>) -> Examined {
         let head = Self::operation(Some(self.head), named);
         let base = Self::operation(self.base, named);
         let Some(head) = head else {
@@ -142,7 +145,7 @@ impl Context<'_> {
     }
 
     /// Returns the result for an operation whose examination did not come to its end: the operation is undecided.
-    pub(super) fn unexamined(&self, named: &Named) -> Examined {
+    pub(super) fn unexamined(&self, named: &OperationKey) -> Examined {
         let mut change = self.plain(named, Class::Undecided);
         change
             .undecided
@@ -154,7 +157,7 @@ impl Context<'_> {
         }
     }
 
-    fn plain(&self, named: &Named, class: Class) -> OperationChange {
+    fn plain(&self, named: &OperationKey, class: Class) -> OperationChange {
         let (tool, operation) = named;
         OperationChange {
             tool: tool.clone(),
@@ -176,7 +179,7 @@ impl Context<'_> {
 
 struct Examination<'a> {
     context: &'a Context<'a>,
-    named: &'a Named,
+    named: &'a OperationKey,
     base: Option<&'a Operation>,
     subject: Subject,
     before: Slice<'a>,
@@ -192,7 +195,7 @@ struct Examination<'a> {
 impl<'a> Examination<'a> {
     fn new(
         context: &'a Context<'a>,
-        named: &'a Named,
+        named: &'a OperationKey,
         base: Option<&'a Operation>,
         head: &'a Operation,
     ) -> Result<Self, String> {
@@ -286,7 +289,7 @@ impl<'a> Examination<'a> {
             .collect();
         prove_evaluable(
             &mut self.before,
-            Side::Base,
+            ComparedSide::Base,
             &mut ask,
             &self.domain,
             self.named,
@@ -296,7 +299,7 @@ impl<'a> Examination<'a> {
         take_over(&self.before, &mut self.after, &before);
         prove_evaluable(
             &mut self.after,
-            Side::Head,
+            ComparedSide::Head,
             &mut ask,
             &self.domain,
             self.named,

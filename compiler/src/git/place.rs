@@ -12,7 +12,7 @@ use git2::{ErrorCode, Repository};
 use super::{GitError, LINK, SUBMODULE, mode};
 
 /// A folder, as it was found from the working directory on.
-struct Found {
+struct FoundFolder {
     /// The last folder that is there, without links.
     real: PathBuf,
     /// What was named below it and is not on the disk.
@@ -21,7 +21,7 @@ struct Found {
     links: Vec<PathBuf>,
 }
 
-impl Found {
+impl FoundFolder {
     /// Walks to `dir` step by step, and notes every link on the way. Steps that are not on the disk are kept for the
     /// revision; `None` means that it cannot be told where the steps lead.
     fn locate(dir: &Path) -> Option<Self> {
@@ -137,7 +137,7 @@ fn top(dir: &Path, real: &Path, repository: &Repository) -> Result<PathBuf, GitE
 /// repository, `dir` is the repository's folder, followed by the folder of the policy in the revisions.
 pub(super) fn open(dir: &Path) -> Result<(Repository, PathBuf), GitError> {
     let unplaced = || GitError::Unplaced(dir.to_owned());
-    let Found { real, below, links } = Found::locate(dir).ok_or_else(unplaced)?;
+    let FoundFolder { real, below, links } = FoundFolder::locate(dir).ok_or_else(unplaced)?;
     let repository = discover(dir, &real)?;
     let top = top(dir, &real, &repository)?;
     let inside = fs::canonicalize(&real).map_err(|_| unplaced())?;

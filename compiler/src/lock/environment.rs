@@ -12,7 +12,7 @@ use std::process::Command;
 use stopgate_lang::json::Json;
 use stopgate_lang::lock::pretty;
 
-use super::Cause;
+use super::ServerFailure;
 
 /// Shorter values would be found in any text, and say nothing where they are.
 const SHORTEST_REDACTED: usize = 4;
@@ -45,9 +45,13 @@ impl Environment {
     }
 
     /// Returns the command to start. Its program is found on `PATH`; its environment is `PATH`, `HOME` and `names`.
-    pub(super) fn command(&self, words: &[String], names: &[String]) -> Result<Command, Cause> {
+    pub(super) fn command(
+        &self,
+        words: &[String],
+        names: &[String],
+    ) -> Result<Command, ServerFailure> {
         let [program, arguments @ ..] = words else {
-            return Err(Cause::NoProgram);
+            return Err(ServerFailure::NoProgram);
         };
         let mut command = Command::new(self.find(program)?);
         command.args(arguments).env_clear();
@@ -62,12 +66,12 @@ impl Environment {
         Ok(command)
     }
 
-    fn find(&self, program: &str) -> Result<PathBuf, Cause> {
+    fn find(&self, program: &str) -> Result<PathBuf, ServerFailure> {
         if program.is_empty() {
-            return Err(Cause::NoProgram);
+            return Err(ServerFailure::NoProgram);
         }
         if program.contains('/') {
-            return Err(Cause::Path(program.to_owned()));
+            return Err(ServerFailure::Path(program.to_owned()));
         }
         let path = self.get("PATH").unwrap_or_default();
         std::env::split_paths(path)
@@ -75,7 +79,7 @@ impl Environment {
             .filter(|folder| folder.is_absolute())
             .map(|folder| folder.join(program))
             .find(|candidate| is_executable(candidate))
-            .ok_or_else(|| Cause::NotFound(program.to_owned()))
+            .ok_or_else(|| ServerFailure::NotFound(program.to_owned()))
     }
 
     /// Returns the first of `names` whose value stands in the text of a lock, spelt as a lock spells it. Short values

@@ -13,7 +13,7 @@ use stopgate_lang::digest::Digest;
 use stopgate_lang::json::{InvalidJson, Json};
 use stopgate_lang::lock::{InvalidDefinition, Lock, LockedFunction, ServerIdentity};
 
-use super::Cause;
+use super::ServerFailure;
 use crate::process::{MAX_LINE, Server, Silence};
 
 /// Most functions of one server; one that lists more gets no lock.
@@ -108,21 +108,21 @@ impl Trouble {
         status: io::Result<ExitStatus>,
         after: Duration,
         redact: impl Fn(&str) -> String,
-    ) -> Cause {
+    ) -> ServerFailure {
         let Self { method, kind } = self;
         match kind {
-            TroubleKind::Silence(Silence::TimedOut) => Cause::TimedOut { method, after },
+            TroubleKind::Silence(Silence::TimedOut) => ServerFailure::TimedOut { method, after },
             TroubleKind::Silence(Silence::Ended) => match status {
-                Ok(status) => Cause::Ended { method, status },
-                Err(error) => Cause::Read(error),
+                Ok(status) => ServerFailure::Ended { method, status },
+                Err(error) => ServerFailure::Read(error),
             },
-            TroubleKind::Silence(Silence::Broken(error)) => Cause::Read(error),
-            TroubleKind::Silence(Silence::TooLong) => Cause::Nonsense {
+            TroubleKind::Silence(Silence::Broken(error)) => ServerFailure::Read(error),
+            TroubleKind::Silence(Silence::TooLong) => ServerFailure::Nonsense {
                 method,
                 what: Nonsense::LineTooLong,
             },
-            TroubleKind::Nonsense(what) => Cause::Nonsense { method, what },
-            TroubleKind::Refused { code, message } => Cause::Refused {
+            TroubleKind::Nonsense(what) => ServerFailure::Nonsense { method, what },
+            TroubleKind::Refused { code, message } => ServerFailure::Refused {
                 method,
                 code,
                 message: redact(&message),

@@ -2,7 +2,7 @@
 
 use stopgate_lang::digest::Digest;
 use stopgate_lang::record::{
-    Fault, GapRecord, MaskKey, StartRecord, StopRecord, Version, file_name, no_line_before,
+    Fault, GapRecord, MaskKey, RecordVersion, StartRecord, StopRecord, file_name, no_line_before,
 };
 
 use super::*;
@@ -46,7 +46,7 @@ fn log_at(times: &[&str; 5]) -> (tempfile::TempDir, Vec<PathBuf>) {
         for body in pair {
             let time = times.next().expect("a time").parse().expect("a time");
             let line = Record {
-                version: Version::CURRENT,
+                version: RecordVersion::CURRENT,
                 stamp: Stamp { seq, time, prev },
                 body: body.clone(),
             }
@@ -75,7 +75,11 @@ fn files_are_taken_in_the_order_of_their_records() {
         );
         assert_eq!(
             checked.records,
-            BTreeMap::from([(Kind::Start, 3), (Kind::Gap, 1), (Kind::Stop, 1)])
+            BTreeMap::from([
+                (RecordKind::Start, 3),
+                (RecordKind::Gap, 1),
+                (RecordKind::Stop, 1)
+            ])
         );
         assert_eq!(checked.first.map(|stamp| stamp.seq.get()), Some(1));
         assert_eq!(checked.last.map(|stamp| stamp.seq.get()), Some(5));

@@ -7,10 +7,10 @@ use stopgate_lang::policy::{Operations, Policy, Rule, Tool};
 use stopgate_lang::testing::TestSuite;
 
 /// Operations whose attempts may come out differently.
-pub(super) type Reach = BTreeSet<(ToolName, OperationName)>;
+pub(super) type ReachedOperations = BTreeSet<(ToolName, OperationName)>;
 
 /// Returns every operation of `policy`.
-pub(super) fn everything(policy: &Policy) -> Reach {
+pub(super) fn everything(policy: &Policy) -> ReachedOperations {
     let of = |(tool, described): (&ToolName, &Tool)| {
         let names = described.operations.keys().cloned();
         names.map(|name| (tool.clone(), name)).collect::<Vec<_>>()
@@ -19,7 +19,7 @@ pub(super) fn everything(policy: &Policy) -> Reach {
 }
 
 /// Returns the operations that `rule` reaches.
-pub(super) fn reach(policy: &Policy, rule: &Rule) -> Reach {
+pub(super) fn reach(policy: &Policy, rule: &Rule) -> ReachedOperations {
     match &rule.scope.operations {
         Operations::Listed(listed) => listed.clone(),
         Operations::All => everything(policy),
@@ -27,7 +27,7 @@ pub(super) fn reach(policy: &Policy, rule: &Rule) -> Reach {
 }
 
 /// Returns `policy` with nothing but the operations of `reach`, and the rules that can reach one of them.
-pub(super) fn cut(policy: &Policy, reach: &Reach) -> Policy {
+pub(super) fn cut(policy: &Policy, reach: &ReachedOperations) -> Policy {
     let mut cut = policy.clone();
     cut.tools.retain(|tool, described| {
         described
@@ -47,7 +47,7 @@ pub(super) fn cut(policy: &Policy, reach: &Reach) -> Policy {
 }
 
 /// Returns the cases of `suites` on operations of `reach`.
-pub(super) fn cut_suites(suites: &[TestSuite], reach: &Reach) -> Vec<TestSuite> {
+pub(super) fn cut_suites(suites: &[TestSuite], reach: &ReachedOperations) -> Vec<TestSuite> {
     let tools: BTreeSet<&ToolName> = reach.iter().map(|(tool, _)| tool).collect();
     let mut cut: Vec<TestSuite> = suites
         .iter()

@@ -5,7 +5,7 @@ use stopgate_lang::policy::{Floors, Operation, Policy, Rule};
 
 /// One change.
 #[derive(Debug, Clone)]
-pub(super) enum Edit {
+pub(super) enum PolicyEdit {
     /// The rule is not there.
     Remove(RuleId),
     /// The rule of the same id is this one.
@@ -16,7 +16,7 @@ pub(super) enum Edit {
     Floors(Box<Floors>),
 }
 
-impl Edit {
+impl PolicyEdit {
     /// Returns `policy` with the edit made. A rule keeps no operation that `policy` does not have.
     pub(super) fn apply(&self, policy: &Policy) -> Policy {
         let mut mutant = policy.clone();

@@ -50,7 +50,7 @@ impl FactTurn {
     }
 
     /// Returns the edits of the value that the fact is taken from: one for each number or text worth trying.
-    fn edits(&self) -> Vec<Edit<'_>> {
+    fn edits(&self) -> Vec<ValueEdit<'_>> {
         let numbers = self.numbers.iter().copied();
         let texts = self.texts.iter();
         match self.projection.view {
@@ -83,16 +83,16 @@ impl FactTurn {
 }
 
 /// What becomes of a value.
-type Edit<'a> = Box<dyn Fn(&Json) -> Json + 'a>;
+type ValueEdit<'a> = Box<dyn Fn(&Json) -> Json + 'a>;
 
-fn boxed<'a>(edit: impl Fn(&Json) -> Json + 'a) -> Edit<'a> {
+fn boxed<'a>(edit: impl Fn(&Json) -> Json + 'a) -> ValueEdit<'a> {
     Box::new(edit)
 }
 
 /// Returns `input`, changed so that `projection` takes `wanted` from it, or `None` where `wanted` is nothing that the
 /// projection can take.
 pub(crate) fn with_fact(projection: &Projection, input: &Json, wanted: &Json) -> Option<Json> {
-    let edit: Edit<'_> = match (projection.view, wanted) {
+    let edit: ValueEdit<'_> = match (projection.view, wanted) {
         (View::Count, Json::Integer(count)) => {
             let length = usize::try_from(*count)
                 .ok()

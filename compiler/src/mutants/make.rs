@@ -13,20 +13,23 @@ use stopgate_lang::policy::{
 use stopgate_lang::source::SourceMap;
 use stopgate_lang::surface::{Approval, Risk, Surface};
 
-use super::cut::{self, Reach};
-use super::edit::Edit;
+use super::cut::{self, ReachedOperations};
+use super::edit::PolicyEdit;
 use super::{Mutant, place};
 
 /// A mutant to judge.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
     pub(super) mutant: Mutant,
-    pub(super) edit: Edit,
+    pub(super) edit: PolicyEdit,
 }
 
 /// Makes all mutants, grouped by the operations that they reach.
-pub(super) fn groups(policy: &Policy, sources: &SourceMap) -> Vec<(Reach, Vec<Candidate>)> {
-    let mut groups: BTreeMap<Reach, Vec<Candidate>> = BTreeMap::new();
+pub(super) fn groups(
+    policy: &Policy,
+    sources: &SourceMap,
+) -> Vec<(ReachedOperations, Vec<Candidate>)> {
+    let mut groups: BTreeMap<ReachedOperations, Vec<Candidate>> = BTreeMap::new();
     let everything = cut::everything(policy);
     for rule in &policy.rules {
         groups
@@ -36,7 +39,7 @@ pub(super) fn groups(policy: &Policy, sources: &SourceMap) -> Vec<(Reach, Vec<Ca
     }
     for (tool, described) in &policy.tools {
         for (name, operation) in &described.operations {
-            let reach = Reach::from([(tool.clone(), name.clone())]);
+            let reach = ReachedOperations::from([(tool.clone(), name.clone())]);
             let candidates = of_operation(tool, name, operation, sources);
             groups.entry(reach).or_default().extend(candidates);
         }
@@ -52,7 +55,7 @@ pub(super) fn groups(policy: &Policy, sources: &SourceMap) -> Vec<(Reach, Vec<Ca
 /// Makes the mutants of one rule: without it, with its surface moved by a step, with its condition varied, with its
 /// scope cut.
 fn of_rule(policy: &Policy, rule: &Rule) -> Vec<Candidate> {
-    let candidate = |change: String, edit: Edit| Candidate {
+    let candidate = |change: String, edit: PolicyEdit| Candidate {
         mutant: Mutant {
             location: rule.location.clone(),
             subject: rule.id.to_string(),
@@ -62,12 +65,12 @@ fn of_rule(policy: &Policy, rule: &Rule) -> Vec<Candidate> {
     };
     let mut found = vec![candidate(
         "the rule is removed".to_owned(),
-        Edit::Remove(rule.id.clone()),
+        PolicyEdit::Remove(rule.id.clone()),
     )];
     let mut change = |change: String, edit: &dyn Fn(&mut Rule)| {
         let mut changed = rule.clone();
         edit(&mut changed);
-        found.push(candidate(change, Edit::Rule(Box::new(changed))));
+        found.push(candidate(change, PolicyEdit::Rule(Box::new(changed))));
     };
     for (words, surface) in surfaces(&rule.kind) {
         change(words, &|changed| match &mut changed.kind {
@@ -254,7 +257,7 @@ fn of_operation(
                 subject: format!("{tool}/{name}"),
                 change,
             },
-            edit: Edit::Operation(tool.clone(), name.clone(), Box::new(changed)),
+            edit: PolicyEdit::Operation(tool.clone(), name.clone(), Box::new(changed)),
         });
     };
     for pointer in &operation.result_mask {
@@ -311,7 +314,7 @@ fn of_floors(floors: &Floors, sources: &SourceMap) -> Vec<Candidate> {
                     subject: format!("floor {name}"),
                     change: words,
                 },
-                edit: Edit::Floors(Box::new(floors)),
+                edit: PolicyEdit::Floors(Box::new(floors)),
             });
         };
         change(

@@ -8,7 +8,7 @@ use stopgate_lang::name::ToolName;
 use stopgate_lang::testing::{Case, Obligations, TestSuite};
 
 use super::MissingCase;
-use super::search::Said;
+use super::search::StatedDecision;
 use crate::yaml::{flow, list, rules, scalar};
 
 /// Makes `case` of `suite` into one to paste, with `decision` as its expectation. `was` and `is` are what tables can
@@ -17,7 +17,7 @@ pub(super) fn missing(
     suite: &TestSuite,
     case: &Case,
     decision: &Decision,
-    (was, is): (&Said, &Said),
+    (was, is): (&StatedDecision, &StatedDecision),
 ) -> MissingCase {
     let Case {
         people,
@@ -72,7 +72,12 @@ impl MissingCase {
     }
 }
 
-fn expect(tool: &ToolName, decision: &Decision, was: &Said, is: &Said) -> String {
+fn expect(
+    tool: &ToolName,
+    decision: &Decision,
+    was: &StatedDecision,
+    is: &StatedDecision,
+) -> String {
     let rules = rules(tool, &was.rules);
     let same_result = was.result == is.result;
     let mut members = match decision.outcome() {

@@ -17,10 +17,10 @@ use stopgate_lang::surface::{Enforces, Evidence};
 use stopgate_lang::testing::{Case, Expect, ExpectedResult, Obligations, TestSuite};
 use stopgate_lang::tool_schema::{InputType, Member};
 
-use super::edit::Edit;
+use super::edit::PolicyEdit;
 use super::input::{Turns, with};
 use super::make::Candidate;
-use super::{Judge, MissingCase, paste};
+use super::{MissingCase, MutantJudge, paste};
 use crate::test::{Runner, held, merged, obligations_of, result_words, sent};
 
 /// Most attempts that one round decides. A round that comes to the bound has found nothing, and the next one begins; a
@@ -33,7 +33,7 @@ const HOURS: i64 = 24 * 14;
 /// Finds a case that comes out differently under `mutant` than under the judge's policy, or `None` if the search finds
 /// no such case.
 pub(super) fn case(
-    judge: &Judge,
+    judge: &MutantJudge,
     candidate: &Candidate,
     mutant: &Policy,
     bundle: &Bundle,
@@ -49,7 +49,7 @@ pub(super) fn case(
             bundle,
             suite,
         };
-        Search {
+        MutantSearch {
             before,
             after,
             edit: &candidate.edit,
@@ -61,13 +61,13 @@ pub(super) fn case(
 
 /// What a decision table can say about a decision.
 #[derive(PartialEq, Eq)]
-pub(super) struct Said {
+pub(super) struct StatedDecision {
     pub(super) result: String,
     pub(super) rules: BTreeSet<RuleId>,
     pub(super) obligations: Obligations,
 }
 
-impl Said {
+impl StatedDecision {
     fn from_decision(decision: &Decision) -> Self {
         Self {
             result: result_words(decision.outcome()),
@@ -81,10 +81,10 @@ impl Said {
     }
 }
 
-struct Search<'a> {
+struct MutantSearch<'a> {
     before: Runner<'a>,
     after: Runner<'a>,
-    edit: &'a Edit,
+    edit: &'a PolicyEdit,
 }
 
 /// What is varied in one round.
@@ -94,7 +94,7 @@ struct Round<'a> {
     channels: Vec<Option<ChannelName>>,
 }
 
-impl Search<'_> {
+impl MutantSearch<'_> {
     /// Searches in rounds, from the likeliest attempts to the widest choice, for one that tells the mutant from the
     /// policy.
     fn rounds(&self) -> Option<MissingCase> {
@@ -169,8 +169,8 @@ impl Search<'_> {
                             |runner: &Runner<'_>| runner.decide(Some(&case), person, operation);
                         let before = decide(&self.before);
                         let (was, is) = (
-                            Said::from_decision(&before),
-                            Said::from_decision(&decide(&self.after)),
+                            StatedDecision::from_decision(&before),
+                            StatedDecision::from_decision(&decide(&self.after)),
                         );
                         if was != is {
                             let suite = self.before.suite;
@@ -191,9 +191,9 @@ impl Search<'_> {
     /// Returns the rule as it was and as it is, where a rule was changed; otherwise nothing.
     fn changed_rules(&self) -> Vec<&Rule> {
         let id = match self.edit {
-            Edit::Remove(id) => id,
-            Edit::Rule(rule) => &rule.id,
-            Edit::Operation(..) | Edit::Floors(_) => return Vec::new(),
+            PolicyEdit::Remove(id) => id,
+            PolicyEdit::Rule(rule) => &rule.id,
+            PolicyEdit::Operation(..) | PolicyEdit::Floors(_) => return Vec::new(),
         };
         [self.before.policy, self.after.policy]
             .into_iter()

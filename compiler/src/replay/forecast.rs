@@ -19,7 +19,7 @@ const DAYS: usize = 4_018;
 
 /// Which policy asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Side {
+enum AskingSide {
     Before,
     After,
 }
@@ -29,7 +29,7 @@ type BySide<T> = [BTreeMap<Date, T>; 2];
 
 /// One request for an approval.
 #[derive(Debug, Clone)]
-pub(super) struct Ask<'r> {
+pub(super) struct ApprovalRequest<'r> {
     pub(super) level: Approval,
     pub(super) tool: &'r ToolName,
     pub(super) operation: &'r OperationName,
@@ -40,7 +40,7 @@ pub(super) struct Ask<'r> {
 /// Requests that meet the same people on the same day.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
-    side: Side,
+    side: AskingSide,
     /// Where no route answers, which no checked policy has, only the level is known.
     route: Option<RouteName>,
     level: Approval,
@@ -176,8 +176,8 @@ impl Requests {
         for (key, count) in &self.counts {
             let [before, after] = daily.entry((key.route.as_ref(), key.level)).or_default();
             let days = match key.side {
-                Side::Before => before,
-                Side::After => after,
+                AskingSide::Before => before,
+                AskingSide::After => after,
             };
             let sum = days.entry(key.day).or_insert(0);
             *sum = sum.saturating_add(*count);
@@ -209,8 +209,8 @@ impl Requests {
         let mut known = BTreeMap::new();
         for (key, count) in &self.counts {
             let candidates = match key.side {
-                Side::Before => before,
-                Side::After => after,
+                AskingSide::Before => before,
+                AskingSide::After => after,
             };
             let same = (key.side, key.route.as_ref(), key.without);
             let parts = known.entry(same).or_insert_with(|| {
@@ -221,8 +221,8 @@ impl Requests {
                 let here = |one: &&mut RouteLoad| one.route == key.route && one.level == key.level;
                 if let Some(route) = routes.iter_mut().find(here) {
                     let load = match key.side {
-                        Side::Before => &mut route.before,
-                        Side::After => &mut route.after,
+                        AskingSide::Before => &mut route.before,
+                        AskingSide::After => &mut route.after,
                     };
                     load.unfilled = load.unfilled.saturating_add(*count);
                 }
@@ -231,8 +231,8 @@ impl Requests {
             for (person, part) in parts {
                 let [before, after] = people.entry(*person).or_default();
                 let days = match key.side {
-                    Side::Before => before,
-                    Side::After => after,
+                    AskingSide::Before => before,
+                    AskingSide::After => after,
                 };
                 *days.entry(key.day).or_insert(0.0) += *part * as_float(*count);
             }
@@ -296,12 +296,16 @@ impl<'a> Planner<'a> {
     }
 
     /// Counts the requests of one attempt, before and after.
-    pub(super) fn plan(&self, [before, after]: [Option<Ask<'_>>; 2], requests: &mut Requests) {
-        for (side, ask) in [(Side::Before, before), (Side::After, after)] {
+    pub(super) fn plan(
+        &self,
+        [before, after]: [Option<ApprovalRequest<'_>>; 2],
+        requests: &mut Requests,
+    ) {
+        for (side, ask) in [(AskingSide::Before, before), (AskingSide::After, after)] {
             let Some(ask) = ask else { continue };
             let version = match side {
-                Side::Before => self.question.base,
-                Side::After => self.question.head,
+                AskingSide::Before => self.question.base,
+                AskingSide::After => self.question.head,
             };
             let route = version.bundle.route(ask.level, ask.tool, ask.operation);
             let key = Key {
@@ -319,14 +323,14 @@ impl<'a> Planner<'a> {
     /// Returns who asked, if that person is a candidate of the route too.
     fn asker(
         &self,
-        side: Side,
+        side: AskingSide,
         route: Option<&RouteName>,
         subject: Option<&Subject>,
     ) -> Option<PersonAt> {
         let [before, after] = self.candidates.as_ref()?;
         let candidates = match side {
-            Side::Before => before,
-            Side::After => after,
+            AskingSide::Before => before,
+            AskingSide::After => after,
         };
         let person = self.question.directory?.person_of(subject?)?;
         candidates.has(route?, person).then_some(person)

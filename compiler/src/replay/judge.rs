@@ -16,7 +16,7 @@ use stopgate_lang::record::{
 use stopgate_lang::replay::{Lost, is_recorded, is_unasked, missing_part, recall, situation};
 use stopgate_lang::surface::{Approval, Evidence, Need};
 
-use super::forecast::{Ask, Planner, Requests};
+use super::forecast::{ApprovalRequest, Planner, Requests};
 use super::lines::Batch;
 use super::{Question, ReplayError};
 
@@ -40,7 +40,7 @@ pub(super) struct Judge<'a> {
 
 /// What was found in one batch.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct BatchFindings {
     pub(super) seen: Seen,
     pub(super) flips: Vec<Flip>,
     pub(super) requests: Requests,
@@ -166,10 +166,10 @@ impl<'a> Judge<'a> {
     }
 
     /// Decides the records of a batch, except for those that are taken as they stand.
-    pub(super) fn batch(&self, batch: &Batch) -> Result<Found, ReplayError> {
-        let mut found = Found {
+    pub(super) fn batch(&self, batch: &Batch) -> Result<BatchFindings, ReplayError> {
+        let mut found = BatchFindings {
             bytes: batch.length(),
-            ..Found::default()
+            ..BatchFindings::default()
         };
         for (number, line) in batch.lines() {
             if self.take(line, &mut found) {
@@ -195,7 +195,7 @@ impl<'a> Judge<'a> {
 
     /// Decides one record under the base, and under head where the two may differ, and notes what flips and what people
     /// are asked.
-    fn record(&self, seq: Seq, record: &DecisionRecord, found: &mut Found) {
+    fn record(&self, seq: Seq, record: &DecisionRecord, found: &mut BatchFindings) {
         let (base, head) = (&self.question.base.bundle, &self.question.head.bundle);
         self.arrived(record.context.now, found);
         let seen = &mut found.seen;
@@ -243,7 +243,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn arrived(&self, now: Timestamp, found: &mut Found) {
+    fn arrived(&self, now: Timestamp, found: &mut BatchFindings) {
         let seen = &mut found.seen;
         seen.attempts = seen.attempts.saturating_add(1);
         seen.first = Some(seen.first.map_or(now, |first| first.min(now)));
@@ -279,7 +279,7 @@ impl<'a> Judge<'a> {
 
     /// Counts what a record itself says for both policies, if it is the base's own answer and head's too. Returns
     /// whether it was counted; otherwise the record has to be decided.
-    fn take(&self, line: &[u8], found: &mut Found) -> bool {
+    fn take(&self, line: &[u8], found: &mut BatchFindings) -> bool {
         if self.alike() == 0 {
             return false;
         }
@@ -321,13 +321,14 @@ impl<'a> Judge<'a> {
         self.arrived(record.now, found);
         found.seen.taken = found.seen.taken.saturating_add(1);
         let asks = [&ask, &ask].map(|ask| {
-            ask.as_ref().map(|(level, tool, operation, subject)| Ask {
-                level: *level,
-                tool,
-                operation,
-                subject: subject.as_ref(),
-                now: record.now,
-            })
+            ask.as_ref()
+                .map(|(level, tool, operation, subject)| ApprovalRequest {
+                    level: *level,
+                    tool,
+                    operation,
+                    subject: subject.as_ref(),
+                    now: record.now,
+                })
         });
         self.planner.plan(asks, &mut found.requests);
         true
@@ -379,12 +380,12 @@ impl<'a> Judge<'a> {
 }
 
 /// Returns the request for an approval that a decision leads to, if it leads to one.
-fn ask<'r>(record: &'r DecisionRecord, decision: &'r Decision) -> Option<Ask<'r>> {
+fn ask<'r>(record: &'r DecisionRecord, decision: &'r Decision) -> Option<ApprovalRequest<'r>> {
     let Outcome::Route(needs) = decision.outcome() else {
         return None;
     };
     let seen = decision.seen();
-    Some(Ask {
+    Some(ApprovalRequest {
         level: level(needs)?,
         tool: seen.tool.as_ref()?,
         operation: seen.operation.as_ref()?,

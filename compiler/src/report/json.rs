@@ -9,7 +9,7 @@ use stopgate_lang::decide::{Decision, MatchedRule, NearMiss, Outcome};
 use stopgate_lang::surface::{Limit, Need, Surface};
 
 use crate::explain::{Asked, Explanation, Next};
-use crate::matrix::{Asks, Cell, Entry, Matrix, Pair, Row};
+use crate::matrix::{Asks, Entry, Matrix, MatrixCell, Pair, Row};
 use crate::mutants::{Mutant, MutantReport, Survivor};
 use crate::test::{CaseReport, Mismatch, SuiteReport, TestReport, Try};
 
@@ -229,7 +229,7 @@ pub(crate) fn matrix(matrix: &Matrix) -> Value {
     })
 }
 
-fn cell(cell: &Cell) -> Value {
+fn cell(cell: &MatrixCell) -> Value {
     let entry = |Entry {
                      asks,
                      conditional,

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use stopgate_lang::name::ToolName;
 
-use crate::matrix::{Becomes, Cell, Matrix, Row};
+use crate::matrix::{Becomes, Matrix, MatrixCell, Row};
 use crate::report::list;
 
 pub use diff::{diff, invalid};
@@ -90,7 +90,7 @@ fn profiles(matrix: &Matrix) -> String {
     list(&matrix.profiles).replace(", ", " | ")
 }
 
-fn cell(cell: &Cell) -> String {
+fn cell(cell: &MatrixCell) -> String {
     if cell.is_empty() {
         return "–".to_owned();
     }

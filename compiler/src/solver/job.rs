@@ -12,7 +12,7 @@ use serde_json::Value;
 /// A line to the process.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum Told<'a> {
+pub(super) enum WorkerOrder<'a> {
     /// Do this.
     Job(Job<'a>),
     /// Say that there is no more of this job.
@@ -30,13 +30,13 @@ pub(super) struct Job<'a> {
     /// Everything that somebody may hold.
     pub(super) known: Cow<'a, [String]>,
     /// What is asked.
-    pub(super) question: Question<'a>,
+    pub(super) question: ProofQuestion<'a>,
 }
 
 /// A question. Bodies are clauses of Cedar's syntax tree, as JSON.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum Question<'a> {
+pub(super) enum ProofQuestion<'a> {
     /// Whether the right side allows all that the left side allows.
     Implies {
         left: Cow<'a, [Body]>,
@@ -68,11 +68,11 @@ pub(crate) enum AtomEffect {
 /// A line of the process.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum Said {
+pub(super) enum WorkerLine {
     /// The question of this job is written, and the solver has it from here on.
     Prepared(u64),
     /// What came of a job.
-    Answered { job: u64, answer: Answer },
+    Answered { job: u64, answer: JobAnswer },
     /// There is no more of this job.
     Closed(u64),
 }
@@ -80,7 +80,7 @@ pub(super) enum Said {
 /// What came of a question.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum Answer {
+pub(super) enum JobAnswer {
     /// It holds for every request there is.
     Proved,
     /// It does not: here is a request.

@@ -19,7 +19,7 @@ use rustix::process::{
 use rustix::time::{ClockId, clock_gettime};
 
 use super::STACK;
-use super::job::Said;
+use super::job::WorkerLine;
 use bench::Bench;
 
 /// What is granted beyond a limit of time: to the solver after its own, and to this process.
@@ -38,11 +38,11 @@ pub(crate) fn serve(solver: Option<OsString>, limit: Duration) -> std::io::Resul
             "this command is started by stopgate itself, in a process group of its own",
         ));
     }
-    let limits = Limits { limit };
+    let limits = ProcessLimits { limit };
     limits.first()?;
     let (jobs, queue) = mpsc::channel();
     let work = move || {
-        let _end = End;
+        let _end = EndOnDrop;
         if let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -51,7 +51,7 @@ pub(crate) fn serve(solver: Option<OsString>, limit: Duration) -> std::io::Resul
             runtime.block_on(bench.work(&limits, &queue));
         }
     };
-    let _end = End;
+    let _end = EndOnDrop;
     std::thread::Builder::new().stack_size(STACK).spawn(work)?;
     for line in std::io::stdin().lock().lines() {
         if jobs.send(line?).is_err() {
@@ -63,9 +63,9 @@ pub(crate) fn serve(solver: Option<OsString>, limit: Duration) -> std::io::Resul
 }
 
 /// Ends this process and its solver when it goes, however it goes.
-struct End;
+struct EndOnDrop;
 
-impl Drop for End {
+impl Drop for EndOnDrop {
     fn drop(&mut self) {
         // It is this process's own group, so nothing can be wrong with it.
         let _gone = kill_current_process_group(Signal::KILL);
@@ -73,11 +73,11 @@ impl Drop for End {
 }
 
 /// What this process may use.
-struct Limits {
+struct ProcessLimits {
     limit: Duration,
 }
 
-impl Limits {
+impl ProcessLimits {
     fn first(&self) -> std::io::Result<()> {
         let most = |resource, most: u64| {
             let maximum = getrlimit(resource).maximum;
@@ -110,7 +110,7 @@ impl Limits {
 }
 
 /// Writes one line to standard output and flushes it.
-fn say(said: &Said) -> std::io::Result<()> {
+fn say(said: &WorkerLine) -> std::io::Result<()> {
     let mut line = serde_json::to_vec(said)?;
     line.push(b'\n');
     let mut out = std::io::stdout().lock();

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::job::{Answer, Job, Question, Said, Told};
+use super::job::{Job, JobAnswer, ProofQuestion, WorkerLine, WorkerOrder};
 use super::serve::GRACE;
 use super::{Provers, Subject};
 use crate::process::{Server, Silence};
@@ -72,12 +72,12 @@ impl Worker {
     pub(super) fn ask(
         &mut self,
         subject: &Subject,
-        question: Question<'_>,
+        question: ProofQuestion<'_>,
         (preparing, solving): (Duration, Duration),
-    ) -> Result<Answer, Missed> {
+    ) -> Result<JobAnswer, Missed> {
         self.asked = self.asked.saturating_add(1);
         let number = self.asked;
-        self.tell(&Told::Job(Job {
+        self.tell(&WorkerOrder::Job(Job {
             number,
             schema: subject.schema.as_str().into(),
             known: subject.known.as_slice().into(),
@@ -85,7 +85,7 @@ impl Worker {
         }))?;
         // 1. That the question is prepared. What takes too long here can only be stopped with the process.
         match self.hear(preparing) {
-            Ok(Said::Prepared(job)) if job == number => {}
+            Ok(WorkerLine::Prepared(job)) if job == number => {}
             Err(Silence::TimedOut) => return Err(Missed::Preparing),
             Err(Silence::Ended) => return Err(Missed::Died),
             Ok(_) | Err(Silence::TooLong | Silence::Broken(_)) => return Err(Missed::Odd),
@@ -94,27 +94,27 @@ impl Worker {
         let solving = solving.saturating_add(GRACE).saturating_add(GRACE);
         // 2. The answer of the solver.
         let answer = match self.hear(solving) {
-            Ok(Said::Answered { job, answer }) if job == number => answer,
+            Ok(WorkerLine::Answered { job, answer }) if job == number => answer,
             Err(Silence::TimedOut | Silence::Ended) => return Err(Missed::Answering),
             Ok(_) | Err(Silence::TooLong | Silence::Broken(_)) => return Err(Missed::Odd),
         };
         // 3. That nothing more comes: else an answer could be taken for that of the next question.
-        self.tell(&Told::Close(number))?;
+        self.tell(&WorkerOrder::Close(number))?;
         match self.hear(GRACE) {
-            Ok(Said::Closed(job)) if job == number => Ok(answer),
+            Ok(WorkerLine::Closed(job)) if job == number => Ok(answer),
             Err(Silence::TimedOut | Silence::Ended) => Err(Missed::Answering),
             Ok(_) | Err(Silence::TooLong | Silence::Broken(_)) => Err(Missed::Odd),
         }
     }
 
-    fn tell(&self, told: &Told<'_>) -> Result<(), Missed> {
+    fn tell(&self, told: &WorkerOrder<'_>) -> Result<(), Missed> {
         let line = serde_json::to_string(told).map_err(|_unwritten| Missed::Odd)?;
         self.process.say(line);
         Ok(())
     }
 
     /// Returns the next thing that the process says within `within`. A line that is not understood counts as too long.
-    fn hear(&self, within: Duration) -> Result<Said, Silence> {
+    fn hear(&self, within: Duration) -> Result<WorkerLine, Silence> {
         let now = Instant::now();
         let deadline = now.checked_add(within).unwrap_or(now);
         let line = self.process.hear_before(deadline)?;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 
-use stopgate::lock::{Comparison, Standing, Verdict, compare, fetch, write};
-use stopgate_lang::lock::{Class, Kind, Lock, Step};
+use stopgate::lock::{Comparison, LockStanding, OverwriteVerdict, compare, fetch, write};
+use stopgate_lang::lock::{ChangeKind, Class, ContractStep, Lock};
 
 use super::{PATIENCE, environment, servers_folder, spec};
 
@@ -66,7 +66,7 @@ fn the_lock_of_the_erp_is_the_same_bytes_every_time() {
 
 fn comparison(old: &Lock, new: &Lock) -> Comparison {
     match compare(Some(old.to_string().as_bytes()), new) {
-        Standing::Compared(comparison) => comparison,
+        LockStanding::Compared(comparison) => comparison,
         other => panic!("{other:?}"),
     }
 }
@@ -77,26 +77,32 @@ fn each_variant_of_the_erp_asks_for_its_step_of_the_contract() {
     let cases = [
         (
             "description",
-            Kind::Wording,
+            ChangeKind::Wording,
             "/description",
-            Step::Patch,
+            ContractStep::Patch,
             "2.1.1",
         ),
         (
             "optional",
-            Kind::OptionalProperty,
+            ChangeKind::OptionalProperty,
             "/inputSchema/properties/reason",
-            Step::Minor,
+            ContractStep::Minor,
             "2.2.0",
         ),
         (
             "breaking",
-            Kind::RequiredProperty,
+            ChangeKind::RequiredProperty,
             "/inputSchema/properties/reason",
-            Step::Major,
+            ContractStep::Major,
             "3.0.0",
         ),
-        ("grown", Kind::FunctionAdded, "", Step::Minor, "2.2.0"),
+        (
+            "grown",
+            ChangeKind::FunctionAdded,
+            "",
+            ContractStep::Minor,
+            "2.2.0",
+        ),
     ];
     for (variant, kind, place, step, least) in cases {
         let unstepped = comparison(&locked, &erp("2.1.0", Some(variant)));
@@ -111,33 +117,36 @@ fn each_variant_of_the_erp_asks_for_its_step_of_the_contract() {
         let least = least.parse().expect("a version");
         assert_eq!(
             unstepped.verdict(),
-            Verdict::StepMissing(least),
+            OverwriteVerdict::StepMissing(least),
             "{variant}"
         );
         let stepped = erp(&least.to_string(), Some(variant));
         assert_eq!(
             comparison(&locked, &stepped).verdict(),
-            Verdict::StepTaken,
+            OverwriteVerdict::StepTaken,
             "{variant}"
         );
     }
-    assert_eq!(comparison(&locked, &locked).verdict(), Verdict::Same);
+    assert_eq!(
+        comparison(&locked, &locked).verdict(),
+        OverwriteVerdict::Same
+    );
     assert_eq!(
         comparison(&locked, &erp("2.1.1", None)).verdict(),
-        Verdict::StepTaken
+        OverwriteVerdict::StepTaken
     );
     assert_eq!(
         comparison(&locked, &erp("2.0.9", None)).verdict(),
-        Verdict::WentBack
+        OverwriteVerdict::WentBack
     );
     assert_eq!(
         comparison(&locked, &erp("2.0.9", Some("description"))).verdict(),
-        Verdict::WentBack
+        OverwriteVerdict::WentBack
     );
-    assert_eq!(compare(None, &locked), Standing::First);
+    assert_eq!(compare(None, &locked), LockStanding::First);
     assert!(matches!(
         compare(Some(b"{}"), &locked),
-        Standing::Unreadable(_)
+        LockStanding::Unreadable(_)
     ));
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use stopgate::lock::{Cause, FetchError, Nonsense, fetch};
+use stopgate::lock::{FetchError, Nonsense, ServerFailure, fetch};
 use stopgate_lang::json::Problem;
 use stopgate_lang::lock::Lock;
 
@@ -47,7 +47,7 @@ fn answering(answers: &[&str]) -> Result<Lock, FetchError> {
 
 fn nonsense(result: Result<Lock, FetchError>) -> (&'static str, Nonsense) {
     match result.expect_err("nonsense").cause {
-        Cause::Nonsense { method, what } => (method, what),
+        ServerFailure::Nonsense { method, what } => (method, what),
         other => panic!("{other:?}"),
     }
 }
@@ -64,7 +64,7 @@ fn a_server_that_hangs_is_killed_with_all_its_processes() {
     assert!(
         matches!(
             error.cause,
-            Cause::TimedOut {
+            ServerFailure::TimedOut {
                 method: "initialize",
                 ..
             }
@@ -89,7 +89,7 @@ fn a_server_that_hangs_is_killed_with_all_its_processes() {
 #[test]
 fn a_server_that_ends_early_is_shown_with_its_last_words() {
     let error = script("echo 'no database' >&2; exit 3").expect_err("no answer");
-    let Cause::Ended {
+    let ServerFailure::Ended {
         method: "initialize",
         status,
     } = error.cause
@@ -110,7 +110,10 @@ fn a_server_that_ends_early_is_shown_with_its_last_words() {
     );
 
     let silent = script("exec >&-; sleep 600").expect_err("no answer");
-    assert!(matches!(silent.cause, Cause::Ended { .. }), "{silent:?}");
+    assert!(
+        matches!(silent.cause, ServerFailure::Ended { .. }),
+        "{silent:?}"
+    );
 }
 
 #[test]
@@ -326,7 +329,7 @@ fn t40_a_server_gets_the_named_variables_only_and_no_value_comes_back() {
     assert!(names.is_subset(&allowed), "{names:?}");
 
     let refusing = r#"read -r line; printf '{"jsonrpc":"2.0","id":1,"error":{"code":7,"message":"%s"}}\n' $ERP_TOKEN"#;
-    let Cause::Refused {
+    let ServerFailure::Refused {
         code: 7, message, ..
     } = script(refusing).expect_err("refused").cause
     else {
@@ -336,7 +339,7 @@ fn t40_a_server_gets_the_named_variables_only_and_no_value_comes_back() {
 
     let leaking = r#"{"jsonrpc":"2.0","id":2,"result":{"tools":[{"name":"a","inputSchema":{},"description":"as tok-0123456789"}]}}"#;
     let leaked = answering(&[INITIALIZED, leaking]).expect_err("refused");
-    assert!(matches!(leaked.cause, Cause::Secret(variable) if variable == "ERP_TOKEN"));
+    assert!(matches!(leaked.cause, ServerFailure::Secret(variable) if variable == "ERP_TOKEN"));
 }
 
 #[test]
@@ -350,19 +353,28 @@ fn a_program_is_found_on_path_and_nowhere_else() {
         .expect_err("not started")
         .cause
     };
-    assert!(matches!(start(&[], "/bin"), Cause::NoProgram));
-    assert!(matches!(start(&[""], "/bin"), Cause::NoProgram));
-    assert!(matches!(start(&["/bin/sh"], "/bin"), Cause::Path(_)));
-    assert!(matches!(start(&["./server"], "/bin"), Cause::Path(_)));
-    assert!(matches!(start(&["sh; true"], "/bin"), Cause::NotFound(_)));
+    assert!(matches!(start(&[], "/bin"), ServerFailure::NoProgram));
+    assert!(matches!(start(&[""], "/bin"), ServerFailure::NoProgram));
+    assert!(matches!(
+        start(&["/bin/sh"], "/bin"),
+        ServerFailure::Path(_)
+    ));
+    assert!(matches!(
+        start(&["./server"], "/bin"),
+        ServerFailure::Path(_)
+    ));
+    assert!(matches!(
+        start(&["sh; true"], "/bin"),
+        ServerFailure::NotFound(_)
+    ));
     assert!(matches!(
         start(&["Cargo.toml"], ".:/bin"),
-        Cause::NotFound(_)
+        ServerFailure::NotFound(_)
     ));
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("plain"), "not executable").expect("written");
     assert!(matches!(
         start(&["plain"], folder.path().to_str().expect("UTF-8")),
-        Cause::NotFound(_)
+        ServerFailure::NotFound(_)
     ));
 }

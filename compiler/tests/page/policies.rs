@@ -1,6 +1,6 @@
 //! Two small policies as the page shows them, and one with a text that tries to be markup.
 
-use stopgate::matrix::{Asks, Becomes, Cell, Entry, Matrix, Pair, Row};
+use stopgate::matrix::{Asks, Becomes, Entry, Matrix, MatrixCell, Pair, Row};
 use stopgate_lang::name::ProfileName;
 use stopgate_lang::surface::{Approval, Effect, Risk};
 
@@ -22,7 +22,7 @@ fn other(asks: Asks, rule: &str) -> Entry {
     }
 }
 
-fn row(name: &str, effect: Effect, everybody: Cell, cells: [Cell; 3]) -> Row {
+fn row(name: &str, effect: Effect, everybody: MatrixCell, cells: [MatrixCell; 3]) -> Row {
     let (tool_name, name) = name.split_once('/').expect("tool/operation");
     Row {
         tool: tool(tool_name),
@@ -38,7 +38,7 @@ fn profile(name: &str) -> ProfileName {
     ProfileName::new(name).expect("a name")
 }
 
-fn policy(refund: Cell) -> Matrix {
+fn policy(refund: MatrixCell) -> Matrix {
     let read = || {
         vec![grant(
             Risk::Low,

@@ -9,8 +9,8 @@ use stopgate_lang::bundle::Bundle;
 use stopgate_lang::decide::{Decision, LimitNow, LimitedBy, Outcome, Situation, decide};
 use stopgate_lang::digest::Digest;
 use stopgate_lang::record::{
-    DecisionRecord, MaskKey, Record, RecordBody, RecordedAttempt, RecordedContext, RecordedInput,
-    RecordedResult, Sent, Seq, Stamp, Version, no_line_before,
+    DecisionRecord, MaskKey, Record, RecordBody, RecordVersion, RecordedAttempt, RecordedContext,
+    RecordedInput, RecordedResult, Sent, Seq, Stamp, no_line_before,
 };
 use stopgate_lang::surface::{Enforces, Evidence, Limit};
 use tempfile::TempDir;
@@ -137,7 +137,7 @@ impl Desk {
             };
             let body = RecordBody::Decision(Box::new(record));
             let line = Record {
-                version: Version::CURRENT,
+                version: RecordVersion::CURRENT,
                 stamp,
                 body,
             }

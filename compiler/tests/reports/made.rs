@@ -9,7 +9,7 @@ use stopgate::diff::{
 use stopgate::report::{Change, Effect, Mend, Standing, Waiver};
 use stopgate::waiver::{Loosened, Loosening, ToSign};
 use stopgate_lang::change::Area;
-use stopgate_lang::decide::{Kind, Reason};
+use stopgate_lang::decide::{MatchKind, Reason};
 use stopgate_lang::digest::Digest;
 use stopgate_lang::json::{Json, Limits};
 use stopgate_lang::name::{ChannelName, OperationName, ProfileName, ToolName, WaiverId};
@@ -117,7 +117,7 @@ fn edit(before: &str, after: &str) -> Edit {
 
 pub(crate) fn cause(
     rule: &str,
-    kind: Kind,
+    kind: MatchKind,
     before: Option<(&str, u32)>,
     after: Option<(&str, u32)>,
 ) -> Cause {
@@ -170,11 +170,21 @@ pub(crate) fn refund() -> OperationChange {
             after: Answer::Passes(surface(Risk::High, Approval::Supervisor)),
             channels: channels(&["dev"], &["dev"], &["prod"]),
             because: vec![
-                cause("erp/refund-small", Kind::Grant, None, Some((RULES, 12))),
-                cause("erp/refund-large", Kind::Grant, Some((RULES, 21)), None),
+                cause(
+                    "erp/refund-small",
+                    MatchKind::Grant,
+                    None,
+                    Some((RULES, 12)),
+                ),
+                cause(
+                    "erp/refund-large",
+                    MatchKind::Grant,
+                    Some((RULES, 21)),
+                    None,
+                ),
                 cause(
                     "erp/refunds-after-hours",
-                    Kind::Raise,
+                    MatchKind::Raise,
                     Some((RULES, 30)),
                     Some((RULES, 30)),
                 ),
@@ -199,7 +209,7 @@ pub(crate) fn refund() -> OperationChange {
             channels: channels(&["dev"], &["dev", "prod"], &[]),
             because: vec![cause(
                 "erp/refund-large",
-                Kind::Grant,
+                MatchKind::Grant,
                 Some((RULES, 21)),
                 Some((RULES, 23)),
             )],
@@ -209,13 +219,13 @@ pub(crate) fn refund() -> OperationChange {
     change.changed = vec![
         cause(
             "erp/refund-in-dollars",
-            Kind::Never,
+            MatchKind::Never,
             Some((RULES, 51)),
             None,
         ),
         cause(
             "erp/refund-abroad",
-            Kind::Grant,
+            MatchKind::Grant,
             Some((RULES, 61)),
             Some((RULES, 62)),
         ),
@@ -256,7 +266,7 @@ pub(crate) fn everything() -> Made {
         after,
         because: vec![cause(
             "crm/read",
-            Kind::Grant,
+            MatchKind::Grant,
             Some(("rules/crm.yaml", 4)),
             Some(("rules/crm.yaml", 5)),
         )],

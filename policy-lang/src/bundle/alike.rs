@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::open::{Bundle, LoadedOperation, LoadedTool};
 use crate::cedar::ANYWHERE;
-use crate::decide::Kind;
+use crate::decide::MatchKind;
 use crate::name::{OperationName, RuleId, ToolName};
 use crate::surface::Surface;
 
@@ -134,11 +134,11 @@ fn same_operation(
 }
 
 /// What the match of a rule means at an operation.
-type Meaning<'b> = (&'b RuleId, Kind, &'b str, Option<&'b Surface>);
+type MatchMeaning<'b> = (&'b RuleId, MatchKind, &'b str, Option<&'b Surface>);
 
 /// Returns what a match of each rule that can reach the operation at place `at` means there, in the order of the rules'
 /// ids. An entry is `None` where the bundle has no rule at a place of its index.
-fn meanings(bundle: &Bundle, at: u32) -> Vec<Option<Meaning<'_>>> {
+fn meanings(bundle: &Bundle, at: u32) -> Vec<Option<MatchMeaning<'_>>> {
     let mut places: BTreeSet<u32> = bundle.index().rules(Some(at));
     places.extend(bundle.index().rules(None));
     let meaning = |place: u32| {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::calendar::zone_data;
 use crate::cedar::{FormError, ReadsNow, runtime_schema, slices};
-use crate::decide::Kind;
+use crate::decide::MatchKind;
 use crate::digest::Digest;
 use crate::fact::Fact;
 use crate::json::Json;
@@ -296,11 +296,11 @@ fn sources(policy: &Policy) -> SourcesPart {
 impl RuleKind {
     /// Returns which of the three kinds of rule this is, without what the rule asks for.
     #[must_use]
-    pub const fn kind(&self) -> Kind {
+    pub const fn kind(&self) -> MatchKind {
         match self {
-            Self::Grant(_) => Kind::Grant,
-            Self::Raise(_) => Kind::Raise,
-            Self::Never(_) => Kind::Never,
+            Self::Grant(_) => MatchKind::Grant,
+            Self::Raise(_) => MatchKind::Raise,
+            Self::Never(_) => MatchKind::Never,
         }
     }
 }

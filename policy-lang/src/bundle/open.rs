@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use crate::calendar::Calendar;
 use crate::cedar::{
-    ANYWHERE, EntityUid, Holder, Index, Layout, MOST_STEPS, Places, PreparedSchema, ProfileAt,
-    Scene, Steps, Typed, schema_of_requests,
+    ANYWHERE, EntityUid, HolderEntities, Index, Layout, MOST_STEPS, PreparedSchema, ProfileAt,
+    Scene, SlicePlaces, Steps, Typed, schema_of_requests,
 };
-use crate::decide::{Kind, MatchedRule};
+use crate::decide::{MatchKind, MatchedRule};
 use crate::digest::Digest;
 use crate::fact::Fact;
 use crate::name::{ChannelName, OperationName, OwnerName, ProfileName, ToolName};
@@ -67,14 +67,14 @@ pub(crate) struct LoadedProfile {
     pub(crate) closure: Vec<ProfileAt>,
     pub(crate) entity: EntityUid,
     /// The store for somebody who holds just this one: most people do.
-    pub(crate) alone: Holder,
+    pub(crate) alone: HolderEntities,
 }
 
 /// A tool of the catalog.
 #[derive(Debug)]
 pub(crate) struct LoadedTool {
     pub(crate) entity: EntityUid,
-    /// Places in the bundle's list of operations.
+    /// SlicePlaces in the bundle's list of operations.
     pub(crate) operations: BTreeMap<OperationName, u32>,
     /// What each of the server's functions means.
     pub(crate) functions: BTreeMap<String, LoadedFunction>,
@@ -348,7 +348,7 @@ impl Loader<'_> {
         let (profiles, profile_places) = load_profiles(&inherits, &schema)?;
         // 2.6. The Cedar text of the rules, sorted into an index by operation and profile. Rules stand at the places
         // that the steps before gave them.
-        let places = Places {
+        let places = SlicePlaces {
             rules: &rules
                 .iter()
                 .zip(0_u32..)
@@ -503,9 +503,11 @@ fn load_rules(
             at.insert(*place, *surface);
         }
         let whole = match part.kind {
-            Kind::Grant => !at.is_empty() && part.everywhere.is_none(),
-            Kind::Raise => at.is_empty() && part.everywhere.is_some(),
-            Kind::Never => at.is_empty() && part.everywhere.is_none() && !part.reason.is_empty(),
+            MatchKind::Grant => !at.is_empty() && part.everywhere.is_none(),
+            MatchKind::Raise => at.is_empty() && part.everywhere.is_some(),
+            MatchKind::Never => {
+                at.is_empty() && part.everywhere.is_none() && !part.reason.is_empty()
+            }
         };
         if !whole
             || at

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compiled::MemberPart;
 use crate::calendar::{Day, End};
-use crate::decide::Kind;
+use crate::decide::MatchKind;
 use crate::digest::Digest;
 use crate::name::{ChannelName, OperationName, OwnerName, ProfileName, ToolName};
 use crate::pointer::Pointer;
@@ -130,7 +130,7 @@ pub(super) struct SurfacePart {
 #[serde(deny_unknown_fields)]
 pub(super) struct RulePart {
     pub(super) id: String,
-    pub(super) kind: Kind,
+    pub(super) kind: MatchKind,
     /// Of a never: the reason shown. Else empty.
     pub(super) reason: String,
     /// Of a grant: its surface at each operation, floors and the catalog's masks included.

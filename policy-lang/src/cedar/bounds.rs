@@ -15,7 +15,7 @@ const DEPTH: usize = 32;
 /// Tests evaluate the largest rule that is accepted on a stack of 2 MiB, that of a runtime's thread.
 const OPERATORS: usize = 400;
 /// Longest single policy or condition, in bytes.
-const LENGTH: usize = 16 * 1024;
+pub(super) const LENGTH: usize = 16 * 1024;
 
 /// Most escapes in one policy that Cedar does not know. Each costs Cedar's parser a copy of the whole text that the
 /// escape stands in.

@@ -231,7 +231,7 @@ impl Piece<'_, '_> {
             "review_by",
             "every rule has a date, such as @review_by(\"2027-03-31\")",
         );
-        let mut parsed = Parsed {
+        let mut parsed = AnnotationReader {
             mistakes,
             problem: &problem,
         };
@@ -262,7 +262,7 @@ impl Piece<'_, '_> {
             each.collect::<Option<BTreeSet<_>>>()
                 .ok_or_else(|| "write user_confirmation, dry_run, or both with a comma".to_owned())
         });
-        let stated = Stated {
+        let stated = StatedSurface {
             risk,
             approval,
             require,
@@ -281,7 +281,7 @@ impl Piece<'_, '_> {
     fn kind(
         &self,
         policy: &Policy,
-        stated: &Stated,
+        stated: &StatedSurface,
         description: Option<&str>,
         mistakes: &mut Vec<CedarMistake>,
     ) -> Option<RuleKind> {
@@ -458,19 +458,19 @@ impl Piece<'_, '_> {
 }
 
 /// What the annotations of the surface say.
-struct Stated {
+struct StatedSurface {
     risk: Option<Risk>,
     approval: Option<Approval>,
     require: Option<BTreeSet<Requirement>>,
 }
 
 /// Reads annotation values and collects what is wrong with them.
-struct Parsed<'m, P> {
+struct AnnotationReader<'m, P> {
     mistakes: &'m mut Vec<CedarMistake>,
     problem: &'m P,
 }
 
-impl<P: Fn(&str, String, &str) -> CedarMistake> Parsed<'_, P> {
+impl<P: Fn(&str, String, &str) -> CedarMistake> AnnotationReader<'_, P> {
     fn value<T>(
         &mut self,
         name: &str,

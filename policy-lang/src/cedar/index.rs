@@ -39,7 +39,7 @@ pub(crate) type OperationAt = u32;
 pub(crate) type ProfileAt = u32;
 
 /// What the names in slices stand for: lookups at run time are by place.
-pub(crate) struct Places<'a> {
+pub(crate) struct SlicePlaces<'a> {
     pub(crate) rules: &'a HashMap<String, RuleAt>,
     pub(crate) operations: &'a HashMap<String, OperationAt>,
     pub(crate) profiles: &'a HashMap<EntityUid, ProfileAt>,
@@ -132,7 +132,7 @@ struct Slice<'a> {
     name: &'a str,
     /// The action of all its policies; `None` of those that name none.
     action: Option<EntityUid>,
-    places: &'a Places<'a>,
+    places: &'a SlicePlaces<'a>,
     annotation: &'a AnyId,
     /// Which rules stand there already, for which profile.
     seen: HashSet<(Option<ProfileAt>, RuleAt)>,
@@ -205,7 +205,7 @@ impl Index {
     /// are read on a stack of their own, whatever stack this is called on.
     pub(crate) fn load(
         slices: &BTreeMap<String, &str>,
-        places: &Places<'_>,
+        places: &SlicePlaces<'_>,
         schema: &PreparedSchema,
         layout: Layout,
     ) -> Result<Self, LoadError> {
@@ -219,7 +219,7 @@ impl Index {
 
     fn read(
         slices: &BTreeMap<String, &str>,
-        places: &Places<'_>,
+        places: &SlicePlaces<'_>,
         schema: &PreparedSchema,
         layout: Layout,
     ) -> Result<Self, LoadError> {

@@ -40,9 +40,11 @@ impl ParsedTexts {
         let accepted = texts.into_iter().filter(|text| bounds::check(text).is_ok());
         let accepted: Vec<&str> = accepted.collect();
         let mut parsed = HashMap::with_capacity(accepted.len());
-        for texts in accepted.chunks(TOGETHER) {
-            let found = together(texts).unwrap_or_default();
-            parsed.extend(texts.iter().map(|text| (*text).to_owned()).zip(found));
+        let mut rest = accepted.as_slice();
+        while let Some((group, behind)) = group(rest) {
+            let found = together(group).unwrap_or_default();
+            parsed.extend(group.iter().map(|text| (*text).to_owned()).zip(found));
+            rest = behind;
         }
         Self(parsed)
     }

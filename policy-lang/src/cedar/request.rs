@@ -44,7 +44,7 @@ pub(crate) struct PreparedSchema {
 
 /// The store a request is evaluated with: the user, whose parents are the closure of its profiles.
 #[derive(Debug)]
-pub(crate) struct Holder(Entities);
+pub(crate) struct HolderEntities(Entities);
 
 /// Everything a request is made of.
 pub(crate) struct RequestParts<'a> {
@@ -133,7 +133,10 @@ impl PreparedSchema {
 
     /// Makes the store for somebody who holds `profiles`, inherited ones included. Returns `None` if Cedar refuses the
     /// store.
-    pub(crate) fn holder(&self, profiles: impl IntoIterator<Item = EntityUid>) -> Option<Holder> {
+    pub(crate) fn holder(
+        &self,
+        profiles: impl IntoIterator<Item = EntityUid>,
+    ) -> Option<HolderEntities> {
         let parents: HashSet<EntityUID> = profiles.into_iter().map(Arc::unwrap_or_clone).collect();
         let user = EntityUID::clone(&self.user);
         let user = Entity::new_with_attr_partial_value(user, [], HashSet::new(), parents, []);
@@ -144,7 +147,7 @@ impl PreparedSchema {
             TCComputation::AssumeAlreadyComputed,
             Extensions::all_available(),
         );
-        store.ok().map(Holder)
+        store.ok().map(HolderEntities)
     }
 
     /// Builds the request, and validates the request where that is needed. Returns `None` when the request cannot be
@@ -152,7 +155,7 @@ impl PreparedSchema {
     pub(crate) fn prepare<'a>(
         &self,
         parts: RequestParts<'_>,
-        holder: &'a Holder,
+        holder: &'a HolderEntities,
     ) -> Option<Prepared<'a>> {
         let RequestParts {
             action,

@@ -403,7 +403,7 @@ fn t4_printed_rules_are_read_on_a_stack_of_their_own() {
                 std::collections::HashMap::from([("a/b".to_owned(), 0)]),
                 std::collections::HashMap::new(),
             );
-            let places = Places {
+            let places = SlicePlaces {
                 rules: &rules,
                 operations: &none,
                 profiles: &std::collections::HashMap::new(),
@@ -423,7 +423,7 @@ fn t4_slices_are_read_whole_or_not_at_all() {
     let schema = PreparedSchema::new().expect("names");
     let rules: HashMap<String, u32> = (0..2000).map(|at| (format!("a/r{at}"), at)).collect();
     let (none, nobody) = (HashMap::new(), HashMap::new());
-    let places = Places {
+    let places = SlicePlaces {
         rules: &rules,
         operations: &none,
         profiles: &nobody,

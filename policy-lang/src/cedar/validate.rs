@@ -44,7 +44,7 @@ pub fn validate(policy: &Policy) -> Vec<(RuleId, CedarMistake)> {
     // 2. Each operation with the rules that reach it: the types of their conditions, their number, and what they cost
     // together.
     let mut mistakes = of_each(&every, |&(tool, name, operation), mistakes| {
-        let cell = Cell {
+        let cell = OperationRules {
             tool,
             name,
             operation,
@@ -152,14 +152,14 @@ impl<'p> Reach<'p> {
 }
 
 /// One operation and the rules that can reach it.
-struct Cell<'p> {
+struct OperationRules<'p> {
     tool: &'p ToolName,
     name: &'p OperationName,
     operation: &'p Operation,
     rules: Vec<&'p Rule>,
 }
 
-impl Cell<'_> {
+impl OperationRules<'_> {
     fn conditions(&self, mistakes: &mut Vec<(RuleId, CedarMistake)>) {
         let mut set = ast::PolicySet::new();
         let mut wrapped = BTreeMap::new();

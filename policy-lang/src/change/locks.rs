@@ -3,7 +3,7 @@
 use super::value::short;
 use super::{Area, Both, Change, Effect};
 use crate::json::Json;
-use crate::lock::{self, Class, Kind, Lock, pretty};
+use crate::lock::{self, ChangeKind, Class, Lock, pretty};
 use crate::policy::Location;
 use crate::surface::Risk;
 
@@ -61,29 +61,29 @@ fn change(both: &Both<'_>, found: &lock::Change) -> Change {
 }
 
 /// Prints a value of a lock on one line. Descriptions and other words that models read are not shortened.
-fn print(kind: Kind, value: &Json) -> String {
+fn print(kind: ChangeKind, value: &Json) -> String {
     match kind {
-        Kind::Wording => pretty(value),
-        Kind::FunctionAdded | Kind::FunctionRemoved => match value.get("description") {
+        ChangeKind::Wording => pretty(value),
+        ChangeKind::FunctionAdded | ChangeKind::FunctionRemoved => match value.get("description") {
             Some(description) => pretty(description),
             None => short(&pretty(value)),
         },
-        Kind::Order
-        | Kind::Instructions
-        | Kind::ServerVersion
-        | Kind::Protocol
-        | Kind::Annotations
-        | Kind::OptionalProperty
-        | Kind::SharedSchema
-        | Kind::ServerName
-        | Kind::PropertyRemoved
-        | Kind::RequiredProperty
-        | Kind::NowRequired
-        | Kind::NoLongerRequired
-        | Kind::Narrowed
-        | Kind::Widened
-        | Kind::Result
-        | Kind::Other => short(&pretty(value)),
+        ChangeKind::Order
+        | ChangeKind::Instructions
+        | ChangeKind::ServerVersion
+        | ChangeKind::Protocol
+        | ChangeKind::Annotations
+        | ChangeKind::OptionalProperty
+        | ChangeKind::SharedSchema
+        | ChangeKind::ServerName
+        | ChangeKind::PropertyRemoved
+        | ChangeKind::RequiredProperty
+        | ChangeKind::NowRequired
+        | ChangeKind::NoLongerRequired
+        | ChangeKind::Narrowed
+        | ChangeKind::Widened
+        | ChangeKind::Result
+        | ChangeKind::Other => short(&pretty(value)),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::source::node::Node;
 
 /// An entry on both sides, each with its place in the list, counted from 0.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pair<'n> {
+pub(super) struct EntryPair<'n> {
     pub(super) before: Option<Placed<'n>>,
     pub(super) after: Option<Placed<'n>>,
 }
@@ -18,7 +18,11 @@ type Placed<'n> = (usize, &'n Node);
 
 /// Pairs the entries of two lists. The entries of `before` come first, in their order, each with its like of `after` if
 /// there is one; then come those that only `after` has.
-pub(super) fn pair_up<'n>(list: &List, before: &'n [Node], after: &'n [Node]) -> Vec<Pair<'n>> {
+pub(super) fn pair_up<'n>(
+    list: &List,
+    before: &'n [Node],
+    after: &'n [Node],
+) -> Vec<EntryPair<'n>> {
     match (list.entries, list.of) {
         (Entries::Keyed(key), _) => keyed(key, before, after),
         (Entries::Alike, Form::Record(shape)) => alike(shape, before, after),
@@ -28,7 +32,7 @@ pub(super) fn pair_up<'n>(list: &List, before: &'n [Node], after: &'n [Node]) ->
 
 /// Pairs entries that have the same value of `key`. Of several entries with one name, which the compiler refuses, the
 /// first goes with the first.
-fn keyed<'n>(key: &str, before: &'n [Node], after: &'n [Node]) -> Vec<Pair<'n>> {
+fn keyed<'n>(key: &str, before: &'n [Node], after: &'n [Node]) -> Vec<EntryPair<'n>> {
     let name = |node: &'n Node| get(entries(node), key).map_or("", text);
     let mut places: HashMap<&str, VecDeque<usize>> = HashMap::new();
     for (at, node) in after.iter().enumerate() {
@@ -44,7 +48,7 @@ fn keyed<'n>(key: &str, before: &'n [Node], after: &'n [Node]) -> Vec<Pair<'n>> 
 
 /// Pairs entries by likeness. Entries that are equal in all fields are paired first, so that neither is taken for a
 /// change of its neighbour; then those with fewer and fewer equal fields.
-fn alike<'n>(shape: &Shape, before: &'n [Node], after: &'n [Node]) -> Vec<Pair<'n>> {
+fn alike<'n>(shape: &Shape, before: &'n [Node], after: &'n [Node]) -> Vec<EntryPair<'n>> {
     let mut found: Vec<Option<usize>> = vec![None; before.len()];
     let mut taken = vec![false; after.len()];
     for least in (0..=shape.fields.len()).rev() {
@@ -81,25 +85,29 @@ fn likeness(shape: &Shape, old: &Node, new: &Node) -> usize {
 }
 
 /// Pairs entries that stand at the same place in their lists.
-fn in_order<'n>(before: &'n [Node], after: &'n [Node]) -> Vec<Pair<'n>> {
+fn in_order<'n>(before: &'n [Node], after: &'n [Node]) -> Vec<EntryPair<'n>> {
     let places = (0..before.len()).map(|at| Some(at).filter(|at| *at < after.len()));
     paired(before, after, &places.collect::<Vec<_>>())
 }
 
 /// Makes the pairs from `places`, which says for each entry of `before` where its like stands in `after`.
-fn paired<'n>(before: &'n [Node], after: &'n [Node], places: &[Option<usize>]) -> Vec<Pair<'n>> {
+fn paired<'n>(
+    before: &'n [Node],
+    after: &'n [Node],
+    places: &[Option<usize>],
+) -> Vec<EntryPair<'n>> {
     let mut rest: Vec<Option<Placed<'n>>> = after.iter().enumerate().map(Some).collect();
     let mut take = |place: usize| rest.get_mut(place).and_then(Option::take);
-    let mut pairs: Vec<Pair<'n>> = before
+    let mut pairs: Vec<EntryPair<'n>> = before
         .iter()
         .enumerate()
         .zip(places)
-        .map(|(before, place)| Pair {
+        .map(|(before, place)| EntryPair {
             before: Some(before),
             after: place.and_then(&mut take),
         })
         .collect();
-    pairs.extend(rest.into_iter().flatten().map(|after| Pair {
+    pairs.extend(rest.into_iter().flatten().map(|after| EntryPair {
         before: None,
         after: Some(after),
     }));

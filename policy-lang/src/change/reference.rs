@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::document::shape::{Entries, Field, Form, List, Loosens, Shape, Weight};
-use crate::schema::Kind;
+use crate::schema::DocumentKind;
 
 /// What one field declares of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +26,8 @@ pub struct Setting {
 #[must_use]
 pub fn settings() -> Vec<Setting> {
     let mut found = Vec::new();
-    for kind in Kind::ALL {
-        let at = Place {
+    for kind in DocumentKind::ALL {
+        let at = TablePlace {
             document: document(kind),
             path: String::new(),
             grave: String::new(),
@@ -38,32 +38,32 @@ pub fn settings() -> Vec<Setting> {
     found
 }
 
-const fn document(kind: Kind) -> &'static str {
+const fn document(kind: DocumentKind) -> &'static str {
     match kind {
-        Kind::Workspace => "stopgate.yaml",
-        Kind::Profiles => "profiles.yaml",
-        Kind::Approvals => "approvals.yaml",
-        Kind::Catalog => "catalog/TOOL.yaml",
-        Kind::Rules => "rules/TOOL.yaml",
-        Kind::Tests => "tests/TOOL.yaml",
-        Kind::Waivers => "waivers/ID.yaml",
-        Kind::Reviews => "reviews/ID.yaml",
+        DocumentKind::Workspace => "stopgate.yaml",
+        DocumentKind::Profiles => "profiles.yaml",
+        DocumentKind::Approvals => "approvals.yaml",
+        DocumentKind::Catalog => "catalog/TOOL.yaml",
+        DocumentKind::Rules => "rules/TOOL.yaml",
+        DocumentKind::Tests => "tests/TOOL.yaml",
+        DocumentKind::Waivers => "waivers/ID.yaml",
+        DocumentKind::Reviews => "reviews/ID.yaml",
     }
 }
 
 /// Where the tables are being read, and what holds for all below.
-struct Place {
+struct TablePlace {
     document: &'static str,
     path: String,
     grave: String,
     guards: bool,
 }
 
-fn collect(shape: &Shape, at: &Place, found: &mut Vec<Setting>) {
+fn collect(shape: &Shape, at: &TablePlace, found: &mut Vec<Setting>) {
     for field in shape.fields {
         let dot = if at.path.is_empty() { "" } else { "." };
         let grave = grave(field);
-        let here = Place {
+        let here = TablePlace {
             document: at.document,
             path: format!("{}{dot}{}", at.path, field.name),
             grave: match grave.is_empty() {
@@ -89,7 +89,7 @@ fn collect(shape: &Shape, at: &Place, found: &mut Vec<Setting>) {
             };
             collect(
                 shape,
-                &Place {
+                &TablePlace {
                     path,
                     grave,
                     ..here

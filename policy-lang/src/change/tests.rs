@@ -4,13 +4,13 @@ use super::value::stated;
 use super::{Effect, changes};
 use crate::compile::Sources;
 use crate::document::shape::{Absent, Entries, Field, Form, List, Loosens, Shape};
-use crate::schema::Kind;
+use crate::schema::DocumentKind;
 use crate::surface::Risk;
 
 /// Returns every field of every document, with the mapping it stands in.
 fn fields() -> Vec<(&'static Shape, &'static Field)> {
     let mut found = Vec::new();
-    let mut open: Vec<&'static Shape> = Kind::ALL.iter().map(|kind| kind.shape()).collect();
+    let mut open: Vec<&'static Shape> = DocumentKind::ALL.iter().map(|kind| kind.shape()).collect();
     while let Some(shape) = open.pop() {
         for field in shape.fields {
             found.push((shape, field));

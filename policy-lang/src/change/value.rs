@@ -7,7 +7,7 @@ use super::pairs;
 use crate::diagnostic::Diagnostics;
 use crate::document::scalar::json;
 use crate::document::shape::{Absent, Entries, Form, List, Shape};
-use crate::source::node::{Key, Kind, Node, Value};
+use crate::source::node::{Key, Node, ScalarKind, Value};
 use crate::source::plain::Plain;
 use crate::source::scan::visible;
 use crate::source::{FileId, SourceMap, yaml};
@@ -105,11 +105,11 @@ pub(super) fn order(form: &Form, before: &Node, after: &Node) -> Option<Ordering
 fn integer(node: &Node) -> Option<i64> {
     match &node.value {
         Value::Scalar(scalar) => match scalar.kind {
-            Kind::Plain(Plain::Integer(number)) => Some(number),
-            Kind::Plain(
+            ScalarKind::Plain(Plain::Integer(number)) => Some(number),
+            ScalarKind::Plain(
                 Plain::Text | Plain::Date | Plain::Decimal | Plain::Bool(_) | Plain::Null,
             )
-            | Kind::Quoted => None,
+            | ScalarKind::Quoted => None,
         },
         Value::Sequence(_) | Value::Mapping(_) | Value::Broken => None,
     }

@@ -14,15 +14,15 @@ use crate::surface::{Approval, Risk};
 /// Groups and seats of both sides.
 #[derive(Debug, Default)]
 pub(super) struct Voters {
-    base: Profiles,
-    head: Profiles,
+    base: VoterProfiles,
+    head: VoterProfiles,
     /// Profiles of head's seats, each with the risk of what it is asked about.
     seats: BTreeMap<String, Risk>,
 }
 
 /// `profiles.yaml`, as far as it matters here.
 #[derive(Debug, Default)]
-struct Profiles {
+struct VoterProfiles {
     inherits: BTreeMap<String, BTreeSet<String>>,
     groups: BTreeMap<String, BTreeSet<String>>,
 }
@@ -35,7 +35,7 @@ impl Voters {
         };
         let profiles = |sources| {
             let root = tree(sources, "profiles.yaml");
-            root.as_ref().map(Profiles::read).unwrap_or_default()
+            root.as_ref().map(VoterProfiles::read).unwrap_or_default()
         };
         Self {
             base: profiles(base),
@@ -63,7 +63,7 @@ impl Voters {
     }
 }
 
-impl Profiles {
+impl VoterProfiles {
     fn read(root: &Node) -> Self {
         let mut made = Self::default();
         let profiles = get(entries(root), "profiles").map(entries);

@@ -7,7 +7,7 @@ use super::names::Names;
 use super::repository::Repository;
 use crate::cedar::file::{CedarOperations, CedarRule};
 use crate::diagnostic::{Diagnostics, names as facts, rules, shape};
-use crate::document::condition::Place;
+use crate::document::condition::TextPlace;
 use crate::document::rules::{Asks, KindDoc, RuleDoc};
 use crate::name::{OperationName, ProfileName, RuleId, ToolName};
 use crate::policy::{Operations, Rule, RuleKind, Scope};
@@ -27,7 +27,7 @@ pub(super) struct Draft {
     /// Where each operation was named.
     pub(super) operations: Vec<((ToolName, OperationName), Span)>,
     /// Where the condition stands, if there is one.
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<TextPlace>,
 }
 
 /// Returns every rule of both front ends that could be read and that names only what exists. Mistakes are reported.
@@ -234,7 +234,7 @@ impl Context<'_> {
             dry_run: asks_dry_run.then_some(whole),
             except: Vec::new(),
             operations: operations.unwrap_or_else(|| everything.collect()),
-            place: Some(Place::File {
+            place: Some(TextPlace::File {
                 file,
                 offset: doc.range.start,
             }),

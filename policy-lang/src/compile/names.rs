@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::repository::Repository;
 use crate::diagnostic::Diagnostics;
-use crate::diagnostic::names::{Kind, unknown};
+use crate::diagnostic::names::{NameKind, unknown};
 use crate::document::catalog::DryRunDoc;
 use crate::name::{ChannelName, OperationName, ProfileName, RuleId, ToolName};
 use crate::policy::DryRun;
@@ -14,7 +14,7 @@ use crate::surface::Effect;
 /// Names that exist; `None` where the document that declares them could not be read.
 pub(super) struct Names {
     /// By tool; the operations of a broken catalog are not known.
-    operations: BTreeMap<ToolName, Option<BTreeMap<OperationName, Option<Known>>>>,
+    operations: BTreeMap<ToolName, Option<BTreeMap<OperationName, Option<KnownOperation>>>>,
     profiles: Option<BTreeSet<ProfileName>>,
     channels: Option<BTreeSet<ChannelName>>,
     rules: Option<BTreeSet<RuleId>>,
@@ -22,7 +22,7 @@ pub(super) struct Names {
 
 /// What is known of an operation before its lock is looked at.
 #[derive(Debug, Clone)]
-pub(super) struct Known {
+pub(super) struct KnownOperation {
     pub(super) effect: Effect,
     /// `None` if what is said about it is wrong.
     pub(super) dry_run: Option<DryRun>,
@@ -31,7 +31,7 @@ pub(super) struct Known {
 impl Names {
     pub(super) fn new(repository: &Repository) -> Self {
         let operations = repository.catalogs.iter().map(|(tool, doc)| {
-            let known = |doc: &crate::document::catalog::OperationDoc| Known {
+            let known = |doc: &crate::document::catalog::OperationDoc| KnownOperation {
                 effect: doc.effect.value,
                 dry_run: match &doc.dry_run {
                     DryRunDoc::Unstated => Some(DryRun::Unstated),
@@ -89,7 +89,7 @@ impl Names {
         let known = self.operations.contains_key(&tool.value);
         if !known {
             let tools = self.operations.keys().map(ToolName::as_str);
-            unknown(dx, tool.span, &Kind::tool(), tool.value.as_str(), tools);
+            unknown(dx, tool.span, &NameKind::tool(), tool.value.as_str(), tools);
         }
         known
     }
@@ -109,7 +109,7 @@ impl Names {
             unknown(
                 dx,
                 name.span,
-                &Kind::operation(tool.as_str()),
+                &NameKind::operation(tool.as_str()),
                 name.value.as_str(),
                 operations,
             );
@@ -127,7 +127,7 @@ impl Names {
             unknown(
                 dx,
                 name.span,
-                &Kind::profile(),
+                &NameKind::profile(),
                 name.value.as_str(),
                 profiles,
             );
@@ -145,7 +145,7 @@ impl Names {
             unknown(
                 dx,
                 name.span,
-                &Kind::channel(),
+                &NameKind::channel(),
                 name.value.as_str(),
                 channels,
             );
@@ -171,13 +171,15 @@ impl Names {
         let found = id.filter(|id| known.contains(id));
         if found.is_none() {
             let ids = known.iter().map(RuleId::to_string);
-            unknown(dx, written.span, &Kind::rule(), &full, ids);
+            unknown(dx, written.span, &NameKind::rule(), &full, ids);
         }
         found
     }
 
     /// Returns every operation that is known, with what is known of it.
-    pub(super) fn operations(&self) -> impl Iterator<Item = (&ToolName, &OperationName, &Known)> {
+    pub(super) fn operations(
+        &self,
+    ) -> impl Iterator<Item = (&ToolName, &OperationName, &KnownOperation)> {
         self.operations.iter().flat_map(|(tool, operations)| {
             let known = operations.iter().flatten();
             known.filter_map(move |(name, known)| Some((tool, name, known.as_ref()?)))
@@ -185,7 +187,7 @@ impl Names {
     }
 
     /// Returns what is known of one operation.
-    pub(super) fn known(&self, tool: &ToolName, name: &OperationName) -> Option<&Known> {
+    pub(super) fn known(&self, tool: &ToolName, name: &OperationName) -> Option<&KnownOperation> {
         self.operations.get(tool)?.as_ref()?.get(name)?.as_ref()
     }
 

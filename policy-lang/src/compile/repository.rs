@@ -9,13 +9,13 @@ use crate::diagnostic::{Code, Diagnostics, catalog as facts, rules, shape as say
 use crate::document;
 use crate::document::approvals::ApprovalsDoc;
 use crate::document::catalog::CatalogDoc;
-use crate::document::condition::{self, Place, diagnose};
+use crate::document::condition::{self, TextPlace, diagnose};
 use crate::document::profiles::ProfileDoc;
 use crate::document::read::{AsKey, Named};
 use crate::document::rules::RulesDoc;
 use crate::document::suites::SuiteDoc;
 use crate::document::workspace::Workspace;
-use crate::lock::{Lock, Problem};
+use crate::lock::{Lock, LockProblem};
 use crate::name::{ProfileName, ReviewId, ToolName, WaiverId};
 use crate::policy::Tool;
 use crate::source::node::Node;
@@ -304,7 +304,7 @@ impl File<'_> {
         match crate::cedar::file::parse(&text) {
             Ok(rules) => Some(rules),
             Err(mistakes) => {
-                let place = Place::File {
+                let place = TextPlace::File {
                     file: self.id,
                     offset: 0,
                 };
@@ -331,7 +331,7 @@ impl File<'_> {
             Err(error) => {
                 for mistake in &error.mistakes {
                     // The others name their place in the document themselves.
-                    let at = if let Problem::Json(error) = &mistake.problem {
+                    let at = if let LockProblem::Json(error) = &mistake.problem {
                         error.offset
                     } else {
                         0

@@ -160,7 +160,7 @@ impl Catalog<'_> {
             naming::unknown(
                 dx,
                 span,
-                &naming::Kind::function(self.tool.as_str()),
+                &naming::NameKind::function(self.tool.as_str()),
                 function,
                 known,
             );

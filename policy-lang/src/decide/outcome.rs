@@ -168,7 +168,7 @@ pub struct MatchedRule {
     /// Where it stands.
     pub location: Location,
     /// What it does.
-    pub kind: Kind,
+    pub kind: MatchKind,
 }
 
 /// The three kinds of rule.
@@ -176,7 +176,7 @@ pub struct MatchedRule {
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum MatchKind {
     /// Lets through.
     Grant,
     /// Asks for more.
@@ -185,7 +185,7 @@ pub enum Kind {
     Never,
 }
 
-impl Kind {
+impl MatchKind {
     /// Returns the word for the kind in documents and records.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -26,14 +26,14 @@ pub(crate) fn nearest<S: AsRef<str>>(
 
 /// What a name names, and where such things are declared.
 #[derive(Debug, Clone)]
-pub(crate) struct Kind {
+pub(crate) struct NameKind {
     pub(crate) code: Code,
     pub(crate) noun: &'static str,
     /// Such as `profiles.yaml`.
     pub(crate) home: String,
 }
 
-impl Kind {
+impl NameKind {
     pub(crate) fn tool() -> Self {
         Self {
             code: Code::UnknownTool,
@@ -88,11 +88,11 @@ impl Kind {
 pub(crate) fn unknown<S: AsRef<str>>(
     dx: &mut Diagnostics,
     span: Span,
-    kind: &Kind,
+    kind: &NameKind,
     name: &str,
     candidates: impl IntoIterator<Item = S>,
 ) {
-    let Kind { code, noun, home } = kind;
+    let NameKind { code, noun, home } = kind;
     let near = if dx.is_full() {
         None
     } else {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::read::{Record, STOPGATE, list, set};
 use super::scalar::{Word as _, date, form, hours, integer, name, raw, word};
 use super::shape::{
-    Absent, Bond, Entries, Field, Form, List, Loosens, Meaning, Shape, Spelling, Weight,
+    Absent, Bond, Entries, Field, Form, List, Loosens, Shape, Spelling, Weight, WordMeaning,
 };
 use crate::calendar::{Calendar, Day, InvalidCalendar};
 use crate::diagnostic::{Diagnostics, approvals as facts, shape as say};
@@ -187,9 +187,9 @@ fn longer(a: &str, b: &str) -> Option<Ordering> {
 }
 
 /// Returns the levels of approval that ask somebody: all but the automatic one.
-fn levels() -> Vec<Meaning> {
+fn levels() -> Vec<WordMeaning> {
     let asks = |level: &&Approval| **level != Approval::Automatic;
-    let meaning = |level: &Approval| Meaning {
+    let meaning = |level: &Approval| WordMeaning {
         word: level.word().to_owned(),
         meaning: level.meaning(),
     };

@@ -14,19 +14,19 @@ use super::scalar::raw;
 /// A condition and the way from its text back to the file.
 pub(crate) struct ConditionDoc {
     pub(crate) condition: Condition,
-    pub(crate) place: Place,
+    pub(crate) place: TextPlace,
 }
 
 /// Where a Cedar text stands.
 #[derive(Debug, Clone)]
-pub(crate) enum Place {
+pub(crate) enum TextPlace {
     /// In a YAML scalar.
     Scalar { origin: Origin, whole: Span },
     /// It is a file, or the part of one from an offset on.
     File { file: FileId, offset: usize },
 }
 
-impl Place {
+impl TextPlace {
     /// Returns where the bytes `range` of the Cedar text stand in the file.
     pub(crate) fn span_at(&self, range: &Range<usize>) -> Span {
         match self {
@@ -86,7 +86,7 @@ pub(crate) fn read(node: &Node, texts: &Texts<'_>, dx: &mut Diagnostics) -> Opti
         ));
         return None;
     }
-    let place = Place::Scalar {
+    let place = TextPlace::Scalar {
         origin: scalar.origin.clone(),
         whole: node.span,
     };
@@ -102,7 +102,7 @@ pub(crate) fn read(node: &Node, texts: &Texts<'_>, dx: &mut Diagnostics) -> Opti
 }
 
 /// Makes a diagnostic of a mistake in a Cedar text, with its place in the file.
-pub(crate) fn diagnose(mistake: &CedarMistake, place: &Place) -> crate::diagnostic::Diagnostic {
+pub(crate) fn diagnose(mistake: &CedarMistake, place: &TextPlace) -> crate::diagnostic::Diagnostic {
     facts::mistake(mistake, place.span_at(&mistake.range))
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 
 use super::read::{Record, mapping, unexpected};
-use super::shape::{Entries, Field, Form, Loosens, Meaning, Shape, Spelling};
+use super::shape::{Entries, Field, Form, Loosens, Shape, Spelling, WordMeaning};
 use crate::calendar::{Day, End};
 use crate::decide::Reason;
 use crate::diagnostic::{Diagnostics, shape as say};
@@ -17,7 +17,7 @@ use crate::json::Json;
 use crate::name::InvalidName;
 use crate::pointer::Pointer;
 use crate::source::Spanned;
-use crate::source::node::{Kind, Node, Scalar, Value};
+use crate::source::node::{Node, Scalar, ScalarKind, Value};
 use crate::source::plain::Plain;
 use crate::surface::{Approval, Effect, Limit, Requirement, Risk};
 use crate::waiver::SliceDigest;
@@ -62,7 +62,7 @@ words! {
 
 /// A form for each reader of this page; a reader takes nothing that its form excludes.
 pub(crate) mod form {
-    use super::{Entries, Form, MAX_TEXT, Meaning, Spelling, Word};
+    use super::{Entries, Form, MAX_TEXT, Spelling, Word, WordMeaning};
 
     pub(crate) const TEXT: Form = Form::Text { most: MAX_TEXT };
     pub(crate) const NAME: Form = Form::Spelt(NAMES);
@@ -127,8 +127,8 @@ pub(crate) mod form {
         Form::Word(meanings::<W>)
     }
 
-    fn meanings<W: Word>() -> Vec<Meaning> {
-        let meaning = |known: &W| Meaning {
+    fn meanings<W: Word>() -> Vec<WordMeaning> {
+        let meaning = |known: &W| WordMeaning {
             word: known.word().to_owned(),
             meaning: known.meaning(),
         };
@@ -179,9 +179,9 @@ fn text_of<'n>(
 ) -> Option<&'n Scalar> {
     match &node.value {
         Value::Scalar(scalar) => match scalar.kind {
-            Kind::Quoted | Kind::Plain(Plain::Text) => Some(scalar),
-            Kind::Plain(Plain::Date) if dates => Some(scalar),
-            Kind::Plain(
+            ScalarKind::Quoted | ScalarKind::Plain(Plain::Text) => Some(scalar),
+            ScalarKind::Plain(Plain::Date) if dates => Some(scalar),
+            ScalarKind::Plain(
                 Plain::Date | Plain::Integer(_) | Plain::Decimal | Plain::Bool(_) | Plain::Null,
             ) => {
                 let help = format!("if text is meant, write \"{}\"", scalar.text);
@@ -266,7 +266,7 @@ pub(crate) fn word<W: Word>(node: &Node, dx: &mut Diagnostics) -> Option<Spanned
 pub(crate) fn integer(node: &Node, least: i64, most: i64, dx: &mut Diagnostics) -> Option<i64> {
     match &node.value {
         Value::Scalar(Scalar {
-            kind: Kind::Plain(Plain::Integer(number)),
+            kind: ScalarKind::Plain(Plain::Integer(number)),
             ..
         }) => {
             let inside = (least..=most).contains(number);
@@ -288,7 +288,7 @@ pub(crate) fn integer(node: &Node, least: i64, most: i64, dx: &mut Diagnostics) 
 pub(crate) fn truth(node: &Node, dx: &mut Diagnostics) -> Option<bool> {
     match &node.value {
         Value::Scalar(Scalar {
-            kind: Kind::Plain(Plain::Bool(truth)),
+            kind: ScalarKind::Plain(Plain::Bool(truth)),
             ..
         }) => Some(*truth),
         Value::Scalar(_) | Value::Sequence(_) | Value::Mapping(_) | Value::Broken => {
@@ -445,12 +445,14 @@ pub(crate) fn json(node: &Node, dx: &mut Diagnostics) -> Option<Json> {
             made.into_iter().collect::<Option<_>>().map(Json::Array)
         }
         Value::Scalar(scalar) => match scalar.kind {
-            Kind::Quoted | Kind::Plain(Plain::Text) => Some(Json::String(scalar.text.clone())),
-            Kind::Plain(Plain::Integer(number)) => Some(Json::Integer(number)),
-            Kind::Plain(Plain::Decimal) => Some(Json::Decimal(scalar.text.as_str().into())),
-            Kind::Plain(Plain::Bool(truth)) => Some(Json::Bool(truth)),
-            Kind::Plain(Plain::Null) => Some(Json::Null),
-            Kind::Plain(Plain::Date) => {
+            ScalarKind::Quoted | ScalarKind::Plain(Plain::Text) => {
+                Some(Json::String(scalar.text.clone()))
+            }
+            ScalarKind::Plain(Plain::Integer(number)) => Some(Json::Integer(number)),
+            ScalarKind::Plain(Plain::Decimal) => Some(Json::Decimal(scalar.text.as_str().into())),
+            ScalarKind::Plain(Plain::Bool(truth)) => Some(Json::Bool(truth)),
+            ScalarKind::Plain(Plain::Null) => Some(Json::Null),
+            ScalarKind::Plain(Plain::Date) => {
                 let help = format!("YAML 1.1 reads a date here; write \"{}\"", scalar.text);
                 unexpected(node, "a JSON value", Some(help), dx)
             }

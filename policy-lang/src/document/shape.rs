@@ -50,7 +50,7 @@ pub(crate) enum Form {
     /// A text of one spelling.
     Spelt(Spelling),
     /// One word of a closed set.
-    Word(fn() -> Vec<Meaning>),
+    Word(fn() -> Vec<WordMeaning>),
     /// A whole number from `least` to `most`.
     Integer { least: i64, most: i64 },
     /// `true` or `false`.
@@ -114,12 +114,12 @@ pub(crate) struct Spelling {
 
 /// A word, and what it means where that does not go without saying.
 #[derive(Debug)]
-pub(crate) struct Meaning {
+pub(crate) struct WordMeaning {
     pub(crate) word: String,
     pub(crate) meaning: &'static str,
 }
 
-impl Meaning {
+impl WordMeaning {
     /// Makes words whose meaning goes without saying.
     pub(crate) fn plain(words: &[&str]) -> Vec<Self> {
         let plain = |word: &&str| Self {

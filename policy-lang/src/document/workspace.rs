@@ -292,11 +292,11 @@ pub(crate) struct Workspace {
     pub(crate) identity: Vec<Issuer>,
     pub(crate) channels: Named<ChannelName, Channel>,
     pub(crate) floors: Floors,
-    pub(crate) limits: Limits,
+    pub(crate) limits: WorkspaceLimits,
     pub(crate) gate: Gate,
 }
 
-pub(crate) struct Limits {
+pub(crate) struct WorkspaceLimits {
     pub(crate) input_bytes: usize,
     pub(crate) approvals_per_approver_per_day: u32,
 }
@@ -492,7 +492,7 @@ fn floor(node: &Node, by_effect: bool, dx: &mut Diagnostics) -> Option<Floor> {
     })
 }
 
-fn limits(node: Option<&Node>, dx: &mut Diagnostics) -> Limits {
+fn limits(node: Option<&Node>, dx: &mut Diagnostics) -> WorkspaceLimits {
     let record = node.and_then(|node| Record::open(node, &LIMITS, dx));
     let mut stated = |key, most| {
         let node = record.as_ref().and_then(|record| record.get(key))?;
@@ -500,7 +500,7 @@ fn limits(node: Option<&Node>, dx: &mut Diagnostics) -> Limits {
     };
     let input_bytes = stated("input_bytes", MAX_INPUT_BYTES);
     let approvals = stated("approvals_per_approver_per_day", MAX_APPROVALS);
-    Limits {
+    WorkspaceLimits {
         input_bytes: input_bytes
             .and_then(|bytes| usize::try_from(bytes).ok())
             .unwrap_or(INPUT_BYTES),

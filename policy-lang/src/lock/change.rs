@@ -19,7 +19,7 @@ pub struct Change {
     /// JSON Pointer into the definition, or into the lock; empty for the whole definition.
     pub place: String,
     /// What kind of difference it is.
-    pub kind: Kind,
+    pub kind: ChangeKind,
     /// The value that was locked, if there was one.
     pub before: Option<Json>,
     /// The value that is offered now, if there is one.
@@ -28,7 +28,7 @@ pub struct Change {
 
 /// What kind of difference a [`Change`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum ChangeKind {
     /// A title, a description or another text that only people and models read.
     Wording,
     /// The same values in another order.
@@ -80,7 +80,7 @@ pub enum Class {
 
 /// A step of a contract's version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Step {
+pub enum ContractStep {
     /// For wording.
     Patch,
     /// For additions.
@@ -89,17 +89,19 @@ pub enum Step {
     Major,
 }
 
-impl Kind {
+impl ChangeKind {
     /// Returns the smallest step of the contract that a change of this kind asks for.
     #[must_use]
-    pub const fn step(self) -> Step {
+    pub const fn step(self) -> ContractStep {
         match self {
-            Self::Wording | Self::Order | Self::Instructions | Self::ServerVersion => Step::Patch,
+            Self::Wording | Self::Order | Self::Instructions | Self::ServerVersion => {
+                ContractStep::Patch
+            }
             Self::Protocol
             | Self::Annotations
             | Self::FunctionAdded
             | Self::OptionalProperty
-            | Self::SharedSchema => Step::Minor,
+            | Self::SharedSchema => ContractStep::Minor,
             Self::ServerName
             | Self::FunctionRemoved
             | Self::PropertyRemoved
@@ -109,7 +111,7 @@ impl Kind {
             | Self::Narrowed
             | Self::Widened
             | Self::Result
-            | Self::Other => Step::Major,
+            | Self::Other => ContractStep::Major,
         }
     }
 
@@ -118,8 +120,8 @@ impl Kind {
     #[must_use]
     pub const fn class(self) -> Class {
         match self.step() {
-            Step::Patch | Step::Minor => Class::Compatible,
-            Step::Major => Class::Breaking,
+            ContractStep::Patch | ContractStep::Minor => Class::Compatible,
+            ContractStep::Major => Class::Breaking,
         }
     }
 
@@ -187,7 +189,7 @@ impl Class {
     }
 }
 
-impl Step {
+impl ContractStep {
     /// Returns the word for the step in reports for machines and for people.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -237,7 +239,7 @@ impl Step {
 
 /// Returns the largest step that any of `changes` asks for; `None` when there are no changes.
 #[must_use]
-pub fn step_of(changes: &[Change]) -> Option<Step> {
+pub fn step_of(changes: &[Change]) -> Option<ContractStep> {
     changes.iter().map(|change| change.kind.step()).max()
 }
 
@@ -263,19 +265,23 @@ pub fn changes(old: &Lock, new: &Lock) -> Vec<Change> {
                 // The digests differ and no difference was found, which is not known to be harmless.
                 if found.is_empty() {
                     changes.push(whole(
-                        Kind::Other,
+                        ChangeKind::Other,
                         Some(&old.definition),
                         Some(&new.definition),
                     ));
                 }
                 changes.extend(found);
             }
-            (Some(old), None) => {
-                changes.push(whole(Kind::FunctionRemoved, Some(&old.definition), None))
-            }
-            (None, Some(new)) => {
-                changes.push(whole(Kind::FunctionAdded, None, Some(&new.definition)))
-            }
+            (Some(old), None) => changes.push(whole(
+                ChangeKind::FunctionRemoved,
+                Some(&old.definition),
+                None,
+            )),
+            (None, Some(new)) => changes.push(whole(
+                ChangeKind::FunctionAdded,
+                None,
+                Some(&new.definition),
+            )),
             (None, None) => {}
         }
     }
@@ -291,31 +297,31 @@ fn server_changes(old: &Lock, new: &Lock) -> Vec<Change> {
     let parts = [
         (
             "/tool",
-            Kind::Other,
+            ChangeKind::Other,
             text(old.tool.as_str()),
             text(new.tool.as_str()),
         ),
         (
             "/server/name",
-            Kind::ServerName,
+            ChangeKind::ServerName,
             text(&old.server.name),
             text(&new.server.name),
         ),
         (
             "/server/version",
-            Kind::ServerVersion,
+            ChangeKind::ServerVersion,
             text(&old.server.version),
             text(&new.server.version),
         ),
         (
             "/protocol",
-            Kind::Protocol,
+            ChangeKind::Protocol,
             text(&old.protocol),
             text(&new.protocol),
         ),
         (
             "/instructions",
-            Kind::Instructions,
+            ChangeKind::Instructions,
             instructions(old),
             instructions(new),
         ),
@@ -349,12 +355,12 @@ fn definition_changes(name: &str, old: &LockedFunction, new: &LockedFunction) ->
             ("outputSchema", Some(before), Some(after)) => {
                 found.output_schema(&place, before, after)
             }
-            ("outputSchema", ..) => found.push(place, Kind::Result, before, after),
-            ("annotations", ..) => found.push(place, Kind::Annotations, before, after),
+            ("outputSchema", ..) => found.push(place, ChangeKind::Result, before, after),
+            ("annotations", ..) => found.push(place, ChangeKind::Annotations, before, after),
             ("title" | "description", ..) if schema::texts(before, after) => {
-                found.push(place, Kind::Wording, before, after);
+                found.push(place, ChangeKind::Wording, before, after);
             }
-            _ => found.push(place, Kind::Other, before, after),
+            _ => found.push(place, ChangeKind::Other, before, after),
         }
     }
     found.changes

@@ -21,12 +21,12 @@ pub struct Mistake {
     /// JSON Pointer to the wrong value; empty for the whole text.
     pub place: String,
     /// What is wrong with it.
-    pub problem: Problem,
+    pub problem: LockProblem,
 }
 
 /// What can be wrong in a lock's text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
+pub enum LockProblem {
     /// Not strict JSON.
     #[error("{0}")]
     Json(InvalidJson),
@@ -85,7 +85,7 @@ impl std::error::Error for LockError {}
 pub(super) fn lock(text: &[u8]) -> Result<Lock, LockError> {
     let mut mistakes = Mistakes(Vec::new());
     let lock = Json::parse(text, Lock::LIMITS)
-        .map_err(|error| mistakes.push("", Problem::Json(error)))
+        .map_err(|error| mistakes.push("", LockProblem::Json(error)))
         .ok()
         .and_then(|document| document_of(&document, &mut mistakes));
     // A lock with one mistake is no lock, even where its members could be read.
@@ -100,7 +100,7 @@ pub(super) fn lock(text: &[u8]) -> Result<Lock, LockError> {
 struct Mistakes(Vec<Mistake>);
 
 impl Mistakes {
-    fn push(&mut self, place: impl Into<String>, problem: Problem) {
+    fn push(&mut self, place: impl Into<String>, problem: LockProblem) {
         self.0.push(Mistake {
             place: place.into(),
             problem,
@@ -116,18 +116,18 @@ impl Mistakes {
         names: [&'static str; N],
     ) -> Option<[Option<&'a Json>; N]> {
         let Some(members) = object.as_object() else {
-            self.push(place, Problem::Expected("an object"));
+            self.push(place, LockProblem::Expected("an object"));
             return None;
         };
         for (name, _) in members {
             if !names.contains(&name.as_str()) {
-                self.push(place, Problem::Unknown(name.clone()));
+                self.push(place, LockProblem::Unknown(name.clone()));
             }
         }
         Some(names.map(|name| {
             let found = object.get(name);
             if found.is_none() {
-                self.push(place, Problem::Missing(name));
+                self.push(place, LockProblem::Missing(name));
             }
             found
         }))
@@ -136,7 +136,7 @@ impl Mistakes {
     fn text(&mut self, value: Option<&Json>, place: &str) -> Option<String> {
         let value = value?;
         if value.as_str().is_none() {
-            self.push(place, Problem::Expected("a text"));
+            self.push(place, LockProblem::Expected("a text"));
         }
         value.as_str().map(str::to_owned)
     }
@@ -150,7 +150,7 @@ impl Mistakes {
         let value = value?;
         let parsed = value.as_str().and_then(|text| text.parse().ok());
         if parsed.is_none() {
-            self.push(place, Problem::Expected(form));
+            self.push(place, LockProblem::Expected(form));
         }
         parsed
     }
@@ -163,7 +163,7 @@ fn document_of(document: &Json, mistakes: &mut Mistakes) -> Option<Lock> {
     if let Some(format) = document.get("stopgate")
         && format.as_integer() != Some(Lock::FORMAT)
     {
-        mistakes.push("/stopgate", Problem::Format);
+        mistakes.push("/stopgate", LockProblem::Format);
         return None;
     }
     let names = [
@@ -212,7 +212,7 @@ fn functions_of(
     mistakes: &mut Mistakes,
 ) -> Option<BTreeMap<String, LockedFunction>> {
     let Some(elements) = functions.as_array() else {
-        mistakes.push("/functions", Problem::Expected("an array"));
+        mistakes.push("/functions", LockProblem::Expected("an array"));
         return None;
     };
     let mut by_name = BTreeMap::new();
@@ -223,7 +223,7 @@ fn functions_of(
         };
         let name = function.name().to_owned();
         if by_name.insert(name.clone(), function).is_some() {
-            mistakes.push(place, Problem::Twice(name));
+            mistakes.push(place, LockProblem::Twice(name));
         }
     }
     Some(by_name)
@@ -234,14 +234,14 @@ fn function_of(element: &Json, place: &str, mistakes: &mut Mistakes) -> Option<L
     let digest: Option<Digest> = mistakes.parsed(digest, &format!("{place}/digest"), DIGEST);
     let place = format!("{place}/definition");
     let function = LockedFunction::new(definition?.clone())
-        .map_err(|error| mistakes.push(place.clone(), Problem::Definition(error)))
+        .map_err(|error| mistakes.push(place.clone(), LockProblem::Definition(error)))
         .ok()?;
     // The text is never edited by hand, so a digest that does not fit shows that somebody did.
     if digest? != function.digest {
         let name = function.name().to_owned();
         mistakes.push(
             place,
-            Problem::Digest {
+            LockProblem::Digest {
                 function: name,
                 found: function.digest,
             },

@@ -132,11 +132,11 @@ fn every_mistake_of_a_lock_is_reported_with_its_place() {
     assert!(matches!(
         found[..],
         [
-            Problem::Unknown(_),
-            Problem::Missing("protocol"),
-            Problem::Expected(_),
-            Problem::Expected(_),
-            Problem::Digest { .. }
+            LockProblem::Unknown(_),
+            LockProblem::Missing("protocol"),
+            LockProblem::Expected(_),
+            LockProblem::Expected(_),
+            LockProblem::Digest { .. }
         ]
     ));
 
@@ -149,19 +149,19 @@ fn every_mistake_of_a_lock_is_reported_with_its_place() {
     };
     assert_eq!(
         problem(&good.replace("\"stopgate\": 1", "\"stopgate\": 2")),
-        Problem::Format
+        LockProblem::Format
     );
     assert!(matches!(
         problem("{\"stopgate\": 1, \"stopgate\": 1}"),
-        Problem::Json(_)
+        LockProblem::Json(_)
     ));
-    assert_eq!(problem("[]"), Problem::Expected("an object"));
+    assert_eq!(problem("[]"), LockProblem::Expected("an object"));
     let (_, functions) = good
         .split_once("\"functions\": [\n")
         .expect("the functions");
     let element = functions.strip_suffix("\n  ]\n}\n").expect("the end");
     let twice = good.replace(element, &format!("{element},\n{element}"));
-    assert_eq!(problem(&twice), Problem::Twice("f".into()));
+    assert_eq!(problem(&twice), LockProblem::Twice("f".into()));
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn definitions_without_a_name_or_a_schema_are_refused() {
 }
 
 /// Returns the place and kind of every change when `from` in the refund's definition becomes `to`.
-fn edit(from: &str, to: &str) -> Vec<(String, Kind)> {
+fn edit(from: &str, to: &str) -> Vec<(String, ChangeKind)> {
     assert!(REFUND.contains(from), "{from}");
     let (old, new) = (
         lock_of(&[REFUND]),
@@ -207,153 +207,158 @@ fn each_change_of_a_definition_is_classified() {
             "Refund an order.",
             "Refund.",
             "/description".to_owned(),
-            Kind::Wording,
+            ChangeKind::Wording,
         ),
-        ("\"icons\": [],", "", String::new(), Kind::Order),
-        ("true}", "false}", "/annotations".into(), Kind::Annotations),
+        ("\"icons\": [],", "", String::new(), ChangeKind::Order),
+        (
+            "true}",
+            "false}",
+            "/annotations".into(),
+            ChangeKind::Annotations,
+        ),
         (
             "\"title\": \"Refund\"",
             "\"title\": 1",
             "/title".into(),
-            Kind::Other,
+            ChangeKind::Other,
         ),
         (
             "{\"enum\"",
             "{\"title\": \"x\", \"enum\"",
             format!("{input}/currency/title"),
-            Kind::Wording,
+            ChangeKind::Wording,
         ),
         (
             "\"lines\":",
             "\"note\": {}, \"lines\":",
             format!("{input}/note"),
-            Kind::OptionalProperty,
+            ChangeKind::OptionalProperty,
         ),
         (
             "\"currency\": {\"enum\": [\"EUR\", \"GBP\"]},",
             "",
             format!("{input}/currency"),
-            Kind::PropertyRemoved,
+            ChangeKind::PropertyRemoved,
         ),
         (
             "\"EUR\", \"GBP\"",
             "\"GBP\", \"EUR\"",
             format!("{input}/currency/enum"),
-            Kind::Order,
+            ChangeKind::Order,
         ),
         (
             "\"EUR\", \"GBP\"",
             "\"EUR\"",
             format!("{input}/currency/enum"),
-            Kind::Narrowed,
+            ChangeKind::Narrowed,
         ),
         (
             "\"EUR\", \"GBP\"",
             "\"EUR\", \"GBP\", \"USD\"",
             format!("{input}/currency/enum"),
-            Kind::Widened,
+            ChangeKind::Widened,
         ),
         (
             "\"EUR\", \"GBP\"",
             "\"EUR\", \"USD\"",
             format!("{input}/currency/enum"),
-            Kind::Other,
+            ChangeKind::Other,
         ),
         (
             "1000",
             "999",
             format!("{input}/amount/maximum"),
-            Kind::Narrowed,
+            ChangeKind::Narrowed,
         ),
         (
             "1000",
             "1001",
             format!("{input}/amount/maximum"),
-            Kind::Widened,
+            ChangeKind::Widened,
         ),
         (
             ", \"maximum\": 1000",
             "",
             format!("{input}/amount/maximum"),
-            Kind::Widened,
+            ChangeKind::Widened,
         ),
         (
             "\"minimum\": 1,",
             "\"minimum\": 2,",
             format!("{input}/amount/minimum"),
-            Kind::Narrowed,
+            ChangeKind::Narrowed,
         ),
         (
             "\"minimum\": 1,",
             "\"minimum\": 1.0,",
             format!("{input}/amount/minimum"),
-            Kind::Other,
+            ChangeKind::Other,
         ),
         (
             "\"integer\"",
             "\"number\"",
             format!("{input}/amount/type"),
-            Kind::Widened,
+            ChangeKind::Widened,
         ),
         (
             "\"integer\"",
             "\"string\"",
             format!("{input}/amount/type"),
-            Kind::Other,
+            ChangeKind::Other,
         ),
         (
             "\"amount\"]",
             "\"amount\", \"currency\"]",
             "/inputSchema/required".into(),
-            Kind::NowRequired,
+            ChangeKind::NowRequired,
         ),
         (
             ", \"amount\"]",
             "]",
             "/inputSchema/required".into(),
-            Kind::NoLongerRequired,
+            ChangeKind::NoLongerRequired,
         ),
         (
             "\"order_id\", \"amount\"]",
             "\"amount\", \"order_id\"]",
             "/inputSchema/required".into(),
-            Kind::Order,
+            ChangeKind::Order,
         ),
         (
             "Properties\": false",
             "Properties\": true",
             "/inputSchema/additionalProperties".into(),
-            Kind::Widened,
+            ChangeKind::Widened,
         ),
         (
             "[\"string\", \"null\"]",
             "[\"string\"]",
             format!("{input}/lines/items/properties/sku/type"),
-            Kind::Narrowed,
+            ChangeKind::Narrowed,
         ),
         (
             "\"minLength\": 1,",
             "\"minLength\": 1, \"pattern\": \"^A\",",
             format!("{input}/order_id/pattern"),
-            Kind::Narrowed,
+            ChangeKind::Narrowed,
         ),
         (
             "\"minLength\": 1,",
             "\"minLength\": 1, \"default\": \"A\",",
             format!("{input}/order_id/default"),
-            Kind::Other,
+            ChangeKind::Other,
         ),
         (
             "{\"id\": {",
             "{\"iban\": {}, \"id\": {",
             "/outputSchema/properties/iban".into(),
-            Kind::Result,
+            ChangeKind::Result,
         ),
         (
             "\"annotations\"",
             "\"execution\": {}, \"annotations\"",
             "/execution".into(),
-            Kind::Other,
+            ChangeKind::Other,
         ),
     ];
     let mut kinds = BTreeSet::new();
@@ -373,9 +378,9 @@ fn each_change_of_a_definition_is_classified() {
     );
     let found = changes(&lock_of(&[REFUND]), &lock_of(&[&required]));
     assert!(
-        matches!(found.as_slice(), [Change { kind: Kind::RequiredProperty, place, .. }] if place.ends_with("/reason"))
+        matches!(found.as_slice(), [Change { kind: ChangeKind::RequiredProperty, place, .. }] if place.ends_with("/reason"))
     );
-    kinds.insert(Kind::RequiredProperty);
+    kinds.insert(ChangeKind::RequiredProperty);
 
     let shared = |defs: &str| format!(r#"{{"name":"f","inputSchema":{{"$defs":{defs}}}}}"#);
     let kinds_of = |old: &str, new: &str| -> Vec<_> {
@@ -384,31 +389,31 @@ fn each_change_of_a_definition_is_classified() {
     };
     assert_eq!(
         kinds_of(&shared("{}"), &shared(r#"{"A":{}}"#)),
-        [Kind::SharedSchema]
+        [ChangeKind::SharedSchema]
     );
     assert_eq!(
         kinds_of(&shared(r#"{"A":{}}"#), &shared("{}")),
-        [Kind::Other]
+        [ChangeKind::Other]
     );
     assert_eq!(
         kinds_of(
             &shared(r#"{"A":{"title":"a"}}"#),
             &shared(r#"{"A":{"title":"b"}}"#)
         ),
-        [Kind::Wording]
+        [ChangeKind::Wording]
     );
     let empty_properties = r#"{"name":"f","inputSchema":{"properties":{}}}"#;
     assert_eq!(
         kinds_of(r#"{"name":"f","inputSchema":{}}"#, empty_properties),
-        [Kind::Other],
+        [ChangeKind::Other],
         "doubt is breaking"
     );
     for kind in [
-        Kind::Narrowed,
-        Kind::Widened,
-        Kind::Result,
-        Kind::NowRequired,
-        Kind::RequiredProperty,
+        ChangeKind::Narrowed,
+        ChangeKind::Widened,
+        ChangeKind::Result,
+        ChangeKind::NowRequired,
+        ChangeKind::RequiredProperty,
     ] {
         assert!(kinds.contains(&kind) && kind.class() == Class::Breaking);
     }
@@ -430,15 +435,15 @@ fn changes_of_the_server_and_of_the_set_of_functions_are_listed() {
         .map(|change| change.kind)
         .collect();
     let wanted = [
-        Kind::ServerName,
-        Kind::ServerVersion,
-        Kind::Protocol,
-        Kind::Instructions,
-        Kind::FunctionRemoved,
-        Kind::FunctionAdded,
+        ChangeKind::ServerName,
+        ChangeKind::ServerVersion,
+        ChangeKind::Protocol,
+        ChangeKind::Instructions,
+        ChangeKind::FunctionRemoved,
+        ChangeKind::FunctionAdded,
     ];
     assert_eq!(found, wanted);
-    assert_eq!(step_of(&changes(&old, &new)), Some(Step::Major));
+    assert_eq!(step_of(&changes(&old, &new)), Some(ContractStep::Major));
     assert_eq!(step_of(&changes(&old, &old)), None);
 }
 
@@ -451,12 +456,16 @@ fn a_step_is_taken_by_that_step_or_a_larger_one() {
         ("2.1.2", None),
         ("1.9.9", None),
         ("2.0.9", None),
-        ("2.1.4", Some(Step::Patch)),
-        ("2.2.0", Some(Step::Minor)),
-        ("3.0.0", Some(Step::Major)),
+        ("2.1.4", Some(ContractStep::Patch)),
+        ("2.2.0", Some(ContractStep::Minor)),
+        ("3.0.0", Some(ContractStep::Major)),
     ];
     for (to, largest) in cases {
-        for step in [Step::Patch, Step::Minor, Step::Major] {
+        for step in [
+            ContractStep::Patch,
+            ContractStep::Minor,
+            ContractStep::Major,
+        ] {
             assert_eq!(
                 step.is_taken(from, version(to)),
                 largest >= Some(step),
@@ -464,7 +473,11 @@ fn a_step_is_taken_by_that_step_or_a_larger_one() {
             );
         }
     }
-    for step in [Step::Patch, Step::Minor, Step::Major] {
+    for step in [
+        ContractStep::Patch,
+        ContractStep::Minor,
+        ContractStep::Major,
+    ] {
         assert!(step.is_taken(from, step.after(from)));
     }
 }

@@ -8,7 +8,7 @@ use super::input::RecordedInput;
 use super::lattice;
 use super::members::{Members, variant};
 use super::value::Object;
-use super::{InvalidRecord, Kind, Version};
+use super::{InvalidRecord, RecordKind, RecordVersion};
 use crate::attempt::Subject;
 use crate::decide::{LimitNow, Reason, Rejection};
 use crate::digest::Digest;
@@ -101,7 +101,11 @@ pub enum RecordedResult {
 
 impl DecisionRecord {
     /// Writes everything but the stamp, and says where its members belong: `prev`, `seq` and `time`.
-    pub(super) fn write<'n>(&'n self, version: Version, out: &mut Object<'_, 'n>) -> [usize; 3] {
+    pub(super) fn write<'n>(
+        &'n self,
+        version: RecordVersion,
+        out: &mut Object<'_, 'n>,
+    ) -> [usize; 3] {
         let Self {
             decision,
             request_id,
@@ -128,7 +132,7 @@ impl DecisionRecord {
         out.text("decision", decision);
         lattice::enforces(*enforces, out);
         lattice::evidence(*evidence, out.object("evidence"));
-        out.text("kind", Kind::Decision.as_str());
+        out.text("kind", RecordKind::Decision.as_str());
         out.count("latency_us", u64::from(*latency_us));
         lattice::limit(*limit, out.object("limit"));
         let prev = out.place();
@@ -148,7 +152,10 @@ impl DecisionRecord {
         [prev, seq, time]
     }
 
-    pub(super) fn read(version: Version, mut members: Members) -> Result<Self, InvalidRecord> {
+    pub(super) fn read(
+        version: RecordVersion,
+        mut members: Members,
+    ) -> Result<Self, InvalidRecord> {
         let record = Self {
             decision: members.text("decision")?,
             request_id: members.text("request_id")?,
@@ -202,7 +209,7 @@ impl RecordedAttempt {
         out.end();
     }
 
-    fn read(version: Version, mut members: Members) -> Result<Self, InvalidRecord> {
+    fn read(version: RecordVersion, mut members: Members) -> Result<Self, InvalidRecord> {
         let subject = members
             .optional("subject")
             .map(|value| Members::from_json(value, "subject"))

@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use super::InvalidRecord;
 use super::input::KeyedDigest;
 use super::members::{Members, variant};
-use super::value::{Value, count, object, printed, text, time};
+use super::value::{RecordValue, count, object, printed, text, time};
 use crate::digest::Digest;
 
-type Named<'a> = Vec<(&'static str, Value<'a>)>;
+type NamedValues<'a> = Vec<(&'static str, RecordValue<'a>)>;
 
 /// The log was opened. A `start` that follows anything but a `stop` tells of a process that ended otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct StartRecord {
 }
 
 impl StartRecord {
-    pub(super) fn members(&self) -> Named<'_> {
+    pub(super) fn members(&self) -> NamedValues<'_> {
         let Self {
             sidecar,
             software,
@@ -84,7 +84,7 @@ pub enum BundleChange {
 }
 
 impl BundleRecord {
-    pub(super) fn members(&self) -> Named<'_> {
+    pub(super) fn members(&self) -> NamedValues<'_> {
         let Self {
             sidecar,
             channel,
@@ -144,7 +144,7 @@ pub struct GapRecord {
 }
 
 impl GapRecord {
-    pub(super) fn members(&self) -> Named<'_> {
+    pub(super) fn members(&self) -> NamedValues<'_> {
         let Self {
             count: attempts,
             overloaded,
@@ -182,7 +182,7 @@ pub struct StopRecord {
 }
 
 impl StopRecord {
-    pub(super) fn members(&self) -> Named<'_> {
+    pub(super) fn members(&self) -> NamedValues<'_> {
         let Self { sidecar } = self;
         vec![("sidecar", text(sidecar))]
     }

@@ -12,8 +12,8 @@ use std::fmt;
 use aws_lc_rs::hmac;
 
 use super::members::Members;
-use super::value::{Object, Value, count, printed, text};
-use super::{InvalidRecord, Version};
+use super::value::{Object, RecordValue, count, printed, text};
+use super::{InvalidRecord, RecordVersion};
 use crate::attempt::Input;
 use crate::digest::Digest;
 use crate::json::{InvalidJson, Json, Problem};
@@ -53,8 +53,8 @@ impl MaskKey {
             text("stopgate-mask-value-v2"),
             tool,
             operation,
-            Value::List(way.steps()),
-            Value::Json(value),
+            RecordValue::List(way.steps()),
+            RecordValue::Json(value),
         ])
     }
 
@@ -72,9 +72,9 @@ impl MaskKey {
 
     /// Signs the canonical form of a list. Its first element says what the others are, so that no two questions have
     /// one text.
-    fn digest(&self, of: Vec<Value<'_>>) -> KeyedDigest {
+    fn digest(&self, of: Vec<RecordValue<'_>>) -> KeyedDigest {
         let mut signed = String::new();
-        Value::List(of).write(&mut signed);
+        RecordValue::List(of).write(&mut signed);
         let tag = hmac::sign(&self.0, signed.as_bytes());
         let mut bytes = [0; 32];
         for (to, from) in bytes.iter_mut().zip(tag.as_ref()) {
@@ -92,8 +92,11 @@ struct Meant<'a> {
 }
 
 impl<'a> Meant<'a> {
-    fn values(self) -> [Value<'a>; 2] {
-        [text(self.tool), self.operation.map_or(Value::Null, text)]
+    fn values(self) -> [RecordValue<'a>; 2] {
+        [
+            text(self.tool),
+            self.operation.map_or(RecordValue::Null, text),
+        ]
     }
 }
 
@@ -107,7 +110,7 @@ enum Way<'w> {
 
 impl Way<'_> {
     /// Returns the steps of the way, outermost first: names of members and places in arrays.
-    fn steps(self) -> Vec<Value<'static>> {
+    fn steps(self) -> Vec<RecordValue<'static>> {
         let (before, step) = match self {
             Self::Whole => return Vec::new(),
             Self::Member(before, name) => (before, text(name.to_owned())),
@@ -297,7 +300,10 @@ impl RecordedInput {
         }
     }
 
-    pub(super) fn read(version: Version, members: &mut Members) -> Result<Self, InvalidRecord> {
+    pub(super) fn read(
+        version: RecordVersion,
+        members: &mut Members,
+    ) -> Result<Self, InvalidRecord> {
         let refused = members
             .optional("input_refused")
             .map(|value| Members::from_json(value, "input_refused"))
@@ -307,8 +313,8 @@ impl RecordedInput {
                 let digest = members.parsed("input_digest")?;
                 // Left to be refused as unknown where the version has no such member.
                 let bytes = match version {
-                    Version::V1 => None,
-                    Version::V2 => members.optional_number("input_bytes")?,
+                    RecordVersion::V1 => None,
+                    RecordVersion::V2 => members.optional_number("input_bytes")?,
                 };
                 Ok(match bytes {
                     Some(bytes) => Self::Long { bytes, digest },

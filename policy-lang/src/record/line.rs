@@ -4,8 +4,8 @@
 //! known beforehand, [`Encoded::line`] adds the stamp.
 
 use super::members::Members;
-use super::value::{Object, Value, count, printed, text, time};
-use super::{Kind, MAX_LINE_BYTES, Record, RecordBody, Seq, Stamp, Version};
+use super::value::{Object, RecordValue, count, printed, text, time};
+use super::{MAX_LINE_BYTES, Record, RecordBody, RecordKind, RecordVersion, Seq, Stamp};
 use crate::json::{InvalidJson, Json, Limits};
 
 /// Bounds of a line: an input (depth 32, 4,096 members, each of which may be masked) inside a record.
@@ -26,7 +26,7 @@ pub enum InvalidRecord {
     #[error("the line is not strict JSON")]
     Json(#[from] InvalidJson),
     /// A version of the format that this reader does not know.
-    #[error("the version of the record is not one from 1 to {}", Version::CURRENT.number())]
+    #[error("the version of the record is not one from 1 to {}", RecordVersion::CURRENT.number())]
     Version,
     /// A kind that this reader does not know.
     #[error("the kind of the record is unknown")]
@@ -55,17 +55,17 @@ pub struct Encoded {
     text: String,
     /// Where each member of the stamp belongs.
     places: [usize; STAMP.len()],
-    kind: Kind,
+    kind: RecordKind,
 }
 
 impl RecordBody {
     /// Renders everything but the stamp, in the version of the format that is written.
     #[must_use]
     pub fn encode(&self) -> Encoded {
-        self.encode_as(Version::CURRENT)
+        self.encode_as(RecordVersion::CURRENT)
     }
 
-    fn encode_as(&self, version: Version) -> Encoded {
+    fn encode_as(&self, version: RecordVersion) -> Encoded {
         let mut members = match self {
             Self::Start(record) => record.members(),
             Self::Bundle(record) => record.members(),
@@ -75,14 +75,14 @@ impl RecordBody {
                 return Encoded {
                     text: rendered,
                     places,
-                    kind: Kind::Decision,
+                    kind: RecordKind::Decision,
                 };
             }
             Self::Gap(record) => record.members(),
             Self::Stop(record) => record.members(),
         };
         members.extend([
-            ("v", Value::Integer(version.number())),
+            ("v", RecordValue::Integer(version.number())),
             ("kind", text(self.kind().as_str())),
         ]);
         members.sort_unstable_by_key(|(name, _)| *name);
@@ -105,15 +105,19 @@ impl RecordBody {
         }
     }
 
-    fn read(version: Version, kind: Kind, members: Members) -> Result<Self, InvalidRecord> {
+    fn read(
+        version: RecordVersion,
+        kind: RecordKind,
+        members: Members,
+    ) -> Result<Self, InvalidRecord> {
         Ok(match kind {
-            Kind::Start => Self::Start(super::StartRecord::read(members)?),
-            Kind::Bundle => Self::Bundle(super::BundleRecord::read(members)?),
-            Kind::Decision => {
+            RecordKind::Start => Self::Start(super::StartRecord::read(members)?),
+            RecordKind::Bundle => Self::Bundle(super::BundleRecord::read(members)?),
+            RecordKind::Decision => {
                 Self::Decision(Box::new(super::DecisionRecord::read(version, members)?))
             }
-            Kind::Gap => Self::Gap(super::GapRecord::read(members)?),
-            Kind::Stop => Self::Stop(super::StopRecord::read(members)?),
+            RecordKind::Gap => Self::Gap(super::GapRecord::read(members)?),
+            RecordKind::Stop => Self::Stop(super::StopRecord::read(members)?),
         })
     }
 }
@@ -129,7 +133,7 @@ impl Encoded {
 
     /// Returns the kind of the record.
     #[must_use]
-    pub const fn kind(&self) -> Kind {
+    pub const fn kind(&self) -> RecordKind {
         self.kind
     }
 
@@ -200,12 +204,12 @@ impl Record {
         let mut members = Members::from_json(Json::parse(line, LINE_LIMITS)?, "record")?;
         let version = members.take("v")?.as_integer();
         let version = version
-            .and_then(Version::from_number)
+            .and_then(RecordVersion::from_number)
             .ok_or(InvalidRecord::Version)?;
         let kind = members.take("kind")?;
         let kind = kind
             .as_str()
-            .and_then(Kind::from_word)
+            .and_then(RecordKind::from_word)
             .ok_or(InvalidRecord::Kind)?;
         let seq = Seq::new(members.number("seq")?).ok_or(InvalidRecord::Value("seq"))?;
         let stamp = Stamp {

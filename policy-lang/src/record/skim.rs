@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{Kind, Seq, Version, lattice};
+use super::{RecordKind, RecordVersion, Seq, lattice};
 use crate::decide::{LimitNow, LimitedBy, Reason};
 use crate::surface::{Approval, Limit, Need};
 
@@ -64,14 +64,14 @@ struct Line<'l> {
     sidecar: IgnoredAny,
     bundle: &'l str,
     #[serde(borrow)]
-    attempt: Attempt<'l>,
-    context: Context<'l>,
-    evidence: Evidence<'l>,
+    attempt: SkimmedAttempt<'l>,
+    context: SkimmedContext<'l>,
+    evidence: SkimmedEvidence<'l>,
     limit: Limited<'l>,
     enforces: IgnoredAny,
     surface: IgnoredAny,
     #[serde(borrow)]
-    result: Outcome<'l>,
+    result: SkimmedOutcome<'l>,
     rules: IgnoredAny,
     latency_us: IgnoredAny,
 }
@@ -82,9 +82,9 @@ struct Line<'l> {
     dead_code,
     reason = "members that have to be there and are not asked for"
 )]
-struct Attempt<'l> {
+struct SkimmedAttempt<'l> {
     #[serde(borrow)]
-    subject: Option<Subject<'l>>,
+    subject: Option<SkimmedSubject<'l>>,
     profiles: IgnoredAny,
     agent: IgnoredAny,
     tool: &'l str,
@@ -100,7 +100,7 @@ struct Attempt<'l> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Subject<'l> {
+struct SkimmedSubject<'l> {
     issuer: &'l str,
     id: &'l str,
 }
@@ -111,7 +111,7 @@ struct Subject<'l> {
     dead_code,
     reason = "members that have to be there and are not asked for"
 )]
-struct Context<'l> {
+struct SkimmedContext<'l> {
     facts: IgnoredAny,
     agent: IgnoredAny,
     #[serde(borrow)]
@@ -131,7 +131,7 @@ struct Clock<'l> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Evidence<'l> {
+struct SkimmedEvidence<'l> {
     approval: &'l str,
     user_confirmation: bool,
     dry_run: bool,
@@ -146,10 +146,10 @@ struct Limited<'l> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Outcome<'l> {
+enum SkimmedOutcome<'l> {
     Permit(IgnoredAny),
     Route(#[serde(borrow)] Vec<&'l str>),
-    Reject(#[serde(borrow)] Rejection<'l>),
+    Reject(#[serde(borrow)] SkimmedRejection<'l>),
 }
 
 #[derive(Deserialize)]
@@ -158,7 +158,7 @@ enum Outcome<'l> {
     dead_code,
     reason = "members that have to be there and are not asked for"
 )]
-struct Rejection<'l> {
+struct SkimmedRejection<'l> {
     reason: &'l str,
     message: IgnoredAny,
 }
@@ -169,13 +169,13 @@ impl<'l> Skimmed<'l> {
     #[must_use]
     pub fn parse(line: &'l [u8]) -> Option<Self> {
         let line: Line<'l> = serde_json::from_slice(line).ok()?;
-        let version = Version::from_number(line.v)?;
-        if line.kind != Kind::Decision.as_str()
-            || (version < Version::V2 && line.attempt.input_bytes.is_some())
+        let version = RecordVersion::from_number(line.v)?;
+        if line.kind != RecordKind::Decision.as_str()
+            || (version < RecordVersion::V2 && line.attempt.input_bytes.is_some())
         {
             return None;
         }
-        let Evidence {
+        let SkimmedEvidence {
             approval,
             user_confirmation,
             dry_run,
@@ -206,10 +206,10 @@ impl<'l> Skimmed<'l> {
     }
 }
 
-fn answered(outcome: &Outcome<'_>) -> Option<Answered> {
+fn answered(outcome: &SkimmedOutcome<'_>) -> Option<Answered> {
     match outcome {
-        Outcome::Permit(_) => Some(Answered::Permit),
-        Outcome::Route(words) => {
+        SkimmedOutcome::Permit(_) => Some(Answered::Permit),
+        SkimmedOutcome::Route(words) => {
             let mut level = None;
             for word in words {
                 match lattice::need_from_word(word)? {
@@ -219,6 +219,8 @@ fn answered(outcome: &Outcome<'_>) -> Option<Answered> {
             }
             Some(Answered::Route(level))
         }
-        Outcome::Reject(rejection) => Reason::from_word(rejection.reason).map(Answered::Reject),
+        SkimmedOutcome::Reject(rejection) => {
+            Reason::from_word(rejection.reason).map(Answered::Reject)
+        }
     }
 }

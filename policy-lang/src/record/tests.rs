@@ -58,7 +58,7 @@ fn the_example_of_the_reference_is_a_record() {
     let record = Record::parse(line.as_bytes()).expect("a record");
     assert_eq!(record.line(), format!("{line}\n"));
     assert_eq!(record.stamp.seq.get(), 4711);
-    assert_eq!(record.body.kind(), Kind::Decision);
+    assert_eq!(record.body.kind(), RecordKind::Decision);
 }
 
 #[test]
@@ -119,7 +119,10 @@ fn what_this_reader_does_not_know_is_refused() {
 #[test]
 fn a_record_is_read_in_the_version_that_it_names() {
     let line = canonical(EXAMPLE);
-    for (version, named) in [(Version::V1, "\"v\":1"), (Version::V2, "\"v\":2")] {
+    for (version, named) in [
+        (RecordVersion::V1, "\"v\":1"),
+        (RecordVersion::V2, "\"v\":2"),
+    ] {
         let line = with(&line, "\"v\":2", named);
         let record = Record::parse(line.as_bytes()).expect("a record");
         assert_eq!(record.version, version);
@@ -132,14 +135,14 @@ fn a_record_is_read_in_the_version_that_it_names() {
         let read = Record::parse(long.as_bytes());
         let skimmed = Skimmed::parse(long.as_bytes());
         match version {
-            Version::V1 => {
+            RecordVersion::V1 => {
                 assert_eq!(
                     read,
                     Err(InvalidRecord::UnknownMember("input_bytes".into()))
                 );
                 assert!(skimmed.is_none());
             }
-            Version::V2 => {
+            RecordVersion::V2 => {
                 assert_eq!(read.expect("a record").line(), format!("{long}\n"));
                 assert!(skimmed.is_some());
             }

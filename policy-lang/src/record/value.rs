@@ -10,7 +10,7 @@ use crate::json::{Json, MAX_SAFE_INTEGER, write_string};
 
 /// A value of a record. Members of objects may stand in any order; they are sorted when they are written.
 #[derive(Debug)]
-pub(super) enum Value<'a> {
+pub(super) enum RecordValue<'a> {
     Null,
     Integer(i64),
     Text(Cow<'a, str>),
@@ -20,7 +20,7 @@ pub(super) enum Value<'a> {
     Json(&'a Json),
 }
 
-impl Value<'_> {
+impl RecordValue<'_> {
     /// Appends the canonical form, the one of [`Json::canonical`], to `out`. Members of objects are sorted in place for
     /// it.
     pub(super) fn write(&mut self, out: &mut String) {
@@ -51,29 +51,31 @@ impl Value<'_> {
 }
 
 /// Makes an object of `members`, which may come in any order.
-pub(super) fn object<'a>(members: impl IntoIterator<Item = (&'a str, Value<'a>)>) -> Value<'a> {
-    Value::Object(members.into_iter().collect())
+pub(super) fn object<'a>(
+    members: impl IntoIterator<Item = (&'a str, RecordValue<'a>)>,
+) -> RecordValue<'a> {
+    RecordValue::Object(members.into_iter().collect())
 }
 
 /// Makes a string.
-pub(super) fn text<'a>(text: impl Into<Cow<'a, str>>) -> Value<'a> {
-    Value::Text(text.into())
+pub(super) fn text<'a>(text: impl Into<Cow<'a, str>>) -> RecordValue<'a> {
+    RecordValue::Text(text.into())
 }
 
 /// Makes a string of what `value` prints.
-pub(super) fn printed(value: impl ToString) -> Value<'static> {
-    Value::Text(Cow::Owned(value.to_string()))
+pub(super) fn printed(value: impl ToString) -> RecordValue<'static> {
+    RecordValue::Text(Cow::Owned(value.to_string()))
 }
 
 /// Makes a count. Beyond what JSON keeps exactly it stays at the largest such number.
-pub(super) fn count(number: u64) -> Value<'static> {
+pub(super) fn count(number: u64) -> RecordValue<'static> {
     let number = i64::try_from(number).unwrap_or(MAX_SAFE_INTEGER);
-    Value::Integer(number.min(MAX_SAFE_INTEGER))
+    RecordValue::Integer(number.min(MAX_SAFE_INTEGER))
 }
 
 /// Makes the text of a point in time with `digits` digits of the second's fraction.
-pub(super) fn time(time: Timestamp, digits: usize) -> Value<'static> {
-    Value::Text(Cow::Owned(format!("{time:.digits$}")))
+pub(super) fn time(time: Timestamp, digits: usize) -> RecordValue<'static> {
+    RecordValue::Text(Cow::Owned(format!("{time:.digits$}")))
 }
 
 /// An object that is written as it comes: its members must come in the order of their names.

@@ -35,13 +35,13 @@ pub(crate) struct Key {
 #[derive(Debug, Clone)]
 pub(crate) struct Scalar {
     pub(crate) text: String,
-    pub(crate) kind: Kind,
+    pub(crate) kind: ScalarKind,
     pub(crate) origin: Origin,
 }
 
 /// How a scalar can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum ScalarKind {
     /// Quoted or a block: text, whatever it looks like.
     Quoted,
     /// Not quoted: every YAML reader agrees on this.
@@ -53,11 +53,11 @@ impl Node {
     pub(crate) const fn what(&self) -> &'static str {
         match &self.value {
             Value::Scalar(scalar) => match scalar.kind {
-                Kind::Quoted | Kind::Plain(Plain::Text) => "a text",
-                Kind::Plain(Plain::Date) => "a date",
-                Kind::Plain(Plain::Integer(_) | Plain::Decimal) => "a number",
-                Kind::Plain(Plain::Bool(_)) => "a truth value",
-                Kind::Plain(Plain::Null) => "nothing",
+                ScalarKind::Quoted | ScalarKind::Plain(Plain::Text) => "a text",
+                ScalarKind::Plain(Plain::Date) => "a date",
+                ScalarKind::Plain(Plain::Integer(_) | Plain::Decimal) => "a number",
+                ScalarKind::Plain(Plain::Bool(_)) => "a truth value",
+                ScalarKind::Plain(Plain::Null) => "nothing",
             },
             Value::Sequence(_) => "a list",
             Value::Mapping(_) => "a mapping",

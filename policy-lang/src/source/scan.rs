@@ -55,7 +55,7 @@ pub(crate) fn scan<'a>(
         )));
         return None;
     }
-    let mut found = Findings {
+    let mut found = ScanFindings {
         indented_by_tab: false,
         left: MAX_FINDINGS,
     };
@@ -87,12 +87,12 @@ pub(crate) fn scan<'a>(
     }
 }
 
-struct Findings {
+struct ScanFindings {
     indented_by_tab: bool,
     left: usize,
 }
 
-impl Findings {
+impl ScanFindings {
     fn report(
         &mut self,
         dx: &mut Diagnostics,

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, StructureStyle};
 
-use super::node::{Key, Kind, Node, Scalar, Value};
+use super::node::{Key, Node, Scalar, ScalarKind, Value};
 use super::origin::{Origin, Style};
 use super::scan::{self, MAX_DEPTH};
 use super::{FileId, Span, plain};
@@ -235,7 +235,7 @@ impl Builder<'_> {
                 return self.node(broken);
             }
             Style::Plain => match plain::read(value) {
-                Ok(plain) => Kind::Plain(plain),
+                Ok(plain) => ScalarKind::Plain(plain),
                 Err(_) if value == "<<" => {
                     self.dx.push(say::merge_key(span));
                     return self.node(broken);
@@ -246,7 +246,7 @@ impl Builder<'_> {
                     return self.node(broken);
                 }
             },
-            Style::Single | Style::Double | Style::Literal | Style::Folded => Kind::Quoted,
+            Style::Single | Style::Double | Style::Literal | Style::Folded => ScalarKind::Quoted,
         };
         // Only an escape can make a hidden character that the scan of the bytes has not seen.
         let hidden = value
@@ -356,7 +356,7 @@ fn key_of(node: Node, source: &str, dx: &mut Diagnostics) -> Option<Key> {
     match node.value {
         Value::Scalar(Scalar {
             text,
-            kind: Kind::Quoted | Kind::Plain(plain::Plain::Text),
+            kind: ScalarKind::Quoted | ScalarKind::Plain(plain::Plain::Text),
             ..
         }) if !written.contains('\n') && ends => Some(Key {
             text,

@@ -108,10 +108,10 @@ fn without_null(schema: &Json) -> (Option<Json>, bool) {
 }
 
 /// A scalar or an array, of which the type is known.
-type Typed = (Shape, Option<Opaque>);
+type FirstTyped = (Shape, Option<Opaque>);
 
-fn shape_of(schema: &Json) -> Result<Typed, InvalidSchema> {
-    const ANYTHING: Typed = (Shape::Anything, Some(Opaque::Untyped));
+fn shape_of(schema: &Json) -> Result<FirstTyped, InvalidSchema> {
+    const ANYTHING: FirstTyped = (Shape::Anything, Some(Opaque::Untyped));
     let Some(members) = schema.as_object() else {
         return Ok(ANYTHING);
     };
@@ -151,7 +151,7 @@ fn shape_of(schema: &Json) -> Result<Typed, InvalidSchema> {
     Ok(shape.unwrap_or(ANYTHING))
 }
 
-fn string(schema: &Json, size: impl Fn(&str, usize) -> Option<usize>) -> Option<Typed> {
+fn string(schema: &Json, size: impl Fn(&str, usize) -> Option<usize>) -> Option<FirstTyped> {
     let one_of = match schema.get("enum") {
         None => None,
         Some(values) => Some(
@@ -172,7 +172,7 @@ fn string(schema: &Json, size: impl Fn(&str, usize) -> Option<usize>) -> Option<
     ))
 }
 
-fn integer(schema: &Json) -> Option<Typed> {
+fn integer(schema: &Json) -> Option<FirstTyped> {
     let bound = |name: &str, absent: i64| match schema.get(name) {
         None => Some(absent),
         Some(value) => value.as_integer(),
@@ -196,7 +196,7 @@ fn integer(schema: &Json) -> Option<Typed> {
     Some((Shape::Integer { one_of, min, max }, None))
 }
 
-fn number(schema: &Json) -> Option<Typed> {
+fn number(schema: &Json) -> Option<FirstTyped> {
     let bound = |name: &str, absent: f64| match schema.get(name) {
         None => Some(absent),
         Some(value) => as_double(value),
@@ -211,7 +211,7 @@ fn number(schema: &Json) -> Option<Typed> {
 fn array(
     schema: &Json,
     size: impl Fn(&str, usize) -> Option<usize>,
-) -> Result<Option<Typed>, InvalidSchema> {
+) -> Result<Option<FirstTyped>, InvalidSchema> {
     let Some(items) = schema.get("items") else {
         return Ok(None);
     };
@@ -228,7 +228,7 @@ fn array(
     Ok(Some((Shape::Array { element, min, max }, None)))
 }
 
-fn object(schema: &Json) -> Result<Typed, InvalidSchema> {
+fn object(schema: &Json) -> Result<FirstTyped, InvalidSchema> {
     if schema.get("additionalProperties").and_then(Json::as_bool) == Some(false) {
         Ok((Shape::Object(members_of(schema)?), None))
     } else {

@@ -11,7 +11,7 @@ use stopgate_lang::compile::Sources;
 use stopgate_lang::json::Json;
 use stopgate_lang::lock::{Lock, LockedFunction, pretty};
 use stopgate_lang::policy::Location;
-use stopgate_lang::schema::Kind;
+use stopgate_lang::schema::DocumentKind;
 use stopgate_lang::surface::Risk;
 
 use self::edits::{EDITS, Edit, PROVED, UNTRIED};
@@ -607,7 +607,7 @@ fn t1_any_change_of_the_trust_root_takes_high_signatures() {
 fn every_edited_document_still_fits_its_schema() {
     let bank = bank();
     for edit in EDITS.iter().chain(PROVED.iter().map(|(_, edit)| edit)) {
-        let Some(kind) = Kind::from_path(edit.file) else {
+        let Some(kind) = DocumentKind::from_path(edit.file) else {
             continue;
         };
         let made = edit.made(&bank);

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
-use stopgate_lang::schema::Kind;
+use stopgate_lang::schema::DocumentKind;
 
 use crate::fixture::{Files, base, codes, compiled, over_base, read, tests};
 
 fn validators() -> BTreeMap<&'static str, Validator> {
-    Kind::ALL
+    DocumentKind::ALL
         .iter()
         .map(|kind| {
             let schema = kind.schema();
@@ -24,11 +24,11 @@ fn validators() -> BTreeMap<&'static str, Validator> {
 }
 
 /// Documents that have a schema, as JSON: path, kind, value.
-fn documents(files: &Files) -> Vec<(String, Kind, Value)> {
+fn documents(files: &Files) -> Vec<(String, DocumentKind, Value)> {
     files
         .iter()
         .filter_map(|(path, bytes)| {
-            let kind = Kind::from_path(path)?;
+            let kind = DocumentKind::from_path(path)?;
             let value = serde_yaml::from_slice(bytes).ok()?;
             Some((path.clone(), kind, value))
         })
@@ -39,7 +39,7 @@ fn documents(files: &Files) -> Vec<(String, Kind, Value)> {
 fn the_schemas_are_current() {
     let folder: PathBuf = tests().join("../../docs/reference/schemas/documents");
     let bless = std::env::var_os("STOPGATE_BLESS").is_some();
-    for kind in Kind::ALL {
+    for kind in DocumentKind::ALL {
         let path = folder.join(kind.file());
         if bless {
             std::fs::create_dir_all(&folder).expect("a folder");
@@ -53,7 +53,7 @@ fn the_schemas_are_current() {
         );
     }
     let kept = std::fs::read_dir(&folder).expect("the schemas").count();
-    assert_eq!(kept, Kind::ALL.len(), "one schema for each kind");
+    assert_eq!(kept, DocumentKind::ALL.len(), "one schema for each kind");
 }
 
 #[test]
@@ -67,9 +67,9 @@ fn every_document_that_compiles_fits() {
     ] {
         let documents = documents(&read(&repository));
         // Waivers and reviews come and go.
-        let lasting = Kind::ALL
+        let lasting = DocumentKind::ALL
             .iter()
-            .filter(|kind| !matches!(kind, Kind::Waivers | Kind::Reviews));
+            .filter(|kind| !matches!(kind, DocumentKind::Waivers | DocumentKind::Reviews));
         for kind in lasting {
             assert!(
                 documents.iter().any(|(_, found, _)| found == kind),

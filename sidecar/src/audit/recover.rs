@@ -24,7 +24,7 @@ const SECTOR: u64 = 512;
 
 /// Where to go on.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct ResumePoint {
     pub(super) log_dir: Lock,
     /// The file to go on in and its length; none in a new log.
     pub(super) file: Option<Current>,
@@ -102,12 +102,12 @@ fn make_dir(path: &Path) -> Result<(), OpenError> {
 
 /// Reads the end of the log in `dir`, checks it, and cuts a torn tail. The folder is locked, and so is the file to go on
 /// in: two state directories may lead to one of them.
-pub(super) fn recover(dir: &Path) -> Result<Found, OpenError> {
+pub(super) fn recover(dir: &Path) -> Result<ResumePoint, OpenError> {
     make_dir(dir)?;
     let log_dir = File::open(dir).map_err(failed("open", dir))?;
     let log_dir = locked(log_dir, dir)?;
     let files = files(dir).map_err(failed("read", dir))?;
-    let mut found = Found {
+    let mut found = ResumePoint {
         log_dir,
         file: None,
         file_len: None,

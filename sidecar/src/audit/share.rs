@@ -33,11 +33,11 @@ struct Share {
 /// Bytes of record in a second.
 struct Allowance {
     rate: u64,
-    state: Mutex<State>,
+    state: Mutex<ShareState>,
 }
 
 #[derive(Clone, Copy)]
-struct State {
+struct ShareState {
     left: u64,
     at: Instant,
 }
@@ -113,7 +113,7 @@ impl Allowance {
         let left = most(rate);
         Self {
             rate,
-            state: Mutex::new(State { left, at: now }),
+            state: Mutex::new(ShareState { left, at: now }),
         }
     }
 
@@ -122,14 +122,14 @@ impl Allowance {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         // A panic of another holder leaves a state that is whole: each change is one assignment.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { left, at } = *state;
+        let ShareState { left, at } = *state;
         let waited = now.saturating_duration_since(at);
         let earned = earned(self.rate, waited);
         let left = left.saturating_add(earned).min(most(self.rate));
         // What is earned in less than a byte's time is not thrown away.
         let at = if earned > 0 { now } else { at };
         let allowed = left.checked_sub(bytes);
-        *state = State {
+        *state = ShareState {
             left: allowed.unwrap_or(left),
             at,
         };

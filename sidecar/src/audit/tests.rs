@@ -99,7 +99,7 @@ pub(crate) struct Contents {
     pub(crate) decisions: BTreeMap<String, Seq>,
     pub(crate) gaps: u64,
     overloaded: u64,
-    kinds: Vec<Kind>,
+    kinds: Vec<RecordKind>,
 }
 
 /// Reads `files`, which must be one unbroken chain from the first record on.

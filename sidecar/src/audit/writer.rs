@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use stopgate_lang::digest::Digest;
 use stopgate_lang::record::{
-    Encoded, Kind, MAX_LINE_BYTES, RecordBody, Seq, Stamp, no_line_before,
+    Encoded, MAX_LINE_BYTES, RecordBody, RecordKind, Seq, Stamp, no_line_before,
 };
 use tokio::sync::watch;
 
 use super::room::Roominess;
 use super::storage::Storage;
 use super::unrecorded::Unrecorded;
-use super::{AuditError, Entry, Fatal, Health, Message};
+use super::{AuditError, Fatal, Health, Message, QueuedRecord};
 use crate::seldom::Seldom;
 
 /// Most bytes of one write.
@@ -232,7 +232,7 @@ impl<S: Storage> Writer<S> {
     }
 
     /// Brings what is owed and `batch` to the disk and answers everybody in it.
-    fn commit(&mut self, batch: Vec<Entry>) -> Result<(), Fatal> {
+    fn commit(&mut self, batch: Vec<QueuedRecord>) -> Result<(), Fatal> {
         // 4.1. What is owed goes first: the start until it is on the disk, and the gap of attempts that were not
         // recorded. The gap is taken out of its counter, and given back if the disk refuses.
         let now = Timestamp::now();
@@ -281,7 +281,7 @@ impl<S: Storage> Writer<S> {
                 }
                 self.report(Health::Unwritable);
                 for (entry, _) in written {
-                    if entry.record.kind() == Kind::Decision {
+                    if entry.record.kind() == RecordKind::Decision {
                         self.unrecorded.count(now, false);
                     }
                     let _gone = entry.done.send(Err(AuditError::Unavailable));

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::Overrides;
 use super::caller::Callers;
 use super::issuer::IssuerConfig;
-use super::key::{Key, Presence};
+use super::key::{Presence, SettingKey};
 use super::mistake::{Mistake, Mistakes, nearest};
 use super::table::{Entry, Table, Value};
 
@@ -57,7 +57,7 @@ impl Layers {
     }
 
     /// Takes out a setting and returns its place and its text, or those of its default; `None` if there is neither.
-    pub(super) fn setting(&mut self, key: &'static Key) -> Option<(String, String)> {
+    pub(super) fn setting(&mut self, key: &'static SettingKey) -> Option<(String, String)> {
         self.settings.remove(&key.path()).or(match key.presence {
             Presence::Default(text) => Some(("default".to_owned(), text.to_owned())),
             Presence::Required | Presence::Optional => None,
@@ -81,7 +81,7 @@ impl Layers {
             if !variable.starts_with(PREFIX) {
                 continue;
             }
-            let known = Key::ALL.map(|key| (key.variable(), key));
+            let known = SettingKey::ALL.map(|key| (key.variable(), key));
             let Some((_, key)) = known.iter().find(|(name, _)| *name == variable) else {
                 let near = nearest(&variable, known.iter().map(|(name, _)| name.as_str()));
                 mistakes.push(Mistake::new(
@@ -162,7 +162,9 @@ impl File<'_> {
                 }
                 ("identity", _) => mistakes.push(Mistake::new(place, NO_IDENTITY)),
                 (section, DeValue::Table(table))
-                    if Key::ALL.iter().any(|key| key.section == Some(section)) =>
+                    if SettingKey::ALL
+                        .iter()
+                        .any(|key| key.section == Some(section)) =>
                 {
                     for (name, value) in table.iter() {
                         let place = self.place(name.span().start);
@@ -190,16 +192,16 @@ impl File<'_> {
         layers: &mut Layers,
         mistakes: &mut Mistakes,
     ) {
-        let Some(key) = Key::ALL
+        let Some(key) = SettingKey::ALL
             .into_iter()
             .find(|key| key.section == section && key.name == name)
         else {
             let path =
                 section.map_or_else(|| name.to_owned(), |section| format!("{section}.{name}"));
-            let sections = Key::ALL
+            let sections = SettingKey::ALL
                 .iter()
                 .filter_map(|key| key.section.map(str::to_owned));
-            let known: Vec<_> = Key::ALL
+            let known: Vec<_> = SettingKey::ALL
                 .iter()
                 .map(|key| key.path())
                 .chain(sections)

@@ -136,7 +136,7 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
         with(GOOD, &overrides).expect("valid").channel.as_str(),
         "canary"
     );
-    for key in Key::ALL {
+    for key in SettingKey::ALL {
         assert!(key.variable().starts_with("STOPGATE_") && !key.flag().contains('_'));
         let wrong = with(GOOD, &variable(&key.variable(), "\u{1}\0")).expect_err("a mistake");
         assert_eq!(wrong.len(), 1, "{wrong:?}");

@@ -269,7 +269,7 @@ struct Activity {
 }
 
 /// One request under way.
-struct Active(Arc<Activity>);
+struct RequestUnderWay(Arc<Activity>);
 
 impl Activity {
     fn new() -> Self {
@@ -279,9 +279,9 @@ impl Activity {
         }
     }
 
-    fn enter(activity: &Arc<Self>) -> Active {
+    fn enter(activity: &Arc<Self>) -> RequestUnderWay {
         activity.requests.fetch_add(1, Ordering::Relaxed);
-        Active(Arc::clone(activity))
+        RequestUnderWay(Arc::clone(activity))
     }
 
     /// Notes that something was asked just now. A request that may go on for ever, such as a watch of health, counts at
@@ -308,7 +308,7 @@ impl Activity {
     }
 }
 
-impl Drop for Active {
+impl Drop for RequestUnderWay {
     fn drop(&mut self) {
         self.0.touch();
         self.0.requests.fetch_sub(1, Ordering::Relaxed);
@@ -334,7 +334,7 @@ impl<R> Clone for Services<R> {
     }
 }
 
-type Answered = Result<Response<Held<Option<Active>>>, Infallible>;
+type Answered = Result<Response<Held<Option<RequestUnderWay>>>, Infallible>;
 
 impl<R: ServerReflection> Services<R> {
     fn call(

@@ -54,7 +54,7 @@ impl std::fmt::Debug for Line {
 
 /// A place that is taken and given back when it is dropped, which is when its work is done.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct PoolPlace {
     shared: Arc<Shared>,
     caller: u32,
 }
@@ -142,14 +142,14 @@ impl Pool {
     }
 
     /// Takes a place for one decision of `caller`. Returns `None` if all places of the caller are taken.
-    pub(super) fn place(&self, caller: u32) -> Option<Place> {
+    pub(super) fn place(&self, caller: u32) -> Option<PoolPlace> {
         let mut lines = self.0.lines();
         let line = lines.of.entry(caller).or_default();
         if line.places > WAITING {
             return None;
         }
         line.places = line.places.saturating_add(1);
-        Some(Place {
+        Some(PoolPlace {
             shared: Arc::clone(&self.0),
             caller,
         })
@@ -169,7 +169,7 @@ impl Drop for Pool {
     }
 }
 
-impl Place {
+impl PoolPlace {
     /// Runs `job` when it is its caller's turn. The place is free again when `job` has run, or will never run.
     pub(super) fn run(self, job: impl FnOnce() + Send + 'static) {
         let shared = Arc::clone(&self.shared);
@@ -194,7 +194,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for PoolPlace {
     fn drop(&mut self) {
         let mut lines = self.shared.lines();
         if let Some(line) = lines.of.get_mut(&self.caller) {

@@ -10,7 +10,7 @@ use stopgate_lang::record::{
 use super::{Considered, Request};
 
 /// What a record holds beside the attempt and its decision.
-pub(super) struct Told<'a> {
+pub(super) struct RecordDetails<'a> {
     pub(super) name: &'a str,
     pub(super) sidecar: &'a str,
     pub(super) bundle: &'a Bundle,
@@ -19,13 +19,13 @@ pub(super) struct Told<'a> {
 }
 
 impl Considered {
-    pub(super) fn record(&self, told: &Told<'_>, mask_key: &MaskKey) -> DecisionRecord {
+    pub(super) fn record(&self, told: &RecordDetails<'_>, mask_key: &MaskKey) -> DecisionRecord {
         let Self {
             situation,
             decision,
             attempt,
         } = self;
-        let Told {
+        let RecordDetails {
             name,
             sidecar,
             bundle,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use stopgate_lang::bundle::{TrustRoot, Verified};
 
-use super::kept::{Held, Kept, Lost, Note};
+use super::kept::{Kept, KeptBundle, Lost, Note};
 use super::{Followed, Root};
 use crate::config::Policy;
 use crate::metrics::Metrics;
@@ -37,7 +37,7 @@ enum Keeping {
     /// None is in force.
     Nothing,
     /// It was kept.
-    Held(Arc<Held>),
+    Held(Arc<KeptBundle>),
     /// It could not be written.
     Unwritten(Arc<Verified>, Note),
     /// It was kept, and is in no file of ours any more; the source may have it.
@@ -48,7 +48,7 @@ enum Keeping {
 #[derive(Debug)]
 pub struct Last {
     pub(super) verified: Verified,
-    pub(super) held: Held,
+    pub(super) held: KeptBundle,
 }
 
 impl Last {
@@ -90,7 +90,7 @@ impl Keeper {
     }
 
     /// Takes over `held`, the bundle in force, which a start has found or which was just written.
-    pub(super) fn hold(&mut self, held: Held) {
+    pub(super) fn hold(&mut self, held: KeptBundle) {
         self.keeping = Keeping::Held(Arc::new(held));
         self.is_kept();
     }
@@ -118,7 +118,7 @@ impl Keeper {
     }
 
     /// Writes what is `held` once more, because `gone` was taken away or replaced.
-    async fn write_again(&mut self, held: &Arc<Held>, gone: &Path) {
+    async fn write_again(&mut self, held: &Arc<KeptBundle>, gone: &Path) {
         self.metrics.sources.kept(false);
         if let Some(passed_over) = self.taken_away.tell() {
             tracing::warn!(

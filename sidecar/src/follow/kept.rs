@@ -52,7 +52,7 @@ pub(super) struct Note {
 
 /// A bundle that is kept, and its file.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct KeptBundle {
     pub(super) note: Note,
     opened: Opened,
 }
@@ -171,7 +171,7 @@ impl Kept {
 
     /// Reads the bundle that was kept last and verifies it again. The bundle has to have been kept under `root` and to
     /// have at most `most` bytes.
-    pub(super) fn last(&self, root: &Root, most: u64) -> Result<(Verified, Held), NotLast> {
+    pub(super) fn last(&self, root: &Root, most: u64) -> Result<(Verified, KeptBundle), NotLast> {
         let note = self.note()?;
         if note.root != root.digest {
             return Err(NotLast::Root);
@@ -182,7 +182,7 @@ impl Kept {
     }
 
     /// Checks whether a start would find what is `held`.
-    pub(super) fn look(&self, held: &Held) -> Result<(), Lost> {
+    pub(super) fn look(&self, held: &KeptBundle) -> Result<(), Lost> {
         match self.note() {
             Ok(note) if note == held.note => {}
             Ok(_) | Err(NoNote::None | NoNote::Invalid(_)) => {
@@ -201,7 +201,7 @@ impl Kept {
     /// Reads the bundle that is `held` and verifies it again, whatever became of its name.
     pub(super) fn verified(
         &self,
-        held: &Held,
+        held: &KeptBundle,
         root: &TrustRoot,
         most: u64,
     ) -> Result<Verified, NotLast> {
@@ -212,13 +212,20 @@ impl Kept {
             .ok_or(NotLast::Other)
     }
 
-    fn hold(&self, note: Note) -> Result<Held, Unreadable> {
+    fn hold(&self, note: Note) -> Result<KeptBundle, Unreadable> {
         let opened = source::open(&self.file(note.bundle))?;
-        Ok(Held { note, opened })
+        Ok(KeptBundle { note, opened })
     }
 
     /// Writes `verified` and then `note`, and removes every other bundle that was kept. Returns what is kept now.
-    pub(super) fn keep(&self, verified: &Verified, note: Note) -> Result<Held, NotKept> {
+    pub(super) fn keep(&self, verified: &Verified, note: Note) -> Result<KeptBundle, NotKept> {
+        // In a folder where others can replace what is written it would not be kept, and be written at each look.
+        let place = self.0.join(NOTE);
+        if let Err(Unreadable::Replaceable(why)) = source::open(&place)
+            && why.path != place
+        {
+            return Err(Unreadable::Replaceable(why).into());
+        }
         let written = self.write(verified, &note);
         written.map_err(|source| NotKept::Io {
             path: self.0.clone(),
@@ -236,6 +243,7 @@ impl Kept {
             let entry = entry?;
             let other = entry.file_name();
             let other = other.to_str().filter(|other| *other != name);
+            let other = other.map(|other| other.strip_suffix(BESIDE).unwrap_or(other));
             if other.is_some_and(is_ours) {
                 fs::remove_file(entry.path())?;
             }
@@ -248,19 +256,30 @@ impl Kept {
         name: &str,
         write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
     ) -> io::Result<()> {
-        let beside = self.0.join(format!("{name}.new"));
+        let beside = self.0.join(format!("{name}{BESIDE}"));
+        let put = Self::put_beside(&beside, write).and_then(|()| fs::rename(&beside, self.0.join(name)));
+        if put.is_err() {
+            // What was written of it would take the last of the disk from the log.
+            let _gone_or_never_there = fs::remove_file(&beside);
+        }
+        put
+    }
+
+    fn put_beside(
+        beside: &Path,
+        write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+    ) -> io::Result<()> {
         let file = OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(true)
             .mode(0o600)
-            .open(&beside)?;
+            .open(beside)?;
         let mut file = BufWriter::new(file);
         write(&mut file)?;
         file.into_inner()
             .map_err(io::IntoInnerError::into_error)?
-            .sync_all()?;
-        fs::rename(&beside, self.0.join(name))
+            .sync_all()
     }
 }
 

@@ -22,16 +22,16 @@ const BETWEEN_SWEEPS: SignedDuration = SignedDuration::from_secs(1);
 
 /// The tokens. Only verified ones come in, so nobody can fill it but the issuers.
 #[derive(Debug, Default)]
-pub(super) struct Cache(Mutex<Held>);
+pub(super) struct Cache(Mutex<CachedToken>);
 
 #[derive(Debug, Default)]
-struct Held {
-    entries: HashMap<Digest, Entry>,
+struct CachedToken {
+    entries: HashMap<Digest, CacheEntry>,
     swept: Option<Timestamp>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct CacheEntry {
     verified: Arc<Verified>,
     /// What it was verified by.
     issuer: Issuer,
@@ -42,7 +42,7 @@ struct Entry {
     until: Timestamp,
 }
 
-impl Entry {
+impl CacheEntry {
     fn holds(&self, now: Timestamp) -> bool {
         self.from <= now && now < self.until
     }
@@ -74,7 +74,7 @@ impl Cache {
         now: Timestamp,
     ) {
         let until = now.checked_add(LONGEST).unwrap_or(now);
-        let entry = Entry {
+        let entry = CacheEntry {
             until: until.min(verified.expires),
             verified: Arc::clone(verified),
             issuer: issuer.clone(),
@@ -92,7 +92,7 @@ impl Cache {
     }
 }
 
-impl Held {
+impl CachedToken {
     /// Forgets the entries that no longer hold at `now`, but not more often than once in [`BETWEEN_SWEEPS`].
     fn sweep(&mut self, now: Timestamp) {
         let lately = self

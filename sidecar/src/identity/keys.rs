@@ -38,10 +38,10 @@ pub(super) struct Keys {
 
 /// Looks at the files. [`KeyFollower::run`] never ends by itself.
 #[derive(Debug)]
-pub struct KeyFollower(Vec<Followed>);
+pub struct KeyFollower(Vec<FollowedKeys>);
 
 #[derive(Debug)]
-struct Followed {
+struct FollowedKeys {
     source: SourceName,
     file: PathBuf,
     deadline: Duration,
@@ -67,7 +67,7 @@ enum Unusable {
 }
 
 /// What a look found.
-enum Found {
+enum KeyLook {
     /// The file that was seen before.
     Same,
     /// Another file, and what it holds.
@@ -88,7 +88,7 @@ impl KeyFollower {
             watched.insert(issuer.clone(), seen);
             let source = SourceName::KeySet(issuer.clone());
             metrics.sources.expect(source.clone());
-            followed.push(Followed {
+            followed.push(FollowedKeys {
                 source,
                 file: config.jwks.clone(),
                 deadline,
@@ -123,7 +123,7 @@ impl KeyFollower {
     /// Looks at every file once, at all of them at the same time. Each file is read whole each time, because its date
     /// and its length prove nothing.
     pub async fn look(&mut self) {
-        let mut all: JoinSet<Followed> = std::mem::take(&mut self.0)
+        let mut all: JoinSet<FollowedKeys> = std::mem::take(&mut self.0)
             .into_iter()
             .map(|mut followed| async move {
                 followed.look().await;
@@ -137,7 +137,7 @@ impl KeyFollower {
     }
 }
 
-impl Followed {
+impl FollowedKeys {
     async fn look(&mut self) {
         let (file, seen) = (self.file.clone(), self.seen.map(|(digest, _)| digest));
         let found = self.looker.look(self.deadline, move || find(&file, seen));
@@ -154,7 +154,7 @@ impl Followed {
                 self.keep(chain(&unreadable));
             }
             Ok(Ok(found)) => {
-                if let Found::Other(digest, read) = found {
+                if let KeyLook::Other(digest, read) = found {
                     self.seen = Some((digest, read.as_ref().err().copied()));
                     if let Ok(set) = read {
                         self.take(set);
@@ -242,14 +242,14 @@ impl Followed {
 }
 
 /// Reads the file and returns what it holds, unless its digest is the one that was `seen`.
-fn find(file: &Path, seen: Option<Digest>) -> Result<Found, Unreadable> {
+fn find(file: &Path, seen: Option<Digest>) -> Result<KeyLook, Unreadable> {
     let most = u64::try_from(MAX_JWKS_BYTES).unwrap_or(u64::MAX);
     let bytes = source::read(file, most)?;
     let digest = Digest::compute(&bytes);
     if seen == Some(digest) {
-        Ok(Found::Same)
+        Ok(KeyLook::Same)
     } else {
-        Ok(Found::Other(digest, KeySet::parse(&bytes)))
+        Ok(KeyLook::Other(digest, KeySet::parse(&bytes)))
     }
 }
 

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use stopgate_client::{Client, Verdict};
 use stopgate_sidecar::audit::{AuditLog, Options};
-use stopgate_sidecar::config::{Config, Key as Setting, Overrides};
+use stopgate_sidecar::config::{Config, Overrides, SettingKey as Setting};
 use stopgate_sidecar::run::Sidecar;
 
 use crate::support::{Key, PATIENCE, Place, Policy, get_order, wait};

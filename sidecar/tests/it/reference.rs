@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use stopgate_lang::decide::Reason;
-use stopgate_sidecar::config::{CALLER_KEYS, IDENTITY_KEYS, Key, Presence, TableKey};
+use stopgate_sidecar::config::{CALLER_KEYS, IDENTITY_KEYS, Presence, SettingKey, TableKey};
 use stopgate_sidecar::exit;
 use stopgate_sidecar::follow::Refusal;
 use stopgate_sidecar::undecided::Undecided;
@@ -67,7 +67,7 @@ fn the_configuration_reference_is_current() {
          | key | value | default | what it does | variable | flag |\n\
          |---|---|---|---|---|---|\n",
     );
-    for key in Key::ALL {
+    for key in SettingKey::ALL {
         let default = match key.presence {
             Presence::Required => "required".to_owned(),
             Presence::Optional => "–".to_owned(),

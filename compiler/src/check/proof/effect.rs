@@ -16,11 +16,11 @@ use super::{Meeting, Proofs};
 use crate::diff::slice::{Level, Reach, Slice, SliceRule};
 use crate::diff::{Ask, Part};
 use crate::solver::workers::each;
-use crate::solver::{AtomEffect, Policies, Prover, Verdict};
+use crate::solver::{AtomEffect, Policies, ProofVerdict, Prover};
 
 /// What is known of a rule. Of all that is found at its operations the last in this order holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Found {
+enum RuleFinding {
     /// It matches nothing.
     NeverMatches,
     /// It matches, and no decision would differ without it.
@@ -32,7 +32,7 @@ enum Found {
 }
 
 /// A finding, and why it is not a better one.
-type Finding = (Found, String);
+type Finding = (RuleFinding, String);
 
 struct Questions<'a> {
     policy: &'a Policy,
@@ -77,12 +77,15 @@ impl Proofs<'_> {
             |named, prover| questions.operation(named, prover),
         );
         let found = found.map_or_else(|_| vec![None; work.len()], |(found, _)| found);
-        // Each operation has a finding of its own about a rule; of all of them the last in the order of `Found` holds.
+        // Each operation has a finding of its own about a rule; of all of them the last in the order of `RuleFinding` holds.
         let mut best: BTreeMap<&RuleId, Finding> = BTreeMap::new();
         for (named, found) in work.iter().zip(found) {
             let broke_off = || {
                 let rules = questions.reach.rules(named).into_iter();
-                let why = (Found::Unproved, "its proof ended too early".to_owned());
+                let why = (
+                    RuleFinding::Unproved,
+                    "its proof ended too early".to_owned(),
+                );
                 rules.map(|rule| (&rule.id, why.clone())).collect()
             };
             for (rule, finding) in found.unwrap_or_else(broke_off) {
@@ -99,23 +102,23 @@ impl Proofs<'_> {
             .filter(|rule| !unsound.contains(&rule.id))
         {
             // What reaches no operation matches nothing.
-            let nowhere = (Found::NeverMatches, String::new());
+            let nowhere = (RuleFinding::NeverMatches, String::new());
             let (found, why) = best.remove(&rule.id).unwrap_or(nowhere);
             match found {
-                Found::Matters => {}
-                Found::NeverMatches => self.say(
+                RuleFinding::Matters => {}
+                RuleFinding::NeverMatches => self.say(
                     rule,
                     Code::NeverMatches,
                     "it can never match",
                     "matches nothing",
                 ),
-                Found::NoEffect => self.say(
+                RuleFinding::NoEffect => self.say(
                     rule,
                     Code::NoEffect,
                     "no decision would differ without it: others ask for as much wherever it matches",
                     "changes nothing",
                 ),
-                Found::Unproved => self.unproved(rule, "whether it can match and has an effect", why),
+                RuleFinding::Unproved => self.unproved(rule, "whether it can match and has an effect", why),
             }
         }
     }
@@ -155,7 +158,7 @@ impl<'a> Questions<'a> {
                 continue;
             }
             let finding = finding(rule, &slice, &guards, &mut ask);
-            if let (Found::Matters, Ok(mut settled)) = (finding.0, self.settled.lock()) {
+            if let (RuleFinding::Matters, Ok(mut settled)) = (finding.0, self.settled.lock()) {
                 settled.insert(id);
             }
             all.push((id, finding));
@@ -192,16 +195,16 @@ fn finding(
     if is_grant {
         // 1. A small question first, about people whom only rules of the same scope reach. A grant that matters to them
         // matters.
-        if let Verdict::Refuted(_) = matters_to_its_own(rule, slice, guards, ask) {
-            return (Found::Matters, String::new());
+        if let ProofVerdict::Refuted(_) = matters_to_its_own(rule, slice, guards, ask) {
+            return (RuleFinding::Matters, String::new());
         }
         // 2. The whole question: whether others ask for as much wherever the grant matches.
         match is_superfluous(rule, slice, guards, ask) {
             // What matches nothing is superfluous, too.
-            Verdict::Proved => {}
-            Verdict::Refuted(_) => return (Found::Matters, String::new()),
-            Verdict::Unknown(why) => return (Found::Unproved, why),
-            Verdict::Stopped(_) => return stopped(),
+            ProofVerdict::Proved => {}
+            ProofVerdict::Refuted(_) => return (RuleFinding::Matters, String::new()),
+            ProofVerdict::Unknown(why) => return (RuleFinding::Unproved, why),
+            ProofVerdict::Stopped(_) => return stopped(),
         }
     }
     // 3. Whether the rule matches anything at all: a superfluous grant that does has no effect, and a rule that does
@@ -209,17 +212,17 @@ fn finding(
     let behind = rule.body.behind(guards);
     let verdict = ask.ask(|prover, subject, end| prover.never_matches(subject, &behind, end));
     match verdict {
-        Verdict::Proved => (Found::NeverMatches, String::new()),
-        Verdict::Refuted(_) if is_grant => (Found::NoEffect, String::new()),
-        Verdict::Refuted(_) => (Found::Matters, String::new()),
-        Verdict::Unknown(why) => (Found::Unproved, why),
-        Verdict::Stopped(_) => stopped(),
+        ProofVerdict::Proved => (RuleFinding::NeverMatches, String::new()),
+        ProofVerdict::Refuted(_) if is_grant => (RuleFinding::NoEffect, String::new()),
+        ProofVerdict::Refuted(_) => (RuleFinding::Matters, String::new()),
+        ProofVerdict::Unknown(why) => (RuleFinding::Unproved, why),
+        ProofVerdict::Stopped(_) => stopped(),
     }
 }
 
 /// Returns the finding for a rule when nothing more is asked. The reason is empty: it is told once for all of them.
 const fn stopped() -> Finding {
-    (Found::Unproved, String::new())
+    (RuleFinding::Unproved, String::new())
 }
 
 /// Asks whether a grant is superfluous for those whom no rule of another scope reaches. That is a small question,
@@ -229,7 +232,7 @@ fn matters_to_its_own(
     slice: &Slice<'_>,
     guards: &[Atom],
     ask: &mut Ask<'_, '_>,
-) -> Verdict {
+) -> ProofVerdict {
     let others = || {
         let others = slice.rules.iter();
         others.filter(|other| matches!(other.rule.kind, RuleKind::Grant(_)))
@@ -240,7 +243,7 @@ fn matters_to_its_own(
         .map(|other| (other.scope.key(), &other.scope))
         .collect();
     if strangers.is_empty() {
-        return Verdict::Unknown("it is the whole question".to_owned());
+        return ProofVerdict::Unknown("it is the whole question".to_owned());
     }
     let mut outside = guards.to_vec();
     outside.extend(strangers.into_values().cloned());
@@ -248,7 +251,7 @@ fn matters_to_its_own(
     implies(&alone(grant, slice, &outside), &beside(grant, own), ask)
 }
 
-fn implies(left: &Policies, right: &Policies, ask: &mut Ask<'_, '_>) -> Verdict {
+fn implies(left: &Policies, right: &Policies, ask: &mut Ask<'_, '_>) -> ProofVerdict {
     ask.ask(|prover, subject, end| prover.implies(subject, (left, right), end))
 }
 
@@ -273,20 +276,22 @@ fn is_superfluous(
     slice: &Slice<'_>,
     guards: &[Atom],
     ask: &mut Ask<'_, '_>,
-) -> Verdict {
+) -> ProofVerdict {
     // Of each part the highest level: who asks for more than that one does so at the others.
     let above = grant.asks.iter().flat_map(Level::below);
     let above: BTreeMap<Part, Level> = above.map(|level| (level.part(), level)).collect();
     for level in std::iter::once(Level::Passing).chain(above.into_values()) {
         let right = others_above(grant, slice, &level);
         match implies(&alone(grant, slice, guards), &right, ask) {
-            Verdict::Proved => {}
-            other @ (Verdict::Refuted(_) | Verdict::Unknown(_) | Verdict::Stopped(_)) => {
+            ProofVerdict::Proved => {}
+            other @ (ProofVerdict::Refuted(_)
+            | ProofVerdict::Unknown(_)
+            | ProofVerdict::Stopped(_)) => {
                 return other;
             }
         }
     }
-    Verdict::Proved
+    ProofVerdict::Proved
 }
 
 /// Returns what a grant allows where nothing forbids.

@@ -14,9 +14,9 @@ use stopgate_lang::policy::Operation;
 use super::{Meeting, Proofs};
 use crate::diff::slice::{Form, Reach, Slice};
 use crate::diff::{Ask, Part};
-use crate::solver::{AtomEffect, Policies, Verdict};
+use crate::solver::{AtomEffect, Policies, ProofVerdict};
 
-type Named<'p> = (&'p ToolName, &'p OperationName);
+type OperationRef<'p> = (&'p ToolName, &'p OperationName);
 
 impl Proofs<'_> {
     /// Asks about every fact that the catalog marks. `failing` is what is not proved to be evaluable.
@@ -34,7 +34,7 @@ impl Proofs<'_> {
     /// Asks whether a request with more of `fact` is ever asked for less than one with less of it, level by level.
     fn fact(
         &mut self,
-        named: Named<'_>,
+        named: OperationRef<'_>,
         operation: &Operation,
         fact: &Fact,
         flat: &Flat,
@@ -63,7 +63,7 @@ impl Proofs<'_> {
         let mut levels = BTreeSet::new();
         more.levels(&mut levels);
         let mut ask = Ask::new(&mut self.prover, &subject, (self.until, self.until));
-        let mut found = Verdict::Proved;
+        let mut found = ProofVerdict::Proved;
         for level in levels {
             let (form, other) = (more.form(&level), less.form(&level));
             // No rule of the level reads the fact.
@@ -73,21 +73,21 @@ impl Proofs<'_> {
             let (left, right) = question(&form, &other, &domain);
             found = ask.ask(|prover, subject, end| prover.implies(subject, (&left, &right), end));
             match found {
-                Verdict::Proved => {}
+                ProofVerdict::Proved => {}
                 // The first part that is easier says enough.
-                Verdict::Refuted(_) => return self.not_monotone(named, fact, &level.part()),
-                Verdict::Unknown(_) | Verdict::Stopped(_) => break,
+                ProofVerdict::Refuted(_) => return self.not_monotone(named, fact, &level.part()),
+                ProofVerdict::Unknown(_) | ProofVerdict::Stopped(_) => break,
             }
         }
         let rules = more.rules.iter().chain(&less.rules);
         let stopped = ask.stopped(named, rules.map(|rule| (&rule.rule.id, &rule.body)));
         match (found, stopped) {
-            (Verdict::Unknown(why), _) | (_, Some(why)) => self.not_proved(named, fact, &why),
-            (Verdict::Proved | Verdict::Refuted(_) | Verdict::Stopped(_), None) => {}
+            (ProofVerdict::Unknown(why), _) | (_, Some(why)) => self.not_proved(named, fact, &why),
+            (ProofVerdict::Proved | ProofVerdict::Refuted(_) | ProofVerdict::Stopped(_), None) => {}
         }
     }
 
-    fn not_monotone(&mut self, (tool, name): Named<'_>, fact: &Fact, part: &Part) {
+    fn not_monotone(&mut self, (tool, name): OperationRef<'_>, fact: &Fact, part: &Part) {
         let fact = &fact.name;
         let message = match part {
             Part::Passing => {
@@ -112,7 +112,7 @@ impl Proofs<'_> {
         );
     }
 
-    fn not_proved(&mut self, (tool, name): Named<'_>, fact: &Fact, why: &str) {
+    fn not_proved(&mut self, (tool, name): OperationRef<'_>, fact: &Fact, why: &str) {
         self.complete = false;
         let message = format!(
             "{tool}/{name}: whether more `{}` never asks for less is not proved: {why}",
@@ -121,7 +121,7 @@ impl Proofs<'_> {
         self.say_of((tool, name), Code::Unproved, message, "not proved");
     }
 
-    fn say_of(&mut self, (tool, name): Named<'_>, code: Code, message: String, label: &str) {
+    fn say_of(&mut self, (tool, name): OperationRef<'_>, code: Code, message: String, label: &str) {
         let place = self.places.operations.get(&(tool.clone(), name.clone()));
         if let Some(span) = place {
             let found = Diagnostic::new(code, *span, message, label.to_owned());

@@ -8,14 +8,14 @@ use std::io::Read as _;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use super::{Answer, Args, Console, Failure, once};
+use super::{Args, CommandAnswer, Console, Failure, once};
 use crate::workspace::{Stamps, stamps};
 
 /// Time between two looks: short beside the reader's patience, long beside the cost.
 const PERIOD: Duration = Duration::from_millis(300);
 
 /// Reports until standard input ends; the last report's exit is the run's.
-pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
+pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failure> {
     let (end, ended) = channel();
     std::thread::spawn(move || {
         // Whatever is typed is not for us; the end of it is, and an error is an end.
@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<Answer, Failure> {
         match ended.recv_timeout(PERIOD) {
             Err(RecvTimeoutError::Timeout) => {}
             Ok(()) | Err(RecvTimeoutError::Disconnected) => {
-                return Ok(Answer::text(exit, String::new()));
+                return Ok(CommandAnswer::text(exit, String::new()));
             }
         }
         let now = look();

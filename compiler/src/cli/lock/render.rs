@@ -4,11 +4,11 @@ use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 use stopgate_lang::json::Json;
-use stopgate_lang::lock::{Change, Step, pretty};
+use stopgate_lang::lock::{Change, ContractStep, pretty};
 use stopgate_lang::name::ToolName;
 
-use super::{Done, Outcome, Report};
-use crate::lock::{Comparison, FetchError, Verdict};
+use super::{LockAction, Outcome, ToolReport};
+use crate::lock::{Comparison, FetchError, OverwriteVerdict};
 
 impl Outcome {
     const fn status(&self) -> &'static str {
@@ -18,16 +18,16 @@ impl Outcome {
             Self::Missing => "missing",
             Self::Unreadable(_) => "unreadable",
             Self::Compared { done, .. } => match done {
-                Done::Nothing => "same",
-                Done::Written => "written",
-                Done::Shown => "differs",
-                Done::Refused => "refused",
+                LockAction::Nothing => "same",
+                LockAction::Written => "written",
+                LockAction::Shown => "differs",
+                LockAction::Refused => "refused",
             },
         }
     }
 }
 
-impl Report {
+impl ToolReport {
     /// Returns what follows for the author, in one sentence.
     fn advice(&self) -> String {
         let Self { tool, command, .. } = self;
@@ -71,7 +71,9 @@ impl Report {
             advice: self.advice(),
             locked: comparison.map(|comparison| comparison.locked.to_string()),
             catalog: comparison.map(|comparison| comparison.catalog.to_string()),
-            step: comparison.and_then(Comparison::step).map(Step::as_str),
+            step: comparison
+                .and_then(Comparison::step)
+                .map(ContractStep::as_str),
             changes: changes
                 .iter()
                 .map(ChangeJson::new)
@@ -85,7 +87,7 @@ impl Report {
 fn comparison_advice(
     (tool, command): (&ToolName, &str),
     comparison: &Comparison,
-    done: Done,
+    done: LockAction,
 ) -> String {
     let Comparison {
         locked, catalog, ..
@@ -98,31 +100,31 @@ fn comparison_advice(
         None => "the contract is another".to_owned(),
     };
     match comparison.verdict() {
-        Verdict::Same => match done {
-            Done::Written => {
+        OverwriteVerdict::Same => match done {
+            LockAction::Written => {
                 "nothing that counts changed; the lock was brought up to date".to_owned()
             }
-            Done::Nothing | Done::Shown | Done::Refused => {
+            LockAction::Nothing | LockAction::Shown | LockAction::Refused => {
                 format!("nothing changed since contract {locked}")
             }
         },
-        Verdict::StepTaken => match done {
-            Done::Written => format!("locked for contract {catalog}, which was {locked}"),
-            Done::Nothing | Done::Shown | Done::Refused => format!(
+        OverwriteVerdict::StepTaken => match done {
+            LockAction::Written => format!("locked for contract {catalog}, which was {locked}"),
+            LockAction::Nothing | LockAction::Shown | LockAction::Refused => format!(
                 "{because}, which catalog/{tool}.yaml took to {catalog}; run `{command}` and review the lock"
             ),
         },
-        Verdict::StepMissing(least) => format!(
+        OverwriteVerdict::StepMissing(least) => format!(
             "{because}: review them, write `contract: {least}` or later into catalog/{tool}.yaml, which says {catalog}, \
              and run `{command}`"
         ),
-        Verdict::WentBack => format!(
+        OverwriteVerdict::WentBack => format!(
             "catalog/{tool}.yaml says contract {catalog}; the lock was written for {locked}, and contracts do not go back"
         ),
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for ToolReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { tool, outcome, .. } = self;
         writeln!(f, "{tool}: {}", outcome.status())?;

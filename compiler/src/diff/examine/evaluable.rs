@@ -8,12 +8,12 @@ use stopgate_lang::name::{OperationName, RuleId, ToolName};
 
 use super::super::model::{Failing, OperationChange};
 use super::super::slice::Slice;
-use super::{Examined, Named};
-use crate::solver::{Prover, Stop, Subject, Verdict};
+use super::{Examined, OperationKey};
+use crate::solver::{ProofVerdict, Prover, Stop, Subject};
 
 /// One side of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
+pub(super) enum ComparedSide {
     Base,
     Head,
 }
@@ -49,17 +49,17 @@ impl<'a, 'p> Ask<'a, 'p> {
     /// prepared) would stop every other one too.
     pub(crate) fn ask(
         &mut self,
-        question: impl FnOnce(&mut Prover<'p>, &Subject, Instant) -> Verdict,
-    ) -> Verdict {
+        question: impl FnOnce(&mut Prover<'p>, &Subject, Instant) -> ProofVerdict,
+    ) -> ProofVerdict {
         if let Some(stop) = &self.stopped {
-            return Verdict::Stopped(stop.clone());
+            return ProofVerdict::Stopped(stop.clone());
         }
         let verdict = if Instant::now() > self.until {
-            Verdict::Stopped(Stop::Over)
+            ProofVerdict::Stopped(Stop::Over)
         } else {
             question(self.prover, self.subject, self.end)
         };
-        if let Verdict::Stopped(stop) = &verdict {
+        if let ProofVerdict::Stopped(stop) = &verdict {
             self.stopped = Some(stop.clone());
         }
         verdict
@@ -109,10 +109,10 @@ pub(super) fn take_over(before: &Slice<'_>, after: &mut Slice<'_>, doubted: &BTr
 /// proof is taken to reject wherever it reaches, as it does at run time.
 pub(super) fn prove_evaluable(
     slice: &mut Slice<'_>,
-    side: Side,
+    side: ComparedSide,
     ask: &mut Ask<'_, '_>,
     domain: &[Atom],
-    named: &Named,
+    named: &OperationKey,
     found: &mut Examined,
     change: &mut OperationChange,
 ) {
@@ -121,19 +121,19 @@ pub(super) fn prove_evaluable(
         let behind = rule.body.behind(&guards);
         let verdict = ask.ask(|prover, subject, end| prover.never_fails(subject, &behind, end));
         match (verdict, side) {
-            (Verdict::Proved, _) => rule.may_fail = false,
-            (Verdict::Refuted(_), Side::Head) => found.failing.push(Failing {
+            (ProofVerdict::Proved, _) => rule.may_fail = false,
+            (ProofVerdict::Refuted(_), ComparedSide::Head) => found.failing.push(Failing {
                 rule: rule.rule.id.clone(),
                 location: rule.rule.location.clone(),
                 tool: named.0.clone(),
                 operation: named.1.clone(),
             }),
-            (Verdict::Unknown(why), Side::Head) => {
+            (ProofVerdict::Unknown(why), ComparedSide::Head) => {
                 change.undecided.push(format!("whether rule {} can be evaluated: {why}", rule.rule.id));
             }
             // It is said once of all questions.
-            (Verdict::Stopped(_), Side::Head) => {}
-            (Verdict::Refuted(_) | Verdict::Unknown(_) | Verdict::Stopped(_), Side::Base) => change.notes.push(format!(
+            (ProofVerdict::Stopped(_), ComparedSide::Head) => {}
+            (ProofVerdict::Refuted(_) | ProofVerdict::Unknown(_) | ProofVerdict::Stopped(_), ComparedSide::Base) => change.notes.push(format!(
                 "rule {} of the base ({}) may fail to evaluate, which rejects; it is taken to reject wherever it reaches",
                 rule.rule.id, rule.rule.location
             )),

@@ -4,14 +4,14 @@ use stopgate_lang::json::Json;
 use stopgate_lang::policy::Operation;
 use stopgate_lang::testing::TestSuite;
 
-use super::{Context, Named};
+use super::{Context, OperationKey};
 use crate::test::merged;
 
 /// Returns a valid input of the operation and the instants of the tests of its tool. The input is the first sample that
 /// head's types accept, from head's tests, then the base's; without one it is made up.
 pub(super) fn sample(
     context: &Context<'_>,
-    (tool, name): &Named,
+    (tool, name): &OperationKey,
     head: &Operation,
 ) -> (Json, Vec<jiff::Timestamp>) {
     let versions = [Some(context.head), context.base].into_iter().flatten();

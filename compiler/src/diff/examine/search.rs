@@ -14,7 +14,7 @@ use super::super::slice::{Form, Level, Slice};
 use super::super::stage::{AGENT, Trial, parts_between};
 use super::Examination;
 use super::evaluable::Ask;
-use crate::solver::{AtomEffect, Policies, Raw, Verdict};
+use crate::solver::{AtomEffect, Policies, ProofVerdict, Raw};
 
 /// Most questions in a row about one level. Each of them but the last finds somebody, who is left out of the next. At
 /// the bound the level is undecided, never settled.
@@ -120,7 +120,7 @@ impl Search<'_, '_> {
                 Some((_, passing)) => self.left_among(form, other, passing, &blocked),
             };
             let verdict = self.ask((&left, &right), ask);
-            if let Verdict::Proved = verdict {
+            if let ProofVerdict::Proved = verdict {
                 // Of whoever is left out only one request was looked at, whatever level it was found at.
                 if !blocked.is_empty() && self.direction == Direction::Looser {
                     self.graver(level, form, other, among, ask);
@@ -142,13 +142,17 @@ impl Search<'_, '_> {
 
     /// Asks whether everything that `left` allows is allowed by `right`. A question that was proved before is not asked
     /// again: where the same people are left out, two levels may lead to the same question.
-    fn ask(&mut self, (left, right): (&Policies, &Policies), ask: &mut Ask<'_, '_>) -> Verdict {
+    fn ask(
+        &mut self,
+        (left, right): (&Policies, &Policies),
+        ask: &mut Ask<'_, '_>,
+    ) -> ProofVerdict {
         let question = (left.bodies().clone(), right.bodies().clone());
         if self.proved.contains(&question) {
-            return Verdict::Proved;
+            return ProofVerdict::Proved;
         }
         let verdict = ask.ask(|prover, subject, end| prover.implies(subject, (left, right), end));
-        if let Verdict::Proved = verdict {
+        if let ProofVerdict::Proved = verdict {
             self.proved.insert(question);
         }
         verdict
@@ -156,16 +160,16 @@ impl Search<'_, '_> {
 
     /// Takes what the solver says about `level`, and returns the attempt that shows a difference there, at `least` at
     /// this risk. Whatever is neither shown nor proved is recorded as undecided.
-    fn taken(&mut self, level: &Level, verdict: Verdict, least: Risk) -> Option<Trial> {
+    fn taken(&mut self, level: &Level, verdict: ProofVerdict, least: Risk) -> Option<Trial> {
         let raw = match verdict {
             // That asking stopped is said once of all questions.
-            Verdict::Proved | Verdict::Stopped(_) => return None,
-            Verdict::Unknown(why) => {
+            ProofVerdict::Proved | ProofVerdict::Stopped(_) => return None,
+            ProofVerdict::Unknown(why) => {
                 self.undecided
                     .insert(format!("{}: {why}", self.what(level)));
                 return None;
             }
-            Verdict::Refuted(raw) => raw,
+            ProofVerdict::Refuted(raw) => raw,
         };
         let shown = self.shown(level, &raw, least);
         let shown = shown.or_else(|| self.shown_by_facts(level, &raw, least));
@@ -227,7 +231,7 @@ impl Search<'_, '_> {
                 Some((_, passing)) => self.left_among(&form, other, passing, &[]),
             };
             let verdict = self.ask((&left, &right_of(&form, other)), ask);
-            if let Verdict::Proved = verdict {
+            if let ProofVerdict::Proved = verdict {
                 return;
             }
             self.taken(level, verdict, least);

@@ -7,10 +7,10 @@ use stopgate_lang::name::{OperationName, ProfileName, ToolName};
 use super::changes::{finding_id, tone};
 use super::markup::Markup;
 use crate::diff::{Class, Diff, Holder, OperationChange};
-use crate::matrix::{Asks, Cell, Entry, Matrix, Row};
+use crate::matrix::{Asks, Entry, Matrix, MatrixCell, Row};
 use crate::report::list;
 
-const EMPTY: &Cell = &Vec::new();
+const EMPTY: &MatrixCell = &Vec::new();
 
 /// A column: everybody, somebody who holds one profile, or those whom no single profile describes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl<'a> Policy<'a> {
         }
     }
 
-    fn cell(&self, place: Place<'a>, column: Column<'a>) -> &'a Cell {
+    fn cell(&self, place: Place<'a>, column: Column<'a>) -> &'a MatrixCell {
         let Some(row) = self.rows.get(&place) else {
             return EMPTY;
         };
@@ -262,12 +262,12 @@ fn column_of<'a>(holder: &'a Holder, shown: &BTreeSet<&'a ProfileName>) -> Colum
     }
 }
 
-fn words(cell: &Cell) -> Vec<String> {
+fn words(cell: &MatrixCell) -> Vec<String> {
     cell.iter().map(ToString::to_string).collect()
 }
 
 /// Writes the entries of a cell, each with the rules it comes from.
-pub(super) fn entries(page: &mut Markup, cell: &Cell) {
+pub(super) fn entries(page: &mut Markup, cell: &MatrixCell) {
     if cell.is_empty() {
         page.raw("<span class=none>–</span>");
     }

@@ -1,6 +1,6 @@
 //! One explained decision as text: the answer first, then why, then what would change it.
 
-use stopgate_lang::decide::{Decision, Kind, NearMiss, Outcome, Reason};
+use stopgate_lang::decide::{Decision, MatchKind, NearMiss, Outcome, Reason};
 use stopgate_lang::name::ProfileName;
 use stopgate_lang::routing::{Route, Seat};
 use stopgate_lang::surface::{Limit, Surface};
@@ -57,8 +57,8 @@ pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>, paint: Pain
     // Beside a never, and without a grant, it does not matter what else is asked for.
     let has = |kind| decision.rules().iter().any(|rule| rule.kind == kind);
     if let Some(surface) = decision.surface()
-        && has(Kind::Grant)
-        && !has(Kind::Never)
+        && has(MatchKind::Grant)
+        && !has(MatchKind::Never)
     {
         line(
             &mut out,

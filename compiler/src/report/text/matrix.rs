@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use stopgate_lang::name::ToolName;
 
 use super::line;
-use crate::matrix::{Becomes, Cell, Matrix, Row};
+use crate::matrix::{Becomes, Matrix, MatrixCell, Row};
 use crate::report::{Paint, list};
 
 const LEGEND: &str = "\
@@ -42,7 +42,7 @@ fn pairs(out: &mut String, matrix: &Matrix, paint: Paint) {
             Becomes::Closed => paint.mind(word),
             Becomes::Same => paint.faint(word),
         };
-        let rules = |cell: &Cell| list(cell.iter().flat_map(|entry| &entry.rules));
+        let rules = |cell: &MatrixCell| list(cell.iter().flat_map(|entry| &entry.rules));
         line(
             out,
             format_args!(
@@ -50,7 +50,7 @@ fn pairs(out: &mut String, matrix: &Matrix, paint: Paint) {
                 pair.tool, pair.operation
             ),
         );
-        let mut more = |what: &str, cell: &Cell| {
+        let mut more = |what: &str, cell: &MatrixCell| {
             let entries = lines(cell).join(" ");
             let rules = paint.faint(&rules(cell));
             let text = format!("  {what}  {entries}  {rules}");
@@ -68,19 +68,19 @@ fn pairs(out: &mut String, matrix: &Matrix, paint: Paint) {
 }
 
 /// A column: its title and the lines of each row's cell.
-struct Column {
+struct TextColumn {
     title: String,
     cells: Vec<Vec<String>>,
 }
 
-impl Column {
+impl TextColumn {
     fn width(&self) -> usize {
         let lines = self.cells.iter().flatten().chain([&self.title]);
         lines.map(|line| line.chars().count()).max().unwrap_or(0)
     }
 }
 
-fn lines(cell: &Cell) -> Vec<String> {
+fn lines(cell: &MatrixCell) -> Vec<String> {
     if cell.is_empty() {
         vec!["–".to_owned()]
     } else {
@@ -90,20 +90,20 @@ fn lines(cell: &Cell) -> Vec<String> {
 
 fn table(out: &mut String, matrix: &Matrix, tool: &ToolName, rows: &[&Row], paint: Paint) {
     let named = |row: &&Row| vec![row.operation.to_string(), format!("  {}", row.effect)];
-    let mut columns = vec![Column {
+    let mut columns = vec![TextColumn {
         title: tool.to_string(),
         cells: rows.iter().map(named).collect(),
     }];
     if rows.iter().any(|row| !row.everybody.is_empty()) {
         let cells = rows.iter().map(|row| lines(&row.everybody)).collect();
-        columns.push(Column {
+        columns.push(TextColumn {
             title: "everybody".to_owned(),
             cells,
         });
     }
     let mut nobody = Vec::new();
     for (at, profile) in matrix.profiles.iter().enumerate() {
-        let cells: Vec<Option<&Cell>> = rows.iter().map(|row| row.cells.get(at)).collect();
+        let cells: Vec<Option<&MatrixCell>> = rows.iter().map(|row| row.cells.get(at)).collect();
         if cells.iter().flatten().all(|cell| cell.is_empty()) {
             nobody.push(profile);
         } else {
@@ -111,13 +111,13 @@ fn table(out: &mut String, matrix: &Matrix, tool: &ToolName, rows: &[&Row], pain
                 .into_iter()
                 .map(|cell| cell.map(lines).unwrap_or_default())
                 .collect();
-            columns.push(Column {
+            columns.push(TextColumn {
                 title: profile.to_string(),
                 cells,
             });
         }
     }
-    let widths: Vec<usize> = columns.iter().map(Column::width).collect();
+    let widths: Vec<usize> = columns.iter().map(TextColumn::width).collect();
     let titles: Vec<&str> = columns.iter().map(|column| column.title.as_str()).collect();
     line(
         out,
@@ -131,7 +131,7 @@ fn table(out: &mut String, matrix: &Matrix, tool: &ToolName, rows: &[&Row], pain
             .max()
             .unwrap_or(0);
         for y in 0..height {
-            let cell = |column: &Column| {
+            let cell = |column: &TextColumn| {
                 column
                     .cells
                     .get(at)

@@ -13,9 +13,11 @@ use cedar_policy_symcc::solver::WriterSolver;
 use cedar_policy_symcc::{CedarSymCompiler, CompiledPolicy, CompiledPolicySet, Env};
 use stopgate_lang::cedar::proof;
 
-use super::super::job::{Answer, AtomEffect, Body, Job, Question, Raw, Said, Told};
+use super::super::job::{
+    AtomEffect, Body, Job, JobAnswer, ProofQuestion, Raw, WorkerLine, WorkerOrder,
+};
 use super::whole::Whole;
-use super::{Limits, say};
+use super::{ProcessLimits, say};
 
 /// Everything that is kept between jobs.
 pub(super) struct Bench {
@@ -76,11 +78,11 @@ impl Bench {
     }
 
     /// Answers jobs until there are no more, or until one cannot be understood or an answer cannot be told.
-    pub(super) async fn work(&mut self, limits: &Limits, queue: &mpsc::Receiver<String>) {
+    pub(super) async fn work(&mut self, limits: &ProcessLimits, queue: &mpsc::Receiver<String>) {
         while let Ok(line) = queue.recv() {
             let done = match serde_json::from_str(&line) {
-                Ok(Told::Job(job)) => self.job(limits, &job).await,
-                Ok(Told::Close(job)) => say(&Said::Closed(job)),
+                Ok(WorkerOrder::Job(job)) => self.job(limits, &job).await,
+                Ok(WorkerOrder::Close(job)) => say(&WorkerLine::Closed(job)),
                 Err(error) => Err(error.into()),
             };
             if done.is_err() {
@@ -89,25 +91,25 @@ impl Bench {
         }
     }
 
-    async fn job(&mut self, limits: &Limits, job: &Job<'_>) -> std::io::Result<()> {
+    async fn job(&mut self, limits: &ProcessLimits, job: &Job<'_>) -> std::io::Result<()> {
         limits.renew()?;
         let mut said = false;
         let answer = self.answer(job, &mut said).await;
         if !said {
-            say(&Said::Prepared(job.number))?;
+            say(&WorkerLine::Prepared(job.number))?;
         }
-        say(&Said::Answered {
+        say(&WorkerLine::Answered {
             job: job.number,
-            answer: answer.unwrap_or_else(Answer::Unknown),
+            answer: answer.unwrap_or_else(JobAnswer::Unknown),
         })
     }
 
     /// Prepares and asks the question of a job. Types, policies and the right side are kept: many questions in a row
     /// differ in their left sides only.
-    async fn answer(&mut self, job: &Job<'_>, said: &mut bool) -> Result<Answer, String> {
+    async fn answer(&mut self, job: &Job<'_>, said: &mut bool) -> Result<JobAnswer, String> {
         let types = self.types(&job.schema)?;
         match &job.question {
-            Question::Implies { left, right } => {
+            ProofQuestion::Implies { left, right } => {
                 let left = types.set(self.policies(left)?)?;
                 let right = match self.right.take().filter(|(bodies, _)| **bodies == **right) {
                     Some(known) => known,
@@ -122,7 +124,7 @@ impl Bench {
                 self.right = Some(right);
                 answer
             }
-            Question::NeverFails(body) => {
+            ProofQuestion::NeverFails(body) => {
                 let body = types.policy(&self.policy(body)?)?;
                 let ask = async |solver: &mut CedarSymCompiler<Whole>| {
                     solver
@@ -131,7 +133,7 @@ impl Bench {
                 };
                 self.ask(job, said, ask).await
             }
-            Question::NeverMatches(body) => {
+            ProofQuestion::NeverMatches(body) => {
                 let body = types.policy(&self.policy(body)?)?;
                 let ask = async |solver: &mut CedarSymCompiler<Whole>| {
                     solver
@@ -140,14 +142,14 @@ impl Bench {
                 };
                 self.ask(job, said, ask).await
             }
-            Question::Fits(bodies) => {
+            ProofQuestion::Fits(bodies) => {
                 let fits = |body: &String| {
                     let policy = self.policy(body);
                     policy.is_ok_and(|policy| types.policy(&policy).is_ok())
                 };
-                Ok(Answer::Fits(bodies.iter().map(fits).collect()))
+                Ok(JobAnswer::Fits(bodies.iter().map(fits).collect()))
             }
-            Question::Prepare(body) => {
+            ProofQuestion::Prepare(body) => {
                 let body = types.policy(&self.policy(body)?)?;
                 prepare(&body).await
             }
@@ -199,7 +201,7 @@ impl Bench {
         question: impl AsyncFnOnce(
             &mut CedarSymCompiler<Whole>,
         ) -> cedar_policy_symcc::err::Result<Option<Env>>,
-    ) -> Result<Answer, String> {
+    ) -> Result<JobAnswer, String> {
         let program = self.solver.as_ref();
         let program = program.ok_or_else(|| "there is no solver".to_owned())?;
         let kept = self.running.take();
@@ -219,8 +221,8 @@ impl Bench {
                 // After a failure the process is not asked again: what it would say belongs to nothing.
                 self.running = Some(running);
                 match answer {
-                    None => Ok(Answer::Proved),
-                    Some(env) => raw(&env, &job.known).map(Answer::Refuted),
+                    None => Ok(JobAnswer::Proved),
+                    Some(env) => raw(&env, &job.known).map(JobAnswer::Refuted),
                 }
             }
             Err(SolverUnknown) => Err("the solver did not come to an end".to_owned()),
@@ -234,7 +236,7 @@ impl Bench {
 
 /// Prepares the question whether a body can be evaluated, and gives it to no solver: what counts is that it can be
 /// prepared.
-async fn prepare(body: &CompiledPolicy) -> Result<Answer, String> {
+async fn prepare(body: &CompiledPolicy) -> Result<JobAnswer, String> {
     let nobody = WriterSolver {
         w: tokio::io::sink(),
     };
@@ -243,7 +245,7 @@ async fn prepare(body: &CompiledPolicy) -> Result<Answer, String> {
         .check_never_errors_with_counterexample_opt(body)
         .await
     {
-        Ok(_) | Err(SolverUnknown) => Ok(Answer::Done),
+        Ok(_) | Err(SolverUnknown) => Ok(JobAnswer::Done),
         Err(error) => Err(error.to_string()),
     }
 }

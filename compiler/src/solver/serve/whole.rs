@@ -8,7 +8,7 @@ use cedar_policy_symcc::solver::{Decision, DecisionWithModel, LocalSolver, Solve
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::process::Command;
 
-use super::super::job::Said;
+use super::super::job::WorkerLine;
 use super::{GRACE, say};
 
 /// How long one process is asked: its share of the processor is that of one question, and it may be in the middle of
@@ -88,7 +88,7 @@ impl Solver for Whole {
 
     async fn check_sat_with_model(&mut self) -> Result<DecisionWithModel, SolverError> {
         self.said = true;
-        say(&Said::Prepared(self.job))?;
+        say(&WorkerLine::Prepared(self.job))?;
         let script = std::mem::take(&mut self.script);
         let solver = &mut self.solver;
         let begun = Instant::now();

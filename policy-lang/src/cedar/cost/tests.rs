@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use super::*;
-use crate::cedar::{Condition, Index, Layout, Places, PreparedSchema, slices};
+use crate::cedar::{Condition, Index, Layout, PreparedSchema, SlicePlaces, slices};
 use crate::compile::{Sources, compile};
 use crate::json::{Json, Limits};
 use crate::policy::Policy;
@@ -158,7 +158,7 @@ fn authors_rules_are_counted_no_lower_than_those_of_the_bundle() {
             .iter()
             .zip(0..)
             .map(|((tool, name, _), at)| (format!("{tool}/{name}"), at));
-        let places = Places {
+        let places = SlicePlaces {
             rules: &policy
                 .rules
                 .iter()

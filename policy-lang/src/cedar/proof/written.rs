@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 /// A node whose children come before it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum Node {
+enum WrittenNode {
     /// Members with the numbers of their nodes.
     Object(Vec<(String, usize)>),
     /// Numbers of elements.
@@ -26,18 +26,18 @@ pub(super) fn write(tree: &Value) -> String {
 
 /// Adds `node` behind its children and returns the number of `node`. The depth of `node` is that of a rule, which is
 /// bounded.
-fn add(node: &Value, nodes: &mut Vec<Node>) -> usize {
+fn add(node: &Value, nodes: &mut Vec<WrittenNode>) -> usize {
     let node = match node {
         Value::Object(members) => {
             let members = members.iter();
             let members = members.map(|(name, child)| (name.clone(), add(child, nodes)));
-            Node::Object(members.collect())
+            WrittenNode::Object(members.collect())
         }
         Value::Array(elements) => {
-            Node::Array(elements.iter().map(|child| add(child, nodes)).collect())
+            WrittenNode::Array(elements.iter().map(|child| add(child, nodes)).collect())
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            Node::Leaf(node.clone())
+            WrittenNode::Leaf(node.clone())
         }
     };
     nodes.push(node);
@@ -46,21 +46,21 @@ fn add(node: &Value, nodes: &mut Vec<Node>) -> usize {
 
 /// Reads the tree of a text that [`write`] wrote; returns `None` if the text is malformed.
 pub(super) fn read(text: &str) -> Option<Value> {
-    let nodes: Vec<Node> = serde_json::from_str(text).ok()?;
+    let nodes: Vec<WrittenNode> = serde_json::from_str(text).ok()?;
     let mut trees: Vec<Option<Value>> = Vec::new();
     for node in nodes {
         // Each node has one parent, which takes it.
         let mut take = |at: usize| trees.get_mut(at).and_then(Option::take);
         let tree = match node {
-            Node::Object(members) => {
+            WrittenNode::Object(members) => {
                 let members = members.into_iter();
                 let members = members.map(|(name, at)| Some((name, take(at)?)));
                 Value::Object(members.collect::<Option<Map<_, _>>>()?)
             }
-            Node::Array(elements) => {
+            WrittenNode::Array(elements) => {
                 Value::Array(elements.into_iter().map(take).collect::<Option<_>>()?)
             }
-            Node::Leaf(leaf) => leaf,
+            WrittenNode::Leaf(leaf) => leaf,
         };
         trees.push(Some(tree));
     }

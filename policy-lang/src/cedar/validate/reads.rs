@@ -5,9 +5,9 @@ use crate::policy::Operation;
 use crate::tool_schema::{InputType, Opaque, Shape};
 
 use super::super::{CedarMistake, Condition};
-use super::Cell;
+use super::OperationRules;
 
-impl Cell<'_> {
+impl OperationRules<'_> {
     /// Returns a mistake for each read of an argument that rules cannot see, with what to do about that.
     pub(super) fn opaque_reads(&self, condition: &Condition) -> Vec<CedarMistake> {
         let mut mistakes = Vec::new();

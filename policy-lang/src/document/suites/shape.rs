@@ -2,7 +2,7 @@
 
 use super::super::read::STOPGATE;
 use super::super::scalar::form;
-use super::super::shape::{Absent, Bond, Entries, Field, Form, List, Loosens, Meaning, Shape};
+use super::super::shape::{Absent, Bond, Entries, Field, Form, List, Loosens, Shape, WordMeaning};
 use crate::decide::Reason;
 use crate::surface::{Approval, Need};
 
@@ -262,15 +262,15 @@ pub(super) const OBLIGATIONS: Shape = Shape {
 /// Evidence in one word.
 pub(super) const AMOUNTS: [&str; 2] = ["all", "none"];
 
-pub(super) fn amounts() -> Vec<Meaning> {
-    Meaning::plain(&AMOUNTS)
+pub(super) fn amounts() -> Vec<WordMeaning> {
+    WordMeaning::plain(&AMOUNTS)
 }
 
 /// What a door can do with results.
 pub(super) const ENFORCEABLE: [&str; 2] = ["mask", "max_rows"];
 
-pub(super) fn enforceable() -> Vec<Meaning> {
-    Meaning::plain(&ENFORCEABLE)
+pub(super) fn enforceable() -> Vec<WordMeaning> {
+    WordMeaning::plain(&ENFORCEABLE)
 }
 
 /// What a call can wait for.
@@ -281,8 +281,8 @@ pub(super) const NEEDS: [Need; 4] = [
     Need::Approval(Approval::Committee),
 ];
 
-pub(super) fn needs() -> Vec<Meaning> {
-    Meaning::plain(
+pub(super) fn needs() -> Vec<WordMeaning> {
+    WordMeaning::plain(
         &NEEDS
             .map(|need| need.to_string())
             .each_ref()

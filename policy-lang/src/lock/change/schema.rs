@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use super::{Change, Kind};
+use super::{Change, ChangeKind};
 use crate::json::Json;
 
 /// The differences of one function, collected.
@@ -59,7 +59,7 @@ impl<'a> Findings<'a> {
     pub(super) fn push(
         &mut self,
         place: String,
-        kind: Kind,
+        kind: ChangeKind,
         before: Option<&Json>,
         after: Option<&Json>,
     ) {
@@ -73,14 +73,14 @@ impl<'a> Findings<'a> {
     }
 
     /// Compares the schemas of two results and collects the differences. Texts for people and the order of values are
-    /// reported as what they are; every other difference is [`Kind::Result`].
+    /// reported as what they are; every other difference is [`ChangeKind::Result`].
     pub(super) fn output_schema(&mut self, place: &str, old: &Json, new: &Json) {
         let before = self.changes.len();
         self.input_schema(place, old, new);
         // Whether a result may be more or less makes no difference: a mask may miss whatever is new in it.
         for change in self.changes.iter_mut().skip(before) {
-            if !matches!(change.kind, Kind::Wording | Kind::Order) {
-                change.kind = Kind::Result;
+            if !matches!(change.kind, ChangeKind::Wording | ChangeKind::Order) {
+                change.kind = ChangeKind::Result;
             }
         }
     }
@@ -90,7 +90,7 @@ impl<'a> Findings<'a> {
     pub(super) fn input_schema(&mut self, place: &str, old: &Json, new: &Json) {
         if old.as_object().is_none() || new.as_object().is_none() {
             if !same(Some(old), Some(new)) {
-                self.push(place.to_owned(), Kind::Other, Some(old), Some(new));
+                self.push(place.to_owned(), ChangeKind::Other, Some(old), Some(new));
             }
             return;
         }
@@ -112,9 +112,9 @@ impl<'a> Findings<'a> {
     ) {
         match (keyword, before, after) {
             ("title" | "description" | "$comment", ..) if texts(before, after) => {
-                self.push(place, Kind::Wording, before, after);
+                self.push(place, ChangeKind::Wording, before, after);
             }
-            ("examples", ..) => self.push(place, Kind::Wording, before, after),
+            ("examples", ..) => self.push(place, ChangeKind::Wording, before, after),
             // These two are read with the schema around them: `required` says which properties have to be given.
             ("properties", ..) => self.properties(&place, old, new),
             ("required", ..) => self.required(&place, old, new),
@@ -146,23 +146,25 @@ impl<'a> Findings<'a> {
         let old = old_schema.get("properties").unwrap_or(&empty);
         let new = new_schema.get("properties").unwrap_or(&empty);
         if old.as_object().is_none() || new.as_object().is_none() {
-            return self.push(place.to_owned(), Kind::Other, Some(old), Some(new));
+            return self.push(place.to_owned(), ChangeKind::Other, Some(old), Some(new));
         }
         let required = required_of(new_schema);
         for name in members_of(old, new) {
             let place = below(place, name);
             match (old.get(name), new.get(name)) {
                 (Some(old), Some(new)) => self.input_schema(&place, old, new),
-                (before @ Some(_), None) => self.push(place, Kind::PropertyRemoved, before, None),
+                (before @ Some(_), None) => {
+                    self.push(place, ChangeKind::PropertyRemoved, before, None)
+                }
                 (None, after) => {
                     // An unreadable `required` may require it.
                     let optional = required
                         .as_ref()
                         .is_some_and(|required| !required.contains(name));
                     let kind = if optional {
-                        Kind::OptionalProperty
+                        ChangeKind::OptionalProperty
                     } else {
-                        Kind::RequiredProperty
+                        ChangeKind::RequiredProperty
                     };
                     self.push(place, kind, None, after);
                 }
@@ -173,10 +175,10 @@ impl<'a> Findings<'a> {
     fn required(&mut self, place: &str, old: &Json, new: &Json) {
         let (before, after) = (old.get("required"), new.get("required"));
         let (Some(was), Some(is)) = (required_of(old), required_of(new)) else {
-            return self.push(place.to_owned(), Kind::Other, before, after);
+            return self.push(place.to_owned(), ChangeKind::Other, before, after);
         };
         if was == is {
-            return self.push(place.to_owned(), Kind::Order, before, after);
+            return self.push(place.to_owned(), ChangeKind::Order, before, after);
         }
         let has = |schema: &Json, name: &str| {
             schema
@@ -189,7 +191,7 @@ impl<'a> Findings<'a> {
         for name in is.difference(&was).filter(|name| !came(name)) {
             self.push(
                 place.to_owned(),
-                Kind::NowRequired,
+                ChangeKind::NowRequired,
                 None,
                 Some(&Json::String((*name).to_owned())),
             );
@@ -197,7 +199,7 @@ impl<'a> Findings<'a> {
         for name in was.difference(&is).filter(|name| !went(name)) {
             self.push(
                 place.to_owned(),
-                Kind::NoLongerRequired,
+                ChangeKind::NoLongerRequired,
                 Some(&Json::String((*name).to_owned())),
                 None,
             );
@@ -208,14 +210,14 @@ impl<'a> Findings<'a> {
         let empty = Json::Object(Vec::new());
         let (old, new) = (before.unwrap_or(&empty), after.unwrap_or(&empty));
         if old.as_object().is_none() || new.as_object().is_none() {
-            return self.push(place.to_owned(), Kind::Other, before, after);
+            return self.push(place.to_owned(), ChangeKind::Other, before, after);
         }
         for name in members_of(old, new) {
             let place = below(place, name);
             match (old.get(name), new.get(name)) {
                 (Some(old), Some(new)) => self.input_schema(&place, old, new),
-                (None, after) => self.push(place, Kind::SharedSchema, None, after),
-                (before, None) => self.push(place, Kind::Other, before, None),
+                (None, after) => self.push(place, ChangeKind::SharedSchema, None, after),
+                (before, None) => self.push(place, ChangeKind::Other, before, None),
             }
         }
     }
@@ -231,8 +233,8 @@ fn required_of(schema: &Json) -> Option<BTreeSet<&str>> {
 }
 
 /// Returns how a keyword that restricts values changed from `before` to `after`, of which `None` is an absent keyword.
-/// Every kind but [`Kind::Order`] is breaking; the breaking kinds differ only in what people are told.
-fn restriction(keyword: &str, before: Option<&Json>, after: Option<&Json>) -> Kind {
+/// Every kind but [`ChangeKind::Order`] is breaking; the breaking kinds differ only in what people are told.
+fn restriction(keyword: &str, before: Option<&Json>, after: Option<&Json>) -> ChangeKind {
     let bound = match keyword {
         "minimum" | "exclusiveMinimum" | "minLength" | "minItems" | "minProperties" => {
             Some(Bound::Lower)
@@ -242,32 +244,36 @@ fn restriction(keyword: &str, before: Option<&Json>, after: Option<&Json>) -> Ki
         }
         "enum" | "type" | "const" | "pattern" | "format" | "multipleOf" => None,
         "additionalProperties" => return openness(before, after),
-        _ => return Kind::Other,
+        _ => return ChangeKind::Other,
     };
     // A keyword that came accepts less than before, and one that went accepts more.
     let (before, after) = match (before, after) {
         (Some(before), Some(after)) => (before, after),
-        (None, _) => return Kind::Narrowed,
-        (_, None) => return Kind::Widened,
+        (None, _) => return ChangeKind::Narrowed,
+        (_, None) => return ChangeKind::Widened,
     };
     if let Some(bound) = bound {
         // Numbers with a point are not compared.
         let (Some(before), Some(after)) = (before.as_integer(), after.as_integer()) else {
-            return Kind::Other;
+            return ChangeKind::Other;
         };
         return match (bound, after.cmp(&before)) {
-            (Bound::Lower, Ordering::Greater) | (Bound::Upper, Ordering::Less) => Kind::Narrowed,
-            (Bound::Lower, Ordering::Less) | (Bound::Upper, Ordering::Greater) => Kind::Widened,
-            (_, Ordering::Equal) => Kind::Other,
+            (Bound::Lower, Ordering::Greater) | (Bound::Upper, Ordering::Less) => {
+                ChangeKind::Narrowed
+            }
+            (Bound::Lower, Ordering::Less) | (Bound::Upper, Ordering::Greater) => {
+                ChangeKind::Widened
+            }
+            (_, Ordering::Equal) => ChangeKind::Other,
         };
     }
     // What is left lists values or is one value; one in the place of another may accept anything.
     let (was, is) = (accepted(keyword, before), accepted(keyword, after));
     match (is.is_subset(&was), was.is_subset(&is)) {
-        (true, true) => Kind::Order,
-        (true, false) => Kind::Narrowed,
-        (false, true) => Kind::Widened,
-        (false, false) => Kind::Other,
+        (true, true) => ChangeKind::Order,
+        (true, false) => ChangeKind::Narrowed,
+        (false, true) => ChangeKind::Widened,
+        (false, false) => ChangeKind::Other,
     }
 }
 
@@ -289,12 +295,12 @@ fn accepted(keyword: &str, value: &Json) -> BTreeSet<String> {
 }
 
 /// Returns how `additionalProperties` changed. An absent keyword means that everything is accepted.
-fn openness(before: Option<&Json>, after: Option<&Json>) -> Kind {
+fn openness(before: Option<&Json>, after: Option<&Json>) -> ChangeKind {
     let open = |value: Option<&Json>| value.map_or(Some(true), Json::as_bool);
     match (open(before), open(after)) {
-        (Some(true), Some(false)) => Kind::Narrowed,
-        (Some(false), Some(true)) => Kind::Widened,
-        (Some(false), Some(false)) | (None, _) | (_, None) => Kind::Other,
-        (Some(true), Some(true)) => Kind::Order,
+        (Some(true), Some(false)) => ChangeKind::Narrowed,
+        (Some(false), Some(true)) => ChangeKind::Widened,
+        (Some(false), Some(false)) | (None, _) | (_, None) => ChangeKind::Other,
+        (Some(true), Some(true)) => ChangeKind::Order,
     }
 }

@@ -19,7 +19,7 @@ fn log(records: usize) -> Vec<String> {
             .expect("a body")
             .current();
         let line = Record {
-            version: Version::CURRENT,
+            version: RecordVersion::CURRENT,
             stamp: Stamp { seq, time, prev },
             body,
         }

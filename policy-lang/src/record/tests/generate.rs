@@ -26,17 +26,17 @@ pub(super) fn record() -> impl Strategy<Value = Record> {
 
 /// Returns a version of the format that has every member of `body`. Where the older one has them too, it is chosen for
 /// half of the records.
-fn written(body: &RecordBody) -> Version {
+fn written(body: &RecordBody) -> RecordVersion {
     let RecordBody::Decision(record) = body else {
-        return Version::V1;
+        return RecordVersion::V1;
     };
     match record.attempt.input {
-        RecordedInput::Long { .. } => Version::V2,
+        RecordedInput::Long { .. } => RecordVersion::V2,
         RecordedInput::Clear { .. }
         | RecordedInput::Masked { .. }
         | RecordedInput::Withheld { .. }
         | RecordedInput::Refused { .. } => {
-            Version::ALL[usize::from(record.latency_us.is_multiple_of(2))]
+            RecordVersion::ALL[usize::from(record.latency_us.is_multiple_of(2))]
         }
     }
 }

@@ -225,15 +225,15 @@ fn same(ours: &Node, theirs: &serde_yaml::Value) -> bool {
                     })
         }
         (Value::Scalar(ours), theirs) => match ours.kind {
-            Kind::Quoted | Kind::Plain(Plain::Text | Plain::Date) => {
+            ScalarKind::Quoted | ScalarKind::Plain(Plain::Text | Plain::Date) => {
                 theirs.as_str() == Some(ours.text.as_str())
             }
-            Kind::Plain(Plain::Integer(number)) => theirs.as_i64() == Some(number),
-            Kind::Plain(Plain::Decimal) => {
+            ScalarKind::Plain(Plain::Integer(number)) => theirs.as_i64() == Some(number),
+            ScalarKind::Plain(Plain::Decimal) => {
                 !theirs.is_i64() && theirs.as_f64() == ours.text.parse().ok()
             }
-            Kind::Plain(Plain::Bool(truth)) => theirs.as_bool() == Some(truth),
-            Kind::Plain(Plain::Null) => theirs.is_null(),
+            ScalarKind::Plain(Plain::Bool(truth)) => theirs.as_bool() == Some(truth),
+            ScalarKind::Plain(Plain::Null) => theirs.is_null(),
         },
         (Value::Sequence(_) | Value::Mapping(_) | Value::Broken, _) => false,
     }

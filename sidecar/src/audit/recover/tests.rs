@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use stopgate_lang::record::{Kind, RecordBody, Stamp, StopRecord, Version, no_line_before};
+use stopgate_lang::record::{
+    RecordBody, RecordKind, RecordVersion, Stamp, StopRecord, no_line_before,
+};
 
 use super::*;
 
@@ -22,10 +24,10 @@ impl Log {
                 let body = RecordBody::Stop(StopRecord {
                     sidecar: format!("erp @{at} é"),
                 });
-                assert_eq!(body.kind(), Kind::Stop);
+                assert_eq!(body.kind(), RecordKind::Stop);
                 let time = "2026-11-24T10:00:00.123456Z".parse().expect("a time");
                 let line = Record {
-                    version: Version::CURRENT,
+                    version: RecordVersion::CURRENT,
                     stamp: Stamp { seq, time, prev },
                     body,
                 }
@@ -41,7 +43,7 @@ impl Log {
         Self { dir, files }
     }
 
-    fn recover(&self) -> Result<Found, OpenError> {
+    fn recover(&self) -> Result<ResumePoint, OpenError> {
         recover(self.dir.path())
     }
 
@@ -55,7 +57,7 @@ impl Log {
     }
 }
 
-fn last(found: &Found) -> u64 {
+fn last(found: &ResumePoint) -> u64 {
     found.last.map_or(0, |(seq, _)| seq.get())
 }
 

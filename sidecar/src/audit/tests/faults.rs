@@ -83,7 +83,7 @@ async fn survive(troubles: &[(usize, Trouble)]) {
     assert_eq!(durable.overloaded, 0);
     assert_eq!(
         (durable.kinds.first(), durable.kinds.last()),
-        (Some(&Kind::Start), Some(&Kind::Stop))
+        (Some(&RecordKind::Start), Some(&RecordKind::Stop))
     );
     assert_eq!(
         disk.durable(),
@@ -191,11 +191,11 @@ async fn t36_a_full_disk_is_seen_and_left_behind() {
     assert_eq!(
         contents.kinds,
         [
-            Kind::Start,
-            Kind::Decision,
-            Kind::Gap,
-            Kind::Decision,
-            Kind::Stop
+            RecordKind::Start,
+            RecordKind::Decision,
+            RecordKind::Gap,
+            RecordKind::Decision,
+            RecordKind::Stop
         ]
     );
 }
@@ -215,7 +215,12 @@ async fn t36_a_disk_that_is_full_from_the_beginning_gets_its_start_later() {
     log.close().await.expect("a stop");
     assert_eq!(
         contents(&disk.durable()).kinds,
-        [Kind::Start, Kind::Gap, Kind::Decision, Kind::Stop]
+        [
+            RecordKind::Start,
+            RecordKind::Gap,
+            RecordKind::Decision,
+            RecordKind::Stop
+        ]
     );
 }
 

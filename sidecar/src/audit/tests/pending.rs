@@ -51,7 +51,10 @@ async fn the_end_waits_for_decisions_under_way() {
         .expect("recorded");
     closed.await.expect("no panic").expect("a stop");
     let found = contents(&disk.durable());
-    assert_eq!(found.kinds, [Kind::Start, Kind::Decision, Kind::Stop]);
+    assert_eq!(
+        found.kinds,
+        [RecordKind::Start, RecordKind::Decision, RecordKind::Stop]
+    );
     assert_eq!(log.announce().err(), Some(AuditError::Closed));
 }
 
@@ -65,7 +68,10 @@ async fn a_decision_that_outlasts_the_end_is_counted_and_leaves_no_record() {
     assert_eq!(enqueue(late, "late").err(), Some(AuditError::Closed));
     drop(dropped);
     let found = contents(&disk.durable());
-    assert_eq!(found.kinds, [Kind::Start, Kind::Gap, Kind::Stop]);
+    assert_eq!(
+        found.kinds,
+        [RecordKind::Start, RecordKind::Gap, RecordKind::Stop]
+    );
     assert_eq!((found.gaps, log.unrecorded()), (2, 2));
 }
 

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use stopgate_lang::attempt::Target;
 use stopgate_lang::calendar::zone_data;
-use stopgate_lang::decide::{Kind, MatchedRule, Outcome, Reason, Rejection};
+use stopgate_lang::decide::{MatchKind, MatchedRule, Outcome, Reason, Rejection};
 use stopgate_lang::digest::Digest;
 use stopgate_lang::surface::{Approval, Limit, Need, Risk, Surface};
 use stopgate_proto::v1 as pb;
@@ -145,9 +145,9 @@ fn timestamp(time: Timestamp) -> prost_types::Timestamp {
 fn rule(rule: &MatchedRule) -> pb::RuleReference {
     let MatchedRule { id, location, kind } = rule;
     let kind = match kind {
-        Kind::Grant => pb::RuleKind::Grant,
-        Kind::Raise => pb::RuleKind::Raise,
-        Kind::Never => pb::RuleKind::Never,
+        MatchKind::Grant => pb::RuleKind::Grant,
+        MatchKind::Raise => pb::RuleKind::Raise,
+        MatchKind::Never => pb::RuleKind::Never,
     };
     pb::RuleReference {
         rule: id.to_string(),
