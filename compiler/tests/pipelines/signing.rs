@@ -76,7 +76,11 @@ fn the_command_of_a_comment_signs_in_a_clone_that_has_other_branches() {
     let report: Value = serde_json::from_str(&verdict.report("diff.json")).expect("JSON");
     let draft = report.pointer("/to_sign/waiver").and_then(Value::as_str);
     let draft = draft.expect("a draft");
-    let waiver = draft.replacen("reason: \"\"", "reason: \"Four weeks without a surprise.\"", 1);
+    let waiver = draft.replacen(
+        "reason: \"\"",
+        "reason: \"Four weeks without a surprise.\"",
+        1,
+    );
     let file = history.path("reviewer").join(&sign[1]);
     std::fs::create_dir(file.parent().expect("a folder")).expect("a folder");
     std::fs::write(file, waiver).expect("written");
@@ -86,7 +90,9 @@ fn the_command_of_a_comment_signs_in_a_clone_that_has_other_branches() {
     let words = || sign.iter().map(String::as_str);
     let (exit, asked) = stopgate(&history, "reviewer", words());
     assert_eq!(exit, Some(8), "nobody has agreed yet: {asked}");
-    let digest = asked.lines().find_map(|line| line.strip_prefix("digest   "));
+    let digest = asked
+        .lines()
+        .find_map(|line| line.strip_prefix("digest   "));
     let digest = digest.unwrap_or_else(|| panic!("no digest: {asked}"));
     let (exit, said) = stopgate(&history, "reviewer", words().chain(["--yes", digest]));
     assert_eq!(exit, Some(0), "{said}");
