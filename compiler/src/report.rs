@@ -50,7 +50,7 @@ pub(crate) fn word(text: &str) -> String {
 
 /// Returns what a reader calls a side, and the first digits of its commit. Where the side was asked for by its commit's
 /// whole id, the digits are what it is called.
-fn named(side: &Side) -> (&str, Option<&str>) {
+fn named_side(side: &Side) -> (&str, Option<&str>) {
     let Side { name, commit } = side;
     let digits = commit
         .as_deref()

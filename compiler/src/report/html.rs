@@ -15,7 +15,7 @@ use stopgate_lang::digest::Digest;
 use crate::diff::{Class, Side};
 use crate::matrix::{Becomes, Matrix};
 use crate::report::gate::proof;
-use crate::report::{GateReport, list, named};
+use crate::report::{GateReport, list, named_side};
 use grid::Grid;
 use markup::Markup;
 
@@ -143,7 +143,7 @@ fn theme(page: &mut Markup) {
 }
 
 fn side(page: &mut Markup, side: &Side) {
-    let (name, commit) = named(side);
+    let (name, commit) = named_side(side);
     page.raw("<code>").quoted(name).raw("</code>");
     if let Some(commit) = commit {
         page.raw(" (<code>").quoted(commit).raw("</code>)");

@@ -10,7 +10,7 @@ use crate::diff::{
 use crate::report::gate::{
     ALSO, EDIT, area, bug, edits, failing, matching, name, opened, proof, setting_places, unmet,
 };
-use crate::report::{Change, GateReport, Waiver, count, named};
+use crate::report::{Change, GateReport, Waiver, count, named_side};
 use crate::waiver::ToSign;
 
 /// Most bytes of the comment, and so of its characters: code hosts take 65,536.
@@ -184,7 +184,7 @@ impl Page {
 }
 
 fn side(side: &Side) -> String {
-    let (name, commit) = named(side);
+    let (name, commit) = named_side(side);
     let name = code(&visible(name, 100));
     match commit {
         Some(commit) => format!("{name} ({})", code(commit)),

@@ -13,7 +13,7 @@ use crate::diff::Side;
 use crate::replay::{
     Counts, Flip, Flips, Forecast, Load, Peak, Question, Replayed, RouteLoad, Seen,
 };
-use crate::report::{Paint, direction, list, named};
+use crate::report::{Paint, direction, list, named_side};
 
 /// Users and approvers that are shown.
 const SHOWN: usize = 10;
@@ -43,7 +43,7 @@ pub(crate) fn replay(
 }
 
 fn side(side: &Side) -> String {
-    match named(side) {
+    match named_side(side) {
         (name, Some(commit)) => format!("{name} ({commit})"),
         (name, None) => name.to_owned(),
     }
