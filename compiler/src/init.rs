@@ -31,7 +31,7 @@ pub const BANK: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/bank.rs"))
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
     /// Some of the files exist.
-    #[error("{} exists, and nothing is overwritten", paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "))]
+    #[error("{}, and nothing is overwritten", in_the_way(paths))]
     Exists {
         /// The files that are in the way.
         paths: Vec<PathBuf>,
@@ -76,6 +76,16 @@ pub fn init(dir: &Path, template: &[(&str, &str)]) -> Result<Vec<PathBuf>, InitE
     Ok(files.into_iter().map(|(path, _)| path).collect())
 }
 
+/// Returns which files are in the way, in words: the first by its name, and how many there are.
+fn in_the_way(paths: &[PathBuf]) -> String {
+    let first = paths.first().map(|path| path.display().to_string());
+    let first = first.unwrap_or_default();
+    match paths.len() {
+        0 | 1 => format!("{first} is there already"),
+        many => format!("{many} files are there already, such as {first}"),
+    }
+}
+
 fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
@@ -109,9 +119,21 @@ mod tests {
         std::fs::create_dir_all(dir.join("rules")).expect("a folder");
         std::fs::write(dir.join("rules/tickets.yaml"), "mine").expect("written");
         let error = init(&dir, MINIMAL).expect_err("refused");
+        let mine = dir.join("rules/tickets.yaml").display().to_string();
+        assert_eq!(
+            error.to_string(),
+            format!("{mine} is there already, and nothing is overwritten")
+        );
         assert!(
             matches!(error, InitError::Exists { paths } if paths == [dir.join("rules/tickets.yaml")])
         );
         assert!(!dir.join("stopgate.yaml").exists());
+        std::fs::write(dir.join("stopgate.yaml"), "mine").expect("written");
+        let error = init(&dir, MINIMAL).expect_err("refused").to_string();
+        let first = dir.join("stopgate.yaml").display().to_string();
+        assert_eq!(
+            error,
+            format!("2 files are there already, such as {first}, and nothing is overwritten")
+        );
     }
 }

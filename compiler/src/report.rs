@@ -16,6 +16,7 @@ use std::path::Path;
 
 use stopgate_lang::summary::visible;
 
+use crate::diff::Side;
 pub(crate) use gate::{ALSO, edits, opened, unmet};
 pub use gate::{GateReport, Mend, Waiver};
 
@@ -45,6 +46,19 @@ pub(crate) fn word(text: &str) -> String {
         return text;
     }
     format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+/// Returns what a reader calls a side, and the first digits of its commit. Where the side was asked for by its commit's
+/// whole id, the digits are what it is called.
+fn named_side(side: &Side) -> (&str, Option<&str>) {
+    let Side { name, commit } = side;
+    let digits = commit
+        .as_deref()
+        .map(|commit| commit.get(..12).unwrap_or(commit));
+    match digits {
+        Some(digits) if commit.as_ref() == Some(name) => (digits, None),
+        Some(_) | None => (name.as_str(), digits),
+    }
 }
 
 /// Joins the items, separated by `, `.

@@ -52,6 +52,12 @@ pub(super) fn run(args: &Args) -> Result<CommandAnswer, Failure> {
             there.display()
         )));
     }
+    if !args.output.is_dir() {
+        let folder = args.output.display();
+        return Err(
+            Failure::failed(format!("there is no folder {folder}")).with_help("make it first")
+        );
+    }
     let key = SigningKey::generate().map_err(Failure::failed)?;
     let public = key.public().map_err(Failure::failed)?;
     key.write_new(&private_key)

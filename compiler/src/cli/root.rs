@@ -52,8 +52,8 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<CommandAnswer, Failure> {
     if args.output.symlink_metadata().is_ok() {
         let message = format!("{} exists and is not overwritten", args.output.display());
-        return Err(Failure::usage(message)
-            .with_help("a changed root is a new version, signed by the one before"));
+        let help = "move the old file away first; docs/guide/review-a-change.md says what another root voids";
+        return Err(Failure::usage(message).with_help(help));
     }
     let now = Timestamp::now();
     let year = SignedDuration::from_hours(DAYS.saturating_mul(24));

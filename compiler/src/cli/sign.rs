@@ -131,8 +131,13 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failu
             }
             let Side { name, commit } = compared.base_side();
             let commit = commit.as_deref().unwrap_or("no commit");
+            let named = if name == commit {
+                commit.to_owned()
+            } else {
+                format!("{} ({commit})", visible(name, 300))
+            };
             let summary = paper.summary(today, Some(&judged));
-            let summary = format!("{summary}base     {} ({commit})\n", visible(name, 300));
+            let summary = format!("{summary}base     {named}\n");
             (compared.gate(), holds, owner, summary)
         }
     };

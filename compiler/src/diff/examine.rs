@@ -71,11 +71,8 @@ pub(super) struct Examined {
 pub(super) type OperationKey = (ToolName, OperationName);
 
 impl Context<'_> {
-    fn operation<'p>(
-        version: Option<Version<'p>>,
-        (tool, name): &OperationKey,
-    ) -> Option<&'p Operation> {
-        version.and_then(|version| version.policy.operation(tool, name))
+    fn operation<'p>(of: Option<Version<'p>>, named: &OperationKey) -> Option<&'p Operation> {
+        of.and_then(|version| version.policy.operation(&named.0, &named.1))
     }
 
     /// Returns whether both sides are sure to decide every attempt on `named` alike; asks no solver.

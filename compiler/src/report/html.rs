@@ -15,7 +15,7 @@ use stopgate_lang::digest::Digest;
 use crate::diff::{Class, Side};
 use crate::matrix::{Becomes, Matrix};
 use crate::report::gate::proof;
-use crate::report::{GateReport, list};
+use crate::report::{GateReport, list, named_side};
 use grid::Grid;
 use markup::Markup;
 
@@ -143,10 +143,10 @@ fn theme(page: &mut Markup) {
 }
 
 fn side(page: &mut Markup, side: &Side) {
-    page.raw("<code>").quoted(&side.name).raw("</code>");
-    if let Some(commit) = &side.commit {
-        let short: String = commit.chars().take(12).collect();
-        page.raw(" (<code>").quoted(&short).raw("</code>)");
+    let (name, commit) = named_side(side);
+    page.raw("<code>").quoted(name).raw("</code>");
+    if let Some(commit) = commit {
+        page.raw(" (<code>").quoted(commit).raw("</code>)");
     }
 }
 

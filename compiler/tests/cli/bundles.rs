@@ -217,6 +217,15 @@ fn keys_and_roots_are_never_overwritten() {
 }
 
 #[test]
+fn a_key_for_a_folder_that_is_not_there_names_the_folder() {
+    let desk = signed();
+    let run = desk.run(&["keygen", "eva", "-o", "nowhere"]);
+    assert_eq!(run.exit, 1, "{}", run.shown());
+    let said = "error: there is no folder nowhere\nhelp: make it first\n";
+    assert_eq!(run.stderr, said);
+}
+
+#[test]
 fn no_private_key_is_ever_printed() {
     let desk = Desk::with_bank();
     let made = desk.run(&["keygen", "ci", "-v"]);

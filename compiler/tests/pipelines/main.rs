@@ -7,4 +7,5 @@ mod copy;
 mod double;
 mod history;
 mod hosts;
+mod signing;
 mod verdicts;

@@ -176,16 +176,13 @@ fn what_is_not_there_or_not_on_top_of_the_base_cannot_be_judged() {
     history.commit();
     let verdict = history.gate();
     assert_eq!(verdict.exit, 1, "nobody may judge: {}", verdict.all());
-    let line = concat!(
-        "the line \"",
-        env!("CARGO_PKG_VERSION"),
-        "\" lets this binary judge"
-    );
+    let line = concat!("; write ", env!("CARGO_PKG_VERSION"), " into it");
     assert!(
         verdict.report("comment.md").contains(line),
         "{}",
         verdict.all()
     );
+    assert!(!verdict.stderr.contains("fatal:"), "{}", verdict.all());
     history.git(&["rm", "--quiet", "-r", "policies"]);
     history.commit();
     let verdict = history.gate();

@@ -17,6 +17,10 @@ const TAIL: &str = "\n};";
 /// Texts that are parsed at once: more are hardly faster, and one that is wrong sends all of them around again.
 const TOGETHER: usize = 200;
 
+/// Most bytes of such texts, as many as one may have: what is wrong with a text costs the validator as much time as all of
+/// them are long, again at each operation, and must not cost more in company than alone.
+const MOST_BYTES: usize = bounds::LENGTH;
+
 /// What Cedar reads in one policy beside its scope.
 #[derive(Debug, Clone)]
 pub(super) struct Parsed {
@@ -62,6 +66,17 @@ impl ParsedTexts {
 /// Wraps `text` into a policy, and returns the policy with the number of bytes that stand before `text`.
 pub(super) fn wrapped(text: &str) -> (String, usize) {
     (format!("{HEAD}{text}{TAIL}"), HEAD.len())
+}
+
+/// Splits off `texts` those that are parsed at once, at least one. Returns `None` if there is none.
+fn group<'s, 't>(texts: &'s [&'t str]) -> Option<(&'s [&'t str], &'s [&'t str])> {
+    let mut bytes = 0_usize;
+    let fits = |text: &&&str| {
+        bytes = bytes.saturating_add(text.len());
+        bytes <= MOST_BYTES
+    };
+    let many = texts.iter().take(TOGETHER).take_while(fits).count();
+    texts.split_at_checked(many.max(1))
 }
 
 /// Parses all of `texts` at once, and returns what Cedar reads in each, in their order. Returns `None` if any of them

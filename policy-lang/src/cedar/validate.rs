@@ -62,7 +62,16 @@ pub fn validate(policy: &Policy) -> Vec<(RuleId, CedarMistake)> {
     // 3. Each rule as a whole, whatever its operations.
     whole_rules(policy, &mut mistakes);
     // 4. Every mistake once.
-    // A rule on several operations makes the same mistake at each.
+    // A rule on several operations makes the same mistake at each. Cedar finds mistakes in no order of its own.
+    mistakes.sort_by(|(rule, one), (other, two)| {
+        let key = |mistake: &CedarMistake| (mistake.range.start, mistake.range.end, mistake.code);
+        let mistakes = || {
+            key(one)
+                .cmp(&key(two))
+                .then_with(|| one.message.cmp(&two.message))
+        };
+        rule.cmp(other).then_with(mistakes)
+    });
     let mut seen = BTreeSet::new();
     mistakes.retain(|(rule, mistake)| {
         seen.insert((

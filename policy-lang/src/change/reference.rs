@@ -185,8 +185,9 @@ const BESIDE: &str = "\n\
     A key that is left out is compared as its default. The order of mappings and sets, comments and spaces are no \
     change. An entry with another name is another entry: one was taken away and one added. Durations compare by their \
     length, `60m` is `1h`; as many business hours as hours end no sooner, so `4bh` is more than `4h`, and what depends \
-    on the calendar counts as looser. A guard rail that is added is shown and takes no signature. Of the voters' \
-    entries the profile is grave that leads into a seat of a committee.\n\n\
+    on the calendar counts as looser. A guard rail that is added is shown and takes no signature. An addition \
+    under `voters` is signed as high if people come by it into a seat of a committee, as medium if into \
+    another seat.\n\n\
     Beside the fields:\n\n\
     - A whole `tests/TOOL.yaml` taken away is looser; a whole catalog, rules document or lock that comes or goes is \
     shown, because the proof judges its operations and rules.\n\

@@ -14,7 +14,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use stopgate_lang::bundle::{TrustRoot, Verified};
@@ -29,6 +29,8 @@ use crate::source::{self, Opened, Unreadable};
 const NOTE: &str = "verified.json";
 const BEGIN: &str = "verified.";
 const END: &str = ".stopgate";
+/// What a file is called behind its name until all of it is written.
+const BESIDE: &str = ".new";
 
 const LIMITS: Limits = Limits {
     bytes: 4096,
@@ -257,7 +259,8 @@ impl Kept {
         write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
     ) -> io::Result<()> {
         let beside = self.0.join(format!("{name}{BESIDE}"));
-        let put = Self::put_beside(&beside, write).and_then(|()| fs::rename(&beside, self.0.join(name)));
+        let put =
+            Self::put_beside(&beside, write).and_then(|()| fs::rename(&beside, self.0.join(name)));
         if put.is_err() {
             // What was written of it would take the last of the disk from the log.
             let _gone_or_never_there = fs::remove_file(&beside);

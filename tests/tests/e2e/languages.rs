@@ -86,6 +86,15 @@ async fn python_asks_as_the_guide_says() {
         said(&asked)
     );
 
+    let unknown = example.replace("\"get_order\"", "\"get_ordr\"");
+    let asked = reader.run(&mut python(), "unknown.py", &unknown);
+    let answer = String::from_utf8_lossy(&asked.stdout).into_owned();
+    assert!(
+        answer.starts_with("reject: REJECT_REASON_UNKNOWN_OPERATION: "),
+        "{}",
+        said(&asked)
+    );
+
     assert!(example.contains(OPTION), "{example}");
     let stock = example.replace(OPTION, "");
     for _ in 0..2 {

@@ -10,7 +10,7 @@ use crate::diff::{
 use crate::report::gate::{
     ALSO, EDIT, area, bug, edits, failing, matching, name, opened, proof, setting_places, unmet,
 };
-use crate::report::{Change, GateReport, Waiver, count};
+use crate::report::{Change, GateReport, Waiver, count, named_side};
 use crate::waiver::ToSign;
 
 /// Most bytes of the comment, and so of its characters: code hosts take 65,536.
@@ -184,12 +184,10 @@ impl Page {
 }
 
 fn side(side: &Side) -> String {
-    let name = code(&visible(&side.name, 100));
-    match &side.commit {
-        Some(commit) => format!(
-            "{name} ({})",
-            code(&commit.chars().take(12).collect::<String>())
-        ),
+    let (name, commit) = named_side(side);
+    let name = code(&visible(name, 100));
+    match commit {
+        Some(commit) => format!("{name} ({})", code(commit)),
         None => name,
     }
 }

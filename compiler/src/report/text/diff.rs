@@ -7,7 +7,7 @@ use crate::diff::{Cause, Cell, Class, OperationChange, Side, leaves_out, sentenc
 use crate::report::gate::{
     ALSO, EDIT, area, bug, edits, failing, matching, name, opened, proof, setting_places, unmet,
 };
-use crate::report::{Change, Effect, GateReport, Paint, Standing, Waiver};
+use crate::report::{Change, Effect, GateReport, Paint, Standing, Waiver, named_side};
 
 /// Most characters of a text that is not ours.
 const TEXT: usize = 500;
@@ -86,9 +86,10 @@ fn by_class(class: Class, text: &str, paint: Paint) -> String {
 }
 
 fn side(side: &Side) -> String {
-    let name = visible(&side.name, TEXT);
-    match &side.commit {
-        Some(commit) => format!("{name} ({})", visible(commit, 12).trim_end_matches('…')),
+    let (name, commit) = named_side(side);
+    let name = visible(name, TEXT);
+    match commit {
+        Some(commit) => format!("{name} ({})", visible(commit, TEXT)),
         None => name,
     }
 }

@@ -13,7 +13,7 @@ use crate::diff::Side;
 use crate::replay::{
     Counts, Flip, Flips, Forecast, Load, Peak, Question, Replayed, RouteLoad, Seen,
 };
-use crate::report::{Paint, direction, list};
+use crate::report::{Paint, direction, list, named_side};
 
 /// Users and approvers that are shown.
 const SHOWN: usize = 10;
@@ -43,11 +43,9 @@ pub(crate) fn replay(
 }
 
 fn side(side: &Side) -> String {
-    match &side.commit {
-        Some(commit) if *commit != side.name => {
-            format!("{} ({})", side.name, commit.get(..12).unwrap_or(commit))
-        }
-        Some(_) | None => side.name.clone(),
+    match named_side(side) {
+        (name, Some(commit)) => format!("{name} ({commit})"),
+        (name, None) => name.to_owned(),
     }
 }
 

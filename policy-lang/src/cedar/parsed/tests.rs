@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::Condition;
-use super::{ParsedTexts, TOGETHER};
+use super::{MOST_BYTES, ParsedTexts, TOGETHER};
 
 /// Conditions, and texts that are none: some of them fit together where two would stand one behind the other.
 const TEXTS: [&str; 26] = [
@@ -82,4 +82,21 @@ fn a_wrong_text_spoils_no_other() {
     let texts = valid.iter().map(String::as_str);
     let parsed = ParsedTexts::new(texts.chain(["context.input."]));
     assert_eq!(parsed.0.len(), TOGETHER);
+}
+
+#[test]
+fn the_company_of_a_text_is_no_longer_than_one_text_may_be() {
+    let long: Vec<String> = (0..64)
+        .map(|at| format!("context.input.amount_cents <= {at} // {}", "y".repeat(1000)))
+        .collect();
+    let parsed = ParsedTexts::new(long.iter().map(String::as_str));
+    assert_eq!(parsed.0.len(), long.len());
+    for parsed in parsed.0.values() {
+        let place = parsed
+            .expression
+            .as_deref()
+            .and_then(|expression| expression.source_loc());
+        let around = place.expect("a place").src.len();
+        assert!((2000..MOST_BYTES + 2000).contains(&around), "{around}");
+    }
 }
