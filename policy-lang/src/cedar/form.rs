@@ -7,7 +7,7 @@ use cedar_policy::{Policy as CedarPolicy, PolicyId};
 use serde_json::{Value, json};
 
 use crate::name::{OperationName, ProfileName, ToolName};
-use crate::policy::{Operations, Policy, Rule};
+use crate::policy::{Operations, Policy, Rule, Scope};
 
 use super::{Condition, NAMESPACE, action_id};
 
@@ -77,8 +77,15 @@ pub(crate) fn match_form(
     operation: Option<(&ToolName, &OperationName)>,
     condition: Option<&Condition>,
 ) -> Result<Vec<CedarPolicy>, FormError> {
+    // A new part of a scope does not compile until somebody decides how it is matched.
+    let Scope {
+        operations: _,
+        profiles,
+        except,
+        agents,
+    } = &rule.scope;
     let everybody = [None];
-    let named: Vec<Option<&ProfileName>> = match &rule.scope.profiles {
+    let named: Vec<Option<&ProfileName>> = match profiles {
         Some(profiles) => profiles.iter().map(Some).collect(),
         None => everybody.to_vec(),
     };
@@ -86,10 +93,8 @@ pub(crate) fn match_form(
         json!({"op": "==", "entity": entity("Action", &action_id(tool, operation))})
     });
     let mut conditions = Vec::new();
-    if !rule.scope.except.is_empty() {
-        let set: Vec<Value> = rule
-            .scope
-            .except
+    if !except.is_empty() {
+        let set: Vec<Value> = except
             .iter()
             .map(|name| json!({"Value": {"__entity": entity("Profile", name.as_str())}}))
             .collect();
@@ -97,7 +102,7 @@ pub(crate) fn match_form(
         // First, so that a person the rule does not reach cannot make its condition fail.
         conditions.push(json!({"kind": "unless", "body": body}));
     }
-    if let Some(agents) = &rule.scope.agents {
+    if let Some(agents) = agents {
         let set: Vec<Value> = agents.iter().map(|agent| json!({"Value": agent})).collect();
         let agent = json!({".": {"left": {"Var": "context"}, "attr": "agent"}});
         let id = json!({".": {"left": agent, "attr": "id"}});

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::fact::Fact;
 use crate::name::{OperationName, ToolName};
-use crate::policy::{Operation, Rule};
+use crate::policy::{Operation, Rule, Scope};
 
 use super::form::FormError;
 use super::node::{Node, with_operands};
@@ -152,14 +152,22 @@ pub fn policy(body: &str, effect: Effect) -> Result<CedarPolicy, FormError> {
 /// them, under names of their own.
 #[must_use]
 pub fn rule(rule: &Rule, flat: &Flat, renamed: &BTreeSet<&str>) -> Atom {
+    // Taken apart whole, here and below: a new part of a scope does not compile until somebody decides what proofs say
+    // of it. Which operations a rule names is why it is asked about at all.
+    let Scope {
+        operations: _,
+        profiles: _,
+        except,
+        agents,
+    } = &rule.scope;
     // The scope first, then whom it leaves out, the agents and the rule's own clauses, as in the match form.
     let mut conditions = scope_of(rule, flat);
-    if !rule.scope.except.is_empty() {
-        let names = rule.scope.except.iter();
+    if !except.is_empty() {
+        let names = except.iter();
         let ids = names.flat_map(|name| flat.reaching(name.as_str()));
         conditions.push(json!({"kind": "unless", "body": holds(ids)}));
     }
-    if let Some(agents) = &rule.scope.agents {
+    if let Some(agents) = agents {
         let agents = set(agents.iter().map(|agent| value(agent.as_str())));
         let body = binary("contains", agents, read(["agent", "id"]));
         conditions.push(json!({"kind": "when", "body": body}));
@@ -178,9 +186,18 @@ pub fn rule(rule: &Rule, flat: &Flat, renamed: &BTreeSet<&str>) -> Atom {
 /// wherever the same is held; rules that are not written alike may have equal bodies all the same.
 #[must_use]
 pub fn alike(one: &Rule, other: &Rule) -> bool {
-    one.scope.profiles == other.scope.profiles
-        && one.scope.except == other.scope.except
-        && one.scope.agents == other.scope.agents
+    let Scope {
+        operations: _,
+        profiles,
+        except,
+        agents,
+    } = &one.scope;
+    (profiles, except, agents)
+        == (
+            &other.scope.profiles,
+            &other.scope.except,
+            &other.scope.agents,
+        )
         && one.condition == other.condition
 }
 

@@ -172,7 +172,7 @@ impl OperationRules<'_> {
     fn conditions(&self, mistakes: &mut Vec<(RuleId, CedarMistake)>) {
         let mut set = ast::PolicySet::new();
         let mut wrapped = BTreeMap::new();
-        for &rule in &self.rules {
+        for (at, &rule) in self.rules.iter().enumerate() {
             let Some(condition) = &rule.condition else {
                 continue;
             };
@@ -183,7 +183,8 @@ impl OperationRules<'_> {
             }
             // What the validator would say of an opaque argument is that it is not there: said better already.
             if condition.is_when() && unreadable.is_empty() {
-                let id = PolicyId::new(rule.id.to_string());
+                // By its place: of two rules with one id, which is a mistake of its own, both are validated.
+                let id = PolicyId::new(at.to_string());
                 let policy = self.policy(&id, condition);
                 if policy.is_some_and(|policy| set.add_static(policy).is_ok()) {
                     wrapped.insert(id, (rule, condition.offset, condition.author_text().len()));
@@ -299,7 +300,7 @@ impl OperationRules<'_> {
 fn whole_rules(policy: &Policy, mistakes: &mut Vec<(RuleId, CedarMistake)>) {
     let mut set = PolicySet::new();
     let mut by_id = BTreeMap::new();
-    for rule in &policy.rules {
+    for (at, rule) in policy.rules.iter().enumerate() {
         let Some(condition) = &rule.condition else {
             continue;
         };
@@ -341,7 +342,7 @@ fn whole_rules(policy: &Policy, mistakes: &mut Vec<(RuleId, CedarMistake)>) {
                 .into_iter()
                 .map(|mistake| (rule.id.clone(), mistake)),
         );
-        let id = PolicyId::new(rule.id.to_string());
+        let id = PolicyId::new(at.to_string());
         let policy = CedarPolicy::parse(Some(id.clone()), condition.author_text());
         if policy.is_ok_and(|policy| set.add(policy).is_ok()) {
             by_id.insert(id, (rule, 0, condition.author_text().len()));

@@ -87,7 +87,14 @@ impl Flat {
             let mut names = profiles.iter();
             names.any(|name| self.reaching(name.as_str()).any(|id| held.contains(id)))
         };
-        scope.profiles.as_ref().is_none_or(leads) && !leads(&scope.except)
+        // Of agents and operations it is not asked.
+        let Scope {
+            operations: _,
+            profiles,
+            except,
+            agents: _,
+        } = scope;
+        profiles.as_ref().is_none_or(leads) && !leads(except)
     }
 
     pub(super) fn reaching(&self, profile: &str) -> impl Iterator<Item = &str> {

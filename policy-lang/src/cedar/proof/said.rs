@@ -6,7 +6,7 @@ use super::super::normal::{UnknownNode, clauses};
 use super::Flat;
 use crate::json::Json;
 use crate::name::ProfileName;
-use crate::policy::Rule;
+use crate::policy::{Rule, Scope};
 
 /// Returns in the normal form that a signature covers whom `rule` reaches, by what is held directly, and when the rule
 /// matches. The form is made from the rule itself and not from what proofs make of the rule, so that a signature
@@ -15,15 +15,19 @@ use crate::policy::Rule;
 /// # Errors
 /// [`UnknownNode`] where Cedar wrote something that has no normal form.
 pub fn said(rule: &Rule, flat: &Flat) -> Result<Json, UnknownNode> {
+    // A new part of a scope does not compile until somebody decides how it is signed.
+    let Scope {
+        operations: _,
+        profiles,
+        except,
+        agents,
+    } = &rule.scope;
     let own = flat.clauses(rule.condition.as_ref());
-    let mut members = vec![
-        ("except", held(&rule.scope.except, flat)),
-        ("when", clauses(&own)?),
-    ];
-    if let Some(profiles) = &rule.scope.profiles {
+    let mut members = vec![("except", held(except, flat)), ("when", clauses(&own)?)];
+    if let Some(profiles) = profiles {
         members.push(("profiles", held(profiles, flat)));
     }
-    if let Some(agents) = &rule.scope.agents {
+    if let Some(agents) = agents {
         members.push(("agents", texts(agents.iter().map(String::as_str))));
     }
     let members = members.into_iter();
