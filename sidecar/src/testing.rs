@@ -3,11 +3,22 @@
 //! Only the thread that asks is heard: a test that spawns tasks runs them all on its own.
 
 use std::fmt::{self, Write as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use tracing::field::{Field, Visit};
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+
+/// Sends the events of threads where nobody listens to somebody who takes no note of them. Without that, whether an event
+/// is written at all is decided for every thread by the first one that comes by, and where that one has no listener, the
+/// listeners of others are passed over.
+fn listen_everywhere() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        tracing::subscriber::set_global_default(tracing_subscriber::registry())
+            .expect("nobody else listens to all threads");
+    });
+}
 
 /// Every event of this thread until it is dropped.
 pub(crate) struct Heard {
@@ -27,6 +38,7 @@ struct EventLine {
 
 impl Heard {
     pub(crate) fn begin() -> Self {
+        listen_everywhere();
         let lines = EventLines::default();
         let subscriber = tracing_subscriber::registry().with(lines.clone());
         Self {
@@ -70,6 +82,7 @@ struct EventMessage(&'static str);
 
 /// Makes the event `message` panic, from here on until what is returned is dropped.
 pub(crate) fn panic_at(message: &'static str) -> DefaultGuard {
+    listen_everywhere();
     let subscriber = tracing_subscriber::registry().with(PanicAt(message));
     tracing::subscriber::set_default(subscriber)
 }

@@ -12,7 +12,7 @@ use crate::follow::tests::{released, root_file};
 use crate::testing::panic_at;
 
 /// Longest time that a part may take to notice what was done.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Makes the folder of a sidecar: everything it needs, and one issuer without a key set.
 fn place() -> tempfile::TempDir {
