@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
@@ -177,8 +177,9 @@ async fn what_cannot_be_kept_now_is_kept_at_the_next_look() {
     assert!(kept == released("policy.stopgate"));
     // What was kept before goes when another is kept, and nothing else does.
     let before = follower.keeper.kept.file(Digest::compute(b"before"));
+    let begun = PathBuf::from(format!("{}.new", before.display()));
     let theirs = state.join("verified.stopgate");
-    for file in [&before, &theirs] {
+    for file in [&before, &begun, &theirs] {
         fs::write(file, "x").expect("written");
     }
     let look = follower.found().await;
@@ -190,8 +191,28 @@ async fn what_cannot_be_kept_now_is_kept_at_the_next_look() {
         None,
     );
     let verified = verified.expect("a bundle").expect("it is not known");
+    follower
+        .keeper
+        .kept
+        .keep(&verified, note.clone())
+        .expect("kept");
+    assert!(!before.exists() && !begun.exists() && theirs.exists());
+    // Where others can replace what is written, it would not be kept, and nothing is written.
+    let kept = follower.keeper.kept.file(note.bundle);
+    fs::remove_file(&kept).expect("removed");
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o777)).expect("a mode");
+    let refused = follower.keeper.kept.keep(&verified, note.clone());
+    assert!(
+        matches!(
+            refused,
+            Err(kept::NotKept::Unreadable(Unreadable::Replaceable(_)))
+        ),
+        "{refused:?}"
+    );
+    assert!(!kept.exists());
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).expect("a mode");
     follower.keeper.kept.keep(&verified, note).expect("kept");
-    assert!(!before.exists() && theirs.exists());
+    assert!(kept.exists());
 }
 
 /// Makes a follower that has kept the released bundle in `folder/state`.
