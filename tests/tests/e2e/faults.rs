@@ -1,12 +1,13 @@
 //! How each failure of `docs/reference/fail-closed.md` is brought about, and what a caller is answered then.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 use stopgate::key::SigningKey;
@@ -15,6 +16,9 @@ use stopgate_client::{Client, Verdict};
 use stopgate_tests::ask::{order, refund, word};
 use stopgate_tests::sidecar::{PATIENCE, Sidecar};
 use stopgate_tests::stage::{CALLER, Hours, Stage};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::UnixStream;
+use tokio::time::timeout;
 
 use crate::canaries::page;
 
@@ -538,11 +542,22 @@ async fn caller_unknown() -> anyhow::Result<String> {
     let mode = fs::metadata(stage.socket())?.permissions().mode() & 0o777;
     ensure!(mode == 0o600, "the socket's mode is {mode:o}");
     // Connecting is the kernel's business; the sidecar hangs up on whoever it does not know.
+    let mut peer = UnixStream::connect(stage.socket()).await?;
+    let said = timeout(PATIENCE, peer.read_to_end(&mut Vec::new())).await;
+    match said.context("the sidecar does not hang up")? {
+        Err(error) if error.kind() != ErrorKind::ConnectionReset => return Err(error.into()),
+        Ok(length @ 1..) => bail!("the sidecar said {length} bytes"),
+        Ok(0) | Err(_) => {}
+    }
+    // A client that connects anew as often as it is cut off may do so until its deadline.
     let answer = match sidecar.client().await {
-        Ok(client) => asked(&client, PATIENCE).await,
-        Err(_) => "Unavailable".to_owned(),
+        Ok(client) => cut(asked(&client, SHORT).await),
+        Err(_) => cut("Unavailable".to_owned()),
     };
-    Ok(cut(answer))
+    Ok(match answer.as_str() {
+        "no answer in time" => "no answer: the connection is gone".to_owned(),
+        _ => answer,
+    })
 }
 
 async fn caller_asserts() -> anyhow::Result<String> {
