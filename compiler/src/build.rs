@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use stopgate_lang::bundle::dsse::Signature;
-use stopgate_lang::bundle::{AssembleError, Bundle, BundleError, TrustRoot, Unsigned, assemble};
-use stopgate_lang::digest::Digest;
-use stopgate_lang::policy::Policy;
+use stopgate_author::assemble::{AssembleError, assemble};
+use stopgate_author::policy::Policy;
+use stopgate_decide::bundle::dsse::Signature;
+use stopgate_decide::bundle::{Bundle, BundleError, TrustRoot, Unsigned};
+use stopgate_decide::digest::Digest;
 
 use crate::key::{KeyError, SigningKey};
 use crate::root::{self, RootError};

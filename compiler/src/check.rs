@@ -7,8 +7,8 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use stopgate_lang::bundle::TrustRoot;
-use stopgate_lang::compile::{Compiled, compile};
+use stopgate_author::compile::{Compiled, compile};
+use stopgate_decide::bundle::TrustRoot;
 
 pub use proof::Depth;
 

@@ -35,11 +35,9 @@ use std::process::ExitCode;
 use std::sync::LazyLock;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-
-use stopgate_lang::calendar::zone_data;
-
 use console::{CommandAnswer, Console, Failure, Format, Loudness};
 use exit::Exit;
+use stopgate_decide::calendar::zone_data;
 
 /// Policy-as-code for what AI agents may do
 ///

@@ -20,9 +20,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use stopgate_lang::cedar::proof::{Flat, Holding};
-use stopgate_lang::name::{OperationName, ProfileName, ToolName};
-use stopgate_lang::policy::Policy;
+use stopgate_author::cedar::proof::{Flat, Holding};
+use stopgate_author::policy::Policy;
+use stopgate_decide::name::{OperationName, ProfileName, ToolName};
 
 pub use crate::solver::INSTALL;
 pub use cause::{Cause, Edit, Fate};

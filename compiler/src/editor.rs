@@ -1,7 +1,7 @@
 //! What makes an editor complete and explain the documents of a policy repository: their JSON Schemas in a folder of
 //! the repository, and a first line in each document that says where its own is.
 
-use stopgate_lang::schema::DocumentKind;
+use stopgate_author::schema::DocumentKind;
 
 /// The folder of the schemas in a repository. It begins with a dot, so nothing in it is taken for policy.
 pub const FOLDER: &str = ".stopgate/schemas";

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use stopgate_lang::attempt::Attempt;
-use stopgate_lang::bundle::Bundle;
-use stopgate_lang::decide::{Decision, NearMiss, Outcome, Situation, decide, near_misses};
-use stopgate_lang::name::ProfileName;
-use stopgate_lang::policy::Policy;
-use stopgate_lang::routing::{Duration, Route};
-use stopgate_lang::surface::{Approval, Evidence, Need};
+use stopgate_author::near_miss::{NearMiss, near_misses};
+use stopgate_author::policy::Policy;
+use stopgate_decide::attempt::Attempt;
+use stopgate_decide::bundle::Bundle;
+use stopgate_decide::decide::{Decision, Outcome, Situation, decide};
+use stopgate_decide::name::ProfileName;
+use stopgate_decide::routing::{Duration, Route};
+use stopgate_decide::surface::{Approval, Evidence, Need};
 
 use crate::build::{BuildError, rehearse};
 

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
-use stopgate_lang::change::Change;
-use stopgate_lang::waiver::Waiver;
+use stopgate_author::change::Change;
+use stopgate_author::waiver::Waiver;
 
 use crate::diff::{Class, Diff};
 use crate::report;

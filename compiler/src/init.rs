@@ -100,7 +100,7 @@ fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stopgate_lang::lock::Lock;
+    use stopgate_author::lock::Lock;
 
     #[test]
     fn the_template_lock_is_what_stopgate_lock_would_write() {

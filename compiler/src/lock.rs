@@ -10,9 +10,9 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use stopgate_lang::lock::{Change, ContractStep, Lock, LockError, changes, step_of};
-use stopgate_lang::name::ToolName;
-use stopgate_lang::version::Version;
+use stopgate_author::lock::{Change, ContractStep, Lock, LockError, changes, step_of};
+use stopgate_decide::name::ToolName;
+use stopgate_decide::version::Version;
 
 pub use environment::Environment;
 pub use protocol::Nonsense;

@@ -8,7 +8,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use stopgate_lang::record::{
+use stopgate_decide::record::{
     Break, Chain, MAX_LINE_BYTES, Record, RecordBody, RecordKind, Seq, Stamp, first_seq_of,
 };
 

@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use stopgate_lang::decide::MatchKind;
-use stopgate_lang::name::{OperationName, ProfileName, RuleId, ToolName};
-use stopgate_lang::policy::{DryRun, Operation, Policy, Rule};
-use stopgate_lang::surface::{Approval, Effect, Risk, Surface};
+use stopgate_author::policy::{DryRun, Operation, Policy, Rule};
+use stopgate_decide::decide::MatchKind;
+use stopgate_decide::name::{OperationName, ProfileName, RuleId, ToolName};
+use stopgate_decide::surface::{Approval, Effect, Risk, Surface};
 
 /// The page.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,15 +18,16 @@ use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use stopgate_lang::bundle::Bundle;
-use stopgate_lang::policy::{Location, Policy};
-use stopgate_lang::source::SourceMap;
-use stopgate_lang::testing::TestSuite;
+use cut::{ReachedOperations, cut, cut_suites};
+use make::Candidate;
+use stopgate_author::policy::Policy;
+use stopgate_author::source::SourceMap;
+use stopgate_author::testing::TestSuite;
+use stopgate_decide::bundle::Bundle;
+use stopgate_decide::name::Location;
 
 use crate::build::{BuildError, rehearse};
 use crate::test::{Mismatch, Runner};
-use cut::{ReachedOperations, cut, cut_suites};
-use make::Candidate;
 
 /// What came of all mutants.
 #[derive(Debug, Clone, Default)]

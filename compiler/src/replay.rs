@@ -10,15 +10,14 @@ mod judge;
 mod lines;
 mod share;
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
+use std::{io, thread};
 
-use stopgate_lang::bundle::Bundle;
-use stopgate_lang::directory::Directory;
-use stopgate_lang::policy::Policy;
-use stopgate_lang::record::InvalidRecord;
+use stopgate_author::policy::Policy;
+use stopgate_decide::bundle::Bundle;
+use stopgate_decide::directory::Directory;
+use stopgate_decide::record::InvalidRecord;
 
 pub use flips::{Counts, Flips, OperationFlips, Sample, User, Word};
 pub use forecast::{Approver, Forecast, Load, Peak, RouteLoad};

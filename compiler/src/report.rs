@@ -14,7 +14,7 @@ pub mod text;
 
 use std::path::Path;
 
-use stopgate_lang::summary::visible;
+use stopgate_decide::visible::visible;
 
 use crate::diff::Side;
 pub(crate) use gate::{ALSO, edits, opened, unmet};
@@ -22,7 +22,7 @@ pub use gate::{GateReport, Mend, Waiver};
 
 pub use crate::waiver::Standing;
 pub(crate) use paint::Paint;
-pub use stopgate_lang::change::{Change, Effect};
+pub use stopgate_author::change::{Change, Effect};
 
 /// Returns a number with its noun, such as `1 rule` or `2 rules`.
 pub(crate) fn count(number: usize, noun: &str) -> String {

@@ -3,11 +3,11 @@
 //! Pure. A review that too few reviewers signed moves nothing.
 
 use jiff::civil::Date;
-use stopgate_lang::bundle::TrustRoot;
-use stopgate_lang::bundle::root::Role;
-use stopgate_lang::digest::Digest;
-use stopgate_lang::name::{OwnerName, RuleId};
-use stopgate_lang::waiver::{Jurisdiction, Review};
+use stopgate_author::waiver::{Jurisdiction, Review};
+use stopgate_decide::bundle::TrustRoot;
+use stopgate_decide::bundle::root::Role;
+use stopgate_decide::digest::Digest;
+use stopgate_decide::name::{OwnerName, RuleId};
 
 use crate::waiver::Signers;
 use crate::workspace::Document;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use stopgate_lang::bundle::TrustRoot;
-use stopgate_lang::bundle::dsse::{self, Envelope, Signature};
-use stopgate_lang::bundle::root::{
+use stopgate_decide::bundle::TrustRoot;
+use stopgate_decide::bundle::dsse::{self, Envelope, Signature};
+use stopgate_decide::bundle::root::{
     KeyKind, RootKey, RootRole, RootRoles, RootStatement, TrustError,
 };
 
@@ -105,7 +105,7 @@ pub fn first_with_reviewers(
 
 #[cfg(test)]
 mod tests {
-    use stopgate_lang::change::trust_change;
+    use stopgate_author::change::trust_change;
 
     use super::*;
 

@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 
 use jiff::civil::Date;
-use stopgate_lang::bundle::dsse::Signature;
-use stopgate_lang::name::RuleId;
-use stopgate_lang::policy;
-use stopgate_lang::summary::visible;
-use stopgate_lang::waiver::{
+use stopgate_author::policy;
+use stopgate_author::waiver::{
     CellCover, Cover, Jurisdiction, Review, SettingCover, Statement, Waiver,
 };
+use stopgate_decide::bundle::dsse::Signature;
+use stopgate_decide::name::RuleId;
+use stopgate_decide::visible::visible;
 
 use crate::diff::{Cause, Class, Holder, OperationChange, sentence};
 use crate::gate::Gate;

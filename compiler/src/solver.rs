@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use stopgate_lang::cedar::proof::Atom;
+use stopgate_author::cedar::proof::Atom;
 
 pub(crate) use job::{AtomEffect, Raw};
 use job::{Body, JobAnswer, ProofQuestion};

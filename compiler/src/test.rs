@@ -8,20 +8,19 @@ mod compare;
 
 use std::collections::BTreeSet;
 
-use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
-use stopgate_lang::bundle::Bundle;
-use stopgate_lang::decide::{
-    Decision, LimitNow, LimitedBy, MatchedRule, Outcome, Reason, Situation, decide,
-};
-use stopgate_lang::json::Json;
-use stopgate_lang::name::{OperationName, ProfileName, RuleId, ToolName};
-use stopgate_lang::policy::{Location, Policy};
-use stopgate_lang::surface::{Enforces, Evidence};
-use stopgate_lang::testing::{Case, TestSuite};
-
 use compare::mismatch;
 pub(crate) use compare::obligations_of;
 pub use compare::result_words;
+use stopgate_author::policy::Policy;
+use stopgate_author::testing::{Case, TestSuite};
+use stopgate_decide::attempt::{Attempt, Input, Subject, Target};
+use stopgate_decide::bundle::Bundle;
+use stopgate_decide::decide::{
+    Decision, LimitNow, LimitedBy, MatchedRule, Outcome, Reason, Situation, decide,
+};
+use stopgate_decide::json::Json;
+use stopgate_decide::name::{Location, OperationName, ProfileName, RuleId, ToolName};
+use stopgate_decide::surface::{Enforces, Evidence};
 
 use crate::build::{BuildError, rehearse};
 use crate::glob::Glob;

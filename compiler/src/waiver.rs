@@ -12,15 +12,15 @@ use std::fmt;
 
 use jiff::Span;
 use jiff::civil::Date;
-use stopgate_lang::bundle::TrustRoot;
-use stopgate_lang::bundle::root::{Role, RootRole, RootStatement};
-use stopgate_lang::change::Change;
-use stopgate_lang::digest::Digest;
-use stopgate_lang::name::{OperationName, RuleId, ToolName};
-use stopgate_lang::policy::Gate;
-use stopgate_lang::summary::visible;
-use stopgate_lang::surface::Risk;
-use stopgate_lang::waiver::{self, Cover, Jurisdiction, SliceDigest, Waiver};
+use stopgate_author::change::Change;
+use stopgate_author::policy::Gate;
+use stopgate_author::waiver::{self, Cover, Jurisdiction, SliceDigest, Waiver};
+use stopgate_decide::bundle::TrustRoot;
+use stopgate_decide::bundle::root::{Role, RootRole, RootStatement};
+use stopgate_decide::digest::Digest;
+use stopgate_decide::name::{OperationName, RuleId, ToolName};
+use stopgate_decide::surface::Risk;
+use stopgate_decide::visible::visible;
 
 use crate::diff::{Cell, Holder, OperationChange, holder};
 use crate::workspace::Document;

@@ -15,7 +15,8 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
-use stopgate_lang::compile::{Sources, Unread};
+use stopgate_author::compile::Sources;
+use stopgate_author::source::Unread;
 
 use survey::{Content, Kind, MAX_DEPTH, MAX_DOCUMENT, MAX_ENTRIES, MAX_FILES, MAX_TOTAL, Survey};
 use trust::Trust;

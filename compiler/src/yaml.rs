@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use stopgate_lang::json::Json;
-use stopgate_lang::name::{RuleId, ToolName};
+use stopgate_decide::json::Json;
+use stopgate_decide::name::{RuleId, ToolName};
 
 /// What YAML 1.1 or 1.2 does not read as text.
 const WORDS: [&str; 10] = [

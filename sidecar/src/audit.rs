@@ -23,8 +23,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 
-use stopgate_lang::digest::Digest;
-use stopgate_lang::record::{
+use stopgate_decide::digest::Digest;
+use stopgate_decide::record::{
     Break, Encoded, MAX_LINE_BYTES, MaskKey, RecordBody, RecordKind, Seq, StartRecord, StopRecord,
 };
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};

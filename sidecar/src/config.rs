@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use stopgate_lang::name::{ChannelName, OwnerName};
+use stopgate_decide::name::{ChannelName, OwnerName};
 
 pub use caller::{CALLER_KEYS, Caller, Callers, May};
 pub use issuer::{IDENTITY_KEYS, IssuerConfig};

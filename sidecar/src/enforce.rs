@@ -17,18 +17,21 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use clock::Clock;
 use jiff::Timestamp;
-use stopgate_lang::attempt::{Attempt, Input, Target};
-use stopgate_lang::bundle::Bundle;
-use stopgate_lang::decide::{
+use pool::{Pool, PoolPlace};
+use principal::{Named, Principal, RefusedToken, Registrar};
+use recorded::RecordDetails;
+use stopgate_decide::attempt::{Attempt, Input, Target};
+use stopgate_decide::bundle::Bundle;
+use stopgate_decide::decide::{
     Decision, FEW_STEPS, LimitNow, LimitedBy, Outcome, Reason, Rejection, Situation, decide,
     most_steps,
 };
-use stopgate_lang::digest::Digest;
-use stopgate_lang::name::ChannelName;
-use stopgate_lang::record::Seq;
-use stopgate_lang::surface::Evidence;
-
+use stopgate_decide::digest::Digest;
+use stopgate_decide::name::ChannelName;
+use stopgate_decide::record::Seq;
+use stopgate_decide::surface::Evidence;
 use tokio::sync::oneshot;
 
 use crate::audit::{AuditError, AuditLog, Pending, Receipt};
@@ -39,11 +42,6 @@ use crate::readiness::State;
 use crate::seldom::{Seldom, SeldomEach};
 use crate::source::{Looked, SourceName};
 use crate::undecided::Undecided;
-
-use clock::Clock;
-use pool::{Pool, PoolPlace};
-use principal::{Named, Principal, RefusedToken, Registrar};
-use recorded::RecordDetails;
 
 pub use request::{
     AssertedSubject, Label, MAX_GROUPS, MAX_LABEL, MAX_SUBJECT, NamedSubject, OutOfBounds, Request,

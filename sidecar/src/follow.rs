@@ -1,7 +1,7 @@
 //! Follows the policy source: looks at it again and again, verifies what it finds and swaps it in whole.
 //!
 //! A bad update changes nothing but is reported. A good one is recorded before it explains any decision, so each
-//! decision in the log stands after the record of its bundle. Only [`stopgate_lang::bundle::Verified::load`] makes what
+//! decision in the log stands after the record of its bundle. Only [`stopgate_decide::bundle::Verified::load`] makes what
 //! is swapped in.
 
 mod keeper;
@@ -16,20 +16,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use stopgate_lang::bundle::{Bundle, Verified};
-use stopgate_lang::digest::Digest;
-use stopgate_lang::name::{ChannelName, OwnerName};
-use stopgate_lang::record::{BundleChange, BundleRecord, RecordBody};
+use keeper::Keeper;
+use kept::Note;
+use look::{Found, Look, NotFound, Refused, Told};
+use stopgate_decide::bundle::{Bundle, Verified};
+use stopgate_decide::digest::Digest;
+use stopgate_decide::name::{ChannelName, OwnerName};
+use stopgate_decide::record::{BundleChange, BundleRecord, RecordBody};
 use tokio::sync::watch;
 
 use crate::audit::AuditLog;
 use crate::config::{Policy, Source};
 use crate::metrics::Metrics;
 use crate::source::{Identity, Looker, SourceName, Unreadable, chain};
-
-use keeper::Keeper;
-use kept::Note;
-use look::{Found, Look, NotFound, Refused, Told};
 
 pub use keeper::Last;
 pub use refusal::Refusal;

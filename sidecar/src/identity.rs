@@ -15,16 +15,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cache::Cache;
 use jiff::Timestamp;
-use stopgate_lang::bundle::Bundle;
-use stopgate_lang::digest::Digest;
+use keys::Keys;
+use stopgate_decide::bundle::Bundle;
+use stopgate_decide::digest::Digest;
+use token::{MAX_TOKEN_BYTES, Refused, Terms, Unverified, Verified};
 use tokio::sync::watch;
 
 use crate::config::IssuerConfig;
 use crate::metrics::Metrics;
-use cache::Cache;
-use keys::Keys;
-use token::{MAX_TOKEN_BYTES, Refused, Terms, Unverified, Verified};
 
 pub use keys::KeyFollower;
 

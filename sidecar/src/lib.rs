@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Whatever fails on the way ends in a rejection or in no answer, never in a permit: a permit is a value that only
-//! [`stopgate_lang::decide::decide`] makes, and only a recorded one leaves.
+//! [`stopgate_decide::decide::decide`] makes, and only a recorded one leaves.
 
 pub mod audit;
 pub mod config;

@@ -142,7 +142,7 @@ fn serve(config: Config) -> anyhow::Result<Result<(), Failed>> {
 /// Returns what `--version` prints: the release, the commit, and the zone data that calendars are read with.
 fn version() -> &'static str {
     static VERSION: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
-        let zone_data = stopgate_lang::calendar::zone_data();
+        let zone_data = stopgate_decide::calendar::zone_data();
         format!("{}, zone data {zone_data}", env!("BUILT_VERSION"))
     });
     &VERSION

@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use stopgate_lang::decide::{Outcome, Reason};
-use stopgate_lang::name::ToolName;
+use counters::{Counters, Histogram};
+use stopgate_decide::decide::{Outcome, Reason};
+use stopgate_decide::name::ToolName;
 
 use crate::audit::Room;
 use crate::follow::Refusal;
@@ -19,8 +20,6 @@ use crate::identity::Found;
 use crate::identity::token::Refused;
 use crate::source::Sources;
 use crate::undecided::Undecided;
-
-use counters::{Counters, Histogram};
 
 /// Most tools with series of their own; the rest count as `other`.
 const MAX_TOOLS: usize = 64;

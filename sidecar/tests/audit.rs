@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use stopgate_lang::record::{
+use stopgate_decide::record::{
     BundleChange, BundleRecord, Chain, RecordBody, RecordKind, Seq, first_seq_of,
 };
 use stopgate_sidecar::audit::{AuditError, AuditLog, Fatal, LOG_DIR, OpenError, Options};

@@ -15,9 +15,9 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group};
 use stopgate::key::SigningKey;
-use stopgate_lang::attempt::Input;
-use stopgate_lang::bundle::{Bundle, TrustRoot};
-use stopgate_lang::decide::decide;
+use stopgate_decide::attempt::Input;
+use stopgate_decide::bundle::{Bundle, TrustRoot};
+use stopgate_decide::decide::decide;
 use stopgate_tests::bulk;
 
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
@@ -64,7 +64,7 @@ fn sizes(criterion: &mut Criterion) {
             });
             group.bench_function(BenchmarkId::new("from text", size), |bencher| {
                 bencher.iter(|| {
-                    let attempt = stopgate_lang::attempt::Attempt {
+                    let attempt = stopgate_decide::attempt::Attempt {
                         input: Input::parse(black_box(bulk::INPUT)),
                         ..attempt.clone()
                     };

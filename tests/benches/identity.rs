@@ -20,9 +20,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use jiff::Timestamp;
 use serde_json::json;
-use stopgate_lang::attempt::Target;
-use stopgate_lang::bundle::Bundle;
-use stopgate_lang::surface::Enforces;
+use stopgate_decide::attempt::Target;
+use stopgate_decide::bundle::Bundle;
+use stopgate_decide::surface::Enforces;
 use stopgate_sidecar::audit::{AuditLog, Options};
 use stopgate_sidecar::config::{Caller, ClockSkew, IssuerConfig, May};
 use stopgate_sidecar::enforce::{

@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use stopgate::replay::{Question, Replayed, ReplayedPolicy, replay};
-use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
-use stopgate_lang::bundle::Bundle;
-use stopgate_lang::decide::{Outcome, decide};
-use stopgate_lang::digest::Digest;
-use stopgate_lang::policy::{Policy, RuleKind};
-use stopgate_lang::record::{
+use stopgate_author::policy::{Policy, RuleKind};
+use stopgate_decide::attempt::{Attempt, Input, Subject, Target};
+use stopgate_decide::bundle::Bundle;
+use stopgate_decide::decide::{Outcome, decide};
+use stopgate_decide::digest::Digest;
+use stopgate_decide::record::{
     DecisionRecord, MaskKey, Record, RecordBody, RecordedAttempt, RecordedContext, RecordedInput,
     RecordedResult, Sent, Seq, Stamp, no_line_before,
 };
@@ -109,7 +109,7 @@ fn write(folder: &Path, bundle: &Bundle) -> PathBuf {
         };
         let body = RecordBody::Decision(Box::new(record));
         let line = Record {
-            version: stopgate_lang::record::RecordVersion::CURRENT,
+            version: stopgate_decide::record::RecordVersion::CURRENT,
             stamp,
             body,
         }

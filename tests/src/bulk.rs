@@ -14,20 +14,20 @@ mod text;
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
-use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
-use stopgate_lang::calendar::{Calendar, Day, End};
-use stopgate_lang::cedar::Condition;
-use stopgate_lang::decide::{LimitNow, LimitedBy, Situation};
-use stopgate_lang::json::{Json, Limits};
-use stopgate_lang::lock::LockedFunction;
-use stopgate_lang::name::ProfileName;
-use stopgate_lang::policy::{
-    Ceiling, DryRun, Floors, Gate, Issuer, Location, Operation, Operations, Policy, Profile, Rule,
-    RuleKind, Scope, Tool,
+use stopgate_author::cedar::Condition;
+use stopgate_author::lock::LockedFunction;
+use stopgate_author::policy::{
+    DryRun, Floors, Gate, Operation, Operations, Policy, Profile, Rule, RuleKind, Scope, Tool,
 };
-use stopgate_lang::routing::Deadlines;
-use stopgate_lang::surface::{Approval, Effect, Enforces, Evidence, Limit, Risk, Surface};
-use stopgate_lang::tool_schema::InputType;
+use stopgate_decide::attempt::{Attempt, Input, Subject, Target};
+use stopgate_decide::calendar::{Calendar, Day, End};
+use stopgate_decide::decide::{LimitNow, LimitedBy, Situation};
+use stopgate_decide::json::{Json, Limits};
+use stopgate_decide::name::{Location, ProfileName};
+use stopgate_decide::organisation::{Ceiling, Issuer};
+use stopgate_decide::routing::Deadlines;
+use stopgate_decide::surface::{Approval, Effect, Enforces, Evidence, Limit, Risk, Surface};
+use stopgate_decide::tool_schema::InputType;
 
 pub use text::{Edit, Shape, repository};
 
@@ -153,7 +153,7 @@ fn operation(name: &str) -> Operation {
     let function = LockedFunction::new(definition).expect("a definition");
     let input_mask = BTreeSet::from(
         ["/bank_account"]
-            .map(|text| stopgate_lang::pointer::Pointer::new(text).expect("a pointer")),
+            .map(|text| stopgate_decide::pointer::Pointer::new(text).expect("a pointer")),
     );
     Operation {
         function: name.to_owned(),

@@ -13,10 +13,10 @@ mod attempt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use stopgate_lang::json::{Json, Limits};
-use stopgate_lang::lock::{Lock, LockedFunction, ServerIdentity};
-use stopgate_lang::policy::Floors;
-use stopgate_lang::surface::{Approval, Effect, Risk};
+use stopgate_author::lock::{Lock, LockedFunction, ServerIdentity};
+use stopgate_author::policy::Floors;
+use stopgate_decide::json::{Json, Limits};
+use stopgate_decide::surface::{Approval, Effect, Risk};
 
 pub use attempt::{Try, attempt, attempt_near};
 

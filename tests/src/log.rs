@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
-use stopgate_lang::record::{Chain, DecisionRecord, Record, RecordBody, first_seq_of};
+use stopgate_decide::record::{Chain, DecisionRecord, Record, RecordBody, first_seq_of};
 
 /// Every record of the log in `folder`.
 ///

@@ -7,10 +7,10 @@ mod condition;
 
 use std::collections::BTreeSet;
 
-use stopgate_lang::attempt::Target;
-use stopgate_lang::name::ProfileName;
-use stopgate_lang::policy::{Operation, Operations, Policy, Rule, RuleKind, Tool};
-use stopgate_lang::surface::{Approval, Effect, Limit, Risk};
+use stopgate_author::policy::{Operation, Operations, Policy, Rule, RuleKind, Tool};
+use stopgate_decide::attempt::Target;
+use stopgate_decide::name::ProfileName;
+use stopgate_decide::surface::{Approval, Effect, Limit, Risk};
 
 use crate::generate::{SPLIT, SPLIT_FUNCTION, Try, WORDS};
 
@@ -254,7 +254,7 @@ fn together(operation: &Operation, matched: &[&Rule]) -> Asked {
 fn find<'a>(
     tool: &'a Tool,
     one: &Try,
-) -> Result<(&'a stopgate_lang::name::OperationName, &'a Operation), &'static str> {
+) -> Result<(&'a stopgate_decide::name::OperationName, &'a Operation), &'static str> {
     let shares = |name: &str| SPLIT.iter().any(|(shared, _)| *shared == name);
     let named = match &one.attempt.target {
         Target::Operation(name) => name.clone(),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 
 /// Paths of the programs, all of one build with the profile of this process.
 #[derive(Debug)]
@@ -74,9 +74,7 @@ impl Programs {
         for program in [STOPGATE, SIDECAR, ERP, HR] {
             command.args(["--bin", program]);
         }
-        if !cfg!(debug_assertions) {
-            command.arg("--release");
-        }
+        command.args(["--profile", &own_profile()?]);
         let built = command
             .output()
             .with_context(|| format!("cannot run {command:?}"))?;
@@ -91,6 +89,19 @@ impl Programs {
             erp: find(ERP)?,
             hr: find(HR)?,
         })
+    }
+}
+
+/// Returns the profile that this process was built with. Cargo names the folder of a profile after it, but for `debug`,
+/// and puts tests and benches one folder deeper.
+fn own_profile() -> anyhow::Result<String> {
+    let own = std::env::current_exe().context("this process has no file")?;
+    let folders = own.ancestors().skip(1).filter_map(Path::file_name);
+    let mut folders = folders.filter_map(|name| name.to_str());
+    match folders.find(|name| *name != "deps") {
+        Some("debug") => Ok("dev".to_owned()),
+        Some(profile) => Ok(profile.to_owned()),
+        None => bail!("{} lies in no folder of a profile", own.display()),
     }
 }
 

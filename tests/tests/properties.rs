@@ -12,16 +12,18 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use judge::{Repository, asked, plain};
-use stopgate_lang::bundle::Bundle;
-use stopgate_lang::cedar::Condition;
-use stopgate_lang::decide::{MatchKind, Outcome, Reason, decide};
-use stopgate_lang::surface::{Evidence, Limit, Surface};
+use stopgate_author::cedar::Condition;
+use stopgate_decide::bundle::Bundle;
+use stopgate_decide::decide::{MatchKind, Outcome, Reason, decide, most_steps};
+use stopgate_decide::surface::{Evidence, Limit, Surface};
 use stopgate_tests::generate::{attempt, attempt_near};
 use stopgate_tests::random::Random;
 use stopgate_tests::{bulk, model, scale};
 
 /// Bundles of one run at least; more when there are more attempts.
 const BUNDLES: u64 = 500;
+/// Attempts on each bundle whose cost is counted on both sides.
+const COUNTED: u64 = 20;
 /// At most this many attempts on one bundle.
 const PER_BUNDLE: u64 = 5_000;
 
@@ -58,7 +60,7 @@ impl Mix {
         let repository = Repository::new(&mut random);
         let stricter = repository.with_another_restriction(&mut random);
         let wider = repository.with_another_grant(&mut random);
-        for _ in 0..attempts {
+        for nth in 0..attempts {
             let one = attempt(&mut random, &repository.shape);
             let situation = repository.situation(&one);
             let decision = decide(&repository.bundle, &one.attempt, &situation);
@@ -69,6 +71,13 @@ impl Mix {
                 )
             };
             self.count(decision.outcome(), decision.seen().profiles.len());
+
+            // What authors' rules are counted to cost is never less than what the bundle's are: what is accepted opens.
+            if nth < COUNTED {
+                let bundles = most_steps(&repository.bundle, &one.attempt);
+                let authors = repository.most_steps(&one.attempt, &decision);
+                assert!(bundles <= authors, "{bundles} > {authors}: {}", context());
+            }
 
             // I4, I20: the compiled policy says what the documents say.
             let expected = model::answer(&repository.policy, &one);

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use jiff::civil::Date;
-use stopgate_lang::compile::Places;
-use stopgate_lang::diagnostic::{Code, Diagnostic, Diagnostics};
-use stopgate_lang::name::{OperationName, ToolName};
-use stopgate_lang::policy::{Operations, Policy, Rule, RuleKind};
-use stopgate_lang::surface::Limit;
+use stopgate_author::compile::Places;
+use stopgate_author::diagnostic::{Code, Diagnostic, Diagnostics};
+use stopgate_author::policy::{Operations, Policy, Rule, RuleKind};
+use stopgate_decide::name::{OperationName, ToolName};
+use stopgate_decide::surface::Limit;
 
 use crate::report::path;
 use crate::review::{FOLDER, Reviews};

@@ -10,13 +10,13 @@ mod monotone;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use stopgate_lang::cedar::proof::{self, Flat, Holding};
-use stopgate_lang::compile::Places;
-use stopgate_lang::diagnostic::{Code, Diagnostic, Diagnostics};
-use stopgate_lang::fact::Fact;
-use stopgate_lang::name::{OperationName, RuleId, ToolName};
-use stopgate_lang::policy::{Operation, Policy, Rule};
-use stopgate_lang::source::Span;
+use stopgate_author::cedar::proof::{self, Flat, Holding};
+use stopgate_author::compile::Places;
+use stopgate_author::diagnostic::{Code, Diagnostic, Diagnostics};
+use stopgate_author::policy::{Operation, Policy, Rule};
+use stopgate_author::source::Span;
+use stopgate_decide::fact::Fact;
+use stopgate_decide::name::{OperationName, RuleId, ToolName};
 
 use crate::diff::{Ask, Limits};
 use crate::solver::{ProofVerdict, Prover, Provers, STACK, Subject};

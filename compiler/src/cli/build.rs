@@ -4,16 +4,17 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use stopgate_lang::digest::Digest;
+use stopgate_decide::digest::Digest;
+
+use crate::build::{Built, build};
+use crate::key::SigningKey;
+use crate::reader::{Source, committed};
 
 use super::console::{CommandAnswer, Console, Failure, Format};
 use super::exit::Exit;
 use super::output::write_whole;
 use super::repository::{Checked, Repository};
 use super::source::said;
-use crate::build::{Built, build};
-use crate::key::SigningKey;
-use crate::reader::{Source, committed};
 
 /// Compile a policy repository into one signed bundle
 ///

@@ -7,19 +7,16 @@ use std::path::Path;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use stopgate_lang::bundle::TrustRoot;
-use stopgate_lang::change::{Area, Change, changes, replacements, trust_change, version_change};
-use stopgate_lang::compile::Compiled;
-use stopgate_lang::diagnostic::Severity;
-use stopgate_lang::digest::Digest;
-use stopgate_lang::name::OwnerName;
-use stopgate_lang::policy::{self, Policy};
-use stopgate_lang::testing::TestSuite;
-use stopgate_lang::waiver::{Jurisdiction, Waiver};
+use stopgate_author::change::{Area, Change, changes, replacements, trust_change, version_change};
+use stopgate_author::compile::Compiled;
+use stopgate_author::diagnostic::Severity;
+use stopgate_author::policy::{self, Policy};
+use stopgate_author::testing::TestSuite;
+use stopgate_author::waiver::{Jurisdiction, Waiver};
+use stopgate_decide::bundle::TrustRoot;
+use stopgate_decide::digest::Digest;
+use stopgate_decide::name::OwnerName;
 
-use super::console::{CommandAnswer, Console, Failure};
-use super::progress::Progress;
-use super::revisions::{About, RevisionPair};
 use crate::build::digest;
 use crate::diff::{Class, Diff, Limits, Side, Version, diff};
 use crate::gate::Gate;
@@ -27,6 +24,10 @@ use crate::reader::Source;
 use crate::report::count;
 use crate::waiver::Judges;
 use crate::workspace::Document;
+
+use super::console::{CommandAnswer, Console, Failure};
+use super::progress::Progress;
+use super::revisions::{About, RevisionPair};
 
 /// Two policies, what differs between them, and by whom that is judged.
 pub(super) struct Compared {

@@ -7,7 +7,7 @@ use std::fmt::{self, Write as _};
 use std::io::{IsTerminal as _, Write as _};
 
 use serde::Serialize;
-use stopgate_lang::summary::visible;
+use stopgate_decide::visible::visible;
 
 use super::exit::Exit;
 use super::shown;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum as _;
-use stopgate_lang::compile::Compiled;
+use stopgate_author::compile::Compiled;
 
 use super::compared::Compared;
 use super::console::{CommandAnswer, Console, Failure, Format};

@@ -4,18 +4,19 @@ use std::fs::File;
 use std::io::Read as _;
 
 use jiff::Timestamp;
-use stopgate_lang::attempt::{Attempt, INPUT_LIMITS, Input, Subject, Target};
-use stopgate_lang::decide::{LimitNow, LimitedBy, Outcome, Reason, Situation};
-use stopgate_lang::name::{ChannelName, OperationName, ProfileName, ToolName};
-use stopgate_lang::policy::Policy;
-use stopgate_lang::surface::{Approval, Enforces, Evidence, Limit};
+use stopgate_author::policy::Policy;
+use stopgate_decide::attempt::{Attempt, INPUT_LIMITS, Input, Subject, Target};
+use stopgate_decide::decide::{LimitNow, LimitedBy, Outcome, Reason, Situation};
+use stopgate_decide::name::{ChannelName, OperationName, ProfileName, ToolName};
+use stopgate_decide::surface::{Approval, Enforces, Evidence, Limit};
+
+use crate::explain::{Explanation, explain};
+use crate::report::{Paint, json, text};
 
 use super::console::{CommandAnswer, Console, Failure, Format};
 use super::exit::Exit;
 use super::repository::{Repository, Valid};
 use super::source::{From, said};
-use crate::explain::{Explanation, explain};
-use crate::report::{Paint, json, text};
 
 /// Explain what would happen to one attempt, and why
 ///

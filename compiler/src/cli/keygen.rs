@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use stopgate_lang::name::OwnerName;
+use stopgate_decide::name::OwnerName;
+
+use crate::key::SigningKey;
 
 use super::console::{CommandAnswer, Failure, Format};
 use super::exit::Exit;
-use crate::key::SigningKey;
 
 /// Make an Ed25519 signing key
 ///

@@ -2,25 +2,25 @@
 
 mod render;
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, io};
 
-use stopgate_lang::compile::compile;
-use stopgate_lang::lock::Lock;
-use stopgate_lang::name::ToolName;
+use stopgate_author::compile::compile;
+use stopgate_author::lock::Lock;
+use stopgate_decide::name::ToolName;
 
-use super::console::{CommandAnswer, Console, Failure, Format};
-use super::duration::duration;
-use super::exit::Exit;
-use super::repository::diagnostics;
 use crate::lock::{
     Comparison, Environment, FetchError, LockStanding, OverwriteVerdict, ServerSpec, compare,
     fetch, write,
 };
 use crate::reader::{Read, Wanted, read};
 use crate::report::word;
+
+use super::console::{CommandAnswer, Console, Failure, Format};
+use super::duration::duration;
+use super::exit::Exit;
+use super::repository::diagnostics;
 
 /// Pin what a tool's server offers, or check that it still offers it
 ///

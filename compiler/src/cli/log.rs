@@ -6,11 +6,12 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use stopgate_lang::record::{Break, RecordKind, Stamp, file_name};
+use stopgate_decide::record::{Break, RecordKind, Stamp, file_name};
+
+use crate::log::{CheckedLog, LogError, Step, verify};
 
 use super::console::{CommandAnswer, Failure, Format};
 use super::exit::Exit;
-use crate::log::{CheckedLog, LogError, Step, verify};
 
 /// Read the sidecar's decision log
 #[derive(Debug, clap::Args)]

@@ -3,7 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use stopgate_lang::directory::{Directory, MAX_DIRECTORY_BYTES};
+use stopgate_decide::directory::{Directory, MAX_DIRECTORY_BYTES};
+
+use crate::build::rehearse;
+use crate::diff::Side;
+use crate::reader::Source;
+use crate::replay::{Done, Question, ReplayError, Replayed, ReplayedPolicy, replay};
+use crate::report::{Paint, json as body, text};
 
 use super::compared::broken;
 use super::console::{CommandAnswer, Console, Failure, Format};
@@ -13,11 +19,6 @@ use super::progress::Progress;
 use super::repository::{Repository, diagnostics};
 use super::revisions::{ReadRevision, WORKTREE};
 use super::source::said;
-use crate::build::rehearse;
-use crate::diff::Side;
-use crate::reader::Source;
-use crate::replay::{Done, Question, ReplayError, Replayed, ReplayedPolicy, replay};
-use crate::report::{Paint, json as body, text};
 
 /// Decide recorded attempts again, before and after a change of policy
 ///

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use stopgate_lang::compile::{Compiled, Summary, compile};
-use stopgate_lang::policy::Policy;
-use stopgate_lang::source::SourceMap;
-use stopgate_lang::testing::TestSuite;
+use stopgate_author::compile::{Compiled, Summary, compile};
+use stopgate_author::policy::Policy;
+use stopgate_author::source::SourceMap;
+use stopgate_author::testing::TestSuite;
 
 use super::console::{CommandAnswer, Console, Failure, Format};
 use super::exit::Exit;

@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use stopgate_lang::change::Change;
-use stopgate_lang::compile::{Compiled, Sources, compile, tools_of};
-use stopgate_lang::name::ToolName;
-use stopgate_lang::policy::Policy;
+use stopgate_author::change::Change;
+use stopgate_author::compile::{Compiled, Sources, compile, tools_of};
+use stopgate_author::policy::Policy;
+use stopgate_decide::name::ToolName;
 
-use super::console::{Console, Failure};
-use super::source::detail;
 use crate::diff::{DiffError, Side, rewritten, workspace_rewritten};
 use crate::reader::{Read, Source, Wanted, read};
 use crate::workspace::Reading;
+
+use super::console::{Console, Failure};
+use super::source::detail;
 
 /// What stands for the files as they are on the disk.
 pub(super) const WORKTREE: &str = "worktree";

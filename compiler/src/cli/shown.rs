@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use stopgate_lang::summary::visible;
+use stopgate_decide::visible::visible;
 
 /// Returns `text` for people, with whatever a terminal would obey written out. Line ends, tabs and colours stay.
 pub(super) fn text(text: String) -> String {

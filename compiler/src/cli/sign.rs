@@ -5,13 +5,21 @@ use std::path::{Path, PathBuf};
 
 use jiff::{Timestamp, civil::Date};
 use serde_json::json;
-use stopgate_lang::bundle::TrustRoot;
-use stopgate_lang::bundle::root::Role;
-use stopgate_lang::compile::Compiled;
-use stopgate_lang::digest::Digest;
-use stopgate_lang::policy::Gate;
-use stopgate_lang::summary::visible;
-use stopgate_lang::waiver::Jurisdiction;
+use stopgate_author::compile::Compiled;
+use stopgate_author::policy::Gate;
+use stopgate_author::waiver::Jurisdiction;
+use stopgate_decide::bundle::TrustRoot;
+use stopgate_decide::bundle::root::Role;
+use stopgate_decide::digest::Digest;
+use stopgate_decide::visible::visible;
+
+use crate::diff::{Limits, Side};
+use crate::key::SigningKey;
+use crate::reader::{Source, committed};
+use crate::report::word;
+use crate::sign::{Paper, SignError};
+use crate::workspace::trust::Trust;
+use crate::{review, waiver};
 
 use super::compared::{Compared, today};
 use super::console::{CommandAnswer, Console, Failure, Format};
@@ -21,13 +29,6 @@ use super::repository::{Checked, diagnostics};
 use super::revisions::About;
 use super::shown;
 use super::worker::program;
-use crate::diff::{Limits, Side};
-use crate::key::SigningKey;
-use crate::reader::{Source, committed};
-use crate::report::word;
-use crate::sign::{Paper, SignError};
-use crate::workspace::trust::Trust;
-use crate::{review, waiver};
 
 /// Sign a waiver or a review, as a reviewer
 ///

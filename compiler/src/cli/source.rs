@@ -1,13 +1,14 @@
 //! Where a command reads its policy from, how it says so, and the ways out when it is not there.
 
 use serde_json::Value;
-use stopgate_lang::digest::Digest;
-use stopgate_lang::summary::visible;
+use stopgate_decide::digest::Digest;
+use stopgate_decide::visible::visible;
 
-use super::console::{Console, Failure};
 use crate::git::GitError;
 use crate::reader::{ReadError, Source, Wanted};
 use crate::workspace::{Reading, WorkspaceError};
+
+use super::console::{Console, Failure};
 
 /// Flags of every command that reads a policy and publishes nothing.
 #[derive(Debug, clap::Args)]

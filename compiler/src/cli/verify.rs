@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde_json::json;
-use stopgate_lang::bundle::{Bundle, MAX_BUNDLE_BYTES, TrustRoot};
-use stopgate_lang::calendar::{Calendar, zone_data};
+use stopgate_decide::bundle::{Bundle, MAX_BUNDLE_BYTES, TrustRoot};
+use stopgate_decide::calendar::{Calendar, zone_data};
 
 use super::console::{CommandAnswer, Failure, Format};
 use super::exit::Exit;

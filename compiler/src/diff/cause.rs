@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use stopgate_lang::cedar::Condition;
-use stopgate_lang::decide::{MatchKind, MatchedRule};
-use stopgate_lang::name::RuleId;
-use stopgate_lang::policy::{Location, Operations, Rule, RuleKind};
-use stopgate_lang::surface::{Requirement, Surface};
+use stopgate_author::cedar::Condition;
+use stopgate_author::policy::{Operations, Rule, RuleKind};
+use stopgate_decide::decide::{MatchKind, MatchedRule};
+use stopgate_decide::name::{Location, RuleId};
+use stopgate_decide::surface::{Requirement, Surface};
 
 /// A rule that a request meets on one side at least.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use stopgate_lang::name::{ChannelName, OperationName, ToolName};
-use stopgate_lang::policy::{Policy, RuleKind};
-use stopgate_lang::surface::Limit;
+use stopgate_author::policy::{Policy, RuleKind};
+use stopgate_decide::name::{ChannelName, OperationName, ToolName};
+use stopgate_decide::surface::Limit;
 
 use super::slice::Reach;
 

@@ -6,18 +6,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use stopgate_lang::json::Json;
-use stopgate_lang::name::{ChannelName, ProfileName, RuleId, ToolName};
-use stopgate_lang::policy::{Location, Policy};
-use stopgate_lang::surface::{Evidence, Limit, Surface};
-use stopgate_lang::testing::TestSuite;
+use stopgate_author::policy::Policy;
+use stopgate_author::testing::TestSuite;
+use stopgate_decide::json::Json;
+use stopgate_decide::name::{ChannelName, Location, ProfileName, RuleId, ToolName};
+use stopgate_decide::surface::{Evidence, Limit, Surface};
+
+use crate::mutants::paste::obligations;
+use crate::test::obligations_of;
+use crate::yaml::{flow, list, rules, scalar};
 
 use super::cause::Cause;
 use super::examine::Version;
 use super::model::{Answer, Cell, Diff, Holder, OperationChange};
-use crate::mutants::paste::obligations;
-use crate::test::obligations_of;
-use crate::yaml::{flow, list, rules, scalar};
 
 /// Most characters of an argument in the name of a case.
 const SHOWN: usize = 24;

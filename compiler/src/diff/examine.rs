@@ -12,13 +12,16 @@ mod search;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use stopgate_lang::cedar::proof::{self, Atom, Flat, Holding};
-use stopgate_lang::digest::Digest;
-use stopgate_lang::json::Json;
-use stopgate_lang::name::{OperationName, RuleId, ToolName};
-use stopgate_lang::policy::{Operation, Policy, Rule};
-use stopgate_lang::surface::Risk;
-use stopgate_lang::testing::TestSuite;
+use stopgate_author::cedar::proof::{self, Atom, Flat, Holding};
+use stopgate_author::policy::{Operation, Policy, Rule};
+use stopgate_author::testing::TestSuite;
+use stopgate_decide::digest::Digest;
+use stopgate_decide::json::Json;
+use stopgate_decide::name::{OperationName, RuleId, ToolName};
+use stopgate_decide::surface::Risk;
+
+use crate::mutants::input::with;
+use crate::solver::{Prover, Subject};
 
 use super::cause::Cause;
 use super::model::{Answer, Bug, Cell, Class, Direction, Failing, OperationChange};
@@ -27,8 +30,6 @@ use super::slice::said::{self, Decides};
 use super::slice::{Reach, Slice};
 use super::stage::{Stage, Trial};
 use super::witness::{Maker, instants};
-use crate::mutants::input::with;
-use crate::solver::{Prover, Subject};
 pub(crate) use evaluable::Ask;
 use evaluable::{ComparedSide, prove_evaluable, take_over};
 use sample::sample;

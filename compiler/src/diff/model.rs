@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use stopgate_lang::decide::Reason;
-use stopgate_lang::digest::Digest;
-use stopgate_lang::json::Json;
-use stopgate_lang::name::{ChannelName, OperationName, ProfileName, RuleId, ToolName};
-use stopgate_lang::pointer::Pointer;
-use stopgate_lang::policy::{Location, Policy};
-use stopgate_lang::surface::{Approval, Risk, Surface};
+use stopgate_author::policy::Policy;
+use stopgate_decide::decide::Reason;
+use stopgate_decide::digest::Digest;
+use stopgate_decide::json::Json;
+use stopgate_decide::name::{ChannelName, Location, OperationName, ProfileName, RuleId, ToolName};
+use stopgate_decide::pointer::Pointer;
+use stopgate_decide::surface::{Approval, Risk, Surface};
+
+use crate::solver::Raw;
 
 use super::cause::Cause;
 use super::ceiling::Opened;
-use crate::solver::Raw;
 
 /// Everything that a change of policy does.
 #[derive(Debug, Clone)]

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use stopgate_lang::cedar::proof::{Flat, Holding};
-use stopgate_lang::change::{Area, Change, Effect};
-use stopgate_lang::json::Json;
-use stopgate_lang::name::ToolName;
-use stopgate_lang::policy::Policy;
-use stopgate_lang::surface::Risk;
-use stopgate_lang::waiver::setting_digest;
+use stopgate_author::cedar::proof::{Flat, Holding};
+use stopgate_author::change::{Area, Change, Effect};
+use stopgate_author::policy::Policy;
+use stopgate_author::waiver::setting_digest;
+use stopgate_decide::json::Json;
+use stopgate_decide::name::ToolName;
+use stopgate_decide::surface::Risk;
 
 use super::DiffError;
 use super::slice::said::{self, Decides};

@@ -6,10 +6,11 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use stopgate_lang::json::Json;
-use stopgate_lang::name::ChannelName;
-use stopgate_lang::summary::{in_major_units, visible};
-use stopgate_lang::surface::{Approval, Surface};
+use stopgate_decide::json::Json;
+use stopgate_decide::name::ChannelName;
+use stopgate_decide::summary::in_major_units;
+use stopgate_decide::surface::{Approval, Surface};
+use stopgate_decide::visible::visible;
 
 use super::model::{
     Answer, Cell, Channels, Class, Direction, Holder, OperationChange, Part, Request, people,

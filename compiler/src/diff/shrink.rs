@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use stopgate_lang::cedar::{Condition, Constants};
-use stopgate_lang::json::Json;
+use stopgate_author::cedar::{Condition, Constants};
+use stopgate_decide::json::Json;
+
+use crate::mutants::input::with;
 
 use super::stage::{AGENT, Trial};
-use crate::mutants::input::with;
 
 /// Most requests that are decided to shrink one. At the bound the best request so far is kept, which shows the same and
 /// is only less plain.

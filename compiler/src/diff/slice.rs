@@ -5,11 +5,11 @@ pub(crate) mod said;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stopgate_lang::cedar::proof::{self, Atom, Flat};
-use stopgate_lang::name::{OperationName, RuleId, ToolName};
-use stopgate_lang::pointer::Pointer;
-use stopgate_lang::policy::{Operation, Operations, Policy, Rule, RuleKind};
-use stopgate_lang::surface::{Approval, Risk, Surface};
+use stopgate_author::cedar::proof::{self, Atom, Flat};
+use stopgate_author::policy::{Operation, Operations, Policy, Rule, RuleKind};
+use stopgate_decide::name::{OperationName, RuleId, ToolName};
+use stopgate_decide::pointer::Pointer;
+use stopgate_decide::surface::{Approval, Risk, Surface};
 
 use super::model::Part;
 

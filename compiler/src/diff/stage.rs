@@ -3,17 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
-use stopgate_lang::bundle::Bundle;
-use stopgate_lang::cedar::proof::Holding;
-use stopgate_lang::decide::{LimitNow, LimitedBy, MatchedRule, Outcome, Reason, Situation, decide};
-use stopgate_lang::json::Json;
-use stopgate_lang::name::{OperationName, ProfileName, ToolName};
-use stopgate_lang::policy::{DryRun, Operations, Policy};
-use stopgate_lang::surface::{Enforces, Evidence, Limit, Surface};
+use stopgate_author::cedar::proof::Holding;
+use stopgate_author::policy::{DryRun, Operations, Policy};
+use stopgate_decide::attempt::{Attempt, Input, Subject, Target};
+use stopgate_decide::bundle::Bundle;
+use stopgate_decide::decide::{
+    LimitNow, LimitedBy, MatchedRule, Outcome, Reason, Situation, decide,
+};
+use stopgate_decide::json::Json;
+use stopgate_decide::name::{OperationName, ProfileName, ToolName};
+use stopgate_decide::surface::{Enforces, Evidence, Limit, Surface};
+
+use crate::build::{BuildError, rehearse};
 
 use super::model::{Answer, Direction, Part};
-use crate::build::{BuildError, rehearse};
 
 /// The agent of a request that names none.
 pub(super) const AGENT: &str = "agent";

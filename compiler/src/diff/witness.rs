@@ -8,18 +8,19 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use stopgate_lang::calendar::Calendar;
-use stopgate_lang::cedar::proof::OTHERWISE;
-use stopgate_lang::fact::Fact;
-use stopgate_lang::json::Json;
-use stopgate_lang::policy::Operation;
-use stopgate_lang::tool_schema::{InputType, Member, Shape, Widening};
+use stopgate_author::cedar::proof::OTHERWISE;
+use stopgate_author::policy::Operation;
+use stopgate_decide::calendar::Calendar;
+use stopgate_decide::fact::Fact;
+use stopgate_decide::json::Json;
+use stopgate_decide::tool_schema::{InputType, Member, Shape, Widening};
 
-use super::shrink::Known;
-use super::stage::Trial;
 use crate::mutants::fact::with_fact;
 use crate::mutants::input::with;
 use crate::solver::Raw;
+
+use super::shrink::Known;
+use super::stage::Trial;
 
 /// Hours within which every calendar has both business time and none.
 const HOURS: i64 = 24 * 14;

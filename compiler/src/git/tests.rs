@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
 
-use stopgate_lang::compile::Unread;
+use stopgate_author::source::Unread;
 
 use super::*;
 use crate::workspace::{self, Document};

@@ -9,8 +9,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use stopgate_lang::json::Json;
-use stopgate_lang::lock::pretty;
+use stopgate_author::lock::pretty;
+use stopgate_decide::json::Json;
 
 use super::ServerFailure;
 

@@ -9,12 +9,13 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stopgate_lang::digest::Digest;
-use stopgate_lang::json::{InvalidJson, Json};
-use stopgate_lang::lock::{InvalidDefinition, Lock, LockedFunction, ServerIdentity};
+use stopgate_author::lock::{InvalidDefinition, Lock, LockedFunction, ServerIdentity};
+use stopgate_decide::digest::Digest;
+use stopgate_decide::json::{InvalidJson, Json};
+
+use crate::process::{MAX_LINE, Server, Silence};
 
 use super::ServerFailure;
-use crate::process::{MAX_LINE, Server, Silence};
 
 /// Most functions of one server; one that lists more gets no lock.
 const MAX_FUNCTIONS: usize = 1000;

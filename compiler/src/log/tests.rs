@@ -1,7 +1,7 @@
 //! Files in any order, a break with its place, and nothing that looks like a check but is none.
 
-use stopgate_lang::digest::Digest;
-use stopgate_lang::record::{
+use stopgate_decide::digest::Digest;
+use stopgate_decide::record::{
     Fault, GapRecord, MaskKey, RecordVersion, StartRecord, StopRecord, file_name, no_line_before,
 };
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use stopgate_lang::name::{OperationName, ToolName};
-use stopgate_lang::policy::{Operations, Policy, Rule, Tool};
-use stopgate_lang::testing::TestSuite;
+use stopgate_author::policy::{Operations, Policy, Rule, Tool};
+use stopgate_author::testing::TestSuite;
+use stopgate_decide::name::{OperationName, ToolName};
 
 /// Operations whose attempts may come out differently.
 pub(super) type ReachedOperations = BTreeSet<(ToolName, OperationName)>;

@@ -1,7 +1,7 @@
 //! What is done to a policy to make a mutant of it.
 
-use stopgate_lang::name::{OperationName, RuleId, ToolName};
-use stopgate_lang::policy::{Floors, Operation, Policy, Rule};
+use stopgate_author::policy::{Floors, Operation, Policy, Rule};
+use stopgate_decide::name::{OperationName, RuleId, ToolName};
 
 /// One change.
 #[derive(Debug, Clone)]
@@ -57,7 +57,7 @@ impl PolicyEdit {
 }
 
 /// Returns what each rule asks for at each operation that it reaches, floors included.
-fn surfaces(policy: &Policy) -> Vec<Option<stopgate_lang::surface::Surface>> {
+fn surfaces(policy: &Policy) -> Vec<Option<stopgate_decide::surface::Surface>> {
     let operations = || {
         let tools = policy.tools.iter();
         tools.flat_map(|(tool, described)| {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use stopgate_lang::attempt::INPUT_LIMITS;
-use stopgate_lang::cedar::Constants;
-use stopgate_lang::fact::{Place, Projection, View};
-use stopgate_lang::json::Json;
-use stopgate_lang::pointer::{Pointer, Step};
+use stopgate_author::cedar::Constants;
+use stopgate_decide::attempt::INPUT_LIMITS;
+use stopgate_decide::fact::{Place, Projection, View};
+use stopgate_decide::json::Json;
+use stopgate_decide::pointer::{Pointer, Step};
 
 use super::input::OTHER;
 

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stopgate_lang::cedar::{Condition, Constants};
-use stopgate_lang::fact::Fact;
-use stopgate_lang::json::Json;
-use stopgate_lang::policy::Operation;
-use stopgate_lang::tool_schema::{InputType, Member, Shape};
+use stopgate_author::cedar::{Condition, Constants};
+use stopgate_author::policy::Operation;
+use stopgate_decide::fact::Fact;
+use stopgate_decide::json::Json;
+use stopgate_decide::tool_schema::{InputType, Member, Shape};
 
 use super::fact::FactTurn;
 
@@ -174,7 +174,7 @@ pub(crate) fn with(input: &Json, path: &[String], value: Option<&Json>) -> Json 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stopgate_lang::json::Limits;
+    use stopgate_decide::json::Limits;
 
     const LIMITS: Limits = Limits {
         bytes: 4096,

@@ -5,13 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use stopgate_lang::cedar::{self, Variant};
-use stopgate_lang::name::{OperationName, ToolName};
-use stopgate_lang::policy::{
-    Floor, Floors, Location, Operation, Operations, Policy, Rule, RuleKind,
-};
-use stopgate_lang::source::SourceMap;
-use stopgate_lang::surface::{Approval, Risk, Surface};
+use stopgate_author::cedar::{self, Variant};
+use stopgate_author::policy::{Floor, Floors, Operation, Operations, Policy, Rule, RuleKind};
+use stopgate_author::source::SourceMap;
+use stopgate_decide::name::{Location, OperationName, ToolName};
+use stopgate_decide::surface::{Approval, Risk, Surface};
 
 use super::cut::{self, ReachedOperations};
 use super::edit::PolicyEdit;

@@ -2,14 +2,15 @@
 
 use std::fmt::Write as _;
 
-use stopgate_lang::decide::{Decision, Outcome};
-use stopgate_lang::json::Json;
-use stopgate_lang::name::ToolName;
-use stopgate_lang::testing::{Case, Obligations, TestSuite};
+use stopgate_author::testing::{Case, Obligations, TestSuite};
+use stopgate_decide::decide::{Decision, Outcome};
+use stopgate_decide::json::Json;
+use stopgate_decide::name::ToolName;
+
+use crate::yaml::{flow, list, rules, scalar};
 
 use super::MissingCase;
 use super::search::StatedDecision;
-use crate::yaml::{flow, list, rules, scalar};
 
 /// Makes `case` of `suite` into one to paste, with `decision` as its expectation. `was` and `is` are what tables can
 /// say of the policy and of its mutant; as much is expected as tells the two apart.

@@ -1,8 +1,8 @@
 //! Where the keys of a document stand, for people to look at: rules bring their places with them, the catalog and the
 //! floors do not.
 
-use stopgate_lang::policy::Location;
-use stopgate_lang::source::SourceMap;
+use stopgate_author::source::SourceMap;
+use stopgate_decide::name::Location;
 
 /// Returns the line of the last of `keys`, each inside the one before, in the document `file`. If not all are found, it
 /// is the line of the last one that is; if none is, the first line.

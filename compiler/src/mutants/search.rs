@@ -7,21 +7,22 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use stopgate_lang::bundle::Bundle;
-use stopgate_lang::cedar::Condition;
-use stopgate_lang::decide::{Decision, Reason};
-use stopgate_lang::json::Json;
-use stopgate_lang::name::{ChannelName, OperationName, ProfileName, RuleId};
-use stopgate_lang::policy::{Policy, Rule};
-use stopgate_lang::surface::{Enforces, Evidence};
-use stopgate_lang::testing::{Case, Expect, ExpectedResult, Obligations, TestSuite};
-use stopgate_lang::tool_schema::{InputType, Member};
+use stopgate_author::cedar::Condition;
+use stopgate_author::policy::{Policy, Rule};
+use stopgate_author::testing::{Case, Expect, ExpectedResult, Obligations, TestSuite};
+use stopgate_decide::bundle::Bundle;
+use stopgate_decide::decide::{Decision, Reason};
+use stopgate_decide::json::Json;
+use stopgate_decide::name::{ChannelName, OperationName, ProfileName, RuleId};
+use stopgate_decide::surface::{Enforces, Evidence};
+use stopgate_decide::tool_schema::{InputType, Member};
+
+use crate::test::{Runner, held, merged, obligations_of, result_words, sent};
 
 use super::edit::PolicyEdit;
 use super::input::{Turns, with};
 use super::make::Candidate;
 use super::{MissingCase, MutantJudge, paste};
-use crate::test::{Runner, held, merged, obligations_of, result_words, sent};
 
 /// Most attempts that one round decides. A round that comes to the bound has found nothing, and the next one begins; a
 /// mutant that no round tells from the policy is taken as equivalent.
@@ -160,7 +161,7 @@ impl MutantSearch<'_> {
                                 obligations: None,
                             },
                             skip: None,
-                            location: stopgate_lang::policy::Location {
+                            location: stopgate_decide::name::Location {
                                 file: self.before.suite.file.clone(),
                                 line: 1,
                             },

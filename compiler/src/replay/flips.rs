@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use stopgate_lang::attempt::Subject;
-use stopgate_lang::decide::{Decision, Outcome};
-use stopgate_lang::name::{OperationName, ToolName};
-use stopgate_lang::surface::Surface;
+use stopgate_decide::attempt::Subject;
+use stopgate_decide::decide::{Decision, Outcome};
+use stopgate_decide::name::{OperationName, ToolName};
+use stopgate_decide::surface::Surface;
+
+use crate::diff::{Answer, Direction, Part, parts_between};
 
 use super::judge::Flip;
-use crate::diff::{Answer, Direction, Part, parts_between};
 
 /// Users that are counted one by one; flips of further users are counted together, so a log of many costs no more
 /// memory.

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use stopgate_lang::attempt::Subject;
-use stopgate_lang::name::{OperationName, RouteName, ToolName};
-use stopgate_lang::surface::Approval;
+use stopgate_decide::attempt::Subject;
+use stopgate_decide::name::{OperationName, RouteName, ToolName};
+use stopgate_decide::surface::Approval;
 
 use super::share::{Candidates, NOTHING, PersonAt};
 use super::{Question, ReplayError};

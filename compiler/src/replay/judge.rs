@@ -6,15 +6,15 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use stopgate_lang::attempt::{Attempt, Subject};
-use stopgate_lang::bundle::{Alike, Bundle};
-use stopgate_lang::decide::{Decision, LimitNow, LimitedBy, Outcome, Reason, decide};
-use stopgate_lang::name::{OperationName, ProfileName, ToolName};
-use stopgate_lang::record::{
+use stopgate_decide::attempt::{Attempt, Subject};
+use stopgate_decide::bundle::{Alike, Bundle};
+use stopgate_decide::decide::{Decision, LimitNow, LimitedBy, Outcome, Reason, decide};
+use stopgate_decide::name::{OperationName, ProfileName, ToolName};
+use stopgate_decide::record::{
     Answered, DecisionRecord, Record, RecordBody, RecordedResult, Seq, Skimmed,
 };
-use stopgate_lang::replay::{Lost, is_recorded, is_unasked, missing_part, recall, situation};
-use stopgate_lang::surface::{Approval, Evidence, Need};
+use stopgate_decide::replay::{Lost, is_recorded, is_unasked, missing_part, recall, situation};
+use stopgate_decide::surface::{Approval, Evidence, Need};
 
 use super::forecast::{ApprovalRequest, Planner, Requests};
 use super::lines::Batch;

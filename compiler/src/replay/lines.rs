@@ -8,7 +8,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use stopgate_lang::record::{MAX_LINE_BYTES, first_seq_of};
+use stopgate_decide::record::{MAX_LINE_BYTES, first_seq_of};
 
 use super::ReplayError;
 

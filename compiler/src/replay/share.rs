@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stopgate_lang::directory::{Directory, Person};
-use stopgate_lang::name::{ProfileName, RouteName};
-use stopgate_lang::policy::Policy;
+use stopgate_author::policy::Policy;
+use stopgate_decide::directory::{Directory, Person};
+use stopgate_decide::name::{ProfileName, RouteName};
 
 /// Place of a person in the directory.
 pub(super) type PersonAt = usize;

@@ -6,10 +6,10 @@ mod headline;
 use std::path::Path;
 
 use jiff::civil::Date;
-use stopgate_lang::change::{Area, Change, Effect};
-use stopgate_lang::digest::Digest;
-use stopgate_lang::policy::Location;
-use stopgate_lang::summary::visible;
+use stopgate_author::change::{Area, Change, Effect};
+use stopgate_decide::digest::Digest;
+use stopgate_decide::name::Location;
+use stopgate_decide::visible::visible;
 
 use crate::diff::{
     Bug, Cause, Cell, Class, Diff, Failing, Fate, Opened, OperationChange, ProofReport, REWRITTEN,

@@ -10,14 +10,14 @@ mod markup;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use stopgate_lang::digest::Digest;
+use grid::Grid;
+use markup::Markup;
+use stopgate_decide::digest::Digest;
 
 use crate::diff::{Class, Side};
 use crate::matrix::{Becomes, Matrix};
 use crate::report::gate::proof;
 use crate::report::{GateReport, list, named_side};
-use grid::Grid;
-use markup::Markup;
 
 const STYLE: &str = include_str!("html/page.css");
 const SCRIPT: &str = include_str!("html/page.js");

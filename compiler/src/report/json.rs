@@ -4,9 +4,10 @@ mod diff;
 mod replay;
 
 use serde_json::{Value, json};
-use stopgate_lang::compile::Compiled;
-use stopgate_lang::decide::{Decision, MatchedRule, NearMiss, Outcome};
-use stopgate_lang::surface::{Limit, Need, Surface};
+use stopgate_author::compile::Compiled;
+use stopgate_author::near_miss::NearMiss;
+use stopgate_decide::decide::{Decision, MatchedRule, Outcome};
+use stopgate_decide::surface::{Limit, Need, Surface};
 
 use crate::explain::{Asked, Explanation, Next};
 use crate::matrix::{Asks, Entry, Matrix, MatrixCell, Pair, Row};

@@ -5,7 +5,7 @@ mod diff;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use stopgate_lang::name::ToolName;
+use stopgate_decide::name::ToolName;
 
 use crate::matrix::{Becomes, Matrix, MatrixCell, Row};
 use crate::report::list;

@@ -5,8 +5,8 @@ mod diff;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use stopgate_lang::compile::Compiled;
-use stopgate_lang::diagnostic::{Code, Severity};
+use stopgate_author::compile::Compiled;
+use stopgate_author::diagnostic::{Code, Severity};
 
 pub use diff::diff;
 

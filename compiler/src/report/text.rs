@@ -9,7 +9,7 @@ mod test;
 
 use std::fmt::Write as _;
 
-use stopgate_lang::compile::Compiled;
+use stopgate_author::compile::Compiled;
 
 use crate::report::{Paint, count};
 

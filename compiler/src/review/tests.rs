@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::date;
-use stopgate_lang::bundle::dsse::Signature;
-use stopgate_lang::name::{OwnerName, ReviewId};
-use stopgate_lang::waiver::Jurisdiction;
+use stopgate_author::waiver::Jurisdiction;
+use stopgate_decide::bundle::dsse::Signature;
+use stopgate_decide::name::{OwnerName, ReviewId};
 
-use super::*;
 use crate::key::SigningKey;
 use crate::root::{first, first_with_reviewers};
 use crate::waiver::signature_file;
+
+use super::*;
 
 fn review(id: &str, next: Date, rules: &[&str]) -> Review {
     let parsed = rules.iter().map(|rule| rule.parse());

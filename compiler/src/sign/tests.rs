@@ -1,9 +1,9 @@
 //! What is put before a signer, and what is not signed because it would count for nothing.
 
 use jiff::civil::date;
-use stopgate_lang::digest::Digest;
-use stopgate_lang::name::{OperationName, OwnerName, ReviewId, ToolName, WaiverId};
-use stopgate_lang::waiver::{self, SliceDigest};
+use stopgate_author::waiver::{self, SliceDigest};
+use stopgate_decide::digest::Digest;
+use stopgate_decide::name::{OperationName, OwnerName, ReviewId, ToolName, WaiverId};
 
 use super::*;
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use stopgate_lang::decide::{Decision, Outcome};
-use stopgate_lang::name::RuleId;
-use stopgate_lang::surface::Surface;
-use stopgate_lang::testing::{Expect, ExpectedResult, Obligations};
+use stopgate_author::testing::{Expect, ExpectedResult, Obligations};
+use stopgate_decide::decide::{Decision, Outcome};
+use stopgate_decide::name::RuleId;
+use stopgate_decide::surface::Surface;
 
 use super::Mismatch;
 

@@ -6,14 +6,15 @@ use std::path::Path;
 
 use jiff::Span;
 use jiff::civil::Date;
-use stopgate_lang::name::WaiverId;
-use stopgate_lang::summary::visible;
-use stopgate_lang::waiver::{self, CellCover, Cover, SettingCover, SliceDigest};
+use stopgate_author::waiver::{self, CellCover, Cover, SettingCover, SliceDigest};
+use stopgate_decide::name::WaiverId;
+use stopgate_decide::visible::visible;
 
-use super::{Judges, Loosened, Loosening, Shortfall, Verdict, WaiverReport};
 use crate::diff::Holder;
 use crate::report::{path, word};
 use crate::yaml::{list, rules as rules_of, scalar};
+
+use super::{Judges, Loosened, Loosening, Shortfall, Verdict, WaiverReport};
 
 /// Days that a drafted waiver holds, unless the gate lets it hold fewer.
 const DAYS: u16 = 14;

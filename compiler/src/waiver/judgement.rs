@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use jiff::civil::Date;
-use stopgate_lang::digest::Digest;
-use stopgate_lang::name::{RuleId, WaiverId};
-use stopgate_lang::waiver::Cover;
+use stopgate_author::waiver::Cover;
+use stopgate_decide::digest::Digest;
+use stopgate_decide::name::{RuleId, WaiverId};
 
 use super::{Signers, Spoilt};
 

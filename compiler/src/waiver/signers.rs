@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stopgate_lang::bundle::TrustRoot;
-use stopgate_lang::bundle::dsse::{self, Envelope, Signature};
-use stopgate_lang::bundle::root::{Role, Worth};
-use stopgate_lang::waiver::{Otherwise, Statement};
+use stopgate_author::waiver::{Otherwise, Statement};
+use stopgate_decide::bundle::TrustRoot;
+use stopgate_decide::bundle::dsse::{self, Envelope, Signature};
+use stopgate_decide::bundle::root::{Role, Worth};
 
 use crate::workspace::Document;
 use crate::workspace::trust::{signature_parts, signature_path};

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::date;
-use stopgate_lang::bundle::dsse::{self, Envelope, Signature};
-use stopgate_lang::bundle::root::TrustError;
-use stopgate_lang::name::{OwnerName, ProfileName, WaiverId};
-use stopgate_lang::waiver::{CellCover, SettingCover, setting_digest};
+use stopgate_author::waiver::{CellCover, SettingCover, setting_digest};
+use stopgate_decide::bundle::dsse::{self, Envelope, Signature};
+use stopgate_decide::bundle::root::TrustError;
+use stopgate_decide::name::{OwnerName, ProfileName, WaiverId};
 
 mod holds;
 
@@ -181,7 +181,7 @@ fn t1_as_many_reviewers_sign_as_the_risk_asks_for() {
     let root = keys.root(&[&keys.ana, &keys.eva]);
     let waivers = [waiver(vec![Cover::Cell(cell())])];
     let lenient = Gate {
-        sign_off: stopgate_lang::policy::SignOff {
+        sign_off: stopgate_author::policy::SignOff {
             low: 0,
             medium: 1,
             high: 2,

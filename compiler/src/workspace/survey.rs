@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use stopgate_lang::compile::Unread;
+use stopgate_author::source::Unread;
 
 use super::trust::{ROOT_FILE, TRUST, Trust, VERSION, is_signature};
 use super::{Problem, Reading, WorkspaceError};

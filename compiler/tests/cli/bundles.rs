@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use serde_json::json;
 use stopgate::key::SigningKey;
-use stopgate_lang::bundle::dsse::{Envelope, signed_bytes};
-use stopgate_lang::calendar::zone_data;
-use stopgate_lang::digest::Digest;
+use stopgate_decide::bundle::dsse::{Envelope, signed_bytes};
+use stopgate_decide::calendar::zone_data;
+use stopgate_decide::digest::Digest;
 
 use crate::Desk;
 

@@ -27,7 +27,7 @@ fn the_version_names_the_commit_it_was_built_from() {
         .map(|git| String::from_utf8(git.stdout).expect("UTF-8"));
     let (rest, zone_data) = rest.split_once(", zone data ").expect("the zone data");
     assert!(
-        stopgate_lang::calendar::is_zone_data(zone_data),
+        stopgate_decide::calendar::is_zone_data(zone_data),
         "{zone_data}"
     );
     match commit.filter(|_| top.join(".git").exists()) {

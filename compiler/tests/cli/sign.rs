@@ -1,11 +1,10 @@
 //! A reviewer signs waivers and reviews: what is shown, what is written, and what is refused.
 
 use jiff::{Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
-
 use serde_json::Value;
 use stopgate::waiver::Signers;
-use stopgate_lang::bundle::TrustRoot;
-use stopgate_lang::waiver::Jurisdiction;
+use stopgate_author::waiver::Jurisdiction;
+use stopgate_decide::bundle::TrustRoot;
 
 use crate::Desk;
 

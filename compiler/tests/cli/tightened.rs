@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use stopgate_lang::diagnostic::{Code, Meaning};
+use stopgate_author::diagnostic::{Code, Meaning};
 
 use crate::sign::day;
 use crate::{Desk, copy};
 
 fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../policy-lang/tests")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../policy-lang/author/tests")
 }
 
 /// Every repository that has a mistake of a tightened code, by the name of its fixture, made in `p` of a desk.

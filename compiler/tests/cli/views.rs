@@ -14,8 +14,8 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use stopgate_lang::digest::Digest;
-use stopgate_lang::summary::visible;
+use stopgate_decide::digest::Digest;
+use stopgate_decide::visible::visible;
 
 use crate::{Desk, Run};
 

@@ -7,15 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use stopgate::diff::{Class, Direction, Part, Version};
-use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
-use stopgate_lang::bundle::Bundle;
-use stopgate_lang::compile::{Sources, compile};
-use stopgate_lang::decide::{Decision, LimitNow, LimitedBy, Outcome, Reason, Situation, decide};
-use stopgate_lang::name::{OperationName, ProfileName, RuleId, ToolName};
-use stopgate_lang::policy::{Operation, Policy};
-use stopgate_lang::surface::{Enforces, Evidence, Limit, Risk, Surface};
-use stopgate_lang::testing::TestSuite;
-use stopgate_lang::tool_schema::{Member, Shape};
+use stopgate_author::compile::{Sources, compile};
+use stopgate_author::policy::{Operation, Policy};
+use stopgate_author::testing::TestSuite;
+use stopgate_decide::attempt::{Attempt, Input, Subject, Target};
+use stopgate_decide::bundle::Bundle;
+use stopgate_decide::decide::{Decision, LimitNow, LimitedBy, Outcome, Reason, Situation, decide};
+use stopgate_decide::name::{OperationName, ProfileName, RuleId, ToolName};
+use stopgate_decide::surface::{Enforces, Evidence, Limit, Risk, Surface};
+use stopgate_decide::tool_schema::{Member, Shape};
 
 use crate::domain::{Domain, One, conditions};
 use crate::fixture::Files;

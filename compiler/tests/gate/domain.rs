@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use stopgate_lang::json::{Json, MAX_SAFE_INTEGER};
-use stopgate_lang::policy::{Operation, Policy, Rule};
-use stopgate_lang::tool_schema::{Member, Shape};
+use stopgate_author::policy::{Operation, Policy, Rule};
+use stopgate_decide::json::{Json, MAX_SAFE_INTEGER};
+use stopgate_decide::tool_schema::{Member, Shape};
 
 use crate::brute::{Key, People, Side};
 

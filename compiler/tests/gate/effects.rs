@@ -8,9 +8,9 @@ use jiff::civil::date;
 use stopgate::check::{Depth, look_closer};
 use stopgate::diff::{Class, Limits};
 use stopgate::review::Reviews;
-use stopgate_lang::compile::{Sources, compile};
-use stopgate_lang::diagnostic::Code;
-use stopgate_lang::policy::RuleKind;
+use stopgate_author::compile::{Sources, compile};
+use stopgate_author::diagnostic::Code;
+use stopgate_author::policy::RuleKind;
 
 use crate::brute::{Side, judge};
 use crate::generate::change;

@@ -8,8 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use stopgate_lang::json::Json;
-use stopgate_lang::lock::{Lock, LockedFunction, ServerIdentity};
+use stopgate_author::lock::{Lock, LockedFunction, ServerIdentity};
+use stopgate_decide::json::Json;
 
 /// The documents of a repository by path.
 pub(crate) type Files = BTreeMap<String, Vec<u8>>;

@@ -6,8 +6,8 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use stopgate::diff::Part;
-use stopgate_lang::pointer::Pointer;
-use stopgate_lang::surface::{Approval, Risk};
+use stopgate_decide::pointer::Pointer;
+use stopgate_decide::surface::{Approval, Risk};
 
 use crate::brute::Side;
 use crate::fixture::{Files, sealed};

@@ -3,11 +3,11 @@
 use stopgate::diff::Limits;
 use stopgate::explain::explain;
 use stopgate::mutants::mutants;
-use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
-use stopgate_lang::compile::{Sources, compile};
-use stopgate_lang::decide::{LimitNow, LimitedBy, Situation};
-use stopgate_lang::policy::Policy;
-use stopgate_lang::surface::{Enforces, Evidence, Limit};
+use stopgate_author::compile::{Sources, compile};
+use stopgate_author::policy::Policy;
+use stopgate_decide::attempt::{Attempt, Input, Subject, Target};
+use stopgate_decide::decide::{LimitNow, LimitedBy, Situation};
+use stopgate_decide::surface::{Enforces, Evidence, Limit};
 
 use crate::brute::Side;
 use crate::fixture::{Files, sealed};

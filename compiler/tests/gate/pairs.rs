@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use stopgate::diff::{Class, Direction};
-use stopgate_lang::compile::{Sources, compile};
-use stopgate_lang::json::{Json, Limits};
+use stopgate_author::compile::{Sources, compile};
+use stopgate_decide::json::{Json, Limits};
 
 use crate::brute::{Judged, Key, Side, judge, moved, word};
 use crate::domain::{One, instants};

@@ -7,7 +7,7 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use stopgate::diff::{Class, Direction, Limits, OperationChange, Part, diff};
-use stopgate_lang::surface::Risk;
+use stopgate_decide::surface::Risk;
 
 use crate::brute::{Judged, Key, People, Side, judge, smallest, word};
 use crate::fixture::Files;

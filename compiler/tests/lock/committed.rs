@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use stopgate::lock::fetch;
-use stopgate_lang::lock::Lock;
+use stopgate_author::lock::Lock;
 
 use super::{PATIENCE, environment, servers_folder, spec};
 

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 
 use stopgate::lock::{Comparison, LockStanding, OverwriteVerdict, compare, fetch, write};
-use stopgate_lang::lock::{ChangeKind, Class, ContractStep, Lock};
+use stopgate_author::lock::{ChangeKind, Class, ContractStep, Lock};
 
 use super::{PATIENCE, environment, servers_folder, spec};
 

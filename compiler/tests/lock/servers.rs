@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use stopgate::lock::{FetchError, Nonsense, ServerFailure, fetch};
-use stopgate_lang::json::Problem;
-use stopgate_lang::lock::Lock;
+use stopgate_author::lock::Lock;
+use stopgate_decide::json::Problem;
 
 use super::{PATIENCE, environment, spec};
 

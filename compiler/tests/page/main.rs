@@ -15,13 +15,12 @@ mod policies;
 
 use std::path::Path;
 
-use serde_json::{Value, json};
-use stopgate::report::{GateReport, html};
-use stopgate_lang::digest::Digest;
-
 use browser::Browser;
 use made::{HOSTILE, Made, everything, hostile};
 use policies::{after, before, canary};
+use serde_json::{Value, json};
+use stopgate::report::{GateReport, html};
+use stopgate_decide::digest::Digest;
 
 /// The gate's page about `made`, over two small policies.
 fn gate(made: &Made) -> String {

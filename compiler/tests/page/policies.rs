@@ -1,8 +1,8 @@
 //! Two small policies as the page shows them, and one with a text that tries to be markup.
 
 use stopgate::matrix::{Asks, Becomes, Entry, Matrix, MatrixCell, Pair, Row};
-use stopgate_lang::name::ProfileName;
-use stopgate_lang::surface::{Approval, Effect, Risk};
+use stopgate_decide::name::ProfileName;
+use stopgate_decide::surface::{Approval, Effect, Risk};
 
 use crate::made::{HOSTILE, operation_name, tool};
 

@@ -3,7 +3,7 @@
 use jiff::civil::{Date, date};
 use stopgate::check::{Depth, check, look_closer, signed_reviews};
 use stopgate::diff::Limits;
-use stopgate_lang::diagnostic::Code;
+use stopgate_author::diagnostic::Code;
 
 use crate::Desk;
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use stopgate_lang::cedar::Condition;
-use stopgate_lang::json::{Json, Limits};
-use stopgate_lang::lock::LockedFunction;
+use stopgate_author::cedar::Condition;
+use stopgate_author::lock::LockedFunction;
+use stopgate_decide::json::{Json, Limits};
 
 use crate::Desk;
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use stopgate::check::{Depth, check, look_closer, signed_reviews};
 use stopgate::diff::{Class, Limits, Side, Version, diff};
-use stopgate_lang::diagnostic::Code;
+use stopgate_author::diagnostic::Code;
 
 use crate::Desk;
 use crate::solvers::changed;
@@ -80,7 +80,7 @@ fn found(desk: &Desk, program: &Path, per_slice: Duration) -> Found {
         name: name.to_owned(),
         commit: None,
     };
-    fn version(policy: &stopgate_lang::policy::Policy) -> Version<'_> {
+    fn version(policy: &stopgate_author::policy::Policy) -> Version<'_> {
         Version {
             policy,
             suites: &[],

@@ -4,15 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
-use stopgate_lang::bundle::Bundle;
-use stopgate_lang::decide::{Decision, LimitNow, LimitedBy, Outcome, Situation, decide};
-use stopgate_lang::digest::Digest;
-use stopgate_lang::record::{
+use stopgate_decide::attempt::{Attempt, Input, Subject, Target};
+use stopgate_decide::bundle::Bundle;
+use stopgate_decide::decide::{Decision, LimitNow, LimitedBy, Outcome, Situation, decide};
+use stopgate_decide::digest::Digest;
+use stopgate_decide::record::{
     DecisionRecord, MaskKey, Record, RecordBody, RecordVersion, RecordedAttempt, RecordedContext,
     RecordedInput, RecordedResult, Sent, Seq, Stamp, no_line_before,
 };
-use stopgate_lang::surface::{Enforces, Evidence, Limit};
+use stopgate_decide::surface::{Enforces, Evidence, Limit};
 use tempfile::TempDir;
 
 use crate::copy::copy;

@@ -12,10 +12,9 @@ mod desk;
 
 use std::fs;
 
-use serde_json::{Value, json};
-use stopgate_lang::record::RecordedResult;
-
 use desk::{Asked, Desk, git, note, refund};
+use serde_json::{Value, json};
+use stopgate_decide::record::RecordedResult;
 
 /// `from → to` with the count, of all flips.
 fn kinds(json: &Value) -> Value {
@@ -316,8 +315,8 @@ fn masked_arguments_replay_only_where_nothing_could_read_them() {
 fn what_no_policy_was_asked_is_not_replayed() {
     let desk = Desk::new();
     let mut unasked = desk.record(&refund(45_000));
-    unasked.result = RecordedResult::Reject(stopgate_lang::decide::Rejection::new(
-        stopgate_lang::decide::Reason::SubjectUnverified,
+    unasked.result = RecordedResult::Reject(stopgate_decide::decide::Rejection::new(
+        stopgate_decide::decide::Reason::SubjectUnverified,
         "nobody vouches",
     ));
     desk.write("a.jsonl", vec![unasked]);
@@ -344,7 +343,7 @@ fn records_of_a_sidecar_with_other_zone_data_are_told() {
     let text = desk.run(&["p", "--log", "a.jsonl", "--base", "base"]);
     let said = format!(
         "1 of them read the calendar otherwise: this program has zone data {}",
-        stopgate_lang::calendar::zone_data()
+        stopgate_decide::calendar::zone_data()
     );
     assert!(text.stdout.contains(&said), "{}", text.stdout);
 }

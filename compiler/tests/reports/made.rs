@@ -8,15 +8,16 @@ use stopgate::diff::{
 };
 use stopgate::report::{Change, Effect, Mend, Standing, Waiver};
 use stopgate::waiver::{Loosened, Loosening, ToSign};
-use stopgate_lang::change::Area;
-use stopgate_lang::decide::{MatchKind, Reason};
-use stopgate_lang::digest::Digest;
-use stopgate_lang::json::{Json, Limits};
-use stopgate_lang::name::{ChannelName, OperationName, ProfileName, ToolName, WaiverId};
-use stopgate_lang::pointer::Pointer;
-use stopgate_lang::policy::Location;
-use stopgate_lang::surface::{Approval, Risk, Surface};
-use stopgate_lang::waiver::{self, CellCover, Cover, SettingCover, SliceDigest};
+use stopgate_author::change::Area;
+use stopgate_author::waiver::{self, CellCover, Cover, SettingCover, SliceDigest};
+use stopgate_decide::decide::{MatchKind, Reason};
+use stopgate_decide::digest::Digest;
+use stopgate_decide::json::{Json, Limits};
+use stopgate_decide::name::{
+    ChannelName, Location, OperationName, ProfileName, ToolName, WaiverId,
+};
+use stopgate_decide::pointer::Pointer;
+use stopgate_decide::surface::{Approval, Risk, Surface};
 
 /// What tries to be markup, a script, a mention, a table, an escape sequence or another order of letters.
 pub(crate) const HOSTILE: &str = "</script></style><img src=x onerror=alert(1)>`` ` @all #1 | [a](http://x.example) \"'&lt; ]]> \u{1b}[31m\u{202e}\n# end";

@@ -12,13 +12,12 @@ mod markup;
 use std::path::Path;
 
 use insta::assert_snapshot;
+use made::{Made, everything, hostile};
 use serde_json::Value;
 use stopgate::diff::{Class, sentence};
 use stopgate::report::{Change, GateReport, json, markdown, sarif, text};
 use stopgate::waiver::Loosened;
-use stopgate_lang::digest::Digest;
-
-use made::{Made, everything, hostile};
+use stopgate_decide::digest::Digest;
 
 fn report(made: &Made) -> GateReport<'_> {
     GateReport {

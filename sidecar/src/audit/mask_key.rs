@@ -6,7 +6,7 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
-use stopgate_lang::record::MaskKey;
+use stopgate_decide::record::MaskKey;
 
 use super::OpenError;
 use super::recover::failed;

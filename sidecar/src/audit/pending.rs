@@ -10,7 +10,7 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use stopgate_lang::record::{DecisionRecord, GapRecord, RecordBody};
+use stopgate_decide::record::{DecisionRecord, GapRecord, RecordBody};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 

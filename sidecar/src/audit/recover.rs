@@ -9,9 +9,9 @@ use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
 use std::path::Path;
 
-use stopgate_lang::digest::Digest;
-use stopgate_lang::json::{InvalidJson, Problem};
-use stopgate_lang::record::{
+use stopgate_decide::digest::Digest;
+use stopgate_decide::json::{InvalidJson, Problem};
+use stopgate_decide::record::{
     Break, Chain, Fault, InvalidRecord, MAX_LINE_BYTES, Record, Seq, file_name, first_seq_of,
 };
 

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use stopgate_lang::record::MAX_LINE_BYTES;
+use stopgate_decide::record::MAX_LINE_BYTES;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::AuditError;

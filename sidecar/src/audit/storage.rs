@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 
 use rustix::fs::FallocateFlags;
-use stopgate_lang::record::{Seq, file_name};
+use stopgate_decide::record::{Seq, file_name};
 
 use super::recover::Lock;
 use super::room::Room;

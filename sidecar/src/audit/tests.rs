@@ -10,17 +10,17 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use faulty::Disk;
 use jiff::Timestamp;
-use stopgate_lang::attempt::Input;
-use stopgate_lang::decide::{LimitNow, LimitedBy};
-use stopgate_lang::record::{
+use stopgate_decide::attempt::Input;
+use stopgate_decide::decide::{LimitNow, LimitedBy};
+use stopgate_decide::record::{
     BundleChange, BundleRecord, DecisionRecord, Record, RecordedAttempt, RecordedContext,
     RecordedInput, RecordedResult, Sent,
 };
-use stopgate_lang::surface::{Enforces, Evidence, Limit};
+use stopgate_decide::surface::{Enforces, Evidence, Limit};
 
 use super::*;
-use faulty::Disk;
 
 /// Makes a decision that is known by `name`.
 pub(super) fn decision(name: &str) -> RecordBody {
@@ -104,7 +104,7 @@ pub(crate) struct Contents {
 
 /// Reads `files`, which must be one unbroken chain from the first record on.
 pub(crate) fn contents(files: &BTreeMap<Seq, Vec<u8>>) -> Contents {
-    let mut chain = stopgate_lang::record::Chain::new();
+    let mut chain = stopgate_decide::record::Chain::new();
     let mut contents = Contents::default();
     for (first, bytes) in files {
         chain

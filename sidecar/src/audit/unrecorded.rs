@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use stopgate_lang::record::GapRecord;
+use stopgate_decide::record::GapRecord;
 
 /// What the next `gap` has to say, and how many there ever were.
 #[derive(Debug, Default)]

@@ -8,17 +8,18 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use stopgate_lang::digest::Digest;
-use stopgate_lang::record::{
+use stopgate_decide::digest::Digest;
+use stopgate_decide::record::{
     Encoded, MAX_LINE_BYTES, RecordBody, RecordKind, Seq, Stamp, no_line_before,
 };
 use tokio::sync::watch;
+
+use crate::seldom::Seldom;
 
 use super::room::Roominess;
 use super::storage::Storage;
 use super::unrecorded::Unrecorded;
 use super::{AuditError, Fatal, Health, Message, QueuedRecord};
-use crate::seldom::Seldom;
 
 /// Most bytes of one write.
 pub(super) const MAX_BATCH_BYTES: usize = 4 * MAX_LINE_BYTES;

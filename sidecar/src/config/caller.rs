@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use stopgate_lang::name::ToolName;
-use stopgate_lang::surface::Enforces;
+use stopgate_decide::name::ToolName;
+use stopgate_decide::surface::Enforces;
 
 use super::mistake::{Mistake, Mistakes, nearest};
 use super::table::{Entry, Fields, Table, TableKey};

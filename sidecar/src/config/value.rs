@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use stopgate_lang::bundle::MAX_BUNDLE_BYTES;
-use stopgate_lang::name::{ChannelName, OwnerName};
+use stopgate_decide::bundle::MAX_BUNDLE_BYTES;
+use stopgate_decide::name::{ChannelName, OwnerName};
 
 /// Longest path that a Unix socket can be bound to, in bytes.
 const MAX_SOCKET_PATH: usize = 107;

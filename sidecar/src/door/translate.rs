@@ -2,11 +2,11 @@
 //! somebody has decided what it means.
 
 use jiff::Timestamp;
-use stopgate_lang::attempt::Target;
-use stopgate_lang::calendar::zone_data;
-use stopgate_lang::decide::{MatchKind, MatchedRule, Outcome, Reason, Rejection};
-use stopgate_lang::digest::Digest;
-use stopgate_lang::surface::{Approval, Limit, Need, Risk, Surface};
+use stopgate_decide::attempt::Target;
+use stopgate_decide::calendar::zone_data;
+use stopgate_decide::decide::{MatchKind, MatchedRule, Outcome, Reason, Rejection};
+use stopgate_decide::digest::Digest;
+use stopgate_decide::surface::{Approval, Limit, Need, Risk, Surface};
 use stopgate_proto::v1 as pb;
 
 use crate::enforce::{

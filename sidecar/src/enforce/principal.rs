@@ -5,17 +5,18 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use stopgate_lang::attempt::Subject;
-use stopgate_lang::bundle::Bundle;
-use stopgate_lang::decide::{Reason, Rejection};
-use stopgate_lang::name::ProfileName;
+use stopgate_decide::attempt::Subject;
+use stopgate_decide::bundle::Bundle;
+use stopgate_decide::decide::{Reason, Rejection};
+use stopgate_decide::name::ProfileName;
 
-use super::request::{AssertedSubject, Label, MAX_GROUPS, NamedSubject};
 use crate::config::Caller;
 use crate::identity::token::Refused;
 use crate::identity::{Identity, SubjectToken};
 use crate::metrics::{Metrics, TokenCheck};
 use crate::seldom::SeldomEach;
+
+use super::request::{AssertedSubject, Label, MAX_GROUPS, NamedSubject};
 
 /// A kind of refused token: the uid of the caller, and what is wrong. There are as many as callers and reasons.
 pub(super) type RefusedToken = (u32, Refused);

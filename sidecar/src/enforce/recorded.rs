@@ -1,9 +1,9 @@
 //! From an attempt and its decision to the record that has to be on disk before the answer leaves.
 
-use stopgate_lang::attempt::Target;
-use stopgate_lang::bundle::Bundle;
-use stopgate_lang::decide::Outcome;
-use stopgate_lang::record::{
+use stopgate_decide::attempt::Target;
+use stopgate_decide::bundle::Bundle;
+use stopgate_decide::decide::Outcome;
+use stopgate_decide::record::{
     DecisionRecord, MaskKey, RecordedAttempt, RecordedContext, RecordedInput, RecordedResult, Sent,
 };
 

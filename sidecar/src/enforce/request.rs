@@ -1,7 +1,7 @@
 //! What a caller asks, as values that are already bounded. The door makes them from whatever its wire carries.
 
-use stopgate_lang::attempt::{Subject, Target};
-use stopgate_lang::digest::Digest;
+use stopgate_decide::attempt::{Subject, Target};
+use stopgate_decide::digest::Digest;
 
 use crate::identity::SubjectToken;
 

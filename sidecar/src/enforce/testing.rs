@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use stopgate_lang::attempt::Target;
-use stopgate_lang::bundle::{Bundle, TrustRoot};
-use stopgate_lang::surface::Enforces;
+use stopgate_decide::attempt::Target;
+use stopgate_decide::bundle::{Bundle, TrustRoot};
+use stopgate_decide::surface::Enforces;
 use tokio::sync::watch;
 
-use super::{AssertedSubject, Enforcer, Label, NamedSubject, Request, RequestId};
 use crate::audit::tests::faulty::Disk;
 use crate::audit::tests::{Contents, contents, open};
 use crate::audit::{AuditLog, Options};
@@ -21,6 +20,8 @@ use crate::follow::{Active, Supply};
 use crate::identity::Identity;
 use crate::metrics::{Gauges, Metrics};
 use crate::readiness::State;
+
+use super::{AssertedSubject, Enforcer, Label, NamedSubject, Request, RequestId};
 
 pub(crate) struct Stage {
     pub(crate) disk: Disk,

@@ -7,14 +7,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use stopgate_lang::bundle::{TrustRoot, Verified};
+use stopgate_decide::bundle::{TrustRoot, Verified};
 
-use super::kept::{Kept, KeptBundle, Lost, Note};
-use super::{Followed, Root};
 use crate::config::Policy;
 use crate::metrics::Metrics;
 use crate::seldom::Seldom;
 use crate::source::{Looker, chain};
+
+use super::kept::{Kept, KeptBundle, Lost, Note};
+use super::{Followed, Root};
 
 /// Keeps what it is told to keep.
 #[derive(Debug)]

@@ -17,14 +17,15 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use stopgate_lang::bundle::{TrustRoot, Verified};
-use stopgate_lang::digest::Digest;
-use stopgate_lang::json::{Json, Limits};
-use stopgate_lang::name::OwnerName;
+use stopgate_decide::bundle::{TrustRoot, Verified};
+use stopgate_decide::digest::Digest;
+use stopgate_decide::json::{Json, Limits};
+use stopgate_decide::name::OwnerName;
+
+use crate::source::{self, Opened, Unreadable};
 
 use super::Root;
 use super::look::{self, Unfit};
-use crate::source::{self, Opened, Unreadable};
 
 const NOTE: &str = "verified.json";
 const BEGIN: &str = "verified.";

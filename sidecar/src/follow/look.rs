@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use stopgate_lang::bundle::{BundleError, MAX_BUNDLE_BYTES, TrustRoot, Verified};
-use stopgate_lang::digest::Digest;
+use stopgate_decide::bundle::{BundleError, MAX_BUNDLE_BYTES, TrustRoot, Verified};
+use stopgate_decide::digest::Digest;
+
+use crate::source::{Identity, Missed, Opened, Unreadable, chain, open};
 
 use super::Refusal;
-use crate::source::{Identity, Missed, Opened, Unreadable, chain, open};
 
 /// What is said of an update that is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]

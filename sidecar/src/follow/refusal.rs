@@ -1,7 +1,7 @@
 //! Why an update is refused, in one word of a closed list.
 
-use stopgate_lang::bundle::BundleError;
-use stopgate_lang::bundle::root::TrustError;
+use stopgate_decide::bundle::BundleError;
+use stopgate_decide::bundle::root::TrustError;
 
 /// Why an update is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

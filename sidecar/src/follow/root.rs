@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use stopgate_lang::bundle::TrustRoot;
-use stopgate_lang::bundle::root::TrustError;
-use stopgate_lang::digest::Digest;
+use stopgate_decide::bundle::TrustRoot;
+use stopgate_decide::bundle::root::TrustError;
+use stopgate_decide::digest::Digest;
 
 use crate::metrics::Metrics;
 use crate::source::{self, Looker, Missed, SourceName, Unreadable, chain};

@@ -7,16 +7,17 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use kept::Kept;
 use serde_json::{Value, json};
-use stopgate_lang::bundle::TrustRoot;
-use stopgate_lang::bundle::dsse::{self, Envelope, Signature};
+use stopgate_decide::bundle::TrustRoot;
+use stopgate_decide::bundle::dsse::{self, Envelope, Signature};
 
-use super::*;
 use crate::audit::Options;
 use crate::config::{Config, Overrides};
 use crate::source::open;
 use crate::testing::Heard;
-use kept::Kept;
+
+use super::*;
 
 pub(crate) fn released(name: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/compat/0.1.0");

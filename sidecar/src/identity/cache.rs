@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use stopgate_lang::digest::Digest;
-use stopgate_lang::policy::Issuer;
+use stopgate_decide::digest::Digest;
+use stopgate_decide::organisation::Issuer;
 
 use super::jwks::KeySet;
 use super::token::Verified;

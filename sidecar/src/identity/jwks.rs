@@ -16,7 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use stopgate_lang::json::{Json, Limits, Problem};
+use stopgate_decide::json::{Json, Limits, Problem};
 
 /// Longest file, in bytes.
 pub const MAX_JWKS_BYTES: usize = 256 * 1024;

@@ -11,14 +11,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use stopgate_lang::digest::Digest;
+use stopgate_decide::digest::Digest;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::jwks::{InvalidKey, InvalidKeySet, KeySet, MAX_JWKS_BYTES};
 use crate::config::IssuerConfig;
 use crate::metrics::Metrics;
 use crate::source::{self, Looker, SourceName, Unreadable, chain};
+
+use super::jwks::{InvalidKey, InvalidKeySet, KeySet, MAX_JWKS_BYTES};
 
 /// Most keys that one event names.
 const TOLD: usize = 8;

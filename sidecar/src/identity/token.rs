@@ -8,16 +8,17 @@ mod seconds;
 
 use std::time::Duration;
 
+use self::seconds::Round;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use jiff::{SignedDuration, Timestamp};
-use stopgate_lang::attempt::Subject;
-use stopgate_lang::json::{Json, Limits};
-use stopgate_lang::policy::Issuer;
+use stopgate_decide::attempt::Subject;
+use stopgate_decide::json::{Json, Limits};
+use stopgate_decide::organisation::Issuer;
 
-use self::seconds::Round;
-use super::jwks::{Algorithm, KeySet};
 use crate::enforce::{MAX_GROUPS, MAX_LABEL, MAX_SUBJECT};
+
+use super::jwks::{Algorithm, KeySet};
 
 /// Longest token, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;

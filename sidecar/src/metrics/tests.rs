@@ -1,8 +1,10 @@
 //! What is counted is on the page, in the format that is scraped.
 
-use super::*;
+use stopgate_decide::decide::Rejection;
+
 use crate::source::SourceName;
-use stopgate_lang::decide::Rejection;
+
+use super::*;
 
 fn page(metrics: &Metrics) -> String {
     let room = Room {

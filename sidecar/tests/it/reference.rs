@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use stopgate_lang::decide::Reason;
+use stopgate_decide::decide::Reason;
 use stopgate_sidecar::config::{CALLER_KEYS, IDENTITY_KEYS, Presence, SettingKey, TableKey};
 use stopgate_sidecar::exit;
 use stopgate_sidecar::follow::Refusal;

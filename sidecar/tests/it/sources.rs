@@ -187,7 +187,7 @@ async fn t11_after_the_roots_date_the_bundle_verified_last_is_started_with_and_n
         });
         let at = before.root_expire_time.expect("a date");
         assert_eq!(at.seconds, expires.as_second());
-        let zone_data = stopgate_lang::calendar::zone_data();
+        let zone_data = stopgate_decide::calendar::zone_data();
         assert_eq!(before.zone_data, zone_data);
         assert_eq!(before.bundle_zone_data, zone_data);
         until(&client, "the root expires", |now| {

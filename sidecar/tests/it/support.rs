@@ -13,9 +13,9 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
+use stopgate_author::compile::{Sources, compile};
 use stopgate_client::{Client, Verdict, wire};
-use stopgate_lang::bundle::dsse::{self, Envelope, Signature};
-use stopgate_lang::compile::{Sources, compile};
+use stopgate_decide::bundle::dsse::{self, Envelope, Signature};
 
 /// Longest time that anything here may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -67,7 +67,7 @@ pub(crate) struct Policy(BTreeMap<String, String>);
 
 impl Policy {
     pub(crate) fn base() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policy-lang/tests/base");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policy-lang/author/tests/base");
         let mut files = BTreeMap::new();
         let mut folders = vec![root.clone()];
         while let Some(folder) = folders.pop() {
@@ -114,7 +114,7 @@ impl Policy {
         let policy = compiled
             .policy
             .unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
-        let unsigned = stopgate_lang::bundle::assemble(&policy).expect("a bundle");
+        let unsigned = stopgate_author::assemble::assemble(&policy).expect("a bundle");
         let signature = key.sign(&unsigned.signed_bytes());
         unsigned.finish(vec![signature]).expect("a file")
     }

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
-use stopgate_lang::json::{Json, Limits};
-use stopgate_lang::lock::{Lock, LockedFunction, ServerIdentity};
+use stopgate_author::lock::{Lock, LockedFunction, ServerIdentity};
+use stopgate_decide::json::{Json, Limits};
+
+use crate::generate::Files;
 
 use super::{DEFINITION, PER_CELL, parse};
-use crate::generate::Files;
 
 /// Operations of each tool.
 const OPERATIONS: usize = 10;

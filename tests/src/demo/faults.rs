@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 use rustix::process::{Resource, Rlimit, prlimit};
 use stopgate_client::wire::{BundleRefusal, GetStatusResponse};
 use stopgate_client::{Client, Verdict};
-use stopgate_lang::record::RecordBody;
+use stopgate_decide::record::RecordBody;
 use stopgate_tests::ask::{order, refund, word};
 use stopgate_tests::log;
 use stopgate_tests::sidecar::{GLANCE, Sidecar};

@@ -8,11 +8,12 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
-use stopgate_lang::surface::{Approval, Enforces, Evidence};
+use stopgate_decide::attempt::{Attempt, Input, Subject, Target};
+use stopgate_decide::surface::{Approval, Enforces, Evidence};
+
+use crate::random::Random;
 
 use super::{AGENTS, CHANNELS, PROFILES, SPLIT_FUNCTION, Shape, WORDS};
-use crate::random::Random;
 
 /// An attempt and what holds at its moment.
 #[derive(Debug, Clone)]
@@ -113,7 +114,7 @@ pub fn attempt_near(random: &mut Random, one: &Try) -> Try {
     other
 }
 
-fn profiles(random: &mut Random) -> BTreeSet<stopgate_lang::name::ProfileName> {
+fn profiles(random: &mut Random) -> BTreeSet<stopgate_decide::name::ProfileName> {
     let mut held: BTreeSet<&str> = BTreeSet::new();
     match random.below(40) {
         0 => {}

@@ -2,19 +2,18 @@
 //! asked over its socket, and what `decide` answers to the same attempts.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
+use std::{fmt, fs};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use stopgate::key::SigningKey;
 use stopgate_client::Client;
-use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
-use stopgate_lang::bundle::{Bundle, TrustRoot};
-use stopgate_lang::decide::{LimitNow, LimitedBy, Outcome, Situation, decide};
-use stopgate_lang::surface::{Enforces, Evidence};
+use stopgate_decide::attempt::{Attempt, Input, Subject, Target};
+use stopgate_decide::bundle::{Bundle, TrustRoot};
+use stopgate_decide::decide::{LimitNow, LimitedBy, Outcome, Situation, decide};
+use stopgate_decide::surface::{Enforces, Evidence};
 use stopgate_sidecar::config::{Config, Overrides};
 use stopgate_sidecar::run::Sidecar;
 use stopgate_tests::ask;
@@ -25,7 +24,10 @@ pub(crate) const ROOT: &str = "root.dsse.json";
 pub(crate) const LOG: &str = "log";
 
 /// A small repository that changes with the language only, so that each release writes what it can.
-const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../policy-lang/tests/base");
+const REPOSITORY: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../policy-lang/author/tests/base"
+);
 
 /// Id, groups, operation, input: one of each kind of answer, and what records keep of each kind of input.
 const ATTEMPTS: [(&str, &[&str], &str, &str); 9] = [

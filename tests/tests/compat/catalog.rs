@@ -6,12 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use stopgate::build::rehearse;
-use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
-use stopgate_lang::bundle::{Bundle, TrustRoot};
-use stopgate_lang::calendar::{is_zone_data, zone_data};
-use stopgate_lang::compile::{Sources, compile};
-use stopgate_lang::decide::{LimitNow, LimitedBy, Outcome, Reason, Situation, decide};
-use stopgate_lang::surface::{Enforces, Evidence, Limit};
+use stopgate_author::compile::{Sources, compile};
+use stopgate_decide::attempt::{Attempt, Input, Subject, Target};
+use stopgate_decide::bundle::{Bundle, TrustRoot};
+use stopgate_decide::calendar::{is_zone_data, zone_data};
+use stopgate_decide::decide::{LimitNow, LimitedBy, Outcome, Reason, Situation, decide};
+use stopgate_decide::surface::{Enforces, Evidence, Limit};
 
 use super::artefacts;
 

@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use artefacts::{Answers, BUNDLE, LOG, ROOT};
-use stopgate_lang::bundle::{Bundle, TrustRoot};
+use stopgate_decide::bundle::{Bundle, TrustRoot};
 use stopgate_tests::log;
 
 fn home() -> PathBuf {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use stopgate_client::{Client, Verdict};
-use stopgate_lang::bundle::{Bundle, TrustRoot};
+use stopgate_decide::bundle::{Bundle, TrustRoot};
 use stopgate_tests::ask::{order, word};
 use stopgate_tests::sidecar::{PATIENCE, Sidecar};
 use stopgate_tests::stage::{Hours, Stage, said};

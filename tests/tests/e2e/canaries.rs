@@ -7,12 +7,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use stopgate_author::compile::Compiled;
+use stopgate_author::policy::Operation;
 use stopgate_client::wire::attempt::Target;
 use stopgate_client::wire::{DecideRequest, GetStatusRequest};
 use stopgate_client::{Client, Verdict};
-use stopgate_lang::compile::Compiled;
-use stopgate_lang::pointer::{Pointer, Step};
-use stopgate_lang::policy::Operation;
+use stopgate_decide::pointer::{Pointer, Step};
 use stopgate_proto::v1::enforcement_service_client::EnforcementServiceClient;
 use stopgate_tests::ask;
 use stopgate_tests::sidecar::{PATIENCE, Sidecar};

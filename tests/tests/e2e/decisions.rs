@@ -3,7 +3,7 @@
 use stopgate_client::wire::attempt::Subject;
 use stopgate_client::wire::{DecideRequest, attempt::Target};
 use stopgate_client::{Client, Need, Verdict};
-use stopgate_lang::record::RecordedResult;
+use stopgate_decide::record::RecordedResult;
 use stopgate_tests::ask::{self, erp, order, refund, word};
 use stopgate_tests::log;
 use stopgate_tests::sidecar::{PATIENCE, Sidecar};

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use stopgate_client::{Client, No, Verdict};
-use stopgate_lang::record::{Record, RecordBody, RecordedResult};
+use stopgate_decide::record::{Record, RecordBody, RecordedResult};
 use stopgate_tests::ask::{order, refund};
 use stopgate_tests::random::Random;
 use stopgate_tests::sidecar::{PATIENCE, Sidecar};

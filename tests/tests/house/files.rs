@@ -39,19 +39,19 @@ const SPLIT: usize = 800;
 /// Longer files, and why they are one.
 const EXPLAINED: [(&str, &str); 4] = [
     (
-        "policy-lang/src/document/workspace.rs",
+        "policy-lang/author/src/document/workspace.rs",
         "the table of a document and its reader stand together",
     ),
     (
-        "policy-lang/src/bundle/open.rs",
+        "policy-lang/decide/src/bundle/open.rs",
         "the one constructor of a bundle: every check on the way, in order",
     ),
     (
-        "policy-lang/src/json.rs",
+        "policy-lang/decide/src/json.rs",
         "one grammar: reader, writer and digest must not drift apart",
     ),
     (
-        "policy-lang/src/tool_schema.rs",
+        "policy-lang/decide/src/tool_schema.rs",
         "one closed mapping: what is typed is what is checked",
     ),
 ];

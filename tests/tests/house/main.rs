@@ -9,6 +9,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod circles;
 mod dependencies;
 mod files;
 mod pages;

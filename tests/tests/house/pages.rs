@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use stopgate_lang::change::settings;
+use stopgate_author::change::settings;
 
 use crate::{rows, tree};
 
@@ -194,20 +194,23 @@ fn every_word_of_the_glossary_is_a_type_or_a_key_that_exists() {
 fn what_does_not_exist_is_found() {
     let files = tree::rust();
     for (place, is_there) in [
-        ("policy-lang::surface::Surface", true),
-        ("policy-lang::surface::Surfac", false),
-        ("policy-lang::decide::Surface", false),
-        ("policy-lang::Surface", false),
-        ("policy-lang::name::ChannelName", true),
+        ("policy-lang/decide::surface::Surface", true),
+        ("policy-lang/decide::surface::Surfac", false),
+        ("policy-lang/decide::decide::Surface", false),
+        ("policy-lang/author::Surface", false),
+        ("policy-lang/decide::name::ChannelName", true),
         ("compiler::diff::model::Class::Looser", true),
         ("compiler::diff::model::Class::Louder", false),
-        ("policy-lang::cedar::form::match_form", true),
-        ("policy-lang::cedar::form::no_form", false),
+        ("policy-lang/author::cedar::form::match_form", true),
+        ("policy-lang/author::cedar::form::no_form", false),
     ] {
         assert_eq!(lives(place, &files), is_there, "{place}");
     }
     for (text, named) in [
-        ("policy-lang/src/lib.rs", Some("policy-lang/src/lib.rs")),
+        (
+            "policy-lang/author/src/lib.rs",
+            Some("policy-lang/author/src/lib.rs"),
+        ),
         ("nowhere/lib.rs", Some("nowhere/lib.rs")),
         ("compiler/src/cli/NAME.rs", Some("compiler/src/cli")),
         ("rules/TOOL.yaml", None),

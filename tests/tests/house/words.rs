@@ -11,8 +11,9 @@ use crate::tree;
 const MOST_NAMES_OF_SEVERAL_TYPES: usize = 13;
 
 /// The sources of one crate.
-const CRATES: [&str; 4] = [
-    "policy-lang/src/",
+const CRATES: [&str; 5] = [
+    "policy-lang/decide/src/",
+    "policy-lang/author/src/",
     "compiler/src/",
     "sidecar/src/",
     "proto/clients/rust/src/",

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use stopgate::key::SigningKey;
-use stopgate_lang::bundle::dsse::{self, Envelope, Signature};
-use stopgate_lang::bundle::{Bundle, TrustRoot};
-use stopgate_lang::compile::{Sources, compile};
-use stopgate_lang::digest::Digest;
-use stopgate_lang::json::{Json, Limits};
+use stopgate_author::compile::{Sources, compile};
+use stopgate_decide::bundle::dsse::{self, Envelope, Signature};
+use stopgate_decide::bundle::{Bundle, TrustRoot};
+use stopgate_decide::digest::Digest;
+use stopgate_decide::json::{Json, Limits};
 use stopgate_tests::random::Random;
 
 use crate::corpus::Corpus;

@@ -13,7 +13,7 @@ pub(crate) struct Corpus {
 
 impl Corpus {
     pub(crate) fn new() -> Self {
-        let front_end = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policy-lang/tests");
+        let front_end = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policy-lang/author/tests");
         let base = read(&front_end.join("base"));
         let mut repositories = vec![read(Path::new(REFERENCE)), base.clone()];
         for path in entries(&front_end.join("diagnostics")) {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use stopgate_lang::attempt::{Attempt, INPUT_LIMITS, Input, Subject, Target};
-use stopgate_lang::bundle::Bundle;
-use stopgate_lang::compile::{Sources, compile};
-use stopgate_lang::decide::{LimitNow, LimitedBy, Outcome, Reason, Situation, decide};
-use stopgate_lang::json::Json;
-use stopgate_lang::name::ProfileName;
-use stopgate_lang::surface::{Enforces, Evidence, Limit};
+use stopgate_author::compile::{Sources, compile};
+use stopgate_decide::attempt::{Attempt, INPUT_LIMITS, Input, Subject, Target};
+use stopgate_decide::bundle::Bundle;
+use stopgate_decide::decide::{LimitNow, LimitedBy, Outcome, Reason, Situation, decide};
+use stopgate_decide::json::Json;
+use stopgate_decide::name::ProfileName;
+use stopgate_decide::surface::{Enforces, Evidence, Limit};
 use stopgate_tests::random::Random;
 
 use crate::corpus::Corpus;

@@ -1,7 +1,7 @@
 //! Spoilt documents of a repository.
 
-use stopgate_lang::bundle::Bundle;
-use stopgate_lang::compile::{Sources, compile};
+use stopgate_author::compile::{Sources, compile};
+use stopgate_decide::bundle::Bundle;
 use stopgate_tests::random::Random;
 
 use crate::corpus::Corpus;

@@ -1,9 +1,10 @@
 //! A generated repository, compiled, and what it takes to compare its decisions.
 
-use stopgate_lang::bundle::Bundle;
-use stopgate_lang::compile::{Sources, compile};
-use stopgate_lang::decide::{Decision, LimitNow, LimitedBy, Outcome, Situation};
-use stopgate_lang::policy::Policy;
+use stopgate_author::compile::{Sources, compile};
+use stopgate_author::policy::Policy;
+use stopgate_decide::attempt::Attempt;
+use stopgate_decide::bundle::Bundle;
+use stopgate_decide::decide::{Decision, LimitNow, LimitedBy, Outcome, Situation};
 use stopgate_tests::generate::{Files, PROFILES, Shape, Try, repository};
 use stopgate_tests::model::{Answer, Asked};
 use stopgate_tests::random::Random;
@@ -79,6 +80,19 @@ impl Repository {
             evidence: one.evidence,
             enforces: one.enforces,
         }
+    }
+
+    /// Steps of `attempt` at most, counted from what the authors wrote; none where `decision` saw no operation.
+    pub(crate) fn most_steps(&self, attempt: &Attempt, decision: &Decision) -> u64 {
+        let seen = decision.seen();
+        let (Some(tool), Some(operation), Ok(input)) =
+            (&seen.tool, &seen.operation, &attempt.input)
+        else {
+            return 0;
+        };
+        let bytes = u64::try_from(input.bytes()).expect("a length");
+        stopgate_author::cedar::most_steps(&self.policy, tool, operation, bytes)
+            .expect("the policy has it")
     }
 
     /// The rules, for the message of a failing test.

@@ -7,16 +7,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Instant;
 
-use stopgate_lang::cedar::proof::{self, Atom, Flat};
-use stopgate_lang::diagnostic::Code;
-use stopgate_lang::name::{OperationName, RuleId, ToolName};
-use stopgate_lang::policy::{Policy, RuleKind};
+use stopgate_author::cedar::proof::{self, Atom, Flat};
+use stopgate_author::diagnostic::Code;
+use stopgate_author::policy::{Policy, RuleKind};
+use stopgate_decide::name::{OperationName, RuleId, ToolName};
 
-use super::{Meeting, Proofs};
 use crate::diff::slice::{Level, Reach, Slice, SliceRule};
 use crate::diff::{Ask, Part};
 use crate::solver::workers::each;
 use crate::solver::{AtomEffect, Policies, ProofVerdict, Prover};
+
+use super::{Meeting, Proofs};
 
 /// What is known of a rule. Of all that is found at its operations the last in this order holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,16 +5,17 @@
 
 use std::collections::BTreeSet;
 
-use stopgate_lang::cedar::proof::{self, Atom, Flat};
-use stopgate_lang::diagnostic::{Code, Diagnostic};
-use stopgate_lang::fact::Fact;
-use stopgate_lang::name::{OperationName, ToolName};
-use stopgate_lang::policy::Operation;
+use stopgate_author::cedar::proof::{self, Atom, Flat};
+use stopgate_author::diagnostic::{Code, Diagnostic};
+use stopgate_author::policy::Operation;
+use stopgate_decide::fact::Fact;
+use stopgate_decide::name::{OperationName, ToolName};
 
-use super::{Meeting, Proofs};
 use crate::diff::slice::{Form, Reach, Slice};
 use crate::diff::{Ask, Part};
 use crate::solver::{AtomEffect, Policies, ProofVerdict};
+
+use super::{Meeting, Proofs};
 
 type OperationRef<'p> = (&'p ToolName, &'p OperationName);
 

@@ -3,12 +3,13 @@
 use std::fmt::{self, Write as _};
 
 use serde::Serialize;
-use stopgate_lang::json::Json;
-use stopgate_lang::lock::{Change, ContractStep, pretty};
-use stopgate_lang::name::ToolName;
+use stopgate_author::lock::{Change, ContractStep, pretty};
+use stopgate_decide::json::Json;
+use stopgate_decide::name::ToolName;
+
+use crate::lock::{Comparison, FetchError, OverwriteVerdict};
 
 use super::{LockAction, Outcome, ToolReport};
-use crate::lock::{Comparison, FetchError, OverwriteVerdict};
 
 impl Outcome {
     const fn status(&self) -> &'static str {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use stopgate_lang::name::RuleId;
+use stopgate_decide::name::RuleId;
+
+use crate::diff::cause::Fate;
 
 use super::{Examination, Version};
-use crate::diff::cause::Fate;
 
 impl<'a> Examination<'a> {
     /// Returns what became of the rule with the id `rule`. A rule that does not reach this operation on a side is

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use stopgate_lang::cedar::proof::Atom;
-use stopgate_lang::name::{OperationName, RuleId, ToolName};
+use stopgate_author::cedar::proof::Atom;
+use stopgate_decide::name::{OperationName, RuleId, ToolName};
+
+use crate::solver::{ProofVerdict, Prover, Stop, Subject};
 
 use super::super::model::{Failing, OperationChange};
 use super::super::slice::Slice;
 use super::{Examined, OperationKey};
-use crate::solver::{ProofVerdict, Prover, Stop, Subject};
 
 /// One side of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,11 +1,12 @@
 //! The input that requests are made from.
 
-use stopgate_lang::json::Json;
-use stopgate_lang::policy::Operation;
-use stopgate_lang::testing::TestSuite;
+use stopgate_author::policy::Operation;
+use stopgate_author::testing::TestSuite;
+use stopgate_decide::json::Json;
+
+use crate::test::merged;
 
 use super::{Context, OperationKey};
-use crate::test::merged;
 
 /// Returns a valid input of the operation and the instants of the tests of its tool. The input is the first sample that
 /// head's types accept, from head's tests, then the base's; without one it is made up.

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use stopgate_lang::cedar::proof::{self, Atom, Holding};
-use stopgate_lang::name::ProfileName;
-use stopgate_lang::surface::Risk;
+use stopgate_author::cedar::proof::{self, Atom, Holding};
+use stopgate_decide::name::ProfileName;
+use stopgate_decide::surface::Risk;
+
+use crate::solver::{AtomEffect, Policies, ProofVerdict, Raw};
 
 use super::super::cause::Cause;
 use super::super::model::{Answer, Bug, Cell, Channels, Class, Direction, Holder, Request};
@@ -14,7 +16,6 @@ use super::super::slice::{Form, Level, Slice};
 use super::super::stage::{AGENT, Trial, parts_between};
 use super::Examination;
 use super::evaluable::Ask;
-use crate::solver::{AtomEffect, Policies, ProofVerdict, Raw};
 
 /// Most questions in a row about one level. Each of them but the last finds somebody, who is left out of the next. At
 /// the bound the level is undecided, never settled.

@@ -5,15 +5,15 @@
 //! prints, so that a signature outlives a release of Cedar, of Rust and of the gate. Each type is taken apart whole: a
 //! new part of it does not compile until somebody decides how it is signed.
 
-use stopgate_lang::cedar::UnknownNode;
-use stopgate_lang::cedar::proof::{self, Flat, Holding};
-use stopgate_lang::digest::Digest;
-use stopgate_lang::fact::Fact;
-use stopgate_lang::json::Json;
-use stopgate_lang::policy::{Operation, RuleKind};
-use stopgate_lang::selector::Selector;
-use stopgate_lang::surface::Surface;
-use stopgate_lang::tool_schema::{InputType, Member, Opaque, Shape};
+use stopgate_author::cedar::UnknownNode;
+use stopgate_author::cedar::proof::{self, Flat, Holding};
+use stopgate_author::policy::{Operation, RuleKind};
+use stopgate_decide::digest::Digest;
+use stopgate_decide::fact::Fact;
+use stopgate_decide::json::Json;
+use stopgate_decide::selector::Selector;
+use stopgate_decide::surface::Surface;
+use stopgate_decide::tool_schema::{InputType, Member, Opaque, Shape};
 
 use super::{Slice, SliceRule};
 

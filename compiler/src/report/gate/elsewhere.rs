@@ -1,10 +1,11 @@
 //! What a change does elsewhere than in the rules, as the cause of what rules do, and what has to be mended beside it.
 
-use stopgate_lang::policy::Location;
-use stopgate_lang::summary::visible;
+use stopgate_decide::name::Location;
+use stopgate_decide::visible::visible;
+
+use crate::diff::{Cause, Cell, Fate, OperationChange};
 
 use super::{GateReport, TEXT, name, setting_places};
-use crate::diff::{Cause, Cell, Fate, OperationChange};
 
 /// Most documents that are named as the cause of a rule's matching otherwise.
 const ELSEWHERE: usize = 6;

@@ -1,9 +1,8 @@
 //! What the gate found, as sections of the page: what has to be signed, then what has only to be known.
 
-use stopgate_lang::summary::visible;
-use stopgate_lang::surface::{Requirement, Surface};
+use stopgate_decide::surface::{Requirement, Surface};
+use stopgate_decide::visible::visible;
 
-use super::markup::Markup;
 use crate::diff::{
     Answer, Cause, Cell, Class, OperationChange, Piece, Request, Sentence, people, sentence,
 };
@@ -12,6 +11,8 @@ use crate::report::gate::{
 };
 use crate::report::{Change, Effect, GateReport, Standing, Waiver, list};
 use crate::waiver::ToSign;
+
+use super::markup::Markup;
 
 /// Above so many operations a section is folded.
 const OPEN: usize = 12;

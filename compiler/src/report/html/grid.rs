@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stopgate_lang::name::{OperationName, ProfileName, ToolName};
+use stopgate_decide::name::{OperationName, ProfileName, ToolName};
 
-use super::changes::{finding_id, tone};
-use super::markup::Markup;
 use crate::diff::{Class, Diff, Holder, OperationChange};
 use crate::matrix::{Asks, Entry, Matrix, MatrixCell, Row};
 use crate::report::list;
+
+use super::changes::{finding_id, tone};
+use super::markup::Markup;
 
 const EMPTY: &MatrixCell = &Vec::new();
 

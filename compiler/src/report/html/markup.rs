@@ -1,6 +1,6 @@
 //! Markup that is ours, and text that is escaped. Nothing that is not a literal of this program gets in unescaped.
 
-use stopgate_lang::summary::visible;
+use stopgate_decide::visible::visible;
 
 /// Most characters of a text that is not ours.
 const TEXT: usize = 2_000;

@@ -1,9 +1,8 @@
 //! Body of `diff`.
 
 use serde_json::{Value, json};
-use stopgate_lang::policy::Location;
+use stopgate_decide::name::Location;
 
-use super::surface;
 use crate::diff::{
     Answer, Bug, Cause, Cell, Channels, Direction, Edit, Failing, Fate, Holder, Opened,
     OperationChange, Part, ProofReport, Request, Side, sentence,
@@ -11,6 +10,8 @@ use crate::diff::{
 use crate::report::gate::area;
 use crate::report::{Change, GateReport, Waiver};
 use crate::waiver::{Loosened, ToSign};
+
+use super::surface;
 
 /// Returns the body of `diff`: the members beside `stopgate`, `command` and `exit`.
 #[must_use]

@@ -1,17 +1,18 @@
 //! Body of `replay`.
 
 use serde_json::{Value, json};
-use stopgate_lang::decide::Decision;
-use stopgate_lang::record::RecordedResult;
-use stopgate_lang::replay::Lost;
+use stopgate_decide::decide::Decision;
+use stopgate_decide::record::RecordedResult;
+use stopgate_decide::replay::Lost;
 
-use super::{result, surface, words};
 use crate::diff::{Direction, Part, Side};
 use crate::replay::{
     Approver, Counts, Flip, Flips, Forecast, Load, OperationFlips, Otherwise, Peak, Question,
     Replayed, RouteLoad, Sample, Seen, User,
 };
 use crate::report::direction;
+
+use super::{result, surface, words};
 
 /// Approvers that are listed.
 const APPROVERS: usize = 100;

@@ -2,7 +2,7 @@
 //!
 //! What is not ours stands in code spans and nowhere else: there no host reads markup, HTML, links or mentions.
 
-use stopgate_lang::summary::visible;
+use stopgate_decide::visible::visible;
 
 use crate::diff::{
     Cause, Class, OperationChange, Piece, Sentence, Side, leaves_out, sentence_of_all,

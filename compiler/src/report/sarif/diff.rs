@@ -3,14 +3,15 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use stopgate_lang::json::Json;
-use stopgate_lang::policy::Location;
-use stopgate_lang::summary::visible;
+use stopgate_decide::json::Json;
+use stopgate_decide::name::Location;
+use stopgate_decide::visible::visible;
 
-use super::{SCHEMA, uri};
 use crate::diff::{Cell, Class, Direction, Holder, OperationChange, Part, sentence};
 use crate::report::gate::{failing, matching, name};
 use crate::report::{Change, GateReport, Waiver};
+
+use super::{SCHEMA, uri};
 
 /// The rules of the gate: id, title, advice.
 const RULES: [(&str, &str, &str); 6] = [

@@ -1,13 +1,14 @@
 //! The gate's findings as text: the verdict, what is looser with its requests, the rest, how it was proved.
 
-use stopgate_lang::summary::visible;
+use stopgate_decide::visible::visible;
 
-use super::line;
 use crate::diff::{Cause, Cell, Class, OperationChange, Side, leaves_out, sentence_of_all};
 use crate::report::gate::{
     ALSO, EDIT, area, bug, edits, failing, matching, name, opened, proof, setting_places, unmet,
 };
 use crate::report::{Change, Effect, GateReport, Paint, Standing, Waiver, named_side};
+
+use super::line;
 
 /// Most characters of a text that is not ours.
 const TEXT: usize = 500;

@@ -1,14 +1,16 @@
 //! One explained decision as text: the answer first, then why, then what would change it.
 
-use stopgate_lang::decide::{Decision, MatchKind, NearMiss, Outcome, Reason};
-use stopgate_lang::name::ProfileName;
-use stopgate_lang::routing::{Route, Seat};
-use stopgate_lang::surface::{Limit, Surface};
+use stopgate_author::near_miss::NearMiss;
+use stopgate_decide::decide::{Decision, MatchKind, Outcome, Reason};
+use stopgate_decide::name::ProfileName;
+use stopgate_decide::routing::{Route, Seat};
+use stopgate_decide::surface::{Limit, Surface};
 
-use super::line;
 use crate::explain::{Asked, Explanation};
 use crate::report::{Paint, list};
 use crate::test::result_words;
+
+use super::line;
 
 /// Returns the explanation under `limit`, or under no ceiling when no channel was named.
 pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>, paint: Paint) -> String {

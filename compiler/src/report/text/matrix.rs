@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use stopgate_lang::name::ToolName;
+use stopgate_decide::name::ToolName;
 
-use super::line;
 use crate::matrix::{Becomes, Matrix, MatrixCell, Row};
 use crate::report::{Paint, list};
+
+use super::line;
 
 const LEGEND: &str = "\
 risk/approval of what is granted, strictest first; ? under a condition; +approval raises what another rule grants;

@@ -2,18 +2,19 @@
 
 use std::fmt::Write as _;
 
-use stopgate_lang::calendar::zone_data;
-use stopgate_lang::decide::{Decision, Outcome};
-use stopgate_lang::record::RecordedResult;
-use stopgate_lang::replay::Lost;
-use stopgate_lang::summary::visible;
+use stopgate_decide::calendar::zone_data;
+use stopgate_decide::decide::{Decision, Outcome};
+use stopgate_decide::record::RecordedResult;
+use stopgate_decide::replay::Lost;
+use stopgate_decide::visible::visible;
 
-use super::line;
 use crate::diff::Side;
 use crate::replay::{
     Counts, Flip, Flips, Forecast, Load, Peak, Question, Replayed, RouteLoad, Seen,
 };
 use crate::report::{Paint, direction, list, named_side};
+
+use super::line;
 
 /// Users and approvers that are shown.
 const SHOWN: usize = 10;

@@ -1,10 +1,11 @@
 //! Decision tables as text: a line for each case, and for what failed everything needed to mend it.
 
-use stopgate_lang::policy::Location;
+use stopgate_decide::name::Location;
 
-use super::line;
 use crate::report::{Paint, count, list};
 use crate::test::{CaseReport, Coverage, SuiteReport, TestReport, Try};
+
+use super::line;
 
 /// Returns the whole report; `coverage` adds what no case touched.
 pub(crate) fn test(report: &TestReport, coverage: bool, paint: Paint) -> String {

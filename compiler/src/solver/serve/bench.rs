@@ -11,7 +11,7 @@ use cedar_policy::{Effect, EntityUid, Policy, PolicyId, PolicySet, RequestEnv, S
 use cedar_policy_symcc::err::Error::SolverUnknown;
 use cedar_policy_symcc::solver::WriterSolver;
 use cedar_policy_symcc::{CedarSymCompiler, CompiledPolicy, CompiledPolicySet, Env};
-use stopgate_lang::cedar::proof;
+use stopgate_author::cedar::proof;
 
 use super::super::job::{
     AtomEffect, Body, Job, JobAnswer, ProofQuestion, Raw, WorkerLine, WorkerOrder,

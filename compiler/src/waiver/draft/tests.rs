@@ -4,19 +4,20 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use jiff::civil::date;
-use stopgate_lang::bundle::TrustRoot;
-use stopgate_lang::compile::compile;
-use stopgate_lang::digest::Digest;
-use stopgate_lang::name::{OperationName, OwnerName, ProfileName, RuleId, ToolName};
-use stopgate_lang::policy::Gate;
-use stopgate_lang::surface::Risk;
-use stopgate_lang::waiver::Jurisdiction;
+use stopgate_author::compile::compile;
+use stopgate_author::policy::Gate;
+use stopgate_author::waiver::Jurisdiction;
+use stopgate_decide::bundle::TrustRoot;
+use stopgate_decide::digest::Digest;
+use stopgate_decide::name::{OperationName, OwnerName, ProfileName, RuleId, ToolName};
+use stopgate_decide::surface::Risk;
 
-use super::super::{Signers, Standing};
-use super::*;
 use crate::key::SigningKey;
 use crate::root::first_with_reviewers;
 use crate::workspace;
+
+use super::super::{Signers, Standing};
+use super::*;
 
 const TODAY: Date = date(2026, 11, 26);
 
@@ -199,7 +200,7 @@ fn a_draft_with_a_reason_is_the_waiver_of_all_that_is_open() {
     let compiled = compiled(&draft.replace("reason: \"\"", "reason: The new charter."));
     let mistakes = compiled.diagnostics.render(&compiled.sources, false);
     assert!(compiled.policy.is_some(), "{mistakes}");
-    let wanted = stopgate_lang::waiver::Waiver {
+    let wanted = stopgate_author::waiver::Waiver {
         id: WaiverId::new("2026-11-26-2").expect("an id"),
         reason: "The new charter.".to_owned(),
         expires: date(2026, 12, 10),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use stopgate_lang::record::{
+use stopgate_decide::record::{
     RecordBody, RecordKind, RecordVersion, Stamp, StopRecord, no_line_before,
 };
 

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use rustix::io::Errno;
-use stopgate_lang::record::Seq;
+use stopgate_decide::record::Seq;
 
 use super::super::room::Room;
 use super::super::storage::Storage;

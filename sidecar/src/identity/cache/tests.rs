@@ -1,6 +1,6 @@
 //! A verified token is remembered for a minute at most, never past its end, and only so many of them.
 
-use stopgate_lang::attempt::Subject;
+use stopgate_decide::attempt::Subject;
 
 use super::super::testing::{ISSUER, Issuing, now};
 use super::*;

@@ -1,7 +1,7 @@
 //! A `NumericDate` of RFC 7519 as whole seconds. It may have a fraction, which is exact here and never a double: the
 //! caller says which way it is rounded, and that is always the way in which the token is valid for less time.
 
-use stopgate_lang::json::Json;
+use stopgate_decide::json::Json;
 
 /// More digits before the point than any instant has.
 const MAX_DIGITS: i64 = 18;

@@ -5,12 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use stopgate_lang::cedar::{Condition, file};
-use stopgate_lang::fact::FactName;
-use stopgate_lang::name::{OperationName, ProfileName, ToolName};
-use stopgate_lang::pointer::Pointer;
-use stopgate_lang::policy::{Policy, Rule};
-use stopgate_lang::surface::{Approval, Risk};
+use stopgate_author::cedar::{Condition, file};
+use stopgate_author::policy::{Policy, Rule};
+use stopgate_decide::fact::FactName;
+use stopgate_decide::name::{OperationName, ProfileName, ToolName};
+use stopgate_decide::pointer::Pointer;
+use stopgate_decide::surface::{Approval, Risk};
 
 use super::super::Reach;
 use super::*;
@@ -66,7 +66,7 @@ fn at(pointer: &str) -> Pointer {
 /// Returns the type of an input with the argument `amount_cents`, as `schema` has it.
 fn input(schema: &str) -> InputType {
     let schema = format!(r#"{{"type": "object", "properties": {{"amount_cents": {schema}}}}}"#);
-    let schema = Json::parse(schema.as_bytes(), stopgate_lang::attempt::INPUT_LIMITS);
+    let schema = Json::parse(schema.as_bytes(), stopgate_decide::attempt::INPUT_LIMITS);
     InputType::from_schema(&schema.expect("JSON"), &BTreeSet::new()).expect("a type")
 }
 
