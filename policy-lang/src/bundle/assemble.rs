@@ -49,14 +49,17 @@ pub fn assemble(policy: &Policy) -> Result<Unsigned, AssembleError> {
         (SCHEMA.to_owned(), runtime_schema(policy).into_bytes()),
         (SOURCES.to_owned(), serde_json::to_vec(&sources(policy))?),
     ];
+    // An empty slice would say nothing, and the index asks for none.
     let slices = slices(policy)?
         .into_iter()
         .filter(|(_, text)| !text.is_empty());
     parts.extend(
         slices.map(|(name, text)| (format!("{SLICES}{name}{SLICE_END}"), text.into_bytes())),
     );
+    // The manifest lists its parts strictly ascending, and the reader checks it.
     parts.sort();
     let manifest = manifest(policy, &parts).canonical().into_bytes();
+    // The manifest is the bundle's name, so it is made after all parts and not listed in itself.
     let digest = Digest::compute(&manifest);
     parts.insert(0, (MANIFEST.to_owned(), manifest));
     let statement = statement(policy, digest).canonical().into_bytes();
@@ -159,9 +162,11 @@ fn catalog(policy: &Policy) -> CatalogPart {
             contract: tool.contract.to_string(),
             operations,
         };
+        // Ordered maps throughout: the same policy gives the same bytes (I6).
         tools.insert(tool_name.clone(), part);
     }
     CatalogPart {
+        // The catalog's version goes with the table's, in `CATALOG_OF`.
         stopgate_catalog: 2,
         tools,
     }
@@ -187,6 +192,7 @@ fn policy_part(policy: &Policy) -> PolicyPart {
         )
     });
     let (from, to) = policy.calendar.hours();
+    // One list for all rules: many grants share a surface, and a place in the list is shorter than the surface.
     let mut surfaces = Surfaces::default();
     let rules = policy
         .rules
@@ -265,6 +271,8 @@ fn rule_part(policy: &Policy, rule: &Rule, surfaces: &mut Surfaces) -> RulePart 
             if let Operations::Listed(listed) = &rule.scope.operations {
                 for (tool, name) in listed {
                     let operation = policy.operation(tool, name);
+                    // The surface already holds the floors and the catalog's masks, so the sidecar has nothing to add
+                    // and nothing to forget.
                     let surface = operation.and_then(|operation| policy.surface(rule, operation));
                     part.at.extend(surface.map(|surface| {
                         (format!("{tool}/{name}"), surfaces.place((&surface).into()))

@@ -50,6 +50,7 @@ impl Steps {
     }
 
     /// Returns the number for an input of so many bytes.
+    // Saturating everywhere: a count that wraps around would be small, and accept what it should refuse.
     pub(crate) const fn at(self, bytes: u64) -> u64 {
         self.each.saturating_mul(bytes).saturating_add(self.fixed)
     }
@@ -71,6 +72,7 @@ impl Steps {
     /// Returns a number that is no less than either of the two, whatever the input.
     fn or(self, other: Self) -> Self {
         Self {
+            // Part by part, which may be more than either of the two, and is never less.
             fixed: self.fixed.max(other.fixed),
             each: self.each.max(other.each),
         }
@@ -148,6 +150,7 @@ impl<'a> Scene<'a> {
         if together <= MOST_STEPS {
             return None;
         }
+        // By the rule's own steps: the one to change first.
         let own = |rule: &&&Rule| self.of_rule(rule).at(longest);
         let rule = rules.iter().max_by_key(own)?;
         let (tool, name) = operation;
@@ -157,6 +160,7 @@ impl<'a> Scene<'a> {
             own(&rule)
         );
         let range = rule.condition.as_ref();
+        // Only a `like` costs a product, so this is where to look.
         let range = range.map_or(0..0, |condition| condition.find("like"));
         let mistake = CedarMistake::new("rule-too-costly", message, range).help(HELP);
         Some((rule.id.clone(), mistake))
@@ -181,6 +185,7 @@ impl<'a> Scene<'a> {
             }
         }
         of_one_attempt(anybody, by_profile.into_values())
+        // The same sum as `Index::steps` makes of a bundle. If the two differed, a policy would build and not open.
     }
 
     /// Counts the steps of a rule as its author wrote it, with what the rule's scope adds to the condition.
@@ -189,6 +194,7 @@ impl<'a> Scene<'a> {
         let except = length(rule.scope.except.len()).saturating_mul(3);
         let agents = rule.scope.agents.iter().flatten();
         let agents = agents.map(|agent| length(agent.len()).saturating_add(2));
+        // The rest is the agent's id and the few nodes around these two tests.
         let scope = agents.fold(except.saturating_add(AGENT + 16), u64::saturating_add);
         let condition = rule
             .condition
@@ -203,6 +209,7 @@ impl<'a> Scene<'a> {
     }
 
     /// Counts the steps before any rule is asked: checking the input and computing the facts.
+    // A fact inside a text has to parse the text as JSON again.
     pub(crate) fn before_rules(&self) -> Steps {
         let facts = self.facts.iter().map(|fact| match fact.projection.place {
             Place::Input(_) => Steps::INPUT,
@@ -215,6 +222,7 @@ impl<'a> Scene<'a> {
     /// Returns the size of a part of the input that has at most `most` bytes or elements. The part is never larger than
     /// the input.
     fn up_to(&self, most: u64) -> Steps {
+        // A size that depends on the input only where it has to: short inputs are then known to be cheap.
         if most < length(self.input_bytes) {
             Steps::fixed(most.max(1))
         } else {
@@ -270,6 +278,7 @@ impl<'a> Scene<'a> {
             }
             ExprKind::Like { expr, pattern } => {
                 let of = self.estimate(expr);
+                // Each character may be compared with each that stands behind the first star.
                 Estimate::scalar(of.steps.and(of.size.times(behind_star(pattern))))
             }
             ExprKind::UnaryApp { arg, .. } => {
@@ -368,12 +377,14 @@ impl<'a> Scene<'a> {
         match op {
             // Two texts differ in length, or at a place that both have.
             BinaryOp::Eq => match (left.part, right.part) {
+                // The lengths are compared at the longest input, where the difference counts.
                 (Part::Scalar, _) | (_, Part::Scalar) if at_most(left) < at_most(right) => {
                     left.size
                 }
                 (Part::Scalar, _) | (_, Part::Scalar) => right.size,
                 _ => left.size.and(right.size),
             },
+            // A set finds an element without reading the others, so only what is looked for is read whole.
             BinaryOp::Contains | BinaryOp::In => right.size,
             BinaryOp::ContainsAll | BinaryOp::ContainsAny | BinaryOp::GetTag | BinaryOp::HasTag => {
                 left.size.and(right.size)
@@ -442,6 +453,7 @@ fn longest(shape: &Shape) -> u64 {
         Shape::Array { element, max, .. } => {
             length(*max).saturating_mul(longest(element).saturating_add(1))
         }
+        // Whatever has no bound of its own is bounded by the input (`up_to`).
         Shape::Object(_)
         | Shape::Open { .. }
         | Shape::Either(_)

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::bounds;
 
 /// What stands before a text when it is wrapped into a policy of its own, and what stands behind it.
+// The line ends around the text keep a comment at its end from swallowing the rest of the policy.
 const HEAD: &str = "permit(principal, action, resource) when {\n";
 const TAIL: &str = "\n};";
 
@@ -41,11 +42,14 @@ impl ParsedTexts {
     /// the texts that were parsed together with one that is not an expression. A text that was left out is parsed by
     /// itself later, which says what is wrong with it.
     pub fn new<'t>(texts: impl IntoIterator<Item = &'t str>) -> Self {
+        // What the bounds refuse must not reach the parser in company either.
         let accepted = texts.into_iter().filter(|text| bounds::check(text).is_ok());
         let accepted: Vec<&str> = accepted.collect();
         let mut parsed = HashMap::with_capacity(accepted.len());
         let mut rest = accepted.as_slice();
         while let Some((group, behind)) = group(rest) {
+            // One text that is wrong fails its whole group: those texts are parsed one by one, so the mistake is
+            // found by itself.
             let found = together(group).unwrap_or_default();
             parsed.extend(group.iter().map(|text| (*text).to_owned()).zip(found));
             rest = behind;
@@ -76,6 +80,7 @@ fn group<'s, 't>(texts: &'s [&'t str]) -> Option<(&'s [&'t str], &'s [&'t str])>
         bytes <= MOST_BYTES
     };
     let many = texts.iter().take(TOGETHER).take_while(fits).count();
+    // At least one, or a text that is longer than all may be would never be taken off the list.
     texts.split_at_checked(many.max(1))
 }
 
@@ -99,6 +104,7 @@ fn together(texts: &[&str]) -> Option<Vec<Parsed>> {
         return None;
     }
     let parsed = places.into_iter().enumerate().map(|(at, place)| {
+        // Cedar numbers the policies of a text in their order; the id is the only way from a policy back to its text.
         let id = PolicyID::from_string(format!("policy{at}"));
         let policy = policies.get(&id)?;
         let span = policy.loc()?.span;
@@ -107,6 +113,7 @@ fn together(texts: &[&str]) -> Option<Vec<Parsed>> {
         }
         let tree = serde_json::to_value(trees.remove(&id)?).ok()?;
         let clauses = tree.get("conditions").and_then(Value::as_array)?;
+        // A second `when` inside the text would be a clause of the author's own making.
         (clauses.len() == 1).then_some(())?;
         Some(Parsed {
             expression: Some(Arc::clone(policy.non_scope_constraints_arc()?)),

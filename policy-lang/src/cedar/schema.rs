@@ -57,6 +57,7 @@ impl<'p> ReadsNow<'p> {
             everywhere: false,
             at: BTreeSet::new(),
         };
+        // A rule without operations reaches those that the catalog gets later as well.
         for rule in &policy.rules {
             if rule.condition.as_ref().is_some_and(Condition::reads_now) {
                 match &rule.scope.operations {
@@ -110,6 +111,7 @@ pub(super) fn proof_schema(
         .map(|fact| (fact, fact.name.to_string()));
     let others = base
         .iter()
+        // In quotes, since no identifier of Cedar holds an `@`, and so no author's fact can have this name.
         .map(|fact| (*fact, format!("\"{}{OTHERWISE}\"", fact.name)));
     let facts: Vec<String> = own
         .chain(others)
@@ -117,6 +119,7 @@ pub(super) fn proof_schema(
         .collect();
     let facts = of_facts(&facts);
     let flags: Vec<String> = (0..flags).map(|flag| format!("flag{flag}: Bool")).collect();
+    // A record of its own: no condition can name it, because no author's schema has it.
     let only_head = if flags.is_empty() {
         String::new()
     } else {
@@ -154,6 +157,7 @@ pub(super) fn operations(
 
 fn wrap(body: String) -> String {
     format!(
+        // Profiles are entities without attributes, and the user is in them. Nothing else about people can be asked.
         "namespace {NAMESPACE} {{\n  entity Profile;\n  entity User in [Profile];\n  entity Tool;\n{body}}}\n"
     )
 }
@@ -219,6 +223,7 @@ fn record(input: &InputType) -> String {
         let Some(kind) = kind(&member.shape) else {
             continue;
         };
+        // `null` is handed over as absent, so a member that may be null may be absent.
         let optional = if member.required && !member.nullable {
             ""
         } else {
