@@ -421,10 +421,10 @@ impl Loader<'_> {
     /// Loads the catalog and the schema of the requests that its types make. The catalog has to be of the version that
     /// goes with the decision table the bundle was compiled for. From version 2 on the schema part has to say what the
     /// catalog's types say; for version 1 each request is validated against the schema instead.
-    // Nothing below may accept a catalog of another version than the table asks for: the two versions make types
-    // differently, so the same schema could permit different inputs.
     fn types(&self) -> Result<(PreparedSchema, Tools, Vec<LoadedOperation>), BundleError> {
         let refused = || format(std::format!("`{SCHEMA}`"));
+        // Nothing below may accept a catalog of another version than the table asks for: the two versions make types
+        // differently, so the same schema could permit different inputs.
         let mut versions = CATALOG_OF.iter();
         let wanted = versions.find(|(decide, _)| *decide == self.manifest.decide);
         let wanted = wanted.map(|(_, version)| *version);

@@ -32,14 +32,14 @@ pub struct Condition {
 }
 
 impl PartialEq for Condition {
-    // `offset` says where the text was parsed. The same condition in another file would differ in it, and `diff`
-    // would call that a change.
     /// Compares what two conditions say; where a text was parsed is no part of what it says.
     fn eq(&self, other: &Self) -> bool {
         let Self {
             source,
             clauses,
             expression,
+            // Otherwise the same condition would differ from itself at another place in a file, which `diff` would
+            // call a change.
             offset: _,
         } = self;
         (source, clauses, expression) == (&other.source, &other.clauses, &other.expression)

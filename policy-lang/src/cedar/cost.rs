@@ -50,8 +50,8 @@ impl Steps {
     }
 
     /// Returns the number for an input of so many bytes.
-    // Saturating everywhere: a count that wraps around would be small, and accept what it should refuse.
     pub(crate) const fn at(self, bytes: u64) -> u64 {
+        // Saturating everywhere: a count that wraps around would be small, and accept what it should refuse.
         self.each.saturating_mul(bytes).saturating_add(self.fixed)
     }
 
@@ -209,10 +209,10 @@ impl<'a> Scene<'a> {
     }
 
     /// Counts the steps before any rule is asked: checking the input and computing the facts.
-    // A fact inside a text has to parse the text as JSON again.
     pub(crate) fn before_rules(&self) -> Steps {
         let facts = self.facts.iter().map(|fact| match fact.projection.place {
             Place::Input(_) => Steps::INPUT,
+            // A fact inside a text has to parse the text as JSON again.
             Place::Hidden { .. } => Steps::INPUT.times(HIDDEN_JSON),
         });
         let checking = Steps::INPUT.times(of_members(self.input));

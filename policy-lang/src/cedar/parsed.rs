@@ -11,7 +11,6 @@ use serde_json::Value;
 use super::bounds;
 
 /// What stands before a text when it is wrapped into a policy of its own, and what stands behind it.
-// The line ends around the text keep a comment at its end from swallowing the rest of the policy.
 const HEAD: &str = "permit(principal, action, resource) when {\n";
 const TAIL: &str = "\n};";
 
@@ -69,6 +68,7 @@ impl ParsedTexts {
 
 /// Wraps `text` into a policy, and returns the policy with the number of bytes that stand before `text`.
 pub(super) fn wrapped(text: &str) -> (String, usize) {
+    // The line ends around the text keep a comment at its end from swallowing the rest of the policy.
     (format!("{HEAD}{text}{TAIL}"), HEAD.len())
 }
 

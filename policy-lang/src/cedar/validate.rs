@@ -117,8 +117,6 @@ fn of_each<T: Sync, F: Send>(items: &[T], find: impl Fn(&T, &mut Vec<F>) + Sync)
 
 /// What reaches what, looked up once: a policy of many rules must not cost their number for each of its operations.
 struct Reach<'p> {
-    // Rules are looked up by operation; asking every rule at every operation is a product that large policies would
-    // feel.
     /// Places of the rules that name each operation, in the order of the policy.
     listed: BTreeMap<&'p (ToolName, OperationName), Vec<usize>>,
     /// Places of the rules that name none.

@@ -36,6 +36,7 @@ pub(crate) fn scan<'a>(
     tabs: Tabs,
     dx: &mut Diagnostics,
 ) -> Option<Cow<'a, str>> {
+    // The length first: nothing below may cost more than a bounded text does.
     if bytes.len() > MAX_BYTES {
         dx.push(say::too_large(Span::beginning(file)));
         return None;
@@ -48,6 +49,7 @@ pub(crate) fn scan<'a>(
             return None;
         }
     };
+    // Some readers skip it and some take it for the first character of the first key.
     if text.starts_with('\u{feff}') {
         dx.push(say::byte_order_mark(Span::new(
             file,
@@ -75,6 +77,7 @@ pub(crate) fn scan<'a>(
             _ => {}
         }
         in_indentation = c == '\n' || (in_indentation && matches!(c, ' ' | '\t'));
+        // A file of nothing but hidden characters is told once and not a million times.
         if found.left == 0 {
             return None;
         }
@@ -131,6 +134,7 @@ pub(crate) fn is_hidden(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();
     }
+    // Exhaustive: a category that Unicode adds has to be judged by somebody.
     let by_category = match c.general_category() {
         GeneralCategory::Control
         | GeneralCategory::Format

@@ -89,12 +89,14 @@ fn widenings(
             None if member.required => {}
             None => show(Some(member.plain())),
             Some(other) => {
+                // Left out where the base wanted it, and no rule can see whether it is there.
                 if !readable && other.required && !member.required {
                     show(None);
                 }
                 if member.nullable && !other.accepts(&Json::Null) {
                     show(Some(Json::Null));
                 }
+                // The types themselves decide, so a candidate that is wrong shows nothing false.
                 let refused = |value: &Json| member.accepts(value) && !other.accepts(value);
                 let value = candidates(&member.shape, &other.shape, bytes, readable)
                     .into_iter()
@@ -104,6 +106,7 @@ fn widenings(
                 }
             }
         }
+        // Objects on both sides are entered; where one of them is something else, its whole value was tried above.
         if readable
             && let (Shape::Object(wide), Some(Shape::Object(narrow))) =
                 (&member.shape, other.map(|other| &other.shape))
@@ -122,6 +125,7 @@ fn candidates(wide: &Shape, narrow: &Shape, bytes: usize, readable: bool) -> Vec
     }
     match (wide, narrow) {
         (Shape::String { .. }, Shape::String { .. }) => {
+            // Rules can see listed texts and no lengths.
             let listed = [wide, narrow].into_iter().filter(|_| !readable);
             let listed = listed.flat_map(listed_texts);
             let ends = [wide, narrow].into_iter().flat_map(ends);
@@ -145,6 +149,7 @@ fn candidates(wide: &Shape, narrow: &Shape, bytes: usize, readable: bool) -> Vec
             };
             let readable = readable && told;
             let inner = candidates(element, other, bytes, readable);
+            // One element that only the wide side takes makes a list that only the wide side takes.
             let odd = inner
                 .into_iter()
                 .find(|one| element.accepts(one) && !other.accepts(one));
@@ -154,6 +159,7 @@ fn candidates(wide: &Shape, narrow: &Shape, bytes: usize, readable: bool) -> Vec
                 .flat_map(ends)
                 .filter(|length| *length < MOST);
             let with_odd = odd.map(|odd| {
+                // As many as the wide side wants at least, so the length is not what is refused.
                 let least = ends(wide).first().map_or(1, |least| (*least).max(1));
                 Json::Array(vec![odd; least])
             });
@@ -172,17 +178,20 @@ fn candidates(wide: &Shape, narrow: &Shape, bytes: usize, readable: bool) -> Vec
                 .flat_map(|one| candidates(wide, one, bytes, false));
             each.chain(some_of(wide, bytes)).collect()
         }
+        // An open object has members that nobody declared, and all of them have to be tried.
         (Shape::Object(_), Shape::Open { .. }) | (Shape::Open { .. }, _)
             if parts(narrow).is_some() =>
         {
             objects(wide, narrow, bytes)
         }
+        // Of what rules can read, the rest is in the proof.
         _ if readable => Vec::new(),
         (
             Shape::Integer { .. } | Shape::Number { .. },
             Shape::Integer { .. } | Shape::Number { .. },
         ) => numbers(wide).into_iter().chain(numbers(narrow)).collect(),
         (Shape::Object(_), Shape::Object(_)) => objects(wide, narrow, bytes),
+        // Different shapes: values of every kind, and the ends of both sides.
         _ => {
             let all = [
                 Json::Bool(true),
@@ -263,6 +272,7 @@ fn objects(wide: &Shape, narrow: &Shape, bytes: usize) -> Vec<Json> {
         let kept = members.filter(|(other, _)| other != name).cloned();
         Json::Object(kept.chain([(name.to_owned(), value)]).collect())
     };
+    // One member at a time: what differs in two at once differs in one of them as well.
     let mut made = vec![base.clone()];
     for member in &declared.members {
         let name = member.name.as_str();
@@ -279,6 +289,7 @@ fn objects(wide: &Shape, narrow: &Shape, bytes: usize) -> Vec<Json> {
         );
         made.extend(values.into_iter().map(|value| with(name, value)));
     }
+    // Members that only the narrow side declares, and one that neither does.
     if let Some(rest) = rest {
         let only_there = others.members.iter();
         let only_there = only_there.filter(|other| declared.member(&other.name).is_none());
@@ -287,6 +298,7 @@ fn objects(wide: &Shape, narrow: &Shape, bytes: usize) -> Vec<Json> {
             let values = values.into_iter().chain(some_of(rest, bytes));
             made.extend(values.map(|value| with(&other.name, value)));
         }
+        // A name that is free on both sides stands for all undeclared ones.
         let free = |name: &String| declared.member(name).or(others.member(name)).is_none();
         let name = (0..).map(|number: u32| format!("x{number}")).find(free);
         let values = candidates(rest, other_rest.unwrap_or(&Shape::Anything), bytes, false);
@@ -315,6 +327,7 @@ fn listed_texts(shape: &Shape) -> Vec<String> {
 fn ends(shape: &Shape) -> Vec<usize> {
     match shape {
         Shape::String { min, max, .. } | Shape::Array { min, max, .. } => {
+            // At the end and one beyond it, on both sides, since either side may be the wider one.
             vec![*min, *max, min.saturating_sub(1), max.saturating_add(1)]
         }
         Shape::Integer { .. }
@@ -332,6 +345,7 @@ fn numbers(shape: &Shape) -> Vec<Json> {
     match shape {
         Shape::Integer { one_of, min, max } => {
             let around = [*min, *max, min.saturating_sub(1), max.saturating_add(1)];
+            // Numbers of a list are not necessarily at an end.
             let all = around.into_iter().chain(one_of.iter().flatten().copied());
             all.map(|number| Json::Integer(number.clamp(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER)))
                 .collect()
@@ -383,6 +397,7 @@ fn plain(shape: &Shape) -> Json {
             one_of: Some(listed),
             ..
         } => Json::String(listed.first().cloned().unwrap_or_default()),
+        // Long texts are cut at what an input may hold at all.
         Shape::String {
             one_of: None, min, ..
         } => Json::String("x".repeat((*min).min(INPUT_LIMITS.bytes))),
