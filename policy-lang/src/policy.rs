@@ -170,6 +170,7 @@ impl Floors {
                 (Risk::Medium, self.medium),
                 (Risk::High, self.high),
             ] {
+                // A floor of a lower risk holds for higher ones too.
                 if level <= risk {
                     floor = floor.join(by_risk);
                 }
@@ -443,6 +444,7 @@ impl Policy {
     /// the catalog's masks are joined in.
     #[must_use]
     pub fn surface(&self, rule: &Rule, operation: &Operation) -> Option<Surface> {
+        // As the bundle holds it: the sidecar joins nothing of this again.
         match &rule.kind {
             RuleKind::Grant(stated) => Some(self.floored(stated, operation)),
             RuleKind::Raise(stated) => Some(stated.clone()),
@@ -452,6 +454,7 @@ impl Policy {
 
     fn floored(&self, stated: &Surface, operation: &Operation) -> Surface {
         let floor = self.floors.at(stated.risk, operation.effect);
+        // A dry run that the tool cannot make is waived by the catalog, with its reason.
         let waived = matches!(operation.dry_run, DryRun::None { .. });
         let mut surface = Surface {
             risk: floor.risk,
@@ -461,6 +464,7 @@ impl Policy {
             masks: operation.result_mask.clone(),
             max_rows: operation.max_rows.clone(),
         };
+        // The rule may ask for more than the floor, never for less.
         surface.join(stated);
         surface
     }

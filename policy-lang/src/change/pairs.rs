@@ -34,6 +34,7 @@ pub(super) fn pair_up<'n>(
 /// first goes with the first.
 fn keyed<'n>(key: &str, before: &'n [Node], after: &'n [Node]) -> Vec<EntryPair<'n>> {
     let name = |node: &'n Node| get(entries(node), key).map_or("", text);
+    // A queue for each name: of duplicates, which are an error, the first goes with the first and none is lost.
     let mut places: HashMap<&str, VecDeque<usize>> = HashMap::new();
     for (at, node) in after.iter().enumerate() {
         places.entry(name(node)).or_default().push_back(at);
@@ -51,6 +52,7 @@ fn keyed<'n>(key: &str, before: &'n [Node], after: &'n [Node]) -> Vec<EntryPair<
 fn alike<'n>(shape: &Shape, before: &'n [Node], after: &'n [Node]) -> Vec<EntryPair<'n>> {
     let mut found: Vec<Option<usize>> = vec![None; before.len()];
     let mut taken = vec![false; after.len()];
+    // From the most equal fields down to none, so the best likeness is taken before a worse one can take its place.
     for least in (0..=shape.fields.len()).rev() {
         for (old, place) in before.iter().zip(&mut found) {
             if place.is_some() {
@@ -96,6 +98,7 @@ fn paired<'n>(
     after: &'n [Node],
     places: &[Option<usize>],
 ) -> Vec<EntryPair<'n>> {
+    // Taken out when paired, so no entry of `after` is in two pairs.
     let mut rest: Vec<Option<Placed<'n>>> = after.iter().enumerate().map(Some).collect();
     let mut take = |place: usize| rest.get_mut(place).and_then(Option::take);
     let mut pairs: Vec<EntryPair<'n>> = before
