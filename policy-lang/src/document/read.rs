@@ -42,6 +42,8 @@ impl<'n> Record<'n> {
         shape: &'static Shape,
         dx: &mut Diagnostics,
     ) -> Option<Self> {
+        // Every unknown key, and the known ones are read all the same: a slip in one key must not hide mistakes in
+        // others.
         let entries = mapping(node, dx)?;
         let known = shape.names();
         for (key, _) in entries {
@@ -64,6 +66,7 @@ impl<'n> Record<'n> {
     ) -> Option<Self> {
         let record = Self::open(node, shape, dx)?;
         let version = record.need(STOPGATE.name, dx);
+        // The document is read on: its other mistakes are worth knowing, and with this one there is no policy anyway.
         if let Some(version) = version
             && integer(version, 0, i64::from(u32::MAX), dx).is_some_and(|version| version != FORMAT)
         {
@@ -79,6 +82,7 @@ impl<'n> Record<'n> {
 
     /// Returns an optional key with its value.
     pub(crate) fn entry(&self, key: &str) -> Option<(&'n Key, &'n Node)> {
+        // Tests find a reader that asks for a key which its table does not have.
         debug_assert!(
             self.shape.names().contains(&key),
             "{} cannot hold `{key}`",
@@ -163,7 +167,9 @@ pub(crate) fn named<'n, N: FromStr<Err = InvalidName>, T>(
             .text
             .parse()
             .map_err(|why| dx.push(say::invalid_name(key.span, &why)));
+        // The value is read whatever its key is called, for its own mistakes.
         let value = read(value, dx);
+        // A name that is unknown may be the one that somebody refers to.
         named.complete &= name.is_ok();
         named
             .entries
@@ -199,6 +205,7 @@ pub(crate) fn set<T: AsKey>(
     dx: &mut Diagnostics,
     read: impl FnMut(&Node, &mut Diagnostics) -> Option<Spanned<T>>,
 ) -> Vec<Spanned<T>> {
+    // Nothing was named, which is not the same as everything.
     if matches!(&node.value, Value::Sequence(entries) if entries.is_empty()) {
         dx.push(say::empty_list(node.span));
     }
@@ -209,6 +216,7 @@ pub(crate) fn set<T: AsKey>(
 pub(crate) fn unique<T: AsKey>(entries: Vec<Spanned<T>>, dx: &mut Diagnostics) -> Vec<Spanned<T>> {
     let mut first: HashMap<String, Span> = HashMap::new();
     let mut kept = Vec::new();
+    // By its text: how it was written, with quotes or without, makes no other entry.
     for entry in entries {
         let key = entry.value.as_key();
         if let Some(first) = first.get(key) {

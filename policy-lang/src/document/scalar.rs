@@ -179,6 +179,7 @@ fn text_of<'n>(
 ) -> Option<&'n Scalar> {
     match &node.value {
         Value::Scalar(scalar) => match scalar.kind {
+            // Quotes say that it is text, whatever it looks like.
             ScalarKind::Quoted | ScalarKind::Plain(Plain::Text) => Some(scalar),
             ScalarKind::Plain(Plain::Date) if dates => Some(scalar),
             ScalarKind::Plain(
@@ -255,6 +256,7 @@ pub(crate) fn word<W: Word>(node: &Node, dx: &mut Diagnostics) -> Option<Spanned
     let found = W::WORDS
         .iter()
         .copied()
+        // Exactly as it is written: no other case, no spaces.
         .find(|known| known.word() == scalar.text);
     if found.is_none() {
         dx.push(say::unknown_word(node.span, &scalar.text, &words));
@@ -316,6 +318,7 @@ pub(crate) fn date(node: &Node, dx: &mut Diagnostics) -> Option<Date> {
         .text
         .parse()
         .ok()
+        // One spelling: `2027-3-1` and times of day are dates to some readers.
         .filter(|date: &Date| date.to_string() == scalar.text);
     if date.is_none() {
         dx.push(say::invalid_date(node.span, "a date", "2027-03-31"));
@@ -327,6 +330,7 @@ pub(crate) fn date(node: &Node, dx: &mut Diagnostics) -> Option<Date> {
 pub(crate) fn timestamp(node: &Node, dx: &mut Diagnostics) -> Option<Timestamp> {
     let scalar = text_of(node, "a time", true, dx)?;
     let form = |now: &Timestamp| {
+        // Finer parts than milliseconds are in no record and in no decision.
         now.to_string() == scalar.text && now.subsec_nanosecond() % 1_000_000 == 0
     };
     let now = scalar.text.parse().ok().filter(form);
@@ -403,6 +407,7 @@ fn minute(text: &str) -> Option<Time> {
     let two = |part: &str| -> Option<i8> {
         let digits = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
         part.parse().ok().filter(|_| digits)
+        // A `parse` alone would take `+9` and `9`.
     };
     Time::new(two(hour)?, two(minute)?, 0, 0).ok()
 }
@@ -425,9 +430,11 @@ pub(crate) fn max_rows(node: &Node, dx: &mut Diagnostics) -> BTreeMap<Pointer, u
         let rows = record
             .need("rows", dx)
             .and_then(|node| integer(node, 0, MAX_ROWS, dx));
+        // The number is within 32 bits already: it was asked for as such.
         if let (Some(pointer), Some(rows)) =
             (pointer, rows.and_then(|rows| u32::try_from(rows).ok()))
         {
+            // Two limits of one place both hold, and the lower one is stricter.
             let least = limits.entry(pointer.value).or_insert(rows);
             *least = (*least).min(rows);
         }
@@ -441,6 +448,7 @@ pub(crate) fn json(node: &Node, dx: &mut Diagnostics) -> Option<Json> {
         Value::Broken => None,
         Value::Mapping(_) => object(node, dx).map(Json::Object),
         Value::Sequence(entries) => {
+            // All entries are read before one that is broken ends it, so that every mistake is told.
             let made: Vec<Option<Json>> = entries.iter().map(|entry| json(entry, dx)).collect();
             made.into_iter().collect::<Option<_>>().map(Json::Array)
         }
@@ -463,6 +471,7 @@ pub(crate) fn json(node: &Node, dx: &mut Diagnostics) -> Option<Json> {
 /// Reads a mapping that stands for a JSON object.
 pub(crate) fn object(node: &Node, dx: &mut Diagnostics) -> Option<Vec<(String, Json)>> {
     let entries = mapping(node, dx)?;
+    // Names are unique: the YAML reader has seen to that.
     let made: Vec<Option<(String, Json)>> = entries
         .iter()
         .map(|(key, value)| Some((key.text.clone(), json(value, dx)?)))
