@@ -35,6 +35,7 @@ impl Worker {
         let folder = tempfile::tempdir().expect("a folder");
         let output = |name| File::create(folder.path().join(name)).expect("a file");
         let child = Command::new(std::env::current_exe().expect("this program"))
+            // This test again, in a process of its own: an abort or an overflow of the stack ends only the worker.
             .args(["--exact", TEST, "--nocapture"])
             .env(SHARE, format!("{}..{}", share.start, share.end))
             .env(PROGRESS, folder.path().join("progress"))
@@ -67,6 +68,7 @@ impl Worker {
 
     /// The mutation it is at; `None` before the first.
     pub(crate) fn at(&self) -> Option<u64> {
+        // The last number that was written is the mutation that did it.
         self.read("progress").trim().parse().ok()
     }
 
