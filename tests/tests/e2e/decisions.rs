@@ -181,6 +181,7 @@ async fn an_answer_is_the_record_it_names() {
     let Verdict::Permit(permit) = client.decide(order("order-1"), PATIENCE).await else {
         panic!("no permit")
     };
+    // Two fields that the policy masks, and one that it does not.
     let mut result = serde_json::json!({"id": "A-1001", "customer": {"tax_id": "PT123"}, "payment": {"iban": "PT50"}});
     permit.apply(&mut result).expect("applied");
     let shown = result.to_string();

@@ -132,6 +132,7 @@ impl<S: System> ServerHandler for Counter<S> {
         request: CallToolRequestParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        // The protocol allows a call without arguments.
         let arguments = request.arguments.unwrap_or_default();
         let answer = self.system.lock().await.call(&request.name, arguments);
         match answer {
