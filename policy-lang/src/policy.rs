@@ -188,6 +188,7 @@ impl Floors {
 impl Floor {
     const fn max_risk(a: Risk, b: Risk) -> Risk {
         if (a as u8) < (b as u8) { b } else { a }
+        // `Ord::max` cannot be called in a `const fn`.
     }
 
     /// Joins both floors: the stricter of the two in every part.
@@ -426,6 +427,7 @@ impl Policy {
         let mut open: Vec<&ProfileName> = direct.into_iter().collect();
         while let Some(name) = open.pop() {
             if let Some((name, profile)) = self.profiles.get_key_value(name)
+                // A profile may be inherited on several ways and is followed once.
                 && closure.insert(name)
             {
                 open.extend(&profile.inherits);
