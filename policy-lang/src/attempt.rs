@@ -83,7 +83,6 @@ impl Input {
 
     /// Makes an input of arguments that were parsed before, with the digest of their canonical form. The length of the
     /// text they arrived as is not known any more, so the length of their canonical form stands in for it.
-    // A replay compares lengths only roughly for this reason.
     pub(crate) fn recorded(json: Json, digest: Digest) -> Self {
         let bytes = json.canonical().len();
         Self {

@@ -44,7 +44,6 @@ impl FactName {
     pub fn new(text: &str) -> Result<Self, InvalidFactName> {
         let inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_';
         let first = text.bytes().next().is_some_and(|c| c.is_ascii_lowercase());
-        // Cedar reads `context.facts.like` as an operator, so such names are refused rather than escaped.
         if first && text.len() <= 64 && text.bytes().all(inner) && !RESERVED.contains(&text) {
             Ok(Self(text.into()))
         } else {

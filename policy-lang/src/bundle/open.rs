@@ -74,7 +74,7 @@ pub(crate) struct LoadedProfile {
 #[derive(Debug)]
 pub(crate) struct LoadedTool {
     pub(crate) entity: EntityUid,
-    /// SlicePlaces in the bundle's list of operations.
+    /// Places in the bundle's list of operations.
     pub(crate) operations: BTreeMap<OperationName, u32>,
     /// What each of the server's functions means.
     pub(crate) functions: BTreeMap<String, LoadedFunction>,

@@ -196,7 +196,6 @@ impl Field {
     /// Makes a key that can be left out.
     pub(crate) const fn optional(
         name: &'static str,
-        // Nothing holds where a key is required.
         loosens: Loosens,
         form: Form,
         doc: &'static str,

@@ -161,7 +161,6 @@ pub(crate) fn write(folder: &Path) {
     let compiled = stopgate::check::check(Path::new(REPOSITORY)).expect("the repository");
     let policy = compiled.policy.expect("a good repository");
     // Forgotten with this process: nobody can ever sign something else for this root.
-    // The key of a release is nowhere: what it signed can be read for ever and made by nobody.
     let key = SigningKey::generate().expect("a key");
     let root =
         stopgate::root::first(&key, "compat", &BTreeMap::new(), Timestamp::MAX).expect("a root");

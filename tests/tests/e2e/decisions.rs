@@ -161,6 +161,7 @@ async fn outside_business_hours_the_committee_is_asked() {
 #[tokio::test]
 async fn the_channel_of_the_configuration_is_the_ceiling() {
     let stage = Stage::new("pilot", Hours::Business).expect("a stage");
+    // The pilot's ceiling lets agents read and no more.
     let sidecar = Sidecar::start(&stage).await.expect("a sidecar");
     let client = sidecar.client().await.expect("a connection");
     expect(
