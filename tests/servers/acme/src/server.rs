@@ -22,7 +22,7 @@ pub trait System: Send + 'static {
     /// Calls `function` with `arguments`.
     ///
     /// # Errors
-    /// [`CallError`]; whatever it is, nothing was changed.
+    /// [`CallError`]; nothing was changed, unless it is [`CallError::Result`].
     fn call(
         &mut self,
         function: &str,
