@@ -107,6 +107,7 @@ fn measure(case: &Case<'_>) -> anyhow::Result<()> {
     let mut programs = vec![program("now", std::env::current_exe()?)];
     let beside = std::env::var_os("STOPGATE_BESIDE");
     programs.extend(beside.map(|path| program("beside", path.into())));
+    // Builds in turn, so that a slow moment of the machine meets both.
     for _ in 0..case.runs {
         for program in &mut programs {
             run(case, program)?;
@@ -141,12 +142,14 @@ fn run(case: &Case<'_>, program: &mut Program) -> anyhow::Result<()> {
         .arg("check")
         .arg(case.repository)
         .args(case.more)
+        // Nothing of the user's environment, but the path on which the solver lies.
         .env_clear()
         .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()?;
     let status = loop {
+        // Looked at before the process is asked whether it ended: afterwards its memory is gone.
         program.peak = program.peak.max(memory(child.id()));
         if let Some(status) = child.try_wait()? {
             break status;

@@ -41,6 +41,7 @@ fn main() {
 fn sizes(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decide");
     for size in SIZES {
+        // In processes of their own, before this one has opened anything.
         fresh(size);
         let (root, bytes) = rehearsed(size);
         let bundle = Bundle::open(&bytes, &root).expect("a bundle");
@@ -48,9 +49,11 @@ fn sizes(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("one profile", size), |bencher| {
             bencher.iter(|| decide(black_box(&bundle), black_box(&attempt), &situation));
         });
+        // Once more without criterion, which gives means and no percentiles.
         percentiles(size, "one profile", || {
             let _ = black_box(decide(black_box(&bundle), black_box(&attempt), &situation));
         });
+        // The size that the aims are for.
         if size == 10_000 {
             let three = bulk::attempt(3);
             percentiles(size, "three profiles", || {
@@ -72,6 +75,7 @@ fn sizes(criterion: &mut Criterion) {
                 });
             });
             let whole = Bundle::open_without_index(&bytes, &root).expect("a bundle");
+            // Every rule is asked then, so one call takes as long as many.
             group.sample_size(10);
             group.bench_function(BenchmarkId::new("without the index", size), |bencher| {
                 bencher.iter(|| decide(&whole, black_box(&attempt), &situation));
@@ -98,6 +102,7 @@ fn fresh(size: usize) {
     std::fs::write(folder.path().join("bundle"), &bytes).expect("a file");
     let mut found: Vec<Vec<u64>> = (0..OPENINGS).map(|_| opened(folder.path())).collect();
     let mut median = |column: usize| {
+        // Sorted anew for each column: the middle run of one need not be that of another.
         found.sort_by_key(|row| row.get(column).copied());
         let middle = found.get(found.len() / 2).and_then(|row| row.get(column));
         middle.copied().unwrap_or_default()
@@ -131,7 +136,9 @@ fn open_there(folder: &Path) {
     let start = Instant::now();
     let first = Bundle::open(&bytes, &root).expect("a bundle");
     let took = start.elapsed();
+    // The index and all that opening leaves behind are in this number.
     let one = resident();
+    // The second shows what a bundle takes when the heap has grown already.
     let second = Bundle::open(&bytes, &root).expect("a bundle");
     let two = resident();
     println!(
@@ -140,6 +147,7 @@ fn open_there(folder: &Path) {
         one.saturating_sub(before),
         two.saturating_sub(one)
     );
+    // Kept until here, so that nothing is freed before it is measured.
     drop((first, second));
 }
 
@@ -168,6 +176,7 @@ fn percentiles(size: usize, who: &str, mut call: impl FnMut()) {
     times.sort();
     let at = |share: usize| {
         times
+            // In thousandths.
             .get(times.len() * share / 1000)
             .copied()
             .unwrap_or_default()

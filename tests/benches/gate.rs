@@ -196,9 +196,12 @@ fn measure(case: &Case, programs: &[(&'static str, PathBuf)]) -> anyhow::Result<
         run(&program.path, &history, Some(&listening))?;
         measured.push(program);
     }
+    // Builds in turn, so that a slow moment of the machine meets both.
     for _ in 0..case.runs {
         for program in &mut measured {
             let run = run(&program.path, &history, None)?;
+            // A gate that compares less than it has to is quick for the wrong reason, and so is one that is
+            // undecided.
             ensure!(
                 run.proof.get("compared").and_then(Value::as_u64) == Some(case.compared as u64),
                 "{}: {}",
@@ -235,6 +238,7 @@ fn print(case: &Case, program: Program) -> anyhow::Result<Duration> {
         mut alone,
         ..
     } = program;
+    // Of one run each, before the lists are sorted: a run and the solvers behind it saw the same machine.
     let ratios = runs.iter().zip(&alone);
     let ratios = ratios.map(|(run, alone)| run.took.as_secs_f64() / alone.as_secs_f64());
     let mut ratios: Vec<f64> = ratios.collect();
@@ -276,6 +280,7 @@ fn run(program: &Path, history: &Path, solver: Option<&Path>) -> anyhow::Result<
         .args(["diff", "--base", "HEAD~1", "--head", "HEAD"])
         .args(["--run-limit", "30m", "--format", "json"])
         .arg(history)
+        // Nothing of the user's environment, but the path on which the solver lies.
         .env_clear()
         .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
         .stdin(Stdio::null())
@@ -318,6 +323,7 @@ fn watch(mut child: Child) -> anyhow::Result<u64> {
 fn listening(told: &Path) -> anyhow::Result<PathBuf> {
     let program = told.with_extension("solver");
     let script = format!(
+        // Asked for its version only, it is not part of the run and keeps nothing.
         "#!/bin/sh\ncase \"$1\" in --version) exec cvc5 --version;; esac\n\
          for one; do echo \"$one\"; done >'{0}'/$$.arguments\ntee '{0}'/$$.smt2 | cvc5 \"$@\"\n",
         told.display()
@@ -339,6 +345,7 @@ fn solvers_alone(told: &Path) -> anyhow::Result<Duration> {
         }
     }
     ensure!(!scripts.is_empty(), "no solver was told anything");
+    // The longest last: they are popped from the end, so that no long one is left when the others are done.
     scripts.sort();
     let waiting = Mutex::new(scripts);
     let work = || -> anyhow::Result<()> {
@@ -373,10 +380,12 @@ fn commit(top: &Path, files: &Files, first: bool) -> anyhow::Result<()> {
     if first {
         git(top, &["init", "-q", "-b", "main"], b"")?;
     }
+    // As a stream for `fast-import`: thousands of files are committed without ever lying on the disk.
     let mut text =
         b"commit refs/heads/main\ncommitter t <t@example.com> 1795514400 +0000\ndata 1\nt\n"
             .to_vec();
     if !first {
+        // Without this the second commit would hold the files of the first one too.
         text.extend(b"from refs/heads/main^0\ndeleteall\n");
     }
     for (path, bytes) in files {

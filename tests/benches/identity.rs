@@ -141,6 +141,7 @@ async fn measure() {
         Duration::MAX,
         &metrics,
     );
+    // Without a look at the keys no token could be verified.
     keys.look().await;
 
     let (root, bytes) = stopgate::build::rehearsal(&bulk::policy(RULES)).expect("a bundle");
@@ -148,6 +149,7 @@ async fn measure() {
         bundle: Arc::new(Bundle::open(&bytes, &root).expect("a bundle")),
         since: Timestamp::now(),
     };
+    // Senders are kept: a channel without one is closed.
     let (_supply, supplied) = watch::channel(Supply {
         active: Some(active),
         refusal: None,
@@ -171,9 +173,11 @@ async fn measure() {
     let (enforcer, caller) = (Arc::new(enforcer.expect("an enforcer")), caller());
 
     let rounds = ROUNDS.saturating_add(WARM_UP);
+    // Made before anything is measured: only verifying them is work of the sidecar.
     let tokens: Vec<String> = (0..rounds).map(|number| issuer.token(number)).collect();
     let known = issuer.token(rounds);
     let mut times: [Vec<Duration>; 3] = Default::default();
+    // All three in each round, so that noise hits them alike.
     for (round, fresh) in tokens.into_iter().enumerate() {
         let subjects = [
             asserted(),
@@ -186,6 +190,7 @@ async fn measure() {
             let answer = enforcer.decide(&caller, request).await;
             let took = start.elapsed();
             let rules = answer.expect("a decision").decision.rules().len();
+            // An attempt of somebody unknown is refused before any rule is asked, and is quicker.
             assert!(rules > 0, "somebody was not known");
             if round >= WARM_UP {
                 times.push(took);

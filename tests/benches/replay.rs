@@ -39,6 +39,7 @@ fn main() {
     println!("|---|---|---|---|");
     row("unchanged, made under the base", &base, &base, &log);
     let mut later = bulk::policy(RULES);
+    // A setting that decides nothing here, but makes another digest.
     later.input_bytes = 65_535;
     let later = version(later);
     row("unchanged, made under another bundle", &later, &later, &log);
@@ -64,6 +65,7 @@ fn changed() -> Policy {
 fn row(what: &str, base: &ReplayedPolicy, head: &ReplayedPolicy, log: &Path) {
     let (took, used) = (0..ROUNDS)
         .map(|_| once(base, head, log))
+        // The best of all rounds: whatever disturbs a round only makes it longer.
         .min()
         .expect("a round");
     let rate = |time: Duration| RECORDS as f64 / time.as_secs_f64();
@@ -85,6 +87,7 @@ fn once(base: &ReplayedPolicy, head: &ReplayedPolicy, log: &Path) -> (Duration, 
     let (start, before) = (Instant::now(), processor_time());
     let found: Replayed = replay(question, &[log.to_owned()], |_| {}).expect("a replay");
     assert_eq!(found.seen.attempts, RECORDS);
+    // No change of these cases makes another answer, so a flip would be a mistake of the replay.
     assert_eq!((found.seen.otherwise, found.flips.counts.total), (0, 0));
     (start.elapsed(), processor_time().saturating_sub(before))
 }
@@ -114,6 +117,7 @@ fn write(folder: &Path, bundle: &Bundle) -> PathBuf {
             body,
         }
         .line();
+        // Without the newline, as the chain is defined.
         prev = Digest::compute(line.trim_end().as_bytes());
         seq = seq.next().expect("a place");
         file.write_all(line.as_bytes()).expect("written");

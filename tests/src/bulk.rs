@@ -55,6 +55,7 @@ pub const INPUT: &[u8] =
 #[must_use]
 pub fn policy(rules: usize) -> Policy {
     let cells = rules.div_ceil(PER_CELL).max(1);
+    // About as many operations as profiles, until there are a hundred profiles.
     let profiles = cells.isqrt().clamp(1, 100);
     let operations = cells.div_ceil(profiles);
     let names = |prefix: &str, count: usize| {
@@ -74,6 +75,7 @@ pub fn policy(rules: usize) -> Policy {
         operations: described,
         unused: BTreeSet::new(),
     };
+    // One guardrail forbids and one raises, and neither matches the asked attempt: they cost and decide nothing.
     let mut all = vec![guardrail(
         "currency",
         "!([\"EUR\", \"GBP\"].contains(context.input.currency))",
@@ -85,6 +87,7 @@ pub fn policy(rules: usize) -> Policy {
             all.extend((0..PER_CELL).map(|at| rule(operation, profile, at)));
         }
     }
+    // In the order of their ids, as the compiler leaves them.
     all.sort_by(|a, b| a.id.cmp(&b.id));
     let held = |name: &String| {
         let groups = BTreeSet::from([format!("g-{name}")]);
@@ -102,6 +105,7 @@ pub fn policy(rules: usize) -> Policy {
         identity: vec![Issuer {
             issuer: "https://sso.example/".to_owned(),
             audience: "stopgate".to_owned(),
+            // One issuer, since benchmarks ask with subjects that are asserted.
             subject: "sub".to_owned(),
             groups: "groups".to_owned(),
             agent: None,
@@ -151,6 +155,7 @@ fn operation(name: &str) -> Operation {
     let definition =
         Json::parse(DEFINITION.replace("NAME", name).as_bytes(), limits).expect("JSON");
     let function = LockedFunction::new(definition).expect("a definition");
+    // A masked argument, so that recording the attempt does its work too.
     let input_mask = BTreeSet::from(
         ["/bank_account"]
             .map(|text| stopgate_decide::pointer::Pointer::new(text).expect("a pointer")),

@@ -71,15 +71,18 @@ impl Shape {
 
 /// One repository.
 pub fn repository(random: &mut Random) -> (Files, Shape) {
+    // Each part is random within what the compiler accepts: a repository that is refused stops the run.
     let mut shape = Shape {
         tools: BTreeMap::new(),
         parents: parents(random),
     };
+    // At least two operations and a preview for each tool, so that dry runs have something to point at.
     for tool in 0..=random.below(2) {
         let mut operations = BTreeMap::from([("preview".to_owned(), Effect::Read)]);
         for operation in 0..2 + random.below(3) {
             operations.insert(format!("o{operation}"), random.pick(Effect::ALL));
         }
+        // The shared function is in every tool, or a function could stand for several operations nowhere.
         for (operation, _) in SPLIT {
             operations.insert(operation.to_owned(), random.pick(Effect::ALL));
         }
@@ -126,6 +129,7 @@ routes:
 ";
 
 fn workspace(random: &mut Random) -> String {
+    // `dev` lets everything through, so that most answers come from rules; `closed` nothing.
     let ceiling = ["none", "read_only", "low", "medium", "high"];
     format!(
         "stopgate: 1\norganisation: acme\nidentity:\n  - issuer: https://sso.example/\n    audience: stopgate\nchannels:\n  dev: {{ceiling: high}}\n  \
@@ -171,6 +175,7 @@ fn catalog(random: &mut Random, tool: &str, operations: &BTreeMap<String, Effect
             let select = format!("{{pointer: /word, equals: {word}}}");
             let _ = writeln!(text, "    mcp: {SPLIT_FUNCTION}\n    select: {select}");
         }
+        // A preview has no dry run of its own.
         if name != "preview" {
             let _ = writeln!(text, "    dry_run: preview");
         }
@@ -203,6 +208,7 @@ fn lock(tool: &str, operations: &BTreeMap<String, Effect>) -> String {
         )
     };
     let lock = Lock {
+        // Made by the shipped types, so digests are right and the format is the current one.
         tool: tool.parse().expect("a name"),
         contract: "1.0.0".parse().expect("a version"),
         server: ServerIdentity {
@@ -213,6 +219,7 @@ fn lock(tool: &str, operations: &BTreeMap<String, Effect>) -> String {
         instructions: None,
         functions: operations
             .keys()
+            // One definition for both operations that share the function.
             .filter(|name| selecting(name).is_none())
             .chain([&SPLIT_FUNCTION.to_owned()])
             .map(function)
@@ -241,12 +248,14 @@ fn rules(
     let mut text =
         format!("stopgate: 1\ntool: {tool}\nowner: team\nreview_by: 2027-03-31\nrules:\n");
     let all: Vec<&String> = operations.keys().collect();
+    // Enough rules that several match an attempt, and few enough that a run has many repositories.
     for at in 0..8 + random.below(9) {
         let mut named: BTreeSet<&str> = random
             .some(&all, 3)
             .into_iter()
             .map(|name| name.as_str())
             .collect();
+        // A rule has to name an operation.
         if named.is_empty() {
             named.insert(random.pick(&all).as_str());
         }
@@ -260,6 +269,7 @@ fn rules(
             .iter()
             .filter_map(|name| operations.get(*name))
             .copied();
+        // Nevers are rare, or nothing would pass.
         match random.below(16) {
             0 => text.push_str("    never: not here\n"),
             1..4 => {
@@ -272,6 +282,7 @@ fn rules(
             _ => grant(random, &effects.collect::<Vec<_>>(), &mut text),
         }
         if random.one_in(8) {
+            // One agent's name has a comma and a space in it, which a list that is glued as text would split.
             let _ = writeln!(text, "    agents: [{:?}]", random.pick(&AGENTS));
         }
         if random.one_in(2) {
@@ -291,6 +302,7 @@ fn scope(random: &mut Random, shape: &Shape, text: &mut String) {
         "    profiles: [{}]",
         reached.iter().copied().collect::<Vec<_>>().join(", ")
     );
+    // Only an heir can be excepted: an exception that the rule does not reach is refused.
     let heir = |name: &&&str| {
         !reached.contains(**name) && reached.iter().any(|from| shape.inherits(name, from))
     };
@@ -316,6 +328,7 @@ fn raise(random: &mut Random, of_preview: bool) -> &'static str {
 
 /// A grant at or above its floors: stating less is refused.
 fn grant(random: &mut Random, effects: &[Effect], text: &mut String) {
+    // Low risk more often than not: higher ones end in routes, and permits have to be seen too.
     let mut risk = random.pick(&[
         Risk::Low,
         Risk::Low,
@@ -329,6 +342,7 @@ fn grant(random: &mut Random, effects: &[Effect], text: &mut String) {
             .iter()
             .map(move |effect| Floors::DEFAULT.at(risk, *effect))
     };
+    // The floor of an effect may raise the risk, and then the floor of that risk counts.
     risk = floor(risk).map(|floor| floor.risk).max().unwrap_or(risk);
     let least = floor(risk)
         .map(|floor| floor.approval)
@@ -339,6 +353,7 @@ fn grant(random: &mut Random, effects: &[Effect], text: &mut String) {
     } else {
         least
     }
+    // Stating less than the floor is a mistake, so the floor is the least that is stated.
     .max(least);
     let _ = writeln!(text, "    risk: {risk}\n    approval: {approval}");
     if random.one_in(6) {
@@ -352,6 +367,7 @@ fn grant(random: &mut Random, effects: &[Effect], text: &mut String) {
 /// A condition of six forms: a bound on `size`, a test of `word`, business time, a bound on a fact, not, and. A seventh
 /// fails to evaluate for some inputs.
 fn condition(random: &mut Random, depth: u32) -> String {
+    // No brackets at the bottom, so that every condition ends.
     let choices = if depth == 0 { 4 } else { 7 };
     match random.below(choices) {
         0 => format!("context.input.size < {}", 1 + random.below(9)),
@@ -362,6 +378,7 @@ fn condition(random: &mut Random, depth: u32) -> String {
             random.below(4)
         ),
         4 => format!("!({})", condition(random, depth.saturating_sub(1))),
+        // The product does not fit for sizes above 1: a rule that fails for some inputs only.
         _ if random.one_in(20) => "context.input.size * 4611686018427387904 < 5".to_owned(),
         _ => format!(
             "({} && {})",
@@ -405,6 +422,7 @@ fn guardrails(random: &mut Random, shape: &Shape) -> String {
                 format!("action == Stopgate::Action::\"{}\"", random.pick(&named))
             }
         };
+        // Two of three are for everybody, which only Cedar files can say.
         let principal = match random.below(3) {
             0 => format!(
                 "principal in Stopgate::Profile::\"{}\"",
@@ -418,6 +436,7 @@ fn guardrails(random: &mut Random, shape: &Shape) -> String {
             "@approval(\"committee\")",
             "@require(\"user_confirmation\")",
         ]);
+        // Both clauses, since one is negated where the other is not.
         let clause = random.pick(&["when", "unless"]);
         let condition = condition(random, 1);
         let _ = writeln!(

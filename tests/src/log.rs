@@ -15,9 +15,11 @@ pub fn records(folder: &Path) -> anyhow::Result<Vec<Record>> {
     for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
+        // A file that is none of the log's would be one that nobody verified.
         let first = first_seq_of(&name).with_context(|| format!("{name} is no file of the log"))?;
         files.push((first, entry.path()));
     }
+    // Names have as many digits as there are, so their order is that of the records.
     files.sort();
     let mut chain = Chain::new();
     let mut records = Vec::new();

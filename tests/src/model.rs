@@ -49,6 +49,8 @@ pub fn answer(policy: &Policy, one: &Try) -> Answer {
         rules: BTreeSet::new(),
         surface: None,
     };
+    // 1. The first line of the table: tool, operation, input and profiles, in the order in which `decide` asks for
+    // them.
     let Some((tool_name, tool)) = policy
         .tools
         .iter()
@@ -67,6 +69,7 @@ pub fn answer(policy: &Policy, one: &Try) -> Answer {
     if held.is_empty() {
         return reject("unknown_profile");
     }
+    // Business time is taken from the code under test: calendars have tests of their own.
     let business = policy.calendar.is_business(one.now);
     let facts = condition::Facts {
         n: input.0,
@@ -75,6 +78,7 @@ pub fn answer(policy: &Policy, one: &Try) -> Answer {
         bags: input.2,
     };
     let (mut matched, mut failed) = (Vec::new(), BTreeSet::new());
+    // 2. Every rule in turn, without an index: its scope first, then its condition.
     for rule in &policy.rules {
         let here = match &rule.scope.operations {
             Operations::Listed(all) => all
@@ -87,9 +91,11 @@ pub fn answer(policy: &Policy, one: &Try) -> Answer {
             .profiles
             .as_ref()
             .is_none_or(|all| all.iter().any(|name| held.contains(name)));
+        // Whoever holds an excepted profile is not reached, whatever else leads to the rule.
         let excepted = rule.scope.except.iter().any(|name| held.contains(name));
         let agents = rule.scope.agents.as_ref();
         let acting = agents.is_none_or(|all| all.contains(&one.attempt.agent));
+        // Out of its scope a rule neither matches nor fails.
         if !here || !reached || excepted || !acting {
             continue;
         }
@@ -106,6 +112,7 @@ pub fn answer(policy: &Policy, one: &Try) -> Answer {
             }
         }
     }
+    // 3. One failure decides, whatever else matched.
     if !failed.is_empty() {
         return Answer {
             rules: failed,
@@ -130,6 +137,7 @@ fn conclude(
         rules,
         surface,
     };
+    // 4. A never before everything else, then whether anything was granted at all.
     if matched
         .iter()
         .any(|rule| matches!(rule.kind, RuleKind::Never(_)))
@@ -142,6 +150,7 @@ fn conclude(
     {
         return say("reject:no_rule".to_owned());
     }
+    // 5. The ceiling. A channel that the policy does not know lets nothing through.
     let channel = policy
         .channels
         .iter()
@@ -154,6 +163,7 @@ fn conclude(
             .find(|(name, _)| name.as_str() == tool)
             .map_or(ceiling.default, |(_, limit)| *limit)
     });
+    // Numbers instead of the order of the enums, which is a part of what is tested.
     let class = match (asked.risk, operation.effect) {
         (Risk::Low, Effect::Read) => 1,
         (Risk::Low, _) => 2,
@@ -170,11 +180,13 @@ fn conclude(
     if class > allowed {
         return say("reject:ceiling".to_owned());
     }
+    // 6. Obligations, before anything is asked for.
     if (!asked.masks.is_empty() && !one.enforces.mask)
         || (!asked.rows.is_empty() && !one.enforces.max_rows)
     {
         return say("reject:obligation".to_owned());
     }
+    // 7. What is missing, in the order in which it is collected.
     let mut needs = Vec::new();
     if asked.confirm && !one.evidence.user_confirmation {
         needs.push("user_confirmation".to_owned());
@@ -220,6 +232,7 @@ fn together(operation: &Operation, matched: &[&Rule]) -> Asked {
         asked
             .masks
             .extend(surface.masks.iter().map(|pointer| pointer.to_string()));
+        // Limits of one pointer are collected and not joined: generated rules all state the same number.
         asked.rows.extend(
             surface
                 .max_rows
@@ -227,6 +240,7 @@ fn together(operation: &Operation, matched: &[&Rule]) -> Asked {
                 .map(|(pointer, rows)| (pointer.to_string(), *rows)),
         );
     }
+    // Floors are those of grants. A raise alone asks for what it says and nothing more.
     if granted {
         asked.masks.extend(
             operation
@@ -234,6 +248,7 @@ fn together(operation: &Operation, matched: &[&Rule]) -> Asked {
                 .iter()
                 .map(|pointer| pointer.to_string()),
         );
+        // In this order: the effect may raise the risk, and the risk brings its floors.
         if operation.effect == Effect::Irreversible {
             asked.risk = asked.risk.max(Risk::Medium);
         }
@@ -261,12 +276,14 @@ fn find<'a>(
         Target::Function(function) if function == SPLIT_FUNCTION => {
             meant(&one.input)?.ok_or("unknown_operation")?.to_owned()
         }
+        // A function that is shared is called by its own name and never by that of an operation.
         Target::Function(function) if shares(function) => return Err("unknown_operation"),
         Target::Function(function) => function.clone(),
     };
     let mut operations = tool.operations.iter();
     let found = operations.find(|(name, _)| name.as_str() == named);
     let found = found.ok_or("unknown_operation")?;
+    // The named operation has to be the one that the input means.
     if shares(&named) && meant(&one.input)? != Some(named.as_str()) {
         return Err("operation_mismatch");
     }
@@ -285,6 +302,7 @@ fn meant(text: &[u8]) -> Result<Option<&'static str>, &'static str> {
 /// what it read.
 fn strict(text: &[u8]) -> Option<serde_json::Value> {
     let value: serde_json::Value = serde_json::from_slice(text).ok()?;
+    // Every member has a quote and a colon behind its name, and no value of a generated input has both.
     let written = String::from_utf8_lossy(text).matches("\":").count();
     let members = value.as_object().map_or(0, serde_json::Map::len);
     (written == members).then_some(value)
@@ -294,6 +312,7 @@ fn strict(text: &[u8]) -> Option<serde_json::Value> {
 fn arguments(text: &[u8]) -> Option<(i64, String, Option<i64>)> {
     let value = strict(text)?;
     let members = value.as_object()?;
+    // Any member that is not known makes the input invalid, and so does one of another type.
     let known = members.iter().all(|(name, value)| match name.as_str() {
         "size" => value.as_i64().is_some_and(|n| (0..=9).contains(&n)),
         "word" => value.as_str().is_some_and(|word| WORDS.contains(&word)),
@@ -319,6 +338,7 @@ fn inherited(policy: &Policy, direct: &BTreeSet<ProfileName>) -> BTreeSet<Profil
         .filter(|name| policy.profiles.contains_key(*name))
         .cloned()
         .collect();
+    // To a fixpoint, in the plainest way there is: the code under test walks the hierarchy otherwise.
     loop {
         let parents: Vec<ProfileName> = held
             .iter()

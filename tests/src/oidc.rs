@@ -39,6 +39,7 @@ impl Oidc {
         let orders = child.stdin.take().context("no standard input")?;
         let answers = child.stdout.take().context("no standard output")?;
         let (told, lines) = channel();
+        // A thread reads, so that waiting for a line can have a deadline.
         std::thread::spawn(move || {
             // Ends with the process, or when nobody listens any more.
             for line in BufReader::new(answers).lines().map_while(Result::ok) {

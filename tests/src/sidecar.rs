@@ -41,6 +41,7 @@ impl<'a> Sidecar<'a> {
     /// As [`Sidecar::start`].
     pub async fn start_under(stage: &'a Stage, wrapper: &[&str]) -> anyhow::Result<Self> {
         let mut sidecar = Self::launch(stage, wrapper)?;
+        // It listens before it has a bundle, so a connection alone says nothing.
         sidecar
             .until("it is ready", async |sidecar| {
                 let Ok(client) = sidecar.client().await else {
@@ -74,6 +75,7 @@ impl<'a> Sidecar<'a> {
             // The sidecar refuses variables it does not know; the tests' own are among them.
             .env_clear()
             .current_dir(stage.path(""))
+            // A group of its own: a signal reaches the wrapper and what runs under it, and nothing else.
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -113,6 +115,7 @@ impl<'a> Sidecar<'a> {
         mut done: impl AsyncFnMut(&Self) -> bool,
     ) -> anyhow::Result<()> {
         let deadline = Instant::now() + PATIENCE;
+        // Looked at before the process is, so that what happened just before its end counts.
         while !done(self).await {
             if let Some(status) = self.child.try_wait()? {
                 bail!(

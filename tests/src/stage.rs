@@ -67,6 +67,7 @@ impl Stage {
         stage.set_hours(hours)?;
         let key = SigningKey::generate()?;
         key.write_new(&stage.path("ci.key"))?;
+        // The first key signs roots and bundles alike.
         let root = stopgate::root::first(&key, "tests", &BTreeMap::new(), Timestamp::MAX)?;
         fs::write(stage.root(), root)?;
         stage.configure(channel, rustix::process::getuid().as_raw(), CALLER)?;
@@ -142,6 +143,7 @@ impl Stage {
             Hours::Business => ("00:00", "23:59"),
             Hours::AfterHours => ("00:00", "00:01"),
         };
+        // The hour now, moved to noon: hours before and behind it are the same day.
         let now = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).hour();
         // Etc/GMT-5 is five hours *ahead* of Greenwich.
         let zone = format!("Etc/GMT{:+}", i32::from(now) - 12);
@@ -201,6 +203,7 @@ uid = {uid}
             key.as_os_str(),
         ])?;
         ensure!(built.status.success(), "stopgate build: {}", said(&built));
+        // By renaming, as a publisher does: a sidecar never sees half a file.
         Ok(fs::rename(fresh, self.bundle())?)
     }
 
@@ -225,6 +228,7 @@ uid = {uid}
         Command::new(self.programs.stopgate())
             .args(args)
             .current_dir(self.folder.path())
+            // Nothing of the user's environment: variables of the tests' own change what programs do.
             .env_clear()
             .stdin(Stdio::null())
             .output()
@@ -244,6 +248,7 @@ pub fn said(output: &Output) -> String {
 /// # Errors
 /// Something cannot be read or written.
 pub fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    // The sidecar checks the modes of folders on the way to its files.
     fs::DirBuilder::new().mode(0o700).create(to)?;
     for entry in fs::read_dir(from).with_context(|| from.display().to_string())? {
         let entry = entry?;

@@ -56,6 +56,7 @@ impl Mix {
 
     /// Puts `attempts` of one random repository to every property.
     fn judge(&mut self, seed: u64, number: u64, attempts: u64) {
+        // Each bundle has a seed of its own, so that one can be made again without those before it.
         let mut random = Random::new(seed.wrapping_add(number.wrapping_mul(0x1_0000_0001)));
         let repository = Repository::new(&mut random);
         let stricter = repository.with_another_restriction(&mut random);
@@ -64,6 +65,7 @@ impl Mix {
             let one = attempt(&mut random, &repository.shape);
             let situation = repository.situation(&one);
             let decision = decide(&repository.bundle, &one.attempt, &situation);
+            // Printed only where something is wrong: a repository, an attempt and the answer.
             let context = || {
                 format!(
                     "seed {seed}, bundle {number}\n{}\n{one:?}\n{decision:?}",
@@ -89,6 +91,7 @@ impl Mix {
                 .iter()
                 .filter(|rule| rule.kind == MatchKind::Grant)
                 .count();
+            // Whatever is not rejected passes, now or when something has been collected.
             let passes = !matches!(decision.outcome(), Outcome::Reject(_));
             assert!(!passes || grants > 0, "{}", context());
 
@@ -133,6 +136,7 @@ impl Mix {
                 context()
             );
             poorer.evidence = situation.evidence;
+            // The next lower ceiling: any lower one would open less still.
             poorer.limit.class = Limit::ALL
                 .iter()
                 .copied()
@@ -159,6 +163,7 @@ impl Mix {
                 context()
             );
             let widened = decide(&wider, &one.attempt, &situation);
+            // Only where something was granted before: the first grant may of course let through what nothing did.
             if grants > 0 {
                 assert!(
                     is_at_most(decision.surface(), widened.surface()),
@@ -194,6 +199,7 @@ impl Mix {
     }
 
     fn assert_fair(&self) {
+        // In percent. A generator that drifted to one kind of answer would make every property true.
         let share = |count: u64| count * 100 / self.attempts;
         assert!(share(self.permits) >= 15, "too few permits: {self:?}");
         assert!(share(self.routes) >= 15, "too few routes: {self:?}");
@@ -218,6 +224,7 @@ fn i1_to_i11_hold_and_the_reference_model_agrees() {
     let worker = || {
         let mut mix = Mix::default();
         loop {
+            // A counter instead of shares: bundles take differently long.
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= bundles {
                 return mix;
@@ -229,6 +236,7 @@ fn i1_to_i11_hold_and_the_reference_model_agrees() {
     let mix = std::thread::scope(|scope| {
         let running: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
         running.into_iter().fold(Mix::default(), |mut all, worker| {
+            // A failed assertion in a worker ends the run with its own message.
             match worker.join() {
                 Ok(mix) => all.add(mix),
                 Err(panic) => std::panic::resume_unwind(panic),
@@ -262,11 +270,13 @@ fn is_at_most(before: Option<&Surface>, after: Option<&Surface>) -> bool {
 fn i2_t3_a_failing_rule_rejects_whatever_else_matches() {
     let mut random = Random::new(2);
     let mut failures = 0;
+    // Until enough attempts failed, however many it takes: failing rules are rare.
     while failures < 200 {
         let repository = Repository::new(&mut random);
         for _ in 0..200 {
             let one = attempt(&mut random, &repository.shape);
             let mut situation = repository.situation(&one);
+            // With all evidence, so that a failure is the only thing that can stop it.
             situation.evidence = Evidence::ALL;
             let decision = decide(&repository.bundle, &one.attempt, &situation);
             if let Outcome::Reject(rejection) = decision.outcome()

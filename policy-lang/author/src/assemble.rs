@@ -81,9 +81,11 @@ fn catalog(policy: &Policy) -> CatalogPart {
             contract: tool.contract.to_string(),
             operations,
         };
+        // Ordered maps throughout: the same policy gives the same bytes (I6).
         tools.insert(tool_name.clone(), part);
     }
     CatalogPart {
+        // The catalog's version goes with the table's, in `CATALOG_OF`.
         stopgate_catalog: 2,
         tools,
     }
@@ -109,6 +111,7 @@ fn policy_part(policy: &Policy) -> PolicyPart {
         )
     });
     let (from, to) = policy.calendar.hours();
+    // One list for all rules: many grants share a surface, and a place in the list is shorter than the surface.
     let mut surfaces = Surfaces::default();
     let rules = policy
         .rules
@@ -187,6 +190,8 @@ fn rule_part(policy: &Policy, rule: &Rule, surfaces: &mut Surfaces) -> RulePart 
             if let Operations::Listed(listed) = &rule.scope.operations {
                 for (tool, name) in listed {
                     let operation = policy.operation(tool, name);
+                    // The surface already holds the floors and the catalog's masks, so the sidecar has nothing to add
+                    // and nothing to forget.
                     let surface = operation.and_then(|operation| policy.surface(rule, operation));
                     part.at.extend(surface.map(|surface| {
                         (format!("{tool}/{name}"), surfaces.place((&surface).into()))

@@ -72,6 +72,7 @@ pub struct Change {
 impl Change {
     /// Shortens the values of the change to what people can read. What a model reads of a function is left whole.
     fn shortened(mut self) -> Self {
+        // Reviewers approve the words that a model reads, so they have to see all of them.
         if self.area == Area::Lock {
             return self;
         }
@@ -91,6 +92,7 @@ impl Change {
     /// Binds the change to the two documents it is between, by a digest of its place and of the bytes of both. `None`
     /// stands for a side that has no such document.
     fn between(mut self, before: Option<&[u8]>, after: Option<&[u8]>) -> Self {
+        // Of the bytes: a waiver of the change is void as soon as anything else in one of the documents changes.
         let document = |bytes: &[u8]| Json::String(Digest::compute(bytes).to_string());
         let (before, after) = (before.map(document), after.map(document));
         self.content = setting_digest(&self.file, &self.path, before.as_ref(), after.as_ref());
@@ -155,6 +157,7 @@ pub enum Area {
 /// documents' fields.
 #[must_use]
 pub fn changes(base: &Sources, head: &Sources) -> Vec<Change> {
+    // Once for all documents: a seat is stated in one of them, and who comes into it in another.
     let voters = Voters::new(base, head);
     let paths: BTreeSet<&String> = base.files().keys().chain(head.files().keys()).collect();
     let mut found = Vec::new();
@@ -241,12 +244,15 @@ impl Sides<'_> {
             // Waivers are reported with who signed them.
             FileKind::Waiver(_) | FileKind::Other | FileKind::Misplaced(_) => return Vec::new(),
         };
+        // One side has no such document, so there is nothing to walk along.
         let Some(both) = self.both() else {
             return self.whole(Whole::from_kind(kind));
         };
+        // A head that cannot be read is no policy: the compiler reports it.
         let Some(after) = both.head.yaml() else {
             return Vec::new();
         };
+        // Nobody can say what the base said here, so the worse of the two effects holds.
         let Some(before) = both.base.yaml() else {
             return self.whole(Whole::from_kind(kind).at_worst());
         };
@@ -321,6 +327,7 @@ impl Whole {
     /// Takes whatever there was for gone.
     fn at_worst(self) -> Self {
         Self {
+            // The larger effect counts: what was there may have been what mattered.
             added: self.added.max(self.removed),
             ..self
         }
@@ -342,6 +349,7 @@ impl Whole {
                 ..Self::RULES
             },
             DocumentKind::Tests => Self {
+                // Tests that come make nothing looser. Tests that go may be the ones that would have noticed.
                 added: Effect::Listed,
                 removed: Effect::Looser,
                 area: Area::GuardRails,

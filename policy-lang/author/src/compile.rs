@@ -145,10 +145,14 @@ pub fn compile(sources: Sources) -> Compiled {
     let paths = sources.files.keys();
     let documents = paths.filter(|path| FileKind::from_path(path) != FileKind::Other);
     let documents = documents.count();
+    // 1. Every document by itself, whatever is wrong with the others.
     let repository = Repository::read(&sources, &mut map, &mut dx);
+    // 2. The names that exist. What a broken document declares is unknown, so that one mistake makes no others.
     let names = Names::new(&repository);
+    // 3. Tools and profiles before rules, which name them and whose conditions have the types of arguments.
     let tools = tools::check(&repository, &names, &map, &mut dx);
     let profiles = profiles::check(&repository, &names, &mut dx);
+    // 4. Rules of both front ends in one list, then what they ask for, and the tests about them.
     let drafts = drafts::drafts(&repository, &names, &map, &mut dx);
     let floors = repository
         .workspace
@@ -157,9 +161,11 @@ pub fn compile(sources: Sources) -> Compiled {
     surfaces::check(&drafts, floors, &names, profiles.as_ref(), &mut dx);
     let suites = suites::check(&repository, &names, &tools, &drafts, &map, &mut dx);
 
+    // 5. What rules ask of people, beside the routes that answer.
     let approvals = repository.approvals.as_ref();
     let routes = routes::check(approvals, &drafts, floors, &names, &mut dx);
 
+    // 6. The policy, as far as it could be read: later checks find more mistakes in it.
     let whole = repository.is_whole(&tools);
     let policy = assemble(
         &repository,
@@ -171,6 +177,7 @@ pub fn compile(sources: Sources) -> Compiled {
         &mut dx,
     );
     if let Some(policy) = &policy {
+        // 7. What can only be asked of all documents together.
         inheritance::check(policy, &drafts, &mut dx);
         validate(policy, &drafts, &mut dx);
     }
@@ -180,6 +187,7 @@ pub fn compile(sources: Sources) -> Compiled {
         let id = map.add("", b"");
         dx.push(text::incomplete(Span::beginning(id)));
     }
+    // 8. What was counted and where things stand, for whoever reports.
     let summary = Summary {
         files: documents,
         rules: drafts.len(),
@@ -192,6 +200,7 @@ pub fn compile(sources: Sources) -> Compiled {
     });
     let reviews = repository.reviews.into_values();
     let reviews = reviews.map(|(_, review)| review).collect();
+    // Last: passes report in the order in which they look, people read in the order of the files.
     dx.sort(&map);
     Compiled {
         policy: policy.filter(|_| !sources.is_prevented(&dx)),
@@ -242,6 +251,7 @@ fn assemble(
     let in_cedar_file = |draft: &Draft| matches!(draft.place, Some(TextPlace::File { .. }));
     let usable = drafts.iter().filter(|draft| whole || !in_cedar_file(draft));
     let mut rules: Vec<Rule> = usable.map(|draft| draft.rule.clone()).collect();
+    // By id: the order of files and of front ends is no part of a policy.
     rules.sort_by(|a, b| a.id.cmp(&b.id));
     Some(Policy {
         organisation: workspace.organisation.clone()?,
@@ -262,6 +272,7 @@ fn assemble(
 
 /// Asks Cedar whether every condition fits the types of its operations, and reports those that do not.
 fn validate(policy: &Policy, drafts: &[Draft], dx: &mut Diagnostics) {
+    // Of two drafts of one id, which is a mistake of its own, the last is told of.
     let by_id: BTreeMap<_, _> = drafts.iter().map(|draft| (&draft.rule.id, draft)).collect();
     let mistakes = cedar::validate(policy);
     // Of an argument that rules cannot read Cedar knows nothing; what follows from that is no second mistake.
@@ -281,6 +292,7 @@ fn validate(policy: &Policy, drafts: &[Draft], dx: &mut Diagnostics) {
         else {
             continue;
         };
+        // A mistake without a place of its own is about the rule as a whole.
         let span = match &draft.place {
             Some(place) if !mistake.range.is_empty() => place.span_at(&mistake.range),
             _ => draft.id_span,

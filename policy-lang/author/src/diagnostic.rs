@@ -109,6 +109,7 @@ impl Diagnostics {
         if diagnostic.code.tightened() == Some(Meaning::Kept) {
             self.tightened = self.tightened.saturating_add(1);
         }
+        // Counted whether kept or not: errors decide, and they must not be lost for want of room.
         if !self.is_full() {
             self.found.push(diagnostic);
         }
@@ -121,6 +122,7 @@ impl Diagnostics {
             let (inner, outer) = (label.span.range(), span.range());
             label.span.file == span.file && outer.start <= inner.start && inner.end <= outer.end
         };
+        // Asked of the first label: that is where the mistake is.
         self.found
             .retain(|one| one.code != code || !one.labels.first().is_some_and(inside));
         let taken = before.saturating_sub(self.found.len());
@@ -182,6 +184,7 @@ impl Diagnostics {
                 .and_then(|span| sources.file(span.file))
                 .map(|file| file.path().clone());
             (
+                // The message last, so that two mistakes in one place come in one order.
                 path,
                 span.map(|span| span.start),
                 diagnostic.code.as_str(),

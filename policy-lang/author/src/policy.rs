@@ -141,6 +141,7 @@ impl Floors {
                 (Risk::Medium, self.medium),
                 (Risk::High, self.high),
             ] {
+                // A floor of a lower risk holds for higher ones too.
                 if level <= risk {
                     floor = floor.join(by_risk);
                 }
@@ -377,6 +378,7 @@ impl Policy {
         let mut open: Vec<&ProfileName> = direct.into_iter().collect();
         while let Some(name) = open.pop() {
             if let Some((name, profile)) = self.profiles.get_key_value(name)
+                // A profile may be inherited on several ways and is followed once.
                 && closure.insert(name)
             {
                 open.extend(&profile.inherits);
@@ -395,6 +397,7 @@ impl Policy {
     /// the catalog's masks are joined in.
     #[must_use]
     pub fn surface(&self, rule: &Rule, operation: &Operation) -> Option<Surface> {
+        // As the bundle holds it: the sidecar joins nothing of this again.
         match &rule.kind {
             RuleKind::Grant(stated) => Some(self.floored(stated, operation)),
             RuleKind::Raise(stated) => Some(stated.clone()),
@@ -404,6 +407,7 @@ impl Policy {
 
     fn floored(&self, stated: &Surface, operation: &Operation) -> Surface {
         let floor = self.floors.at(stated.risk, operation.effect);
+        // A dry run that the tool cannot make is waived by the catalog, with its reason.
         let waived = matches!(operation.dry_run, DryRun::None { .. });
         let mut surface = Surface {
             risk: floor.risk,
@@ -413,6 +417,7 @@ impl Policy {
             masks: operation.result_mask.clone(),
             max_rows: operation.max_rows.clone(),
         };
+        // The rule may ask for more than the floor, never for less.
         surface.join(stated);
         surface
     }

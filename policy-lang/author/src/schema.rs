@@ -175,6 +175,7 @@ fn bind(schema: &mut Map<String, Value>, bond: &Bond) {
             schema.insert("oneOf".to_owned(), alternatives.into());
         }
         Bond::Beside { key, other } => depend(schema, key, json!([other])),
+        // Draft 7 has no word for "not beside", so the other key forbids this one.
         Bond::Apart { key, other } => depend(schema, other, json!({"properties": {*key: false}})),
         Bond::While { key, other, word } => {
             let says = json!({"required": [other], "properties": {*other: {"const": word}}});
@@ -196,6 +197,7 @@ fn bind(schema: &mut Map<String, Value>, bond: &Bond) {
             }
         }
         Bond::Something => {
+            // At least one key, whichever it is.
             schema.insert("minProperties".to_owned(), 1.into());
         }
     }

@@ -153,6 +153,7 @@ impl SourceFile {
 
     /// Returns the number of the line that holds the byte at `offset`, counted from 0.
     pub(crate) fn line_of(&self, offset: usize) -> usize {
+        // The last line that begins at or before the offset; the first one begins at 0, so there is always one.
         self.lines
             .partition_point(|start| *start <= offset)
             .saturating_sub(1)

@@ -170,6 +170,7 @@ impl Statement {
         let first = vec![
             ("stopgate", Json::Integer(FORMAT)),
             (ORGANISATION, text(organisation)),
+            // A statement under no root names none: it cannot be counted, and cannot be mistaken for one that can.
             (ROOT, root.map_or(Json::Null, text)),
         ];
         let payload = object([first, members].concat());

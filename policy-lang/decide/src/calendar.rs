@@ -149,10 +149,12 @@ impl Calendar {
         holidays: BTreeSet<Date>,
     ) -> Result<Self, InvalidCalendar> {
         let unknown = || InvalidCalendar::Zone(zone.to_owned());
+        // The crate's own zone data and never the machine's: one policy means one thing everywhere.
         let zone = jiff::tz::db().get(zone).map_err(|_| unknown())?;
         if days.is_empty() {
             return Err(InvalidCalendar::NoDays);
         }
+        // `End::OfDay` is later than every time, so the order of the two is the order of the variants.
         if End::At(from) >= to {
             return Err(InvalidCalendar::Hours);
         }
@@ -175,6 +177,7 @@ impl Calendar {
     /// policy's zone.
     #[must_use]
     pub fn is_business(&self, now: Timestamp) -> bool {
+        // Wall clock time in the zone, so business hours follow the clock changes.
         let there = self.zone.to_datetime(now);
         self.days.contains(&Day::from_weekday(there.weekday()))
             && !self.holidays.contains(&there.date())

@@ -99,6 +99,7 @@ fn answer(
     situation: &Situation,
     decision: &mut Decision,
 ) -> Result<Outcome, Rejection> {
+    // 1. What is unknown: tool, operation, definition, input, facts and profiles, in this order.
     let request = known(bundle, attempt, situation, decision)?;
     let joined;
     let holder = match request.direct.as_slice() {
@@ -116,6 +117,7 @@ fn answer(
         .index()
         .matches(&prepared, request.at, &request.closure);
 
+    // 2. A rule that failed could have been a never, which Cedar would skip: any failure rejects (T3).
     if !matches.failed.is_empty() {
         decision.rules = matches
             .failed
@@ -152,15 +154,18 @@ fn answer(
     if !matches.matched.is_empty() {
         decision.surface = Some(surface.clone());
     }
+    // 3. A never is final: no evidence helps, and nobody is asked in vain.
     if let Some(reason) = never {
         return Err(Rejection::new(Reason::Forbidden, reason));
     }
+    // 4. Raises alone let nothing through.
     if !granted {
         return Err(Rejection::new(
             Reason::NoRule,
             "no rule allows this with these arguments",
         ));
     }
+    // 5. The limit, after all surfaces are joined: a raise can lift an attempt above it.
     let LimitNow { class: limit, by } = situation.limit;
     if class > limit {
         let (reason, what) = match by {
@@ -175,12 +180,14 @@ fn answer(
             format!("class {class} is above {what}, {limit}"),
         ));
     }
+    // 6. Obligations before needs: nobody is asked for what the caller cannot run anyway.
     if !surface.is_enforceable_by(situation.enforces) {
         return Err(Rejection::new(
             Reason::Obligation,
             "the caller does not enforce the masks or row limits of this result",
         ));
     }
+    // 7. Only here does evidence count, and only for what the joined surface asks.
     let needs = surface.missing(&situation.evidence);
     if needs.is_empty() {
         Ok(Outcome::Permit(Permit::new(surface)))

@@ -107,6 +107,7 @@ impl Directory {
                     issuer,
                     id: subject,
                 };
+                // Whoever acts is known by an account, so an account has to lead to one person.
                 if accounts.contains_key(&account) {
                     return Err(InvalidDirectory::Account(account.id));
                 }

@@ -120,6 +120,7 @@ impl Json {
             at: 0,
             members: limits.members,
         };
+        // What is left of the nesting is handed down, so a text cannot recurse further than it may.
         let value = parser.value(limits.depth)?;
         parser.space();
         if parser.at == text.len() {
@@ -141,6 +142,7 @@ impl Json {
     /// nothing for another.
     #[must_use]
     pub fn digest(&self, domain: &'static str) -> Digest {
+        // `[domain, value]` and not a concatenation: a value cannot look like a domain and a value.
         let mut out = String::from("[");
         write_string(&mut out, domain);
         out.push(',');
@@ -225,6 +227,7 @@ impl Json {
             }
             Self::Object(members) => {
                 let mut sorted: Vec<_> = members.iter().collect();
+                // By the bytes of the name, which is the order of its UTF-8 and not that of any language.
                 sorted.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
                 for (at, (name, value)) in sorted.into_iter().enumerate() {
                     out.push(if at == 0 { '{' } else { ',' });
@@ -265,6 +268,7 @@ pub(crate) fn write_string(out: &mut String, text: &str) {
             Some('\t') => out.push_str("\\t"),
             Some('\u{8}') => out.push_str("\\b"),
             Some('\u{c}') => out.push_str("\\f"),
+            // Only control characters are left, and all of them are below U+0020.
             Some(c) => {
                 out.push_str("\\u00");
                 out.push(if c < '\u{10}' { '0' } else { '1' });
@@ -339,6 +343,7 @@ impl<'a> Parser<'a> {
     }
 
     fn deeper(&self, depth: usize) -> Result<usize, InvalidJson> {
+        // Counted down, so the bound is the same for every document and no counter can overflow.
         depth.checked_sub(1).ok_or(self.error(Problem::TooDeep))
     }
 
@@ -399,6 +404,7 @@ impl<'a> Parser<'a> {
             return Ok(Json::Object(members));
         }
         loop {
+            // Members are counted in the whole document, not in one object.
             self.count()?;
             self.space();
             let start = self.at;
@@ -410,6 +416,7 @@ impl<'a> Parser<'a> {
                 members.iter().any(|(known, _)| *known == name)
             } else {
                 if seen.is_empty() {
+                    // The names so far, once: from here on the set is what duplicates are found in.
                     seen.extend(members.iter().map(|(known, _)| known.clone()));
                 }
                 !seen.insert(name.clone())
@@ -440,6 +447,7 @@ impl<'a> Parser<'a> {
         let mut out = String::new();
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
+            // Everything up to the next character that means something goes over in one piece.
             let plain = rest
                 .bytes()
                 .position(|byte| byte < b' ' || matches!(byte, b'"' | b'\\'))
@@ -491,6 +499,7 @@ impl<'a> Parser<'a> {
             offset: start,
         };
         let high = self.hex4()?;
+        // Not a surrogate: it is the character already.
         if let Some(c) = char::from_u32(high) {
             return Ok(c);
         }
@@ -532,6 +541,7 @@ impl<'a> Parser<'a> {
     fn number(&mut self) -> Result<Json, InvalidJson> {
         let start = self.at;
         self.take(b'-');
+        // A number that begins with 0 has no other digit before its point.
         if !self.take(b'0') {
             self.digits()?;
         }
@@ -554,9 +564,11 @@ impl<'a> Parser<'a> {
                 offset: start,
             })
         };
+        // `-0.0` is a number with a fraction and is kept as it was written.
         if text == "-0" {
             return refuse(Problem::MinusZero);
         }
+        // Parsed as a whole number and not as a double, so that no digit is lost on the way.
         if integer {
             return match text.parse() {
                 Ok(number) if (-MAX_SAFE_INTEGER..=MAX_SAFE_INTEGER).contains(&number) => {
@@ -565,6 +577,7 @@ impl<'a> Parser<'a> {
                 _ => refuse(Problem::UnsafeInteger),
             };
         }
+        // The text is kept: two spellings of one number are two values, in digests too.
         match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(Json::Decimal(text.into())),
             _ => refuse(Problem::Overflow),

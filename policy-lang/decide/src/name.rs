@@ -50,6 +50,7 @@ fn check(text: &str, letter: Letters) -> Result<(), InvalidName> {
             });
         }
     }
+    // Last, so that a wrong character is told before a length that it may have caused.
     if text.len() > MAX_NAME {
         Err(InvalidName::TooLong(text.len()))
     } else {

@@ -39,6 +39,7 @@ impl Pointer {
         let Some(rest) = text.strip_prefix('/') else {
             return Err(InvalidPointer::NoSlash);
         };
+        // As deep as an input may be (`INPUT_LIMITS`).
         if text.len() > 256 || rest.split('/').count() > 32 {
             return Err(InvalidPointer::TooLong);
         }
@@ -70,6 +71,7 @@ impl Pointer {
     /// Returns the steps of the pointer, unescaped, outermost first. There is at least one.
     pub fn steps(&self) -> impl Iterator<Item = Step> + '_ {
         self.0.split('/').skip(1).map(|step| match step {
+            // `~1` first: in the other order `~01`, which is the name `~1`, would become `/`.
             "*" => Step::Every,
             key => Step::Key(key.replace("~1", "/").replace("~0", "~")),
         })

@@ -90,6 +90,7 @@ pub fn recall(record: &DecisionRecord, bundles: [&Bundle; 2]) -> Result<Attempt,
         definition: definition.filter(|_| !was_pinned(record)),
         input: recorded(input),
     };
+    // What the record shows decides what can be asked: all of it, a made-up value, or nothing.
     match input {
         RecordedInput::Clear { .. } | RecordedInput::Refused { .. } => {}
         RecordedInput::Masked { json, .. } => {
@@ -191,6 +192,7 @@ pub fn is_unasked(record: &DecisionRecord, base: &Bundle) -> bool {
         return false;
     };
     match rejection.reason {
+        // These are answers of the sidecar, not of a policy: asking again would ask something else.
         Reason::SubjectUnverified | Reason::AuditUnavailable | Reason::Overloaded => true,
         // The base knows the tool: it was the caller who may not ask about it.
         Reason::UnknownTool => base.tool(&record.attempt.tool).is_some(),

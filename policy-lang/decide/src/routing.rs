@@ -54,6 +54,7 @@ impl Route {
             operations,
             seats: _,
         } = self;
+        // Empty names everything, so such a route answers and is less specific.
         let reaches_tool = tools.is_empty() || tools.contains(tool);
         let reaches_operation = operations.is_empty() || operations.contains(operation);
         let reaches = *answered == level && reaches_tool && reaches_operation;

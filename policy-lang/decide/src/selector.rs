@@ -66,12 +66,14 @@ impl Selector {
         let mut members = input;
         while let Some(step) = steps.next() {
             let Step::Key(key) = step else {
+                // A selector that reads several places would have several answers.
                 return Err(BadSelector::Unknown);
             };
             let member = members.member(&key).ok_or(BadSelector::Unknown)?;
             if member.opaque == Some(crate::tool_schema::Opaque::Masked) {
                 return Err(BadSelector::Masked);
             }
+            // An input without it would be no operation at all, or every one.
             if !member.required || member.nullable {
                 return Err(BadSelector::Optional);
             }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::pointer::Pointer;
 
 macro_rules! words {
+    // One list makes order, words and meanings, so that none of them can be forgotten for a new value.
     ($($(#[$doc:meta])* $name:ident { $(#[doc = $meaning:literal] $variant:ident = $word:literal,)* })*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -150,6 +151,7 @@ impl Surface {
 
     /// Makes `self` at least as strict as `other` in every part. The result may be stricter than both.
     pub fn join(&mut self, other: &Self) {
+        // Taken apart whole: a new part of a surface does not compile until somebody says how it is joined.
         let Self {
             risk,
             approval,
@@ -166,6 +168,7 @@ impl Surface {
         for (pointer, rows) in max_rows {
             self.max_rows
                 .entry(pointer.clone())
+                // Fewer rows show less, so the smaller number is the stricter one.
                 .and_modify(|now| *now = (*now).min(*rows))
                 .or_insert(*rows);
         }
@@ -174,6 +177,7 @@ impl Surface {
     /// Returns whether `self` is at most as strict as `other` in every part.
     #[must_use]
     pub fn is_at_most(&self, other: &Self) -> bool {
+        // Joining with something that asks for no more changes nothing.
         let mut joined = other.clone();
         joined.join(self);
         joined == *other
@@ -200,6 +204,7 @@ impl Surface {
         if self.dry_run && !evidence.dry_run {
             needs.push(Need::DryRun);
         }
+        // Last: people are asked only when everything they should see has been collected.
         if self.approval > evidence.approval {
             needs.push(Need::Approval(self.approval));
         }

@@ -193,6 +193,7 @@ impl InputType {
         if schema.get("type").and_then(Json::as_str) != Some("object") {
             return Err(InvalidSchema::NotAnObject);
         }
+        // Masks last: an argument that cannot be read is masked all the same.
         Self::masking(read::input(schema)?, masked)
     }
 
@@ -212,6 +213,7 @@ impl InputType {
 
     /// Makes a type with these members; returns `None` if two have one name.
     pub(crate) fn of_members(members: Vec<Member>) -> Option<Self> {
+        // Two members with one name would be two types for one argument.
         let names: BTreeSet<&str> = members.iter().map(|member| member.name.as_str()).collect();
         (names.len() == members.len()).then_some(Self {
             members,
@@ -222,6 +224,7 @@ impl InputType {
     fn masking(mut input: Self, masked: &BTreeSet<Pointer>) -> Result<Self, InvalidSchema> {
         for pointer in masked {
             let steps: Vec<Step> = pointer.steps().collect();
+            // A mask that names nothing would hide nothing, silently: the catalog has to be mended.
             if !input.mask(&steps) {
                 return Err(InvalidSchema::UnknownMask(pointer.clone()));
             }
@@ -242,6 +245,7 @@ impl InputType {
             };
             if named {
                 found |= member.mask(rest);
+                // All members that the step names: `*` may lead through several.
             }
         }
         found
@@ -258,6 +262,7 @@ impl InputType {
     fn collect_masked<'a>(&'a self, path: &mut Vec<&'a str>, masked: &mut BTreeSet<Pointer>) {
         for member in &self.members {
             path.push(&member.name);
+            // What is masked as a whole is not entered: there is nothing more to hide inside it.
             if member.opaque == Some(Opaque::Masked) {
                 masked.extend(Pointer::of_keys(path));
             } else if let Shape::Object(members) = &member.shape {
@@ -330,6 +335,7 @@ impl InputType {
                 }
                 Some(value) => member.shape.check(value),
             };
+            // Names on the way, outermost first; they are put in front while going back up.
             checked.map_err(|(mut path, problem)| {
                 path.insert(0, member.name.as_str());
                 (path, problem)
@@ -341,6 +347,7 @@ impl InputType {
     /// Returns whether `text` is refused where null is accepted: it is the word `null`, which servers that read texts
     /// as JSON once more take for no value.
     fn refuses(&self, text: &str) -> bool {
+        // With the white space around it, as a reader would take it that parses a text as JSON.
         !self.null_texts && text.trim_matches([' ', '\t', '\n', '\r']) == "null"
     }
 }
@@ -383,9 +390,11 @@ impl Shape {
     /// The first part that does not fit: the names of the members that lead to it, innermost first, and what is wrong.
     pub fn check<'a>(&'a self, value: &Json) -> Result<(), (Vec<&'a str>, Mismatch)> {
         let here = |problem| Err((Vec::new(), problem));
+        // The pairs that fit; everything else is another type.
         let problem = match (self, value) {
             (Self::Anything, _) | (Self::Boolean, Json::Bool(_)) => None,
             (Self::String { one_of, min, max }, Json::String(text)) => {
+                // In characters, as JSON Schema counts, not in bytes.
                 let length = text.chars().count();
                 let listed = one_of.as_ref().is_none_or(|all| all.contains(text));
                 first([
@@ -400,6 +409,7 @@ impl Shape {
                     (!(*min..=*max).contains(number), Mismatch::Bounds),
                 ])
             }
+            // Any number, whole or not: bounds are doubles, and so is what they are compared with.
             (Self::Number { min, max }, number) => match as_double(number) {
                 Some(number) => first([(!(*min..=*max).contains(&number), Mismatch::Bounds)]),
                 None => Some(Mismatch::Type),
@@ -423,6 +433,7 @@ impl Shape {
                 }
                 None
             }
+            // No alternative says why it did not fit: several could be meant.
             (Self::Either(shapes), value) => {
                 let fits = shapes.iter().any(|shape| shape.check(value).is_ok());
                 first([(!fits, Mismatch::Type)])
@@ -431,6 +442,7 @@ impl Shape {
                 let listed = values.iter().any(|one| is_same(one, value));
                 first([(!listed, Mismatch::Enum)])
             }
+            // Told apart from another type: the caller can mend it by writing the number otherwise.
             (Self::Integer { .. }, Json::Decimal(text)) if is_whole(text) => {
                 Some(Mismatch::Fraction)
             }
@@ -464,6 +476,7 @@ fn first<const N: usize>(problems: [(bool, Mismatch); N]) -> Option<Mismatch> {
 /// written.
 fn is_same(one: &Json, other: &Json) -> bool {
     match (as_double(one), as_double(other)) {
+        // Negative zero is zero to JSON Schema, and not to a comparison of bits.
         (Some(one), Some(other)) => one.total_cmp(&other).is_eq() || (one == 0.0 && other == 0.0),
         _ => one == other,
     }

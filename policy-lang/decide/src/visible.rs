@@ -29,6 +29,7 @@ pub fn is_hidden(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();
     }
+    // Exhaustive: a category that Unicode adds has to be judged by somebody.
     let by_category = match c.general_category() {
         GeneralCategory::Control
         | GeneralCategory::Format

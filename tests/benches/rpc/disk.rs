@@ -23,6 +23,7 @@ impl Disk {
     /// The disk that `folder` is on.
     pub(crate) fn new(folder: &Path) -> anyhow::Result<Self> {
         let system = file_system(folder)?;
+        // A flush costs nothing there, and the comparison would be with nothing.
         anyhow::ensure!(
             !matches!(system.as_str(), "tmpfs" | "ramfs"),
             "{} is memory, not a disk",
@@ -71,6 +72,7 @@ fn file_system(folder: &Path) -> anyhow::Result<String> {
             Some((fields.next()?, fields.next()?))
         })
         .filter(|(mounted, _)| folder.starts_with(mounted))
+        // Mounts may lie in each other, and the innermost one holds the folder.
         .max_by_key(|(mounted, _)| mounted.len())
         .map(|(_, system)| system.to_owned())
         .context("no mounted file system")

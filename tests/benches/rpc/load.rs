@@ -54,6 +54,7 @@ impl Measured {
 
     /// The time that `per_mille` of all stayed within.
     pub(crate) fn at(&self, per_mille: usize) -> Duration {
+        // Of an empty list it is no time at all.
         let last = self.times.len().saturating_sub(1);
         let at = (self.times.len() * per_mille / 1000).min(last);
         self.times.get(at).copied().unwrap_or_default()
@@ -91,6 +92,7 @@ pub(crate) async fn measure<C: Caller>(
     processor: impl Fn() -> anyhow::Result<Duration>,
 ) -> anyhow::Result<Measured> {
     let before = processor()?;
+    // Callers start at once, and what was asked before this does not count.
     let from = Instant::now() + span / WARM_UP;
     let asking = callers
         .into_iter()
@@ -102,6 +104,7 @@ pub(crate) async fn measure<C: Caller>(
         times.extend(own);
         answers += all;
     }
+    // Warm-up included, since processor time is only known as a whole.
     let processor = processor()?.saturating_sub(before) / answers.max(1);
     Ok(Measured {
         processor,
@@ -146,9 +149,11 @@ async fn asks<C: Caller>(
         caller.ask().await?;
         let answered = Instant::now();
         answers += 1;
+        // Too late for the span, but it did take processor time.
         if answered > until {
             return Ok((times, answers));
         }
+        // By when it was asked, so that a slow answer that began in the warm-up is left out.
         if asked >= from {
             times.push(answered - asked);
         }

@@ -54,18 +54,22 @@ fn main() -> anyhow::Result<()> {
     // Beside the build: a temporary folder may be memory.
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let place = Place::new(folder.path(), RULES).context("no policy to ask")?;
+    // Both sidecars run the whole time, and are idle unless they are asked.
     let discarding = place.sidecar("null", false)?;
     let recording = place.sidecar("disk", true)?;
 
     let clients = Runtime::new()?;
+    // What the bare services answer is what a sidecar once said, so that all send as many bytes.
     let (request, answer) = (Asked::usual().request(), discarding.first_answer(&clients)?);
     let (bare, hyper) = (place.bare(answer.clone())?, place.hyper(answer.clone())?);
+    // The disk is asked alone for lines as long as this one.
     let line = recording.line_of_one_answer(&clients)?;
     let disk = Disk::new(folder.path())?;
     let opa = match std::env::var_os("STOPGATE_OPA") {
         Some(program) => {
             let policy = bulk::policy(RULES);
             let opa = Opa::start(Path::new(&program), folder.path(), &policy, &clients)?;
+            // Before anything is measured: a policy in Rego that says something else would be measured for nothing.
             let business = opa.agrees(&clients, &discarding)?;
             Some((opa, business))
         }
@@ -103,6 +107,7 @@ fn main() -> anyhow::Result<()> {
                 hyper: ask(&hyper, load)?,
                 discarding: ask(&discarding, load)?,
                 recording: ask(&recording, load)?,
+                // A batch of the log holds one record of each caller at most.
                 disk: disk.flushes(line * load.callers, span)?,
                 joined: ask_opa(Answer::Joined, load)?,
                 listed: ask_opa(Answer::Listed, load)?,

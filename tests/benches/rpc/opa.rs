@@ -181,8 +181,10 @@ impl Opa {
 
     /// Compares what both answer to attempts of every kind, and says whether it is business time for the sidecar.
     pub(crate) fn agrees(&self, clients: &Runtime, sidecar: &Served) -> anyhow::Result<bool> {
+        // A rejection has no rules and no surface to compare, so all rejections are one.
         let ours = |asked: &Asked| Told::of_sidecar(&sidecar.answer(clients, asked.request())?);
         let first = Asked::usual();
+        // The guardrail raises outside business time only, so its name in an answer tells the time.
         let business = !ours(&first)?.rules.contains("guardrails/night");
         let with = |operation: &str, profile: &str, cents: u64, currency: &str| Asked {
             operation: operation.to_owned(),
@@ -190,6 +192,7 @@ impl Opa {
             input: json!({"order_id": "A-7", "amount_cents": cents, "currency": currency})
                 .to_string(),
         };
+        // Each kind of rule matches in one of them, and two of them are refused.
         for (asked, allow) in [
             (first, true),
             (with("o0", "p0", 50_000, "EUR"), true),
@@ -208,6 +211,7 @@ impl Opa {
             let rules = listed.get("rules").and_then(Value::as_array);
             let count = rules.map_or(0, Vec::len);
             let allowed = self.answer(clients, &asked, business, Answer::Allow)?;
+            // The other two forms are held to what the sidecar said, as far as they say it.
             ensure!(
                 count == one.rules.len() && allowed == Value::Bool(allow),
                 "{asked:?}: {one:?}, but OPA {listed} and {allowed}"
@@ -229,6 +233,7 @@ impl Opa {
             let mut callers = Vec::new();
             for _ in 0..load.callers {
                 let mut connection = Connection::open(&self.socket).await?;
+                // What the first answer was, every later one has to be; it is one that was compared before.
                 let wanted = connection.ask(Method::POST, answer.path(), input.clone());
                 callers.push(Http {
                     wanted: wanted.await?,
@@ -245,6 +250,7 @@ impl Opa {
     /// Reads the processor time of its process.
     fn processor_time(&self) -> anyhow::Result<Duration> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The program's name stands in brackets, and may have spaces and brackets in it.
         let (_, fields) = stat.rsplit_once(") ").context("a name in brackets")?;
         // The fourteenth and the fifteenth of all, of which two stand before.
         let fields = fields.split(' ').skip(11).take(2);
@@ -295,6 +301,7 @@ impl Connection {
         ensure!(response.status() == StatusCode::OK, "{}", response.status());
         let mut bytes = Vec::new();
         let body = response.body_mut();
+        // To the end, so that the connection can be used again.
         while let Some(frame) = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
             if let Ok(data) = frame?.into_data() {
                 bytes.extend_from_slice(&data);
@@ -375,6 +382,7 @@ fn rego(policy: &Policy) -> anyhow::Result<String> {
 /// Writes one rule; what it asks for stands in its head, as numbers: whether it grants, risk, approval, confirmation.
 fn written(rule: &Rule) -> anyhow::Result<String> {
     let mut body = String::new();
+    // First in the body, because OPA's index looks at equalities there.
     if let Operations::Listed(operations) = &rule.scope.operations {
         let mut operations = operations.iter();
         let (tool, operation) = operations.next().context("an operation")?;
@@ -415,6 +423,7 @@ fn matching(rule: &Rule, grants: u8, surface: &Surface) -> anyhow::Result<String
         masks,
         max_rows,
     } = surface;
+    // What Rego is not given has to be absent, or OPA would have less to do.
     ensure!(
         !dry_run && masks.is_empty() && max_rows.is_empty(),
         "more than Rego is given here"
@@ -453,6 +462,7 @@ fn expression(text: &str) -> anyhow::Result<String> {
     }
     let path = text.strip_prefix("context.").context("a path")?;
     ensure!(
+        // An operator that is no form of these would be written as a path, and OPA might take it.
         !path.contains("context.") && !path.contains(['!', '(', '[']),
         "{text}"
     );

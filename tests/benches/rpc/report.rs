@@ -137,6 +137,7 @@ impl Report {
                     self.of(callers, |round| pick(round).map_or(f64::NAN, value))
                 };
                 let processor = of(|measured| measured.processor.as_secs_f64() * 1e6);
+                // The disk alone has no processor time.
                 let processor = match processor.median {
                     0.0 => "–".to_owned(),
                     median => microseconds(median),
@@ -153,6 +154,7 @@ impl Report {
             "\n| callers | of one round | min | median | max | aim |\n|---|---|---|---|---|---|"
         );
         for &callers in &callers {
+            // Most aims are for many callers; a single one measures the way there and back.
             let many = callers > 1;
             let bare = self.of(callers, |round| {
                 round.discarding.per_second / round.bare.per_second
@@ -176,6 +178,7 @@ impl Report {
             let aim = format!("≥ {AIM_PER_SECOND:.0}");
             rate.print(callers, "log, per second", 0, many.then_some(aim));
             let p99 = |measured: &Measured| measured.at(990).as_secs_f64();
+            // Of one round, so that both met the disk in the same state.
             let disk = self.of(callers, |round| p99(&round.recording) / p99(&round.disk));
             let aim = format!("≤ {AIM_DISK:.1}");
             disk.print(callers, "log ÷ disk, p99", 2, Some(aim));

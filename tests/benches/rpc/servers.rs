@@ -68,6 +68,7 @@ impl<'f> Place<'f> {
     /// A sidecar whose log goes to the disk, or nowhere.
     pub(crate) fn sidecar(&self, name: &'static str, disk: bool) -> anyhow::Result<Served> {
         let (folder, uid) = (self.folder.display(), rustix::process::getuid().as_raw());
+        // A socket has 108 bytes of path at most, so names are short.
         let socket = self.folder.join(format!("{name}.sock"));
         let state = self.folder.join(name);
         let text = format!(
@@ -93,6 +94,7 @@ enforces = ["mask", "max_rows"]
             AuditLog::discarding(options)?
         };
         let runtime = runtime()?;
+        // A runtime of its own, so that servers do not share threads with their callers.
         let sidecar = runtime.block_on(Sidecar::start_with(config, log))?;
         let (stop, stopped) = oneshot::channel();
         let ended = runtime.spawn(async move {
@@ -163,6 +165,7 @@ enforces = ["mask", "max_rows"]
     fn listen(&self, name: &str) -> anyhow::Result<(Runtime, PathBuf, UnixListener)> {
         let socket = self.folder.join(format!("{name}.sock"));
         let runtime = runtime()?;
+        // A listener belongs to the runtime in which it is made.
         let entered = runtime.enter();
         let listener = UnixListener::bind(&socket)?;
         drop(entered);
@@ -252,6 +255,7 @@ impl Served {
         let file = fs::read_dir(&self.log)?.next().context("no log")??;
         let log = fs::read_to_string(file.path())?;
         let line = log.lines().last().context("an empty log")?;
+        // The newline too.
         Ok(line.len() + 1)
     }
 

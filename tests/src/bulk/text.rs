@@ -55,6 +55,7 @@ impl Shape {
     /// Never for the constants of this file.
     #[must_use]
     pub fn repository(self, edit: Edit) -> Files {
+        // The one edit outside the rules of a tool: it reaches everybody everywhere, so every slice changes.
         let guardrails = match edit {
             Edit::Guardrail => GUARDRAILS.replace(r#""GBP"]"#, r#""GBP", "USD"]"#),
             Edit::Nothing | Edit::OneRule | Edit::OneRuleOfEach | Edit::EveryBound => {
@@ -91,6 +92,7 @@ impl Shape {
 /// Never for the constants of this file.
 #[must_use]
 pub fn repository(rules: usize) -> Files {
+    // With ten operations and four rules in a cell that is a thousand rules for each tool.
     let profiles = 25;
     let tools = rules.div_ceil(OPERATIONS * profiles * PER_CELL).max(1);
     Shape { tools, profiles }.repository(Edit::Nothing)
@@ -194,6 +196,8 @@ impl Shape {
                 let cell = (tool * OPERATIONS + operation) * self.profiles + profile;
                 for at in 0..PER_CELL {
                     let rule = cell * PER_CELL + at;
+                    // No two rules have one bound, so none is proved together with another because their texts are
+                    // the same.
                     let bound = rule + 1 + usize::from(edit.moves(rule, profile * PER_CELL + at));
                     let (asks, when) = match at {
                         0 => (

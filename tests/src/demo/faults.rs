@@ -93,6 +93,7 @@ async fn full_disk(sidecar: &Sidecar<'_>, client: &Client, screen: &Screen) -> a
             },
         )
     };
+    // No file may grow any more, which is what a full disk does to a log.
     limit(Some(0)).context("the file size limit")?;
     let refused = word(&client.decide(order("f2"), PATIENCE).await);
     ensure!(

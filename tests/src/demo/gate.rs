@@ -66,6 +66,7 @@ pub(crate) fn play(stage: &Stage, screen: &Screen) -> anyhow::Result<()> {
     git(&clone, &["init", "--quiet", "--initial-branch=main"])?;
     commit(&clone)?;
     let solver = has_solver();
+    // The first change is judged and stays, so the second is judged against it.
     for change in &CHANGES {
         propose(&clone, change)?;
         let start = Instant::now();
@@ -159,6 +160,7 @@ pub(crate) fn judge(
         .args(more)
         .env_clear()
         .stdin(Stdio::null());
+    // The variables by which a solver is found, and no others.
     for variable in ["PATH", "CVC5"] {
         if let Some(value) = std::env::var_os(variable) {
             gate.env(variable, value);
@@ -169,6 +171,7 @@ pub(crate) fn judge(
 
 /// Whether this machine has the program that the gate asks: the demo runs without it too.
 fn has_solver() -> bool {
+    // As the gate looks for it.
     let solver = std::env::var_os("CVC5").unwrap_or_else(|| "cvc5".into());
     let mut solver = Command::new(solver);
     solver.arg("--version").stdin(Stdio::null());

@@ -98,6 +98,7 @@ fn stopgate(stage: &Stage, args: &[&str], screen: &Screen) -> anyhow::Result<Out
         .args(args)
         .current_dir(stage.path(""))
         .env_clear()
+        // Only the folder of the servers, so that nothing else on this machine is found.
         .env("PATH", servers)
         .output()
         .context("stopgate cannot be started")?;

@@ -49,6 +49,7 @@ pub(crate) fn play(stage: &Stage, clone: &Path, screen: &Screen) -> anyhow::Resu
         ),
     ];
     for (at, (reviewer, (exit, line, end))) in REVIEWERS.iter().zip(stories).enumerate() {
+        // Counted back over the commits in between: the waiver's own, and one for each signature.
         sign(stage, clone, reviewer, &format!("HEAD~{}", at + 2))?;
         commit(clone)?;
         screen.step("sign", &format!("{reviewer} signs {WAIVER}"), None);

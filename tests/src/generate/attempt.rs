@@ -35,6 +35,7 @@ pub struct Try {
 /// One attempt on a repository of `shape`.
 pub fn attempt(random: &mut Random, shape: &Shape) -> Try {
     let tools: Vec<&String> = shape.tools.keys().collect();
+    // Rarely, since every unknown name ends in the same answer before a rule is asked.
     let tool = if random.one_in(60) {
         "nowhere"
     } else {
@@ -54,6 +55,7 @@ pub fn attempt(random: &mut Random, shape: &Shape) -> Try {
     let operation = operation.to_owned();
     // Mostly the word that the operation is selected by.
     let selecting = super::selecting(&operation).filter(|_| !random.one_in(8));
+    // The function instead of the operation: which is meant is then derived from the input.
     let target = if random.one_in(4) {
         let split = operation.starts_with("split-");
         Target::Function(if split {
@@ -75,13 +77,16 @@ pub fn attempt(random: &mut Random, shape: &Shape) -> Try {
         tool: tool.to_owned(),
         target,
         input: Input::parse(&input),
+        // The pinned definition; another one is tested where definitions are.
         definition: None,
     };
+    // A weekday, a Sunday and the holiday.
     let day = random.pick(&["2026-11-24", "2026-11-22", "2026-12-25"]);
     let hour = random.below(24);
     Try {
         attempt,
         input,
+        // Mostly the channel that lets everything through, so that rules decide.
         channel: if random.one_in(10) {
             random.pick(&CHANNELS)
         } else {
@@ -104,6 +109,7 @@ pub fn attempt_near(random: &mut Random, one: &Try) -> Try {
         && let Some(members) = input.json().as_object()
         && members.iter().any(|(name, _)| name == "note")
     {
+        // The two texts differ in what they say and not in what any rule reads.
         let text = input
             .json()
             .canonical()
@@ -116,6 +122,7 @@ pub fn attempt_near(random: &mut Random, one: &Try) -> Try {
 
 fn profiles(random: &mut Random) -> BTreeSet<stopgate_decide::name::ProfileName> {
     let mut held: BTreeSet<&str> = BTreeSet::new();
+    // Nobody, a stranger, or one to three profiles; the same may be picked twice.
     match random.below(40) {
         0 => {}
         1 => {
@@ -147,6 +154,8 @@ fn evidence(random: &mut Random) -> Evidence {
 fn input(random: &mut Random, word: Option<&str>) -> String {
     let (n, any) = (random.below(10), random.pick(&WORDS));
     let word = word.unwrap_or(any);
+    // Each way to be wrong now and then: missing, out of bounds, of another type, undeclared, twice, with a fraction,
+    // no object.
     match random.below(60) {
         0 => format!(r#"{{"size": {n}}}"#),
         1 => format!(r#"{{"size": {}, "word": "{word}"}}"#, 10 + n),
@@ -156,6 +165,7 @@ fn input(random: &mut Random, word: Option<&str>) -> String {
         5 => format!(r#"{{"size": {n}.0, "word": "{word}"}}"#),
         6 => "[]".to_owned(),
         7..=14 => {
+            // Bags are opaque to rules, and a fact counts them.
             let bags: Vec<&str> = (0..random.below(5)).map(|_| "{}").collect();
             let bags = bags.join(", ");
             format!(r#"{{"bag": [{bags}], "size": {n}, "word": "{word}"}}"#)
@@ -164,6 +174,7 @@ fn input(random: &mut Random, word: Option<&str>) -> String {
             r#"{{"word": "{word}", "flag": {}, "size": {n}}}"#,
             random.one_in(2)
         ),
+        // The note that `attempt_near` changes.
         23..=36 => format!(r#"{{"size":{n},"word":"{word}","note":"hello"}}"#),
         _ => format!(r#"{{"size": {n}, "word": "{word}"}}"#),
     }

@@ -24,6 +24,7 @@ pub(super) struct Facts {
 pub(super) fn holds(text: &str, facts: &Facts) -> Option<bool> {
     // Cedar prints brackets around a product.
     let bare = text.replace(&format!("({PRODUCT})"), PRODUCT);
+    // Brackets and signs as words of their own, so that splitting at spaces is all the parsing there is.
     let spaced = bare
         .replace('(', " ( ")
         .replace(')', " ) ")
@@ -34,6 +35,7 @@ pub(super) fn holds(text: &str, facts: &Facts) -> Option<bool> {
     }
     let truth = all(&mut words, facts);
     assert_eq!(
+        // Whatever is left was not understood, and then the model has no opinion that could be compared.
         words.next(),
         None,
         "the model does not know this condition: {text}"
@@ -48,6 +50,7 @@ fn all(words: &mut Words<'_>, facts: &Facts) -> Option<bool> {
     let mut truth = one(words, facts);
     while words.next_if_eq(&"&&").is_some() {
         let next = one(words, facts);
+        // An operand behind a failure is read and not asked: that is how Cedar evaluates a row.
         if truth == Some(true) {
             truth = next;
         }
@@ -67,6 +70,7 @@ fn one(words: &mut Words<'_>, facts: &Facts) -> Option<bool> {
         Some("context.input.word") => {
             assert_eq!(words.next(), Some("=="), "a word is only compared");
             words
+                // Words have no spaces and no escapes.
                 .next()
                 .map(|word| word.trim_matches('"') == facts.word)
         }
@@ -77,6 +81,7 @@ fn one(words: &mut Words<'_>, facts: &Facts) -> Option<bool> {
             Some(facts.bags.is_some())
         }
         Some("context.facts.bags") => {
+            // Guarded by a question for it in every generated condition, as the validator demands.
             assert_eq!(words.next(), Some("<"), "a fact is only compared with `<`");
             let bound = literal(words);
             facts.bags.map(|bags| bags < bound)
@@ -89,6 +94,7 @@ fn one(words: &mut Words<'_>, facts: &Facts) -> Option<bool> {
 fn number(words: &mut Words<'_>, facts: &Facts) -> Option<bool> {
     let mut left = Some(facts.n);
     if words.next_if_eq(&"*").is_some() {
+        // The overflow is what makes a rule fail.
         left = literal(words).checked_mul(facts.n);
     }
     assert_eq!(

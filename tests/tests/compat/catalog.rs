@@ -28,6 +28,7 @@ fn first() -> Bundle {
 
 /// The same policy, compiled now.
 fn second() -> Bundle {
+    // The policy's text lies beside the bundle, so that both say the same to a reader.
     let mut files = BTreeMap::new();
     collect(&home().join("policies"), "", &mut files);
     let compiled = compile(Sources::new(files));

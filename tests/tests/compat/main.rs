@@ -36,6 +36,7 @@ fn releases() -> Vec<PathBuf> {
 
 #[test]
 fn everything_that_a_release_wrote_is_read_and_means_the_same() {
+    // Written and then read in the same run, so what is committed has been read once.
     if let Some(release) = std::env::var_os("STOPGATE_RELEASE") {
         let folder = home().join(release);
         assert!(!folder.exists(), "{} is written once", folder.display());
@@ -66,6 +67,7 @@ fn everything_that_a_release_wrote_is_read_and_means_the_same() {
             .iter()
             .map(|record| record.request_id.as_str())
             .collect();
+        // The log is of the same attempts, in their order.
         assert_eq!(asked, Answers::attempts().collect::<Vec<_>>(), "{place}");
         for record in decisions {
             assert_eq!(record.bundle, bundle.digest(), "{place}");

@@ -33,6 +33,7 @@ fn i6_every_process_builds_the_same_bytes_and_gives_the_same_explanation() {
             "--tool=erp",
             "--operation=create_refund",
             "--profile=support-analyst,finance",
+            // Whatever depends on the moment is given, so that two explanations can be the same.
             "--now=2026-11-24T20:00:00Z",
             "--format=json",
             "--input",
@@ -43,6 +44,7 @@ fn i6_every_process_builds_the_same_bytes_and_gives_the_same_explanation() {
         output.stdout
     };
     let explained = explain();
+    // Each in a process of its own, with hash maps in another order.
     for _ in 0..5 {
         stage.publish().expect("it builds");
         assert!(
@@ -63,6 +65,7 @@ fn t9_no_byte_of_a_bundle_can_be_changed_cut_or_added() {
     let refused = |bytes: &[u8]| Bundle::open(bytes, &root).is_err();
     let half = bytes.len() / 2;
     std::thread::scope(|scope| {
+        // In two threads, since every single byte has the whole bundle opened again.
         for part in [0..half, half..bytes.len()] {
             let (mut bytes, refused) = (bytes.clone(), &refused);
             scope.spawn(move || {
@@ -75,9 +78,11 @@ fn t9_no_byte_of_a_bundle_can_be_changed_cut_or_added() {
             });
         }
     });
+    // 97 is no multiple of a block, so cuts fall everywhere in headers and contents.
     for length in (0..bytes.len()).step_by(97) {
         assert!(refused(&bytes[..length]), "cut at {length}");
     }
+    // The archive ends with blocks of zeros, so more of these is the likeliest thing to pass.
     for more in [vec![0], vec![0; 512], bytes.clone()] {
         assert!(
             refused(&[bytes.as_slice(), &more].concat()),
@@ -92,6 +97,7 @@ fn t46_more_rules_than_can_meet_in_time_do_not_build() {
     let stage = stage();
     let mut rules =
         String::from("stopgate: 1\ntool: erp\nowner: tests\nreview_by: 2099-01-01\nrules:\n");
+    // One more than may meet in one cell.
     for number in 0..65 {
         let _always_fits = writeln!(
             rules,
@@ -136,6 +142,7 @@ async fn ask_until(client: Client, ended: Arc<AtomicBool>, answers: Answers) {
 #[tokio::test(flavor = "multi_thread")]
 async fn i17_each_answer_is_explained_by_the_one_bundle_it_names() {
     let stage = stage();
+    // Two bundles that answer differently, so an answer shows which of them made it.
     let reading = fs::read(stage.bundle()).expect("a bundle");
     let guardrails = stage.policies().join("rules/guardrails.cedar");
     let mut text = fs::read_to_string(&guardrails).expect("guardrails");
@@ -161,6 +168,7 @@ forbid (principal, action == Stopgate::Action::"erp/get_order", resource);
         )));
     }
     let watch = sidecar.client().await.expect("a connection");
+    // The next one only when this one is in force, or swaps could be left out.
     for bytes in [&reading, &not_reading].into_iter().cycle().take(SWAPS) {
         let before = watch
             .status(PATIENCE)

@@ -94,10 +94,13 @@ fn inputs(sample: &Value, mask: &Pointer) -> Vec<Vec<u8>> {
     }
     let whole = String::from_utf8_lossy(&inputs[0]).into_owned();
     let inside = whole.trim_start_matches('{');
+    // The canary twice under one name.
     inputs.push(format!("{{{}, {inside}", inside.trim_end_matches('}')).into_bytes());
+    // Torn: no brace is ever closed.
     inputs.push(whole.replace('}', "").into_bytes());
     inputs.push(format!("[{whole}]").into_bytes());
     inputs.push(format!("\"{CANARY}\"").into_bytes());
+    // No UTF-8 at the end, behind a canary that is whole.
     inputs.push([whole.as_bytes(), b"\xff"].concat());
     inputs
 }
@@ -134,6 +137,7 @@ fn requests(
     let mut malformed = asked(groups, tool, named());
     malformed.request_id = String::new();
     all.push(malformed);
+    // Another definition of the tool than the pinned one.
     let mut other = asked(groups, tool, named());
     other
         .attempt

@@ -161,6 +161,7 @@ async fn outside_business_hours_the_committee_is_asked() {
 #[tokio::test]
 async fn the_channel_of_the_configuration_is_the_ceiling() {
     let stage = Stage::new("pilot", Hours::Business).expect("a stage");
+    // The pilot's ceiling lets agents read and no more.
     let sidecar = Sidecar::start(&stage).await.expect("a sidecar");
     let client = sidecar.client().await.expect("a connection");
     expect(
@@ -181,6 +182,7 @@ async fn an_answer_is_the_record_it_names() {
     let Verdict::Permit(permit) = client.decide(order("order-1"), PATIENCE).await else {
         panic!("no permit")
     };
+    // Two fields that the policy masks, and one that it does not.
     let mut result = serde_json::json!({"id": "A-1001", "customer": {"tax_id": "PT123"}, "payment": {"iban": "PT50"}});
     permit.apply(&mut result).expect("applied");
     let shown = result.to_string();

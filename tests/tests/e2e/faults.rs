@@ -118,6 +118,7 @@ async fn sidecar_killed() -> anyhow::Result<String> {
 async fn sidecar_stopped() -> anyhow::Result<String> {
     let stage = stage()?;
     let (sidecar, client) = well(&stage).await?;
+    // The socket stays open and nobody answers: only the caller's own deadline ends it.
     sidecar.signal(Signal::STOP)?;
     Ok(asked(&client, SHORT).await)
 }
@@ -171,6 +172,7 @@ async fn bundle_endless() -> anyhow::Result<String> {
 
 /// The folder that the bundle is in, and in which others may write.
 fn exposed(stage: &Stage) -> anyhow::Result<std::path::PathBuf> {
+    // The bundle moves there, and a link leads to it: what is checked are the folders on the whole way.
     let folder = stage.path("published");
     fs::create_dir(&folder)?;
     fs::rename(stage.bundle(), folder.join("policy.stopgate"))?;
@@ -210,6 +212,7 @@ async fn bundle_of_a_stranger() -> anyhow::Result<String> {
     let stage = stage()?;
     let stranger = stage.path("ci.key");
     fs::remove_file(&stranger)?;
+    // A new key under the same name: the bundle is whole and signed, and the root does not know who signed it.
     SigningKey::generate()?.write_new(&stranger)?;
     stage.publish()?;
     without_bundle(&stage).await
@@ -217,6 +220,7 @@ async fn bundle_of_a_stranger() -> anyhow::Result<String> {
 
 async fn bundle_of_another_channel() -> anyhow::Result<String> {
     let stage = stage()?;
+    // No channel of the bundle's, so the sidecar runs and has nothing to decide by.
     stage.configure("staging", rustix::process::getuid().as_raw(), CALLER)?;
     without_bundle(&stage).await
 }
@@ -233,6 +237,7 @@ async fn by_the_bundle_before(
     client: Client,
     replace: impl FnOnce() -> anyhow::Result<()>,
 ) -> anyhow::Result<String> {
+    // Without the digest before, a permit by some other bundle would look the same.
     let before = client.status(PATIENCE).await?.bundle_digest;
     replace()?;
     let failed = async |_: &Sidecar<'_>| {
@@ -295,6 +300,7 @@ fn pipe(file: &Path) -> anyhow::Result<()> {
 /// A copy of `file`, of which no read will end, and looks that are given up soon.
 fn endless(stage: &Stage, file: &Path) -> anyhow::Result<std::path::PathBuf> {
     let config = stage.path("sidecar.toml");
+    // Looks are given up after half a second here, so that the test does not wait for the real deadline.
     let text = fs::read_to_string(&config)?;
     let text = text.replace("poll = ", "deadline = \"500ms\"\npoll = ");
     fs::write(config, text)?;
@@ -305,6 +311,7 @@ fn endless(stage: &Stage, file: &Path) -> anyhow::Result<std::path::PathBuf> {
 
 /// Puts a link to `to` where `file` is.
 fn link_to(file: &Path, to: &Path) -> anyhow::Result<()> {
+    // Renamed into place: the sidecar must not see a moment without a file.
     let fresh = file.with_extension("fresh");
     std::os::unix::fs::symlink(to, &fresh)?;
     Ok(fs::rename(fresh, file)?)
@@ -315,6 +322,7 @@ fn under_slow_reads<'a>(stage: &'a Stage, slow: &Path) -> anyhow::Result<Sidecar
     let output = stage.path("strace.txt");
     let output = output.to_str().context("a path in UTF-8")?;
     let slow = slow.to_str().context("a path in UTF-8")?;
+    // Ten minutes in microseconds: for longer than any test runs.
     let inject = "inject=read:delay_enter=600000000";
     let wrapper = [
         "strace",
@@ -322,6 +330,7 @@ fn under_slow_reads<'a>(stage: &'a Stage, slow: &Path) -> anyhow::Result<Sidecar
         "-qq",
         "-o",
         output,
+        // Only reads of this one file are slow, or the sidecar would never start.
         "-P",
         slow,
         "-e",
@@ -448,6 +457,7 @@ async fn log_full() -> anyhow::Result<String> {
 
 async fn log_slow() -> anyhow::Result<String> {
     let stage = stage()?;
+    // Two seconds, which is longer than this caller waits.
     let inject = format!("fdatasync:delay_enter=2000000:when={HEALTHY}");
     let mut sidecar = under_strace(&stage, "fdatasync", &inject).await?;
     let answer = first_other(&sidecar.client().await?, SHORT).await?;
@@ -478,6 +488,7 @@ async fn log_cut() -> anyhow::Result<String> {
     let stage = stage()?;
     let (mut sidecar, client) = well(&stage).await?;
     let file = fs::OpenOptions::new().write(true).open(written(&stage)?)?;
+    // The sidecar still has it open, and would go on where it ended.
     file.set_len(100)?;
     let answer = asked(&client, PATIENCE).await;
     the_end(&mut sidecar, answer).await
@@ -486,6 +497,7 @@ async fn log_cut() -> anyhow::Result<String> {
 async fn log_moved() -> anyhow::Result<String> {
     let stage = stage()?;
     let (mut sidecar, client) = well(&stage).await?;
+    // The open file can still be written, but nobody would find what is written there.
     fs::rename(written(&stage)?, stage.path("taken"))?;
     let answer = asked(&client, PATIENCE).await;
     the_end(&mut sidecar, answer).await
@@ -502,6 +514,7 @@ async fn the_end(sidecar: &mut Sidecar<'_>, answer: String) -> anyhow::Result<St
     let status = sidecar.ended().await?;
     ensure!(status.code() == Some(74), "it ended with {status}");
     let answer = cut(answer);
+    // The answer races with the end of the process; both are safe.
     ensure!(
         [
             "reject: audit_unavailable",
@@ -527,6 +540,7 @@ when { context.input.amount_cents * 9223372036854775807 < 0 };
     );
     fs::write(rules, text)?;
     stage.publish()?;
+    // `order` is another operation, so it says that all is well but the one rule.
     let (_sidecar, client) = well(&stage).await?;
     Ok(word(
         &client.decide(refund("overflow", 100), PATIENCE).await,
@@ -535,6 +549,7 @@ when { context.input.amount_cents * 9223372036854775807 < 0 };
 
 async fn caller_unknown() -> anyhow::Result<String> {
     let stage = stage()?;
+    // One of no caller that is configured; whose it is does not matter.
     let nobody = rustix::process::getuid().as_raw() + 1;
     stage.configure("dev", nobody, CALLER)?;
     let mut sidecar = Sidecar::launch(&stage, &[])?;

@@ -34,6 +34,7 @@ async fn t15_a_real_issuers_tokens_say_who_acts() {
     let sidecar = Sidecar::start(&stage).await.expect("a sidecar");
     let client = sidecar.client().await.expect("a connection");
 
+    // All that the provider can sign with and a sidecar takes.
     for algorithm in ["RS256", "ES256", "EdDSA", "Ed25519"] {
         let token = provider.token(algorithm, "analyst").expect("a token");
         let verdict = client
@@ -74,6 +75,7 @@ async fn t15_a_real_issuers_tokens_say_who_acts() {
             (id, record.attempt.agent.as_str())
         })
         .collect();
+    // Two attempts for each of four algorithms.
     let mut expected = vec![(Some("analyst"), "orchestrator"); 8];
     expected.extend([(Some("visitor"), "orchestrator"), (None, "orchestrator")]);
     assert_eq!(by, expected);

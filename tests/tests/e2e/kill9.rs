@@ -29,10 +29,12 @@ async fn caller(client: Client, next: Arc<AtomicU64>, told: Told) {
         } else {
             refund(&id, number % 60_000 + 1)
         };
+        // Whatever has an explanation was told, refusals too.
         let (decision, permit) = match client.decide(request, PATIENCE).await {
             Verdict::Permit(permit) => (permit.explanation().decision.clone(), true),
             Verdict::Route(route) => (route.explanation().decision.clone(), false),
             Verdict::No(No::Rejected { explanation, .. }) => (explanation.decision, false),
+            // Nothing was told: such an attempt may be in the log or not.
             Verdict::No(No::Status { .. } | No::Deadline | No::Unclear(_)) => return,
         };
         told.lock().expect("not poisoned").insert(decision, permit);
@@ -90,6 +92,7 @@ async fn t34_i33_kill9_loses_no_answer_that_was_given() {
     let records = log::records(&stage.log()).expect("a whole log");
     let recorded = recorded(&records);
     let told = told.lock().expect("not poisoned");
+    // The other way round is fine: a record whose answer never left.
     let lost: Vec<_> = told
         .iter()
         .filter(|(decision, permit)| recorded.get(decision.as_str()) != Some(permit))

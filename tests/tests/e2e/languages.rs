@@ -21,6 +21,7 @@ struct Reader {
 impl Reader {
     fn new(socket: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
+        // The command of the guide names the interface where it lies in the repository.
         symlink(format!("{TOP}/proto"), folder.path().join("proto")).expect("the interface");
         Self {
             folder,
@@ -97,6 +98,7 @@ async fn python_asks_as_the_guide_says() {
 
     assert!(example.contains(OPTION), "{example}");
     let stock = example.replace(OPTION, "");
+    // Twice, since the event is told once and not for each connection.
     for _ in 0..2 {
         let asked = reader.run(&mut python(), "stock.py", &stock);
         let answer = String::from_utf8_lossy(&asked.stdout).into_owned();
@@ -198,6 +200,7 @@ struct Go {
 impl Go {
     fn new() -> Self {
         let home = tempfile::tempdir().expect("a folder");
+        // The guide calls `protoc`, which comes with the Python tools under another name.
         let programs = home.path().join("bin");
         fs::create_dir(&programs).expect("a folder");
         let python = python().get_program().to_string_lossy().into_owned();

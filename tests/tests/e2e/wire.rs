@@ -117,6 +117,7 @@ async fn answered_by(response: pb::DecideResponse) -> anyhow::Result<String> {
         let http = http2::Builder::new(TokioExecutor::new());
         anyhow::Ok(http.serve_connection(TokioIo::new(stream), service).await?)
     };
+    // It serves one connection, which is all that a client makes.
     let asked = async {
         let client = Client::connect(&socket).await?;
         anyhow::Ok(word(&client.decide(order("asked"), PATIENCE).await))
@@ -152,6 +153,7 @@ pub(crate) async fn answers_nothing() -> anyhow::Result<String> {
 }
 
 pub(crate) async fn answers_another() -> anyhow::Result<String> {
+    // First the right request, or anything might be wrong with this permit.
     anyhow::ensure!(
         answered_by(permit("asked")).await? == "permit",
         "the impostor is no good"

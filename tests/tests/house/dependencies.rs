@@ -54,6 +54,7 @@ fn metadata() -> Metadata {
     MetadataCommand::new()
         .manifest_path(tree::top().join("Cargo.toml"))
         .other_options(
+            // One platform, or dependencies of systems that we do not build for would count.
             ["--locked", "--filter-platform", "x86_64-unknown-linux-gnu"].map(str::to_owned),
         )
         .exec()
@@ -75,6 +76,7 @@ fn reach(metadata: &Metadata, package: &str) -> BTreeSet<String> {
     let mut open = vec![start];
     while let Some(id) = open.pop() {
         for dependency in &nodes[id].deps {
+            // What only tests use is not shipped.
             let shipped = dependency
                 .dep_kinds
                 .iter()
@@ -100,6 +102,7 @@ fn our_packages_know_each_other_only_along_the_arrows() {
         .collect();
     let mut findings = Vec::new();
     for package in &ours {
+        // A package without a row is a decision that nobody has made.
         let Some(allowed) = arrows.get(package.as_str()) else {
             if package != "stopgate-tests" {
                 findings.push(format!("{package} has no entry: decide what it may know"));
@@ -118,6 +121,7 @@ fn our_packages_know_each_other_only_along_the_arrows() {
 #[test]
 fn the_language_reaches_nothing_that_waits_or_talks() {
     let reached = reach(&metadata(), "stopgate-author");
+    // If the graph were empty, everything would be fine.
     assert!(
         reached.contains("cedar-policy"),
         "the graph was not followed"
@@ -161,6 +165,7 @@ fn every_heavy_dependency_has_its_owners() {
 
 /// Files whose code (comments aside) says `word`.
 fn naming(word: &str) -> Vec<String> {
+    // Comments may speak of what code must not name.
     let said = |text: &str| {
         text.lines()
             .any(|line| !line.trim_start().starts_with("//") && line.contains(word))
@@ -225,6 +230,7 @@ fn wire_types_stop_at_the_door() {
 
 /// Packages and the features that a build of the whole workspace switches on in each of them.
 fn features(edges: &str) -> BTreeMap<String, String> {
+    // Without the network: what is resolved is what is locked.
     let listed = std::process::Command::new(env!("CARGO"))
         .args(["tree", "--workspace", "--locked", "--offline", "--edges"])
         .args([edges, "--prefix", "none", "--no-dedupe"])

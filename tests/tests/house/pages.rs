@@ -25,6 +25,7 @@ fn page(path: &str) -> String {
 
 /// Returns every text between two backticks outside code blocks.
 fn quoted(page: &str) -> Vec<&str> {
+    // Every other piece is inside a code block.
     let outside = page.split("\n```").step_by(2);
     outside
         .flat_map(|text| text.split('`').skip(1).step_by(2))
@@ -36,6 +37,7 @@ fn quoted(page: &str) -> Vec<&str> {
 fn path(text: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
     let (first, rest) = text.split_once('/')?;
+    // A first part that exists makes a path of it; others are paths of policy repositories.
     let is_path = text.chars().all(plain)
         && !DOCUMENTS.contains(&text)
         && (tree::top().join(first).exists() || rest.ends_with(".rs"));
@@ -43,6 +45,7 @@ fn path(text: &str) -> Option<String> {
         let stem = part.split('.').next().unwrap_or_default();
         stem.len() > 1 && stem.chars().all(|c| c.is_ascii_uppercase())
     };
+    // `NAME` and `CODE` stand for any file, so only what is before them has to exist.
     let named: Vec<&str> = text
         .split('/')
         .take_while(|part| !is_placeholder(part))
@@ -120,6 +123,7 @@ fn words(page: &str) -> Vec<Word> {
 fn defines(text: &str, name: &str) -> bool {
     text.lines().any(|line| {
         let line = line.trim_start();
+        // `pub(crate)` and its like stand before the keyword.
         let item = line.strip_prefix("pub").map_or(line, |rest| {
             let rest = match rest.strip_prefix('(') {
                 Some(rest) => rest.split_once(')').map_or("", |(_, rest)| rest),
@@ -132,6 +136,7 @@ fn defines(text: &str, name: &str) -> bool {
         let rest = declared.unwrap_or(item).strip_prefix(name);
         rest.is_some_and(|rest| match declared {
             Some(_) => !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'),
+            // Entries of enums, and names in the lists of macros, have no keyword before them.
             None => [",", "(", " {", " =", " SMALL", " ANY"]
                 .iter()
                 .any(|after| rest.starts_with(after)),

@@ -24,10 +24,12 @@ fn ids_of(function: &str) -> Vec<String> {
             (Some((letter, to)), Some((before, from))) if range && letter == before => {
                 ids.extend(
                     (from + 1..=to)
+                        // Words up to the first one that is no id: what follows says what the test tries.
                         .map(|number| format!("{}{number}", letter.to_ascii_uppercase())),
                 );
                 (last, range) = (Some((letter, to)), false);
             }
+            // `i1_to_i3` is a range; in `t1_i3` each id stands by itself.
             (Some((letter, number)), _) => {
                 ids.push(format!("{}{number}", letter.to_ascii_uppercase()));
                 last = Some((letter, number));

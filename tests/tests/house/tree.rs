@@ -22,6 +22,7 @@ pub(crate) fn top() -> PathBuf {
 /// Every file, ignored ones aside.
 pub(crate) fn files() -> Vec<File> {
     let listed = Command::new("git")
+        // What git ignores is nobody's to read; what it would add is checked before it is added.
         .args([
             "ls-files",
             "-z",

@@ -52,6 +52,7 @@ impl Words {
         let mut doc: Option<&str> = None;
         for (at, line) in file.text.lines().enumerate() {
             let text = line.trim_start();
+            // Tests at the end of a file are left out with everything behind them.
             if text.starts_with("#[cfg(test)]") && line.starts_with('#') {
                 return;
             }

@@ -60,6 +60,7 @@ impl Bundles {
             texts,
             manifest,
         };
+        // Otherwise every spoilt bundle would be refused for how it was put together.
         assert!(
             bundles.signed(&bundles.parts) == bundles.bytes,
             "bundles are put together as the compiler does"
@@ -68,9 +69,11 @@ impl Bundles {
     }
 
     pub(crate) fn mutate(&self, random: &mut Random) -> Came {
+        // Half of them stored and changed without a key, half signed again by one who may.
         if random.one_in(2) {
             let bytes = self.stored(random);
             let opened = Bundle::open(&bytes, &self.root);
+            // Every change of a byte has to be noticed; a change that changes nothing is the file itself.
             assert_eq!(
                 opened.is_ok(),
                 bytes == self.bytes,
@@ -79,6 +82,7 @@ impl Bundles {
             return came(opened.is_ok());
         }
         let mut parts = self.parts.clone();
+        // Signed by a publisher: whatever opens is fine, whatever does not must be an error and no panic.
         for _ in 0..=random.below(2) {
             let (at, to) = (place(random, &parts), place(random, &parts));
             match random.below(8) {
@@ -121,6 +125,7 @@ impl Bundles {
             0 => bytes[at] ^= 1 << random.below(8),
             1 => bytes.truncate(at),
             2 => {
+                // Whole blocks, since headers and contents begin at these.
                 let block = BLOCK * (at / BLOCK);
                 let end = bytes.len().min(block + BLOCK);
                 bytes.drain(block..end);
@@ -160,6 +165,7 @@ impl Bundles {
         members.retain(|(name, _)| name != "parts");
         members.push(("parts".to_owned(), Json::Array(listed.collect())));
         let manifest = Json::Object(members).canonical().into_bytes();
+        // The statement is made by replacing the digest, so that all else in it stays as the compiler wrote it.
         let statement = std::str::from_utf8(&self.envelope().payload)
             .expect("a statement")
             .replace(
@@ -206,6 +212,7 @@ fn place<T>(random: &mut Random, all: &[T]) -> usize {
 /// The entries of a tar file as bundles are: one header block each, no extensions.
 fn unpack(mut bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut parts = Vec::new();
+    // Read by hand, so that the test does not lean on the reader that it tries.
     while let Some((header, rest)) = bytes.split_first_chunk::<BLOCK>() {
         let field = |range: std::ops::Range<usize>| {
             let text = String::from_utf8_lossy(&header[range]).into_owned();
@@ -241,6 +248,7 @@ fn pack(parts: &[(String, Vec<u8>)]) -> Vec<u8> {
         put(156, "0");
         put(257, "ustar\u{0}00");
         let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+        // The sum counts the field itself as spaces.
         header[148..156].copy_from_slice(format!("{sum:07o}\0").as_bytes());
         bytes.extend(header);
         bytes.extend(content);

@@ -28,6 +28,7 @@ impl Corpus {
             .iter()
             .flat_map(|files| files.values().cloned())
             .collect();
+        // Most repositories are the base with one file changed, so the base's texts would be picked nearly always.
         texts.sort();
         texts.dedup();
         Self {

@@ -47,6 +47,7 @@ impl Inputs {
             names.map(|name| (tool.to_string(), name.to_string()))
         });
         let operations = operations.collect();
+        // A few profiles, so that rules of several are asked.
         let profiles = policy.profiles.keys().take(4).cloned().collect();
         let bundle = stopgate::build::rehearse(&policy).expect("a bundle");
         let texts = INPUTS.map(|text| text.as_bytes().to_vec()).to_vec();
@@ -66,6 +67,7 @@ impl Inputs {
             Ok(input) => {
                 let canonical = input.json().canonical();
                 let again = Json::parse(canonical.as_bytes(), INPUT_LIMITS);
+                // Canonical text that is parsed again has to be the same, or digests would not name one value.
                 assert_eq!(again.map(|json| json.canonical()), Ok(canonical));
                 Came::Accepted
             }
@@ -94,6 +96,7 @@ impl Inputs {
             enforces: Enforces::ALL,
         };
         let decision = decide(&self.bundle, &attempt, &situation);
+        // Whatever the parser refuses is rejected with that reason, whatever the operation.
         if came == Came::Refused {
             let Outcome::Reject(rejection) = decision.outcome() else {
                 panic!("a refused input passes: {attempt:?}");

@@ -33,6 +33,7 @@ fn i10_t4_no_mutation_panics_aborts_or_hangs() {
     let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
     let workers = u64::try_from(workers).expect("a small number");
     let count = scale::mutations().expect("a number");
+    // Ranges of numbers, and a number gives its seed: a failure is made again however many workers there were.
     let mut running: Vec<Worker> = (0..workers)
         .map(|at| Worker::start(at * count / workers..(at + 1) * count / workers))
         .collect();
@@ -40,6 +41,7 @@ fn i10_t4_no_mutation_panics_aborts_or_hangs() {
     while running.iter_mut().any(Worker::is_running) {
         for (worker, (last, since)) in running.iter_mut().zip(&mut seen) {
             let now = worker.at();
+            // A worker is stuck if its number stays the same, not if its share takes long.
             if now != *last {
                 (*last, *since) = (now, Instant::now());
             }
@@ -68,6 +70,7 @@ fn i10_t4_no_mutation_panics_aborts_or_hangs() {
 #[test]
 fn t9_a_schema_of_other_types_is_refused_whoever_signed_it() {
     let bundles = bundles::Bundles::new(&corpus::Corpus::new());
+    // Unchanged it opens, so whatever is refused below is refused for its schema.
     assert!(bundles.opens_with_schema(str::to_owned));
     for (from, to) in [
         ("Long", "String"),
@@ -77,6 +80,8 @@ fn t9_a_schema_of_other_types_is_refused_whoever_signed_it() {
             "entity User in [Profile];",
             "entity User enum [\"somebody\"];",
         ),
+        // It means the same to Cedar. The texts are compared byte by byte, so that nothing depends on what a text
+        // means.
         ("\n", "\n\n"),
     ] {
         assert!(

@@ -17,6 +17,7 @@ pub(crate) fn mutate(corpus: &Corpus, random: &mut Random) -> Came {
     loop {
         let names: Vec<String> = files.keys().cloned().collect();
         let (name, other) = (pick(random, &names), pick(random, &names));
+        // A document goes, takes the place of another, or is spoilt.
         match random.below(16) {
             0 => {
                 files.remove(name);
@@ -40,6 +41,7 @@ pub(crate) fn mutate(corpus: &Corpus, random: &mut Random) -> Came {
     let json = compiled.diagnostics.to_json(&compiled.sources).to_string();
     match compiled.policy {
         Some(policy) => {
+            // What is accepted has to get through all that comes after the compiler.
             let (root, bytes) =
                 stopgate::build::rehearsal(&policy).expect("what is accepted builds");
             Bundle::open(&bytes, &root).expect("what is built opens");

@@ -138,9 +138,11 @@ const GROWTH: usize = 2 << 20;
 
 /// Spoils `text` once, or a few times, with pieces of `others`.
 pub(crate) fn spoil(random: &mut Random, text: &[u8], others: &[Vec<u8>]) -> Vec<u8> {
+    // Once, or a few times: several small mistakes reach code that one mistake ends before.
     let mut text = text.to_vec();
     loop {
         text = match random.below(8) {
+            // Lines and words mostly: bytes and depths are refused early, and test the same few lines.
             0..3 => lines(random, &text, others),
             3..6 => words(random, &text, others),
             6 => bytes(random, &text),
@@ -183,6 +185,7 @@ fn lines(random: &mut Random, text: &[u8], others: &[Vec<u8>]) -> Vec<u8> {
             lines[at].splice(0..0, std::iter::repeat_n(b' ', spaces));
         }
         4 => {
+            // Less or no indentation makes another structure of the same words.
             let indent = lines[at].iter().take_while(|byte| **byte == b' ').count();
             let less = below(random, indent + 1);
             lines[at].drain(..less);
@@ -205,6 +208,7 @@ fn lines(random: &mut Random, text: &[u8], others: &[Vec<u8>]) -> Vec<u8> {
 /// Words, runs of spaces, and every other character by itself.
 fn tokens(text: &[u8]) -> Vec<&[u8]> {
     let kind = |byte: u8| match byte {
+        // Bytes above ASCII go with words, so that characters stay whole unless bytes are spoilt.
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b'/' | 0x80.. => 1,
         b' ' => 2,
         _ => 0,
@@ -247,6 +251,7 @@ fn bytes(random: &mut Random, text: &[u8]) -> Vec<u8> {
         }
         1 => text.truncate(at),
         2 => {
+            // A flip of one bit is what a bad disk makes.
             let end = text.len().min(at + 1 + below(random, 8));
             text.drain(at..end);
         }
@@ -273,6 +278,7 @@ fn growth(random: &mut Random, text: &[u8]) -> Vec<u8> {
         1 => one(random, &TRAPS).as_bytes(),
         _ => one(random, &OPENINGS).as_bytes(),
     };
+    // Deep enough to break a parser, and not so long that the test itself is slow.
     let times = times.min(GROWTH / piece.len().max(1));
     let mut grown = text[..at].to_vec();
     grown.extend(piece.repeat(times));

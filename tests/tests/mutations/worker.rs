@@ -35,6 +35,7 @@ impl Worker {
         let folder = tempfile::tempdir().expect("a folder");
         let output = |name| File::create(folder.path().join(name)).expect("a file");
         let child = Command::new(std::env::current_exe().expect("this program"))
+            // This test again, in a process of its own: an abort or an overflow of the stack ends only the worker.
             .args(["--exact", TEST, "--nocapture"])
             .env(SHARE, format!("{}..{}", share.start, share.end))
             .env(PROGRESS, folder.path().join("progress"))
@@ -67,6 +68,7 @@ impl Worker {
 
     /// The mutation it is at; `None` before the first.
     pub(crate) fn at(&self) -> Option<u64> {
+        // The last number that was written is the mutation that did it.
         self.read("progress").trim().parse().ok()
     }
 
@@ -135,9 +137,12 @@ impl Share {
         let mut counts = [[0_u64; 2]; 3];
         for number in self.range.clone() {
             if let Some(progress) = &self.progress {
+                // Before the mutation is made and straight into the file, so that the number is there when the
+                // process dies.
                 let text = format!("{number:>20}\n");
                 progress.write_all_at(text.as_bytes(), 0).expect("a disk");
             }
+            // A seed for each number, so that one is made again without those before it.
             let mut random = Random::new(seed.wrapping_add(number.wrapping_mul(0x1_0000_0001)));
             let start = Instant::now();
             let (kind, came) = match random.below(4) {
@@ -157,6 +162,7 @@ impl Share {
         );
         // Mutations that are all refused at the door, or none, would test nothing.
         let worth = |[accepted, refused]: [u64; 2]| accepted > 0 && refused > 0;
+        // A few of them, such as one that is made again, say nothing of the mix.
         let enough = self.range.end - self.range.start >= 1_000;
         assert!(!enough || [repositories, bundles, inputs].into_iter().all(worth));
     }

@@ -24,6 +24,7 @@ impl Repository {
         let policy = checked(&files);
         let (root, bytes) = stopgate::build::rehearsal(&policy).expect("a bundle");
         let bundle = Bundle::open(&bytes, &root).expect("a bundle");
+        // The same bytes opened twice: what differs is the index alone.
         let unindexed = Bundle::open_without_index(&bytes, &root).expect("a bundle");
         Self {
             files,
@@ -41,6 +42,7 @@ impl Repository {
             "@approval(\"committee\")",
             "@require(\"user_confirmation\")",
         ]);
+        // On everything: the rule reaches every operation of every tool.
         let bound = random.below(10);
         let rule = format!(
             "\n@id(\"one-more\") @owner(\"team\") @review_by(\"2027-03-31\") {kind}\n\
@@ -52,6 +54,7 @@ impl Repository {
     /// The same with one more grant.
     pub(crate) fn with_another_grant(&self, random: &mut Random) -> Bundle {
         let approval = random.pick(&["supervisor", "committee"]);
+        // A medium grant on the one operation that every tool has, for a profile that may or may not be asked about.
         let profile = random.pick(&PROFILES);
         let rule = format!(
             "\n@id(\"one-more\") @owner(\"team\") @review_by(\"2027-03-31\") @risk(\"medium\") @approval(\"{approval}\")\n\
@@ -122,6 +125,7 @@ fn checked(files: &Files) -> Policy {
     };
     match &compiled.policy {
         Some(policy) => policy.clone(),
+        // The generator is wrong, not the compiler: it has to write what an author may write.
         None => panic!("a generated repository is refused:\n{}", rendered()),
     }
 }

@@ -52,6 +52,8 @@ pub(super) fn check_tokens(tokens: &[Token<'_>]) -> Result<(), CedarMistake> {
         depth = token.depth_after(depth);
         // `a["b"]` is an access, and clauses are joined like operands: what parses deep is evaluated deep.
         match token.text {
+            // Nothing is parsed here: a word counts wherever it may cost a frame, even where it is the name of a
+            // member.
             "[" | "when" | "unless" => operators = operators.saturating_add(1),
             "&" | "|" | "." | "!" | "-" | "+" | "*" | "<" | ">" | "=" | "if" | "has" | "like"
             | "in" | "is" | "," => {

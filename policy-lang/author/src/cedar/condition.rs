@@ -40,6 +40,8 @@ impl PartialEq for Condition {
             source,
             clauses,
             expression,
+            // Otherwise the same condition would differ from itself at another place in a file, which `diff` would
+            // call a change.
             offset: _,
         } = self;
         (source, clauses, expression) == (&other.source, &other.clauses, &other.expression)
@@ -69,6 +71,7 @@ impl Condition {
     /// # Errors
     /// Every [`CedarMistake`] found; ranges are bytes of `text`.
     pub fn parse_among(text: &str, texts: &ParsedTexts) -> Result<Self, Vec<CedarMistake>> {
+        // The bounds come first: Cedar's parser recurses, and aborts the process where the stack ends.
         bounds::check(text).map_err(|mistake| vec![mistake])?;
         let parsed = texts.one(text).ok_or_else(|| no_expression(text))?;
         Self::new(Source::Expression(text.into()), &parsed)?.shaped()
@@ -110,6 +113,8 @@ impl Condition {
         let mut mistakes = Vec::new();
         // 1. Single nodes: what they test, and what they name.
         for node in self.nodes() {
+            // An `in` is looked at as a whole; what it names is no mistake of its own, so `nodes` goes no further
+            // down.
             if is_other_test(&node) {
                 // Proofs replace what is named here by what leads to it; of any other use they would say nothing true.
                 mistakes.push(self.profile_test());
@@ -118,9 +123,12 @@ impl Condition {
                 mistakes.push(self.action_test(var));
             }
             match node.entity() {
+                // Profiles that are part of an allowed test are below an `in` and never come here.
                 None => {}
                 Some(("Stopgate::Profile", _)) => mistakes.push(self.profile_test()),
                 Some(("Stopgate::User", _)) => {
+                    // All subjects are one entity (docs/decisions/0006), so a test of a person would be true of
+                    // everybody or of nobody.
                     let mistake = CedarMistake::new(
                         "person-test",
                         "rules name profiles, not people",
@@ -130,6 +138,7 @@ impl Condition {
                         .push(mistake.help("give the person a profile of their own and name that"));
                 }
                 Some((kind, _)) => {
+                    // The last part of the type is the word that stands in the author's text.
                     let word = kind.rsplit("::").next().unwrap_or(kind);
                     mistakes.push(self.action_test(word));
                 }
@@ -190,6 +199,7 @@ impl Condition {
         let mut wholes = BTreeSet::new();
         let mut open: Vec<&Value> = self.bodies().collect();
         while let Some(tree) = open.pop() {
+            // Reading a path is one use; what lies on the way to it is not a use of the whole.
             if let Some(mut path) = path(tree) {
                 let asks = matches!(Node::read(tree), Ok(Node::Has { .. }));
                 // What the context itself holds is no question: it is the same for every request.
@@ -244,6 +254,7 @@ impl Condition {
 
     /// Returns the first place of `word` in the author's text, or all of the text if `word` is no token of it.
     pub(super) fn find(&self, word: &str) -> Range<usize> {
+        // Tokens, not a search in the text: the word may also stand in a comment or inside a literal.
         let text = self.author_text();
         let found = tokens(text).ok().and_then(|tokens| {
             tokens
@@ -296,6 +307,7 @@ impl Condition {
     #[must_use]
     pub fn names_member(&self, name: &str) -> bool {
         self.bodies().any(|body| {
+            // A walk that stops at a node it does not know would say no where it knows nothing.
             any_node(body, &mut |node| match node {
                 Ok(Node::Get { name: read, .. }) => *read == name,
                 Ok(Node::Has { names, .. }) => names.contains(&name),
@@ -324,6 +336,8 @@ impl Condition {
     pub(super) fn reads_now(&self) -> bool {
         self.reads().iter().any(|read| match read.as_slice() {
             [time] => time == "time",
+            // Only `business` is a truth value that is always handed over. Everything else below `time`, and `time`
+            // itself, is or holds the instant.
             [time, part, ..] => time == "time" && part != "business",
             [] => true,
         })
@@ -350,6 +364,7 @@ fn is_profile_test(node: &Node<'_>) -> bool {
     let Node::Binary("in", [left, right]) = node else {
         return false;
     };
+    // A profile in the list beside anything else could not be flattened to what leads to it.
     let is_profile = |tree: &Value| {
         let entity = Node::read(tree).ok().and_then(|node| node.entity());
         entity.is_some_and(|(kind, _)| kind == "Stopgate::Profile")
@@ -452,9 +467,11 @@ fn clauses(policy: &Value) -> Result<Vec<Value>, UnknownForm> {
     let unknown = || UnknownForm::new("the policy");
     let clauses = policy.get("conditions").and_then(Value::as_array);
     let clause = |clause: &Value| {
+        // A kind of clause that Cedar adds later is refused, not taken for a `when`.
         let kind = clause.get("kind").and_then(Value::as_str);
         let kind = kind.filter(|kind| ["when", "unless"].contains(kind));
         let body = clause.get("body").ok_or_else(unknown)?;
+        // Written in one way, so that a signature and a proof do not depend on how Cedar prints it.
         Ok(json!({"kind": kind.ok_or_else(unknown)?, "body": plain(body)?}))
     };
     clauses.ok_or_else(unknown)?.iter().map(clause).collect()

@@ -47,6 +47,7 @@ pub(super) fn too_costly(
     if together <= MOST_STEPS {
         return None;
     }
+    // By the rule's own steps: the one to change first.
     let own = |rule: &&&Rule| of_rule(scene, rule).at(longest);
     let rule = rules.iter().max_by_key(own)?;
     let (tool, name) = operation;
@@ -56,6 +57,7 @@ pub(super) fn too_costly(
         own(&rule)
     );
     let range = rule.condition.as_ref();
+    // Only a `like` costs a product, so this is where to look.
     let range = range.map_or(0..0, |condition| condition.find("like"));
     let mistake = CedarMistake::new("rule-too-costly", message, range).help(HELP);
     Some((rule.id.clone(), mistake))
@@ -80,6 +82,7 @@ fn together(scene: &Scene<'_>, rules: &[&Rule]) -> Steps {
         }
     }
     of_one_attempt(anybody, by_profile.into_values())
+    // The same sum as `Index::steps` makes of a bundle. If the two differed, a policy would build and not open.
 }
 
 /// Counts the steps of a rule as its author wrote it, with what the rule's scope adds to the condition.
@@ -88,6 +91,7 @@ pub(super) fn of_rule(scene: &Scene<'_>, rule: &Rule) -> Steps {
     let except = length(rule.scope.except.len()).saturating_mul(3);
     let agents = rule.scope.agents.iter().flatten();
     let agents = agents.map(|agent| length(agent.len()).saturating_add(2));
+    // The rest is the agent's id and the few nodes around these two tests.
     let scope = agents.fold(except.saturating_add(AGENT + 16), u64::saturating_add);
     let condition = rule
         .condition

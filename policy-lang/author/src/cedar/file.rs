@@ -75,6 +75,7 @@ fn one(text: &str, tokens: &[Token<'_>]) -> Result<CedarRule, Vec<CedarMistake>>
     };
     let range = first.range.start..last.range.end;
     let source = text.get(range.clone()).unwrap_or_default();
+    // What is found in one policy counts from its first byte; editors and reports want the place in the file.
     let shift = |mut mistake: CedarMistake| {
         mistake.range = mistake.range.start.saturating_add(range.start)
             ..mistake.range.end.saturating_add(range.start);
@@ -269,6 +270,7 @@ impl Piece<'_, '_> {
             require,
         };
         let description = present("description").map(str::to_owned);
+        // Last, since which of the three kinds it is depends on which annotations are there.
         let kind = self.kind(policy, &stated, description.as_deref(), mistakes);
         Some(Annotations {
             id: id?,
@@ -310,9 +312,11 @@ impl Piece<'_, '_> {
                         ));
                     }
                 }
+                // A grant without a risk would be at the lowest one, so there is no default.
                 surface.risk = stated.risk?;
                 stated.approval.map(|_| RuleKind::Grant(surface))
             }
+            // No forbid of Cedar's: what stands beside it says whether it asks for more or is final.
             Effect::Forbid if given("risk") => {
                 let help = "a forbid with @approval or @require raises, a bare forbid is final; neither has a risk";
                 mistakes.push(shape("a forbid has no risk", self.annotation("risk"), help));
@@ -333,6 +337,7 @@ impl Piece<'_, '_> {
                 Some(RuleKind::Raise(surface))
             }
             Effect::Forbid => Some(RuleKind::Never(
+                // The reason is shown to people, so a never has one.
                 description.unwrap_or("a guardrail forbids this").to_owned(),
             )),
         }
@@ -351,6 +356,7 @@ impl Piece<'_, '_> {
         let user = format!("{NAMESPACE}::User");
         let found = match policy.principal_constraint() {
             PrincipalConstraint::Any => Some(None),
+            // `is User` is true of every principal and is accepted as saying nothing.
             PrincipalConstraint::Is(kind) if kind.to_string() == user => Some(None),
             PrincipalConstraint::In(uid) => profile(&uid).map(Some),
             PrincipalConstraint::IsIn(kind, uid) if kind.to_string() == user => {
@@ -424,6 +430,7 @@ impl Piece<'_, '_> {
                 let prefix = format!("{tool}/");
                 if let Some((other, place)) = named
                     .iter()
+                    // The actions decide. A resource that contradicts one of them would match nothing, silently.
                     .find(|(action, _)| !action.starts_with(&prefix))
                 {
                     let message = format!("`{other}` is not an operation of the resource `{tool}`");

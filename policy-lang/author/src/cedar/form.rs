@@ -92,6 +92,7 @@ pub(crate) fn match_form(
     let mut conditions = Vec::new();
     if !except.is_empty() {
         let set: Vec<Value> = except
+            // `in` a set: true of whoever holds any of them, inherited ones included.
             .iter()
             .map(|name| json!({"Value": {"__entity": entity("Profile", name.as_str())}}))
             .collect();
@@ -122,6 +123,7 @@ pub(crate) fn match_form(
         let tree = json!({
             "effect": "permit", "principal": principal, "action": action, "resource": {"op": "All"},
             "annotations": {"rule": rule.id.to_string()}, "conditions": conditions,
+        // The annotation is how a match finds its way back to the rule.
         });
         CedarPolicy::from_json(Some(PolicyId::new(at.to_string())), tree)
             .map_err(|source| FormError::new(format_args!("rule {}", rule.id), source))

@@ -97,6 +97,7 @@ pub(super) const OTHERS: [&str; 9] = [
     "Record",
 ];
 
+// The functions of Cedar's extension types. One that a release adds is refused until proofs and costs know it.
 const CALLS: [&str; 22] = [
     "decimal",
     "lessThan",
@@ -137,6 +138,7 @@ impl<'a> Node<'a> {
     /// # Errors
     /// [`UnknownForm`] when it has another shape than those that are known here.
     pub(super) fn read(tree: &'a Value) -> Result<Self, UnknownForm> {
+        // Cedar's JSON has one member for each node: the operator, with its operands below.
         let members = tree.as_object().filter(|members| members.len() == 1);
         let Some((word, operand)) = members.and_then(|members| members.iter().next()) else {
             return Err(UnknownForm::new("what stands here"));
@@ -145,6 +147,7 @@ impl<'a> Node<'a> {
     }
 
     fn named(word: &str, operand: &'a Value) -> Option<Self> {
+        // Operands are read by their exact names and number. A node with one member more is another node.
         if let Some(operator) = known(&UNARY, word) {
             let [arg] = fields(operand, ["arg"])?;
             return Some(Self::Unary(operator, arg));
@@ -175,6 +178,7 @@ impl<'a> Node<'a> {
                 let [left, pattern] = fields(operand, ["left", "pattern"])?;
                 is_pattern(pattern).then_some(Self::Like { left, pattern })
             }
+            // `is … in …` is one node in Cedar's JSON, with the parent as a third member.
             "is" => {
                 let within = operand.get("in");
                 let [left, kind] = match within {
@@ -247,6 +251,7 @@ fn names(attr: &Value) -> Option<Vec<&str>> {
 fn is_literal(value: &Value) -> bool {
     match value {
         Value::Bool(_) | Value::String(_) => true,
+        // Cedar has no other numbers than whole ones of 64 bits.
         Value::Number(number) => number.is_i64(),
         Value::Object(_) => {
             let entity =
@@ -284,6 +289,7 @@ pub(super) fn plain(tree: &Value) -> Result<Value, UnknownForm> {
 }
 
 fn written_out(left: &Value, names: &[&str]) -> Result<Value, UnknownForm> {
+    // Anything but a path would be written, and evaluated, once for each name.
     if !is_path(left) {
         return Err(UnknownForm::new(
             "a `has` of several names after anything but a path",
@@ -297,6 +303,7 @@ fn written_out(left: &Value, names: &[&str]) -> Result<Value, UnknownForm> {
     let mut left = left.clone();
     let mut tests = Vec::with_capacity(names.len());
     for name in names {
+        // `a has b.c` means that `a` has `b` and that `a.b` has `c`.
         tests.push(json!({"has": {"left": left, "attr": name}}));
         left = json!({".": {"left": left, "attr": name}});
     }
@@ -337,6 +344,7 @@ fn with_these(tree: &Value, node: &Node<'_>, operands: Vec<Value>) -> Value {
         Value::Object(Map::from_iter([(operator.to_owned(), operand)]))
     };
     let mut operands = operands.into_iter();
+    // Operands come in the order in which `operands` lists them; both have to change together.
     let mut next = || operands.next().unwrap_or_default();
     match node {
         Node::Literal(_) | Node::Var(_) => tree.clone(),

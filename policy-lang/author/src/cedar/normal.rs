@@ -34,6 +34,7 @@ pub(super) fn clauses(clauses: &[Value]) -> Normal {
             _ => Err(UnknownForm::new("a clause of another kind").into()),
         }
     });
+    // Clauses are joined like operands: `when { a } when { b }` and `when { a && b }` are one rule.
     Ok(joined("and", parts.collect::<Result<_, _>>()?))
 }
 
@@ -60,6 +61,7 @@ fn node(tree: &Value) -> Normal {
         Node::Get { left, name } => Ok(member(node(left)?, name)),
         Node::Has { left, names } => Ok(presence(node(left)?, &names)),
         Node::Like { left, pattern } => Ok(array("like", [node(left)?, pattern_of(pattern)?])),
+        // `is T in p` means `is T` and `in p`, and other releases may write it so.
         Node::Is { left, kind, within } => {
             let left = node(left)?;
             let mut parts = vec![array("is", [left.clone(), text(kind)])];
@@ -91,6 +93,7 @@ fn literal(value: &Value) -> Normal {
         Value::String(written) => Ok(array("string", [text(written)])),
         Value::Object(_) => {
             let entity = value.get("__entity");
+            // Whole numbers stand as text in the form, because JSON numbers of ours end at 2^53 and Cedar's do not.
             let part = |name| entity.and_then(|entity| entity.get(name)?.as_str());
             match (part("type"), part("id")) {
                 (Some(kind), Some(id)) => Ok(array("entity", [text(kind), text(id)])),
@@ -110,6 +113,7 @@ fn long(number: i64) -> Json {
 fn negative(of: Json) -> Json {
     let number = match of.as_array() {
         Some([word, Json::String(digits)]) if word.as_str() == Some("long") => {
+            // The negation of the least number is no number, and stays what it is.
             digits.parse::<i64>().ok().and_then(i64::checked_neg)
         }
         _ => None,
@@ -139,6 +143,7 @@ fn pattern_of(pattern: &Value) -> Normal {
     let mut pieces: Vec<Json> = Vec::new();
     for piece in pattern.as_array().ok_or_else(unknown)? {
         if piece.as_str() == Some("Wildcard") {
+            // Two stars in a row mean the same as one.
             if pieces.last() != Some(&Json::Null) {
                 pieces.push(Json::Null);
             }
@@ -159,6 +164,7 @@ fn pattern_of(pattern: &Value) -> Normal {
 /// repetition.
 fn set(elements: impl Iterator<Item = Normal>) -> Normal {
     let mut all = elements.collect::<Result<Vec<Json>, _>>()?;
+    // Sorted by their text: any order will do if it is the same for equal sets.
     all.sort_by_cached_key(Json::canonical);
     all.dedup();
     Ok(array("set", all))
@@ -180,6 +186,7 @@ fn not(of: Json) -> Json {
 fn joined(word: &str, parts: Vec<Json>) -> Json {
     let mut row = Vec::new();
     for part in parts {
+        // Only `and` and `or` are joined in rows, and both can be grouped in any way: no other word may come here.
         let first = part.as_array().and_then(|inner| inner.first());
         if first.and_then(Json::as_str) == Some(word)
             && let Json::Array(inner) = part

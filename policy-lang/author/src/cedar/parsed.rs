@@ -43,11 +43,14 @@ impl ParsedTexts {
     /// the texts that were parsed together with one that is not an expression. A text that was left out is parsed by
     /// itself later, which says what is wrong with it.
     pub fn new<'t>(texts: impl IntoIterator<Item = &'t str>) -> Self {
+        // What the bounds refuse must not reach the parser in company either.
         let accepted = texts.into_iter().filter(|text| bounds::check(text).is_ok());
         let accepted: Vec<&str> = accepted.collect();
         let mut parsed = HashMap::with_capacity(accepted.len());
         let mut rest = accepted.as_slice();
         while let Some((group, behind)) = group(rest) {
+            // One text that is wrong fails its whole group: those texts are parsed one by one, so the mistake is
+            // found by itself.
             let found = together(group).unwrap_or_default();
             parsed.extend(group.iter().map(|text| (*text).to_owned()).zip(found));
             rest = behind;
@@ -67,6 +70,7 @@ impl ParsedTexts {
 
 /// Wraps `text` into a policy, and returns the policy with the number of bytes that stand before `text`.
 pub(super) fn wrapped(text: &str) -> (String, usize) {
+    // The line ends around the text keep a comment at its end from swallowing the rest of the policy.
     (format!("{HEAD}{text}{TAIL}"), HEAD.len())
 }
 
@@ -78,6 +82,7 @@ fn group<'s, 't>(texts: &'s [&'t str]) -> Option<(&'s [&'t str], &'s [&'t str])>
         bytes <= MOST_BYTES
     };
     let many = texts.iter().take(TOGETHER).take_while(fits).count();
+    // At least one, or a text that is longer than all may be would never be taken off the list.
     texts.split_at_checked(many.max(1))
 }
 
@@ -101,6 +106,7 @@ fn together(texts: &[&str]) -> Option<Vec<Parsed>> {
         return None;
     }
     let parsed = places.into_iter().enumerate().map(|(at, place)| {
+        // Cedar numbers the policies of a text in their order; the id is the only way from a policy back to its text.
         let id = PolicyID::from_string(format!("policy{at}"));
         let policy = policies.get(&id)?;
         let span = policy.loc()?.span;
@@ -109,6 +115,7 @@ fn together(texts: &[&str]) -> Option<Vec<Parsed>> {
         }
         let tree = serde_json::to_value(trees.remove(&id)?).ok()?;
         let clauses = tree.get("conditions").and_then(Value::as_array)?;
+        // A second `when` inside the text would be a clause of the author's own making.
         (clauses.len() == 1).then_some(())?;
         Some(Parsed {
             expression: Some(Arc::clone(policy.non_scope_constraints_arc()?)),

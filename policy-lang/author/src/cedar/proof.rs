@@ -41,6 +41,8 @@ pub struct Atom {
 
 impl Atom {
     fn new(conditions: Vec<Value>) -> Self {
+        // Members keep the order in which they were made. A body that is made in another order has another key, which
+        // costs one more proof and no more.
         let clauses: Vec<String> = conditions.iter().map(Value::to_string).collect();
         Self {
             key: format!("[{}]", clauses.join(",")).into(),
@@ -107,13 +109,16 @@ impl Atom {
     #[must_use]
     pub fn may_fail(&self) -> bool {
         let bodies = self.conditions.iter();
+        // A clause without a body is a form that is not known, and counts as able to fail.
         let mut bodies = bodies.map(|clause| clause.get("body").unwrap_or(&Value::Null));
         bodies.any(|body| {
             super::condition::any_node(body, &mut |node| match node {
+                // The negation of the least number overflows.
                 Ok(Node::Unary(operator, _)) => *operator == "neg",
                 Ok(Node::Binary(operator, _)) => {
                     ["+", "-", "*", "getTag", "hasTag"].contains(operator)
                 }
+                // Reads cannot fail: strict validation refuses a read that no `has` guards.
                 Ok(
                     Node::Literal(_)
                     | Node::Var(_)
@@ -223,6 +228,7 @@ pub(super) fn rename(tree: &Value, renamed: &BTreeSet<&str>) -> Value {
         Ok(Node::Get { left, name }) if *left == facts && renamed.contains(name) => {
             read(["facts", &own(name)])
         }
+        // A `has` of several names was written out as several questions when the condition was read.
         Ok(Node::Has { left, names }) if *left == facts => {
             let names = names.first().filter(|name| renamed.contains(*name));
             names.map_or_else(|| tree.clone(), |name| has(left.clone(), &own(name)))
@@ -240,6 +246,7 @@ pub(super) fn rename(tree: &Value, renamed: &BTreeSet<&str>) -> Value {
 #[must_use]
 pub fn renamed_facts<'p>(base: &'p Operation, head: &Operation) -> Vec<&'p Fact> {
     let facts = base.facts.iter();
+    // By the whole fact and not by its name: the same name may compute something else on the other side.
     facts.filter(|fact| !head.facts.contains(fact)).collect()
 }
 
@@ -261,6 +268,7 @@ pub fn types(
 pub fn holders_of_all<'a>(held: impl IntoIterator<Item = &'a str>) -> Atom {
     let tests = held.into_iter().map(|one| holds([one]));
     let all = tests.reduce(|left, right| binary("&&", left, right));
+    // With nothing held this is true of everybody, as is any test of all of nothing.
     Atom::when(all.unwrap_or_else(|| value(true)))
 }
 

@@ -47,6 +47,7 @@ impl<'p> ReadsNow<'p> {
             everywhere: false,
             at: BTreeSet::new(),
         };
+        // A rule without operations reaches those that the catalog gets later as well.
         for rule in &policy.rules {
             if rule.condition.as_ref().is_some_and(Condition::reads_now) {
                 match &rule.scope.operations {
@@ -100,6 +101,7 @@ pub(super) fn proof_schema(
         .map(|fact| (fact, fact.name.to_string()));
     let others = base
         .iter()
+        // In quotes, since no identifier of Cedar holds an `@`, and so no author's fact can have this name.
         .map(|fact| (*fact, format!("\"{}{OTHERWISE}\"", fact.name)));
     let facts: Vec<String> = own
         .chain(others)
@@ -107,6 +109,7 @@ pub(super) fn proof_schema(
         .collect();
     let facts = of_facts(&facts);
     let flags: Vec<String> = (0..flags).map(|flag| format!("flag{flag}: Bool")).collect();
+    // A record of its own: no condition can name it, because no author's schema has it.
     let only_head = if flags.is_empty() {
         String::new()
     } else {

@@ -12,6 +12,7 @@ fn code(text: &str) -> Option<&'static str> {
 #[test]
 fn conditions_are_one_expression_over_named_parts_of_the_request() {
     for fine in [
+        // Nothing that is accepted ends the clause it is in, and nothing reads the request as a whole.
         "true",
         "context.input.n > 3",
         "!([\"EUR\"].contains(context.input.currency))",
@@ -86,6 +87,7 @@ fn t4_nesting_bombs_are_refused_on_a_small_stack() {
         let nested = |open: &str, close: &str, depth: usize| {
             format!("{}true{}", open.repeat(depth), close.repeat(depth))
         };
+        // Just beyond what is accepted, and far beyond what Cedar's parser survives.
         for depth in [33, 150, 700, 5000] {
             assert_eq!(code(&nested("(", ")", depth)), Some("cedar-too-large"));
             assert_eq!(code(&nested("[", "]", depth)), Some("cedar-too-large"));
@@ -114,6 +116,7 @@ fn t4_nesting_bombs_are_refused_on_a_small_stack() {
         );
         for (row, end) in [("1 * ", "1 > 0"), ("1 - ", "1 > 0"), ("!", "true")] {
             let text = row.repeat(390) + end;
+            // Products and differences are refused for what a proof would cost, and signs in a row by Cedar itself.
             let expected = Some("proof-too-large").filter(|_| row != "!");
             assert_eq!(code(&text), expected.or(Some("cedar-syntax")), "{row}");
         }
@@ -133,6 +136,7 @@ fn t4_printed_texts_are_bounded_policy_by_policy() {
         assert_eq!(token::printed(&text), None, "{bomb}");
         assert!(!token::is_shallow(&text), "{bomb}");
     }
+    // Too long for one policy, though it is flat.
     let long = policy.replace("; {", &"x".repeat(1 << 20));
     assert_eq!(token::printed(&long), None);
     assert!(token::is_shallow(&long));
@@ -178,6 +182,8 @@ fn t4_a_text_in_quotes_has_escapes_that_cedar_knows() {
             let mistakes = Condition::parse(&text).err().unwrap_or_default();
             mistakes.first().map(|mistake| mistake.message.clone())
         };
+        // One escape that Cedar does not know is a mistake that Cedar reports; many of them are refused before it
+        // copies the text so often.
         let many = code(17).expect("a mistake");
         assert!(many.contains("more than 16 escapes"), "{strange:?}: {many}");
         let few = code(1);
@@ -194,6 +200,7 @@ fn what_a_condition_reads_is_known_by_path() {
         "context.input.a == 1 && (context.input has b && context.input.b.c) || !context.time.business && [context.agent.id].contains(\"x\")",
     );
     let reads = condition.expect("a condition").reads();
+    // Paths begin below `context`, and a test for a member reads it too.
     for path in [
         &["input", "a"][..],
         &["input", "b"],
@@ -328,6 +335,7 @@ fn every_mistake_of_a_file_is_reported_in_its_place() {
         .filter_map(|mistake| text.get(mistake.range.clone()))
         .collect();
     assert!(places.contains(&"@review_by"), "{places:?}");
+    // Of both rules: the rest of a file is read although a rule before is wrong.
     assert!(places.contains(&"@ownr"), "{places:?}");
     assert!(mistakes.len() >= 4, "{mistakes:?}");
 }
@@ -337,6 +345,7 @@ fn every_mistake_of_a_file_is_reported_in_its_place() {
 #[test]
 fn t4_the_largest_accepted_rule_evaluates_on_a_small_stack() {
     use cedar_policy::{Authorizer, Context, Decision, Entities, EntityUid, PolicySet, Request};
+    // Each clause is one more frame for the evaluator, since Cedar joins clauses into one expression.
     let clauses = "when { {\"a\": true}[\"a\"] }\n".repeat(130);
     let rule = |clauses: &str| {
         format!(
@@ -358,6 +367,7 @@ fn t4_the_largest_accepted_rule_evaluates_on_a_small_stack() {
         .spawn(move || {
             let text = rule(&clauses);
             file::parse(&text).expect("accepted");
+            // A permit, so that the answer shows that the condition was evaluated.
             let set: PolicySet = text.replace("forbid", "permit").parse().expect("a policy");
             let uid = |text: &str| text.parse::<EntityUid>().expect("an entity");
             let request = Request::new(

@@ -27,6 +27,7 @@ pub(super) fn print_exactly(body: &Value) -> String {
     let printed = Policy::from_json(None, policy)
         .map(|policy| policy.to_string())
         .unwrap_or_default();
+    // Cedar prints whole policies only. The clause is what stands between the first and the last brace.
     let inner = printed
         .split_once('{')
         .and_then(|(_, rest)| rest.rsplit_once('}'))
@@ -80,6 +81,7 @@ pub(super) fn range_of(
 ) -> Range<usize> {
     let label = error.labels().and_then(|mut labels| labels.next());
     label.map_or(0..length, |label| {
+        // A place in what we wrote around the text is moved into the text: an author cannot see ours.
         let start = label.offset().saturating_sub(offset).min(length);
         start..start.saturating_add(label.len()).min(length)
     })

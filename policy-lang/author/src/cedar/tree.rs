@@ -53,6 +53,7 @@ pub(super) fn row<'v>(operator: &str, tree: &'v Value) -> Vec<&'v Value> {
     let (mut operands, mut open) = (Vec::new(), vec![tree]);
     while let Some(tree) = open.pop() {
         match Node::read(tree) {
+            // An explicit stack: rows may have hundreds of operands, each one deeper than the one before.
             Ok(Node::Binary(found, [left, right])) if found == operator => {
                 open.extend([right, left]);
             }
@@ -88,6 +89,7 @@ pub(super) fn holds<'a>(ids: impl IntoIterator<Item = &'a str>) -> Value {
 }
 
 fn any(ids: &[&str]) -> Value {
+    // Nobody is in any of none.
     match ids {
         [] => value(false),
         [id] => binary("in", json!({"Var": "principal"}), profile(id)),

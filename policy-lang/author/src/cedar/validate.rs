@@ -43,6 +43,8 @@ pub fn validate(policy: &Policy) -> Vec<(RuleId, CedarMistake)> {
     let every: Vec<_> = operations(policy).collect();
     // 2. Each operation with the rules that reach it: the types of their conditions, their number, and what they cost
     // together.
+    // Operations are independent of each other: each is validated under its own schema, in which only its action
+    // exists.
     let mut mistakes = of_each(&every, |&(tool, name, operation), mistakes| {
         let cell = OperationRules {
             tool,
@@ -101,6 +103,7 @@ fn of_each<T: Sync, F: Send>(items: &[T], find: impl Fn(&T, &mut Vec<F>) + Sync)
                 (share, thread.spawn_scoped(scope, || in_all(share)))
             })
             .collect();
+        // In the order of the shares and not of the threads: the same policy gives the same report.
         let found = shares.into_iter().map(|(share, thread)| match thread {
             Ok(thread) => thread
                 .join()
@@ -152,6 +155,7 @@ impl<'p> Reach<'p> {
         let named = self.listed.get(&(tool.clone(), name.clone()));
         let mut places: Vec<usize> = named.into_iter().flatten().copied().collect();
         places.extend(&self.everywhere);
+        // In the order of the policy, so that a cap names the first rule that is too many.
         places.sort_unstable();
         places
             .into_iter()
@@ -179,6 +183,8 @@ impl OperationRules<'_> {
             let mut unreadable = self.opaque_reads(condition);
             unreadable.extend(self.whole_objects(condition));
             if condition.is_when() {
+                // Rules of `.cedar` files may name groups, and a read that only some of the group's operations know
+                // is fine there.
                 unreadable.extend(unknown_reads(condition, &[self.operation]));
             }
             // What the validator would say of an opaque argument is that it is not there: said better already.
@@ -233,6 +239,7 @@ impl OperationRules<'_> {
         mistakes: &mut Vec<(RuleId, CedarMistake)>,
     ) {
         let too_many = |rule: &Rule, code, message: String, help: &str| {
+            // No place in the condition is to blame: the number of rules is.
             (
                 rule.id.clone(),
                 CedarMistake::new(code, message, 0..0).help(help),
@@ -271,6 +278,7 @@ impl OperationRules<'_> {
                 .filter(|rule| {
                     rule.scope
                         .profiles
+                        // A rule for everybody meets this profile too.
                         .as_ref()
                         .is_none_or(|all| all.iter().any(|one| closure.contains(one)))
                 })
@@ -298,6 +306,7 @@ impl OperationRules<'_> {
 /// Checks each rule as a whole, whatever its operations: profiles that do not exist, restrictions that absence switches
 /// off, and the types of rules of `.cedar` files, which are validated as they were written, groups and all.
 fn whole_rules(policy: &Policy, mistakes: &mut Vec<(RuleId, CedarMistake)>) {
+    // The rules of `.cedar` files: together, under a schema that has the groups.
     let mut set = PolicySet::new();
     let mut by_id = BTreeMap::new();
     for (at, rule) in policy.rules.iter().enumerate() {
@@ -320,6 +329,7 @@ fn whole_rules(policy: &Policy, mistakes: &mut Vec<(RuleId, CedarMistake)>) {
                 mistakes.push((rule.id.clone(), mistake));
             }
         }
+        // A grant that absence switches off is stricter, a restriction is not.
         let restricts = !matches!(rule.kind, RuleKind::Grant(_));
         if restricts && condition.asks_for_presence() {
             let message = "this rule does not apply when the argument is left out";
@@ -329,6 +339,7 @@ fn whole_rules(policy: &Policy, mistakes: &mut Vec<(RuleId, CedarMistake)>) {
                 mistake.help("ask in `unless` what must hold, so that absence is stricter"),
             ));
         }
+        // Values of `when:` keys are validated operation by operation.
         if condition.is_when() {
             continue;
         }
@@ -393,6 +404,7 @@ fn run<'p>(
             return;
         };
         let text = problem.to_string();
+        // Cedar names the policy by its id, which is a number of ours and tells an author nothing.
         let message = text
             .strip_prefix(&format!("for policy `{id}`, "))
             .unwrap_or(&text)
@@ -404,6 +416,7 @@ fn run<'p>(
     for error in result.validation_errors() {
         say(error.policy_id(), error, "cedar-type");
     }
+    // Such as a condition that is always false: its rule would never match, and nobody means that.
     for warning in result.validation_warnings() {
         say(warning.policy_id(), warning, "cedar-impossible");
     }

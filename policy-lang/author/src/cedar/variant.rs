@@ -66,6 +66,8 @@ impl Condition {
             }
             for edit in edits(body) {
                 let mut whole: Vec<Value> = others().collect();
+                // At the old place, so that what comes first is still evaluated first: order decides which read is
+                // guarded.
                 whole.insert(
                     at.min(whole.len()),
                     json!({"kind": kind, "body": edit.whole}),
@@ -85,6 +87,7 @@ impl Condition {
             any_node(body, &mut |node| {
                 match node {
                     Ok(Node::Literal(Value::Number(number))) => {
+                        // Only whole numbers occur: `Node` refuses a literal of another kind.
                         constants.numbers.extend(number.as_i64());
                     }
                     Ok(Node::Literal(Value::String(text))) => {
@@ -93,6 +96,7 @@ impl Condition {
                     Ok(Node::Like { pattern, .. }) => {
                         let literal = |part: &Value| {
                             let text = part.get("Literal").and_then(Value::as_str);
+                            // A `Wildcard` stands for any text, so one letter will do.
                             text.unwrap_or("x").to_owned()
                         };
                         let parts = pattern.as_array().map_or(&[][..], Vec::as_slice);
@@ -121,9 +125,11 @@ fn variant(before: String, after: Option<String>, clauses: &[Value]) -> Option<V
         [only] if only.get("kind").and_then(Value::as_str) == Some("when") => {
             Some(print_exactly(only.get("body").unwrap_or(&Value::Null)))
         }
+        // Clauses become one expression: a variant has the form of a `when:`.
         _ => Some(clauses.iter().map(text).collect::<Vec<_>>().join(" && ")),
     };
     let condition = match condition {
+        // A variant that the parser refuses is none: it could not have been written.
         Some(text) => Some(Condition::parse(&text).ok()?),
         None => None,
     };
@@ -151,6 +157,7 @@ fn operands<'a>(operator: &str, node: &'a Value) -> Vec<&'a Value> {
             .get(operator)
             .and_then(|both| Some((both.get("left")?, both.get("right")?)))
         {
+            // The right one below the left one on the stack, so that operands come out in their order.
             Some((left, right)) => open.extend([right, left]),
             None => operands.push(node),
         }
@@ -201,6 +208,7 @@ fn edits_of_chain(operator: &str, node: &Value) -> Vec<Edit> {
             after: None,
             bare: false,
         }));
+        // The change inside one operand, with all others as they were.
         for edit in edits(part) {
             let mut changed = parts.clone();
             if let Some(place) = changed.get_mut(at) {
@@ -216,6 +224,7 @@ fn edits_of_number(value: &Value) -> Vec<Edit> {
     let Some(number) = value.as_i64() else {
         return Vec::new();
     };
+    // A bound at the end of the numbers has one neighbour.
     let moved = [number.checked_sub(1), number.checked_add(1)];
     let constant = |number: i64| one("Value", json!(number));
     moved
@@ -233,6 +242,7 @@ fn edits_of_number(value: &Value) -> Vec<Edit> {
 fn edits_of_set(operator: &str, operand: &Value) -> Vec<Edit> {
     let Some(elements) = operand
         .as_array()
+        // An empty list has no type in Cedar, so the last value is never taken out.
         .filter(|elements| operator == "Set" && elements.len() > 1)
     else {
         return Vec::new();
@@ -253,6 +263,7 @@ fn edits_of_set(operator: &str, operand: &Value) -> Vec<Edit> {
 }
 
 fn edits_of_comparison(operator: &str, operand: &Value, node: &Value) -> Option<Edit> {
+    // Moving the number by one tries the same boundary.
     let beside_number = ["left", "right"].into_iter().any(|side| {
         let value = operand.get(side).and_then(|side| side.get("Value"));
         value.is_some_and(Value::is_i64)
@@ -281,6 +292,7 @@ fn edits_below(operator: &str, operand: &Value, node: &Value) -> Vec<Edit> {
     let mut found = Vec::new();
     let mut add = |edit: Edit, changed: Value| {
         let whole = one(operator, changed);
+        // `500` says nothing by itself: what is shown is the comparison around it.
         let (before, after) = if edit.bare {
             (node.clone(), Some(whole.clone()))
         } else {

@@ -19,10 +19,12 @@ pub(super) fn changes(both: Both<'_>) -> Vec<Change> {
     };
     let mut found = Vec::new();
     for old in &base {
+        // Names are unique in their file. A rule under another name is looked for elsewhere (`replaced`).
         let Some(new) = head.iter().find(|new| new.id == old.id) else {
             continue;
         };
         let later = match new.review_by.cmp(&old.review_by) {
+            // An earlier day asks for a review sooner, which takes no signature.
             Ordering::Greater => Effect::Looser,
             Ordering::Less | Ordering::Equal => Effect::Listed,
         };

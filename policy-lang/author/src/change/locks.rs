@@ -12,6 +12,7 @@ use super::{Area, Both, Change, Effect};
 /// Compares two locks. Compatible differences are listed, with the whole text where models read it; breaking ones have
 /// to be signed.
 pub(super) fn changes(both: Both<'_>) -> Vec<Change> {
+    // A lock that cannot be read is no policy on either side; the compiler says so of head.
     let (Ok(base), Ok(head)) = (Lock::parse(both.base.bytes), Lock::parse(both.head.bytes)) else {
         return Vec::new();
     };

@@ -21,14 +21,17 @@ const NOTE: &str = "a rule in the place of another";
 #[must_use]
 pub fn replacements(base: (&Policy, &Sources), head: (&Policy, &Sources)) -> Vec<Change> {
     let ((before, before_files), (after, after_files)) = (base, head);
+    // The same name in the same file is the same rule, and is compared where it stands.
     let gone: Vec<&Rule> = alone(before, after).collect();
     let mut found = Vec::new();
     for rule in alone(after, before) {
         let replaced = gone.iter().filter(|other| is_in_place_of(rule, other));
         let replaced: Vec<&Rule> = replaced.copied().collect();
+        // Whoever takes the place of nothing is a new rule, which the proof judges.
         let Some(last) = replaced.iter().max_by_key(|other| other.review_by) else {
             continue;
         };
+        // The latest of the days that are gone: moving one of them further is what has to be seen.
         let dates = (last.review_by.to_string(), rule.review_by.to_string());
         let owners = (last.owner.to_string(), rule.owner.to_string());
         let is_later = rule.review_by > last.review_by;
@@ -89,6 +92,7 @@ fn is_in_place_of(rule: &Rule, other: &Rule) -> bool {
     };
     same_kind
         && match (&rule.scope.operations, &other.scope.operations) {
+            // A rule for everything reaches what any other rule reaches.
             (Operations::All, _) | (_, Operations::All) => true,
             (Operations::Listed(one), Operations::Listed(two)) => !one.is_disjoint(two),
         }

@@ -117,6 +117,7 @@ pub(super) fn printed(
     before: Option<At<'_>>,
     after: Option<At<'_>>,
 ) -> (Option<String>, Option<String>) {
+    // Only where both sides are written as lists: elsewhere there is nothing to subtract.
     if let (Some(old), Some(new)) = (before, after)
         && let Form::List(List {
             entries: Entries::Set,
@@ -128,6 +129,7 @@ pub(super) fn printed(
         let (old, new) = (texts(old), texts(new));
         let only = |these: &BTreeSet<&str>, others: &BTreeSet<&str>| {
             let only: Vec<&str> = these.difference(others).copied().collect();
+            // Dots say that there is more that both sides have.
             let shared = if these.is_disjoint(others) { "" } else { "…" };
             let parts = [shared].into_iter().filter(|part| !part.is_empty());
             let parts: Vec<&str> = parts.chain(only).collect();
@@ -141,6 +143,7 @@ pub(super) fn printed(
             Value::Mapping(entries) => entries.is_empty(),
             Value::Scalar(_) | Value::Broken => false,
         };
+        // A default that is empty is told as nothing at all.
         match (at.written, empty) {
             (true, _) => Some(print(at.node)),
             (false, true) => None,

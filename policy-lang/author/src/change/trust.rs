@@ -136,6 +136,7 @@ impl Told {
             Err(why) => return format!("{why} ({digest})"),
         };
         let known = other.and_then(|other| other.lines.as_ref().ok());
+        // Lines are compared as text: whoever is in both has the same fingerprint, name and role in both.
         let is_new = |line: &&String| known.is_none_or(|known| !known.contains(line));
         let new: Vec<&str> = lines.iter().filter(is_new).map(String::as_str).collect();
         match (new.is_empty(), known) {
@@ -157,6 +158,7 @@ fn person(key: &RootKey) -> String {
         .chars()
         .take(FINGERPRINT)
         .collect();
+    // Quotes and semicolons separate entries in what is shown, so a name has none.
     let name = visible(&key.owner, OWNER).replace(['"', ';'], "?");
     format!("{fingerprint} \"{name}\"")
 }

@@ -92,11 +92,13 @@ pub(super) fn says(node: &Node, word: &str) -> bool {
 pub(super) fn order(form: &Form, before: &Node, after: &Node) -> Option<Ordering> {
     let (old, new) = (text_as(form, before), text_as(form, after));
     match form {
+        // A word's place in its list is its rank.
         Form::Word(meanings) => {
             let meanings = meanings();
             let rank = |word| meanings.iter().position(|known| known.word == word);
             Some(rank(new)?.cmp(&rank(old)?))
         }
+        // What is no number here was refused by the reader, and then neither is more.
         Form::Integer { .. } | Form::Version(_) => Some(integer(after)?.cmp(&integer(before)?)),
         Form::Spelt(spelling) => match spelling.order {
             Some(order) => order(new, old),
@@ -133,6 +135,7 @@ pub(super) fn same(form: &Form, before: &Node, after: &Node) -> bool {
             let (old, new) = (entries(before), entries(after));
             let fits = |(key, node): &(Key, Node)| {
                 get(new, &key.text).is_some_and(|other| same(value, node, other))
+                // Also as many entries, or a name that only head has would pass unseen.
             };
             old.len() == new.len() && old.iter().all(fits)
         }
@@ -142,6 +145,7 @@ pub(super) fn same(form: &Form, before: &Node, after: &Node) -> bool {
             match list {
                 // One of the others is a list of one.
                 Some(list) => same_lists(list, before, after),
+                // Without a list, both values have to be of one of the forms.
                 None => forms.iter().any(|form| {
                     fits(form, before) && fits(form, after) && same(form, before, after)
                 }),
@@ -190,6 +194,7 @@ fn same_records(shape: &Shape, before: &Node, after: &Node) -> bool {
         let value = |entries| get(entries, field.name);
         match (value(old), value(new)) {
             (None, None) => true,
+            // What is left out is compared as its default, here as in the walk.
             (Some(one), None) | (None, Some(one)) => {
                 default.is_some_and(|default| same(&field.form, one, &default))
             }
@@ -206,6 +211,7 @@ fn same_lists(list: &List, before: &Node, after: &Node) -> bool {
             old.len() == new.len() && pairs().all(|(old, new)| same(list.of, old, new))
         }
         Entries::Set => texts(old) == texts(new),
+        // Entries of keyed lists are compared with their like, so that another order is no change.
         Entries::Keyed(_) | Entries::Alike => {
             pair_up(list, old, new)
                 .iter()
@@ -237,6 +243,7 @@ pub(super) fn short(text: &str) -> String {
 fn cut(text: &str, most: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let line = visible(&line);
+    // In characters, so that no character is cut in half.
     match line.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
         None => line.to_string(),
@@ -246,10 +253,12 @@ fn cut(text: &str, most: usize) -> String {
 /// Shortens both values of a change so that they can be read. Of long ones that begin alike, the part from shortly
 /// before the first difference is kept.
 pub(super) fn beside(before: String, after: String) -> (String, String) {
+    // Asked without counting a long text to its end.
     let is_long = |text: &str| text.chars().nth(MAX_DIFFERENT).is_some();
     if !is_long(&before) && !is_long(&after) {
         return (before, after);
     }
+    // Both were cut before: what differs lies behind the cut.
     if before == after {
         let more = " (they differ further on)";
         return (short(&before) + more, short(&after) + more);
@@ -257,6 +266,7 @@ pub(super) fn beside(before: String, after: String) -> (String, String) {
     let pairs = before.chars().zip(after.chars());
     let alike = pairs.take_while(|(before, after)| before == after).count();
     let left_out = alike.saturating_sub(AROUND);
+    // A little of what is alike, so that a reader finds the place.
     let part = |text: &str| {
         let rest: String = text.chars().skip(left_out).collect();
         let dots = if left_out > 0 { "…" } else { "" };
@@ -328,6 +338,7 @@ pub(super) fn pair_up<'n>(
 /// first goes with the first.
 fn keyed<'n>(key: &str, before: &'n [Node], after: &'n [Node]) -> Vec<EntryPair<'n>> {
     let name = |node: &'n Node| get(entries(node), key).map_or("", text);
+    // A queue for each name: of duplicates, which are an error, the first goes with the first and none is lost.
     let mut places: HashMap<&str, VecDeque<usize>> = HashMap::new();
     for (at, node) in after.iter().enumerate() {
         places.entry(name(node)).or_default().push_back(at);
@@ -345,6 +356,7 @@ fn keyed<'n>(key: &str, before: &'n [Node], after: &'n [Node]) -> Vec<EntryPair<
 fn alike<'n>(shape: &Shape, before: &'n [Node], after: &'n [Node]) -> Vec<EntryPair<'n>> {
     let mut found: Vec<Option<usize>> = vec![None; before.len()];
     let mut taken = vec![false; after.len()];
+    // From the most equal fields down to none, so the best likeness is taken before a worse one can take its place.
     for least in (0..=shape.fields.len()).rev() {
         for (old, place) in before.iter().zip(&mut found) {
             if place.is_some() {
@@ -390,6 +402,7 @@ fn paired<'n>(
     after: &'n [Node],
     places: &[Option<usize>],
 ) -> Vec<EntryPair<'n>> {
+    // Taken out when paired, so no entry of `after` is in two pairs.
     let mut rest: Vec<Option<Placed<'n>>> = after.iter().enumerate().map(Some).collect();
     let mut take = |place: usize| rest.get_mut(place).and_then(Option::take);
     let mut pairs: Vec<EntryPair<'n>> = before

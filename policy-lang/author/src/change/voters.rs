@@ -42,6 +42,7 @@ impl Voters {
         Self {
             base: profiles(base),
             head: profiles(head),
+            // Head's seats: who comes into a seat that only the base had gains nothing.
             seats: tree(head, "approvals.yaml")
                 .as_ref()
                 .map(seats)
@@ -52,7 +53,9 @@ impl Voters {
     /// Returns the highest risk of a seat that somebody can fill by way of `profile` in the head who could not in the
     /// base; `None` if there is no such seat.
     pub(super) fn gained(&self, profile: &str) -> Option<Risk> {
+        // Whoever comes by the profile comes by all that it inherits.
         let held = self.head.closure(profile);
+        // Also the groups of profiles that inherit this one: their members hold it too.
         let groups = self.head.groups_by_way_of(profile);
         let gained = held.iter().filter(|seat| {
             let before = self.base.groups_by_way_of(seat);
@@ -84,6 +87,8 @@ impl VoterProfiles {
     /// Returns the profiles that somebody with `profile` holds, `profile` included.
     fn closure<'p>(&'p self, profile: &'p str) -> BTreeSet<&'p str> {
         let mut held = BTreeSet::new();
+        // A circle ends here: what is held already is not opened again. The compiler refuses circles, this walk meets
+        // them.
         let mut open = vec![profile];
         while let Some(name) = open.pop() {
             if held.insert(name) {
@@ -121,6 +126,7 @@ fn seats(root: &Node) -> BTreeMap<String, Risk> {
         {
             let profiles = get(entries(seat), "profiles").map(elements);
             for profile in profiles.unwrap_or_default() {
+                // A profile may have seats in several routes, and the gravest counts.
                 let known = found.entry(text(profile).to_owned()).or_insert(risk);
                 *known = risk.max(*known);
             }

@@ -68,10 +68,13 @@ impl<'a> Walk<'a> {
             if before.is_none() && after.is_none() {
                 continue;
             }
+            // A key that is left out is compared as its default, or a change between the two spellings would be one
+            // of meaning.
             let default = match field.absent {
                 Absent::Same(yaml) => stated(yaml),
                 Absent::Unsaid | Absent::Above | Absent::Below | Absent::Beside(_) => None,
             };
+            // Made for each side: `Above` means the mapping around it on the same side.
             let left_out = |around| left_out(field, default.as_ref(), around);
             let around = records.around;
             let pair = Pair {
@@ -85,6 +88,8 @@ impl<'a> Walk<'a> {
     fn field(&mut self, field: &'static Field, pair: Pair<'_>, records: &Records<'_>, here: &Here) {
         match &field.form {
             Form::Record(shape) => match (pair.before, pair.after) {
+                // A record that appears as a whole is one change; where each key has its own direction, it is walked
+                // with all keys left out.
                 (Some(_), None) | (None, Some(_)) if field.loosens != Loosens::Within => {
                     self.presence(field, pair, here);
                 }
@@ -122,6 +127,7 @@ impl<'a> Walk<'a> {
         records: &Records<'_>,
         here: &Here,
     ) {
+        // Keys of the base first, in their order, then those that only head has.
         let (before, after) = (Entry::new(pair.before), Entry::new(pair.after));
         let added = after.entries.iter();
         let added = added.filter(|(key, _)| get(before.entries, &key.text).is_none());
@@ -158,6 +164,8 @@ impl<'a> Walk<'a> {
                         after: found.after.map(|(_, node)| At { node, ..after }),
                     };
                     let here = match (list.entries, found.after.or(found.before)) {
+                        // Named by its key, so that an entry keeps its name when others move; by its place where it
+                        // has none.
                         (Entries::Keyed(key), Some((_, node))) => {
                             let name = get(entries(node), key).map(text);
                             here.listed(&short(name.unwrap_or_default()))
@@ -188,6 +196,7 @@ impl<'a> Walk<'a> {
             return self.presence(field, pair, here);
         };
         let mut here = here.clone();
+        // One entry may be graver than its neighbours: a word in it says so.
         if let Weight::Entry { .. } = field.weight {
             here.risk = here.risk.max(risk(field.weight, pair));
         }
@@ -219,12 +228,14 @@ impl<'a> Walk<'a> {
             return;
         }
         let effect = match (field.loosens, ordering) {
+            // What rules decide is judged by the proof, and would otherwise be reported twice.
             (Loosens::Proved, _) => return,
             (Loosens::Lower, Some(Ordering::Less)) | (Loosens::Higher, Some(Ordering::Greater)) => {
                 Effect::Looser
             }
             (Loosens::Lower | Loosens::Higher, Some(_)) => Effect::Stricter,
             (Loosens::Nothing, _) => Effect::Listed,
+            // The direction of the two is known only where the values can be ordered.
             (
                 Loosens::Lower
                 | Loosens::Higher
@@ -259,6 +270,7 @@ impl<'a> Walk<'a> {
     fn moved(&mut self, field: &Field, pair: Pair<'_>, here: &Here, added: bool, removed: bool) {
         let effect = match field.loosens {
             Loosens::Proved => return,
+            // Added and removed at once: the looser of the two counts.
             Loosens::Added if added => Effect::Looser,
             Loosens::Removed if removed => Effect::Looser,
             Loosens::Added | Loosens::Removed => Effect::Stricter,
@@ -277,6 +289,7 @@ impl<'a> Walk<'a> {
     /// gains a seat by it.
     fn voters(&mut self, field: &Field, pair: Pair<'_>, here: &Here, added: bool) {
         let profile = here.entry.as_deref().unwrap_or_default();
+        // Nobody gains a seat by losing a profile.
         let gained = self.voters.gained(profile).filter(|_| added);
         let mut here = here.clone();
         here.risk = here.risk.max(gained.unwrap_or(Risk::Low));
@@ -315,6 +328,7 @@ impl<'a> Walk<'a> {
             },
             before_at: at(&self.both.base.map, before),
             after_at: at(&self.both.head.map, after),
+            // The gravest of the field, of the entry and of what stands around them.
             risk: here.risk.max(risk(field.weight, pair)),
             content: super::unbound(),
         });
@@ -327,6 +341,7 @@ impl Here {
         Self {
             path: format!("{}{dot}{}", self.path, field.name),
             field: format!("{}{dot}{}", self.field, field.name),
+            // Medium is the least that a setting takes; the risk of the caller may already be higher.
             risk: self.risk.max(match field.weight {
                 Weight::Grave => Risk::High,
                 Weight::Usual | Weight::Word(_) | Weight::Entry { .. } => Risk::Medium,

@@ -22,6 +22,7 @@ impl Arguments<'_> {
         match doc.selector.check(self.input) {
             Ok(()) => Some(doc.selector.clone()),
             Err(why) => {
+                // The place that the mistake is about: the value, or where it would stand.
                 let span = match why {
                     BadSelector::NotListed => doc.equals,
                     BadSelector::Unknown

@@ -43,6 +43,7 @@ pub(super) fn drafts(
     let mut drafts = Vec::new();
     for (tool, (_, doc)) in &repository.rules {
         let Some(doc) = doc else { continue };
+        // Rules about a tool that does not exist can name no operation of it: one mistake is enough.
         if !names.tool(&doc.tool, dx) {
             continue;
         }
@@ -107,6 +108,8 @@ impl Context<'_> {
         };
         let reached = profiles(&doc.profiles);
         let except = profiles(&doc.except);
+        // A rule that names something unknown is left out whole. Without the name it would reach more, or fewer, than
+        // was meant.
         let complete = operations.len() == doc.operations.len()
             && reached.len() == doc.profiles.len()
             && except.len() == doc.except.len()
@@ -122,6 +125,7 @@ impl Context<'_> {
                 (kind, risk.span, approval.span, asks.dry_run())
             }
             KindDoc::Raise { approval, asks } => (
+                // A raise adds to the surface of grants, and the least risk adds nothing.
                 RuleKind::Raise(surface(Risk::Low, *approval, asks)),
                 id_span,
                 id_span,
@@ -140,6 +144,7 @@ impl Context<'_> {
                     operations.iter().map(|(name, _)| name.clone()).collect(),
                 ),
                 profiles: Some(reached.into_iter().map(|profile| profile.value).collect()),
+                // Rules in YAML always name operations and profiles: a guardrail has to be written in Cedar.
                 except: except.iter().map(|profile| profile.value.clone()).collect(),
                 agents: doc
                     .agents
@@ -184,6 +189,7 @@ impl Context<'_> {
             None => None,
             Some((name, range)) => Some(BTreeSet::from([self.profile(name, span(range), dx)?])),
         };
+        // A grant for everybody is no guardrail: it has to name who may.
         if profiles.is_none() && matches!(doc.kind, RuleKind::Grant(_)) {
             dx.push(rules::unscoped_grant(whole, &format!("{home}/{}", doc.id)));
         }
@@ -194,6 +200,7 @@ impl Context<'_> {
                     .iter()
                     .map(|(name, range)| self.listed(name, span(range), dx))
                     .collect();
+                // One unknown name leaves the rule out, as in the other front end.
                 Some(found.into_iter().collect::<Option<Vec<_>>>()?.concat())
             }
         };
@@ -201,6 +208,7 @@ impl Context<'_> {
             RuleKind::Grant(surface) | RuleKind::Raise(surface) => surface.dry_run,
             RuleKind::Never(_) => false,
         };
+        // For the checks of surfaces and routes: a guardrail reaches every operation there is now.
         let everything = self
             .names
             .operations()
@@ -222,6 +230,7 @@ impl Context<'_> {
                 except: BTreeSet::new(),
                 agents: None,
             },
+            // Always there, since the validator is given the rule as it was written.
             condition: Some(doc.condition.clone()),
             description: doc.description.clone(),
             owner: doc.owner.clone(),
@@ -279,12 +288,16 @@ impl Context<'_> {
                 .filter(|(tool, _, known)| keep(tool, known.effect))
                 .map(|(tool, name, _)| ((tool.clone(), name.clone()), span))
                 .collect();
+            // An empty group is a mistake only if every operation is known: a broken catalog may hold the ones that
+            // are meant.
             if found.is_empty() && self.names.knows_all_operations() {
                 dx.push(rules::empty_group(span, name));
             }
             (!found.is_empty()).then_some(found)
         };
         match name.strip_prefix('@') {
+            // Groups are expanded here. At run time there are none, because an entity store that lacked them would
+            // skip such rules silently.
             Some("read") => group(&|_, effect| effect == Effect::Read, dx),
             Some("write") => group(&|_, effect| effect == Effect::Write, dx),
             Some("irreversible") => group(&|_, effect| effect == Effect::Irreversible, dx),

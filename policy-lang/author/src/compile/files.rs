@@ -45,6 +45,7 @@ const ENDINGS: [(&str, &str); 7] = [
 impl FileKind {
     pub(crate) fn from_path(path: &str) -> Self {
         let parts: Vec<&str> = path.split('/').collect();
+        // Hidden files and trust/ are read by others, or by nobody.
         if parts.iter().any(|part| part.starts_with('.')) || parts.first() == Some(&"trust") {
             return Self::Other;
         }
@@ -58,6 +59,7 @@ impl FileKind {
     }
 
     fn in_directory(directory: &str, file: &str) -> Self {
+        // The longest ending does not matter: no ending is the end of another in one directory.
         let ending = ENDINGS
             .iter()
             .find(|(home, ending)| *home == directory && file.ends_with(ending));
@@ -91,6 +93,7 @@ impl FileKind {
 
     fn elsewhere(path: &str, parts: &[&str]) -> Self {
         let lower = path.to_ascii_lowercase();
+        // Something that looks like policy and would not be read is told: silently ignoring it would drop rules.
         let looks = [".yaml", ".yml", ".cedar"]
             .iter()
             .any(|ending| lower.ends_with(ending))

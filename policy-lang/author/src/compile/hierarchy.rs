@@ -21,6 +21,7 @@ pub(super) struct Wrong<'p> {
 }
 
 pub(super) fn check(profiles: &Profiles) -> Wrong<'_> {
+    // 1. Who inherits from whom, and how many parents each profile waits for. Parents that do not exist were told of.
     let mut children: BTreeMap<&ProfileName, Vec<&ProfileName>> = BTreeMap::new();
     let mut waiting: BTreeMap<&ProfileName, usize> = BTreeMap::new();
     for (name, profile) in profiles {
@@ -33,6 +34,7 @@ pub(super) fn check(profiles: &Profiles) -> Wrong<'_> {
             children.entry(parent).or_default().push(name);
         }
     }
+    // 2. Parents before children: a profile is ready when all its parents have their closures.
     let mut ready: VecDeque<&ProfileName> = waiting
         .iter()
         .filter(|(_, parents)| **parents == 0)
@@ -43,6 +45,7 @@ pub(super) fn check(profiles: &Profiles) -> Wrong<'_> {
     while let Some(name) = ready.pop_front() {
         waiting.remove(name);
         let (closure, inherits_crowd) = closure(name, profiles, &closures);
+        // Told where the crowd begins, not at every profile below it.
         if closure.len() > MAX_PROFILES && !inherits_crowd {
             crowded.push(name);
         }
@@ -56,6 +59,7 @@ pub(super) fn check(profiles: &Profiles) -> Wrong<'_> {
             }
         }
     }
+    // 3. Whatever still waits is in a circle or below one.
     Wrong {
         circles: circles(profiles, &waiting.into_keys().collect()),
         crowded,
@@ -79,6 +83,8 @@ fn closure<'p>(
         let inherited = closures.get(parent).into_iter().flatten().copied();
         inherits_crowd |= inherited.clone().count() > MAX_PROFILES;
         for profile in inherited {
+            // Cut off at one more than is allowed: without this a chain of profiles would cost the square of its
+            // length.
             if closure.len() <= MAX_PROFILES {
                 closure.insert(profile);
             }
@@ -98,6 +104,7 @@ fn circles<'p>(
         // Towards the first stuck parent, until a profile comes again: on this walk it closes a circle.
         let mut walk: Vec<&ProfileName> = Vec::new();
         let mut next = Some(*start);
+        // `seen` is kept for all walks, so each profile is walked through once.
         while let Some(name) = next.filter(|name| seen.insert(name)) {
             walk.push(name);
             let parents = profiles

@@ -12,6 +12,7 @@ use super::drafts::Draft;
 type Cell<'a> = (&'a ToolName, &'a OperationName, &'a ProfileName);
 
 pub(super) fn check(policy: &Policy, drafts: &[Draft], dx: &mut Diagnostics) {
+    // 1. The grants of each profile at each operation.
     let mut cells: BTreeMap<Cell<'_>, Vec<&Draft>> = BTreeMap::new();
     for draft in drafts
         .iter()
@@ -26,6 +27,7 @@ pub(super) fn check(policy: &Policy, drafts: &[Draft], dx: &mut Diagnostics) {
             }
         }
     }
+    // 2. Grants that the profile inherits and that ask for more, beside its own that ask for less.
     for ((tool, operation, profile), grants) in &cells {
         let closure = policy.closure([*profile]);
         let inherited = closure.iter().filter(|parent| *parent != profile);
@@ -36,6 +38,7 @@ pub(super) fn check(policy: &Policy, drafts: &[Draft], dx: &mut Diagnostics) {
             .collect();
         for light in grants {
             let overruling = strict.iter().find(|strict| {
+                // An exception for a profile in the closure keeps the inherited grant away.
                 let scope = &strict.rule.scope;
                 let reaches = scope
                     .except
@@ -70,6 +73,8 @@ fn overrules(
     tool: &ToolName,
     operation: &OperationName,
 ) -> bool {
+    // By their texts: a condition that only means the same may be overruled without a warning, and no warning is
+    // wrong.
     let always = match (&strict.condition, &light.condition) {
         (None, _) => true,
         (Some(strict), Some(light)) => strict.text() == light.text(),

@@ -46,6 +46,8 @@ impl Names {
             };
             let operations = doc
                 .as_ref()
+                // Only of a catalog in which no name is broken: a broken one may be the very operation that a rule
+                // names.
                 .filter(|doc| doc.operations.complete)
                 .map(|doc| {
                     doc.operations
@@ -102,6 +104,7 @@ impl Names {
         name: &Spanned<OperationName>,
         dx: &mut Diagnostics,
     ) -> bool {
+        // The catalog could not be read, so nobody knows: every name passes.
         let Some(Some(known)) = self.operations.get(tool) else {
             return true;
         };
@@ -163,6 +166,7 @@ impl Names {
         written: &Spanned<String>,
         dx: &mut Diagnostics,
     ) -> Option<RuleId> {
+        // Tests name rules of their own tool without its name.
         let full = if written.value.contains('/') {
             written.value.clone()
         } else {

@@ -39,6 +39,7 @@ pub(super) fn check(
             .filter(|parent| names.profile(parent, dx))
             .map(|parent| parent.value.clone())
             .collect();
+        // A parent that does not exist may be the one that gives this profile its groups.
         sound &= inherits.len() == stated;
         let groups = groups.iter().map(|group| group.value.clone()).collect();
         profiles.insert(
@@ -59,6 +60,7 @@ pub(super) fn check(
         .values()
         .flat_map(|profile| &profile.inherits)
         .collect();
+    // Nobody holds a profile without groups that none inherits: its rules would reach nobody.
     for (name, profile) in &profiles {
         if sound
             && profile.groups.is_empty()
@@ -72,6 +74,7 @@ pub(super) fn check(
     for circle in &wrong.circles {
         let shown: Vec<&str> = circle
             .iter()
+            // Shown as a closed circle: the first profile stands at its end again.
             .chain(circle.first())
             .map(|name| name.as_str())
             .collect();
@@ -84,6 +87,7 @@ pub(super) fn check(
             dx.push(facts::profile_crowded(*span, name.as_str()));
         }
     }
+    // With a circle or a crowd there are no closures, and nothing that needs them can be checked.
     let usable = wrong == Wrong::default();
     usable.then_some(profiles)
 }

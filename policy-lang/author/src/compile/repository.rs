@@ -66,9 +66,12 @@ impl Repository {
                 "it holds the business calendar",
             ),
         ];
+        // 1. The files, in the order of their paths.
         for (path, bytes) in &sources.files {
             let kind = FileKind::from_path(path);
+            // Also where the file cannot be read: it is there, and that is another mistake.
             missing.retain(|(wanted, ..)| *wanted != kind);
+            // A command about a few tools skips the rules and tests of the others.
             if let (FileKind::Rules(tool) | FileKind::Tests(tool), Some(only)) =
                 (&kind, &sources.only)
                 && !only.contains(tool)
@@ -90,6 +93,7 @@ impl Repository {
                 );
             }
         }
+        // 2. What stands at a path and is no file that could be read.
         for (path, unread) in &sources.unread {
             let kind = FileKind::from_path(path);
             missing.retain(|(wanted, ..)| *wanted != kind);
@@ -106,6 +110,7 @@ impl Repository {
             repository.unread(kind, id);
             dx.push(text::unread(Span::beginning(id), path, *unread));
         }
+        // 3. The documents that every repository has.
         for (_, path, why) in missing {
             // There is no text to point at; an empty one stands in for the file that should be there.
             let id = map.add(path, b"");
@@ -136,6 +141,7 @@ impl Repository {
         let id = file.id;
         match kind {
             FileKind::Workspace => {
+                // A count before and after tells whether this document made a mistake, whatever the others did.
                 let (before, _) = dx.counts();
                 self.workspace = file
                     .yaml(dx)
@@ -158,6 +164,7 @@ impl Repository {
                 let doc = file
                     .yaml(dx)
                     .and_then(|root| document::catalog::read(&root, dx));
+                // A catalog under another tool's name would be looked up by it.
                 let doc = doc.filter(|doc| file.is_about(&doc.tool, &tool, dx));
                 self.catalogs.insert(tool, doc);
             }
@@ -215,6 +222,7 @@ impl Repository {
     pub(super) fn is_whole(&self, tools: &BTreeMap<ToolName, Tool>) -> bool {
         self.catalogs
             .iter()
+            // By number: an operation that was left out is missing in one of the two.
             .all(|(name, doc)| match (doc, tools.get(name)) {
                 (Some(doc), Some(tool)) => {
                     doc.operations.complete && doc.operations.entries.len() == tool.operations.len()
@@ -291,6 +299,7 @@ impl File<'_> {
         let lines: Vec<u32> = conditions.iter().map(|(span, _)| line(*span)).collect();
         let explained = |label: &crate::diagnostic::Label| lines.contains(&line(label.span));
         for diagnostic in found.iter() {
+            // What YAML says of such a line is about signs that are Cedar's, and would lead an author astray.
             if !(is_yaml(diagnostic.code) && diagnostic.labels.first().is_some_and(explained)) {
                 dx.push(diagnostic.clone());
             }
@@ -320,6 +329,7 @@ impl File<'_> {
 
     fn lock(&self, tool: &ToolName, dx: &mut Diagnostics) -> Option<Lock> {
         match Lock::parse(self.bytes) {
+            // A lock of another tool under this name would pin functions that nobody reviewed for it.
             Ok(lock) if lock.tool == *tool => Some(lock),
             Ok(lock) => {
                 dx.push(say::file_name_mismatch(

@@ -32,6 +32,7 @@ pub(super) fn check(
                 route.id.value.as_str(),
                 *first,
             ));
+            // The first of the two answers.
             continue;
         }
         places.insert(route.id.value.as_str(), route.id.span);
@@ -46,12 +47,14 @@ pub(super) fn check(
             let what = format!("{tool}/{operation} at level {level}");
             match most_specific(&routes, level, tool, operation).as_slice() {
                 [_] => {}
+                // Told once for each tool and level: one route mends all of its operations.
                 [] if said.insert((level, tool.as_str(), "")) => dx.push(facts::no_route(
                     asked,
                     level.as_str(),
                     &format!("{tool}/{operation}"),
                     end,
                 )),
+                // And once for each pair of routes.
                 [one, other, ..] if said.insert((level, one.id.as_str(), other.id.as_str())) => {
                     let place = |route: &Route| {
                         let known = places.get(route.id.as_str());
@@ -85,6 +88,7 @@ fn checked(doc: &RouteDoc, names: &Names, dx: &mut Diagnostics) -> Option<Route>
     for tool in tools {
         known &= names.tool(tool, dx);
     }
+    // A route may name several tools: each of its operations has to exist in every one of them.
     for operation in operations {
         for tool in tools {
             known &= names.operation(&tool.value, operation, dx);
@@ -125,6 +129,7 @@ fn asked<'a>(
     for draft in drafts {
         for ((tool, operation), _) in &draft.operations {
             let level = match &draft.rule.kind {
+                // What is asked is the stricter of the rule's own approval and the floor's.
                 RuleKind::Grant(stated) => match names.known(tool, operation) {
                     Some(known) => stated
                         .approval
@@ -132,6 +137,7 @@ fn asked<'a>(
                     None => stated.approval,
                 },
                 RuleKind::Raise(stated) => stated.approval,
+                // Nobody is asked about what is forbidden.
                 RuleKind::Never(_) => continue,
             };
             if level != Approval::Automatic {

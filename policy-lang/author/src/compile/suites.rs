@@ -111,6 +111,7 @@ impl Suite<'_> {
             let Some(sample) = sample.as_ref().filter(|_| known) else {
                 continue;
             };
+            // Without a tool the catalog is broken, and whether the sample fits is not known.
             let operation = tool.and_then(|tool| tool.operations.get(&name.value));
             if let Some(Err(why)) = operation.map(|operation| accepts(operation, &sample.value)) {
                 dx.push(facts::invalid_sample(
@@ -170,6 +171,7 @@ impl Suite<'_> {
                 == 0;
             people.push(person.iter().map(|profile| profile.value.clone()).collect());
         }
+        // Each name is looked at, so that each mistake is told: `all` would stop at the first.
         known &= doc
             .operations
             .iter()
@@ -187,6 +189,7 @@ impl Suite<'_> {
                 .map(|id| self.names.rule(self.tool, id, dx))
                 .collect()
         });
+        // An unknown rule was told of, and a case without it would expect something else.
         let rules = match rules {
             Some(rules) => Some(rules.into_iter().collect::<Option<BTreeSet<_>>>()?),
             None => None,

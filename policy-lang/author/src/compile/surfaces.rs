@@ -37,12 +37,14 @@ pub(super) fn check(
 /// Reports a grant that asks for less than a floor, once for each part. Of the floors of its operations the strictest
 /// is named. A floor's dry run that the catalog says nothing about is reported too.
 fn grant(draft: &Draft, stated: &Surface, floors: &Floors, names: &Names, dx: &mut Diagnostics) {
+    // A rule on several operations is told once for each part, with the strictest floor: mending that mends all.
     let mut least_risk: Option<(Risk, &OperationName)> = None;
     let mut least_approval: Option<(Approval, &OperationName)> = None;
     for ((tool, operation), span) in &draft.operations {
         let Some(known) = names.known(tool, operation) else {
             continue;
         };
+        // By the stated risk: a floor can raise it, and the floor of the raised risk counts too (`Floors::at`).
         let floor = floors.at(stated.risk, known.effect);
         if floor.risk > stated.risk && least_risk.is_none_or(|(risk, _)| floor.risk > risk) {
             least_risk = Some((floor.risk, operation));
@@ -89,6 +91,7 @@ fn explicit_dry_run(draft: &Draft, span: Span, names: &Names, dx: &mut Diagnosti
                     operation.as_str(),
                 ));
             }
+            // Unknown operations and broken documents were told of where they stand.
             Some(Some(DryRun::By(_)) | None) | None => {}
         }
     }
@@ -109,6 +112,7 @@ fn exceptions(draft: &Draft, profiles: &BTreeMap<ProfileName, Profile>, dx: &mut
         return;
     };
     for excepted in &draft.except {
+        // An exception that excepts nobody is a misunderstanding, and it reads like a restriction.
         if closure(&excepted.value, profiles).is_disjoint(&reached.iter().collect()) {
             dx.push(facts::except_unreached(
                 excepted.span,

@@ -29,6 +29,7 @@ pub(super) fn check(
 ) -> BTreeMap<ToolName, Tool> {
     let mut tools = BTreeMap::new();
     for (name, doc) in &repository.catalogs {
+        // A catalog that could not be read has been reported where it stands.
         let Some(doc) = doc else { continue };
         match repository.locks.get(name) {
             Some((_, Some(lock))) => {
@@ -40,6 +41,7 @@ pub(super) fn check(
                 };
                 tools.extend(catalog.check(dx).map(|tool| (name.clone(), tool)));
             }
+            // So has such a lock.
             Some((_, None)) => {}
             None => {
                 let path = format!("catalog/{name}.lock.json");
@@ -74,6 +76,7 @@ impl Catalog<'_> {
         } = self;
         let server = doc.server.as_ref()?;
         if let Some(contract) = &server.contract
+            // The lock was reviewed for one version of the contract, and the catalog speaks of another.
             && contract.value != lock.contract
         {
             dx.push(facts::contract_mismatch(
@@ -87,6 +90,7 @@ impl Catalog<'_> {
         let mut shares: BTreeMap<String, Vec<Share<'_>>> = BTreeMap::new();
         let mut functions: BTreeMap<&OperationName, (&OperationDoc, &LockedFunction)> =
             BTreeMap::new();
+        // 1. Each operation and its function in the lock.
         for (name, operation) in &doc.operations.entries {
             let Some(operation) = operation else { continue };
             let span = operation
@@ -106,9 +110,11 @@ impl Catalog<'_> {
             taken.entry(function).or_insert(span);
             functions.insert(&name.value, (operation, locked));
         }
+        // 2. Functions of several operations: inputs have to tell these apart.
         for (function, shares) in &shares {
             told_apart(function, shares, dx);
         }
+        // 3. Functions that are rejected on purpose.
         let mut unused = BTreeSet::new();
         for Spanned { value, span } in &doc.unused {
             let function = self.full_name(value);
@@ -120,8 +126,11 @@ impl Catalog<'_> {
             }
             unused.insert(function);
         }
+        // 4. Functions about which nothing is said: whatever the server offers has to be classified.
         self.unclassified(&taken, &server.prefix, dx);
+        // 5. Dry runs, which may hand masks on to the operations that preview.
         let inherited = self.previews(&functions, dx);
+        // 6. The operations with everything that is known by now.
         let operations = functions.iter().filter_map(|(name, (operation, locked))| {
             let more = inherited.get(name).into_iter().flatten().copied();
             Some((
@@ -143,6 +152,7 @@ impl Catalog<'_> {
         let prefix = self.doc.server.as_ref().map_or("", |server| &server.prefix);
         let prefixed = format!("{prefix}{written}");
         let known = |name: &str| self.lock.functions.contains_key(name);
+        // Where both exist, the one with the prefix is meant.
         if known(written) && !known(&prefixed) {
             written.to_owned()
         } else {
@@ -224,6 +234,7 @@ impl Catalog<'_> {
                     effect.as_str(),
                 ));
             }
+            // A preview shows what would happen with the same arguments, so it has to take them.
             let mut differing = differing(&locked.input_schema, &preview_locked.input_schema);
             // One input cannot select two operations.
             let selector =
@@ -234,6 +245,7 @@ impl Catalog<'_> {
                 differing.push(chosen.pointer.as_str());
             }
             if differing.is_empty() {
+                // What the operation hides in its input, the preview would show.
                 let masks = operation.input_mask.iter().map(|pointer| &pointer.value);
                 inherited.entry(&preview.value).or_default().extend(masks);
             } else {
@@ -265,6 +277,7 @@ impl Catalog<'_> {
     ) -> Option<Operation> {
         let function = locked.name();
         let schema = &locked.input_schema;
+        // Each mask by itself, so that every one that names nothing is told at its own place.
         for mask in &doc.input_mask {
             if let Err(InvalidSchema::UnknownMask(pointer)) =
                 InputType::from_schema(schema, &BTreeSet::from([mask.value.clone()]))
@@ -322,6 +335,7 @@ impl Catalog<'_> {
                 DryRunDoc::None { because } => DryRun::None {
                     because: because.clone(),
                 },
+                // The mistake was told where the document was read.
                 DryRunDoc::Broken => return None,
             },
             input_mask,
@@ -368,6 +382,7 @@ fn told_apart(function: &str, shares: &[Share<'_>], dx: &mut Diagnostics) {
     let Some((first, rest)) = shares.split_first() else {
         return;
     };
+    // The first operation of a function may have no selector while it is the only one.
     for (at, one) in rest.iter().enumerate() {
         let Some(select) = one.select else {
             dx.push(match first.select {
@@ -376,6 +391,7 @@ fn told_apart(function: &str, shares: &[Share<'_>], dx: &mut Diagnostics) {
             });
             continue;
         };
+        // Each is compared with all before it, so every pair is compared once.
         let earlier = shares.iter().take(at.saturating_add(1));
         let clash = earlier.into_iter().find(|other| {
             other.select.is_none_or(|other| {
@@ -436,6 +452,7 @@ fn without_words(schema: &Json) -> Json {
                         named_schemas(value)
                     }
                     "enum" | "const" | "default" | "required" => value.clone(),
+                    // Everything else may hold schemas, and these have words too.
                     _ => without_words(value),
                 };
                 (name.clone(), value)

@@ -22,6 +22,7 @@ pub(crate) fn nearest<S: AsRef<str>>(
             )
         })
         .filter(|(distance, _)| *distance <= enough)
+        // Of equally near ones the first by name, so that reports do not depend on the order of maps.
         .min_by(|(a, near), (b, other)| (a, near.as_ref()).cmp(&(b, other.as_ref())))
         .map(|(_, candidate)| candidate)
 }
@@ -95,6 +96,7 @@ pub(crate) fn unknown<S: AsRef<str>>(
     candidates: impl IntoIterator<Item = S>,
 ) {
     let NameKind { code, noun, home } = kind;
+    // Nothing that is not shown is worth a distance to every name.
     let near = if dx.is_full() {
         None
     } else {

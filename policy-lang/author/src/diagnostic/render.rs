@@ -53,6 +53,7 @@ impl SourceCode for Page<'_> {
         after: usize,
     ) -> Result<Box<dyn SpanContents<'b> + 'b>, MietteError> {
         let Self(file) = self;
+        // The last byte of the span and not the one behind it, which may be on the next line.
         let last_byte = span.offset().saturating_add(span.len().saturating_sub(1));
         let first = file.line_of(span.offset()).saturating_sub(before);
         let last = file.line_of(last_byte).saturating_add(after);
@@ -88,6 +89,7 @@ fn page<'a>(spans: &[Span], sources: &'a SourceMap) -> Option<Page<'a>> {
     let short = |offset: usize| {
         let line = file.line_of(offset);
         let around = line.saturating_sub(1)..=line.saturating_add(1);
+        // With the lines around it, which are shown too.
         around
             .into_iter()
             .all(|line| file.line_range(line).len() <= LONGEST_LINE)
@@ -108,6 +110,7 @@ fn place(file: &SourceFile, span: Span) -> String {
 /// of it, whose bad bytes may have been replaced.
 fn labelled(label: &Label, primary: bool, sources: &SourceMap) -> LabeledSpan {
     let text = sources.file(label.span.file).map_or("", |file| file.text());
+    // Backwards to the beginning of a character: a byte inside one would make miette fail.
     let inside = |offset: usize| {
         (0..=offset.min(text.len()))
             .rev()
@@ -129,6 +132,7 @@ impl<'a> Report<'a> {
     fn new(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Self {
         let first = diagnostic.labels.first().map(|label| label.span);
         let (here, there): (Vec<&Label>, Vec<&Label>) = diagnostic
+            // Miette draws one file at a time; places in others become reports of their own.
             .labels
             .iter()
             .partition(|label| Some(label.span.file) == first.map(|span| span.file));
@@ -151,6 +155,7 @@ impl<'a> Report<'a> {
         let page = page(&spans, sources);
         let mut message = visible(&diagnostic.message);
         if let (None, Some(span)) = (&page, first)
+            // Where the text cannot be shown, at least its place is told.
             && let Some(file) = sources.file(span.file)
         {
             let _ = write!(message, " ({})", place(file, span));
@@ -163,6 +168,7 @@ impl<'a> Report<'a> {
             diagnostic,
             message,
             help: diagnostic.help.as_deref().map(visible),
+            // Without a text there is nothing to draw labels in.
             labels: labels.filter(|_| page.is_some()).collect(),
             page,
             others,
@@ -248,6 +254,7 @@ impl Diagnostics {
         } else {
             GraphicalTheme::unicode_nocolor()
         };
+        // Links would be escapes that a terminal obeys.
         let handler = GraphicalReportHandler::new_themed(theme)
             .with_width(WIDTH)
             .with_links(false)

@@ -234,11 +234,13 @@ pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<ApprovalsDoc> {
     let mut stated = 0;
     let routes = record.get("routes").map(|node| {
         if let Value::Sequence(entries) = &node.value {
+            // As many as were written: one that cannot be read may be the one that answers.
             stated = entries.len();
         }
         list(node, dx, route)
     });
     let routes = routes.unwrap_or_default();
+    // Where a missing route would be added.
     let key = record.entry("routes").or_else(|| record.entry("calendar"));
     Some(ApprovalsDoc {
         calendar,
@@ -266,6 +268,7 @@ fn calendar(node: &Node, dx: &mut Diagnostics) -> Option<Calendar> {
 
     let ((zone, zone_span), (days, days_span)) = (zone?, days?);
     let days: BTreeSet<Day> = days.into_iter().map(|day| day.value).collect();
+    // The empty list was told of already.
     let no_days = days.is_empty();
     match Calendar::new(&zone.text, days, hours?, holidays.into_iter().collect()) {
         Ok(calendar) => Some(calendar),
@@ -284,6 +287,7 @@ fn calendar(node: &Node, dx: &mut Diagnostics) -> Option<Calendar> {
 
 fn deadlines(node: &Node, dx: &mut Diagnostics) -> Option<Deadlines> {
     let record = Record::open(node, &DEADLINES, dx)?;
+    // Each deadline has its own default, so one that is stated changes no other.
     let mut of = |key, default| match record.get(key) {
         Some(node) => duration(node, dx),
         None => Some(default),
@@ -319,12 +323,14 @@ fn route(node: &Node, dx: &mut Diagnostics) -> Option<RouteDoc> {
     let level = record.need("level", dx).and_then(|node| level(node, dx));
     let tools = record.get("tools").map(|node| set(node, dx, name));
     let operations = record.entry("operations").map(|(key, node)| {
+        // Operations have names in their tool only.
         if record.get("tools").is_none() {
             dx.push(facts::operations_without_tools(key.span));
         }
         set(node, dx, name)
     });
     let seats = record.need("seats", dx).map(|node| {
+        // A route without seats would be approved by nobody at all.
         if matches!(&node.value, Value::Sequence(entries) if entries.is_empty()) {
             dx.push(say::empty_list(node.span));
         }

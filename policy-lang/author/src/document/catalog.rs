@@ -151,6 +151,7 @@ fn version(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<Version>> {
 fn variable(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<String>> {
     let text = &raw(node, dx)?.text;
     let fine =
+        // A digit may stand anywhere but at the beginning.
         |at: usize, c: char| c == '_' || c.is_ascii_alphabetic() || (at > 0 && c.is_ascii_digit());
     if !text.chars().enumerate().all(|(at, c)| fine(at, c)) {
         let help = "name the variable only; `stopgate lock` passes its value on, and values do not belong into git";
@@ -169,6 +170,7 @@ fn operation(node: &Node, dx: &mut Diagnostics) -> Option<OperationDoc> {
     let effect = record.need("effect", dx).and_then(|node| word(node, dx));
     let function = record.get("mcp").and_then(|node| text(node, dx));
     let select = record.entry("select").map(|(key, node)| {
+        // Without `mcp` the operation's name is that of its function, so no other operation could share it.
         if function.is_none() && record.get("mcp").is_none() {
             dx.push(facts::select_without_function(key.span));
         }
@@ -249,6 +251,7 @@ fn derived(node: &Node, dx: &mut Diagnostics) -> Vec<FactDoc> {
             projection: Spanned::new(projection, node.span),
         }));
     }
+    // In order of their names, so that the order in a document is no part of a policy.
     read.sort_by(|a, b| a.name.cmp(&b.name));
     read
 }
@@ -267,6 +270,7 @@ fn named_fact(text: &str, span: Span, dx: &mut Diagnostics) -> Option<FactName> 
 }
 
 fn summary(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<Summary>> {
+    // `{amount} to {name}` without quotes is a mapping to YAML.
     if let Value::Sequence(_) | Value::Mapping(_) = &node.value {
         // What the mapping it was read as lacks is no second mistake.
         dx.retract(Code::EmptyValue, node.span);
@@ -306,6 +310,7 @@ fn dry_run(record: &Record<'_>, dx: &mut Diagnostics) -> DryRunDoc {
                 help,
             ));
         }
+        // Left out says less than `none`: floors that ask for a dry run then do not compile.
         return DryRunDoc::Unstated;
     };
     // `none` is a word here, so no operation of that name can be a dry run.
@@ -314,6 +319,7 @@ fn dry_run(record: &Record<'_>, dx: &mut Diagnostics) -> DryRunDoc {
         (true, Some(Some(because))) => DryRunDoc::None {
             because: because.value,
         },
+        // The reason is there and broken, which was told.
         (true, Some(None)) => DryRunDoc::Broken,
         (true, None) => {
             dx.push(facts::dry_run_reason(node.span));

@@ -57,6 +57,7 @@ impl<'s> Texts<'s> {
             let Value::Mapping(entries) = &rule.value else {
                 return None;
             };
+            // By its name and not through the table: what is read here is only parsed ahead, and read again below.
             let (_, node) = entries.iter().find(|(key, _)| key.text == "when")?;
             match &node.value {
                 Value::Scalar(scalar) => Some(scalar.text.as_str()),
@@ -71,6 +72,7 @@ impl<'s> Texts<'s> {
 /// Reads the value of a `when:` key of the file of `texts`.
 pub(crate) fn read(node: &Node, texts: &Texts<'_>, dx: &mut Diagnostics) -> Option<ConditionDoc> {
     let source = texts.source;
+    // `when: [a, b].contains(…)` is a list to YAML, and `when: {…}` a mapping.
     if let Value::Sequence(_) | Value::Mapping(_) = &node.value {
         dx.push(rules::condition_needs_block(
             node.span,
@@ -79,6 +81,7 @@ pub(crate) fn read(node: &Node, texts: &Texts<'_>, dx: &mut Diagnostics) -> Opti
         return None;
     }
     let scalar = raw(node, dx)?;
+    // Cedar would complain about an open quote, and the cause is YAML's comment.
     if cut_by_comment(scalar, node.span, source) {
         dx.push(rules::condition_needs_block(
             node.span,
@@ -116,6 +119,7 @@ fn cut_by_comment(scalar: &Scalar, span: Span, source: &str) -> bool {
         .saturating_sub(scalar.text.matches("\\\"").count())
         % 2
         == 1;
+    // Only a `#` behind white space begins a comment, and spaces are what the scalar leaves behind.
     open && after.trim_start_matches(' ').starts_with('#')
 }
 
@@ -140,6 +144,7 @@ pub(crate) fn unquoted(id: FileId, file: &SourceFile) -> Vec<(Span, String)> {
         let Some((head, rest)) = line.split_once("when:") else {
             continue;
         };
+        // Line by line, since there may be no tree to look at.
         let text = rest.trim();
         if !head.trim_start_matches([' ', '-']).is_empty()
             || !rest.starts_with(' ')
@@ -162,12 +167,15 @@ pub(crate) fn unquoted(id: FileId, file: &SourceFile) -> Vec<(Span, String)> {
 
 /// Returns whether YAML reads something else than one plain text here.
 fn is_no_scalar(text: &str) -> bool {
+    // A text whose quotes close at its end is a scalar, unless there are more of them inside.
     let closes =
         |quote: char| text.len() > 1 && text.ends_with(quote) && text.matches(quote).count() == 2;
     match text.chars().next() {
         Some('!' | '[' | '{' | '&' | '*' | '%' | '@' | '`') => true,
         Some(quote @ ('"' | '\'')) => !closes(quote),
+        // A block is read as it stands.
         Some('|' | '>') | None => false,
+        // A colon and a space, or one at the end, make a key of what stands before.
         Some(_) => text.contains(": ") || text.ends_with(':'),
     }
 }

@@ -76,6 +76,7 @@ const SIGN_OFF: Shape = Shape {
 /// Reads the gate. A part that cannot be read is reported and keeps its default.
 pub(crate) fn read(node: &Node, dx: &mut Diagnostics) -> Gate {
     let mut gate = Gate::DEFAULT;
+    // The mistake leaves no policy, so this default judges nothing.
     let Some(record) = Record::open(node, &SHAPE, dx) else {
         return gate;
     };
@@ -109,6 +110,7 @@ fn sign_off(node: &Node, dx: &mut Diagnostics) -> SignOff {
             .unwrap_or(*slot);
     }
     let SignOff { low, medium, high } = sign_off;
+    // A higher risk with fewer reviewers would make it worth while to raise a risk.
     for (lower, many, higher, few) in [
         ("low", low, "medium", medium),
         ("medium", medium, "high", high),

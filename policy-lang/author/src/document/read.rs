@@ -46,6 +46,8 @@ impl<'n> Record<'n> {
         shape: &'static Shape,
         dx: &mut Diagnostics,
     ) -> Option<Self> {
+        // Every unknown key, and the known ones are read all the same: a slip in one key must not hide mistakes in
+        // others.
         let entries = mapping(node, dx)?;
         let known = shape.names();
         for (key, _) in entries {
@@ -68,6 +70,7 @@ impl<'n> Record<'n> {
     ) -> Option<Self> {
         let record = Self::open(node, shape, dx)?;
         let version = record.need(STOPGATE.name, dx);
+        // The document is read on: its other mistakes are worth knowing, and with this one there is no policy anyway.
         if let Some(version) = version
             && integer(version, 0, i64::from(u32::MAX), dx).is_some_and(|version| version != FORMAT)
         {
@@ -83,6 +86,7 @@ impl<'n> Record<'n> {
 
     /// Returns an optional key with its value.
     pub(crate) fn entry(&self, key: &str) -> Option<(&'n Key, &'n Node)> {
+        // Tests find a reader that asks for a key which its table does not have.
         debug_assert!(
             self.shape.names().contains(&key),
             "{} cannot hold `{key}`",
@@ -167,7 +171,9 @@ pub(crate) fn named<'n, N: FromStr<Err = InvalidName>, T>(
             .text
             .parse()
             .map_err(|why| dx.push(say::invalid_name(key.span, &why)));
+        // The value is read whatever its key is called, for its own mistakes.
         let value = read(value, dx);
+        // A name that is unknown may be the one that somebody refers to.
         named.complete &= name.is_ok();
         named
             .entries
@@ -203,6 +209,7 @@ pub(crate) fn set<T: AsKey>(
     dx: &mut Diagnostics,
     read: impl FnMut(&Node, &mut Diagnostics) -> Option<Spanned<T>>,
 ) -> Vec<Spanned<T>> {
+    // Nothing was named, which is not the same as everything.
     if matches!(&node.value, Value::Sequence(entries) if entries.is_empty()) {
         dx.push(say::empty_list(node.span));
     }
@@ -213,6 +220,7 @@ pub(crate) fn set<T: AsKey>(
 pub(crate) fn unique<T: AsKey>(entries: Vec<Spanned<T>>, dx: &mut Diagnostics) -> Vec<Spanned<T>> {
     let mut first: HashMap<String, Span> = HashMap::new();
     let mut kept = Vec::new();
+    // By its text: how it was written, with quotes or without, makes no other entry.
     for entry in entries {
         let key = entry.value.as_key();
         if let Some(first) = first.get(key) {
@@ -278,9 +286,11 @@ pub(crate) fn max_rows(node: &Node, dx: &mut Diagnostics) -> BTreeMap<Pointer, u
         let rows = record
             .need("rows", dx)
             .and_then(|node| integer(node, 0, MAX_ROWS, dx));
+        // The number is within 32 bits already: it was asked for as such.
         if let (Some(pointer), Some(rows)) =
             (pointer, rows.and_then(|rows| u32::try_from(rows).ok()))
         {
+            // Two limits of one place both hold, and the lower one is stricter.
             let least = limits.entry(pointer.value).or_insert(rows);
             *least = (*least).min(rows);
         }
@@ -294,6 +304,7 @@ pub(crate) fn json(node: &Node, dx: &mut Diagnostics) -> Option<Json> {
         Value::Broken => None,
         Value::Mapping(_) => object(node, dx).map(Json::Object),
         Value::Sequence(entries) => {
+            // All entries are read before one that is broken ends it, so that every mistake is told.
             let made: Vec<Option<Json>> = entries.iter().map(|entry| json(entry, dx)).collect();
             made.into_iter().collect::<Option<_>>().map(Json::Array)
         }
@@ -316,6 +327,7 @@ pub(crate) fn json(node: &Node, dx: &mut Diagnostics) -> Option<Json> {
 /// Reads a mapping that stands for a JSON object.
 pub(crate) fn object(node: &Node, dx: &mut Diagnostics) -> Option<Vec<(String, Json)>> {
     let entries = mapping(node, dx)?;
+    // Names are unique: the YAML reader has seen to that.
     let made: Vec<Option<(String, Json)>> = entries
         .iter()
         .map(|(key, value)| Some((key.text.clone(), json(value, dx)?)))

@@ -321,6 +321,7 @@ fn rule(
     ids: &mut Vec<Option<Spanned<RuleName>>>,
     dx: &mut Diagnostics,
 ) -> Option<RuleDoc> {
+    // The id first, and noted even if it is broken: rules are counted by their ids, and tests name them.
     let record = Record::open(node, &RULE, dx);
     let id = record
         .as_ref()
@@ -337,6 +338,7 @@ fn rule(
     let kind = kind(&record, dx);
     let condition = record
         .get("when")
+        // Read even where the rule's scope is broken, for the mistakes in the condition.
         .map(|node| condition::read(node, texts, dx));
     let description = record.get("description").map(|node| text(node, dx));
     let owner = match record.get("owner") {
@@ -344,6 +346,7 @@ fn rule(
         None => stated
             .owner
             .clone()
+            // Stated for the whole file and broken is no second mistake here.
             .unwrap_or_else(|| in_neither(&record, "owner", dx)),
     };
     let review_by = match record.get("review_by") {
@@ -382,6 +385,7 @@ fn in_neither<T>(record: &Record<'_>, key: &str, dx: &mut Diagnostics) -> Option
 /// Reads which of the three kinds the rule is, with what that kind says. A rule that is none of them, or several, is
 /// reported.
 fn kind(record: &Record<'_>, dx: &mut Diagnostics) -> Option<KindDoc> {
+    // Either of the two makes it a grant, so that the missing one is told as missing.
     let grant = record.entry("risk").or_else(|| record.entry("approval"));
     let stated: Vec<(&Key, &Node)> = [grant, record.entry("raise"), record.entry("never")]
         .into_iter()
@@ -397,6 +401,7 @@ fn kind(record: &Record<'_>, dx: &mut Diagnostics) -> Option<KindDoc> {
     };
     match key.text.as_str() {
         "raise" => {
+            // In a raise, what is asked for stands inside `raise:`; beside it the same keys would be a grant's.
             misplaced(
                 record,
                 "this rule is a raise",
@@ -439,6 +444,7 @@ fn raise(key: &Key, node: &Node, dx: &mut Diagnostics) -> Option<KindDoc> {
         .get("approval")
         .map(|node| word::<Approval>(node, dx));
     let asks = Asks::read(&record, dx);
+    // A raise may ask for something else than people.
     let approval = match approval {
         Some(level) => level?.value,
         None => Approval::Automatic,

@@ -190,6 +190,7 @@ fn text_of<'n>(
 ) -> Option<&'n Scalar> {
     match &node.value {
         Value::Scalar(scalar) => match scalar.kind {
+            // Quotes say that it is text, whatever it looks like.
             ScalarKind::Quoted | ScalarKind::Plain(Plain::Text) => Some(scalar),
             ScalarKind::Plain(Plain::Date) if dates => Some(scalar),
             ScalarKind::Plain(
@@ -266,6 +267,7 @@ pub(crate) fn word<W: Word>(node: &Node, dx: &mut Diagnostics) -> Option<Spanned
     let found = W::WORDS
         .iter()
         .copied()
+        // Exactly as it is written: no other case, no spaces.
         .find(|known| known.word() == scalar.text);
     if found.is_none() {
         dx.push(say::unknown_word(node.span, &scalar.text, &words));
@@ -327,6 +329,7 @@ pub(crate) fn date(node: &Node, dx: &mut Diagnostics) -> Option<Date> {
         .text
         .parse()
         .ok()
+        // One spelling: `2027-3-1` and times of day are dates to some readers.
         .filter(|date: &Date| date.to_string() == scalar.text);
     if date.is_none() {
         dx.push(say::invalid_date(node.span, "a date", "2027-03-31"));
@@ -338,6 +341,7 @@ pub(crate) fn date(node: &Node, dx: &mut Diagnostics) -> Option<Date> {
 pub(crate) fn timestamp(node: &Node, dx: &mut Diagnostics) -> Option<Timestamp> {
     let scalar = text_of(node, "a time", true, dx)?;
     let form = |now: &Timestamp| {
+        // Finer parts than milliseconds are in no record and in no decision.
         now.to_string() == scalar.text && now.subsec_nanosecond() % 1_000_000 == 0
     };
     let now = scalar.text.parse().ok().filter(form);
@@ -414,6 +418,7 @@ fn minute(text: &str) -> Option<Time> {
     let two = |part: &str| -> Option<i8> {
         let digits = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
         part.parse().ok().filter(|_| digits)
+        // A `parse` alone would take `+9` and `9`.
     };
     Time::new(two(hour)?, two(minute)?, 0, 0).ok()
 }

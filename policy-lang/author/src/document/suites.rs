@@ -79,6 +79,7 @@ pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<SuiteDoc> {
 fn unique_names(cases: Vec<CaseDoc>, dx: &mut Diagnostics) -> Vec<CaseDoc> {
     let mut seen = std::collections::HashMap::new();
     for case in &cases {
+        // All cases are kept: one name for two of them is a mistake of its own, and both can still be looked at.
         if let Some(first) = seen.insert(case.name.value.clone(), case.name.span) {
             dx.push(facts::duplicate_case(
                 case.name.span,
@@ -95,6 +96,7 @@ fn case(node: &Node, dx: &mut Diagnostics) -> Option<CaseDoc> {
     let title = record.need("name", dx).and_then(|node| text(node, dx));
     let people = people(&record, dx);
     let operations = record.need("do", dx).map(|node| match &node.value {
+        // One operation, or several that have to get the same answer.
         Value::Scalar(_) => name(node, dx).into_iter().collect(),
         Value::Sequence(_) | Value::Mapping(_) | Value::Broken => set(node, dx, name),
     });
@@ -116,7 +118,9 @@ fn case(node: &Node, dx: &mut Diagnostics) -> Option<CaseDoc> {
         operations: operations?,
         input: input.flatten(),
         without: without.unwrap_or_default(),
+        // A case without evidence asks what happens at first.
         evidence: evidence.unwrap_or(Evidence::NONE),
+        // Cases are about rules, so the door does whatever is asked of it unless a case says otherwise.
         enforces: enforces.unwrap_or(Enforces::ALL),
         now: now.flatten(),
         channel: channel.flatten(),
@@ -142,6 +146,7 @@ fn people(record: &Record<'_>, dx: &mut Diagnostics) -> Option<Vec<Vec<Spanned<P
         ));
         return None;
     };
+    // Nobody with profiles is a case too: `as: []` is somebody without any.
     if key.text == "as" {
         Some(vec![super::read::unique(list(node, dx, name), dx)])
     } else {
@@ -208,6 +213,7 @@ type Expected = (
 
 fn expect(node: &Node, dx: &mut Diagnostics) -> Option<Expected> {
     let record = Record::open(node, &EXPECT, dx)?;
+    // Read before the outcome, so that their mistakes are told where the outcome is wrong.
     let obligations = record.get("obligations").map(|node| obligations(node, dx));
     let rules = record
         .entry("rules")
@@ -216,6 +222,7 @@ fn expect(node: &Node, dx: &mut Diagnostics) -> Option<Expected> {
         .into_iter()
         .filter_map(|key| record.entry(key))
         .collect();
+    // Exactly one outcome, or a case could pass in two ways.
     let [(key, node)] = outcomes.as_slice() else {
         let place = outcomes.first().map_or(record.place(), |(key, _)| key.span);
         dx.push(facts::case_expectation(place, outcomes.len()));

@@ -142,6 +142,7 @@ pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<(Spanned<WaiverI
     let reason = record.need("reason", dx);
     let reason = reason.and_then(|node| text_or(node, why, dx));
     let expires = record.need("expires", dx).and_then(|node| date(node, dx));
+    // In the order of the document, which is signed as it stands.
     let covers = record.need("covers", dx).map(|node| covers(node, dx));
     let id = id?;
     let waiver = Waiver {
@@ -158,6 +159,7 @@ fn covers(node: &Node, dx: &mut Diagnostics) -> Vec<Cover> {
         dx.push(say::empty_list(node.span));
     }
     let found = list(node, dx, |node, dx| Some((node.span, cover(node, dx)?)));
+    // One loosening covered twice could be let pass by either, with other rules.
     let mut first: HashMap<String, Span> = HashMap::new();
     let mut kept = Vec::new();
     for (span, cover) in found {
@@ -174,6 +176,8 @@ fn covers(node: &Node, dx: &mut Diagnostics) -> Vec<Cover> {
 
 /// Reads what a waiver covers. An entry that names a file covers a setting; every other covers a cell.
 fn cover(node: &Node, dx: &mut Diagnostics) -> Option<Cover> {
+    // By the key and not by the table: an entry that is broken elsewhere still says which of the two it was meant to
+    // be.
     let names_a_file = matches!(&node.value, Value::Mapping(entries) if entries.iter().any(|(key, _)| key.text == "file"));
     if names_a_file {
         setting(node, dx).map(Cover::Setting)
@@ -190,6 +194,7 @@ fn setting(node: &Node, dx: &mut Diagnostics) -> Option<SettingCover> {
     Some(SettingCover {
         file: file?.value,
         path: match path {
+            // A path that cannot be read must not become the document as a whole.
             Some(path) => path?.value,
             None => String::new(),
         },
@@ -205,6 +210,7 @@ fn cell(node: &Node, dx: &mut Diagnostics) -> Option<CellCover> {
     let home = tool.as_ref().map(|tool: &Spanned<ToolName>| &tool.value);
     let rules = record.need("rules", dx).map(|node| set(node, dx, rule));
     let slice = record.need("slice", dx).and_then(|node| slice(node, dx));
+    // In full, since a signature has to name one rule and no other.
     let rules = home.and_then(|home| {
         let full = |written: &Spanned<String>| in_full(home, &written.value);
         rules?.iter().map(full).collect()

@@ -347,6 +347,7 @@ fn issuers(node: &Node, dx: &mut Diagnostics) -> Vec<Issuer> {
             .need("issuer", dx)
             .and_then(|node| issuer_url(node, dx));
         let audience = record.need("audience", dx).and_then(|node| raw(node, dx));
+        // A claim that is left out has its usual name; the agent's has none, and then no token names an agent.
         let mut stated = |key, default: Option<&str>| match record.get(key) {
             Some(node) => claim(node, dx).map(Some),
             None => Some(default.map(str::to_owned)),
@@ -366,10 +367,12 @@ fn issuers(node: &Node, dx: &mut Diagnostics) -> Vec<Issuer> {
             issuer.span,
         ))
     });
+    // Without an issuer no token could say who anybody is.
     if found.is_empty() {
         empty(node, dx);
     }
     for (issuer, span) in found {
+        // One issuer with two audiences would be trusted for both.
         match made.iter().find(|(known, _)| known.issuer == issuer.issuer) {
             Some((_, first)) => dx.push(crate::diagnostic::names::duplicate_entry(
                 span,
@@ -384,6 +387,7 @@ fn issuers(node: &Node, dx: &mut Diagnostics) -> Vec<Issuer> {
 
 fn issuer_url(node: &Node, dx: &mut Diagnostics) -> Option<Spanned<String>> {
     let text = &raw(node, dx)?.text;
+    // As tokens write it: an issuer is compared letter for letter.
     if !text.starts_with("https://") || text.chars().any(|c| c.is_whitespace() || c == '"') {
         let help = "write the issuer's URL exactly as its tokens name it, such as https://sso.example.com/";
         dx.push(say::invalid_text(
@@ -497,6 +501,7 @@ fn floor(node: &Node, by_effect: bool, dx: &mut Diagnostics) -> Option<Floor> {
 
 fn limits(node: Option<&Node>, dx: &mut Diagnostics) -> WorkspaceLimits {
     let record = node.and_then(|node| Record::open(node, &LIMITS, dx));
+    // Whatever cannot be read keeps its default here, and the mistake leaves no policy.
     let mut stated = |key, most| {
         let node = record.as_ref().and_then(|record| record.get(key))?;
         integer(node, 1, most, dx)

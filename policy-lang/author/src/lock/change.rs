@@ -203,6 +203,7 @@ impl ContractStep {
 
     /// Returns whether the contract goes forward from `from` to `to` by at least this step.
     #[must_use]
+    // A larger step than the one that is asked for counts too.
     pub fn is_taken(self, from: Version, to: Version) -> bool {
         match self {
             Self::Patch => to > from,
@@ -260,6 +261,7 @@ pub fn changes(old: &Lock, new: &Lock) -> Vec<Change> {
             after: after.cloned(),
         };
         match (old.functions.get(name), new.functions.get(name)) {
+            // Equal digests mean equal definitions, except for what the digest passes over.
             (Some(old), Some(new)) if old.digest == new.digest => {}
             (Some(old), Some(new)) => {
                 let found = definition_changes(name, old, new);
@@ -343,6 +345,7 @@ fn server_changes(old: &Lock, new: &Lock) -> Vec<Change> {
 
 fn definition_changes(name: &str, old: &LockedFunction, new: &LockedFunction) -> Vec<Change> {
     let mut found = schema::Findings::new(name);
+    // Members of both sides: one that came is as much of a change as one that went.
     for member in schema::members_of(&old.definition, &new.definition) {
         let (before, after) = (old.definition.get(member), new.definition.get(member));
         let place = schema::below("", member);
@@ -358,9 +361,11 @@ fn definition_changes(name: &str, old: &LockedFunction, new: &LockedFunction) ->
             }
             ("outputSchema", ..) => found.push(place, ChangeKind::Result, before, after),
             ("annotations", ..) => found.push(place, ChangeKind::Annotations, before, after),
+            // A `title` that is no text is no wording: nobody knows what it is.
             ("title" | "description", ..) if schema::texts(before, after) => {
                 found.push(place, ChangeKind::Wording, before, after);
             }
+            // A member of a definition that this version does not know may say anything.
             _ => found.push(place, ChangeKind::Other, before, after),
         }
     }

@@ -18,6 +18,7 @@ pub fn pretty(value: &Json) -> String {
 
 fn write_value(out: &mut String, value: &Json, depth: usize) {
     match value {
+        // Numbers keep their text, so reading the file gives the same digest.
         Json::Null | Json::Bool(_) | Json::Integer(_) | Json::Decimal(_) => {
             out.push_str(&value.canonical());
         }
@@ -71,6 +72,7 @@ fn write_string(out: &mut String, text: &str) {
 }
 
 fn write_escapes(out: &mut String, c: char) {
+    // Characters beyond the basic plane are two escapes in JSON.
     for unit in c.encode_utf16(&mut [0; 2]) {
         // Writing to a String cannot fail.
         let _infallible = write!(out, "\\u{unit:04x}");

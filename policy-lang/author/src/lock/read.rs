@@ -120,6 +120,7 @@ impl Mistakes {
             self.push(place, LockProblem::Expected("an object"));
             return None;
         };
+        // Every unknown member is told, so an author sees at once what a newer version wrote.
         for (name, _) in members {
             if !names.contains(&name.as_str()) {
                 self.push(place, LockProblem::Unknown(name.clone()));
@@ -220,9 +221,11 @@ fn functions_of(
     for (at, element) in elements.iter().enumerate() {
         let place = format!("/functions/{at}");
         let Some(function) = function_of(element, &place, mistakes) else {
+            // The next function may have mistakes of its own.
             continue;
         };
         let name = function.name().to_owned();
+        // A server that offers one name twice leaves open which of the two a call means.
         if by_name.insert(name.clone(), function).is_some() {
             mistakes.push(place, LockProblem::Twice(name));
         }

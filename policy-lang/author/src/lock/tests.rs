@@ -82,6 +82,7 @@ fn the_digest_covers_everything_but_metadata_and_icons() {
         digest(r#"{"name":"f","inputSchema":{"_meta":{}}}"#),
         "only at the top"
     );
+    // Written out, since locks that were committed years ago have to keep their digests.
     let canonical = r#"["stopgate-tool-v1",{"inputSchema":{},"name":"f"}]"#;
     assert_eq!(plain, Digest::compute(canonical.as_bytes()));
 }
@@ -94,6 +95,7 @@ fn t25_a_flipped_byte_anywhere_in_a_definition_is_refused() {
         .expect("the definition");
     let end = text.rfind("destructiveHint").expect("its end");
     let mut refused = 0;
+    // Only the definition: what stands around it is covered by no digest.
     for at in start..end {
         let mut bytes = text.clone().into_bytes();
         bytes[at] ^= 0x01;
@@ -103,6 +105,7 @@ fn t25_a_flipped_byte_anywhere_in_a_definition_is_refused() {
             Ok(lock) => assert_eq!(lock.functions, lock_of(&[REFUND]).functions, "byte {at}"),
         }
     }
+    // If most bytes were white space, the test would show little.
     assert!(refused > 500, "{refused}");
 }
 
@@ -121,6 +124,7 @@ fn every_mistake_of_a_lock_is_reported_with_its_place() {
         .map(|mistake| mistake.place.as_str())
         .collect();
     assert_eq!(
+        // What is wrong with the members as a whole comes first, then each in the order of the file.
         places,
         ["", "", "/tool", "/contract", "/functions/0/definition"]
     );
@@ -203,12 +207,14 @@ fn edit(from: &str, to: &str) -> Vec<(String, ChangeKind)> {
 fn each_change_of_a_definition_is_classified() {
     let input = "/inputSchema/properties";
     let cases = [
+        // The text of the refund that changes, what it becomes, and the place and kind that are reported.
         (
             "Refund an order.",
             "Refund.",
             "/description".to_owned(),
             ChangeKind::Wording,
         ),
+        // An empty place stands for no change at all: icons are not compared.
         ("\"icons\": [],", "", String::new(), ChangeKind::Order),
         (
             "true}",
@@ -371,6 +377,7 @@ fn each_change_of_a_definition_is_classified() {
             kinds.insert(kind);
         }
     }
+    // Both at once: a property that is new, and that is required.
     let required = REFUND.replace("\"amount\"]", "\"amount\", \"reason\"]");
     let required = required.replace(
         "\"lines\":",
@@ -443,6 +450,7 @@ fn changes_of_the_server_and_of_the_set_of_functions_are_listed() {
         ChangeKind::FunctionAdded,
     ];
     assert_eq!(found, wanted);
+    // The largest of all steps that the changes ask for.
     assert_eq!(step_of(&changes(&old, &new)), Some(ContractStep::Major));
     assert_eq!(step_of(&changes(&old, &old)), None);
 }

@@ -25,6 +25,7 @@ impl Origin {
     /// Makes the origin of `value` by comparing it with `source`, the text of the scalar that begins at the offset
     /// `start` of the file. What cannot be followed gets no segments; a wrong place is never given.
     pub(crate) fn new(value: &str, source: &str, start: usize, style: Style) -> Self {
+        // The cases differ in what the value lost: nothing, line breaks, quotes or indentation.
         let segments = match style {
             Style::Plain if value == source => vec![(0, start)],
             Style::Plain | Style::Folded => folded(value, source, start),
@@ -47,6 +48,7 @@ impl Origin {
         // An offset is as far behind the beginning of its segment in the file as it is in the value.
         let at = |offset: usize| {
             let offset = u32::try_from(offset).ok()?;
+            // The last segment that begins at or before the offset.
             let index = self
                 .segments
                 .partition_point(|(value, _)| *value <= offset)
@@ -63,6 +65,7 @@ impl Origin {
                 } else {
                     last.saturating_add(1)
                 };
+                // A place behind the scalar could mark a line that has nothing to do with it.
                 let end = end.min((whole.end as usize).max(start));
                 Span::new(whole.file, start..end)
             }
@@ -110,6 +113,7 @@ fn folded(value: &str, source: &str, start: usize) -> Vec<(usize, usize)> {
     let mut segments = Vec::new();
     let mut rest = value;
     for (at, line) in lines(source, start) {
+        // The value ran out, or the line is not the next of it.
         let text = line.trim_matches(' ');
         let indentation = line
             .len()
@@ -155,6 +159,7 @@ fn quoted(value: &str, source: &str, start: usize, style: Style) -> Vec<(usize, 
             // Escapes whose value has another length are rare in conditions; the whole scalar is a fine place.
             (Style::Double, [b'\\', ..]) => return Vec::new(),
             _ => 1,
+            // An escape is two bytes in the file and one in the value.
         };
         let width = if written == 2 {
             1

@@ -58,11 +58,13 @@ pub(crate) fn read(text: &str) -> Result<Plain, Ambiguous> {
         "false" | "no" | "off" | "n" => return ambiguous("false", Some("false")),
         _ => {}
     }
+    // Before numbers, since a date begins with digits; where no date is wanted it has to be quoted.
     if is_date(text) {
         return Ok(Plain::Date);
     }
     match canonical_number(text) {
         Some(plain) => Ok(plain),
+        // First what all agree on, then what anybody could read as a number; only what is left is text.
         None if is_number_to_somebody(text) => ambiguous("a number", None),
         None => Ok(Plain::Text),
     }
@@ -76,10 +78,12 @@ fn canonical_number(text: &str) -> Option<Plain> {
         .split_once('.')
         .map_or((digits, None), |(whole, rest)| (whole, Some(rest)));
     let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    // A leading zero is octal to YAML 1.1.
     if !is_digits(whole) || (whole.len() > 1 && whole.starts_with('0')) {
         return None;
     }
     match fraction {
+        // Sixteen digits and the point.
         Some(fraction) => (is_digits(fraction) && digits.len() <= 17).then_some(Plain::Decimal),
         // Zero has one spelling.
         None if text == "-0" => None,
@@ -102,6 +106,7 @@ fn is_number_to_somebody(text: &str) -> bool {
     if body == ".inf" || body == ".nan" {
         return true;
     }
+    // Signs of a radix, and whatever follows them: readers differ about which digits are allowed.
     if let Some(rest) = ["0x", "0o", "0b"]
         .iter()
         .find_map(|prefix| body.strip_prefix(prefix))
@@ -119,6 +124,7 @@ fn is_number_to_somebody(text: &str) -> bool {
         part.bytes()
             .all(|byte| byte.is_ascii_digit() || extra.contains(&byte))
     };
+    // An expression begins with a digit or a point; `e10` is a word.
     mantissa.starts_with(|first: char| first.is_ascii_digit() || first == '.')
         && mantissa.bytes().any(|byte| byte.is_ascii_digit())
         && mantissa.bytes().filter(|byte| *byte == b'.').count() <= 1
@@ -129,6 +135,7 @@ fn is_number_to_somebody(text: &str) -> bool {
 /// Returns whether `text` has the form `YYYY-MM-DD`, possibly with a time behind it, which is a timestamp to YAML 1.1.
 /// Month and day may have one digit.
 fn is_date(text: &str) -> bool {
+    // YAML 1.1 takes `T`, `t` and a space before the time.
     let (date, rest) = text
         .split_once(['T', 't', ' '])
         .map_or((text, None), |(date, rest)| (date, Some(rest)));

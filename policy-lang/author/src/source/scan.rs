@@ -31,6 +31,7 @@ pub(crate) fn scan<'a>(
     tabs: Tabs,
     dx: &mut Diagnostics,
 ) -> Option<Cow<'a, str>> {
+    // The length first: nothing below may cost more than a bounded text does.
     if bytes.len() > MAX_BYTES {
         dx.push(say::too_large(Span::beginning(file)));
         return None;
@@ -43,6 +44,7 @@ pub(crate) fn scan<'a>(
             return None;
         }
     };
+    // Some readers skip it and some take it for the first character of the first key.
     if text.starts_with('\u{feff}') {
         dx.push(say::byte_order_mark(Span::new(
             file,
@@ -70,6 +72,7 @@ pub(crate) fn scan<'a>(
             _ => {}
         }
         in_indentation = c == '\n' || (in_indentation && matches!(c, ' ' | '\t'));
+        // A file of nothing but hidden characters is told once and not a million times.
         if found.left == 0 {
             return None;
         }

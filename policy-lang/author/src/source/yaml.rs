@@ -22,6 +22,7 @@ pub(crate) fn parse(file: FileId, text: &str, dx: &mut Diagnostics) -> Option<No
         strict_indentation: true,
         disallow_directives: true,
         block_scalar_eof_without_line_feed: true,
+        // As events, so that they are refused where they stand and never resolved.
         emit_unresolved_aliases: true,
         emit_anchor_events: true,
         emit_comments: false,
@@ -40,6 +41,7 @@ pub(crate) fn parse(file: FileId, text: &str, dx: &mut Diagnostics) -> Option<No
         match event {
             Ok((event, span)) => builder.event(event, span),
             Err(error) => {
+                // What comes after a mistake in the syntax has no known structure, so its mistakes would be invented.
                 builder.stopped(&error);
                 return None;
             }
@@ -52,6 +54,7 @@ pub(crate) fn parse(file: FileId, text: &str, dx: &mut Diagnostics) -> Option<No
             value: Value::Mapping(_) | Value::Broken,
             ..
         }) => {}
+        // Every document is a mapping; a list or a scalar has no keys to read.
         Some(other) => {
             dx.push(shape::wrong_type(
                 other.span,
@@ -170,8 +173,10 @@ impl Builder<'_> {
                     self.node(Node { span, value });
                 }
             }
+            // The value behind an anchor is read on: it may have mistakes of its own.
             Event::Anchor(..) => self.dx.push(say::anchor(span)),
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
+                // A broken node in its place, so that the key it belongs to is not reported as missing.
                 self.dx.push(say::alias(span));
                 self.node(Node {
                     span,
@@ -237,6 +242,7 @@ impl Builder<'_> {
             }
             Style::Plain => match plain::read(value) {
                 Ok(plain) => ScalarKind::Plain(plain),
+                // Asked after `plain::read`, which refuses it as any word that means something else to some reader.
                 Err(_) if value == "<<" => {
                     self.dx.push(say::merge_key(span));
                     return self.node(broken);
@@ -313,6 +319,7 @@ impl Builder<'_> {
                         };
                     }
                     Waiting::Value(made) => entries.push((made, node)),
+                    // The value was read for its own mistakes, and the key it belongs to was reported.
                     Waiting::Nobody => {}
                 }
             }

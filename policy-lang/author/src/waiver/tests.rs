@@ -58,6 +58,7 @@ fn what_is_signed_is_spelt_out() {
     let statement =
         waiver(vec![Cover::Cell(cell()), Cover::Setting(setting())]).statement(&holds());
     let payload = String::from_utf8(statement.payload.clone()).expect("UTF-8");
+    // Written out byte by byte: whoever signs elsewhere has to come to the same bytes.
     let wanted = format!(
         concat!(
             r#"{{"covers":[{{"operation":"create_refund","profiles":["support-analyst"],"rules":["erp/refund-small"],"#,
@@ -95,6 +96,7 @@ fn every_part_of_a_document_changes_what_is_signed() {
         rules: set(rules),
     };
     let next = review().next;
+    // Each differs from the first in one part, or is of another kind.
     let statements = [
         base.statement(&holds()),
         Waiver {
@@ -189,6 +191,7 @@ fn every_part_of_a_document_changes_what_is_signed() {
         .statement(&holds()),
         reviewed("2026-014", next, &["erp/refund-large"]).statement(&holds()),
     ];
+    // No two are equal, so each part is signed.
     let digests: BTreeSet<Digest> = statements.iter().map(Statement::digest).collect();
     assert_eq!(digests.len(), statements.len());
 }
@@ -205,6 +208,7 @@ fn a_changed_setting_is_told_from_every_other() {
         setting_digest("a.yaml", "y", Some(&one), Some(&two)),
         setting_digest("a.yaml", "x", Some(&two), Some(&one)),
         setting_digest("a.yaml", "x", None, Some(&two)),
+        // `null` is a value: before the change something stood there.
         setting_digest("a.yaml", "x", Some(&null), Some(&two)),
         setting_digest("a.yaml", "x", Some(&one), None),
         setting_digest("a.yaml", "x", None, None),
@@ -245,6 +249,7 @@ fn what_was_signed_for_elsewhere_is_told_from_another_text() {
             Otherwise::Root,
         ),
         (
+            // The organisation is named if both differ.
             "another organisation and root",
             base.statement(&by("acme-shop", Some(digest(8)))),
             Otherwise::Organisation,
@@ -266,6 +271,7 @@ fn what_was_signed_for_elsewhere_is_told_from_another_text() {
     for older in dsse::OLDER {
         assert_eq!(own.otherwise(older, b"{}"), Otherwise::Older, "{older}");
     }
+    // Of the same value, but no canonical text.
     let spaced = [b" ", own.payload.as_slice()].concat();
     assert_eq!(
         own.otherwise(own.payload_type, &spaced),

@@ -34,6 +34,7 @@ impl Edit {
         let Self { file, from, to, .. } = self;
         let mut files = files.clone();
         let text = String::from_utf8(files[*file].clone()).expect("text");
+        // An edit whose text has changed since tries nothing, and has to be mended.
         assert!(text.contains(from), "{file} holds no {from:?}");
         files.insert((*file).to_owned(), text.replacen(from, to, 1).into_bytes());
         files
@@ -56,6 +57,7 @@ fn t1_i19_every_edit_is_judged_as_it_was_by_hand() {
     let bank = bank();
     let mut wrong = String::new();
     for edit in EDITS {
+        // Whatever else differs is a change that the edit did not mean.
         let found = between(&bank, &edit.made(&bank));
         assert!(found.iter().all(|change| change.file == edit.file));
         let found: Vec<String> = found.iter().map(said).collect();
@@ -69,6 +71,7 @@ fn t1_i19_every_edit_is_judged_as_it_was_by_hand() {
             );
         }
     }
+    // What the proof judges must not be told twice.
     for (field, edit) in PROVED {
         let found = between(&bank, &edit.made(&bank));
         if !found.is_empty() {
@@ -97,6 +100,7 @@ fn i19_every_field_is_tried() {
         .collect();
     for edit in EDITS {
         for change in between(&bank, &edit.made(&bank)) {
+            // Entries are reported by name or place, fields are not.
             let field = change.field.trim_end_matches(".*").trim_end_matches("[]");
             tried.insert(format!("{} {field}", documents(&change.file)));
         }
@@ -118,6 +122,7 @@ fn i19_every_field_is_tried() {
         let declared = settings
             .iter()
             .find(|known| format!("{} {}", known.document, known.field) == *field);
+        // An edit counts as proved only if its field says so itself.
         assert_eq!(
             declared.map(|known| known.direction),
             Some("proved"),
@@ -157,6 +162,7 @@ fn an_edit_that_is_undone_is_a_change_of_the_same_fields() {
         let (there, back) = (between(&bank, &made), between(&made, &bank));
         let strict =
             |found: &[Change]| found.iter().all(|change| change.effect == Effect::Stricter);
+        // What is stricter one way is looser the other way, or one of the two is wrong.
         if strict(&there) {
             assert!(
                 back.iter().all(|change| change.effect.needs_review()),
@@ -321,6 +327,7 @@ fn shuffled(value: &Value, ordered: bool, random: &mut impl FnMut(usize) -> usiz
             let mut made = Map::new();
             while !left.is_empty() {
                 let (name, member) = left.swap_remove(random(left.len()));
+                // Below these keys order means something.
                 let ordered = ordered || ["command", "samples", "input"].contains(&name.as_str());
                 made.insert(name.clone(), shuffled(member, ordered, random));
             }
@@ -349,10 +356,12 @@ proptest! {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             usize::try_from(seed >> 33).expect("31 bits") % below
         };
+        // Also beside an edit: shuffling must neither hide it nor add to it.
         let base = EDITS[edit].made(&bank());
         let mut head = base.clone();
         for (path, bytes) in head.iter_mut().filter(|(path, _)| path.ends_with(".yaml")) {
             let value: Value = serde_yaml::from_slice(bytes).expect(path);
+            // Written as JSON: no comment, one line, quotes everywhere.
             *bytes = shuffled(&value, false, &mut random).to_string().into_bytes();
         }
         prop_assert_eq!(between(&base, &head), []);

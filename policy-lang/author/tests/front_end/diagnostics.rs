@@ -56,6 +56,7 @@ fn made() -> BTreeMap<String, Files> {
     };
     let calendar = String::from_utf8(base()["approvals.yaml"].clone()).expect("text");
     let rules = String::from_utf8(base()["rules/erp.yaml"].clone()).expect("text");
+    // With the base's own rules these are more than the 64 that may meet.
     let mut many = rules.clone();
     for at in 0..64 {
         let _ = writeln!(
@@ -64,6 +65,7 @@ fn made() -> BTreeMap<String, Files> {
         );
     }
     let mut guardrails = String::from_utf8(base()["rules/guardrails.cedar"].clone()).expect("text");
+    // One more than may reach everybody at one operation.
     for at in 0..17 {
         let _ = writeln!(
             guardrails,
@@ -209,6 +211,7 @@ fn every_code_has_a_fixture_and_every_fixture_triggers_its_code_alone() {
         covered.insert(code.as_str());
         let compiled = compiled(files.clone());
         let found: BTreeSet<_> = codes(&compiled).into_iter().collect();
+        // Alone: a mistake that brings others along hides what has to be mended.
         if found != BTreeSet::from([code.as_str()]) {
             let _ = writeln!(wrong, "{fixture}: {found:?}\n{}", rendered(&compiled));
             continue;

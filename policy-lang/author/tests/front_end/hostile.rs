@@ -55,6 +55,7 @@ fn mutated(bytes: &[u8], numbers: &mut Numbers) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for _ in 0..=numbers.below(4) {
         let at = numbers.below(bytes.len());
+        // The end included: what is put behind the last byte spoils too.
         let piece = PIECES[numbers.below(PIECES.len())].as_bytes();
         match numbers.below(4) {
             0 => drop(bytes.splice(at..at, piece.iter().copied())),
@@ -65,6 +66,7 @@ fn mutated(bytes: &[u8], numbers: &mut Numbers) -> Vec<u8> {
             2 => bytes.truncate(at),
             _ => bytes[at] = u8::try_from(numbers.below(256)).expect("a byte"),
         }
+        // An empty file has nothing that could be spoilt again.
         if bytes.is_empty() {
             bytes.push(b'x');
         }
@@ -91,9 +93,11 @@ fn spoil(seed: u64) {
         let path = paths[numbers.below(paths.len())];
         let spoilt = mutated(&base[path], &mut numbers);
         let compiled = compiled(over_base_quickly(&base, path, spoilt));
+        // A policy comes out exactly if there is no error.
         assert_eq!(compiled.policy.is_none(), compiled.diagnostics.has_errors());
         refused += usize::from(compiled.policy.is_none());
         for diagnostic in compiled.diagnostics.iter() {
+            // Every diagnostic has a place and a help, whatever was found.
             assert!(
                 !diagnostic.labels.is_empty() && diagnostic.help.is_some(),
                 "{diagnostic:?}"
@@ -103,6 +107,7 @@ fn spoil(seed: u64) {
         let _ = compiled.diagnostics.render(&compiled.sources, false);
         let _ = compiled.diagnostics.to_json(&compiled.sources);
     }
+    // If most mutations were harmless, the test would show little.
     assert!(refused > 2_500, "most mutations are mistakes: {refused}");
 }
 
@@ -121,13 +126,16 @@ fn t4_bombs_are_refused_before_they_go_off() {
             close.repeat(100_000)
         )
     };
+    // Each alias would double what the one before stands for.
     let laughs = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n".repeat(10_000);
+    // Many keys in one line: looking for duplicates must not cost their square.
     let wide = format!(
         "stopgate: 1\nprofiles: {{{}}}\n",
         (0..100_000)
             .map(|at| format!("p{at}: 1,"))
             .collect::<String>()
     );
+    // Blocks nest without a bracket.
     let block: String = (0..2_000)
         .map(|at| format!("{}k:\n", " ".repeat(at)))
         .collect();
@@ -147,6 +155,7 @@ fn t4_bombs_are_refused_before_they_go_off() {
             text.into_bytes(),
         )])));
         assert!(compiled.policy.is_none());
+        // A report of a huge file stays short.
         assert!(compiled.diagnostics.render(&compiled.sources, false).len() < 4 * 1024 * 1024);
     }
 }

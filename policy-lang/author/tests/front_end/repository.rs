@@ -43,6 +43,7 @@ fn the_base_means_what_it_says() {
     assert_eq!(
         ids,
         [
+            // Sorted by id, whichever file they come from.
             "erp/read-orders",
             "erp/refund-small",
             "erp/refund-too-large",
@@ -50,6 +51,7 @@ fn the_base_means_what_it_says() {
             "guardrails/currency"
         ]
     );
+    // The floor is not joined yet: this is what the author states.
     let small = &policy.rules[1];
     let RuleKind::Grant(stated) = &small.kind else {
         panic!("a grant")
@@ -140,6 +142,7 @@ fn mistakes_of_all_documents_are_reported_at_once() {
 
 #[test]
 fn a_mistake_in_a_condition_points_into_the_yaml_file() {
+    // Line and column of `currency`, for each of the ways in which YAML can write one text.
     for (written, place) in [
         ("when: context.input.amount_cents <= currency", (17, 41)),
         ("when: \"context.input.amount_cents <= currency\"", (17, 42)),
@@ -196,6 +199,7 @@ fn what_a_change_needs_is_stated_or_the_default_and_never_less_at_a_higher_risk(
     ] {
         assert_eq!(gate(written), Some((sign_off.to_vec(), days)), "{written}");
     }
+    // Out of bounds, or fewer reviewers for a higher risk.
     for refused in [
         "gate: {sign_off: {high: 0}}\n",
         "gate: {sign_off: {low: -1}}\n",
@@ -240,9 +244,11 @@ fn waivers_and_reviews_are_read_and_no_comment_changes_what_is_signed() {
         root: None,
     };
     let signed = |files| compiled(files).waivers[0].statement(&holds);
+    // The same rules in another order and spelling, with a comment.
     let order = "rules: [guardrails/currency, \"erp/refund-small\"] # as before";
     let same = edited(path, "rules: [refund-small, guardrails/currency]", order);
     assert_eq!(signed(same), waiver.statement(&holds));
+    // The reason is prose, and is signed all the same.
     let other = edited(path, "600.00", "900.00");
     assert_ne!(signed(other), waiver.statement(&holds));
 

@@ -29,6 +29,7 @@ fn documents(files: &Files) -> Vec<(String, DocumentKind, Value)> {
         .iter()
         .filter_map(|(path, bytes)| {
             let kind = DocumentKind::from_path(path)?;
+            // Read by the second opinion, as an editor reads it.
             let value = serde_yaml::from_slice(bytes).ok()?;
             Some((path.clone(), kind, value))
         })
@@ -79,6 +80,7 @@ fn every_document_that_compiles_fits() {
         for (path, kind, value) in documents {
             let mistakes: Vec<String> = validators[kind.file()]
                 .iter_errors(&value)
+                // Errors are listed with their places: one assertion shows them all.
                 .map(|error| format!("{}: {error}", error.instance_path()))
                 .collect();
             assert_eq!(mistakes, Vec::<String>::new(), "{path}");
@@ -115,6 +117,7 @@ fn every_fixture_of_a_spoilt_shape_fits_no_more() {
         }
         let documents = documents(&over_base(read(&path)));
         let refused = documents
+            // One document is spoilt, and that one does not fit; which one it is the fixture decides.
             .iter()
             .any(|(_, kind, value)| !validators[kind.file()].is_valid(value));
         assert!(refused, "{name} fits its schema");
@@ -130,6 +133,7 @@ fn changed(value: &Value) -> Vec<(String, Value)> {
         Value::Object(members) => {
             let mut more = members.clone();
             more.insert("unheard-of".to_owned(), json!("x"));
+            // A member that is gone, one that is too many, and each member changed in all its ways.
             all.push(("+".to_owned(), Value::Object(more)));
             for (name, member) in members {
                 let mut fewer = members.clone();
@@ -153,6 +157,7 @@ fn changed(value: &Value) -> Vec<(String, Value)> {
             }
         }
         Value::String(text) => {
+            // A text that is no name, no word and no pointer any more.
             all.push(("typo".to_owned(), json!(format!("{text} X"))));
             all.push(("blank".to_owned(), json!(" ")));
         }
@@ -178,6 +183,7 @@ fn schema_and_compiler_are_of_one_mind_about_every_changed_document() {
             let fits = validators[kind.file()].is_valid(&value);
             let codes = codes(&compiled);
             let shape = codes.iter().any(|code| SHAPES.contains(code));
+            // A schema may say less than the compiler and never more; of what both can see they say the same.
             if (!fits && compiled.policy.is_some() && codes.is_empty()) || (fits && shape) {
                 findings.push(format!("{path} {change}: fits {fits}, {codes:?}"));
             }

@@ -290,6 +290,7 @@ fn t6_values_that_readers_take_differently_are_refused() {
     let wrong: Vec<String> = OWNERS
         .iter()
         .filter_map(|(owner, code)| {
+            // Exactly one: a text that is refused twice was looked at after it was refused.
             let found = printed(edited("rules/erp.yaml", "finance-risk", owner));
             (found != [*code]).then(|| format!("owner: {owner}: {found:?}, not {code}"))
         })
@@ -317,6 +318,7 @@ fn t4_conditions_that_mean_something_else_are_refused() {
     let wrong: Vec<String> = CONDITIONS
         .iter()
         .filter_map(|(condition, code)| {
+            // In a block scalar, so that the text is Cedar's and no trap of YAML.
             let block = condition.replace('\n', "\n      ");
             let files = edited(
                 "rules/erp.yaml",

@@ -13,6 +13,7 @@ fn with_catalog(corrections: &[(&str, &str)]) -> Files {
         catalog.replacen(from, to, 1)
     });
     files.insert("catalog/jira.yaml".to_owned(), corrected.into_bytes());
+    // The real lock, so that the catalog meets what a real server offers.
     let lock = tests().join("../../../policies/catalog/jira.lock.json");
     let lock = std::fs::read(lock).expect("the lock of the reference policies");
     files.insert("catalog/jira.lock.json".to_owned(), lock);
@@ -25,6 +26,7 @@ fn a_jira_catalog_with_twelve_mistakes_names_all_twelve() {
     let compiled = compiled(with_catalog(&[]));
     let found = codes(&compiled);
     assert_eq!(found.len(), 12, "{found:?}");
+    // Twelve kinds, so none of them stands for another.
     assert_eq!(BTreeSet::from_iter(found).len(), 12, "of twelve kinds");
     for diagnostic in compiled.diagnostics.iter() {
         assert!(diagnostic.help.is_some(), "what to write instead");

@@ -29,6 +29,7 @@ impl Alike {
     /// Compares two bundles operation by operation. The order of the two makes no difference.
     #[must_use]
     pub fn between(one: &Bundle, other: &Bundle) -> Self {
+        // What every decision reads is compared once. If it differs, no operation is alike.
         if !same_everywhere(one, other) {
             return Self::default();
         }
@@ -76,6 +77,7 @@ impl AlikeTool {
             }
         }
         for (function, meaning) in &tool.functions {
+            // A function with another meaning may be decided as an operation that the other bundle does not know.
             let same = twin.functions.get(function) == Some(meaning);
             let mut operations = meaning.operations();
             if same && operations.all(|operation| alike.operations.contains(operation)) {
@@ -92,6 +94,8 @@ fn same_everywhere(one: &Bundle, other: &Bundle) -> bool {
     let profiles = one.profiles.iter().zip(&other.profiles);
     one.input_bytes() == other.input_bytes()
         && one.calendar() == other.calendar()
+        // By the digest of their text: conditions that are written otherwise may mean the same, and are not alike
+        // here.
         && one.slices.get(ANYWHERE) == other.slices.get(ANYWHERE)
         && one.profiles.len() == other.profiles.len()
         // Places stand for names only where the names are the same, which the whole list has to be.
@@ -131,6 +135,7 @@ fn same_operation(
         && *facts == twin.facts
         && *reads_now == twin.reads_now
         && one.slices.get(&slice) == other.slices.get(&slice)
+        // The slice's text says when a rule matches, the meanings say what the match is worth.
         && meanings(one, at) == meanings(other, twin_at)
 }
 
@@ -141,6 +146,7 @@ type MatchMeaning<'b> = (&'b RuleId, MatchKind, &'b str, Option<&'b Surface>);
 /// ids. An entry is `None` where the bundle has no rule at a place of its index.
 fn meanings(bundle: &Bundle, at: u32) -> Vec<Option<MatchMeaning<'_>>> {
     let mut places: BTreeSet<u32> = bundle.index().rules(Some(at));
+    // Rules for everywhere have a surface at each operation too.
     places.extend(bundle.index().rules(None));
     let meaning = |place: u32| {
         let rule = bundle.rule(place)?;

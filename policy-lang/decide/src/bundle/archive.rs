@@ -44,6 +44,7 @@ impl From<io::Error> for Unreadable {
 /// written.
 fn header(name: &str, size: u64) -> io::Result<tar::Header> {
     let mut header = tar::Header::new_ustar();
+    // tar cleans paths while it stores them.
     header.set_path(name)?;
     // `a//b` is written as another name is.
     if header.path_bytes() != name.as_bytes() {
@@ -102,12 +103,16 @@ impl<R: Read + Seek> Archive<R> {
     /// Reads the header of the part that begins here and returns its name and its size in bytes. Its content follows.
     pub(super) fn header(&mut self) -> Result<(String, u64), Unreadable> {
         let mut read = tar::Header::new_old();
+        // Only 512 bytes to read into: of which form they are does not matter, since they are compared as a whole.
         self.exactly(read.as_mut_bytes())?;
         // Extensions of the format are not followed, above all sparse files, which stand for bytes that are not there.
         let size = read.entry_size().map_err(|_| Unreadable::NotPacked)?;
         let name = String::from_utf8(read.path_bytes().into_owned());
         let name = name.map_err(|_| Unreadable::NotPacked)?;
+        // The header is made again from name and size. Whatever else it said (mode, owner, time, link, type) cannot
+        // differ then.
         let written = header(&name, size).map_err(|_| Unreadable::NotPacked)?;
+        // A size beyond the file is refused here, before anybody allocates it.
         if written.as_bytes() != read.as_bytes() || size > self.left() {
             return Err(Unreadable::NotPacked);
         }
@@ -158,6 +163,7 @@ impl<R: Read + Seek> Archive<R> {
         let to = self
             .at
             .checked_add(size)
+            // Seeking beyond the end of a file is no error in most systems, so the end is compared here.
             .and_then(|to| to.checked_add(padding(size)));
         let to = to.filter(|to| *to <= self.length);
         self.at = to.ok_or(Unreadable::NotPacked)?;
@@ -183,6 +189,7 @@ impl<R: Read + Seek> Archive<R> {
     /// Makes a buffered reader of the same archive from the byte `at` on, where a header begins. It is meant to be read
     /// to the end without skipping.
     pub(super) fn from(mut self, at: u64) -> Result<Archive<BufReader<R>>, Unreadable> {
+        // Behind the buffer the position of `source` is no longer `at`: that is why this reader must not skip.
         self.source.seek(SeekFrom::Start(at))?;
         Ok(Archive {
             source: BufReader::with_capacity(CHUNK, self.source),
@@ -202,6 +209,7 @@ impl<R: Read + Seek> Archive<R> {
 
     /// Reads `count` bytes, at most two blocks, and checks that all of them are zero.
     fn zeros(&mut self, count: u64) -> Result<(), Unreadable> {
+        // Filled with ones, so that bytes that were not read cannot pass as zeros.
         let mut read = [1; END.len()];
         let count = usize::try_from(count).map_err(|_| Unreadable::NotPacked)?;
         let read = read.get_mut(..count).ok_or(Unreadable::NotPacked)?;

@@ -86,11 +86,13 @@ pub(super) fn load(
             operations: BTreeMap::new(),
             functions: BTreeMap::new(),
         });
+        // The text was checked by the compiler, but a bundle is not trusted to come from ours.
         let summary = operation.summary.map(|text| text.parse()).transpose();
         let summary = summary.map_err(|why: InvalidSummary| {
             format(std::format!("the summary of {tool}/{name}: {why}"))
         })?;
         let (function, select) = (operation.function, operation.select);
+        // Two operations that no input tells apart would leave the choice to the caller.
         if !loaded.classify(function.clone(), select.as_ref(), name.clone()) {
             return Err(format(std::format!(
                 "two operations of {tool} are the function `{function}`"

@@ -75,6 +75,8 @@ struct Double(String);
 
 impl Double {
     fn new(number: f64) -> Option<Self> {
+        // Rust's `{:?}` of a double is the shortest text that is read back as the same bits. JSON numbers of ours are
+        // integers, so it stands in a string.
         number.is_finite().then(|| Self(format!("{number:?}")))
     }
 
@@ -115,6 +117,8 @@ pub fn members(input: &InputType) -> Vec<MemberPart> {
 }
 
 fn shape_part(shape: &Shape) -> ShapePart {
+    // No bound is written as absent: `usize` has another largest value on another machine, and the bytes must not
+    // differ.
     let most = |max: usize| (max < usize::MAX).then_some(max);
     match shape {
         Shape::String { one_of, min, max } => ShapePart::String {
@@ -182,6 +186,7 @@ pub(super) fn input(parts: Vec<MemberPart>) -> Option<InputType> {
             }),
         })
     };
+    // Refuses a name that stands twice: the walk that makes requests would make no value for it.
     InputType::of_members(parts.into_iter().map(member).collect::<Option<_>>()?)
 }
 

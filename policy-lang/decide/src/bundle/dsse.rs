@@ -46,6 +46,7 @@ pub struct Envelope {
 /// Returns the bytes that a signature covers: DSSE's pre-authentication encoding of the payload and its type.
 #[must_use]
 pub fn signed_bytes(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+    // The lengths make the encoding unambiguous: no byte can move from the type to the payload.
     let head = format!(
         "DSSEv1 {} {payload_type} {} ",
         payload_type.len(),
@@ -103,6 +104,8 @@ impl Envelope {
                 .map(signature)
                 .collect::<Option<_>>()?,
         };
+        // Base64 and JSON have many spellings. Comparing with the one that would be written refuses all others at
+        // once, unknown members included.
         (envelope.to_bytes() == bytes).then_some(envelope)
     }
 }

@@ -74,12 +74,15 @@ impl CatalogPart {
 fn operation(part: OperationPart) -> Result<OperationIn, String> {
     let schema = Json::parse(part.input_schema.get().as_bytes(), DOCUMENT_LIMITS);
     let schema = schema.map_err(|error| error.to_string())?;
+    // The frozen reader of that version, whatever the present one has learned since.
     let input =
         InputType::of_version_1(&schema, &part.input_mask).map_err(|error| error.to_string())?;
     let select = part.select.map(|select| Selector {
         pointer: select.pointer,
         equals: select.equals,
     });
+    // The present compiler checks selectors and facts before it writes them; this version's were checked when they
+    // were loaded.
     if let Some(Err(why)) = select.as_ref().map(|select| select.check(&input)) {
         return Err(std::format!("its selector: {why}"));
     }

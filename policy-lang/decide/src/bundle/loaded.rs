@@ -29,6 +29,7 @@ pub(crate) struct LoadedProfile {
 pub(crate) struct LoadedTool {
     pub(crate) entity: EntityUid,
     /// SlicePlaces in the bundle's list of operations.
+    /// Places in the bundle's list of operations.
     pub(crate) operations: BTreeMap<OperationName, u32>,
     /// What each of the server's functions means.
     pub(crate) functions: BTreeMap<String, LoadedFunction>,
@@ -68,11 +69,13 @@ impl LoadedTool {
     ) -> bool {
         use std::collections::btree_map::Entry;
         match (self.functions.entry(function), select) {
+            // Without a selector the function is this operation alone.
             (Entry::Vacant(free), None) => {
                 free.insert(LoadedFunction::One(name));
                 true
             }
             (Entry::Vacant(free), Some(select)) => {
+                // The first selector of a function sets the pointer that all the others have to share.
                 free.insert(LoadedFunction::Selected {
                     pointer: select.pointer.clone(),
                     by_text: BTreeMap::from([(select.equals.clone(), name)]),
@@ -80,12 +83,16 @@ impl LoadedTool {
                 true
             }
             (Entry::Occupied(mut taken), Some(select)) => match taken.get_mut() {
+                // A function that means one operation for every input leaves none for a selector to pick out.
                 LoadedFunction::One(_) => false,
                 LoadedFunction::Selected { pointer, by_text } => {
+                    // All selectors read one place, and no text stands for two operations. Otherwise one input would
+                    // be two operations, and the caller could choose the laxer one.
                     *pointer == select.pointer
                         && by_text.insert(select.equals.clone(), name).is_none()
                 }
             },
+            // A second operation without a selector would take inputs that the others select.
             (Entry::Occupied(_), None) => false,
         }
     }

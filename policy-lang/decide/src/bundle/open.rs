@@ -275,9 +275,13 @@ impl Loader<'_> {
     /// catalog's types say; for version 1 each request is validated against the schema instead.
     fn types(&self) -> Result<(PreparedSchema, Tools, Vec<LoadedOperation>), BundleError> {
         let refused = || format(std::format!("`{SCHEMA}`"));
+        // Nothing below may accept a catalog of another version than the table asks for: the two versions make types
+        // differently, so the same schema could permit different inputs.
         let mut versions = CATALOG_OF.iter();
         let wanted = versions.find(|(decide, _)| *decide == self.manifest.decide);
         let wanted = wanted.map(|(_, version)| *version);
+        // Version 1: types are made from the tools' schemas by the frozen reader, so nobody has checked that the
+        // schema part says the same. Cedar therefore validates every request (docs/decisions/0013).
         if wanted == Some(1) {
             let schema = PreparedSchema::validating(self.text(SCHEMA)?).ok_or_else(refused)?;
             let part: first::CatalogPart = self.json(CATALOG)?;
@@ -287,6 +291,8 @@ impl Loader<'_> {
             let (tools, operations) = catalog::load(part.operations(), &schema)?;
             return Ok((schema, tools, operations));
         }
+        // From version 2 on requests fit by construction, since the schema part equals what the types write (checked
+        // below). Only the layout for comparison still validates.
         let schema = match self.opening {
             Opening::Bounded | Opening::Unbounded => PreparedSchema::new(),
             Opening::Whole => PreparedSchema::validating(self.text(SCHEMA)?),
@@ -297,6 +303,8 @@ impl Loader<'_> {
             return Err(unknown_version());
         }
         let (tools, operations) = catalog::load(part.operations(), &schema)?;
+        // Byte for byte: two texts that mean the same would need a comparison of parsed schemas, which has to be
+        // right too.
         if self.text(SCHEMA)? != written_schema(&tools, &operations) {
             return Err(format("the schema is not that of the catalog's types"));
         }
@@ -308,12 +316,16 @@ impl Loader<'_> {
     fn slices(&self) -> Result<BTreeMap<String, &str>, BundleError> {
         let mut slices = BTreeMap::new();
         for name in self.content.keys() {
+            // The documents are read by name elsewhere. Whatever is left has to be a slice, so no part is carried
+            // that nobody reads.
             if [CATALOG, POLICY, SCHEMA, SOURCES].contains(name) {
                 continue;
             }
             let slice = name
                 .strip_prefix(SLICES)
                 .and_then(|name| name.strip_suffix(SLICE_END));
+            // A slice is named after its operation, `tool/operation`; the one without a slash holds the rules for
+            // everywhere.
             let slice = slice.filter(|slice| *slice == ANYWHERE || slice.contains('/'));
             let slice =
                 slice.ok_or_else(|| format(std::format!("`{name}` is no part of a bundle")))?;
@@ -350,6 +362,7 @@ fn load_rules(
     let mut files: HashMap<String, Arc<str>> = HashMap::new();
     for part in parts {
         let wrong = || format(std::format!("the rule `{}`", part.id));
+        // Each source is used up by one rule, so that a source left over at the end shows that a rule is missing.
         let source = sources.remove(&part.id).ok_or_else(wrong)?;
         let mut at = HashMap::new();
         for (operation, surface) in &part.at {
@@ -360,6 +373,8 @@ fn load_rules(
                 .ok_or_else(wrong)?;
             at.insert(*place, *surface);
         }
+        // Each kind has its own place for a surface. A grant without operations would never match, and a raise
+        // without a surface would ask for nothing, so both are refused rather than read as harmless.
         let whole = match part.kind {
             MatchKind::Grant => !at.is_empty() && part.everywhere.is_none(),
             MatchKind::Raise => at.is_empty() && part.everywhere.is_some(),
@@ -367,6 +382,8 @@ fn load_rules(
                 at.is_empty() && part.everywhere.is_none() && !part.reason.is_empty()
             }
         };
+        // Surfaces are named by place. A place beyond the list would make `decide` reject at run time; it is found
+        // here.
         if !whole
             || at
                 .values()
@@ -375,6 +392,7 @@ fn load_rules(
         {
             return Err(wrong());
         }
+        // Thousands of rules stand in a few files, so their names are shared.
         let file = files
             .entry(source.file.clone())
             .or_insert_with(|| source.file.as_str().into())
@@ -394,6 +412,7 @@ fn load_rules(
             everywhere: part.everywhere,
         });
     }
+    // `alike` and the records rely on the order of ids, and strictly ascending ids are unique as well.
     let unique = rules.is_sorted_by(|a, b| a.reference.id < b.reference.id);
     if unique && sources.is_empty() {
         Ok(rules)
@@ -440,12 +459,15 @@ fn most_steps(
             facts: &operation.facts,
             input_bytes,
         };
+        // Two counts for each operation: the rules alone are compared with the bound, and what is done before rules
+        // are asked is added only to tell where an attempt is decided.
         (index.steps(at, &scene), scene.before_rules())
     });
     let each: Vec<(Steps, Steps)> = each.collect();
     let longest = u64::try_from(input_bytes).unwrap_or(u64::MAX);
     for (name, at) in operation_places(tools) {
         let of_rules = usize::try_from(at).ok().and_then(|at| each.get(at));
+        // An operation that was not counted is refused like one that costs too much.
         if of_rules.is_none_or(|(of_rules, _)| of_rules.at(longest) > MOST_STEPS) {
             return Err(format(std::format!(
                 "the rules on {name} take more steps than are accepted"
@@ -477,12 +499,14 @@ fn load_profiles(
     let mut profiles = Vec::with_capacity(inherits.len());
     for name in inherits.keys() {
         let wrong = || format(std::format!("the profile `{name}`"));
+        // Walks the inheritance. A cycle ends because a profile that is in the closure already is not opened again.
         let (mut closure, mut open) = (BTreeSet::new(), vec![name]);
         while let Some(next) = open.pop() {
             if closure.insert(*places.get(next).ok_or_else(wrong)?) {
                 open.extend(inherits.get(next).ok_or_else(wrong)?);
             }
         }
+        // Names ascend as places do, so the store is made in one order whatever was held.
         let names = inherits
             .keys()
             .zip(0..)

@@ -234,6 +234,8 @@ impl From<&Surface> for SurfacePart {
         let Surface {
             risk,
             approval,
+            // Both are in `requirements()`. They are named here so that a new field of a surface does not compile
+            // until it is a member of the part.
             user_confirmation: _,
             dry_run: _,
             masks,

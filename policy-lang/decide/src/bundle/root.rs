@@ -137,6 +137,8 @@ impl TrustRoot {
     pub fn open(bytes: &[u8], now: Timestamp) -> Result<Self, TrustError> {
         let envelope = Envelope::from_bytes(bytes)
             .ok_or(TrustError::Format("not a DSSE envelope".to_owned()))?;
+        // The payload type is signed too. Without this a statement of another kind that a root key signed could be
+        // taken for a root.
         if envelope.payload_type != dsse::ROOT {
             return Err(TrustError::Format(format!(
                 "payload type `{}`",
@@ -145,7 +147,9 @@ impl TrustRoot {
         }
         let statement: RootStatement = serde_json::from_slice(&envelope.payload)
             .map_err(|error| TrustError::Format(error.to_string()))?;
+        // Roles before signatures: with a threshold of zero no signature at all would do.
         let root = Self::checked(statement)?;
+        // A first root is signed by keys that it names itself, so what it is worth comes from where it was found.
         root.verify(Role::Root, &envelope)?;
         if now >= root.statement.expires {
             return Err(TrustError::Expired(root.statement.expires));
@@ -159,11 +163,13 @@ impl TrustRoot {
         }
         let mut keys = BTreeMap::new();
         for (id, key) in &statement.keys {
+            // Irrefutable while there is one algorithm; a second one does not compile until it is read here.
             let KeyKind::Ed25519 = key.kind;
             let public = STANDARD.decode(&key.public).ok();
             let public = public.and_then(|public| <[u8; 32]>::try_from(public).ok());
             let public = public
                 .ok_or_else(|| TrustError::Roles(format!("key `{id}` is not a public key")))?;
+            // One public key under two ids would count twice towards a threshold.
             if keys.values().any(|other| *other == public) {
                 return Err(TrustError::Roles(format!("key `{id}` stands there twice")));
             }
@@ -181,6 +187,7 @@ impl TrustRoot {
         {
             let known = role.keys.iter().all(|key| keys.contains_key(key));
             let reachable = usize::try_from(role.threshold)
+                // More than there are keys can never be signed, and zero would always be.
                 .is_ok_and(|needed| (1..=role.keys.len()).contains(&needed));
             if !(known && reachable) {
                 return Err(TrustError::Roles(format!("the role `{name}`")));
@@ -201,12 +208,16 @@ impl TrustRoot {
         let message = dsse::signed_bytes(&envelope.payload_type, &envelope.payload);
         let mut signers = BTreeSet::new();
         for signature in &envelope.signatures {
+            // A signature that does not count is an error, not one fewer: whoever adds signatures that nobody can
+            // check is told.
             let counts = match self.worth(role, &message, signature) {
                 Worth::Valid(_) => signers.insert(signature.key.clone()),
                 Worth::Unknown | Worth::Invalid => false,
             };
             if !counts {
                 return Err(TrustError::Signature(
+                    // The id comes from a file that nobody has verified, so no more of it than a key's id needs is
+                    // printed.
                     signature.key.chars().take(64).collect(),
                 ));
             }

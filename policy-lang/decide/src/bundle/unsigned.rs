@@ -38,6 +38,7 @@ impl Unsigned {
             (SCHEMA.to_owned(), schema.clone().into_bytes()),
             (SOURCES.to_owned(), serde_json::to_vec(sources)?),
         ];
+        // An empty slice would say nothing, and the index asks for none.
         let slices = slices.iter().filter(|(_, text)| !text.is_empty());
         parts.extend(slices.map(|(name, text)| {
             (
@@ -45,8 +46,10 @@ impl Unsigned {
                 text.clone().into_bytes(),
             )
         }));
+        // The manifest lists its parts strictly ascending, and the reader checks it.
         parts.sort();
         let manifest = manifest(organisation, &parts).canonical().into_bytes();
+        // The manifest is the bundle's name, so it is made after all parts and not listed in itself.
         let digest = Digest::compute(&manifest);
         parts.insert(0, (MANIFEST.to_owned(), manifest));
         let statement = statement(organisation, digest).canonical().into_bytes();

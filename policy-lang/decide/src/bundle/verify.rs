@@ -94,6 +94,8 @@ impl Verified {
         // 1.5. Each part between manifest and envelope: its header, its bytes and its digest are those that the
         // manifest lists.
         let mut archive = archive.from(first)?;
+        // A known bundle is verified all the same: it is known by its manifest, and the file may still hold other
+        // parts.
         let keep = known != Some(digest);
         let mut parts = Parts::new();
         if keep {
@@ -160,7 +162,10 @@ impl Listed {
         archive: &mut Archive<impl Read + Seek>,
         keep: bool,
     ) -> Result<Option<Vec<u8>>, BundleError> {
+        // Name, size or digest: whichever is wrong, the part is not the one that was signed for.
         let wrong = || BundleError::Digest(self.name.clone());
+        // The size is compared before anything is allocated, so a part costs no more memory than the publisher signed
+        // for.
         if !archive.is(&self.name, self.size)? {
             return Err(wrong());
         }
@@ -198,6 +203,7 @@ fn manifest(archive: &mut Archive<impl Read + Seek>) -> Result<Vec<u8>, BundleEr
 /// Reads the envelope, which has to be the last part, and returns it with the position of its header in the file. The
 /// parts before it are passed over without reading their content.
 fn envelope(archive: &mut Archive<impl Read + Seek>) -> Result<(u64, Vec<u8>), BundleError> {
+    // Where the parts end is known only from their headers, so all of these are read before any content is.
     for _ in 0..MAX_PARTS {
         let at = archive.at();
         let (name, size) = archive.header()?;
@@ -211,6 +217,7 @@ fn envelope(archive: &mut Archive<impl Read + Seek>) -> Result<(u64, Vec<u8>), B
             )));
         }
         let envelope = archive.content(size)?;
+        // Nothing may follow the envelope: what stood there would be covered by no signature.
         archive.ends()?;
         return Ok((at, envelope));
     }
@@ -225,6 +232,7 @@ fn signers(envelope: &[u8], digest: Digest, root: &TrustRoot) -> Result<Vec<Stri
     if envelope.payload_type != dsse::STATEMENT {
         return Err(format("the envelope holds no statement"));
     }
+    // The signatures cover the payload as bytes, so they are checked before the payload is parsed.
     let signers = root.verify(Role::Publisher, &envelope)?;
     let statement = Json::parse(&envelope.payload, DOCUMENT_LIMITS)
         .map_err(|error| format(error.to_string()))?;
@@ -232,6 +240,7 @@ fn signers(envelope: &[u8], digest: Digest, root: &TrustRoot) -> Result<Vec<Stri
         .get("subject")
         .and_then(Json::as_array)
         .unwrap_or_default();
+    // in-toto allows several subjects. A statement about several things would be valid beside any of them.
     let [subject] = subject else {
         return Err(format("the statement names not exactly one subject"));
     };
@@ -255,6 +264,8 @@ fn signers(envelope: &[u8], digest: Digest, root: &TrustRoot) -> Result<Vec<Stri
 /// of a version that is known.
 fn read_manifest(manifest: &[u8]) -> Result<(Manifest, Vec<Listed>), BundleError> {
     let json = Json::parse(manifest, DOCUMENT_LIMITS).map_err(|error| format(error.to_string()))?;
+    // One spelling: a manifest that is parsed differently by another reader would be another bundle under the same
+    // digest.
     if json.canonical().as_bytes() != manifest
         || json.get("stopgate_bundle").and_then(Json::as_integer) != Some(1)
     {
@@ -265,10 +276,12 @@ fn read_manifest(manifest: &[u8]) -> Result<(Manifest, Vec<Listed>), BundleError
         .and_then(|requires| requires.get("decide"))
         .and_then(Json::as_integer);
     let decide = requires.ok_or_else(|| format("the manifest does not say what it requires"))?;
+    // A later version may have lines in its table that this program would not go through.
     if CATALOG_OF.iter().all(|(known, _)| *known != decide) {
         return Err(BundleError::Requires(decide));
     }
     let zone_data = json.get("zone_data").and_then(Json::as_str);
+    // Zone data decides what is business time, and so what rules say.
     if decide >= 2 && !zone_data.is_some_and(is_zone_data) {
         return Err(format(
             "the manifest does not say which zone data it was compiled with",
@@ -284,6 +297,7 @@ fn read_manifest(manifest: &[u8]) -> Result<(Manifest, Vec<Listed>), BundleError
         .unwrap_or_default();
     let listed: Option<Vec<_>> = listed.iter().map(one).collect();
     listed
+        // Strictly ascending, so no name stands twice and no part can stand for two.
         .filter(|listed| listed.is_sorted_by(|a, b| a.name < b.name))
         .map(|listed| (said, listed))
         .ok_or_else(|| format("the manifest does not list its parts in order"))

@@ -44,6 +44,7 @@ impl Steps {
     /// Returns the number for an input of so many bytes.
     #[must_use]
     pub const fn at(self, bytes: u64) -> u64 {
+        // Saturating everywhere: a count that wraps around would be small, and accept what it should refuse.
         self.each.saturating_mul(bytes).saturating_add(self.fixed)
     }
 
@@ -66,6 +67,7 @@ impl Steps {
     /// Returns a number that is no less than either of the two, whatever the input.
     fn or(self, other: Self) -> Self {
         Self {
+            // Part by part, which may be more than either of the two, and is never less.
             fixed: self.fixed.max(other.fixed),
             each: self.each.max(other.each),
         }
@@ -145,6 +147,7 @@ impl<'a> Scene<'a> {
     pub fn before_rules(&self) -> Steps {
         let facts = self.facts.iter().map(|fact| match fact.projection.place {
             Place::Input(_) => Steps::INPUT,
+            // A fact inside a text has to parse the text as JSON again.
             Place::Hidden { .. } => Steps::INPUT.times(HIDDEN_JSON),
         });
         let checking = Steps::INPUT.times(of_members(self.input));
@@ -154,6 +157,7 @@ impl<'a> Scene<'a> {
     /// Returns the size of a part of the input that has at most `most` bytes or elements. The part is never larger than
     /// the input.
     fn up_to(&self, most: u64) -> Steps {
+        // A size that depends on the input only where it has to: short inputs are then known to be cheap.
         if most < length(self.input_bytes) {
             Steps::fixed(most.max(1))
         } else {
@@ -209,6 +213,7 @@ impl<'a> Scene<'a> {
             }
             ExprKind::Like { expr, pattern } => {
                 let of = self.estimate(expr);
+                // Each character may be compared with each that stands behind the first star.
                 Estimate::scalar(of.steps.and(of.size.times(behind_star(pattern))))
             }
             ExprKind::UnaryApp { arg, .. } => {
@@ -307,12 +312,14 @@ impl<'a> Scene<'a> {
         match op {
             // Two texts differ in length, or at a place that both have.
             BinaryOp::Eq => match (left.part, right.part) {
+                // The lengths are compared at the longest input, where the difference counts.
                 (Part::Scalar, _) | (_, Part::Scalar) if at_most(left) < at_most(right) => {
                     left.size
                 }
                 (Part::Scalar, _) | (_, Part::Scalar) => right.size,
                 _ => left.size.and(right.size),
             },
+            // A set finds an element without reading the others, so only what is looked for is read whole.
             BinaryOp::Contains | BinaryOp::In => right.size,
             BinaryOp::ContainsAll | BinaryOp::ContainsAny | BinaryOp::GetTag | BinaryOp::HasTag => {
                 left.size.and(right.size)
@@ -381,6 +388,7 @@ fn longest(shape: &Shape) -> u64 {
         Shape::Array { element, max, .. } => {
             length(*max).saturating_mul(longest(element).saturating_add(1))
         }
+        // Whatever has no bound of its own is bounded by the input (`up_to`).
         Shape::Object(_)
         | Shape::Open { .. }
         | Shape::Either(_)

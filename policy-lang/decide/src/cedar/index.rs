@@ -107,6 +107,7 @@ impl Buckets {
     }
 
     fn read<'a>(&'a self, profiles: &'a [ProfileAt]) -> impl Iterator<Item = &'a Ready> {
+        // A rule of two profiles that are both held is read twice. Matches are sets, so it counts once.
         let named = profiles
             .iter()
             .filter_map(|profile| self.by_profile.get(profile));
@@ -162,13 +163,18 @@ impl Slice<'_> {
             PrincipalOrResourceConstraint::In(EntityReference::EUID(profile)) => {
                 self.places.profiles.get(&profile).map(|at| Some(*at))
             }
+            // A slot is a template's, and `==` or `is` says something about a person, who is one entity for
+            // everybody.
             PrincipalOrResourceConstraint::In(EntityReference::Slot(_))
             | PrincipalOrResourceConstraint::Eq(_)
             | PrincipalOrResourceConstraint::Is(_)
             | PrincipalOrResourceConstraint::IsIn(..) => None,
         };
+        // Only permits: a forbid would hide matches of other rules, and buckets could not be asked apart
+        // (docs/decisions/0002).
         let permit = policy.effect() == Effect::Permit && policy.is_static();
         match profile {
+            // The same rule twice for one profile would be evaluated and paid for twice in every decision.
             Some(profile) if permit && scoped && anything && self.seen.insert((profile, rule)) => {
                 Ok((profile, rule))
             }
@@ -213,6 +219,7 @@ impl Index {
             let reader = std::thread::Builder::new().stack_size(STACK);
             let reading = reader.spawn_scoped(scope, || Self::read(slices, places, schema, layout));
             let reading = reading.map_err(|_| LoadError::Thread)?;
+            // A panic of the parser refuses the bundle and ends no process.
             reading.join().unwrap_or(Err(LoadError::Thread))
         })
     }
@@ -311,6 +318,7 @@ impl Index {
     /// Counts the most steps that the rules of one operation take for one attempt. `scene` says what the requests on
     /// the operation can hold.
     pub(crate) fn steps(&self, operation: OperationAt, scene: &Scene<'_>) -> Steps {
+        // What hits every attempt: the lists for anybody in the operation's own buckets and in those for everywhere.
         let buckets = || {
             let own = self.by_action.get(&operation).into_iter();
             own.chain([&self.anywhere])
@@ -348,6 +356,8 @@ impl Prepared<'_> {
     /// Returns whether one of `policies` is satisfied; `None` when one of them fails.
     #[must_use]
     pub fn satisfies(&self, policies: &[WholePolicy]) -> Option<bool> {
+        // Every policy is asked, also when one is satisfied already: a failure in another one must not be hidden by
+        // the order.
         let each = policies.iter().map(|policy| {
             let policy: &Policy = policy.as_ref();
             self.holds(&policy.condition())

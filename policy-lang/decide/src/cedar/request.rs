@@ -75,6 +75,8 @@ pub struct Prepared<'a>(Evaluator<'a>);
 impl Prepared<'_> {
     /// Returns whether `condition` is true; `None` when its evaluation fails or its value is no truth value.
     pub(super) fn holds(&self, condition: &Expr) -> Option<bool> {
+        // The evaluator also computes values that are no truth values; the authorizer would call those an error, and
+        // so does this.
         let value = self.0.interpret(condition, &SlotEnv::new()).ok()?;
         match value.value_kind() {
             ValueKind::Lit(literal) => match literal {
@@ -90,6 +92,7 @@ impl PreparedSchema {
     /// Makes what requests need that are each validated against the schema `text`. Returns `None` when Cedar refuses
     /// the schema, or when its brackets nest too deep for Cedar's parser.
     pub(crate) fn validating(text: &str) -> Option<Self> {
+        // A schema comes out of a file, and Cedar's parser of schemas recurses like the other one.
         if !is_shallow(text) {
             return None;
         }
@@ -181,6 +184,7 @@ impl PreparedSchema {
             None => None,
         };
         let context = facts.into_iter().chain([
+            // `as_object`: the input passed its type, which is always an object; anything else makes no request.
             ("input", record(input_type, input.as_object()?)?),
             ("time", Value::record(time, None)),
             ("agent", Value::record([("id", Value::from(agent))], None)),
@@ -189,6 +193,7 @@ impl PreparedSchema {
             return None;
         };
         // 2. The request: the user, the action, the tool and the context.
+        // Unchecked by Cedar: the types that made the values are those of the schema (docs/decisions/0013).
         let request = Request::new_unchecked(
             known(&self.user),
             known(action),
@@ -253,6 +258,7 @@ fn datetime(now: jiff::Timestamp) -> String {
 /// its member's shape, or if a member is declared twice.
 fn record(of: &InputType, given: &[(String, Json)]) -> Option<Value> {
     let mut pairs = Vec::with_capacity(given.len());
+    // What rules cannot read is not in the request at all, so no condition can depend on it by accident.
     for member in of.members().iter().filter(|member| member.opaque.is_none()) {
         let value = given
             .iter()
@@ -265,6 +271,7 @@ fn record(of: &InputType, given: &[(String, Json)]) -> Option<Value> {
             Some(value) => pairs.push((member.name.as_str(), of_member(member, value)?)),
         }
     }
+    // A record made of pairs keeps one of two members with one name, so their number shows a duplicate.
     let count = pairs.len();
     let record = Value::record(pairs, None);
     // A type that declares a member twice says two things about it.

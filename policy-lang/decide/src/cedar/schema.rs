@@ -33,6 +33,7 @@ pub fn schema_of_requests<'a>(operations: impl Iterator<Item = Typed<'a>>) -> St
 #[must_use]
 pub fn wrap(body: String) -> String {
     format!(
+        // Profiles are entities without attributes, and the user is in them. Nothing else about people can be asked.
         "namespace {NAMESPACE} {{\n  entity Profile;\n  entity User in [Profile];\n  entity Tool;\n{body}}}\n"
     )
 }
@@ -91,6 +92,7 @@ pub fn record(input: &InputType) -> String {
         let Some(kind) = kind(&member.shape) else {
             continue;
         };
+        // `null` is handed over as absent, so a member that may be null may be absent.
         let optional = if member.required && !member.nullable {
             ""
         } else {

@@ -73,6 +73,7 @@ fn t4_slices_are_read_whole_or_not_at_all() {
         }
         load(&all.concat())
     };
+    // A rule that is missing, one that stands twice, and texts that are no rule as the compiler prints it.
     for (by, expected) in [
         ("", "rule 1500 stands in no slice"),
         (&policy(1499) as &str, "match form"),

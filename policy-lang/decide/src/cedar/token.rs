@@ -51,10 +51,12 @@ impl Token<'_> {
                 '\\' => match rest.next() {
                     Some('n' | 'r' | 't' | '0' | '\\' | '\'' | '"') => true,
                     Some('*') => is_pattern,
+                    // Cedar takes bytes up to 127 only: above that, one `\x` would not be one character.
                     Some('x') => number(rest.clone().take(2)).is_some_and(|byte| byte < 128),
                     Some('u') => {
                         let mut braced = rest.clone();
                         let opened = braced.next() == Some('{');
+                        // Six digits and the brace.
                         let digits = braced.take(7).take_while(|c| *c != '}');
                         opened && number(digits).and_then(char::from_u32).is_some()
                     }
@@ -74,6 +76,7 @@ pub struct NotClosed(pub Range<usize>);
 
 /// Counts for each of `tokens` the escapes that Cedar does not know, and returns each count with its token.
 pub fn strange<'t>(tokens: &'t [Token<'_>]) -> impl Iterator<Item = (usize, &'t Token<'t>)> {
+    // Which escapes are known depends on the word before: only behind `like` is a text a pattern.
     let before = std::iter::once("").chain(tokens.iter().map(|token| token.text));
     let counted = tokens.iter().zip(before);
     counted.map(|(token, before)| (token.strange_escapes(before == "like"), token))
@@ -99,6 +102,7 @@ pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, NotClosed> {
             continue;
         }
         if c == '/' && rest.peek().is_some_and(|(_, next)| *next == '/') {
+            // A comment ends with its line. What stands in it is no token and counts for nothing.
             while rest.next_if(|(_, next)| *next != '\n').is_some() {}
             continue;
         }
@@ -107,6 +111,7 @@ pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, NotClosed> {
             while let Some((at, next)) = rest.next() {
                 end = at.saturating_add(next.len_utf8());
                 if next == '\\' {
+                    // The escaped character is skipped unseen, so that `\"` ends no text.
                     rest.next();
                 } else if next == '"' {
                     closed = true;
@@ -132,6 +137,7 @@ pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, NotClosed> {
 /// Splits the tokens of a file into those of each policy: a policy ends with a `;` outside brackets.
 pub fn split<'t, 'a>(tokens: &'t [Token<'a>]) -> impl Iterator<Item = &'t [Token<'a>]> {
     let mut depth = 0_usize;
+    // Brackets first: a `;` inside them belongs to what they hold.
     tokens.split_inclusive(move |token| {
         depth = token.depth_after(depth);
         depth == 0 && token.text == ";"

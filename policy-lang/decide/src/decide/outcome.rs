@@ -218,6 +218,7 @@ pub struct Seen {
 }
 
 impl Decision {
+    // An early return that forgot its answer would leave a rejection here, never a permit.
     pub(super) fn undecided() -> Self {
         let outcome = Outcome::Reject(Rejection::new(
             Reason::EvaluationError,

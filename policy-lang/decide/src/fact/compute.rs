@@ -78,6 +78,7 @@ fn given<'a>(
     };
     let member = of.member(first).ok_or(Why::Nothing)?;
     match input.get(first) {
+        // Null counts as absent, as in the request.
         None | Some(Json::Null) if is_optional(member) => Ok(None),
         None => Err(Why::Nothing),
         Some(value) => match &member.shape {
@@ -97,15 +98,18 @@ fn given<'a>(
 }
 
 fn look_into(value: &Json, rest: &[Step]) -> Result<Json, Why> {
+    // One text: several would have several meanings.
     let [text] = everything_at(value, rest)?
         .try_into()
         .map_err(|_| Why::Type)?;
     let text = Json::as_str(text).ok_or(Why::Type)?;
+    // The limits of an input: what hides inside must not be allowed more than the input itself.
     Json::parse(text.as_bytes(), INPUT_LIMITS).map_err(|_| Why::Json)
 }
 
 /// Returns every value that `steps` lead to. It is an error if a branch leads nowhere.
 fn everything_at<'a>(value: &'a Json, steps: &[Step]) -> Result<Vec<&'a Json>, Why> {
+    // All branches at once: `*` may lead to several values, and each of them has to go on.
     let mut reached = vec![value];
     for step in steps {
         let mut next = Vec::new();
@@ -116,6 +120,8 @@ fn everything_at<'a>(value: &'a Json, steps: &[Step]) -> Result<Vec<&'a Json>, W
                     next.extend(members.iter().map(|(_, value)| value));
                 }
                 (Step::Key(key), Json::Object(_)) => {
+                    // A branch that ends rejects the attempt: a fact over the others would leave something out
+                    // unseen.
                     next.push(value.get(key).ok_or(Why::Nothing)?);
                 }
                 (Step::Key(key), Json::Array(elements)) => {
@@ -191,12 +197,15 @@ fn minor(value: &Json, scale: u8) -> Result<i64, Why> {
     };
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
     let scale = usize::from(scale);
+    // An exponent could make a short text a number of any length.
     if text.contains(['e', 'E']) || fraction.len() > scale {
         return Err(Why::Digits);
     }
+    // The digits of whole and fraction in a row are the number of units; the fraction is filled up with zeros.
     let units: i64 = format!("{whole}{fraction:0<scale$}")
         .parse()
         .map_err(|_| Why::Range)?;
+    // Records and rules agree on these numbers only.
     if units.unsigned_abs() <= MAX_SAFE_INTEGER.unsigned_abs() {
         Ok(units)
     } else {

@@ -31,6 +31,7 @@ impl FromStr for Projection {
     fn from_str(text: &str) -> Result<Self, InvalidProjection> {
         let (word, rest) = text.split_once('(').ok_or(InvalidProjection::Form)?;
         let inner = rest.strip_suffix(')').ok_or(InvalidProjection::Form)?;
+        // From the end: the scale stands behind the last comma, and pointers have none.
         let (place, scale) = match inner.rsplit_once(',') {
             Some((place, scale)) => (place.trim(), Some(scale.trim())),
             None => (inner.trim(), None),
@@ -54,6 +55,7 @@ impl FromStr for Projection {
             Place::Input(pointer) => (Some(pointer), None),
             Place::Hidden { text, at } => (at.as_ref(), Some(text)),
         };
+        // A hidden text is one text, and of several values only names can be joined.
         if single.is_some_and(several) || (view != View::Keys && joined.is_some_and(several)) {
             return Err(InvalidProjection::Several);
         }
@@ -65,6 +67,7 @@ fn place_of(text: &str) -> Result<Place, InvalidProjection> {
     let Some(hidden) = text.strip_prefix("json(") else {
         return Ok(Place::Input(pointer(text)?));
     };
+    // The first bracket closes `json(`: pointers have none.
     let (text, at) = hidden.split_once(')').ok_or(InvalidProjection::Form)?;
     let at = match at.trim() {
         "" => None,

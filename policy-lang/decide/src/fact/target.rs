@@ -35,6 +35,7 @@ impl Projection {
             NotFound::Unknown => BadTarget::Unknown(pointer.clone()),
             NotFound::Masked => BadTarget::Masked(pointer.clone()),
         })?;
+        // Where the schema says nothing the input decides, and an input that does not fit rejects its attempt.
         let fits = match (&self.place, shape) {
             (_, shape) if is_untold(shape, rest) => Ok(()),
             (Place::Hidden { .. }, Shape::String { .. }) if rest.is_empty() => Ok(()),
@@ -60,10 +61,12 @@ enum NotFound {
 
 /// Follows `steps` through declared members, and returns the shape they lead to with the steps that are left.
 fn find<'a>(input: &'a InputType, steps: &'a [Step]) -> Result<Found<'a>, NotFound> {
+    // `*` at the first step would be every argument, and no fact is about all of them.
     let Some((Step::Key(first), rest)) = steps.split_first() else {
         return Err(NotFound::Unknown);
     };
     let member = input.member(first).ok_or(NotFound::Unknown)?;
+    // A fact goes into records in clear text, so it must not be made of what is masked.
     if member.opaque == Some(Opaque::Masked) {
         return Err(NotFound::Masked);
     }
@@ -71,6 +74,7 @@ fn find<'a>(input: &'a InputType, steps: &'a [Step]) -> Result<Found<'a>, NotFou
     match &member.shape {
         Shape::Object(members) if !rest.is_empty() => {
             let below = find(members, rest)?;
+            // Optional anywhere on the way is optional at its end.
             Ok(Found {
                 optional: optional || below.optional,
                 ..below

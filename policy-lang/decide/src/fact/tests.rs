@@ -61,6 +61,7 @@ fn a_projection_reads_back_as_it_was_written() {
     ] {
         assert_eq!(text.parse::<Projection>().unwrap().to_string(), text);
     }
+    // One way to write each: no space, no leading zero, nothing behind the end.
     for text in [
         "",
         "count",
@@ -106,6 +107,7 @@ fn values_are_taken_exactly() {
         Ok(Some(r#""n""#.into()))
     );
     assert_eq!(compute("number(/price)", records), Err(Why::Type));
+    // A place in an array has no leading zero, or one element would have several names.
     assert_eq!(compute("keys(/records/01)", records), Err(Why::Nothing));
     assert_eq!(compute("keys(/records/2)", records), Err(Why::Nothing));
     assert_eq!(
@@ -119,6 +121,7 @@ fn money_keeps_every_digit() {
     let priced =
         |price: &str| format!(r#"{{"records": [], "price": {price}, "who": {{"name": "a"}}}}"#);
     let minor = |price: &str| compute("minor(/price, 2)", &priced(price));
+    // Where floating point would round.
     for (price, units) in [
         ("0.1", "10"),
         ("0.29", "29"),
@@ -128,9 +131,11 @@ fn money_keeps_every_digit() {
     ] {
         assert_eq!(minor(price), Ok(Some(units.into())), "{price}");
     }
+    // More digits than the currency has are refused and not cut, and so are exponents.
     for price in ["0.001", "1.000", "1e2", "1.5E1"] {
         assert_eq!(minor(price), Err(Why::Digits), "{price}");
     }
+    // Beyond what every JSON reader keeps exactly.
     for price in [
         "90071992547409.92",
         "9007199254740991",
@@ -161,6 +166,7 @@ fn an_optional_argument_makes_an_optional_fact_and_nothing_else_is_absent() {
         compute("text(json(/extra)/a)", &hiding(r#"{"A": "b"}"#)),
         Err(Why::Nothing)
     );
+    // An argument that is no strict JSON has no fact, or two readers could see two values in it.
     assert_eq!(
         compute("text(json(/extra)/a)", &hiding(r#"{"a": "b", "a": "c"}"#)),
         Err(Why::Json)

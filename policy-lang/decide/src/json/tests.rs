@@ -15,6 +15,7 @@ fn problem(text: &[u8]) -> Option<Problem> {
 
 #[test]
 fn hostile_texts_are_refused_by_name() {
+    // More of each than the limits allow.
     let deep = "[".repeat(9) + &"]".repeat(9);
     let many = format!("[{}1]", "1,".repeat(64));
     let long = format!("\"{}\"", "a".repeat(4096));
@@ -54,6 +55,7 @@ fn hostile_texts_are_refused_by_name() {
 
 #[test]
 fn i13_spellings_that_a_reader_could_tell_apart_have_different_digests() {
+    // Numbers keep their text, so that nobody has to agree on what a fraction is.
     let texts = [
         "1",
         "1.0",
@@ -79,6 +81,7 @@ fn i13_spellings_that_a_reader_could_tell_apart_have_different_digests() {
         })
         .collect();
     assert_eq!(digests.len(), texts.len());
+    // Order, white space and escapes say nothing.
     let same = [r#"{"b":1,"a":"\u00e9\/"}"#, "{ \"a\" : \"é/\",\n\"b\":1}"];
     let same = same.map(|text| {
         Json::parse(text.as_bytes(), LIMITS)
@@ -86,9 +89,11 @@ fn i13_spellings_that_a_reader_could_tell_apart_have_different_digests() {
             .digest("t")
     });
     assert_eq!(same[0], same[1]);
+    // Unicode normalisation is nobody's here: what looks alike is two texts.
     let composed = [r#""\u00e9""#, r#""e\u0301""#]
         .map(|text| Json::parse(text.as_bytes(), LIMITS).expect("strict"));
     assert_ne!(composed[0].digest("t"), composed[1].digest("t"));
+    // The purpose is digested too.
     assert_ne!(composed[0].digest("t"), composed[0].digest("u"));
 }
 
@@ -104,6 +109,7 @@ fn values() -> impl Strategy<Value = Json> {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Json::Array),
             prop::collection::btree_map(any::<String>(), inner, 0..6)
+                // Reversed, so that members are not in canonical order already.
                 .prop_map(|members| Json::Object(members.into_iter().rev().collect())),
         ]
     })
@@ -138,6 +144,7 @@ proptest! {
         prop_assert_eq!(again.canonical(), canonical.clone());
         let other: serde_json::Value = serde_json::from_str(&canonical).expect("serde_json reads it");
         let back = Json::parse(other.to_string().as_bytes(), limits).expect("what serde_json writes");
+        // serde_json keeps no text of a fraction.
         if !canonical.contains('.') {
             prop_assert_eq!(back.canonical(), canonical);
         }
@@ -146,6 +153,7 @@ proptest! {
     #[test]
     fn i10_any_bytes_give_a_value_or_a_located_problem(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
         if let Err(error) = Json::parse(&bytes, LIMITS) {
+            // A place that is outside the text could not be shown.
             prop_assert!(error.offset <= bytes.len());
         }
     }
@@ -160,6 +168,7 @@ proptest! {
 
 #[test]
 fn a_member_that_stands_twice_is_found_however_many_there_are() {
+    // Around the number from which on a table is kept instead of looking through them all.
     for members in [1, 2, 15, 16, 17, 18, 40] {
         let names: Vec<String> = (0..members).map(|at| format!("\"m{at}\":{at}")).collect();
         let text = format!("{{{}}}", names.join(","));

@@ -15,6 +15,7 @@ pub fn file_name(first: Seq) -> String {
 /// Returns the first record of the file called `name`; `None` if that is not the name of a file of the log.
 #[must_use]
 pub fn first_seq_of(name: &str) -> Option<Seq> {
+    // Names with other digits, a sign or fewer of them would let one file be taken for two.
     let digits = name.strip_suffix(".jsonl")?;
     let fine = digits.len() == 20 && digits.bytes().all(|digit| digit.is_ascii_digit());
     fine.then(|| digits.parse().ok().and_then(Seq::new))
@@ -131,6 +132,7 @@ impl Chain {
     /// # Errors
     /// [`Break`] if the file before held no line.
     pub fn file(&mut self, first: Seq) -> Result<(), Break> {
+        // An empty file in between could stand for records that were deleted.
         if self.file.is_some() && self.line == 0 {
             return Err(self.broken(Fault::Empty));
         }
@@ -144,22 +146,26 @@ impl Chain {
     /// [`Break`], the first one; what comes after it proves nothing, so stop there.
     pub fn line(&mut self, line: &[u8]) -> Result<Record, Break> {
         self.line = self.line.saturating_add(1);
+        // A line without an end may be half of one: nothing in it counts.
         let Some(line) = line.strip_suffix(b"\n") else {
             return Err(self.broken(Fault::Torn));
         };
         let record = Record::parse(line).map_err(|error| self.broken(Fault::Record(error)))?;
         self.check(&record.stamp)
             .map_err(|fault| self.broken(fault))?;
+        // Only after the line was accepted, so a broken chain stays broken where it broke.
         self.head = Some((record.stamp.seq, Digest::compute(line)));
         Ok(record)
     }
 
     fn check(&self, stamp: &Stamp) -> Result<(), Fault> {
         let found = stamp.seq;
+        // Without anything before it, a line may have any number: older files may have been archived.
         let expected = self.expected().unwrap_or(found);
         if found != expected {
             return Err(Fault::Seq { expected, found });
         }
+        // Only the very first record says what stands before it: nothing.
         let first = (found == Seq::FIRST).then(no_line_before);
         match self.head.map(|(_, digest)| digest).or(first) {
             Some(actual) if actual != stamp.prev => Err(Fault::Prev {
@@ -167,6 +173,7 @@ impl Chain {
                 said: stamp.prev,
             }),
             Some(_) | None => match self.file {
+                // Asked at the first line only. Later lines of the file follow from the chain.
                 Some(named) if self.line == 1 && named != found => {
                     Err(Fault::File { named, found })
                 }

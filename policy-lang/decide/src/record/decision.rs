@@ -122,6 +122,7 @@ impl DecisionRecord {
             rules,
             latency_us,
         } = self;
+        // From here on in the order of the names, with gaps for the members of the stamp (`prev`, `seq`, `time`).
         attempt.write(out.object("attempt"));
         out.printed("bundle", bundle);
         context.write(out.object("context"));
@@ -144,6 +145,7 @@ impl DecisionRecord {
         let time = out.place();
         out.optional_text("trace", trace.as_deref());
         out.number("v", version.number());
+        // The text ends with a comma, as it does after every member, which `Encoded::write` takes away.
         out.place();
         [prev, seq, time]
     }
@@ -265,6 +267,7 @@ impl RecordedContext {
             return Err(InvalidRecord::Value("facts"));
         };
         let (mut agent, mut clock) = (members.object("agent")?, members.object("time")?);
+        // Three objects are opened before the values are read, and each has to be used up.
         let context = Self {
             facts: facts.into_iter().collect(),
             agent: agent.text("id")?,

@@ -43,6 +43,7 @@ impl StartRecord {
     }
 
     pub(super) fn read(mut members: Members) -> Result<Self, InvalidRecord> {
+        // Taken apart and finished by itself: an unknown member inside it is refused too.
         let mut recovered = members.object("recovered")?;
         let record = Self {
             sidecar: members.text("sidecar")?,
@@ -167,6 +168,7 @@ impl GapRecord {
             last: members.parsed("last")?,
         };
         members.finish()?;
+        // A gap of nothing has no reason to be there, and a part cannot be more than the whole.
         if record.count == 0 || record.overloaded > record.count {
             return Err(InvalidRecord::Value("count"));
         }

@@ -116,6 +116,7 @@ impl Way<'_> {
             Self::Member(before, name) => (before, text(name.to_owned())),
             Self::Element(before, at) => (before, count(u64::try_from(at).unwrap_or(u64::MAX))),
         };
+        // The way is borrowed from the stack. Names are copied only here, for a value that is masked.
         let mut steps = before.steps();
         steps.push(step);
         steps
@@ -234,6 +235,7 @@ impl RecordedInput {
         } = *sent;
         let meant = Meant { tool, operation };
         let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
+        // 1. What is no strict JSON has no members that could be masked, so nothing of it is shown.
         let input = match input {
             Ok(input) => input,
             Err(problem) => {
@@ -246,13 +248,16 @@ impl RecordedInput {
         };
         // Keyed only where the input is not shown whole, which is rare.
         let keyed = || key.of_digest(meant, &input.digest());
+        // 2. Without a known operation nobody can say which of its members are secret.
         let Some(masks) = masks else {
             return Self::Withheld { digest: keyed() };
         };
+        // 3. Whoever is refused everything must not fill the disk with what it sends.
         if rejected && text.len() > LONG_REFUSED_BYTES {
             let digest = keyed();
             return Self::Long { bytes, digest };
         }
+        // 4. Forged masks first: what an agent sends as a mask must not be taken for one of ours later.
         let mut json = input.json().clone();
         let hiding = Hiding { key, meant };
         hiding.hide_forged(&mut json, Way::Whole);
@@ -260,6 +265,7 @@ impl RecordedInput {
             let steps: Vec<Step> = mask.steps().collect();
             hiding.hide(&mut json, &steps, Way::Whole);
         }
+        // A mask that met nothing leaves the input as it was, and its plain digest may stand beside it.
         if json == *input.json() {
             let digest = input.digest();
             Self::Clear { json, digest }
@@ -308,6 +314,7 @@ impl RecordedInput {
             .optional("input_refused")
             .map(|value| Members::from_json(value, "input_refused"))
             .transpose()?;
+        // Which of the forms it is follows from which members are there, and no other combination is a form.
         match (members.optional("input"), refused) {
             (None, None) => {
                 let digest = members.parsed("input_digest")?;
@@ -335,6 +342,7 @@ impl RecordedInput {
             }
             (Some(json), None) => {
                 let digest = members.text("input_digest")?;
+                // The two digests have prefixes of their own, so the text says which of the two forms it is.
                 if let Ok(digest) = digest.parse() {
                     return Ok(Self::Masked { json, digest });
                 }
@@ -367,6 +375,7 @@ struct Hiding<'a> {
 impl Hiding<'_> {
     /// Masks every object that claims to be a mask, which only a record may hold.
     fn hide_forged(self, value: &mut Json, way: Way<'_>) {
+        // What is inside goes with it: a forged mask says nothing that a record has to keep.
         if is_mask(value) {
             return self.replace(value, way);
         }
@@ -388,6 +397,7 @@ impl Hiding<'_> {
     /// Masks what `steps` lead to. What they cannot pass through is masked whole: it is not what the catalog expected,
     /// so it may be what the catalog wanted hidden.
     fn hide(self, value: &mut Json, steps: &[Step], way: Way<'_>) {
+        // Hidden by another mask already. A digest of a digest would compare with nothing.
         if is_mask(value) {
             return;
         }
@@ -395,6 +405,7 @@ impl Hiding<'_> {
             return self.replace(value, way);
         };
         match (&mut *value, step) {
+            // `null` hides nothing: it says only that there is no value.
             (Json::Null, _) => {}
             (Json::Object(members), step) => {
                 for (name, value) in members {
@@ -412,6 +423,7 @@ impl Hiding<'_> {
                     self.hide(element, rest, Way::Element(&way, at));
                 }
             }
+            // A JSON Pointer may name an element by its place; any other key cannot lead into an array.
             (Json::Array(elements), Step::Key(key)) => match key.parse::<usize>() {
                 Ok(at) => {
                     if let Some(element) = elements.get_mut(at) {

@@ -11,6 +11,7 @@ use crate::pointer::Pointer;
 use crate::surface::{Approval, Enforces, Evidence, Limit, Need, Requirement, Risk, Surface};
 
 pub(super) fn need_from_word(word: &str) -> Option<Need> {
+    // Words are made by `Display` in one place; a second list of them could differ from it.
     let approvals = Approval::ALL.iter().copied().map(Need::Approval);
     [Need::UserConfirmation, Need::DryRun]
         .into_iter()
@@ -95,6 +96,7 @@ pub(super) fn surface<'n>(surface: &'n Surface, mut out: Object<'_, 'n>) {
     } = surface;
     out.text("approval", approval.as_str());
     out.texts("mask", masks.iter().map(Pointer::as_str));
+    // An empty object and no limit would be two spellings of one thing; `null` is the one that was chosen.
     if max_rows.is_empty() {
         out.null("max_rows");
     } else {
@@ -133,6 +135,7 @@ fn read_max_rows(value: &Json) -> Option<BTreeMap<Pointer, u32>> {
         return Some(BTreeMap::new());
     }
     let rows = value.as_object()?.iter();
+    // A pointer names one limit. That no name stands twice is the JSON parser's work.
     rows.map(|(pointer, rows)| {
         Some((
             Pointer::new(pointer).ok()?,

@@ -70,6 +70,7 @@ impl RecordBody {
             Self::Start(record) => record.members(),
             Self::Bundle(record) => record.members(),
             Self::Decision(record) => {
+                // Decisions are nearly all records, so they write their members in order and sort nothing.
                 let mut rendered = String::with_capacity(USUAL_LEN);
                 let places = record.write(version, &mut Object::bare(&mut rendered));
                 return Encoded {
@@ -93,6 +94,7 @@ impl RecordBody {
             value.write(&mut rendered);
             rendered.push(',');
             for (place, stamp) in places.iter_mut().zip(STAMP) {
+                // The last place with a smaller name before it is where the member of the stamp belongs.
                 if name < stamp {
                     *place = rendered.len();
                 }
@@ -188,6 +190,7 @@ impl Record {
     /// [`InvalidRecord`] if it is anything but exactly what [`Record::line`] writes.
     pub fn parse(line: &[u8]) -> Result<Self, InvalidRecord> {
         let record = Self::read(line)?;
+        // A line that says the same in other words would have another digest, and the chain would not hold.
         if record.line().strip_suffix('\n').map(str::as_bytes) == Some(line) {
             Ok(record)
         } else {
@@ -202,6 +205,7 @@ impl Record {
     /// [`InvalidRecord`] if it is no record.
     pub fn read(line: &[u8]) -> Result<Self, InvalidRecord> {
         let mut members = Members::from_json(Json::parse(line, LINE_LIMITS)?, "record")?;
+        // Version and kind first: what the other members mean depends on them.
         let version = members.take("v")?.as_integer();
         let version = version
             .and_then(RecordVersion::from_number)
@@ -220,6 +224,7 @@ impl Record {
         Ok(Self {
             version,
             stamp,
+            // What is left over is refused there, so no member goes unread.
             body: RecordBody::read(version, kind, members)?,
         })
     }

@@ -21,6 +21,7 @@ impl Members {
     /// Takes the value of `name`, if there is one.
     pub(super) fn optional(&mut self, name: &str) -> Option<Json> {
         let at = self.0.iter().position(|(member, _)| member == name)?;
+        // Order does not matter here: what is taken is looked up by name, and what is left over is an error anyway.
         Some(self.0.swap_remove(at).1)
     }
 
@@ -146,6 +147,7 @@ impl Members {
 /// Returns the name and the value of the only member of an object, which stands for an enum in the member `name`.
 pub(super) fn variant(json: Json, name: &'static str) -> Result<(String, Json), InvalidRecord> {
     let Members(mut members) = Members::from_json(json, name)?;
+    // Exactly one member, or two answers could stand in one record.
     match (members.pop(), members.is_empty()) {
         (Some(member), true) => Ok(member),
         _ => Err(InvalidRecord::Value(name)),

@@ -46,6 +46,7 @@ pub enum Answered {
     Reject(Reason),
 }
 
+// `deny_unknown_fields`: a member of a later version could change what the others mean.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(
@@ -55,7 +56,9 @@ pub enum Answered {
 struct Line<'l> {
     v: i64,
     seq: u64,
+    // `IgnoredAny` checks that a value is JSON and keeps nothing of it.
     time: IgnoredAny,
+    // `&str` takes only texts without escapes. serde refuses the others, and the line is then parsed in full.
     kind: &'l str,
     prev: IgnoredAny,
     decision: IgnoredAny,
@@ -171,6 +174,7 @@ impl<'l> Skimmed<'l> {
         let line: Line<'l> = serde_json::from_slice(line).ok()?;
         let version = RecordVersion::from_number(line.v)?;
         if line.kind != RecordKind::Decision.as_str()
+            // The first version had no such member, so such a line is not what it says it is.
             || (version < RecordVersion::V2 && line.attempt.input_bytes.is_some())
         {
             return None;
@@ -180,6 +184,7 @@ impl<'l> Skimmed<'l> {
             user_confirmation,
             dry_run,
         } = line.evidence;
+        // With evidence the answer rests on more than is told here.
         if approval != Approval::Automatic.as_str() || user_confirmation || dry_run {
             return None;
         }

@@ -48,6 +48,7 @@ fn canonical(text: &str) -> String {
 
 /// Returns `line` with the text of one member replaced.
 fn with(line: &str, from: &str, to: &str) -> String {
+    // A replacement of nothing would test the unchanged line.
     assert!(line.contains(from), "{from} is not in {line}");
     canonical(&line.replacen(from, to, 1))
 }
@@ -129,6 +130,7 @@ fn a_record_is_read_in_the_version_that_it_names() {
         assert_eq!(record.line(), format!("{line}\n"));
         agree(&record, &line);
 
+        // What 0.1.0 never wrote: a length instead of the arguments.
         let (before, rest) = line.split_once("\"input\":").expect("an input");
         let (_, after) = rest.split_once("\"input_digest\"").expect("a digest of it");
         let long = format!("{before}\"input_bytes\":9000,\"input_digest\"{after}");
@@ -160,6 +162,8 @@ fn one_record_has_one_spelling() {
             "{line}"
         )
     };
+    // White space, needless digits, another offset, another order, a duplicate: each is the same value in another
+    // spelling.
     other(&line.replacen(':', ": ", 1));
     other(&format!(" {line}"));
     other(&with(&line, ".123456Z", ".1234560Z"));
@@ -199,6 +203,7 @@ fn a_clear_input_must_have_its_own_digest() {
     let (_, after) = rest.split_once(",\"operation\"").expect("an operation");
     let line = format!("{before}{clear},\"operation\"{after}");
     Record::parse(line.as_bytes()).expect("a record");
+    // Same length, same keys: only the digest can show it.
     let changed = line.replace("{\"a\":1}", "{\"a\":2}");
     assert_eq!(
         Record::parse(changed.as_bytes()),
@@ -253,6 +258,7 @@ fn a_quick_look_sees_plain_records_and_refuses_others() {
     let record = Record::parse(line.as_bytes()).expect("a record");
     assert!(Skimmed::parse(line.as_bytes()).is_some());
     agree(&record, &line);
+    // What it cannot see plainly it leaves to the whole reader.
     for (from, to) in [
         ("\"v\":2", "\"v\":3"),
         ("\"v\":2", "\"v\":2,\"w\":1"),

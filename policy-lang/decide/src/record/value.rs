@@ -36,6 +36,7 @@ impl RecordValue<'_> {
                 out.push_str(if elements.is_empty() { "[]" } else { "]" });
             }
             Self::Object(members) => {
+                // The members of one object have distinct names, so an unstable sort has one result.
                 members.sort_unstable_by_key(|(name, _)| *name);
                 for (at, (name, value)) in members.iter_mut().enumerate() {
                     out.push(if at == 0 { '{' } else { ',' });
@@ -115,6 +116,7 @@ impl<'o, 'n> Object<'o, 'n> {
     }
 
     fn member(&mut self, name: &'n str) -> &mut String {
+        // Checked in debug builds only. A release that got it wrong would write lines that every reader refuses.
         debug_assert!(self.before.is_none_or(|before| before < name), "{name}");
         if !self.separated {
             self.out.push(',');
@@ -141,6 +143,7 @@ impl<'o, 'n> Object<'o, 'n> {
 
     /// Writes the member `name`: what `value` prints, as a string. Nothing in it may have to be escaped.
     pub(super) fn printed(&mut self, name: &'n str, value: impl Display) {
+        // For digests, ids and times: their alphabets hold nothing that JSON escapes.
         quoted(self.member(name), value);
     }
 
@@ -164,6 +167,7 @@ impl<'o, 'n> Object<'o, 'n> {
     }
 
     pub(super) fn number(&mut self, name: &'n str, number: i64) {
+        // Writing to a String cannot fail.
         let _never = write!(self.member(name), "{number}");
     }
 

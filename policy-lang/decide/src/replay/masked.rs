@@ -21,6 +21,7 @@ pub(super) fn put_back(
     bundles: [&Bundle; 2],
 ) -> Option<Json> {
     let mut meant = Vec::new();
+    // Under both bundles: a value that only one of them takes would decide for the other.
     for bundle in bundles {
         meant.extend(operation_in(bundle, attempt)?);
     }
@@ -31,6 +32,7 @@ pub(super) fn put_back(
     // Values are made up only where all the types agree on them.
     let types: Vec<&InputType> = meant.iter().map(|operation| &operation.input).collect();
     let whole = filled(json, &types)?;
+    // The whole input, not only what was made up.
     vouched.input.check(&whole).is_ok().then_some(whole)
 }
 
@@ -70,6 +72,7 @@ fn replaced(value: &Json, declared: &[Option<&Member>]) -> Option<Json> {
     if !holds_a_mask(value) {
         return Some(value.clone());
     }
+    // A member that one of the bundles does not declare is refused there, and no value helps.
     let members: Vec<&Member> = declared.iter().copied().collect::<Option<_>>()?;
     if is_mask(value) {
         // Masked and of one type under every bundle: then no rule of either can tell one value from another.

@@ -73,6 +73,7 @@ const SILENT: [&str; 12] = [
 /// Takes `null` out of a schema's alternatives. `None` when what is left is not one schema.
 fn without_null(schema: &Json) -> (Option<Json>, bool) {
     let Some(members) = schema.as_object() else {
+        // A schema that is no object was open to null then.
         return (None, true);
     };
     if let Some(types) = schema.get("type").and_then(Json::as_array) {
@@ -98,6 +99,7 @@ fn without_null(schema: &Json) -> (Option<Json>, bool) {
         let (nulls, others): (Vec<&Json>, Vec<&Json>) = alternatives.iter().partition(is_null);
         let alone = members
             .iter()
+            // Only where nothing else stands beside it; otherwise the alternatives are not all that is said.
             .all(|(name, _)| name == "anyOf" || SILENT.contains(&name.as_str()));
         return match others.as_slice() {
             [only] if alone => (Some((*only).clone()), !nulls.is_empty()),
@@ -146,6 +148,7 @@ fn shape_of(schema: &Json) -> Result<FirstTyped, InvalidSchema> {
         Some("object") if only(&["properties", "required", "additionalProperties"]) => {
             return object(schema);
         }
+        // Whatever was not understood whole accepted anything; the present reader still checks what it understands.
         _ => None,
     };
     Ok(shape.unwrap_or(ANYTHING))

@@ -32,6 +32,7 @@ impl Read {
     /// Makes the argument unreadable for rules unless all of its schema was `understood`.
     pub(super) fn understood(mut self, understood: bool) -> Self {
         if !understood {
+            // Opaque for a reason that was found already is opaque; only what was readable becomes unreadable.
             self.opaque = self.opaque.or(Some(Opaque::Untyped));
         }
         self
@@ -44,6 +45,7 @@ pub(super) const SILENT: [&str; 16] = [
     "description",
     "default",
     "examples",
+    // These four narrow values and are not checked (LIMITATIONS.md).
     "format",
     "pattern",
     "multipleOf",
@@ -71,6 +73,7 @@ pub(super) fn values(schema: &Json) -> Option<Vec<Json>> {
         Some(value) => Some(scalar(value)?),
         None => None,
     };
+    // `const` and `enum` together leave what both allow.
     let Some(listed) = schema.get("enum") else {
         return only.map(|only| vec![only]);
     };
@@ -79,6 +82,7 @@ pub(super) fn values(schema: &Json) -> Option<Vec<Json>> {
         .iter()
         .map(scalar)
         .collect::<Option<_>>()?;
+    // Compared as JSON Schema compares: `1` and `1.0` are one value.
     let left = listed.into_iter().filter(|value| {
         let same = |only: &Json| super::is_same(only, value);
         only.as_ref().is_none_or(same)
@@ -106,6 +110,7 @@ impl Said<'_> {
         let Some(value) = self.schema.get(name) else {
             return absent;
         };
+        // A number that is no size narrows nothing, and makes the argument unreadable.
         let size = value
             .as_integer()
             .and_then(|number| usize::try_from(number).ok());
@@ -180,6 +185,7 @@ impl Said<'_> {
         );
         let above = bound("exclusiveMinimum", f64::NEG_INFINITY);
         let below = bound("exclusiveMaximum", f64::INFINITY);
+        // The neighbour of a double is the nearest number that an exclusive bound leaves.
         let min = if above.is_finite() {
             least.max(above.next_up())
         } else {
@@ -192,6 +198,7 @@ impl Said<'_> {
         };
         let number = |value: &Json| as_double(value).map(|_| value.clone());
         let within = |value: &Json| as_double(value).is_some_and(|one| (min..=max).contains(&one));
+        // Listed numbers keep their text, so the bounds are applied to the list and the list stands for itself.
         let shape = match self.listed(number) {
             Some(listed) => Shape::Listed(listed.into_iter().filter(within).collect()),
             None => Shape::Number { min, max },
@@ -203,6 +210,7 @@ impl Said<'_> {
         self.only(&["enum", "const"]);
         let truth = |value: &Json| value.as_bool().map(|_| value.clone());
         match self.listed(truth) {
+            // A truth value that is one of two says something that rules of one type cannot hold.
             Some(listed) => Read::new(Shape::Listed(listed), Some(Opaque::Untyped)),
             None => Read::new(Shape::Boolean, None),
         }

@@ -45,6 +45,7 @@ impl<'s> Reader<'s> {
         let required = required(schema);
         let declared = declared(schema);
         if let Some(name) = required
+            // A required member without a schema cannot be checked, and nothing may pass unchecked.
             .iter()
             .find(|name| declared.iter().all(|(declared, _)| declared != *name))
         {
@@ -72,6 +73,8 @@ impl<'s> Reader<'s> {
                 shape,
                 opaque: if is_writable(name) {
                     opaque
+                // The name alone decides: a schema that is understood has no place in a rule under a name that cannot
+                // be written.
                 } else {
                     Some(Opaque::Name)
                 },
@@ -82,11 +85,13 @@ impl<'s> Reader<'s> {
 
     fn read(&mut self, schema: &'s Json) -> Result<Read, InvalidSchema> {
         self.parts = self.parts.saturating_add(1);
+        // Beyond the bounds nothing is refused: the server may use such schemas, and rules read nothing of them.
         if self.parts > MOST_PARTS || self.depth >= MOST_DEPTH {
             return Ok(Read::unknown());
         }
         self.depth = self.depth.saturating_add(1);
         let elsewhere = self.elsewhere;
+        // Below an `$id` references are about another document, which nobody has.
         self.elsewhere |= schema.get("$id").is_some();
         let read = self.part(schema);
         self.elsewhere = elsewhere;
@@ -103,9 +108,11 @@ impl<'s> Reader<'s> {
                 .iter()
                 .all(|(name, _)| known.contains(&name.as_str()) || SILENT.contains(&name.as_str()))
         };
+        // References before types: with a `$ref` beside it, other keywords may or may not count, as drafts differ.
         if let Some(name) = schema.get("$ref") {
             return Ok(self.referred(name)?.understood(only(&["$ref"])));
         }
+        // `type` says what the other keywords mean. Without one, a list of values or alternatives is read.
         match schema.get("type") {
             Some(Json::String(kind)) => self.typed(kind, schema),
             Some(Json::Array(kinds)) => self.of_kinds(kinds, schema),
@@ -124,6 +131,7 @@ impl<'s> Reader<'s> {
                             .understood(known && only(&[word])));
                     }
                 }
+                // One schema in `allOf` is that schema; several would have to be joined.
                 match schema.get("allOf").and_then(Json::as_array) {
                     Some([one]) => Ok(self.read(one)?.understood(only(&["allOf"]))),
                     Some(_) | None => Ok(Read::unknown()),
@@ -137,14 +145,17 @@ impl<'s> Reader<'s> {
         let Some(name) = name.as_str().filter(|_| !self.elsewhere) else {
             return Ok(Read::unknown());
         };
+        // 2020-12 says `$defs`, older drafts `definitions`.
         let within = [("$defs", "#/$defs/"), ("definitions", "#/definitions/")];
         let found = within.into_iter().find_map(|(word, start)| {
             let escaped = name.strip_prefix(start)?;
+            // A `/` leads deeper than one definition, and a `%` is another way to write characters.
             let plain = !escaped.contains(['/', '%']);
             let key = escaped.replace("~1", "/").replace("~0", "~");
             self.root.get(word)?.get(&key).filter(|_| plain)
         });
         match found {
+            // A definition that leads back to itself has no end, so it says nothing here.
             Some(definition) if !self.open.contains(&name) => {
                 self.open.push(name);
                 let read = self.read(definition);
@@ -166,6 +177,7 @@ impl<'s> Reader<'s> {
             .copied()
             .filter(|name| *name != "null")
             .collect();
+        // Null beside one type is the usual way to say that an argument may be left out.
         let nullable = others.len() < names.len();
         let read = match others.as_slice() {
             [only] => self.typed(only, schema)?,
@@ -188,10 +200,12 @@ impl<'s> Reader<'s> {
         for one in all {
             let read = self.read(one)?;
             nullable |= read.nullable;
+            // A schema of null alone accepts nothing else: it makes the others nullable and is no alternative.
             if read.shape != Shape::Listed(Vec::new()) {
                 reads.push(read);
             }
         }
+        // One alternative besides null is that type, and rules can read it.
         let read = match <[Read; 1]>::try_from(reads) {
             Ok([only]) => only,
             Err(several) => {
@@ -215,6 +229,7 @@ impl<'s> Reader<'s> {
             "integer" => said.integer(),
             "number" => said.number(),
             "boolean" => said.boolean(),
+            // `null` alone: no other value is accepted.
             "null" => Read {
                 nullable: true,
                 ..Read::new(Shape::Listed(Vec::new()), Some(Opaque::Untyped))
@@ -237,6 +252,7 @@ impl<'s> Reader<'s> {
             Some(items) => whole(self.read(items)?),
             None => (Shape::Anything, Some(Opaque::Untyped)),
         };
+        // Sets of rules hold scalars of one type. Other lists are checked and not read.
         let scalar = match element {
             Shape::String { .. } | Shape::Integer { .. } | Shape::Boolean => opaque,
             Shape::Number { .. }
@@ -259,6 +275,7 @@ impl<'s> Reader<'s> {
         let schema = said.schema;
         let others = schema.get("additionalProperties");
         // What fits a pattern is no other member.
+        // Closed: only declared members are accepted, and rules can read a record.
         if others.and_then(Json::as_bool) == Some(false)
             && schema.get("patternProperties").is_none()
         {
@@ -271,6 +288,7 @@ impl<'s> Reader<'s> {
         }
         let required = required(schema);
         let declared = declared(schema);
+        // A schema of the undeclared members is checked; with patterns nobody can say which members it is about.
         let rest = match others.filter(|others| others.as_object().is_some()) {
             Some(others) if schema.get("patternProperties").is_none() => {
                 whole(self.read(others)?).0
@@ -282,6 +300,7 @@ impl<'s> Reader<'s> {
             .into_iter()
             .filter(|name| declared.iter().all(|(declared, _)| declared != name))
             .collect();
+        // A required member that is not declared still has to be there, and is checked as any undeclared one.
         for name in undeclared {
             if members.iter().all(|member| member.name != name) {
                 members.push(Member {
@@ -349,12 +368,14 @@ fn is_flat(shape: &Shape) -> bool {
 fn of_values(values: Vec<Json>) -> Read {
     let (nulls, values): (Vec<Json>, Vec<Json>) =
         values.into_iter().partition(|value| *value == Json::Null);
+    // One type for all listed values is a type that rules have.
     let texts: Option<Vec<String>> = values
         .iter()
         .map(|value| value.as_str().map(str::to_owned))
         .collect();
     let numbers: Option<Vec<i64>> = values.iter().map(Json::as_integer).collect();
     let read = match (texts, numbers) {
+        // Of an empty list both are `Some`. It accepts nothing, which neither type says.
         (Some(texts), _) if !texts.is_empty() => Read::new(
             Shape::String {
                 one_of: Some(texts),
@@ -386,6 +407,7 @@ fn whole(read: Read) -> (Shape, Option<Opaque>) {
         opaque,
         nullable,
     } = read;
+    // What accepts anything accepts null as well.
     if !nullable || matches!(shape, Shape::Anything) {
         return (shape, opaque);
     }

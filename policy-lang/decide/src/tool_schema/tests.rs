@@ -21,6 +21,7 @@ fn each_bound_is_checked_on_both_sides() {
         "o":{"type":"object","properties":{"x":{"type":"string"}},"required":["x"],"additionalProperties":false},
         "u":{"anyOf":[{"type":"string"},{"type":"null"}]},"t":{"type":["integer","null"]}}"#;
     let input = input_type(text, "[]");
+    // Just within each bound; characters are counted and not bytes.
     let fine = [
         "{}",
         r#"{"s":"öä"}"#,
@@ -51,6 +52,7 @@ fn each_bound_is_checked_on_both_sides() {
         (r#"{"e":"USD"}"#, "e", Mismatch::Enum),
         (r#"{"i":0}"#, "i", Mismatch::Bounds),
         (r#"{"i":10}"#, "i", Mismatch::Bounds),
+        // Whole, but written with a fraction: rules would see something else than the server.
         (r#"{"i":5.0}"#, "i", Mismatch::Fraction),
         (r#"{"i":1e2}"#, "i", Mismatch::Fraction),
         (r#"{"i":5.5}"#, "i", Mismatch::Type),
@@ -79,6 +81,7 @@ fn each_bound_is_checked_on_both_sides() {
 
 #[test]
 fn what_has_no_exact_type_is_opaque_and_says_why() {
+    // Each member is one way to be unreadable for rules, beside two that are readable.
     let text = r#"{"plain":{"type":"string","format":"date"},"n":{"type":"number"},"open":{"type":"object"},
         "any":{},"two":{"type":["string","integer"]},"of":{"oneOf":[{"type":"string"}]},"true":true,
         "odd name":{"type":"string"},"__e":{"type":"string"},"list":{"type":"array","items":{"type":"number"}},
@@ -162,6 +165,7 @@ const UNKNOWN_KEYWORDS: &str = r##"{"type":"object","properties":{
 fn one_unknown_keyword_switches_no_other_check_off() {
     let of = |text: &str| InputType::from_schema(&json(text), &BTreeSet::new()).expect("a schema");
     let input = of(UNKNOWN_KEYWORDS);
+    // A value that would be wrong for the server may pass here; one that fits must never be refused.
     for text in [
         r#"{"price":0.01}"#,
         r#"{"qty":5}"#,
@@ -186,6 +190,7 @@ fn one_unknown_keyword_switches_no_other_check_off() {
     ] {
         assert_eq!(input.check(&json(text)), Ok(()), "{text}");
     }
+    // What the known keywords beside an unknown one say is still checked.
     let refused = [
         (r#"{"price":"text"}"#, Mismatch::Type),
         (r#"{"price":{"x":1}}"#, Mismatch::Type),
@@ -262,6 +267,7 @@ fn definitions_end_somewhere_whatever_they_say() {
     let input = InputType::from_schema(&json(&schema), &BTreeSet::new()).expect("a schema");
     assert_eq!(input.check(&json(r#"{"x":{"a":{"b":{}}}}"#)), Ok(()));
     assert!(input.check(&json(r#"{"x":{"a":{"b":5}}}"#)).is_err());
+    // References that lead nowhere we look: anything is accepted there, and no rule reads it.
     for elsewhere in [
         r##"{"$ref":"#/properties/y"}"##,
         r##"{"$ref":"other.json#/$defs/d"}"##,
@@ -300,6 +306,7 @@ fn the_text_null_is_refused_where_null_is_in_the_type() {
             assert_eq!(found, Err(Mismatch::NullText), "{name} {text}");
         }
     }
+    // Only where the type has `null`, and only this word: other words are texts like any other.
     for name in ["any", "list", "more", "plain"] {
         for text in [
             r#""5""#,
@@ -320,6 +327,8 @@ fn the_text_null_is_refused_where_null_is_in_the_type() {
 fn what_version_1_read_it_still_reads_so() {
     let schema = json(UNKNOWN_KEYWORDS);
     let first = InputType::of_version_1(&schema, &BTreeSet::new()).expect("a schema");
+    // Bundles of the first release keep its laxer reading, or an attempt would be refused that their policy lets
+    // through.
     for text in [
         r#"{"price":"text"}"#,
         r#"{"qty":"text"}"#,

@@ -84,12 +84,14 @@ fn widenings(
             None if member.required => {}
             None => show(Some(member.plain())),
             Some(other) => {
+                // Left out where the base wanted it, and no rule can see whether it is there.
                 if !readable && other.required && !member.required {
                     show(None);
                 }
                 if member.nullable && !other.accepts(&Json::Null) {
                     show(Some(Json::Null));
                 }
+                // The types themselves decide, so a candidate that is wrong shows nothing false.
                 let refused = |value: &Json| member.accepts(value) && !other.accepts(value);
                 let value = candidates(&member.shape, &other.shape, bytes, readable).find(refused);
                 if value.is_some() {
@@ -97,6 +99,7 @@ fn widenings(
                 }
             }
         }
+        // Objects on both sides are entered; where one of them is something else, its whole value was tried above.
         if readable
             && let (Shape::Object(wide), Some(Shape::Object(narrow))) =
                 (&member.shape, other.map(|other| &other.shape))
@@ -119,6 +122,7 @@ fn candidates<'s>(wide: &'s Shape, narrow: &'s Shape, bytes: usize, readable: bo
     }
     match (wide, narrow) {
         (Shape::String { .. }, Shape::String { .. }) => {
+            // Rules can see listed texts and no lengths.
             let listed = [wide, narrow].into_iter().filter(move |_| !readable);
             let listed = listed.flat_map(listed_texts).cloned();
             let ends = [wide, narrow].into_iter().flat_map(ends);
@@ -141,10 +145,12 @@ fn candidates<'s>(wide: &'s Shape, narrow: &'s Shape, bytes: usize, readable: bo
                 | Shape::Anything => false,
             };
             let readable = readable && told;
+            // One element that only the wide side takes makes a list that only the wide side takes.
             let odd = candidates(element, other, bytes, readable)
                 .find(|one| element.accepts(one) && !other.accepts(one));
             let lengths = [wide, narrow].into_iter().flat_map(ends);
             let with_odd = odd.map(|odd| {
+                // As many as the wide side wants at least, so the length is not what is refused.
                 let least = ends(wide).first().map_or(1, |least| (*least).max(1));
                 // One is enough, and it may be so long that the list has no room for two.
                 let mut elements = repeated(&plain(element), least.saturating_sub(1));
@@ -165,17 +171,20 @@ fn candidates<'s>(wide: &'s Shape, narrow: &'s Shape, bytes: usize, readable: bo
                 .flat_map(move |one| candidates(wide, one, bytes, false));
             Box::new(each.chain(some_of(wide, bytes)))
         }
+        // An open object has members that nobody declared, and all of them have to be tried.
         (Shape::Object(_), Shape::Open { .. }) | (Shape::Open { .. }, _)
             if parts(narrow).is_some() =>
         {
             objects(wide, narrow, bytes)
         }
+        // Of what rules can read, the rest is in the proof.
         _ if readable => Box::new(std::iter::empty()),
         (
             Shape::Integer { .. } | Shape::Number { .. },
             Shape::Integer { .. } | Shape::Number { .. },
         ) => Box::new(numbers(wide).into_iter().chain(numbers(narrow))),
         (Shape::Object(_), Shape::Object(_)) => objects(wide, narrow, bytes),
+        // Different shapes: values of every kind, and the ends of both sides.
         _ => {
             let all = [
                 Json::Bool(true),
@@ -289,6 +298,7 @@ fn objects<'s>(wide: &'s Shape, narrow: &'s Shape, bytes: usize) -> Values<'s> {
     let (Some((declared, rest)), Some((others, other_rest))) = (parts(wide), parts(narrow)) else {
         return Box::new(std::iter::empty());
     };
+    // One member at a time: what differs in two at once differs in one of them as well.
     let base = declared.plain();
     let first = base.clone();
     let with = move |name: &str, value: Json| {
@@ -306,6 +316,7 @@ fn objects<'s>(wide: &'s Shape, narrow: &'s Shape, bytes: usize) -> Values<'s> {
         let all = own.chain(null).chain(values);
         all.map(|value| (member.name.as_str(), value))
     });
+    // Members that only the narrow side declares, and one that neither does.
     let only_there = move |rest: &'s Shape| {
         let members = others.members.iter();
         let only = members.filter(|other| declared.member(&other.name).is_none());
@@ -318,6 +329,7 @@ fn objects<'s>(wide: &'s Shape, narrow: &'s Shape, bytes: usize) -> Values<'s> {
         let there = other_rest.unwrap_or(&Shape::Anything);
         candidates(rest, there, bytes, false).chain(some_of(rest, bytes))
     };
+    // A name that is free on both sides stands for all undeclared ones.
     let free = |name: &String| declared.member(name).or(others.member(name)).is_none();
     let name = (0..).map(|number: u32| format!("x{number}")).find(free);
     let name = name.unwrap_or_else(|| "x".to_owned());
@@ -351,6 +363,7 @@ fn listed_texts(shape: &Shape) -> &[String] {
 fn ends(shape: &Shape) -> Vec<usize> {
     match shape {
         Shape::String { min, max, .. } | Shape::Array { min, max, .. } => {
+            // At the end and one beyond it, on both sides, since either side may be the wider one.
             vec![*min, *max, min.saturating_sub(1), max.saturating_add(1)]
         }
         Shape::Integer { .. }
@@ -368,6 +381,7 @@ fn numbers(shape: &Shape) -> Vec<Json> {
     match shape {
         Shape::Integer { one_of, min, max } => {
             let around = [*min, *max, min.saturating_sub(1), max.saturating_add(1)];
+            // Numbers of a list are not necessarily at an end.
             let all = around.into_iter().chain(one_of.iter().flatten().copied());
             all.map(|number| Json::Integer(number.clamp(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER)))
                 .collect()
@@ -426,6 +440,7 @@ fn plain_within(shape: &Shape, room: &mut usize) -> Json {
             one_of: Some(listed),
             ..
         } => Json::String(listed.first().cloned().unwrap_or_default()),
+        // Long texts are cut at what an input may hold at all.
         Shape::String {
             one_of: None, min, ..
         } => Json::String("x".repeat((*min).min(before))),

@@ -33,11 +33,13 @@ pub fn breaches(
             }
         };
         let with = |property: &str, value: Value| {
+            // Every other property keeps the sample's value, so that a refusal is about this one.
             let mut arguments = sample.clone();
             arguments.insert(property.to_owned(), value);
             Value::Object(arguments)
         };
         expect(false, Value::Object(sample.clone()));
+        // No property of ours is called that.
         expect(true, with("surprise", json!(1)));
         if schema.get("additionalProperties") != Some(&json!(false)) {
             bail!("the schema of {name} is open");
@@ -90,6 +92,7 @@ fn values(schema: &Value) -> anyhow::Result<(Vec<Value>, Vec<Value>)> {
         }
         (Some("integer"), None) => {
             let (min, max) = (number("minimum")?, number("maximum")?);
+            // In a wider type: a minimum of 0 has a value below it too.
             let below = i128::from(min).saturating_sub(1);
             let wrong = vec![
                 json!(i64::try_from(below)?),

@@ -22,7 +22,7 @@ pub trait System: Send + 'static {
     /// Calls `function` with `arguments`.
     ///
     /// # Errors
-    /// [`CallError`]; whatever it is, nothing was changed.
+    /// [`CallError`]; nothing was changed, unless it is [`CallError::Result`].
     fn call(
         &mut self,
         function: &str,
@@ -132,6 +132,7 @@ impl<S: System> ServerHandler for Counter<S> {
         request: CallToolRequestParams,
         _context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        // The protocol allows a call without arguments.
         let arguments = request.arguments.unwrap_or_default();
         let answer = self.system.lock().await.call(&request.name, arguments);
         match answer {

@@ -95,12 +95,14 @@ impl Ledger {
     }
 
     pub(crate) fn refund(&mut self, refund: &Refund) -> Result<Refunded, Refusal> {
+        // The same checks as in the preview, so that both give one answer.
         let preview = self.preview_refund(refund)?;
         let count = self.refunds.saturating_add(1);
         let done = Refunded {
             refund_id: Some(format!("R-{count}")),
             ..preview
         };
+        // The journal first: an effect that cannot be written down does not happen.
         self.write(&json!({"effect": "create_refund", "refund": done}))?;
         self.refunds = count;
         let order = find_mut(&mut self.orders, "order", &done.order_id)?;
@@ -109,6 +111,7 @@ impl Ledger {
     }
 
     pub(crate) fn note(&mut self, Note { order_id, note }: &Note) -> Result<Value, Refusal> {
+        // Before the journal, which must not hold what is refused.
         self.order(order_id)?;
         self.write(&json!({"effect": "update_order_note", "order_id": order_id, "note": note}))?;
         let order = find_mut(&mut self.orders, "order", &order_id.0)?;
@@ -137,6 +140,7 @@ impl Ledger {
         };
         self.write(&json!({"effect": "cancel_order", "cancellation": done}))?;
         let order = find_mut(&mut self.orders, "order", &done.order_id)?;
+        // Whatever was left is paid back.
         order.refunded_cents = order.total_cents;
         order.status = done.status;
         Ok(done)

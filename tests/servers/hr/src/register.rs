@@ -80,6 +80,7 @@ impl Register {
             days: days.0,
             left_days: left_after,
         };
+        // The journal first: an effect that cannot be written down does not happen.
         self.write(&json!({"effect": "create_leave_request", "leave": entered}))?;
         self.leaves = count;
         let employee = self.found(employee_id)?;

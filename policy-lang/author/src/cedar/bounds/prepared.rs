@@ -33,6 +33,7 @@ use Term::{Maybe, Sure, Unless};
 
 impl Term {
     const fn size(self) -> u64 {
+        // One node says that a value is there; a choice between nothing and a value takes three.
         match self {
             Sure(value) => value.saturating_add(1),
             Unless(absent, value) => absent.saturating_add(value).saturating_add(3),
@@ -78,6 +79,8 @@ pub(in super::super) fn too_large(clauses: &[Value]) -> Option<(u64, u64)> {
     (size > MOST).then_some((size, MOST))
 }
 
+// A term that is too large refuses a rule, and one that is too small lets a proof grow without bound: in doubt it is
+// the larger one.
 fn term(tree: &Value) -> Term {
     let Ok(node) = Node::read(tree) else {
         // What is not known may be of any size.

@@ -18,6 +18,7 @@ impl Conjunct {
     /// Returns whether this part asks if something is there that `other` reads, so that `other` cannot be asked without
     /// this part.
     pub(crate) fn guards(&self, other: &Self) -> bool {
+        // Only a bare `has` guards: `!(a has b)` or `a has b || …` being false says nothing about what can be read.
         let body = |conjunct: &Self| conjunct.clause.get("body").cloned().unwrap_or_default();
         let own = body(self);
         let asked = match Node::read(&own) {
@@ -43,6 +44,8 @@ impl Condition {
         let mut conjuncts = Vec::new();
         for clause in self.clauses.iter() {
             let body = clause.get("body").cloned().unwrap_or_default();
+            // An `unless` is one part as a whole: it is false when all of it holds, so nothing inside it has to be
+            // true by itself.
             if clause.get("kind").and_then(Value::as_str) == Some("unless") {
                 let text = format!("!({})", print_expression(&body));
                 conjuncts.push(Conjunct {
@@ -83,6 +86,8 @@ impl Condition {
         Self {
             source: self.source.clone(),
             clauses: clauses.into(),
+            // The clauses decide what is matched. The expression is that of the whole condition, which only costs are
+            // counted of.
             expression: self.expression.clone(),
             offset: self.offset,
         }

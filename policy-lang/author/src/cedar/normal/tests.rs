@@ -31,6 +31,7 @@ fn what_cedar_spells_in_two_ways_has_one_form() {
             "context.input.order.note == \"a\"",
             "context[\"input\"][\"order\"].note == \"a\"",
         ),
+        // Cedar groups to the left, and the operands are the same.
         (
             "context.input.a == 1 && (context.input.b == 2 && context.input.c == 3)",
             "context.input.a == 1 && context.input.b == 2 && context.input.c == 3",
@@ -50,14 +51,17 @@ fn what_cedar_spells_in_two_ways_has_one_form() {
     ] {
         assert_eq!(form(one), form(other), "{one}");
     }
+    // A negative number is one value in one tree, and a sign before a value in the other.
     let digits = json!({"Value": -5});
     let taken = json!({"neg": {"arg": {"Value": 5}}});
     assert_eq!(of_tree(&digits), of_tree(&taken));
+    // The least number has no positive counterpart, so its sign cannot be taken away.
     let least = json!({"neg": {"arg": {"Value": i64::MIN}}});
     assert_eq!(
         of_tree(&least).as_deref(),
         Ok(r#"["neg",["long","-9223372036854775808"]]"#)
     );
+    // The tree of a pattern may come letter by letter, or in pieces.
     let letters = json!({"like": {"left": {"Var": "context"}, "pattern": [
         {"Literal": "a"}, {"Literal": "b"}, "Wildcard", {"Literal": "c"}]}});
     let texts = json!({"like": {"left": {"Var": "context"}, "pattern": [
@@ -109,6 +113,7 @@ fn what_means_something_else_has_another_form() {
         "principal is Stopgate::Tool",
         "if context.input.a then context.input.b else context.input.c",
         "if context.input.a then context.input.c else context.input.b",
+        // Order means something: what stands first is evaluated first, and can fail.
         "context.input.a && context.input.b",
         "context.input.b && context.input.a",
         "context.input.a || context.input.b",
@@ -127,6 +132,7 @@ fn what_means_something_else_has_another_form() {
 
 #[test]
 fn what_is_not_known_is_refused_and_never_left_out() {
+    // A newer Cedar may print any of these. Left out, two rules with different meanings would have one form.
     let context = json!({"Var": "context"});
     for tree in [
         json!({"Slot": "?principal"}),
@@ -164,6 +170,7 @@ fn what_is_not_known_is_refused_and_never_left_out() {
     assert!(clauses(&[clause("when"), clause("unless")]).is_ok());
     assert!(clauses(&[clause("where")]).is_err());
     assert!(clauses(&[json!({"kind": "when"})]).is_err());
+    // The text may be an attacker's, and ends in a message.
     let long = "x".repeat(200);
     let error = of_tree(&json!({long: []}))
         .expect_err("unknown")

@@ -52,11 +52,14 @@ impl Flat {
             strangers: Atom::always(),
         };
         for (name, profile) in &policy.profiles {
+            // Nobody holds it directly. Whoever holds a profile that inherits it is counted there.
             if profile.groups.is_empty() {
                 continue;
             }
             let held: Vec<String> = match holding {
                 Holding::Profiles => vec![name.to_string()],
+                // Where the mapping changed, profiles of the two sides are no longer the same people; groups still
+                // are.
                 Holding::Groups => profile.groups.iter().cloned().collect(),
             };
             flat.known.extend(held.iter().cloned());
@@ -95,6 +98,7 @@ impl Flat {
             except,
             agents: _,
         } = scope;
+        // Somebody who holds an excepted profile is not reached, whatever else is held.
         profiles.as_ref().is_none_or(leads) && !leads(except)
     }
 
@@ -126,6 +130,7 @@ impl Flat {
             && Node::read(left) == Ok(Node::Var("principal"))
             && let Some(ids) = profiles_of(right)
         {
+            // Only this form is replaced. `shaped` has refused every other use of a profile.
             return holds(ids.into_iter().flat_map(|id| self.reaching(id)));
         }
         let inner = &mut |tree: &Value| Ok::<_, Infallible>(self.flatten(tree));

@@ -16,6 +16,8 @@ use super::{Atom, Flat, OTHERWISE};
 /// requests that cannot come, because a whole number of the input or of a fact lies outside its range.
 #[must_use]
 pub fn domain(head: &Operation, base_facts: &[&Fact]) -> Vec<Atom> {
+    // 1. Whole numbers of the input. The strict parser takes none beyond the safe ones, but a `Long` of Cedar has 64
+    // bits, and a solver would find its examples out there.
     let mut bodies = Vec::new();
     walk(&head.input, &mut Vec::new(), &mut |path, member| {
         if let Shape::Integer { .. } = member.shape {
@@ -25,23 +27,27 @@ pub fn domain(head: &Operation, base_facts: &[&Fact]) -> Vec<Atom> {
             ));
         }
     });
+    // 2. Whole numbers among the facts: head's own, then those of the base under their other names.
     let own = head.facts.iter().map(|fact| (fact, fact.name.to_string()));
     let base = base_facts
         .iter()
         .map(|fact| (*fact, format!("{}{OTHERWISE}", fact.name)));
     for (fact, name) in own.chain(base) {
+        // A count is never negative; keys and texts have no order that a range could bound.
         let least = match fact.projection.view {
             View::Count => 0,
             View::Number | View::Minor { .. } => -MAX_SAFE_INTEGER,
             View::Keys | View::Text => continue,
         };
         let test = compare(read(["facts", &name]), least, MAX_SAFE_INTEGER);
+        // An optional fact that is absent breaks no range.
         bodies.push(if fact.optional {
             either(has(read(["facts"]), &name), test, value(true))
         } else {
             test
         });
     }
+    // 3. The solver is told what cannot come, so each body is the negation of what is guaranteed.
     bodies
         .into_iter()
         .map(|body| Atom::when(not(body)))
@@ -58,6 +64,7 @@ pub fn no_more(fact: &Fact) -> Atom {
         return Atom::when(not(test));
     }
     let there = |name: &str| has(read(["facts"]), name);
+    // Both or neither: a copy without its fact is a request that cannot come.
     let both = binary("&&", there(&own), there(&copy));
     Atom::when(not(binary("&&", both, test)))
 }
@@ -67,7 +74,9 @@ pub fn no_more(fact: &Fact) -> Atom {
 /// are refused where `flags` is not zero.
 #[must_use]
 pub fn refused(flat: &Flat, own: &Operation, head: &Operation, flags: usize) -> Vec<Atom> {
+    // 1. Nobody without a known profile gets as far as a rule.
     let mut atoms = vec![flat.strangers().clone()];
+    // 2. The selector: an input that selects another operation is refused before rules are asked.
     if let Some(select) = &own.select {
         let steps: Vec<_> = select.pointer.steps().collect();
         let keys = steps.iter().map(|step| match step {
@@ -81,12 +90,17 @@ pub fn refused(flat: &Flat, own: &Operation, head: &Operation, flags: usize) -> 
                 let test = binary("==", at(&path), value(select.equals.as_str()));
                 atoms.push(Atom::when(not(guarded(&path, test))));
             }
+            // Both sides ask the same of the same place, so neither refuses what the other takes.
             None if own.select == head.select => {}
             // It may mean anything, so nothing is promised of it.
+            // In doubt a side refuses everything: head then looks looser, and a trial confirms it or does not.
             None => atoms.push(Atom::always()),
         }
     }
+    // 3. The type of the input.
     compare_types((&own.input, None), &head.input, &mut Vec::new(), &mut atoms);
+    // 4. One flag for each thing that only head accepts and no type can say, such as a length. A solver may set it as
+    // it likes.
     for flag in 0..flags {
         atoms.push(Atom::when(read(["only_head", &format!("flag{flag}")])));
     }
@@ -107,6 +121,7 @@ fn is_text(input: &InputType, path: &[&str]) -> bool {
             shape: Shape::Object(members),
             ..
         }) => is_text(members, rest),
+        // A shape that is not a text, or that rules cannot see, has no expression to compare.
         _ => false,
     }
 }
@@ -136,6 +151,7 @@ fn compare_types<'a>(
             }
             continue;
         }
+        // Asked with `has` on the parent: reading a member that is absent fails.
         let present = has(parent, &member.name);
         let Some(shape) = mine.map(|mine| &mine.shape).or(rest) else {
             atoms.push(inside(path, present));
@@ -150,6 +166,8 @@ fn compare_types<'a>(
             (Shape::Object(own), Shape::Object(head)) => {
                 compare_types((own, None), head, path, atoms);
             }
+            // Of an open object the undeclared members have a shape too, so they are compared with it instead of
+            // being refused.
             (Shape::Open { members, rest }, Shape::Object(head)) => {
                 compare_types((members, Some(rest)), head, path, atoms);
             }
@@ -157,6 +175,8 @@ fn compare_types<'a>(
                 Bounds::None => {}
                 Bounds::Test(test) => atoms.push(Atom::when(not(guarded(path, test)))),
                 Bounds::Nothing => {
+                    // No value of this member passes, so requests that have it are refused, and the test stands one
+                    // level up.
                     let inner = path.len().saturating_sub(1);
                     let outer = path.get(..inner).unwrap_or_default();
                     atoms.push(inside(outer, present));
@@ -180,6 +200,7 @@ enum Bounds {
 fn bounds(own: &Shape, head: &Shape, at: Value) -> Bounds {
     match (own, head) {
         (Shape::Anything, _) => Bounds::None,
+        // A listed value that head's type would refuse anyway cannot be in a request.
         (Shape::Listed(values), Shape::String { .. } | Shape::Integer { .. } | Shape::Boolean) => {
             let listed = values.iter().filter(|one| head.check(one).is_ok());
             match listed.filter_map(scalar).collect::<Vec<_>>() {
@@ -189,6 +210,7 @@ fn bounds(own: &Shape, head: &Shape, at: Value) -> Bounds {
         }
         (Shape::Either(shapes), _) => {
             let mut tests = Vec::new();
+            // One alternative that takes everything is enough; those that take nothing add nothing.
             for shape in shapes {
                 match bounds(shape, head, at.clone()) {
                     Bounds::None => return Bounds::None,
@@ -201,6 +223,7 @@ fn bounds(own: &Shape, head: &Shape, at: Value) -> Bounds {
                 .reduce(|one, other| binary("||", one, other));
             any.map_or(Bounds::Nothing, Bounds::Test)
         }
+        // A schema may allow numbers beyond the safe ones; the strict parser does not.
         (Shape::Integer { one_of, min, max }, Shape::Integer { .. }) => {
             let range = compare(
                 at.clone(),
@@ -217,6 +240,7 @@ fn bounds(own: &Shape, head: &Shape, at: Value) -> Bounds {
             }
         }
         (Shape::Number { min, max }, Shape::Integer { .. }) => {
+            // A bound of 0.5 excludes the whole number 0, so bounds are rounded inwards.
             Bounds::Test(compare(at, whole(min.ceil()), whole(max.floor())))
         }
         (
@@ -226,12 +250,14 @@ fn bounds(own: &Shape, head: &Shape, at: Value) -> Bounds {
             },
             Shape::String { .. },
         ) => Bounds::Test(listed_contains("contains", texts(own, listed), at)),
+        // Length and pattern have no form in Cedar: flags stand for them.
         (Shape::String { one_of: None, .. }, Shape::String { .. })
         | (Shape::Boolean, Shape::Boolean) => Bounds::None,
         (Shape::Array { element: own, .. }, Shape::Array { element: head, .. }) => {
             let element = own.as_ref();
             match (element, head.as_ref()) {
                 (
+                    // The list has to contain all of the argument.
                     Shape::String {
                         one_of: Some(listed),
                         ..
@@ -254,6 +280,7 @@ fn bounds(own: &Shape, head: &Shape, at: Value) -> Bounds {
                 | (Shape::Integer { .. }, Shape::Integer { .. })
                 | (Shape::Boolean, Shape::Boolean)
                 | (Shape::Anything | Shape::Number { .. } | Shape::Either(_), _) => Bounds::None,
+                // Unknown pairs count as refused by this side, which can only make a change look looser.
                 _ => Bounds::Nothing,
             }
         }
@@ -313,6 +340,7 @@ fn compare(of: Value, least: i64, most: i64) -> Value {
 /// Returns an expression that is `test` where everything on `path` is there, and true elsewhere.
 fn guarded(path: &[&str], test: Value) -> Value {
     let mut guarded = test;
+    // From the inside out, so that the outermost question is asked first.
     for end in (0..path.len()).rev() {
         let (Some(parent), Some(name)) = (path.get(..end), path.get(end)) else {
             continue;

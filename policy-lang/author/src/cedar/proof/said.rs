@@ -24,6 +24,8 @@ pub fn said(rule: &Rule, flat: &Flat) -> Result<Json, UnknownNode> {
         except,
         agents,
     } = &rule.scope;
+    // Profiles are replaced by what leads to them: when the hierarchy changes a rule reaches other people, although
+    // its words stay.
     let own = flat.clauses(rule.condition.as_ref());
     let mut members = vec![("except", held(except, flat)), ("when", clauses(&own)?)];
     if let Some(profiles) = profiles {

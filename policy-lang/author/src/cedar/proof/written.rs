@@ -40,6 +40,7 @@ fn add(node: &Value, nodes: &mut Vec<WrittenNode>) -> usize {
             WrittenNode::Leaf(node.clone())
         }
     };
+    // Children are pushed first, so a node's number is that of the last one pushed.
     nodes.push(node);
     nodes.len().saturating_sub(1)
 }

@@ -89,6 +89,7 @@ impl<'a> Findings<'a> {
     /// Compares the schemas of two inputs, or of two values inside them, and collects the differences. `place` is the
     /// JSON Pointer to the schemas.
     pub(super) fn input_schema(&mut self, place: &str, old: &Json, new: &Json) {
+        // `true` and `false` are schemas too, and have no keywords to compare.
         if old.as_object().is_none() || new.as_object().is_none() {
             if !same(Some(old), Some(new)) {
                 self.push(place.to_owned(), ChangeKind::Other, Some(old), Some(new));
@@ -120,6 +121,7 @@ impl<'a> Findings<'a> {
             ("properties", ..) => self.properties(&place, old, new),
             ("required", ..) => self.required(&place, old, new),
             ("$defs" | "definitions", ..) => self.shared(&place, before, after),
+            // Only where both sides are schemas. Elsewhere it is one value in the place of another.
             ("items" | "additionalProperties", Some(Json::Object(_)), Some(Json::Object(_))) => {
                 if let (Some(before), Some(after)) = (before, after) {
                     self.input_schema(&place, before, after);
@@ -178,6 +180,7 @@ impl<'a> Findings<'a> {
         let (Some(was), Some(is)) = (required_of(old), required_of(new)) else {
             return self.push(place.to_owned(), ChangeKind::Other, before, after);
         };
+        // The same names in another order are no change of what has to be given.
         if was == is {
             return self.push(place.to_owned(), ChangeKind::Order, before, after);
         }
@@ -218,6 +221,7 @@ impl<'a> Findings<'a> {
             match (old.get(name), new.get(name)) {
                 (Some(old), Some(new)) => self.input_schema(&place, old, new),
                 (None, after) => self.push(place, ChangeKind::SharedSchema, None, after),
+                // Whatever referred to it now refers to nothing.
                 (before, None) => self.push(place, ChangeKind::Other, before, None),
             }
         }
@@ -265,6 +269,7 @@ fn restriction(keyword: &str, before: Option<&Json>, after: Option<&Json>) -> Ch
             (Bound::Lower, Ordering::Less) | (Bound::Upper, Ordering::Greater) => {
                 ChangeKind::Widened
             }
+            // Does not occur: equal whole numbers have one canonical form, and that was compared before.
             (_, Ordering::Equal) => ChangeKind::Other,
         };
     }
@@ -298,6 +303,7 @@ fn accepted(keyword: &str, value: &Json) -> BTreeSet<String> {
 /// Returns how `additionalProperties` changed. An absent keyword means that everything is accepted.
 fn openness(before: Option<&Json>, after: Option<&Json>) -> ChangeKind {
     let open = |value: Option<&Json>| value.map_or(Some(true), Json::as_bool);
+    // A schema in the place of a truth value may accept anything.
     match (open(before), open(after)) {
         (Some(true), Some(false)) => ChangeKind::Narrowed,
         (Some(false), Some(true)) => ChangeKind::Widened,

@@ -11,6 +11,7 @@ fn read(text: &[u8]) -> Result<Node, Vec<&'static str>> {
     let mut dx = Diagnostics::default();
     let file = SourceMap::default().add("test.yaml", text);
     let root =
+        // As the compiler reads: first the bytes, then the structure.
         scan(file, text, Tabs::Refused, &mut dx).and_then(|text| parse(file, &text, &mut dx));
     match root {
         Some(root) if dx.is_empty() => Ok(root),
@@ -133,6 +134,7 @@ fn t6_yaml_traps_are_refused() {
         // Structure.
         ("a: b: c", &["yaml-syntax"]),
         ("a: [b", &["yaml-syntax"]),
+        // No mistake: outside of a flow sequence a bracket is text.
         ("a: b]", &[]),
         ("a: 'b", &["yaml-syntax"]),
         ("a: @b", &["yaml-syntax"]),
@@ -199,6 +201,7 @@ fn t5_every_hidden_code_point_is_refused_wherever_it_stands() {
     ] {
         assert!(is_hidden(c), "U+{:04X}", u32::from(c));
     }
+    // Letters of other scripts and accents that are written after them can be seen.
     for c in ['a', 'ä', 'ß', '中', 'א', '€', '→', '😀', '\u{301}'] {
         assert!(!is_hidden(c), "{c}");
     }
@@ -224,6 +227,7 @@ fn same(ours: &Node, theirs: &serde_yaml::Value) -> bool {
                     })
         }
         (Value::Scalar(ours), theirs) => match ours.kind {
+            // The second reader takes a date for text.
             ScalarKind::Quoted | ScalarKind::Plain(Plain::Text | Plain::Date) => {
                 theirs.as_str() == Some(ours.text.as_str())
             }
@@ -240,6 +244,7 @@ fn same(ours: &Node, theirs: &serde_yaml::Value) -> bool {
 
 /// Returns whether `text` is accepted; an error if serde_yaml then reads something else.
 fn agrees(text: &str) -> Result<bool, String> {
+    // Whatever we refuse needs no second opinion.
     let Ok(ours) = read(text.as_bytes()) else {
         return Ok(false);
     };
@@ -265,6 +270,7 @@ fn t6_the_second_reader_reads_the_corpus_alike() {
                     .map(|entry| entry.expect("an entry").path()),
             );
         } else if path.extension().is_some_and(|ending| ending == "yaml") {
+            // Fixtures that are not UTF-8 are read as nothing, which is refused.
             let text = std::fs::read_to_string(path).unwrap_or_default();
             read += usize::from(agrees(&text).unwrap_or_else(|why| panic!("{why}")));
         }
@@ -363,11 +369,13 @@ mod generated {
             "|x",
             ">x",
         ]);
+        // Some noise, so that what nobody thought of is tried too.
         prop_oneof![9 => fixed.prop_map(str::to_owned), 1 => "[ -~]{1,6}"]
     }
 
     /// Makes documents that are mostly right, with values of every style.
     fn document() -> impl Strategy<Value = String> {
+        // Without it nearly every text would be refused, and agree for that reason.
         let scalar = prop_oneof![
             "[a-zA-Z0-9_./$(<>=&|!?*-][a-zA-Z0-9_./$(<>=&|!?*#: -]{0,12}",
             "\"([a-z :#,\\[\\]{}']|\\\\n|\\\\\"|\\\\\\\\|\\\\t|\\\\u00e9){0,8}\"",
@@ -437,10 +445,12 @@ mod generated {
                 for (at, c) in scalar
                     .text
                     .char_indices()
+                    // White space is folded and cut, so it has no place of its own.
                     .filter(|(_, c)| !c.is_whitespace())
                 {
                     let span = scalar.origin.place(&(at..at + c.len_utf8()), node.span);
                     let written = text.get(span.range()).unwrap_or_default();
+                    // An escape stands for its character, and a doubled quote for one.
                     let escaped = written.len() < c.len_utf8() || written == "\\" || written == "'";
                     prop_assert!(
                         span == node.span || written.starts_with(c) || escaped,

@@ -51,6 +51,7 @@ impl Bundle {
     pub fn ceiling(&self, channel: &str, tool: &str) -> Limit {
         self.channels
             .get(channel)
+            // No ceiling is known, so nothing is let through.
             .map_or(Limit::None, |ceiling| ceiling.limit_for(tool))
     }
 
@@ -119,6 +120,7 @@ impl Bundle {
         tool: &ToolName,
         operation: &OperationName,
     ) -> Option<&Route> {
+        // The compiler has seen that there is one; any other number is no answer.
         match most_specific(&self.routes, level, tool, operation).as_slice() {
             [route] => Some(route),
             _ => None,
@@ -156,6 +158,7 @@ impl Bundle {
     /// unknown place.
     pub(crate) fn surface(&self, rule: u32, operation: u32) -> Option<&Surface> {
         let rule = self.rule(rule)?;
+        // A grant has its surface by operation, a raise one for all.
         let place = rule.at.get(&operation).copied().or(rule.everywhere)?;
         self.surfaces.get(place)
     }
@@ -188,6 +191,7 @@ impl Bundle {
     pub(crate) fn steps(&self, at: u32, bytes: usize) -> u64 {
         let steps = usize::try_from(at).ok().and_then(|at| self.steps.get(at));
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        // Not counted counts as costly: such an attempt delays nobody else.
         steps.map_or(u64::MAX, |steps| steps.at(bytes))
     }
 

@@ -68,6 +68,7 @@ impl<F: FnMut(&mut Vec<u8>, u64)> Seek for Watched<'_, F> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let from = self.file.position();
         let at = self.file.seek(to)?;
+        // Going back is what a reader does after it has looked through the headers.
         if at < from {
             (self.sought)(self.file.get_mut(), at);
         }
@@ -128,6 +129,7 @@ fn t9_a_bundle_that_is_known_is_verified_whole_and_not_kept() {
         read(&bytes, Some(Digest::compute(b""))),
         Ok(Some(_))
     ));
+    // 61 is no multiple of a block, so headers and contents are both met.
     for at in (0..bytes.len()).step_by(61) {
         let mut other = bytes.clone();
         other[at] ^= 1;
@@ -166,6 +168,7 @@ fn t9_nothing_of_a_part_is_read_before_a_signature_promises_it() {
     assert!(parts > 5);
     // The same with the right root takes every byte.
     let (came, taken) = watched(bytes.clone(), &root);
+    // More than there are: some are read a second time, after the signature.
     assert!(came.is_ok() && taken > bytes.len() as u64, "{came:?}");
 }
 
@@ -175,6 +178,7 @@ fn t9_a_file_of_any_size_is_refused_by_its_first_bytes() {
     let zeros = |count: usize| vec![0; count];
     let most = usize::try_from(MAX_MANIFEST_BYTES).expect("a size");
     let longest = usize::try_from(MAX_ENVELOPE_BYTES).expect("a size");
+    // What a file may cost before anybody has signed for it.
     for (file, message, at_most) in [
         (zeros(1 << 20), "not a bundle file", 512),
         (
@@ -203,11 +207,13 @@ fn t9_a_file_of_any_size_is_refused_by_its_first_bytes() {
         assert_eq!(said, format!("the bundle's format is wrong: {message}"));
         assert!(taken <= at_most, "{message}: {taken} bytes");
     }
+    // Empty parts are headers only, and the cheapest way to make a reader work.
     let many: Vec<_> = (0..=MAX_PARTS).map(|_| ("x", Vec::new())).collect();
     let many = packed(&[&[(MANIFEST, vec![])], many.as_slice()].concat());
     let said = watched(many, &root).0.expect_err("no bundle").to_string();
     assert!(said.ends_with("there are too many parts"), "{said}");
 
+    // The limit is the caller's, and one byte less than the file has.
     let most = bytes.len() as u64 - 1;
     let long = Verified::read(Cursor::new(&bytes), &root, most, None);
     assert!(matches!(long, Err(BundleError::TooLong(is)) if is == most));
@@ -237,6 +243,7 @@ fn t9_a_file_that_changes_while_it_is_read_is_what_was_signed_or_nothing() {
         if let Ok(Some(verified)) = Verified::read(file, &root, MOST, None) {
             let mut written = Vec::new();
             verified.write(&mut written).expect("written");
+            // Whatever is accepted is what was signed, wherever the change was made.
             assert!(written == original, "byte {at}");
         }
     }

@@ -10,6 +10,7 @@ use crate::record::*;
 
 /// Makes lines of a log from its first record on, of every kind a few.
 fn log(records: usize) -> Vec<String> {
+    // The same log in every run: a byte that fails can be looked at again.
     let mut runner = TestRunner::deterministic();
     let (mut lines, mut seq, mut prev) = (Vec::new(), Seq::FIRST, no_line_before());
     let time: Timestamp = "2026-11-24T10:00:00.000001Z".parse().expect("a time");
@@ -56,6 +57,8 @@ fn i36_every_flipped_bit_is_found_at_its_line_or_the_next() {
             let mut changed = bytes.clone();
             changed[at] ^= 1 << bit;
             match verify(&changed) {
+                // Either the line itself is wrong, or it is another good line and the digest in the next one shows
+                // it.
                 Err(broken) => assert!(
                     broken.line == line || broken.line == line + 1,
                     "byte {at}: {broken}"
@@ -101,6 +104,7 @@ fn i36_every_dropped_swapped_doubled_or_cut_line_is_found() {
                 found: seq(place)
             }
         );
+        // Without its last line a log is whole. Only the head that is kept elsewhere tells.
         if at + 1 < lines.len() {
             let broken = fault(&dropped).expect_err("dropped");
             assert_eq!((broken.line, broken.seq), (place, Some(seq(place))));
@@ -125,6 +129,7 @@ fn a_torn_tail_is_found_at_every_length() {
     for len in 0..bytes.len() {
         let whole = bytes[..len].iter().filter(|byte| **byte == b'\n').count();
         match verify(&bytes[..len]) {
+            // A cut between two lines leaves a shorter log that is whole.
             Ok(chain) => assert!(
                 len == 0 && chain.head().is_none() || bytes[len - 1] == b'\n',
                 "{len}"
@@ -180,6 +185,7 @@ fn files_continue_each_other() {
         }
     );
 
+    // The name says 4 and the record in it says 3.
     let mut renamed = chain.clone();
     renamed.file(seq(4)).expect("a file");
     let broken = renamed

@@ -16,6 +16,7 @@ use crate::record::*;
 use crate::surface::{Approval, Enforces, Evidence, Limit, Need, Risk, Surface};
 
 pub(super) fn record() -> impl Strategy<Value = Record> {
+    // Up to the largest number that is kept exactly.
     let seq = (1..=(1_u64 << 53) - 1).prop_map(|seq| Seq::new(seq).expect("in range"));
     (seq, time(1), digest(), body()).prop_map(|(seq, time, prev, body)| Record {
         version: written(&body),
@@ -51,6 +52,7 @@ pub(super) fn body() -> impl Strategy<Value = RecordBody> {
             RecordBody::Bundle(BundleRecord { sidecar, channel, bundle, change })
         }),
         1 => (1..1_u64 << 53, any::<prop::sample::Index>(), time(1), time(1)).prop_map(|(count, of, first, last)| {
+            // At most as many as `count`, whatever both are.
             let overloaded = u64::try_from(of.index(1000)).unwrap_or(0) * (count / 1000);
             RecordBody::Gap(GapRecord { count, overloaded, first, last })
         }),
@@ -145,6 +147,7 @@ fn attempt() -> impl Strategy<Value = RecordedAttempt> {
 }
 
 fn input() -> impl Strategy<Value = RecordedInput> {
+    // Masks are unknown now and then, as for an operation that nobody knows.
     let kept = (input_text(), masks(), option::weighted(0.9, Just(())));
     let kept = kept.prop_map(|(text, masks, known)| {
         let key = MaskKey::new(&[7; 32]);
@@ -170,6 +173,7 @@ fn input_text() -> impl Strategy<Value = Vec<u8>> {
         .prop_map(|members| {
             Json::Object(members.into_iter().collect())
                 .canonical()
+                // Cut off anywhere: an input that is no JSON any more.
                 .into_bytes()
         })
         .boxed();
@@ -180,6 +184,7 @@ fn input_text() -> impl Strategy<Value = Vec<u8>> {
 
 fn masks() -> impl Strategy<Value = BTreeSet<Pointer>> {
     prop::collection::btree_set(
+        // Few names, so that masks meet members often.
         "(/([a-c]|0|\\*)){1,3}".prop_map(|text| Pointer::new(&text).expect("a pointer")),
         0..3,
     )
@@ -190,10 +195,12 @@ fn json() -> impl Strategy<Value = Json> {
         Just(Json::Null),
         any::<bool>().prop_map(Json::Bool),
         (-(1_i64 << 53) + 1..1_i64 << 53).prop_map(Json::Integer),
+        // Numbers with a fraction or an exponent, which keep their text.
         "-?[1-9][0-9]{0,3}\\.[0-9]{1,4}(e-?[0-9])?".prop_map(|text| Json::Decimal(text.into())),
         text().prop_map(Json::String),
     ];
     leaf.prop_recursive(3, 16, 4, |inner| {
+        // Now and then a member that claims to be a mask.
         let name = prop_oneof![8 => word(), 2 => text(), 1 => Just("$masked".to_owned())];
         let object = prop::collection::btree_map(name, inner.clone(), 0..4);
         prop_oneof![
@@ -205,6 +212,7 @@ fn json() -> impl Strategy<Value = Json> {
 
 fn context() -> impl Strategy<Value = RecordedContext> {
     let facts = prop::collection::btree_map(word(), json(), 0..3);
+    // Whole milliseconds, as records keep the instant.
     (facts, text(), time(1000), option::of(any::<bool>())).prop_map(
         |(facts, agent, now, business)| RecordedContext {
             facts,
@@ -270,6 +278,7 @@ fn of<T: Copy + std::fmt::Debug + 'static>(all: &'static [T]) -> impl Strategy<V
 }
 
 fn word() -> impl Strategy<Value = String> {
+    // Mostly short names from a small alphabet, so that members and masks meet; sometimes any name.
     prop_oneof![3 => "[a-c]", 1 => "[a-z0-9][a-z0-9_.-]{0,63}"]
 }
 
@@ -279,6 +288,7 @@ fn text() -> impl Strategy<Value = String> {
 
 /// Makes a time in whole steps of `step` microseconds.
 fn time(step: i64) -> impl Strategy<Value = Timestamp> {
+    // Up to the end of the year 9999.
     (0..253_402_300_799_i64 * 1_000_000 / step)
         .prop_map(move |at| Timestamp::from_microsecond(at * step).expect("a time"))
 }

@@ -150,6 +150,7 @@ fn t40_equal_values_compare_equal_at_one_place_of_one_operation_only() {
     const ACCOUNT: (&str, Option<&str>) = ("erp", Some("set_account"));
     const TEXT: &str = r#"{"iban": "PT50"}"#;
     let first = hidden(&key(), ACCOUNT, TEXT, "/iban");
+    // Another input of the same operation: what stands beside the value does not matter.
     let again = r#"{"note": "other", "iban": "PT50"}"#;
     assert_eq!(hidden(&key(), ACCOUNT, again, "/iban"), first);
     assert_eq!(hidden(&key(), ACCOUNT, TEXT, "/*"), first, "however named");
@@ -163,7 +164,9 @@ fn t40_equal_values_compare_equal_at_one_place_of_one_operation_only() {
         (&key(), ("hr", Some("set_account")), TEXT, "/iban"),
         (&key(), ("erp", Some("get_account")), TEXT, "/iban"),
         (&key(), ("erp", None), TEXT, "/iban"),
+        // Glued together these are the same text as `erp` and `set_account`.
         (&key(), ("erpset", Some("_account")), TEXT, "/iban"),
+        // Another place in the input.
         (&key(), ACCOUNT, r#"{"to": "PT50"}"#, "/to"),
         (&key(), ACCOUNT, r#"{"a": {"iban": "PT50"}}"#, "/a/iban"),
         (&key(), ACCOUNT, r#"{"iban": ["PT50"]}"#, "/iban/*"),
@@ -236,6 +239,7 @@ fn of_whole(digest: &Digest) -> String {
 
 #[test]
 fn a_long_input_of_a_refused_attempt_is_kept_as_digest_and_length() {
+    // The quotes, the braces, the name and the colon are eight bytes.
     let text = |bytes: usize| format!(r#"{{"a":"{}"}}"#, "x".repeat(bytes - 8));
     let most = text(LONG_REFUSED_BYTES);
     assert_eq!(most.len(), LONG_REFUSED_BYTES);
@@ -292,6 +296,7 @@ proptest! {
     ) {
         let mask = format!("/{}", steps[..depth].join("/"));
         let mut text = "\"CANARY\"".to_owned();
+        // From the inside out. An array at the top would be no list of arguments.
         for at in (0..depth).rev() {
             let name = if steps[at] == "*" { "any" } else { steps[at] };
             text = if arrays[at] && at > 0 { format!("[{text}]") } else { format!("{{\"{name}\": {text}}}") };

@@ -52,6 +52,7 @@ fn the_server_accepts_exactly_what_its_schemas_allow() {
     let samples = samples();
     assert_eq!(definitions.len(), samples.len());
     let breaches = breaches(&definitions, &samples, |function, arguments| {
+        // A ledger of its own, so that no call depends on the one before.
         let answer = run(&mut ledger(), function, arguments);
         matches!(answer, Err(CallError::Arguments(_)))
     });
@@ -69,6 +70,7 @@ fn reads_and_previews_change_nothing_and_every_side_effect_is_one_line_of_the_jo
             .count()
     };
     let mut ledger = Ledger::new(Journal::new(Some(path.clone())));
+    // As it prints itself: everything that it keeps is compared.
     let before = format!("{ledger:?}");
     for reading in [
         "get_order",
@@ -112,6 +114,7 @@ fn reads_and_previews_change_nothing_and_every_side_effect_is_one_line_of_the_jo
 #[test]
 fn what_cannot_be_journalled_does_not_happen() {
     let folder = tempfile::tempdir().expect("a folder");
+    // A folder stands where the file would be.
     let mut ledger = Ledger::new(Journal::new(Some(folder.path().to_owned())));
     let before = format!("{ledger:?}");
     let answer = run(&mut ledger, "create_refund", &samples()["create_refund"]);
