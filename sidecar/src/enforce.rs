@@ -32,7 +32,7 @@ use stopgate_lang::surface::Evidence;
 use tokio::sync::oneshot;
 
 use crate::audit::{AuditError, AuditLog, Pending, Receipt};
-use crate::config::Caller;
+use crate::caller::Caller;
 use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::readiness::State;

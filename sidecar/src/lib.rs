@@ -14,6 +14,8 @@
 //! [`stopgate_lang::decide::decide`] makes, and only a recorded one leaves.
 
 pub mod audit;
+pub mod bounds;
+pub mod caller;
 pub mod config;
 pub mod door;
 pub mod enforce;

@@ -32,7 +32,7 @@ use super::grpc::{Grpc, status};
 use super::places::Places;
 use super::reset::Watched;
 use super::{GRACE, MAX_AGE, MAX_IDLE, MAX_MESSAGE_BYTES, MAX_STREAMS};
-use crate::config::{Caller, Callers};
+use crate::caller::{Caller, Callers};
 use crate::metrics::{Metrics, TurnedAway};
 use crate::seldom::Seldom;
 use crate::undecided::Undecided;

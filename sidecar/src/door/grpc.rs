@@ -11,7 +11,7 @@ use stopgate_proto::v1::enforcement_service_server::EnforcementService;
 use tonic::{Code, Request, Response, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use crate::config::Caller;
+use crate::caller::Caller;
 use crate::enforce::{self, Enforcer, TraceId};
 use crate::metrics::Metrics;
 use crate::undecided::Undecided;

@@ -11,7 +11,7 @@ use stopgate_lang::decide::{Reason, Rejection};
 use stopgate_lang::name::ProfileName;
 
 use super::request::{AssertedSubject, Label, MAX_GROUPS, NamedSubject};
-use crate::config::Caller;
+use crate::caller::Caller;
 use crate::identity::token::Refused;
 use crate::identity::{Identity, SubjectToken};
 use crate::metrics::{Metrics, TokenCheck};
