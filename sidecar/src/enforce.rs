@@ -10,8 +10,6 @@ mod pool;
 mod principal;
 mod recorded;
 mod request;
-#[cfg(test)]
-pub(crate) mod testing;
 
 use std::io;
 use std::sync::Arc;
@@ -32,6 +30,7 @@ use stopgate_lang::surface::Evidence;
 use tokio::sync::oneshot;
 
 use crate::audit::{AuditError, AuditLog, Pending, Receipt};
+use crate::bounds::DECIDE_BUDGET;
 use crate::caller::Caller;
 use crate::identity::Identity;
 use crate::metrics::Metrics;
@@ -43,15 +42,9 @@ use crate::undecided::Undecided;
 use clock::Clock;
 use pool::{Pool, PoolPlace};
 use principal::{Named, Principal, RefusedToken, Registrar};
-use recorded::RecordDetails;
+use recorded::{Considered, RecordDetails};
 
-pub use request::{
-    AssertedSubject, Label, MAX_GROUPS, MAX_LABEL, MAX_SUBJECT, NamedSubject, OutOfBounds, Request,
-    RequestId, TraceId,
-};
-
-/// Most processor time that one attempt may take, from the first byte that is looked at to the policy's answer.
-pub const DECIDE_BUDGET: Duration = Duration::from_millis(50);
+pub use request::{AssertedSubject, Label, NamedSubject, OutOfBounds, Request, RequestId, TraceId};
 
 /// Decides attempts. Shared behind an `Arc`.
 #[derive(Debug)]
@@ -120,13 +113,6 @@ struct Concluded {
     name: String,
     decision: Decision,
     recorded: Result<Receipt, AuditError>,
-}
-
-/// An attempt and its decision, not on record yet.
-struct Considered {
-    attempt: Attempt,
-    situation: Situation,
-    decision: Decision,
 }
 
 /// The policy in force, for people who ask.
@@ -481,5 +467,7 @@ fn milliseconds(now: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

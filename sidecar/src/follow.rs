@@ -23,6 +23,7 @@ use stopgate_lang::record::{BundleChange, BundleRecord, RecordBody};
 use tokio::sync::watch;
 
 use crate::audit::AuditLog;
+use crate::bounds::LOAD_DEADLINE;
 use crate::config::{Policy, Source};
 use crate::metrics::Metrics;
 use crate::source::{Identity, Looker, SourceName, Unreadable, chain};
@@ -35,10 +36,8 @@ pub use keeper::Last;
 pub use refusal::Refusal;
 pub use root::{Root, RootError, RootFollower};
 
-/// Longest time that loading a verified bundle may take. It waits for nobody, so this only ends what would never end.
-const LOAD_DEADLINE: Duration = Duration::from_secs(300);
-
-/// A file that changed less than this many seconds ago may change again without looking another.
+/// A file that changed less than this many seconds ago may change again without looking another: the coarsest clocks of
+/// file systems tick once in two seconds.
 const SETTLED: i64 = 2;
 
 /// The policy in force, and how its last update went.
@@ -105,8 +104,14 @@ impl Follower {
     ) -> (Self, watch::Receiver<Supply>) {
         let (supply, watched) = watch::channel(Supply::default());
         metrics.sources.expect(SourceName::Bundle);
+        let keeper = Keeper::new(
+            followed.state_dir.clone(),
+            &followed.root,
+            &followed.policy,
+            Arc::clone(&metrics),
+        );
         let follower = Self {
-            keeper: Keeper::new(&followed, Arc::clone(&metrics)),
+            keeper,
             followed,
             sidecar,
             audit,

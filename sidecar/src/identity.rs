@@ -6,8 +6,6 @@
 mod cache;
 pub mod jwks;
 mod keys;
-#[cfg(test)]
-mod testing;
 pub mod token;
 
 use std::collections::BTreeMap;
@@ -20,12 +18,14 @@ use stopgate_lang::bundle::Bundle;
 use stopgate_lang::digest::Digest;
 use tokio::sync::watch;
 
+use crate::bounds::MAX_TOKEN_BYTES;
 use crate::config::IssuerConfig;
 use crate::metrics::Metrics;
 use cache::Cache;
 use keys::Keys;
-use token::{MAX_TOKEN_BYTES, Refused, Terms, Unverified, Verified};
+use token::{Refused, Terms, Unverified, Verified};
 
+pub use cache::Found;
 pub use keys::KeyFollower;
 
 /// A user's token, as it came. A bearer secret: it has no way to be printed.
@@ -44,15 +44,6 @@ pub struct Identity {
 struct Configured {
     clock_skew: Duration,
     keys: watch::Receiver<Keys>,
-}
-
-/// How a token was found to be good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Found {
-    /// Its signature was checked.
-    Fresh,
-    /// It was checked less than a minute ago, by the same terms.
-    Cached,
 }
 
 impl SubjectToken {
@@ -146,3 +137,6 @@ impl Configured {
         self.keys.borrow().set.clone()
     }
 }
+
+#[cfg(test)]
+mod testing;

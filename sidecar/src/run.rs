@@ -198,7 +198,6 @@ impl Sidecar {
             root,
             last,
         } = ground;
-        // A log that is long takes a while to open, and the root's date may have come meanwhile.
         let last = match last {
             Some(last) => Some(last),
             None => last_kept(&config, &root).await?,

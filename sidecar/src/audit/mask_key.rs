@@ -8,8 +8,7 @@ use std::path::Path;
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use stopgate_lang::record::MaskKey;
 
-use super::OpenError;
-use super::recover::failed;
+use super::error::{OpenError, failed};
 
 const FILE: &str = "mask.key";
 

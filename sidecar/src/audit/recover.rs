@@ -4,7 +4,7 @@
 //! they never reached the disk. That is cut off; nobody was told that it was written. Everything else that is wrong
 //! was done to the log and not by it, so the log is refused and kept as evidence.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
 use std::path::Path;
@@ -15,8 +15,8 @@ use stopgate_lang::record::{
     Break, Chain, Fault, InvalidRecord, MAX_LINE_BYTES, Record, Seq, file_name, first_seq_of,
 };
 
-use super::OpenError;
-use super::storage::Current;
+use super::error::{OpenError, failed};
+use super::storage::{Current, Lock};
 use super::writer::MAX_BATCH_BYTES;
 
 /// What the disk does not tear: a hole begins and ends at a multiple of this.
@@ -31,45 +31,6 @@ pub(super) struct ResumePoint {
     pub(super) file_len: Option<u64>,
     pub(super) last: Option<(Seq, Digest)>,
     pub(super) dropped_bytes: u64,
-}
-
-/// Makes a function for `map_err` that turns the system's error into an [`OpenError::Io`]: `action` was tried on
-/// `path`.
-pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OpenError {
-    move |source| OpenError::Io {
-        action,
-        path: path.to_owned(),
-        source,
-    }
-}
-
-/// A file or folder that is locked: the thing itself, whatever paths lead to it. Dropped: unlocked, and not only closed,
-/// because a process that is just being started by another thread holds a copy of every descriptor until it is its own.
-#[derive(Debug)]
-pub(super) struct Lock(File);
-
-impl Lock {
-    /// Locks `file`. The error is of the kind `WouldBlock` if somebody else has locked it.
-    pub(super) fn take(file: File) -> io::Result<Self> {
-        match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
-    }
-
-    /// Returns the file or folder that is locked.
-    pub(super) const fn file(&self) -> &File {
-        &self.0
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        if let Err(error) = self.0.unlock() {
-            tracing::warn!(%error, "a file of the log is not unlocked");
-        }
-    }
 }
 
 /// Locks the state directory, which is made if it is not there.

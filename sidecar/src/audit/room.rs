@@ -2,10 +2,11 @@
 
 use std::sync::{Mutex, PoisonError};
 
-/// Less room than this calls for somebody, whatever the size of the disk: what two full files of the log take.
+/// Less room than this calls for somebody, whatever the size of the disk: what two full files of the log take, or a
+/// quarter of an hour of a hundred records in a second.
 const LEAST: u64 = 128 * 1024 * 1024;
 
-/// More room than this calls for nobody.
+/// More room than this calls for nobody: ten million records.
 const PLENTY: u64 = 16 * 1024 * 1024 * 1024;
 
 /// The room of a file system, in bytes.

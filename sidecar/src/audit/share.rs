@@ -9,10 +9,8 @@ use std::time::{Duration, Instant};
 use stopgate_lang::record::MAX_LINE_BYTES;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::AuditError;
-
-/// How long a caller that was silent may exceed its bytes in a second.
-const BURST: u64 = 2;
+use super::error::AuditError;
+use crate::bounds::BURST;
 
 /// The shares of all callers.
 #[derive(Debug, Clone)]

@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use stopgate_lang::attempt::Input;
 use stopgate_lang::decide::{LimitNow, LimitedBy};
 use stopgate_lang::record::{
-    BundleChange, BundleRecord, DecisionRecord, Record, RecordedAttempt, RecordedContext,
-    RecordedInput, RecordedResult, Sent,
+    BundleChange, BundleRecord, DecisionRecord, MAX_LINE_BYTES, Record, RecordedAttempt,
+    RecordedContext, RecordedInput, RecordedResult, Sent,
 };
 use stopgate_lang::surface::{Enforces, Evidence, Limit};
 

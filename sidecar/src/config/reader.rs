@@ -1,5 +1,5 @@
-//! The one reader, and what it finds wrong. A table is read key by key, as the rows of its keys say, and reading goes on
-//! after a mistake, so that all mistakes are told at once, each with its place.
+//! The one reader, and what it finds wrong. A table is read key by key, as the rows of its keys say, and reading goes
+//! on after a mistake, so that all mistakes are told at once, each with its place.
 //!
 //! What reads a key returns `None` after a mistake, and `Some(None)` for a key that is not there and need not be.
 

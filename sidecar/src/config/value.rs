@@ -21,8 +21,8 @@ pub struct Loopback(SocketAddr);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MaxBytes(u64);
 
-/// Makes a type of each kind of duration: its bounds in milliseconds, what is said of a text that is no duration, and what
-/// of a duration outside the bounds.
+/// Makes a type of each kind of duration: its bounds in milliseconds, what is said of a text that is no duration, and
+/// what of a duration outside the bounds.
 macro_rules! durations {
     ($($(#[$doc:meta])+ $name:ident: $bounds:expr, $no:literal, $outside:literal;)+) => {$(
         $(#[$doc])+
@@ -117,8 +117,8 @@ const TIME: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_6
 /// The units of a size, in bytes.
 const SIZE: [(&str, u64); 3] = [("", 1), ("KiB", 1024), ("MiB", 1024 * 1024)];
 
-/// Reads a number and its unit, which is one of `units`, as a quantity within `bounds`. The error is `no` for a text that
-/// is no such thing, and `outside` for a quantity beyond the bounds.
+/// Reads a number and its unit, which is one of `units`, as a quantity within `bounds`. The error is `no` for a text
+/// that is no such thing, and `outside` for a quantity beyond the bounds.
 fn quantity(
     text: &str,
     units: &[(&str, u64)],

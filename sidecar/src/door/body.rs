@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::Status;
 
 use super::grpc::status;
-use super::{MAX_MESSAGE_BYTES, RECEIVE_DEADLINE};
+use crate::bounds::{MAX_MESSAGE_BYTES, RECEIVE_DEADLINE};
 use crate::metrics::Metrics;
 use crate::undecided::Undecided;
 

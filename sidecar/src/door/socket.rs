@@ -10,10 +10,8 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use tokio::net::UnixListener;
 
+use crate::bounds::BACKLOG;
 use crate::source::{self, Kind, MayBeReplaced, Stopped};
-
-/// Connections that may wait to be accepted.
-const BACKLOG: i32 = 128;
 
 /// Why there is no socket.
 #[derive(Debug, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::DECIDE_BUDGET;
+use crate::bounds::DECIDE_BUDGET;
 
 /// The time that an attempt has taken so far on the thread that made this.
 #[derive(Debug)]

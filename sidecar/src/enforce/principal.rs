@@ -10,7 +10,8 @@ use stopgate_lang::bundle::Bundle;
 use stopgate_lang::decide::{Reason, Rejection};
 use stopgate_lang::name::ProfileName;
 
-use super::request::{AssertedSubject, Label, MAX_GROUPS, NamedSubject};
+use super::request::{AssertedSubject, Label, NamedSubject};
+use crate::bounds::MAX_GROUPS;
 use crate::caller::Caller;
 use crate::identity::token::Refused;
 use crate::identity::{Identity, SubjectToken};

@@ -1,13 +1,20 @@
 //! From an attempt and its decision to the record that has to be on disk before the answer leaves.
 
-use stopgate_lang::attempt::Target;
+use stopgate_lang::attempt::{Attempt, Target};
 use stopgate_lang::bundle::Bundle;
-use stopgate_lang::decide::Outcome;
+use stopgate_lang::decide::{Decision, Outcome, Situation};
 use stopgate_lang::record::{
     DecisionRecord, MaskKey, RecordedAttempt, RecordedContext, RecordedInput, RecordedResult, Sent,
 };
 
-use super::{Considered, Request};
+use super::request::Request;
+
+/// An attempt and its decision, not on record yet.
+pub(super) struct Considered {
+    pub(super) attempt: Attempt,
+    pub(super) situation: Situation,
+    pub(super) decision: Decision,
+}
 
 /// What a record holds beside the attempt and its decision.
 pub(super) struct RecordDetails<'a> {

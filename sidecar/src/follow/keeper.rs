@@ -3,14 +3,14 @@
 //! It works apart from the looks at the source: a disk of ours that hangs holds up no update. As long as nobody can say
 //! that a start would find the bundle, the metric says that it is not kept.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use stopgate_lang::bundle::{TrustRoot, Verified};
 
 use super::kept::{Kept, KeptBundle, Lost, Note};
-use super::{Followed, Root};
+use super::root::Root;
 use crate::config::Policy;
 use crate::metrics::Metrics;
 use crate::seldom::Seldom;
@@ -69,13 +69,19 @@ impl Last {
 }
 
 impl Keeper {
-    /// Makes a keeper for what is `followed`, which keeps nothing yet.
-    pub(super) fn new(followed: &Followed, metrics: Arc<Metrics>) -> Self {
+    /// Makes a keeper in `state_dir` of bundles that `root` vouches for, within the bounds of `policy`. It keeps
+    /// nothing yet.
+    pub(super) fn new(
+        state_dir: PathBuf,
+        root: &Root,
+        policy: &Policy,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
-            kept: Kept::new(followed.state_dir.clone()),
-            root: Arc::clone(&followed.root.trust),
-            most: followed.policy.max_bytes.bytes(),
-            deadline: followed.policy.deadline.duration(),
+            kept: Kept::new(state_dir),
+            root: Arc::clone(&root.trust),
+            most: policy.max_bytes.bytes(),
+            deadline: policy.deadline.duration(),
             looker: Looker::new("keep-bundle"),
             metrics,
             keeping: Keeping::Nothing,

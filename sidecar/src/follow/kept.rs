@@ -22,8 +22,8 @@ use stopgate_lang::digest::Digest;
 use stopgate_lang::json::{Json, Limits};
 use stopgate_lang::name::OwnerName;
 
-use super::Root;
 use super::look::{self, Unfit};
+use super::root::Root;
 use crate::source::{self, Opened, Unreadable};
 
 const NOTE: &str = "verified.json";
@@ -32,6 +32,7 @@ const END: &str = ".stopgate";
 /// What a file is called behind its name until all of it is written.
 const BESIDE: &str = ".new";
 
+/// A note has some 300 bytes and five members.
 const LIMITS: Limits = Limits {
     bytes: 4096,
     depth: 4,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use stopgate_lang::bundle::{BundleError, MAX_BUNDLE_BYTES, TrustRoot, Verified};
 use stopgate_lang::digest::Digest;
 
-use super::Refusal;
+use super::refusal::Refusal;
 use crate::source::{Identity, Missed, Opened, Unreadable, chain, open};
 
 /// What is said of an update that is refused.

@@ -10,16 +10,14 @@ use stopgate_lang::bundle::TrustRoot;
 use stopgate_lang::bundle::root::TrustError;
 use stopgate_lang::digest::Digest;
 
+use crate::bounds::MAX_ROOT_BYTES;
 use crate::metrics::Metrics;
 use crate::source::{self, Looker, Missed, SourceName, Unreadable, chain};
 
-/// Longest trust root, in bytes.
-const MAX_ROOT_BYTES: u64 = 1024 * 1024;
-
-/// Operators are warned of its date from this time before it.
+/// Operators are warned of its date from this time before it: a month is enough to gather whoever signs a new one.
 const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// And again after this time.
+/// And again after this time: once a day is seen and does not drown what else is told.
 const AGAIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// A trust root that holds together and is signed by itself; its date is another matter.

@@ -18,10 +18,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use stopgate_lang::json::{Json, Limits, Problem};
 
-/// Longest file, in bytes.
-pub const MAX_JWKS_BYTES: usize = 256 * 1024;
+use crate::bounds::MAX_JWKS_BYTES;
 
-/// Of one key.
+/// Of one key. A key is flat and has a dozen members; certificates in it are texts.
 const JSON_LIMITS: Limits = Limits {
     bytes: MAX_JWKS_BYTES,
     depth: 16,

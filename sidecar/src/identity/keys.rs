@@ -15,12 +15,13 @@ use stopgate_lang::digest::Digest;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::jwks::{InvalidKey, InvalidKeySet, KeySet, MAX_JWKS_BYTES};
+use super::jwks::{InvalidKey, InvalidKeySet, KeySet};
+use crate::bounds::MAX_JWKS_BYTES;
 use crate::config::IssuerConfig;
 use crate::metrics::Metrics;
 use crate::source::{self, Looker, SourceName, Unreadable, chain};
 
-/// Most keys that one event names.
+/// Most keys that one event names: a line that people can read. The metric has the whole number.
 const TOLD: usize = 8;
 
 /// What is said of a set without a key for us.

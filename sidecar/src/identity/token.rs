@@ -17,12 +17,10 @@ use stopgate_lang::policy::Issuer;
 
 use self::seconds::Round;
 use super::jwks::{Algorithm, KeySet};
-use crate::enforce::{MAX_GROUPS, MAX_LABEL, MAX_SUBJECT};
+use crate::bounds::{MAX_GROUPS, MAX_LABEL, MAX_SUBJECT, MAX_TOKEN_BYTES};
 
-/// Longest token, in bytes.
-pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
-
-/// Of the header and of the claims.
+/// Of the header and of the claims: a member for each of the groups, and as deep as claims of issuers are nested, and
+/// more.
 const JSON_LIMITS: Limits = Limits {
     bytes: MAX_TOKEN_BYTES,
     depth: 16,

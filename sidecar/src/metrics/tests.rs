@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::source::SourceName;
-use stopgate_lang::decide::Rejection;
+use stopgate_lang::decide::{Reason, Rejection};
 
 fn page(metrics: &Metrics) -> String {
     let room = Room {

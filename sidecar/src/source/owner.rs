@@ -20,8 +20,7 @@ use std::sync::OnceLock;
 use rustix::fs::{FileType, Stat, StatVfsMountFlags, lstat, readlink, statvfs};
 use rustix::io::Errno;
 
-/// Links on one way, as many as the kernel follows.
-const MAX_LINKS: usize = 40;
+use crate::bounds::MAX_LINKS;
 
 /// How the kernel shows an owner that has no number here. It stands for anybody.
 const UNMAPPED: u32 = 65534;

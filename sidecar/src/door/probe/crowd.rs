@@ -10,11 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
 
-/// Most bytes of the kernel's table of connections that are looked at.
-const MAX_TABLE_BYTES: u64 = 4 * 1024 * 1024;
-
-/// The table is read so seldom that it takes at most this part of the time.
-const PART_OF_TIME: u32 = 10;
+use crate::bounds::{MAX_TABLE_BYTES, TABLE_PART_OF_TIME};
 
 /// The state of a connection that stands, in the kernel's table.
 const ESTABLISHED: &str = "01";
@@ -75,7 +71,7 @@ impl Crowd {
                 .map(|table| owners(&table, self.address))
                 .unwrap_or_default();
             let took = begun.elapsed().max(Duration::from_millis(1));
-            self.ask = begun + took * PART_OF_TIME;
+            self.ask = begun + took * TABLE_PART_OF_TIME;
         }
     }
 }
