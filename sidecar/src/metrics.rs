@@ -8,6 +8,7 @@ mod labels;
 mod page;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -78,6 +79,8 @@ pub struct Metrics {
     turned_away: Counters<TurnedAway>,
     refusals: Counters<Refusal>,
     tokens: Counters<TokenCheck>,
+    /// Without a label.
+    kept_removals: AtomicU64,
     decide: Histogram,
     answer: Histogram,
 }
@@ -115,6 +118,7 @@ impl Default for Metrics {
             turned_away: Counters::default(),
             refusals: Counters::default(),
             tokens: Counters::default(),
+            kept_removals: AtomicU64::new(0),
             decide: Histogram::new(),
             answer: Histogram::new(),
         }
@@ -126,6 +130,7 @@ impl Metrics {
     pub fn learn<'a>(&self, tools: impl IntoIterator<Item = &'a ToolName>) {
         let mut known = self.tools.write().unwrap_or_else(PoisonError::into_inner);
         for tool in tools {
+            // Those of earlier bundles stay: a series that vanishes looks like a counter that fell.
             if known.len() < MAX_TOOLS && !known.contains_key(tool) {
                 known.insert(tool.clone(), OfTool::new());
             }
@@ -182,6 +187,11 @@ impl Metrics {
     /// Counts a subject's token that was judged.
     pub fn token(&self, check: TokenCheck) {
         self.tokens.count(check);
+    }
+
+    /// Counts that the bundle that is kept for a start after the root's date was found removed or changed.
+    pub fn kept_was_removed(&self) {
+        self.kept_removals.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -115,6 +115,8 @@ impl Keeper {
             let (kept, held) = (self.kept.clone(), Arc::clone(&held));
             move || kept.look(&held)
         };
+        // Only what is known to be gone is written again. Where nobody can say, writing would mend nothing, and might
+        // put a bundle where others can replace it.
         match self.looker.look(self.deadline, work).await {
             Ok(Ok(())) => self.is_kept(),
             Ok(Err(Lost::Gone(path))) => self.write_again(&held, &path).await,
@@ -126,6 +128,7 @@ impl Keeper {
     /// Writes what is `held` once more, because `gone` was taken away or replaced.
     async fn write_again(&mut self, held: &Arc<KeptBundle>, gone: &Path) {
         self.metrics.sources.kept(false);
+        self.metrics.kept_was_removed();
         if let Some(passed_over) = self.taken_away.tell() {
             tracing::warn!(
                 file = %gone.display(),
@@ -133,6 +136,7 @@ impl Keeper {
                 "bundle kept for a start after the trust root's date was removed or changed, it is written again"
             );
         }
+        // From the file that is still held open, if that is whole; the source may have another bundle by now.
         let work = {
             let (kept, held) = (self.kept.clone(), Arc::clone(held));
             let (root, most) = (Arc::clone(&self.root), self.most);
@@ -169,6 +173,7 @@ impl Keeper {
             Ok(Err(why)) => chain(&why),
             Err(missed) => missed.to_string(),
         };
+        // The bundle stays in memory until a disk takes it: the source may not have it at the next look.
         self.keeping = Keeping::Unwritten(verified, note);
         self.is_not_kept(problem);
     }

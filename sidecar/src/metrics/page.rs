@@ -3,6 +3,7 @@
 
 use std::fmt::{self, Write as _};
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 
@@ -56,10 +57,16 @@ impl Page {
             "Updates that were refused, by reason.",
             metrics.refusals.values(),
         )?;
+        // The many ways to refuse a token are not worth a line of zero each to who sends none.
         self.counters(
             "stopgate_tokens_total",
             "Tokens of subjects, by what came of them.",
             metrics.tokens.values().filter(|(_, value)| *value > 0),
+        )?;
+        self.counter(
+            "stopgate_kept_bundle_removals_total",
+            "Looks that found the bundle kept for a start after the root's date removed or changed.",
+            metrics.kept_removals.load(Ordering::Relaxed),
         )?;
         self.histogram(
             "stopgate_decide_seconds",
@@ -96,6 +103,7 @@ impl Page {
         let tools = metrics.tools.read().unwrap_or_else(PoisonError::into_inner);
         let known = tools.iter().map(|(name, tool)| (name.as_str(), tool));
         for (tool, counters) in known.chain([(OTHER_TOOL, &metrics.other)]) {
+            // Two counters of seventeen answers for each tool are mostly zeros.
             for (answer, value) in of(counters).values().filter(|(_, value)| *value > 0) {
                 let answer = answer.label();
                 writeln!(self.0, "{name}{{tool=\"{tool}\",{answer}}} {value}")?;
@@ -190,6 +198,7 @@ impl Page {
         ] {
             self.gauge(name, help, value)?;
         }
+        // Nothing is better than a number that nobody has seen: an alarm on a full disk must not begin with one.
         let Some(room) = log_room else {
             return Ok(());
         };
