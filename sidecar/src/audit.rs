@@ -107,6 +107,7 @@ impl AuditLog {
     /// # Errors
     /// [`OpenError`]; a log that is broken anywhere but in a torn tail is not touched.
     pub fn open(state_dir: &Path, options: Options) -> Result<(Self, Recovered), OpenError> {
+        // The lock before anything is read: what another process is writing must not look like a torn tail.
         let lock = recover::lock(state_dir)?;
         let mask_key = mask_key::load_or_make(state_dir)?;
         let found = recover::recover(&state_dir.join(LOG_DIR))?;
@@ -156,6 +157,7 @@ impl AuditLog {
             dropped_bytes,
         });
         let unrecorded = Arc::new(Unrecorded::default());
+        // Not writable until the `start` is on the disk, which the writer tries before this returns.
         let (health, seen) = watch::channel(Health::Unwritable);
         let shares = Shares::new(&callers, waiting_records, waiting_bytes);
         let (queue, messages) = Queue::new(shares);
@@ -212,6 +214,7 @@ impl AuditLog {
     }
 
     fn count(&self, overloaded: bool) {
+        // The first of a gap wakes the writer, which then writes it without waiting for another record.
         if self.unrecorded.count(jiff::Timestamp::now(), overloaded) {
             self.queue.wake();
         }
@@ -235,6 +238,7 @@ impl AuditLog {
     /// # Errors
     /// [`AuditError`] if the `stop` is not in the log; it is ended all the same.
     pub async fn close(&self) -> Result<Seq, AuditError> {
+        // No decision begins from here on. What ends in time is in the queue before the `stop`, the rest in a gap.
         self.under_way.end(&self.unrecorded).await;
         let record = RecordBody::Stop(StopRecord {
             sidecar: self.sidecar.clone(),

@@ -267,7 +267,9 @@ impl Enforcer {
             name,
             question,
         } = matter;
+        // 4.1. The policy's answer, or a rejection that came before it.
         let considered = self.consider(&bundle, question);
+        // 4.2. The record says what was decided on and what came of it; what the catalog masks is hidden in it.
         let told = RecordDetails {
             name: &name,
             sidecar: &self.sidecar,
@@ -276,6 +278,7 @@ impl Enforcer {
             latency_us: u32::try_from(arrived.elapsed().as_micros()).unwrap_or(u32::MAX),
         };
         let record = considered.record(&told, self.audit.mask_key());
+        // 4.3. In the queue. From here on the record is written, whoever waits for it.
         let recorded = pending.enqueue(record, caller);
         Concluded {
             request,
@@ -292,6 +295,8 @@ impl Enforcer {
         mut matter: Matter,
         pending: Pending<'static>,
     ) -> Result<Concluded, Undecided> {
+        // The clock goes on from what was spent here, so that a hop between threads gives nobody a second budget.
+        // Waiting for a turn costs no processor time and does not count.
         let (done, concluded) = oneshot::channel();
         let enforcer = Arc::clone(self);
         let spent = matter.question.clock.took();
@@ -304,6 +309,7 @@ impl Enforcer {
                 drop(enforcer.metrics.waiting(tool, unheard.decision.outcome()));
             }
         });
+        // Nothing comes of a decision that panicked or that the pool dropped: both are counted where that happened.
         concluded.await.map_err(|_| Undecided::Fault)
     }
 
@@ -330,6 +336,7 @@ impl Enforcer {
         request: &Request,
         now: Timestamp,
     ) -> Question {
+        // Verifying a token and parsing the input count: they are what a caller can make dear.
         let clock = Clock::after(Duration::ZERO);
         let tool = request.tool.as_str();
         let limit = LimitNow {
@@ -354,6 +361,7 @@ impl Enforcer {
             subject: request.subject.as_ref(),
             agent: request.agent.as_ref(),
         };
+        // Whoever is not vouched for is nobody, and the attempt is on record all the same, with what was asked.
         let (principal, vouched) = registrar.principal(named);
         let attempt = attempt(principal, request);
         Question {
@@ -378,6 +386,8 @@ impl Enforcer {
         };
         let took = clock.took();
         self.metrics.decided(took);
+        // The decision is thrown away although it was made: an answer that may come late is one that nobody can rely
+        // on, and rules that are too dear are to be seen.
         let decision = if took > DECIDE_BUDGET {
             if let Some(passed_over) = self.over_budget.tell() {
                 tracing::warn!(

@@ -134,12 +134,16 @@ impl Follower {
 
     /// Looks once. The whole file is read each time: its date and its length prove nothing.
     pub async fn look(&mut self) {
+        // 1. What is kept, also when nothing new may be taken: it is for the very time after the root's date.
         self.keeper.look().await;
+        // 2. The root's date, by the clock of each look: a refusal for it ends when a clock that was wrong is set back.
         if self.followed.root.expired(Timestamp::now()) {
             let refused = self.expired();
             self.refuse(refused).await;
             return;
         }
+        // 3. The file. What was refused before is counted again and not read; what is in force already is not loaded
+        // again, and is kept again if what was kept is spoilt.
         let found = match self.found().await {
             Ok(Found::InForce) => {
                 self.well();
@@ -155,6 +159,7 @@ impl Follower {
                 return;
             }
             Ok(Found::New(verified, identity)) => {
+                // 4. Another bundle: it is put in force whole, or the one before stays.
                 let activated = self.activate(&verified).await;
                 activated.map_err(|refused| refused.about(identity, Some(verified.digest())))
             }
@@ -174,6 +179,7 @@ impl Follower {
     pub async fn start_from(&mut self, last: Last) -> Result<(), String> {
         let Last { verified, held } = last;
         let digest = verified.digest();
+        // A bundle that was good for the start before is held to what this start is configured for.
         let activated = self.put_in_force(&Arc::new(verified)).await;
         activated.map_err(|refused| refused.told.message)?;
         tracing::warn!(
@@ -207,6 +213,7 @@ impl Follower {
         let deadline = self.followed.policy.deadline.duration();
         let found = self.looker.look(deadline, move || look.look()).await?;
         found.map_err(|why| {
+            // Who could replace it is told with the command that mends it, once as long as it lasts.
             if let NotFound::Unreadable(Unreadable::Replaceable(replaceable)) = &why
                 && self.supply.borrow().refusal != Some(Refusal::MayBeReplaced)
             {
@@ -223,6 +230,7 @@ impl Follower {
 
     /// Puts `verified` in force and keeps it.
     async fn activate(&mut self, verified: &Arc<Verified>) -> Result<(), Refused> {
+        // Kept after it is in force, and whether that works or not: no disk of ours holds up a revocation.
         let organisation = self.put_in_force(verified).await?;
         let note = Note {
             bundle: verified.digest(),
@@ -236,6 +244,7 @@ impl Follower {
 
     /// Puts `verified` in force, and returns the organisation that the bundle is of.
     async fn put_in_force(&mut self, verified: &Arc<Verified>) -> Result<OwnerName, Refused> {
+        // Loading parses and indexes rules for as long as a bundle is big, so it is done where nobody waits.
         let to_load = Arc::clone(verified);
         let loaded = self
             .looker
@@ -261,6 +270,8 @@ impl Follower {
             );
         }
         let organisation = bundle.organisation().clone();
+        // Swapped last, in one step: whoever decides sees the old one or the new one, and the record of either is
+        // before.
         let active = Some(Active {
             bundle: Arc::new(bundle),
             since: Timestamp::now(),
@@ -291,6 +302,7 @@ impl Follower {
             let message = format!("the bundle does not name the channel `{channel}`");
             return Err(Refused::new(Refusal::Channel, message));
         }
+        // It would reject everything, which nobody publishes on purpose.
         if bundle.rules_len() == 0 {
             return Err(Refused::new(Refusal::Empty, "the bundle holds no rule"));
         }
@@ -303,6 +315,7 @@ impl Follower {
         self.told = None;
         let now = Timestamp::now();
         self.metrics.sources.succeeded(&SourceName::Bundle, now);
+        // Who watches is woken only by a change: this happens at each look.
         self.supply.send_if_modified(|supply| {
             let refused = supply.refusal.take().is_some() || supply.failures > 0;
             supply.failures = 0;

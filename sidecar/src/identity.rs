@@ -100,6 +100,7 @@ impl Identity {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Refused::TooLong);
         }
+        // 1. A token that was verified a moment ago by these very terms.
         let digest = Digest::compute(token.as_bytes());
         let cached = self.cache.get(&digest, now, |issuer| {
             Some((bundle.issuer(issuer)?, self.issuers.get(issuer)?.set()?))
@@ -107,9 +108,11 @@ impl Identity {
         if let Some(verified) = cached {
             return Ok((verified, Found::Cached));
         }
+        // 2. Who it says that it is by, to find the terms it has to be verified by. Nothing is believed yet.
         let unverified = Unverified::parse(token)?;
         let issuer = bundle.issuer(unverified.issuer());
         let configured = self.issuers.get(unverified.issuer());
+        // 3. Policy and operator both have to know the issuer.
         let (Some(issuer), Some(configured)) = (issuer, configured) else {
             return Err(Refused::Issuer);
         };
@@ -119,6 +122,7 @@ impl Identity {
             keys: &keys,
             clock_skew: configured.clock_skew,
         };
+        // 4. The signature, and then the claims.
         let verified = Arc::new(unverified.verify(terms, now)?);
         self.cache.put(digest, &verified, (issuer, keys), now);
         Ok((verified, Found::Fresh))

@@ -38,6 +38,7 @@ impl AuditLog {
 impl Pending<'_> {
     /// Returns the same decision under way, in a form that another thread can take over.
     pub fn into_owned(mut self) -> Pending<'static> {
+        // Given on, not ended: only one of the two may count.
         self.accounted = true;
         Pending {
             log: Cow::Owned(AuditLog::clone(&self.log)),
@@ -52,6 +53,7 @@ impl Pending<'_> {
     /// [`AuditError`]: the record is not on its way to the log, and the decision is counted.
     pub fn enqueue(mut self, decision: DecisionRecord, caller: u32) -> Result<Receipt, AuditError> {
         let record = RecordBody::Decision(Box::new(decision)).encode();
+        // What a sealed log answers: its decisions under way were counted when it was sealed.
         let mut enqueued = Err(AuditError::Closed);
         let log = &*self.log;
         log.under_way

@@ -55,6 +55,7 @@ impl Receipt {
 impl Queue {
     /// Makes a queue in which callers have the room of `shares`, and the writer's end of it.
     pub(super) fn new(shares: Shares) -> (Self, Receiver<Message>) {
+        // As long as all that the shares let in, so that it is only full for who has no room left anyway.
         let (sender, messages) = sync_channel(shares.most_records());
         (Self { sender, shares }, messages)
     }

@@ -79,6 +79,7 @@ pub(super) fn recover(dir: &Path) -> Result<ResumePoint, OpenError> {
         dir: dir.to_owned(),
         source: Box::new(fault),
     };
+    // 1. The last two files, each locked before it is read.
     let mut chain = Chain::new();
     // The file before the last one too: its last line is what the last file continues.
     for first in files.iter().skip(files.len().saturating_sub(2)) {
@@ -92,6 +93,8 @@ pub(super) fn recover(dir: &Path) -> Result<ResumePoint, OpenError> {
         let lock = locked(file, &path)?;
         let file = lock.file();
         let size = file.metadata().map_err(failed("read", &path))?.len();
+        // 2. Line by line along the chain. The first broken line of the last file may be what a crash left; anything
+        // else is damage, and the log stays as it is for whoever looks into that.
         let mut whole = size;
         if let Some((sound, fault)) = read_lines(file, &mut chain).map_err(failed("read", &path))? {
             let torn = files.last() == Some(first)
@@ -103,13 +106,15 @@ pub(super) fn recover(dir: &Path) -> Result<ResumePoint, OpenError> {
             found.dropped_bytes = size.saturating_sub(sound);
             file.set_len(sound).map_err(failed("cut", &path))?;
         }
-        // Lines of a process that was killed may be in memory only; the next record builds on them.
+        // 3. Lines of a process that was killed may be in memory only; the next record builds on them.
         file.sync_all().map_err(failed("flush", &path))?;
         (found.file, found.file_len) = (Some(Current { file: lock, path }), Some(whole));
     }
+    // 4. The names of the files, which are on the disk by the folder's own flush only.
     let flushed = found.log_dir.file().sync_all();
     flushed.map_err(failed("flush", dir))?;
     found.last = chain.head();
+    // 5. An empty file is what a crash leaves between its name and its first line. Its name has to be the next number.
     if let (Some(named), Some(0)) = (files.last().copied(), found.file_len) {
         let next = found.last.map_or(Some(Seq::FIRST), |(last, _)| last.next());
         if next != Some(named) {
@@ -159,6 +164,7 @@ fn read_lines(file: &File, chain: &mut Chain) -> io::Result<Option<(u64, Break)>
 
 /// Returns whether what stands from byte `from` to `to` of `file` is what a crash leaves of one write.
 fn is_torn(file: &File, from: u64, to: u64) -> io::Result<bool> {
+    // More than one write is not what one crash tears.
     let Ok(len) = usize::try_from(to.saturating_sub(from)) else {
         return Ok(false);
     };

@@ -39,6 +39,7 @@ impl Roominess {
     /// Notes `room`, and says so in an event when the disk begins or ceases to be nearly full.
     pub(super) fn note(&self, room: Room) {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before the first look nothing was low, so a log that begins on a full disk says so at once.
         let was_low = last.is_some_and(Room::is_low);
         *last = Some(room);
         let Room { free, size } = room;

@@ -111,6 +111,7 @@ impl Files {
 
 impl Storage for Files {
     fn create(&mut self, first: Seq) -> io::Result<()> {
+        // It must not be there yet: two files of one number would be two logs.
         let path = self.path.join(file_name(first));
         let file = OpenOptions::new()
             .append(true)
@@ -155,6 +156,7 @@ impl Storage for Files {
             current.file.file().metadata()?,
             fs::metadata(&current.path)?,
         );
+        // The handle leads to what is written, the path to what readers find.
         if (ours.dev(), ours.ino()) != (found.dev(), found.ino()) {
             return Err(io::Error::other("another file stands in its place"));
         }

@@ -108,6 +108,8 @@ impl UnderWay {
         if timeout(DRAIN, self.nothing()).await.is_err() {
             tracing::warn!("decisions cut off");
         }
+        // Whoever holds the read lock is done before this has the other; whoever comes later finds the log sealed. So
+        // each decision is counted by itself or here, never by both.
         let mut sealed = self.sealed.write().unwrap_or_else(PoisonError::into_inner);
         *sealed = true;
         let count = self.decisions.swap(0, Ordering::AcqRel);

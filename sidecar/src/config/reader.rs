@@ -154,6 +154,7 @@ impl Reader<'_, '_> {
         key: &impl Row,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Option<Option<BTreeSet<T>>> {
+        // One element that is no text makes the whole value something else than was asked for.
         let texts = |value: &DeValue<'_>| {
             let texts = value.as_array()?.iter();
             let texts = texts.map(|text| Some((text.span(), text.get_ref().as_str()?.to_owned())));
@@ -181,6 +182,7 @@ impl Reader<'_, '_> {
         parse: impl FnOnce(V) -> Result<T, String>,
     ) -> Option<Option<T>> {
         let (name, presence, looks) = key.row();
+        // A default is read as if somebody had written it, so that no row can have one that would be refused.
         let (place, value) = match (self.entries.remove(name), presence) {
             (Some(entry), _) => entry,
             (None, Presence::Default(text)) => {

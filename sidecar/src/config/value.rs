@@ -77,6 +77,7 @@ impl Loopback {
         let address: SocketAddr = text
             .parse()
             .map_err(|_| "is not an address and a port, such as 127.0.0.1:9464".to_owned())?;
+        // Whoever can reach the metrics sees which tools are used and how often, and nobody has to prove who they are.
         if address.ip().is_loopback() {
             Ok(Self(address))
         } else {
@@ -178,6 +179,7 @@ pub(super) fn organisation(text: &str) -> Result<OwnerName, String> {
 }
 
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {
+    // The two texts that the system would refuse for whatever they name; all others are its own to judge.
     if text.is_empty() || text.contains('\0') {
         Err("is no path".to_owned())
     } else {

@@ -43,7 +43,10 @@ impl Admission {
     /// Finds the caller behind `stream` and takes a place for the connection. Returns `None` if the connection has to
     /// be closed, because the user is no caller or the caller has no place left.
     pub(super) fn admit(&self, stream: &UnixStream) -> Option<(Arc<Caller>, OwnedSemaphorePermit)> {
+        // 1. Who it is, as the kernel noted when the peer connected: nothing that the peer sends can change it. A peer
+        // that the kernel does not know is nobody.
         let uid = stream.peer_cred().ok().map(|peer| peer.uid());
+        // 2. Whether the configuration names that user. The mode of the socket has kept most others out before.
         let Some(caller) = uid.and_then(|uid| self.callers.get(uid)) else {
             self.metrics.turned_away(TurnedAway::Peer);
             if let Some(passed_over) = self.strangers.tell() {
@@ -55,6 +58,8 @@ impl Admission {
             }
             return None;
         };
+        // 3. A place among the caller's own. What comes without one is closed and does not wait: a queue of connections
+        // would be one more thing to fill.
         let Some(place) = self.places.take(caller.uid) else {
             self.metrics.turned_away(TurnedAway::Limit);
             if let Some(passed_over) = self.crowds.tell() {

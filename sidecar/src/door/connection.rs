@@ -110,6 +110,7 @@ impl<R: ServerReflection> Door<R> {
                 Some(_) = connections.join_next() => {}
             }
         }
+        // Nobody new is kept waiting for a sidecar that goes: with the listener gone, connecting is refused at once.
         drop(listener);
         let ended = async { while connections.join_next().await.is_some() {} };
         if timeout(GRACE, ended).await.is_err() {
@@ -131,19 +132,23 @@ async fn connection<R: ServerReflection>(
     _place: OwnedSemaphorePermit,
     unreadable: Arc<Seldom>,
 ) {
+    // 1. The greeting, before hyper sees anything: hyper would wait for it without end.
     if !matches!(timeout(GREETING, greeted(&stream)).await, Ok(Ok(()))) {
         tracing::debug!(uid = caller.uid, "peer speaks no HTTP/2");
         return;
     }
+    // 2. Each request knows its caller, whatever it says itself, and is counted as activity.
     let activity = Arc::new(Activity::new());
     let service = service_fn(|request| services.call(request, Arc::clone(&caller), &activity));
     let (uid, metrics) = (caller.uid, Arc::clone(&services.metrics));
+    // 3. What HTTP/2 refuses reaches no service: it is seen in what is sent, or nobody would ever hear of it.
     let stream = Watched::new(TokioIo::new(stream), move || {
         metrics.undecided(Undecided::Malformed);
         if let Some(passed_over) = unreadable.tell() {
             tracing::warn!(uid, passed_over, "{UNREADABLE}");
         }
     });
+    // 4. Every bound that hyper knows; the library's own defaults may change with its version.
     let mut http = http2::Builder::new(TokioExecutor::new());
     http.timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
@@ -155,6 +160,7 @@ async fn connection<R: ServerReflection>(
         .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE_ANSWER);
+    // 5. Until the peer ends it, or one of the reasons why this side does.
     let mut served = pin!(http.serve_connection(stream, service));
     let why = tokio::select! {
         ended = served.as_mut() => {
@@ -168,6 +174,7 @@ async fn connection<R: ServerReflection>(
         () = told_to_drain(&mut draining) => "draining",
     };
     tracing::debug!(why, uid = caller.uid, "connection closing");
+    // 6. What was asked before is answered; what is asked from here on is not begun, and the client knows that.
     served.as_mut().graceful_shutdown();
     // Cut off by dropping it when the peer does not let go.
     let _cut = timeout(GRACE, served).await;
@@ -234,6 +241,8 @@ impl Activity {
         loop {
             let busy = self.requests.load(Ordering::Relaxed) > 0;
             let since = if busy { Instant::now() } else { self.last() };
+            // As long as something is under way, it is looked at again after the same time: an end in between counts
+            // from its own instant, which is then the last.
             let until = since + MAX_IDLE;
             if until <= Instant::now() {
                 return;
@@ -281,6 +290,7 @@ impl<R: ServerReflection> Services<R> {
         let mut services = self.clone();
         request.extensions_mut().insert(caller);
         let path = request.uri().path();
+        // Only what asks for decisions keeps a connection: a watch of health would keep it for ever.
         let asks = path
             .trim_start_matches('/')
             .starts_with(EnforcementServiceServer::<Grpc>::NAME);
@@ -295,6 +305,8 @@ impl<R: ServerReflection> Services<R> {
             let bounded = |request: Request<Incoming>, metrics| {
                 request.map(|body| Received::new(body, metrics))
             };
+            // Reflection is a stream of requests, which has no one message to wait for; each of its messages is
+            // bounded.
             let response = match path.map(|(service, _)| service) {
                 Some(name) if name == EnforcementServiceServer::<Grpc>::NAME => {
                     let metrics = Arc::clone(&services.metrics);

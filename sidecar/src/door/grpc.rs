@@ -96,6 +96,7 @@ impl EnforcementService for Grpc {
             .metadata()
             .get("traceparent")
             .and_then(|header| header.to_str().ok());
+        // A header that is no trace is no reason to refuse: nothing is decided by it.
         let trace = trace.and_then(TraceId::of_traceparent);
         let request = enforce::Request::try_from(request.into_inner());
         let request = request

@@ -51,6 +51,7 @@ pub async fn serve(listener: TcpListener, address: SocketAddr, probes: Arc<Probe
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
+                // A probe never waits for a place: the one that has to go goes at once.
                 crowd.make_room();
                 let probes = Arc::clone(&probes);
                 let answered = tokio::spawn(async move {
@@ -76,6 +77,7 @@ async fn answer(stream: TcpStream, probes: &Probes) -> Result<(), hyper::Error> 
         .timer(TokioTimer::new())
         .header_read_timeout(PROBE_HEADER_DEADLINE)
         .max_buf_size(MAX_PROBE_HEADER_BYTES)
+        // One answer for one connection, so that no prober keeps a place between two probes.
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service)
         .await
@@ -83,6 +85,8 @@ async fn answer(stream: TcpStream, probes: &Probes) -> Result<(), hyper::Error> 
 
 impl Probes {
     fn respond(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        // A process that answers is alive, whatever it cannot do: what restarting does not mend is no reason to
+        // restart.
         let (status, text) = match (request.method(), request.uri().path()) {
             (&Method::GET, "/livez") => (StatusCode::OK, "live\n".to_owned()),
             (&Method::GET, "/readyz") => {

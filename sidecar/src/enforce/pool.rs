@@ -70,6 +70,7 @@ impl Shared {
             if catch_unwind(AssertUnwindSafe(job)).is_err() {
                 tracing::error!("decision panicked");
             }
+            // Its next one goes behind the others' turns, so that a caller with many that wait has one in each round.
             let mut lines = self.lines();
             if lines.rest(caller) {
                 self.changed.notify_one();
@@ -131,6 +132,7 @@ impl Pool {
     pub(super) fn new() -> io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let pool = Self(Arc::default());
+        // Where there is only one core the kernel shares it out; a pool without a thread would answer nobody.
         for _ in 0..cores.saturating_sub(1).max(1) {
             let shared = Arc::clone(&pool.0);
             std::thread::Builder::new()
@@ -144,6 +146,7 @@ impl Pool {
     pub(super) fn place(&self, caller: u32) -> Option<PoolPlace> {
         let mut lines = self.0.lines();
         let line = lines.of.entry(caller).or_default();
+        // One more than may wait: the one under way has a place too.
         if line.places > WAITING_DECISIONS {
             return None;
         }
@@ -184,6 +187,7 @@ impl PoolPlace {
             return;
         }
         let line = lines.of.entry(caller).or_default();
+        // A caller with something under way or waiting has its turn coming already.
         let is_turn = !line.under_way && line.waiting.is_empty();
         line.waiting.push_back(job);
         if is_turn {

@@ -81,6 +81,7 @@ impl Registrar<'_> {
     }
 
     fn nobody(self, agent: Option<&Label>) -> Principal {
+        // An agent that the caller may not name would be a lie in the record.
         let agent = agent.filter(|_| self.caller.may.assert_agent);
         Principal {
             subject: Subject {
@@ -119,6 +120,7 @@ impl Registrar<'_> {
                     let reason = refused.as_str();
                     tracing::info!(reason, uid, passed_over, "token refused");
                 }
+                // The caller is told less than the operator: which check failed is a hint to whoever forges tokens.
                 Err(unverified(refused.outside()))
             }
         }
@@ -131,6 +133,7 @@ impl Registrar<'_> {
                 "this caller may not name a subject on its own word",
             ));
         }
+        // A caller's word stands for the word of an issuer that the policy knows, and for no other.
         if self.bundle.issuer(&subject.issuer).is_none() {
             return Err(unverified("the policy does not know the subject's issuer"));
         }

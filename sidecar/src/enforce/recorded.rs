@@ -76,11 +76,13 @@ impl Considered {
             situation: _,
         } = self;
         let seen = decision.seen();
+        // As it was named, where the catalog knows no such operation: an auditor wants to see what was tried.
         let (named, function) = match &attempt.target {
             Target::Operation(name) => (Some(name.clone()).filter(|name| !name.is_empty()), None),
             Target::Function(function) => (None, Some(function.clone())),
         };
         let operation = seen.operation.as_ref().map(ToString::to_string).or(named);
+        // Without an operation nobody knows what is to be hidden, so all of the input is.
         let masks = operation
             .as_ref()
             .and_then(|operation| bundle.recorded_masks(&attempt.tool, operation, seen.input_fits));

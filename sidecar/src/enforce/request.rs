@@ -120,6 +120,7 @@ impl TraceId {
                     .bytes()
                     .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
         };
+        // Version 00 has these four fields and no more; what a later one means by them nobody knows yet.
         let whole = version == "00"
             && hex(trace, 32)
             && hex(span, 16)

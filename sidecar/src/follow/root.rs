@@ -123,6 +123,8 @@ impl RootFollower {
     }
 
     async fn look(&mut self) {
+        // By its digest and not by its meaning: a root that says the same in other bytes is another file to the next
+        // start.
         let problem = match look(&self.looker, &self.file, self.deadline).await {
             Ok(bytes) if Digest::compute(&bytes) == self.root.digest => None,
             Ok(_) => Some("it is another one than at the start".to_owned()),
@@ -164,6 +166,7 @@ impl RootFollower {
             self.warned = None;
             return;
         }
+        // Without regard to the sign: a clock that is set back does not silence it for as long as it was wrong.
         let lately = |warned: Timestamp| now.duration_since(warned).abs() < AGAIN;
         if self.warned.is_some_and(lately) {
             return;

@@ -77,6 +77,7 @@ impl Cache {
         (issuer, keys): (&Issuer, Arc<KeySet>),
         now: Timestamp,
     ) {
+        // Without any grace: what a token may say is over at its `exp`, and the clock's leeway is for the check itself.
         let until = now
             .checked_add(SignedDuration::from_secs(CACHED_TOKEN_SECONDS))
             .unwrap_or(now);

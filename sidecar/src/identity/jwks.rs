@@ -194,6 +194,7 @@ impl KeySet {
                 Ok(Some(key)) => (Some(key), None),
                 Err(problem) => (None, Some(problem)),
             };
+            // A name counts also where its key cannot be used: a token that names it must not find another key instead.
             let twice = match name.map(|name| named.entry(name)) {
                 None => false,
                 Some(Entry::Vacant(free)) => {
@@ -246,6 +247,7 @@ fn name(json: &Json) -> Option<String> {
 fn read(json: &Json) -> Result<Option<Key>, KeyProblem> {
     let text = |member: &str| json.get(member).and_then(Json::as_str);
     let kind = text("kty").ok_or(KeyProblem::Shape)?;
+    // Whoever published this has published the key itself: nothing that is signed with it proves anything.
     if PRIVATE.iter().any(|member| json.get(member).is_some()) {
         return Err(KeyProblem::Private);
     }

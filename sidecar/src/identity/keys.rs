@@ -175,6 +175,7 @@ impl FollowedKeys {
 
     /// Notes that the file holds the set in force.
     fn well(&mut self) {
+        // A set without a key for us is as it should be read, and yet no success: nobody's token verifies.
         let none = self.keys.borrow().set.is_none();
         if none {
             self.metrics.sources.failed(&self.source);

@@ -172,6 +172,8 @@ impl<'a> Unverified<'a> {
         let (header, claims) = (object(header)?, object(claims)?);
         let signature = BASE64.decode(signature).map_err(|_| Refused::Malformed)?;
 
+        // What the header says is looked at before the signature, because it decides what is verified and how. So only
+        // what is understood whole goes on.
         if header.get("crit").is_some() {
             return Err(Refused::Critical);
         }
@@ -217,6 +219,7 @@ impl<'a> Unverified<'a> {
         if self.issuer != issuer.issuer {
             return Err(Refused::Issuer);
         }
+        // The key decides about the algorithm. A header that could choose would have an RSA key taken for a secret.
         let key = keys.get(&self.key).ok_or(Refused::UnknownKey)?;
         if key.algorithm() != self.algorithm {
             return Err(Refused::KeyMismatch);
@@ -252,6 +255,7 @@ impl<'a> Unverified<'a> {
         match self.claims.get("aud") {
             Some(Json::String(only)) => only == audience,
             Some(Json::Array(listed)) => {
+                // One entry that is no text makes the list none of audiences: who wrote it meant something else.
                 listed.iter().all(|entry| entry.as_str().is_some())
                     && listed.iter().any(|entry| entry.as_str() == Some(audience))
             }
@@ -305,6 +309,7 @@ impl<'a> Unverified<'a> {
             return Ok(vec![only.to_owned()]);
         }
         let groups = groups.as_array().ok_or(Refused::Groups)?;
+        // Not the first so many: which of them lead to a profile, and to which raises, would be chance.
         if groups.len() > MAX_GROUPS {
             return Err(Refused::TooManyGroups);
         }

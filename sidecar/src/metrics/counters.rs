@@ -59,6 +59,7 @@ impl Histogram {
 
     pub(super) fn observe(&self, took: Duration) {
         let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        // In the one bucket that it belongs to; they are added up when the page is written, which is seldom.
         if let Some((_, bucket)) = BUCKETS_US
             .iter()
             .zip(&self.buckets)

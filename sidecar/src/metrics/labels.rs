@@ -128,6 +128,7 @@ impl MetricLabel for TokenCheck {
 
 /// Returns the labels of a source. An issuer's name is the configuration's, so there are as many as that names.
 pub(super) fn of_source(source: &SourceName) -> String {
+    // What a label's value cannot hold is escaped: backslashes, quotes and line ends.
     let issuer = source.issuer();
     let issuer = issuer.replace('\\', "\\\\").replace('"', "\\\"");
     let issuer = issuer.replace('\n', "\\n");

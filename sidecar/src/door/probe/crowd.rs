@@ -60,6 +60,8 @@ impl Crowd {
     }
 
     fn ask_for_owners(&mut self) {
+        // Whoever opens connections without end must not make this read the table without end. In between the owners of
+        // the last time count, and who came since is one of the unknown.
         let begun = Instant::now();
         if begun >= self.ask {
             let name = if self.address.is_ipv4() {
@@ -80,6 +82,7 @@ impl Crowd {
 /// oldest probe of the owner who holds the most. Probes that nobody is known to own are those of one more owner.
 fn victim(owners: &[Option<u32>]) -> usize {
     let held = |of: &Option<u32>| owners.iter().filter(|owner| *owner == of).count();
+    // The oldest of the biggest holder: of two who hold as many, the one that began first.
     let most = owners.iter().map(held).max().unwrap_or(0);
     owners
         .iter()
