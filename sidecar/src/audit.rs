@@ -8,8 +8,10 @@
 //! not to be believed, so the log is dead and the process has to end ([`AuditLog::fatal`]). So is a file that somebody
 //! cut, moved or replaced: what was promised is not where readers look.
 
+mod error;
 mod mask_key;
 mod pending;
+mod queue;
 mod recover;
 mod room;
 mod share;
@@ -18,25 +20,27 @@ mod unrecorded;
 mod writer;
 
 use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 
 use stopgate_decide::digest::Digest;
 use stopgate_decide::record::{
-    Break, Encoded, MAX_LINE_BYTES, MaskKey, RecordBody, RecordKind, Seq, StartRecord, StopRecord,
+    Encoded, MaskKey, RecordBody, RecordKind, Seq, StartRecord, StopRecord,
 };
-use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
+use tokio::sync::watch;
 
+use crate::bounds::{LOG_FILE_BYTES, WAITING_BYTES, WAITING_RECORDS};
+
+pub use error::{AuditError, Fatal, Health, OpenError};
 pub use pending::Pending;
+pub use queue::Receipt;
 pub use room::Room;
 
-use pending::UnderWay;
+use queue::Queue;
 use room::Roominess;
 use share::Shares;
 use storage::{Discard, Files, Storage};
-use unrecorded::Unrecorded;
+use unrecorded::{UnderWay, Unrecorded};
 use writer::{Position, Writer};
 
 /// Folder of the log inside the state directory.
@@ -59,15 +63,14 @@ pub struct Options {
 }
 
 impl Options {
-    /// Makes the options of production for the sidecar called `sidecar`: 4,096 records or 16 MiB waiting, files of 64
-    /// MiB, and no caller with a share of its own.
+    /// Makes the options of production for the sidecar called `sidecar`, with no caller that has a share of its own.
     #[must_use]
     pub fn new(sidecar: impl Into<String>) -> Self {
         Self {
             sidecar: sidecar.into(),
-            waiting_records: 4096,
-            waiting_bytes: 16 * 1024 * 1024,
-            file_bytes: 64 * 1024 * 1024,
+            waiting_records: WAITING_RECORDS,
+            waiting_bytes: WAITING_BYTES,
+            file_bytes: LOG_FILE_BYTES,
             callers: BTreeMap::new(),
         }
     }
@@ -82,145 +85,16 @@ pub struct Recovered {
     pub dropped_bytes: u64,
 }
 
-/// Why a log cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another process uses the state directory, the folder of the log or a file of it, under whatever path.
-    #[error("{} is in use by another process", path.display())]
-    Locked {
-        /// What is in use.
-        path: PathBuf,
-    },
-    /// A file or folder cannot be used.
-    #[error("cannot {action} {}", path.display())]
-    Io {
-        /// What was tried, such as `read`.
-        action: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The log is broken in a place that no crash explains. It is left as it is.
-    #[error("the log in {} is broken", dir.display())]
-    Broken {
-        /// The folder of the log.
-        dir: PathBuf,
-        /// Where, and how.
-        source: Box<Break>,
-    },
-    /// The key of the masks can be read by others, or is not a key.
-    #[error("{} is not a key of 32 bytes that only its owner can read", path.display())]
-    MaskKey {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The system gave no random bytes for a key.
-    #[error("the system has no random bytes for the key of the masks")]
-    Random,
-    /// The writer's thread could not be started.
-    #[error("the log's thread could not be started")]
-    Thread(#[source] io::Error),
-}
-
-/// Why a record is not in the log. Whoever gets this rejects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum AuditError {
-    /// The disk refused the write. It is tried again with the next record.
-    #[error("the log cannot be written at the moment")]
-    Unavailable,
-    /// Too much waits for the disk already.
-    #[error("too many records wait for the disk")]
-    Overloaded,
-    /// The caller has used up the bytes of record that it may cause in a second.
-    #[error("this caller causes more records in a second than its share")]
-    Share,
-    /// The record is longer than a reader of the log would accept.
-    #[error("the record is longer than {MAX_LINE_BYTES} bytes")]
-    TooLong,
-    /// The log is closed or dead. Nothing will be recorded by this process any more.
-    #[error("the log is closed")]
-    Closed,
-}
-
-/// Why the log is dead and the process has to end. Trying again could lose what has been promised.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum Fatal {
-    /// Data or directory could not be flushed; their state on disk is unknown.
-    #[error("the log could not be flushed to the disk")]
-    Flush(#[source] Arc<io::Error>),
-    /// A failed write could not be undone.
-    #[error("a failed write to the log could not be undone")]
-    Undo(#[source] Arc<io::Error>),
-    /// The file that is written is not the one, or not all of the one, that stands in the folder of the log.
-    #[error("the file of the log was cut, moved or replaced")]
-    Replaced(#[source] Arc<io::Error>),
-    /// Every number that a record can have is used.
-    #[error("the log has no number left for another record")]
-    Full,
-    /// The writer's thread panicked.
-    #[error("the log's thread panicked")]
-    Panicked,
-}
-
-/// Whether records can be written.
-#[derive(Debug, Clone)]
-pub enum Health {
-    /// The last write, or the last attempt at one, went well.
-    Writable,
-    /// The last write failed. Not ready; the log tries by itself to get well.
-    Unwritable,
-    /// Never again.
-    Dead(Fatal),
-}
-
 /// A handle of the log; clones share it.
 #[derive(Debug, Clone)]
 pub struct AuditLog {
-    queue: SyncSender<Message>,
-    shares: Shares,
+    queue: Queue,
     room: Arc<Roominess>,
     unrecorded: Arc<Unrecorded>,
     under_way: Arc<UnderWay>,
     health: watch::Receiver<Health>,
     mask_key: MaskKey,
     sidecar: String,
-}
-
-/// What the writer's thread is told.
-#[derive(Debug)]
-enum Message {
-    /// Record this.
-    Append(QueuedRecord),
-    /// Something was counted; write the gap.
-    Wake,
-    /// Record this and end.
-    Close(QueuedRecord),
-}
-
-/// A record on its way to the disk.
-#[derive(Debug)]
-struct QueuedRecord {
-    record: Encoded,
-    done: oneshot::Sender<Result<Seq, AuditError>>,
-    _room: Option<OwnedSemaphorePermit>,
-}
-
-/// A record is in the queue: the writer takes it to the disk, whether anybody waits for it or not.
-#[must_use]
-#[derive(Debug)]
-pub struct Receipt(oneshot::Receiver<Result<Seq, AuditError>>);
-
-impl Receipt {
-    /// Returns when the record is on the disk, or is known not to be. Dropping the future does not take the record
-    /// back.
-    ///
-    /// # Errors
-    /// [`AuditError`]: the record is not in the log.
-    pub async fn wait(self) -> Result<Seq, AuditError> {
-        // Without an answer the writer has died with the record in its hands.
-        self.0.await.unwrap_or(Err(AuditError::Closed))
-    }
 }
 
 impl AuditLog {
@@ -233,6 +107,7 @@ impl AuditLog {
     /// # Errors
     /// [`OpenError`]; a log that is broken anywhere but in a torn tail is not touched.
     pub fn open(state_dir: &Path, options: Options) -> Result<(Self, Recovered), OpenError> {
+        // The lock before anything is read: what another process is writing must not look like a torn tail.
         let lock = recover::lock(state_dir)?;
         let mask_key = mask_key::load_or_make(state_dir)?;
         let found = recover::recover(&state_dir.join(LOG_DIR))?;
@@ -282,9 +157,10 @@ impl AuditLog {
             dropped_bytes,
         });
         let unrecorded = Arc::new(Unrecorded::default());
+        // Not writable until the `start` is on the disk, which the writer tries before this returns.
         let (health, seen) = watch::channel(Health::Unwritable);
         let shares = Shares::new(&callers, waiting_records, waiting_bytes);
-        let (queue, messages) = sync_channel(shares.most_records());
+        let (queue, messages) = Queue::new(shares);
         let room = Arc::new(Roominess::default());
         let writer = Writer::new(
             storage,
@@ -298,7 +174,6 @@ impl AuditLog {
         writer.start(messages).map_err(OpenError::Thread)?;
         Ok(Self {
             queue,
-            shares,
             room,
             unrecorded,
             under_way: Arc::new(UnderWay::default()),
@@ -323,8 +198,8 @@ impl AuditLog {
         record: Encoded,
         caller: Option<u32>,
     ) -> Result<Receipt, AuditError> {
-        let (kind, bytes) = (record.kind(), record.max_len());
-        let enqueued = self.enqueue(record, bytes, caller);
+        let kind = record.kind();
+        let enqueued = self.queue.enqueue(record, caller);
         if let Err(error) = enqueued
             && kind == RecordKind::Decision
         {
@@ -333,37 +208,15 @@ impl AuditLog {
         enqueued
     }
 
-    fn enqueue(
-        &self,
-        record: Encoded,
-        bytes: usize,
-        caller: Option<u32>,
-    ) -> Result<Receipt, AuditError> {
-        if bytes > MAX_LINE_BYTES {
-            return Err(AuditError::TooLong);
-        }
-        let room = self.shares.take(caller, bytes)?;
-        let (done, answer) = oneshot::channel();
-        match self.queue.try_send(Message::Append(QueuedRecord {
-            record,
-            done,
-            _room: Some(room),
-        })) {
-            Ok(()) => Ok(Receipt(answer)),
-            Err(TrySendError::Full(_)) => Err(AuditError::Overloaded),
-            Err(TrySendError::Disconnected(_)) => Err(AuditError::Closed),
-        }
-    }
-
     /// Counts an attempt that was rejected as overload before it could be decided, so that the next `gap` tells.
     pub fn shed(&self) {
         self.count(true);
     }
 
     fn count(&self, overloaded: bool) {
+        // The first of a gap wakes the writer, which then writes it without waiting for another record.
         if self.unrecorded.count(jiff::Timestamp::now(), overloaded) {
-            // A full queue wakes the writer anyway, and a closed one has nobody to wake.
-            let _either_way = self.queue.try_send(Message::Wake);
+            self.queue.wake();
         }
     }
 
@@ -385,24 +238,13 @@ impl AuditLog {
     /// # Errors
     /// [`AuditError`] if the `stop` is not in the log; it is ended all the same.
     pub async fn close(&self) -> Result<Seq, AuditError> {
+        // No decision begins from here on. What ends in time is in the queue before the `stop`, the rest in a gap.
         self.under_way.end(&self.unrecorded).await;
         let record = RecordBody::Stop(StopRecord {
             sidecar: self.sidecar.clone(),
         })
         .encode();
-        let (done, answer) = oneshot::channel();
-        let queue = self.queue.clone();
-        let close = Message::Close(QueuedRecord {
-            record,
-            done,
-            _room: None,
-        });
-        // Waits while the queue is full, which no async worker may do.
-        let sent = tokio::task::spawn_blocking(move || queue.send(close)).await;
-        let Ok(Ok(())) = sent else {
-            return Err(AuditError::Closed);
-        };
-        let stopped = answer.await.unwrap_or(Err(AuditError::Closed));
+        let stopped = self.queue.close(record).await?.wait().await;
         // The writer keeps its end of the channel until it has let go of the files and the lock.
         let mut health = self.health.clone();
         while health.changed().await.is_ok() {}

@@ -3,32 +3,29 @@
 //! Every mistake of all three is reported at once. An unknown key is a mistake, and no key turns a check off. Nothing
 //! here opens a socket or a log: whether a path is any good is found out by whoever uses it.
 
-mod caller;
-mod issuer;
 mod key;
 mod layers;
-mod mistake;
-mod table;
+mod reader;
+mod tables;
 mod value;
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use stopgate_decide::name::{ChannelName, OwnerName};
 
-pub use caller::{CALLER_KEYS, Caller, Callers, May};
-pub use issuer::{IDENTITY_KEYS, IssuerConfig};
-pub use key::{Presence, SettingKey};
-pub use mistake::{Mistake, Mistakes};
-pub use table::TableKey;
+pub use key::{CALLER_KEYS, IDENTITY_KEYS, Presence, SettingKey, TableKey};
+pub use layers::Overrides;
+pub use reader::Mistakes;
+pub use tables::IssuerConfig;
 pub use value::{ClockSkew, Deadline, LogFormat, Loopback, MaxBytes, Poll, Source};
 
+pub use crate::caller::{Caller, Callers, May};
+
+use crate::bounds::MAX_CONFIGURATION_BYTES;
 use crate::source::{self, chain};
 use layers::Layers;
-
-/// Largest configuration file, in bytes.
-pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
+use reader::{ConfigFile, Reader};
 
 /// Everything the sidecar is told from outside.
 #[derive(Debug, Clone)]
@@ -90,15 +87,6 @@ pub struct Events {
     pub level: tracing::Level,
 }
 
-/// Where a setting was made outside the file.
-#[derive(Debug, Default)]
-pub struct Overrides {
-    /// Variables of the environment; those that do not begin with `STOPGATE_` are not looked at.
-    pub environment: Vec<(OsString, OsString)>,
-    /// Values of flags.
-    pub flags: Vec<(&'static SettingKey, String)>,
-}
-
 impl Config {
     /// Reads the file at `path` and lays `overrides` over it: flags over environment over file.
     ///
@@ -106,20 +94,17 @@ impl Config {
     /// Every mistake there is, each with its place.
     pub fn load(path: &Path, overrides: &Overrides) -> Result<Self, Mistakes> {
         let place = path.display().to_string();
-        let refused = |problem: String| Err(Mistakes::one(Mistake::new(place.clone(), problem)));
-        match source::read_unowned(path, MAX_FILE_BYTES) {
-            Err(error) => refused(format!("cannot be read: {}", chain(&error))),
-            Ok(bytes) => match String::from_utf8(bytes) {
-                Ok(text) => {
-                    let parsed = Self::parse(&place, &text, overrides)?;
-                    Ok(Self {
-                        file: Some(path.to_owned()),
-                        ..parsed
-                    })
-                }
-                Err(_) => refused("is not UTF-8".to_owned()),
-            },
-        }
+        let bytes = source::read_unowned(path, MAX_CONFIGURATION_BYTES);
+        let text = bytes
+            .map_err(|error| format!("cannot be read: {}", chain(&error)))
+            .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned()));
+        let mut mistakes = Mistakes::default();
+        let text = mistakes.take(&place, text).ok_or(mistakes)?;
+        let parsed = Self::parse(&place, &text, overrides)?;
+        Ok(Self {
+            file: Some(path.to_owned()),
+            ..parsed
+        })
     }
 
     /// Reads the `text` of a file that mistakes call `place`, and lays `overrides` over it, as [`Config::load`] does.
@@ -128,51 +113,55 @@ impl Config {
     /// Every mistake there is, each with its place.
     pub fn parse(place: &str, text: &str, overrides: &Overrides) -> Result<Self, Mistakes> {
         let mut mistakes = Mistakes::default();
-        let mut layers = Layers::gather(place, text, overrides, &mut mistakes);
-        let identity = layers.issuers(&mut mistakes);
-        let callers = layers.callers(&mut mistakes);
+        let file = ConfigFile { name: place, text };
+        let layers = Layers::gather(file, overrides, &mut mistakes);
+        let identity = tables::issuers(file, layers.issuers, &mut mistakes);
+        let callers = tables::callers(file, layers.callers, &mut mistakes);
         let mut read = Reader {
-            layers: &mut layers,
+            file,
+            place,
+            entries: layers.settings,
             mistakes: &mut mistakes,
         };
 
-        let name = read.required(&key::NAME, value::label);
-        let channel = read.required(&key::CHANNEL, value::channel);
-        let organisation = read.optional(&key::ORGANISATION, value::organisation);
-        let state_dir = read.required(&key::STATE_DIR, value::path);
-        let socket = read.required(&key::SOCKET, value::socket);
-        let socket_group = read.optional(&key::SOCKET_GROUP, value::label);
-        let metrics = read.required(&key::METRICS, Loopback::parse);
-        let source = read.required(&key::SOURCE, Source::parse);
-        let root = read.required(&key::ROOT, value::path);
-        let poll = read.required(&key::POLL, Poll::parse);
-        let max_bytes = read.required(&key::MAX_BYTES, MaxBytes::parse);
-        let deadline = read.required(&key::DEADLINE, Deadline::parse);
-        let format = read.required(&key::LOG_FORMAT, LogFormat::parse);
-        let level = read.required(&key::LOG_LEVEL, value::level);
+        let name = read.text(&key::NAME, value::label);
+        let channel = read.text(&key::CHANNEL, value::channel);
+        let organisation = read.text(&key::ORGANISATION, value::organisation);
+        let state_dir = read.text(&key::STATE_DIR, value::path);
+        let socket = read.text(&key::SOCKET, value::socket);
+        let socket_group = read.text(&key::SOCKET_GROUP, value::label);
+        let metrics = read.text(&key::METRICS, Loopback::parse);
+        let source = read.text(&key::SOURCE, Source::parse);
+        let root = read.text(&key::ROOT, value::path);
+        let poll = read.text(&key::POLL, Poll::parse);
+        let max_bytes = read.text(&key::MAX_BYTES, MaxBytes::parse);
+        let deadline = read.text(&key::DEADLINE, Deadline::parse);
+        let format = read.text(&key::LOG_FORMAT, LogFormat::parse);
+        let level = read.text(&key::LOG_LEVEL, value::level);
 
+        // Everything was read by now, so every mistake is known before the first one ends this.
         let config = || {
             Some(Self {
                 file: None,
-                name: name?,
-                channel: channel?,
+                name: name.flatten()?,
+                channel: channel.flatten()?,
                 organisation: organisation?,
-                state_dir: state_dir?,
+                state_dir: state_dir.flatten()?,
                 listen: Listen {
-                    socket: socket?,
+                    socket: socket.flatten()?,
                     socket_group: socket_group?,
-                    metrics: metrics?,
+                    metrics: metrics.flatten()?,
                 },
                 policy: Policy {
-                    source: source?,
-                    root: root?,
-                    poll: poll?,
-                    max_bytes: max_bytes?,
-                    deadline: deadline?,
+                    source: source.flatten()?,
+                    root: root.flatten()?,
+                    poll: poll.flatten()?,
+                    max_bytes: max_bytes.flatten()?,
+                    deadline: deadline.flatten()?,
                 },
                 events: Events {
-                    format: format?,
-                    level: level?,
+                    format: format.flatten()?,
+                    level: level.flatten()?,
                 },
                 identity: identity?,
                 callers: callers?,
@@ -181,51 +170,6 @@ impl Config {
         match config() {
             Some(config) if mistakes.is_empty() => Ok(config),
             Some(_) | None => Err(mistakes),
-        }
-    }
-}
-
-/// Reads settings one by one and keeps going after a mistake.
-struct Reader<'a> {
-    layers: &'a mut Layers,
-    mistakes: &'a mut Mistakes,
-}
-
-impl Reader<'_> {
-    /// Reads the setting `key` with `parse`. Returns `None` after a mistake; a setting that is not made is one too.
-    fn required<T>(
-        &mut self,
-        key: &'static SettingKey,
-        parse: fn(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        match self.optional(key, parse)? {
-            Some(value) => Some(value),
-            None => {
-                let problem = format!("`{}` is required: {}", key.path(), key.form);
-                self.mistakes
-                    .push(Mistake::new(self.layers.file(), problem));
-                None
-            }
-        }
-    }
-
-    /// Reads the setting `key` with `parse`. Returns `None` after a mistake, and `Some(None)` if the setting is not
-    /// made and has no default.
-    fn optional<T>(
-        &mut self,
-        key: &'static SettingKey,
-        parse: fn(&str) -> Result<T, String>,
-    ) -> Option<Option<T>> {
-        let Some((place, text)) = self.layers.setting(key) else {
-            return Some(None);
-        };
-        match parse(&text) {
-            Ok(value) => Some(Some(value)),
-            Err(problem) => {
-                self.mistakes
-                    .push(Mistake::new(place, format!("`{}` {problem}", key.path())));
-                None
-            }
         }
     }
 }

@@ -10,8 +10,6 @@ mod pool;
 mod principal;
 mod recorded;
 mod request;
-#[cfg(test)]
-pub(crate) mod testing;
 
 use std::io;
 use std::sync::Arc;
@@ -21,7 +19,7 @@ use clock::Clock;
 use jiff::Timestamp;
 use pool::{Pool, PoolPlace};
 use principal::{Named, Principal, RefusedToken, Registrar};
-use recorded::RecordDetails;
+use recorded::{Considered, RecordDetails};
 use stopgate_decide::attempt::{Attempt, Input, Target};
 use stopgate_decide::bundle::Bundle;
 use stopgate_decide::decide::{
@@ -35,7 +33,8 @@ use stopgate_decide::surface::Evidence;
 use tokio::sync::oneshot;
 
 use crate::audit::{AuditError, AuditLog, Pending, Receipt};
-use crate::config::Caller;
+use crate::bounds::DECIDE_BUDGET;
+use crate::caller::Caller;
 use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::readiness::State;
@@ -43,13 +42,7 @@ use crate::seldom::{Seldom, SeldomEach};
 use crate::source::{Looked, SourceName};
 use crate::undecided::Undecided;
 
-pub use request::{
-    AssertedSubject, Label, MAX_GROUPS, MAX_LABEL, MAX_SUBJECT, NamedSubject, OutOfBounds, Request,
-    RequestId, TraceId,
-};
-
-/// Most processor time that one attempt may take, from the first byte that is looked at to the policy's answer.
-pub const DECIDE_BUDGET: Duration = Duration::from_millis(50);
+pub use request::{AssertedSubject, Label, NamedSubject, OutOfBounds, Request, RequestId, TraceId};
 
 /// Decides attempts. Shared behind an `Arc`.
 #[derive(Debug)]
@@ -118,13 +111,6 @@ struct Concluded {
     name: String,
     decision: Decision,
     recorded: Result<Receipt, AuditError>,
-}
-
-/// An attempt and its decision, not on record yet.
-struct Considered {
-    attempt: Attempt,
-    situation: Situation,
-    decision: Decision,
 }
 
 /// The policy in force, for people who ask.
@@ -279,7 +265,9 @@ impl Enforcer {
             name,
             question,
         } = matter;
+        // 4.1. The policy's answer, or a rejection that came before it.
         let considered = self.consider(&bundle, question);
+        // 4.2. The record says what was decided on and what came of it; what the catalog masks is hidden in it.
         let told = RecordDetails {
             name: &name,
             sidecar: &self.sidecar,
@@ -288,6 +276,7 @@ impl Enforcer {
             latency_us: u32::try_from(arrived.elapsed().as_micros()).unwrap_or(u32::MAX),
         };
         let record = considered.record(&told, self.audit.mask_key());
+        // 4.3. In the queue. From here on the record is written, whoever waits for it.
         let recorded = pending.enqueue(record, caller);
         Concluded {
             request,
@@ -304,6 +293,8 @@ impl Enforcer {
         mut matter: Matter,
         pending: Pending<'static>,
     ) -> Result<Concluded, Undecided> {
+        // The clock goes on from what was spent here, so that a hop between threads gives nobody a second budget.
+        // Waiting for a turn costs no processor time and does not count.
         let (done, concluded) = oneshot::channel();
         let enforcer = Arc::clone(self);
         let spent = matter.question.clock.took();
@@ -316,6 +307,7 @@ impl Enforcer {
                 drop(enforcer.metrics.waiting(tool, unheard.decision.outcome()));
             }
         });
+        // Nothing comes of a decision that panicked or that the pool dropped: both are counted where that happened.
         concluded.await.map_err(|_| Undecided::Fault)
     }
 
@@ -342,6 +334,7 @@ impl Enforcer {
         request: &Request,
         now: Timestamp,
     ) -> Question {
+        // Verifying a token and parsing the input count: they are what a caller can make dear.
         let clock = Clock::after(Duration::ZERO);
         let tool = request.tool.as_str();
         let limit = LimitNow {
@@ -366,6 +359,7 @@ impl Enforcer {
             subject: request.subject.as_ref(),
             agent: request.agent.as_ref(),
         };
+        // Whoever is not vouched for is nobody, and the attempt is on record all the same, with what was asked.
         let (principal, vouched) = registrar.principal(named);
         let attempt = attempt(principal, request);
         Question {
@@ -390,6 +384,8 @@ impl Enforcer {
         };
         let took = clock.took();
         self.metrics.decided(took);
+        // The decision is thrown away although it was made: an answer that may come late is one that nobody can rely
+        // on, and rules that are too dear are to be seen.
         let decision = if took > DECIDE_BUDGET {
             if let Some(passed_over) = self.over_budget.tell() {
                 tracing::warn!(
@@ -479,5 +475,7 @@ fn milliseconds(now: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,8 @@ pub const LOG_FAILED: u8 = 74;
 #[must_use]
 pub fn code(ended: &Result<(), crate::run::Failed>) -> ExitCode {
     use crate::run::Failed;
+    // A log that failed has a code of its own, because starting again at once helps nobody: the disk has to be looked
+    // at.
     ExitCode::from(match ended {
         Ok(()) => DRAINED,
         Err(Failed::Log(_) | Failed::Stop(_)) => LOG_FAILED,

@@ -26,6 +26,7 @@ use stopgate_decide::record::{BundleChange, BundleRecord, RecordBody};
 use tokio::sync::watch;
 
 use crate::audit::AuditLog;
+use crate::bounds::LOAD_DEADLINE;
 use crate::config::{Policy, Source};
 use crate::metrics::Metrics;
 use crate::source::{Identity, Looker, SourceName, Unreadable, chain};
@@ -34,10 +35,8 @@ pub use keeper::Last;
 pub use refusal::Refusal;
 pub use root::{Root, RootError, RootFollower};
 
-/// Longest time that loading a verified bundle may take. It waits for nobody, so this only ends what would never end.
-const LOAD_DEADLINE: Duration = Duration::from_secs(300);
-
-/// A file that changed less than this many seconds ago may change again without looking another.
+/// A file that changed less than this many seconds ago may change again without looking another: the coarsest clocks of
+/// file systems tick once in two seconds.
 const SETTLED: i64 = 2;
 
 /// The policy in force, and how its last update went.
@@ -104,8 +103,14 @@ impl Follower {
     ) -> (Self, watch::Receiver<Supply>) {
         let (supply, watched) = watch::channel(Supply::default());
         metrics.sources.expect(SourceName::Bundle);
+        let keeper = Keeper::new(
+            followed.state_dir.clone(),
+            &followed.root,
+            &followed.policy,
+            Arc::clone(&metrics),
+        );
         let follower = Self {
-            keeper: Keeper::new(&followed, Arc::clone(&metrics)),
+            keeper,
             followed,
             sidecar,
             audit,
@@ -128,12 +133,16 @@ impl Follower {
 
     /// Looks once. The whole file is read each time: its date and its length prove nothing.
     pub async fn look(&mut self) {
+        // 1. What is kept, also when nothing new may be taken: it is for the very time after the root's date.
         self.keeper.look().await;
+        // 2. The root's date, by the clock of each look: a refusal for it ends when a clock that was wrong is set back.
         if self.followed.root.expired(Timestamp::now()) {
             let refused = self.expired();
             self.refuse(refused).await;
             return;
         }
+        // 3. The file. What was refused before is counted again and not read; what is in force already is not loaded
+        // again, and is kept again if what was kept is spoilt.
         let found = match self.found().await {
             Ok(Found::InForce) => {
                 self.well();
@@ -149,6 +158,7 @@ impl Follower {
                 return;
             }
             Ok(Found::New(verified, identity)) => {
+                // 4. Another bundle: it is put in force whole, or the one before stays.
                 let activated = self.activate(&verified).await;
                 activated.map_err(|refused| refused.about(identity, Some(verified.digest())))
             }
@@ -168,6 +178,7 @@ impl Follower {
     pub async fn start_from(&mut self, last: Last) -> Result<(), String> {
         let Last { verified, held } = last;
         let digest = verified.digest();
+        // A bundle that was good for the start before is held to what this start is configured for.
         let activated = self.put_in_force(&Arc::new(verified)).await;
         activated.map_err(|refused| refused.told.message)?;
         tracing::warn!(
@@ -201,6 +212,7 @@ impl Follower {
         let deadline = self.followed.policy.deadline.duration();
         let found = self.looker.look(deadline, move || look.look()).await?;
         found.map_err(|why| {
+            // Who could replace it is told with the command that mends it, once as long as it lasts.
             if let NotFound::Unreadable(Unreadable::Replaceable(replaceable)) = &why
                 && self.supply.borrow().refusal != Some(Refusal::MayBeReplaced)
             {
@@ -217,6 +229,7 @@ impl Follower {
 
     /// Puts `verified` in force and keeps it.
     async fn activate(&mut self, verified: &Arc<Verified>) -> Result<(), Refused> {
+        // Kept after it is in force, and whether that works or not: no disk of ours holds up a revocation.
         let organisation = self.put_in_force(verified).await?;
         let note = Note {
             bundle: verified.digest(),
@@ -230,6 +243,7 @@ impl Follower {
 
     /// Puts `verified` in force, and returns the organisation that the bundle is of.
     async fn put_in_force(&mut self, verified: &Arc<Verified>) -> Result<OwnerName, Refused> {
+        // Loading parses and indexes rules for as long as a bundle is big, so it is done where nobody waits.
         let to_load = Arc::clone(verified);
         let loaded = self
             .looker
@@ -255,6 +269,8 @@ impl Follower {
             );
         }
         let organisation = bundle.organisation().clone();
+        // Swapped last, in one step: whoever decides sees the old one or the new one, and the record of either is
+        // before.
         let active = Some(Active {
             bundle: Arc::new(bundle),
             since: Timestamp::now(),
@@ -285,6 +301,7 @@ impl Follower {
             let message = format!("the bundle does not name the channel `{channel}`");
             return Err(Refused::new(Refusal::Channel, message));
         }
+        // It would reject everything, which nobody publishes on purpose.
         if bundle.rules_len() == 0 {
             return Err(Refused::new(Refusal::Empty, "the bundle holds no rule"));
         }
@@ -297,6 +314,7 @@ impl Follower {
         self.told = None;
         let now = Timestamp::now();
         self.metrics.sources.succeeded(&SourceName::Bundle, now);
+        // Who watches is woken only by a change: this happens at each look.
         self.supply.send_if_modified(|supply| {
             let refused = supply.refusal.take().is_some() || supply.failures > 0;
             supply.failures = 0;

@@ -6,8 +6,6 @@
 mod cache;
 pub mod jwks;
 mod keys;
-#[cfg(test)]
-mod testing;
 pub mod token;
 
 use std::collections::BTreeMap;
@@ -20,12 +18,14 @@ use jiff::Timestamp;
 use keys::Keys;
 use stopgate_decide::bundle::Bundle;
 use stopgate_decide::digest::Digest;
-use token::{MAX_TOKEN_BYTES, Refused, Terms, Unverified, Verified};
+use token::{Refused, Terms, Unverified, Verified};
 use tokio::sync::watch;
 
+use crate::bounds::MAX_TOKEN_BYTES;
 use crate::config::IssuerConfig;
 use crate::metrics::Metrics;
 
+pub use cache::Found;
 pub use keys::KeyFollower;
 
 /// A user's token, as it came. A bearer secret: it has no way to be printed.
@@ -44,15 +44,6 @@ pub struct Identity {
 struct Configured {
     clock_skew: Duration,
     keys: watch::Receiver<Keys>,
-}
-
-/// How a token was found to be good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Found {
-    /// Its signature was checked.
-    Fresh,
-    /// It was checked less than a minute ago, by the same terms.
-    Cached,
 }
 
 impl SubjectToken {
@@ -109,6 +100,7 @@ impl Identity {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Refused::TooLong);
         }
+        // 1. A token that was verified a moment ago by these very terms.
         let digest = Digest::compute(token.as_bytes());
         let cached = self.cache.get(&digest, now, |issuer| {
             Some((bundle.issuer(issuer)?, self.issuers.get(issuer)?.set()?))
@@ -116,9 +108,11 @@ impl Identity {
         if let Some(verified) = cached {
             return Ok((verified, Found::Cached));
         }
+        // 2. Who it says that it is by, to find the terms it has to be verified by. Nothing is believed yet.
         let unverified = Unverified::parse(token)?;
         let issuer = bundle.issuer(unverified.issuer());
         let configured = self.issuers.get(unverified.issuer());
+        // 3. Policy and operator both have to know the issuer.
         let (Some(issuer), Some(configured)) = (issuer, configured) else {
             return Err(Refused::Issuer);
         };
@@ -128,6 +122,7 @@ impl Identity {
             keys: &keys,
             clock_skew: configured.clock_skew,
         };
+        // 4. The signature, and then the claims.
         let verified = Arc::new(unverified.verify(terms, now)?);
         self.cache.put(digest, &verified, (issuer, keys), now);
         Ok((verified, Found::Fresh))
@@ -146,3 +141,6 @@ impl Configured {
         self.keys.borrow().set.clone()
     }
 }
+
+#[cfg(test)]
+mod testing;

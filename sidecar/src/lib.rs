@@ -8,12 +8,17 @@
 //! follow    policy source -> verified bundle -> watch channel
 //! audit     the decision log: what is not on disk is not answered
 //! config    what the operator says, checked once
+//! caller    who may ask, and what for
+//! bounds    what anybody may cost, and why that much
+//! metrics   what is counted, by labels that are closed lists
 //! ```
 //!
 //! Whatever fails on the way ends in a rejection or in no answer, never in a permit: a permit is a value that only
 //! [`stopgate_decide::decide::decide`] makes, and only a recorded one leaves.
 
 pub mod audit;
+pub mod bounds;
+pub mod caller;
 pub mod config;
 pub mod door;
 pub mod enforce;

@@ -1,51 +1,29 @@
-//! Counters for operators. Every label is a value of a closed list: no text of a caller becomes a series, and the
+//! Counters for operators. No text of a caller becomes a series: every label is of a closed list (`labels`), so the
 //! number of series is bounded whatever is asked.
 //!
 //! A request counts once: as answered, as one whose caller left while its record was on its way, or as undecided.
 
 mod counters;
+mod labels;
 mod page;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use counters::{Counters, Histogram};
-use stopgate_decide::decide::{Outcome, Reason};
+use labels::Answer;
+use stopgate_decide::decide::Outcome;
 use stopgate_decide::name::ToolName;
 
 use crate::audit::Room;
+use crate::bounds::MAX_TOOLS;
 use crate::follow::Refusal;
-use crate::identity::Found;
-use crate::identity::token::Refused;
 use crate::source::Sources;
 use crate::undecided::Undecided;
 
-/// Most tools with series of their own; the rest count as `other`.
-const MAX_TOOLS: usize = 64;
-
-/// What was decided about an attempt, as a label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Answer {
-    Permit,
-    Route,
-    Reject(Reason),
-}
-
-impl Answer {
-    const fn from_outcome(outcome: &Outcome) -> Self {
-        match outcome {
-            Outcome::Permit(_) => Self::Permit,
-            Outcome::Route(_) => Self::Route,
-            Outcome::Reject(rejection) => Self::Reject(rejection.reason),
-        }
-    }
-
-    fn all() -> impl Iterator<Item = Self> {
-        let rejections = Reason::ALL.into_iter().map(Self::Reject);
-        [Self::Permit, Self::Route].into_iter().chain(rejections)
-    }
-}
+pub use labels::{TokenCheck, TurnedAway};
 
 /// The decisions about one tool.
 #[derive(Debug)]
@@ -57,8 +35,8 @@ struct OfTool {
 impl OfTool {
     fn new() -> Arc<Self> {
         Arc::new(Self {
-            answered: Counters::new(Answer::all()),
-            left: Counters::new(Answer::all()),
+            answered: Counters::default(),
+            left: Counters::default(),
         })
     }
 }
@@ -89,43 +67,6 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Why a connection was turned away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TurnedAway {
-    /// Its uid is no caller's.
-    Peer,
-    /// There are too many connections.
-    Limit,
-}
-
-impl TurnedAway {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Peer => "peer",
-            Self::Limit => "limit",
-        }
-    }
-}
-
-/// How a token was judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TokenCheck {
-    /// It verified.
-    Good(Found),
-    /// It did not.
-    Refused(Refused),
-}
-
-impl TokenCheck {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Good(Found::Fresh) => "fresh",
-            Self::Good(Found::Cached) => "cached",
-            Self::Refused(refused) => refused.as_str(),
-        }
-    }
-}
-
 /// Everything that is counted. Shared behind an `Arc`.
 #[derive(Debug)]
 pub struct Metrics {
@@ -137,6 +78,8 @@ pub struct Metrics {
     turned_away: Counters<TurnedAway>,
     refusals: Counters<Refusal>,
     tokens: Counters<TokenCheck>,
+    /// Without a label.
+    kept_removals: AtomicU64,
     decide: Histogram,
     answer: Histogram,
 }
@@ -170,15 +113,11 @@ impl Default for Metrics {
             sources: Sources::default(),
             tools: RwLock::new(BTreeMap::new()),
             other: OfTool::new(),
-            undecided: Counters::new(Undecided::ALL),
-            turned_away: Counters::new([TurnedAway::Peer, TurnedAway::Limit]),
-            refusals: Counters::new(Refusal::ALL),
-            tokens: Counters::new(
-                [Found::Fresh, Found::Cached]
-                    .map(TokenCheck::Good)
-                    .into_iter()
-                    .chain(Refused::ALL.iter().copied().map(TokenCheck::Refused)),
-            ),
+            undecided: Counters::default(),
+            turned_away: Counters::default(),
+            refusals: Counters::default(),
+            tokens: Counters::default(),
+            kept_removals: AtomicU64::new(0),
             decide: Histogram::new(),
             answer: Histogram::new(),
         }
@@ -190,6 +129,7 @@ impl Metrics {
     pub fn learn<'a>(&self, tools: impl IntoIterator<Item = &'a ToolName>) {
         let mut known = self.tools.write().unwrap_or_else(PoisonError::into_inner);
         for tool in tools {
+            // Those of earlier bundles stay: a series that vanishes looks like a counter that fell.
             if known.len() < MAX_TOOLS && !known.contains_key(tool) {
                 known.insert(tool.clone(), OfTool::new());
             }
@@ -248,10 +188,9 @@ impl Metrics {
         self.tokens.count(check);
     }
 
-    /// Returns everything that is counted, and `gauges`, in the Prometheus text format, version 0.0.4.
-    #[must_use]
-    pub fn render(&self, gauges: &Gauges) -> String {
-        page::render(self, gauges)
+    /// Counts that the bundle that is kept for a start after the root's date was found removed or changed.
+    pub fn kept_was_removed(&self) {
+        self.kept_removals.fetch_add(1, Ordering::Relaxed);
     }
 }
 

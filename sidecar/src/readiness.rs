@@ -46,6 +46,7 @@ impl State {
     /// Returns whether attempts are decided right now, and if not, why.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
+        // What an operator can do least about comes first: who goes away need not be mended.
         if *self.draining.borrow() {
             Readiness::Draining
         } else if self.supply.borrow().active.is_none() {

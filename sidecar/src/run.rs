@@ -127,11 +127,14 @@ impl Ground {
     /// makes nothing.
     async fn find(config: &Config) -> Result<Self, StartError> {
         let Config { policy, listen, .. } = config;
+        // 1.1. The root first: without one nothing could ever be trusted, and everything else would be in vain.
         let metrics = Arc::new(Metrics::default());
         let deadline = policy.deadline.duration();
         let opened = RootFollower::open(policy.root.clone(), deadline, Arc::clone(&metrics));
         let (root_follower, root) = opened.await.map_err(StartError::Root)?;
+        // 1.2. After the root's date only the bundle that was kept can be started with, and it is there or it is not.
         let last = last_kept(config, &root).await?;
+        // 1.3. A socket that cannot be made is found out before a log says that the sidecar started.
         socket::look(&listen.socket, listen.socket_group.as_deref()).map_err(StartError::Socket)?;
         Ok(Self {
             metrics,
@@ -168,7 +171,10 @@ impl Sidecar {
     /// # Errors
     /// [`StartError`] says what is in the way.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        // 1. What can be looked at without making anything; see `Ground::find`.
         let ground = Ground::find(&config).await?;
+        // 2. The log, with its `start`: from here on this process is the one that records. All of its last two files is
+        // read, on a thread that may wait for a disk.
         let state_dir = config.state_dir.clone();
         let options = Options {
             callers: config.callers.record_rates(),
@@ -198,11 +204,13 @@ impl Sidecar {
             root,
             last,
         } = ground;
-        // A log that is long takes a while to open, and the root's date may have come meanwhile.
+        // 3. A log that is long takes a while to open, and the root's date may have come meanwhile. Without this second
+        // look the sidecar would serve without a bundle until somebody starts it again.
         let last = match last {
             Some(last) => Some(last),
             None => last_kept(&config, &root).await?,
         };
+        // 4. The parts that look at sources. None of them has looked yet, so nothing is waited for.
         let guarded = guarded(&config);
         let Config {
             file: _,
@@ -235,6 +243,7 @@ impl Sidecar {
         };
         let (mut follower, supply) =
             Follower::new(followed, name.clone(), audit.clone(), Arc::clone(&metrics));
+        // 5. The first look, before anybody can ask: a sidecar that could be ready never says that it is not.
         let first = async {
             match last {
                 Some(last) => follower.start_from(last).await,
@@ -248,6 +257,8 @@ impl Sidecar {
         let ((), first) = tokio::join!(keys.look(), first);
         first.map_err(|why| expired(&root_file, &root, why))?;
 
+        // 6. What decides, and what answers for it. Readiness is a view of the supply and the log, so all that ask for
+        // it are told the same.
         let (draining, told) = watch::channel(false);
         let state = State {
             supply,
@@ -274,6 +285,7 @@ impl Sidecar {
         let grpc = Grpc::new(enforcer, Arc::clone(&metrics));
         let door = Door::new(callers, grpc, health, reflection, Arc::clone(&metrics));
 
+        // 7. The ways in, the socket of the callers last: whoever can connect is answered.
         let address = listen.metrics.address();
         let probing = |source| StartError::Probes { address, source };
         let listener = TcpListener::bind(address).await.map_err(probing)?;
@@ -288,6 +300,7 @@ impl Sidecar {
             places: door.places(),
         });
 
+        // 8. Everything that goes on for ever begins only now: what failed before this has no task to end.
         let mut parts = Parts::default();
         parts.begin("bundle", follower.run(poll));
         parts.begin("trust root", root_follower.run(poll));
@@ -321,6 +334,8 @@ impl Sidecar {
     /// [`Failed`]: the process has to end at once, and has not ended in good order.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), Failed> {
         let log = self.audit.clone();
+        // 1. Serve until told to stop. The log comes first: with a dead log nothing may be answered any more, whatever
+        // else happened at the same time.
         tokio::select! {
             biased;
             fatal = log.fatal() => return Err(Failed::Log(fatal)),
@@ -328,6 +343,7 @@ impl Sidecar {
             part = self.parts.one_ended() => return Err(Failed::Part(part)),
             () = stop => {}
         }
+        // 2. Refuse new requests and new connections, and end what is under way; the door has a deadline for that.
         tracing::info!("draining");
         self.draining.send_replace(true);
         tokio::select! {
@@ -335,10 +351,12 @@ impl Sidecar {
             fatal = log.fatal() => return Err(Failed::Log(fatal)),
             _ = &mut self.door => {}
         }
+        // 3. Nobody is left to answer, so nothing has to be looked at or probed.
         self.parts.end().await;
         if let Err(error) = fs::remove_file(&self.socket) {
             tracing::warn!(%error, "socket not removed");
         }
+        // 4. The `stop` is the last record. A log without one says that the process did not end in good order.
         let last = log.close().await.map_err(Failed::Stop)?;
         tracing::info!(%last, "stopped");
         Ok(())
@@ -403,6 +421,8 @@ fn listed(exposed: &[MayBeReplaced]) -> String {
 
 async fn keep_reporting(reporter: HealthReporter, mut state: State) {
     let mut before = state.readiness();
+    // The state may change and change back between two looks; who watches health is told of what holds, not of each
+    // step.
     while state.changed().await {
         let now = state.readiness();
         if now != before {

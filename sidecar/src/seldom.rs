@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Shortest time between two lines of one event.
+/// Shortest time between two lines of one event: seen while it lasts, and 1,440 lines a day at most.
 const PAUSE: Duration = Duration::from_secs(60);
 
 /// When an event was told last, and how often it was not since.

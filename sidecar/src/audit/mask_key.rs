@@ -8,8 +8,7 @@ use std::path::Path;
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use stopgate_decide::record::MaskKey;
 
-use super::OpenError;
-use super::recover::failed;
+use super::error::{OpenError, failed};
 
 const FILE: &str = "mask.key";
 
@@ -42,6 +41,7 @@ fn secret() -> Result<[u8; 32], OpenError> {
 }
 
 fn load(path: &Path) -> io::Result<Option<MaskKey>> {
+    // A key that others could read hides nothing: whoever has it tries all account numbers in seconds.
     let others = fs::metadata(path)?.permissions().mode() & 0o077;
     let bytes = fs::read(path)?;
     let secret: Option<[u8; 32]> = bytes.try_into().ok();

@@ -4,7 +4,7 @@
 //! they never reached the disk. That is cut off; nobody was told that it was written. Everything else that is wrong
 //! was done to the log and not by it, so the log is refused and kept as evidence.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
 use std::path::Path;
@@ -15,8 +15,8 @@ use stopgate_decide::record::{
     Break, Chain, Fault, InvalidRecord, MAX_LINE_BYTES, Record, Seq, file_name, first_seq_of,
 };
 
-use super::OpenError;
-use super::storage::Current;
+use super::error::{OpenError, failed};
+use super::storage::{Current, Lock};
 use super::writer::MAX_BATCH_BYTES;
 
 /// What the disk does not tear: a hole begins and ends at a multiple of this.
@@ -31,45 +31,6 @@ pub(super) struct ResumePoint {
     pub(super) file_len: Option<u64>,
     pub(super) last: Option<(Seq, Digest)>,
     pub(super) dropped_bytes: u64,
-}
-
-/// Makes a function for `map_err` that turns the system's error into an [`OpenError::Io`]: `action` was tried on
-/// `path`.
-pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> OpenError {
-    move |source| OpenError::Io {
-        action,
-        path: path.to_owned(),
-        source,
-    }
-}
-
-/// A file or folder that is locked: the thing itself, whatever paths lead to it. Dropped: unlocked, and not only closed,
-/// because a process that is just being started by another thread holds a copy of every descriptor until it is its own.
-#[derive(Debug)]
-pub(super) struct Lock(File);
-
-impl Lock {
-    /// Locks `file`. The error is of the kind `WouldBlock` if somebody else has locked it.
-    pub(super) fn take(file: File) -> io::Result<Self> {
-        match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
-            Err(TryLockError::Error(error)) => Err(error),
-        }
-    }
-
-    /// Returns the file or folder that is locked.
-    pub(super) const fn file(&self) -> &File {
-        &self.0
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        if let Err(error) = self.0.unlock() {
-            tracing::warn!(%error, "a file of the log is not unlocked");
-        }
-    }
 }
 
 /// Locks the state directory, which is made if it is not there.
@@ -118,6 +79,7 @@ pub(super) fn recover(dir: &Path) -> Result<ResumePoint, OpenError> {
         dir: dir.to_owned(),
         source: Box::new(fault),
     };
+    // 1. The last two files, each locked before it is read.
     let mut chain = Chain::new();
     // The file before the last one too: its last line is what the last file continues.
     for first in files.iter().skip(files.len().saturating_sub(2)) {
@@ -131,6 +93,8 @@ pub(super) fn recover(dir: &Path) -> Result<ResumePoint, OpenError> {
         let lock = locked(file, &path)?;
         let file = lock.file();
         let size = file.metadata().map_err(failed("read", &path))?.len();
+        // 2. Line by line along the chain. The first broken line of the last file may be what a crash left; anything
+        // else is damage, and the log stays as it is for whoever looks into that.
         let mut whole = size;
         if let Some((sound, fault)) = read_lines(file, &mut chain).map_err(failed("read", &path))? {
             let torn = files.last() == Some(first)
@@ -142,13 +106,15 @@ pub(super) fn recover(dir: &Path) -> Result<ResumePoint, OpenError> {
             found.dropped_bytes = size.saturating_sub(sound);
             file.set_len(sound).map_err(failed("cut", &path))?;
         }
-        // Lines of a process that was killed may be in memory only; the next record builds on them.
+        // 3. Lines of a process that was killed may be in memory only; the next record builds on them.
         file.sync_all().map_err(failed("flush", &path))?;
         (found.file, found.file_len) = (Some(Current { file: lock, path }), Some(whole));
     }
+    // 4. The names of the files, which are on the disk by the folder's own flush only.
     let flushed = found.log_dir.file().sync_all();
     flushed.map_err(failed("flush", dir))?;
     found.last = chain.head();
+    // 5. An empty file is what a crash leaves between its name and its first line. Its name has to be the next number.
     if let (Some(named), Some(0)) = (files.last().copied(), found.file_len) {
         let next = found.last.map_or(Some(Seq::FIRST), |(last, _)| last.next());
         if next != Some(named) {
@@ -198,6 +164,7 @@ fn read_lines(file: &File, chain: &mut Chain) -> io::Result<Option<(u64, Break)>
 
 /// Returns whether what stands from byte `from` to `to` of `file` is what a crash leaves of one write.
 fn is_torn(file: &File, from: u64, to: u64) -> io::Result<bool> {
+    // More than one write is not what one crash tears.
     let Ok(len) = usize::try_from(to.saturating_sub(from)) else {
         return Ok(false);
     };

@@ -2,10 +2,11 @@
 
 use std::sync::{Mutex, PoisonError};
 
-/// Less room than this calls for somebody, whatever the size of the disk: what two full files of the log take.
+/// Less room than this calls for somebody, whatever the size of the disk: what two full files of the log take, or a
+/// quarter of an hour of a hundred records in a second.
 const LEAST: u64 = 128 * 1024 * 1024;
 
-/// More room than this calls for nobody.
+/// More room than this calls for nobody: ten million records.
 const PLENTY: u64 = 16 * 1024 * 1024 * 1024;
 
 /// The room of a file system, in bytes.
@@ -38,6 +39,7 @@ impl Roominess {
     /// Notes `room`, and says so in an event when the disk begins or ceases to be nearly full.
     pub(super) fn note(&self, room: Room) {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before the first look nothing was low, so a log that begins on a full disk says so at once.
         let was_low = last.is_some_and(Room::is_low);
         *last = Some(room);
         let Room { free, size } = room;

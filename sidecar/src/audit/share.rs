@@ -9,10 +9,9 @@ use std::time::{Duration, Instant};
 use stopgate_decide::record::MAX_LINE_BYTES;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::AuditError;
+use crate::bounds::BURST;
 
-/// How long a caller that was silent may exceed its bytes in a second.
-const BURST: u64 = 2;
+use super::error::AuditError;
 
 /// The shares of all callers.
 #[derive(Debug, Clone)]
@@ -47,6 +46,8 @@ impl Shares {
     /// record. `records` and `bytes` are what may wait of all callers together; each caller has room for one record at
     /// least.
     pub(super) fn new(rates: &BTreeMap<u32, u64>, records: usize, bytes: usize) -> Self {
+        // An equal part, but never less than the longest record and one more: a caller whose room fits none records
+        // nothing.
         let each = bytes.checked_div(rates.len()).unwrap_or(bytes);
         let each = each.max(bytes.min(2 * MAX_LINE_BYTES));
         let now = Instant::now();
@@ -83,6 +84,7 @@ impl Shares {
         let share = caller.and_then(|uid| self.of.get(&uid));
         let share = share.unwrap_or(&self.other);
         let count = u32::try_from(bytes.max(self.least)).map_err(|_| AuditError::TooLong)?;
+        // Room before rate: what finds no room spends nothing of what may be recorded in this second.
         let room = Arc::clone(&share.room)
             .try_acquire_many_owned(count)
             .map_err(|_| AuditError::Overloaded)?;

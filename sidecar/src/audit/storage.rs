@@ -1,6 +1,6 @@
 //! What the writer needs of a disk, and the disk. Every call may fail; what a failure means is the writer's business.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use rustix::fs::FallocateFlags;
 use stopgate_decide::record::{Seq, file_name};
 
-use super::recover::Lock;
 use super::room::Room;
 
 /// The files of a log, of which the last is written. Interrupted calls are the caller's to repeat.
@@ -37,6 +36,35 @@ pub(super) trait Storage: Send + 'static {
 
     /// Returns the room on the disk, if it can be told.
     fn room(&mut self) -> Option<Room>;
+}
+
+/// A file or folder that is locked: the thing itself, whatever paths lead to it. Dropped: unlocked, and not only closed,
+/// because a process that is just being started by another thread holds a copy of every descriptor until it is its own.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Lock {
+    /// Locks `file`. The error is of the kind `WouldBlock` if somebody else has locked it.
+    pub(super) fn take(file: File) -> io::Result<Self> {
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Returns the file or folder that is locked.
+    pub(super) const fn file(&self) -> &File {
+        &self.0
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "a file of the log is not unlocked");
+        }
+    }
 }
 
 /// The real thing.
@@ -83,6 +111,7 @@ impl Files {
 
 impl Storage for Files {
     fn create(&mut self, first: Seq) -> io::Result<()> {
+        // It must not be there yet: two files of one number would be two logs.
         let path = self.path.join(file_name(first));
         let file = OpenOptions::new()
             .append(true)
@@ -127,6 +156,7 @@ impl Storage for Files {
             current.file.file().metadata()?,
             fs::metadata(&current.path)?,
         );
+        // The handle leads to what is written, the path to what readers find.
         if (ours.dev(), ours.ino()) != (found.dev(), found.ino()) {
             return Err(io::Error::other("another file stands in its place"));
         }

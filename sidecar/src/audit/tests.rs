@@ -15,8 +15,8 @@ use jiff::Timestamp;
 use stopgate_decide::attempt::Input;
 use stopgate_decide::decide::{LimitNow, LimitedBy};
 use stopgate_decide::record::{
-    BundleChange, BundleRecord, DecisionRecord, Record, RecordedAttempt, RecordedContext,
-    RecordedInput, RecordedResult, Sent,
+    BundleChange, BundleRecord, DecisionRecord, MAX_LINE_BYTES, Record, RecordedAttempt,
+    RecordedContext, RecordedInput, RecordedResult, Sent,
 };
 use stopgate_decide::surface::{Enforces, Evidence, Limit};
 

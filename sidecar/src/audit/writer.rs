@@ -16,21 +16,26 @@ use tokio::sync::watch;
 
 use crate::seldom::Seldom;
 
+use super::error::{AuditError, Fatal, Health};
+use super::queue::{Message, QueuedRecord};
 use super::room::Roominess;
 use super::storage::Storage;
 use super::unrecorded::Unrecorded;
-use super::{AuditError, Fatal, Health, Message, QueuedRecord};
 
-/// Most bytes of one write.
+/// Most bytes of one write: as much as a crash can tear, so what recovery reads into memory. With four of the longest
+/// lines, or thousands of usual ones, the flush is what costs.
 pub(super) const MAX_BATCH_BYTES: usize = 4 * MAX_LINE_BYTES;
 
-/// Room is asked for in steps of this many bytes, so that a full disk is met before a record is under way.
+/// Room is asked for in steps of this many bytes, so that a full disk is met before a record is under way. It is one
+/// batch, and a sixteenth of a file: little is reserved in vain, and the file system is asked once in thousands of
+/// records.
 const RESERVE: u64 = 4 * 1024 * 1024;
 
-/// How long an unwritable log waits before it tries by itself.
+/// How long an unwritable log waits before it tries by itself. A disk that was freed is in use again before an operator
+/// has looked, and a full one is not kept busy.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How often the room on the disk is looked at, and the file while nothing is written.
+/// How often the room on the disk is looked at, and the file while nothing is written. A metric is scraped as often.
 const LOOK: Duration = Duration::from_secs(10);
 
 /// Where the next record goes.

@@ -2,34 +2,59 @@
 //! with the setting's name.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use stopgate_decide::bundle::MAX_BUNDLE_BYTES;
 use stopgate_decide::name::{ChannelName, OwnerName};
+use tracing::Level;
 
-/// Longest path that a Unix socket can be bound to, in bytes.
+/// Longest path that a Unix socket can be bound to, in bytes: what the kernel's address has room for, less a zero.
 const MAX_SOCKET_PATH: usize = 107;
 
 /// An address that only this machine can reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Loopback(SocketAddr);
 
-/// Longest time that one look at a source may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deadline(Duration);
-
 /// Longest bundle, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MaxBytes(u64);
 
-/// Time between two looks at the policy source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Poll(Duration);
+/// Makes a type of each kind of duration: its bounds in milliseconds, what is said of a text that is no duration, and
+/// what of a duration outside the bounds.
+macro_rules! durations {
+    ($($(#[$doc:meta])+ $name:ident: $bounds:expr, $no:literal, $outside:literal;)+) => {$(
+        $(#[$doc])+
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub struct $name(Duration);
 
-/// How far an issuer's clock may be from ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClockSkew(Duration);
+        impl $name {
+            pub(super) fn parse(text: &str) -> Result<Self, String> {
+                let length = quantity(text, &TIME, $bounds, ($no, $outside))?;
+                Ok(Self(Duration::from_millis(length)))
+            }
+
+            /// Returns the duration.
+            #[must_use]
+            pub const fn duration(self) -> Duration {
+                self.0
+            }
+        }
+    )+};
+}
+
+durations! {
+    /// Time between two looks at a source.
+    Poll: 50..=60 * 60 * 1000,
+        "is not a duration, such as 500ms, 5s, 1m or 1h", "is not between 50ms and 1h";
+    /// Longest time that one look at a source may take.
+    Deadline: 100..=10 * 60 * 1000,
+        "is not a duration, such as 500ms, 10s or 1m", "is not between 100ms and 10m";
+    /// How far an issuer's clock may be from ours.
+    ClockSkew: 0..=5 * 60 * 1000,
+        "is not a duration, such as 30s or 1m", "is longer than 5m";
+}
 
 /// Where the signed bundle is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +77,7 @@ impl Loopback {
         let address: SocketAddr = text
             .parse()
             .map_err(|_| "is not an address and a port, such as 127.0.0.1:9464".to_owned())?;
+        // Whoever can reach the metrics sees which tools are used and how often, and nobody has to prove who they are.
         if address.ip().is_loopback() {
             Ok(Self(address))
         } else {
@@ -66,57 +92,12 @@ impl Loopback {
     }
 }
 
-impl Poll {
-    const SHORTEST: Duration = Duration::from_millis(50);
-    const LONGEST: Duration = Duration::from_secs(3600);
-
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let poll = duration(text).ok_or("is not a duration, such as 500ms, 5s, 1m or 1h")?;
-        if (Self::SHORTEST..=Self::LONGEST).contains(&poll) {
-            Ok(Self(poll))
-        } else {
-            Err("is not between 50ms and 1h".to_owned())
-        }
-    }
-
-    /// Returns the time between two looks.
-    #[must_use]
-    pub const fn duration(self) -> Duration {
-        self.0
-    }
-}
-
-impl Deadline {
-    const SHORTEST: Duration = Duration::from_millis(100);
-    const LONGEST: Duration = Duration::from_secs(600);
-
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let deadline = duration(text).ok_or("is not a duration, such as 500ms, 10s or 1m")?;
-        if (Self::SHORTEST..=Self::LONGEST).contains(&deadline) {
-            Ok(Self(deadline))
-        } else {
-            Err("is not between 100ms and 10m".to_owned())
-        }
-    }
-
-    /// Returns the longest time that one look may take.
-    #[must_use]
-    pub const fn duration(self) -> Duration {
-        self.0
-    }
-}
-
 impl MaxBytes {
-    const LEAST: u64 = 64 * 1024;
-    const MOST: u64 = MAX_BUNDLE_BYTES as u64;
-
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let bytes = bytes(text).ok_or("is not a number of bytes, such as 500KiB or 32MiB")?;
-        if (Self::LEAST..=Self::MOST).contains(&bytes) {
-            Ok(Self(bytes))
-        } else {
-            Err("is not between 64KiB and 256MiB".to_owned())
-        }
+        let no = "is not a number of bytes, such as 500KiB or 32MiB";
+        let outside = "is not between 64KiB and 256MiB";
+        let bounds = 64 * 1024..=MAX_BUNDLE_BYTES as u64;
+        quantity(text, &SIZE, bounds, (no, outside)).map(Self)
     }
 
     /// Returns the number of bytes.
@@ -126,52 +107,36 @@ impl MaxBytes {
     }
 }
 
-fn bytes(text: &str) -> Option<u64> {
-    let digits = text.find(|c: char| !c.is_ascii_digit());
-    let (number, unit) = text.split_at_checked(digits.unwrap_or(text.len()))?;
-    let number: u64 = number.parse().ok()?;
-    let unit = match unit {
-        "" => 1,
-        "KiB" => 1024,
-        "MiB" => 1024 * 1024,
-        _ => return None,
-    };
-    number.checked_mul(unit)
-}
-
 impl ClockSkew {
     /// What holds where nothing is said.
     pub const DEFAULT: Self = Self(Duration::from_secs(30));
-    const LONGEST: Duration = Duration::from_secs(5 * 60);
-
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let skew = duration(text).ok_or("is not a duration, such as 30s or 1m")?;
-        if skew <= Self::LONGEST {
-            Ok(Self(skew))
-        } else {
-            Err("is longer than 5m".to_owned())
-        }
-    }
-
-    /// Returns how far an issuer's clock may be from ours.
-    #[must_use]
-    pub const fn duration(self) -> Duration {
-        self.0
-    }
 }
 
-fn duration(text: &str) -> Option<Duration> {
-    let digits = text.find(|c: char| !c.is_ascii_digit())?;
-    let (number, unit) = text.split_at_checked(digits)?;
-    let number: u64 = number.parse().ok()?;
-    let milliseconds = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60 * 1000,
-        "h" => 60 * 60 * 1000,
-        _ => return None,
+/// The units of a duration, in milliseconds; a bare number is none.
+const TIME: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
+
+/// The units of a size, in bytes.
+const SIZE: [(&str, u64); 3] = [("", 1), ("KiB", 1024), ("MiB", 1024 * 1024)];
+
+/// Reads a number and its unit, which is one of `units`, as a quantity within `bounds`. The error is `no` for a text
+/// that is no such thing, and `outside` for a quantity beyond the bounds.
+fn quantity(
+    text: &str,
+    units: &[(&str, u64)],
+    bounds: RangeInclusive<u64>,
+    (no, outside): (&str, &str),
+) -> Result<u64, String> {
+    let read = || {
+        let digits = text.find(|c: char| !c.is_ascii_digit());
+        let (number, unit) = text.split_at_checked(digits.unwrap_or(text.len()))?;
+        let (_, unit) = units.iter().find(|(name, _)| *name == unit)?;
+        number.parse::<u64>().ok()?.checked_mul(*unit)
     };
-    number.checked_mul(milliseconds).map(Duration::from_millis)
+    match read() {
+        Some(quantity) if bounds.contains(&quantity) => Ok(quantity),
+        Some(_) => Err(outside.to_owned()),
+        None => Err(no.to_owned()),
+    }
 }
 
 impl Source {
@@ -194,6 +159,17 @@ impl LogFormat {
     }
 }
 
+pub(super) fn level(text: &str) -> Result<Level, String> {
+    match text {
+        "error" => Ok(Level::ERROR),
+        "warn" => Ok(Level::WARN),
+        "info" => Ok(Level::INFO),
+        "debug" => Ok(Level::DEBUG),
+        "trace" => Ok(Level::TRACE),
+        _ => Err("is none of error, warn, info, debug, trace".to_owned()),
+    }
+}
+
 pub(super) fn channel(text: &str) -> Result<ChannelName, String> {
     ChannelName::new(text).map_err(|invalid| format!("is no name of a channel: {invalid}"))
 }
@@ -203,6 +179,7 @@ pub(super) fn organisation(text: &str) -> Result<OwnerName, String> {
 }
 
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {
+    // The two texts that the system would refuse for whatever they name; all others are its own to judge.
     if text.is_empty() || text.contains('\0') {
         Err("is no path".to_owned())
     } else {
@@ -211,13 +188,12 @@ pub(super) fn path(text: &str) -> Result<PathBuf, String> {
 }
 
 pub(super) fn socket(text: &str) -> Result<PathBuf, String> {
-    if text.len() > MAX_SOCKET_PATH {
-        return Err(format!(
-            "has {} bytes; the path of a socket has at most {MAX_SOCKET_PATH}",
-            text.len()
-        ));
+    match text.len() {
+        0..=MAX_SOCKET_PATH => path(text),
+        long => Err(format!(
+            "has {long} bytes; the path of a socket has at most {MAX_SOCKET_PATH}"
+        )),
     }
-    path(text)
 }
 
 /// Reads a text that is shown to people: one short line of 1 to 64 printable ASCII characters.
@@ -227,16 +203,5 @@ pub(super) fn label(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("is not 1 to 64 printable ASCII characters".to_owned())
-    }
-}
-
-pub(super) fn level(text: &str) -> Result<tracing::Level, String> {
-    match text {
-        "error" => Ok(tracing::Level::ERROR),
-        "warn" => Ok(tracing::Level::WARN),
-        "info" => Ok(tracing::Level::INFO),
-        "debug" => Ok(tracing::Level::DEBUG),
-        "trace" => Ok(tracing::Level::TRACE),
-        _ => Err("is none of error, warn, info, debug, trace".to_owned()),
     }
 }

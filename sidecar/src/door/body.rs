@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::Status;
 
 use super::grpc::status;
-use super::{MAX_MESSAGE_BYTES, RECEIVE_DEADLINE};
+use crate::bounds::{MAX_MESSAGE_BYTES, RECEIVE_DEADLINE};
 use crate::metrics::Metrics;
 use crate::undecided::Undecided;
 
@@ -50,6 +50,8 @@ impl Received {
 
     /// Counts `data` and reads the length that the message announces.
     fn check(&mut self, data: &Bytes) -> Result<(), Status> {
+        // The prefix may come in pieces. It is read before the message, so that one that announces too much is refused
+        // by its first five bytes.
         let missing = PREFIX.saturating_sub(self.prefix.len());
         self.prefix.extend(data.iter().take(missing));
         self.bytes = self.bytes.saturating_add(data.len());
@@ -58,6 +60,7 @@ impl Received {
             [] => 0,
         };
         let announced = usize::try_from(announced).unwrap_or(usize::MAX);
+        // What arrives counts too, because the announced length may be a lie.
         if announced > MAX_MESSAGE_BYTES || self.bytes > MAX_MESSAGE_BYTES.saturating_add(PREFIX) {
             return Err(self.refuse(Undecided::TooLarge, "the message is too long"));
         }
@@ -77,6 +80,7 @@ impl Body for Received {
         let frame = match Pin::new(&mut this.body).poll_frame(cx) {
             Poll::Ready(frame) => frame,
             Poll::Pending => {
+                // The time counts from the headers on, whatever arrives in between: drops of a message win nothing.
                 let deadline = this.deadline;
                 let timer = this
                     .timer

@@ -1,5 +1,5 @@
-//! Connections: who is on the other side, how many there are, how long each may last, and which service a request is
-//! for. hyper is used directly because idle time and receive deadlines are limits that tonic's own server lacks.
+//! Connections: how long each may last, what may arrive on it, and which service a request is for. hyper is used
+//! directly because idle time and receive deadlines are limits that tonic's own server lacks.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -7,7 +7,6 @@ use std::io;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -27,49 +26,22 @@ use tonic_health::server::HealthService;
 use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 use tower_service::Service as _;
 
+use super::admission::{Admission, Places};
 use super::body::{Held, Received};
 use super::grpc::{Grpc, status};
-use super::places::Places;
 use super::reset::Watched;
-use super::{GRACE, MAX_AGE, MAX_IDLE, MAX_MESSAGE_BYTES, MAX_STREAMS};
-use crate::config::{Caller, Callers};
-use crate::metrics::{Metrics, TurnedAway};
+use crate::bounds::{
+    ACCEPT_PAUSE, CONNECTION_WINDOW, GRACE, GREETING, KEEPALIVE, KEEPALIVE_ANSWER, MAX_AGE,
+    MAX_ERROR_RESETS, MAX_HEADER_BYTES, MAX_IDLE, MAX_MESSAGE_BYTES, MAX_PENDING_RESETS,
+    MAX_SEND_BUFFER, MAX_STREAMS, STREAM_WINDOW,
+};
+use crate::caller::{Caller, Callers};
+use crate::metrics::Metrics;
 use crate::seldom::Seldom;
 use crate::undecided::Undecided;
 
-/// How long a peer may take for the first bytes of HTTP/2, which no other limit covers.
-const GREETING: Duration = Duration::from_secs(3);
-
-/// Length of those bytes: `PRI * HTTP/2.0…`.
+/// Length of the first bytes of HTTP/2: `PRI * HTTP/2.0…`.
 const GREETING_BYTES: usize = 24;
-
-/// A peer that is silent for this long is asked whether it is there. It cannot answer in the middle of a frame, so
-/// this ends one that sends its headers or its message drop by drop.
-const KEEPALIVE: Duration = Duration::from_secs(2);
-
-/// How long it has for its answer.
-const KEEPALIVE_ANSWER: Duration = Duration::from_secs(3);
-
-/// Most bytes of a request's headers.
-const MAX_HEADER_BYTES: u32 = 16 * 1024;
-
-/// Streams that a peer may reset before they were looked at; one more ends its connection.
-const MAX_PENDING_RESETS: usize = 16;
-
-/// Streams that were reset because of a peer's errors; one more ends its connection.
-const MAX_ERROR_RESETS: usize = 32;
-
-/// Bytes a peer may send ahead on one stream: one whole message.
-const STREAM_WINDOW: u32 = 384 * 1024;
-
-/// Bytes a peer may send ahead on all streams together.
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
-
-/// Bytes of answers that wait for a peer that does not read.
-const MAX_SEND_BUFFER: usize = 256 * 1024;
-
-/// How long to wait when the system gives no connection, such as without file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What operators are told when HTTP/2 refuses a request before anybody here sees it.
 const UNREADABLE: &str = "a request was no HTTP/2 and got no answer; a gRPC client in Python, Ruby, PHP or C++ sends the \
@@ -78,12 +50,8 @@ const UNREADABLE: &str = "a request was no HTTP/2 and got no answer; a gRPC clie
 
 /// The gRPC door.
 pub struct Door<R> {
-    callers: Callers,
+    admission: Admission,
     services: Services<R>,
-    metrics: Arc<Metrics>,
-    places: Arc<Places>,
-    strangers: Seldom,
-    crowds: Seldom,
     unreadable: Arc<Seldom>,
 }
 
@@ -105,12 +73,8 @@ impl<R: ServerReflection> Door<R> {
             metrics: Arc::clone(&metrics),
         };
         Self {
-            places: Arc::new(Places::new(callers.uids())),
-            callers,
+            admission: Admission::new(callers, metrics),
             services,
-            metrics,
-            strangers: Seldom::default(),
-            crowds: Seldom::default(),
             unreadable: Arc::default(),
         }
     }
@@ -118,7 +82,7 @@ impl<R: ServerReflection> Door<R> {
     /// Returns the places by which open connections are counted.
     #[must_use]
     pub fn places(&self) -> Arc<Places> {
-        Arc::clone(&self.places)
+        Arc::clone(&self.admission.places)
     }
 
     /// Serves `listener` until `draining` says otherwise. Then what is under way is ended, and cut off after [`GRACE`].
@@ -131,7 +95,7 @@ impl<R: ServerReflection> Door<R> {
                 () = told_to_drain(&mut told) => break,
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => {
-                        if let Some((caller, place)) = self.admit(&stream) {
+                        if let Some((caller, place)) = self.admission.admit(&stream) {
                             let (services, unreadable) = (self.services.clone(), Arc::clone(&self.unreadable));
                             connections.spawn(connection(stream, caller, services, draining.clone(), place, unreadable));
                         }
@@ -146,40 +110,12 @@ impl<R: ServerReflection> Door<R> {
                 Some(_) = connections.join_next() => {}
             }
         }
+        // Nobody new is kept waiting for a sidecar that goes: with the listener gone, connecting is refused at once.
         drop(listener);
         let ended = async { while connections.join_next().await.is_some() {} };
         if timeout(GRACE, ended).await.is_err() {
             tracing::warn!(connections = connections.len(), "connections cut");
         }
-    }
-
-    /// Finds the caller behind `stream` and takes a place for the connection. Returns `None` if the connection has to
-    /// be closed, because the user is no caller or the caller has no place left.
-    fn admit(&self, stream: &UnixStream) -> Option<(Arc<Caller>, OwnedSemaphorePermit)> {
-        let uid = stream.peer_cred().ok().map(|peer| peer.uid());
-        let Some(caller) = uid.and_then(|uid| self.callers.get(uid)) else {
-            self.metrics.turned_away(TurnedAway::Peer);
-            if let Some(passed_over) = self.strangers.tell() {
-                tracing::warn!(
-                    uid,
-                    passed_over,
-                    "connection closed: no [[callers]] table has the uid of this user"
-                );
-            }
-            return None;
-        };
-        let Some(place) = self.places.take(caller.uid) else {
-            self.metrics.turned_away(TurnedAway::Limit);
-            if let Some(passed_over) = self.crowds.tell() {
-                tracing::warn!(
-                    uid,
-                    passed_over,
-                    "connection closed: this caller has no place left for another"
-                );
-            }
-            return None;
-        };
-        Some((Arc::clone(caller), place))
     }
 }
 
@@ -196,19 +132,23 @@ async fn connection<R: ServerReflection>(
     _place: OwnedSemaphorePermit,
     unreadable: Arc<Seldom>,
 ) {
+    // 1. The greeting, before hyper sees anything: hyper would wait for it without end.
     if !matches!(timeout(GREETING, greeted(&stream)).await, Ok(Ok(()))) {
         tracing::debug!(uid = caller.uid, "peer speaks no HTTP/2");
         return;
     }
+    // 2. Each request knows its caller, whatever it says itself, and is counted as activity.
     let activity = Arc::new(Activity::new());
     let service = service_fn(|request| services.call(request, Arc::clone(&caller), &activity));
     let (uid, metrics) = (caller.uid, Arc::clone(&services.metrics));
+    // 3. What HTTP/2 refuses reaches no service: it is seen in what is sent, or nobody would ever hear of it.
     let stream = Watched::new(TokioIo::new(stream), move || {
         metrics.undecided(Undecided::Malformed);
         if let Some(passed_over) = unreadable.tell() {
             tracing::warn!(uid, passed_over, "{UNREADABLE}");
         }
     });
+    // 4. Every bound that hyper knows; the library's own defaults may change with its version.
     let mut http = http2::Builder::new(TokioExecutor::new());
     http.timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
@@ -220,6 +160,7 @@ async fn connection<R: ServerReflection>(
         .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE_ANSWER);
+    // 5. Until the peer ends it, or one of the reasons why this side does.
     let mut served = pin!(http.serve_connection(stream, service));
     let why = tokio::select! {
         ended = served.as_mut() => {
@@ -233,6 +174,7 @@ async fn connection<R: ServerReflection>(
         () = told_to_drain(&mut draining) => "draining",
     };
     tracing::debug!(why, uid = caller.uid, "connection closing");
+    // 6. What was asked before is answered; what is asked from here on is not begun, and the client knows that.
     served.as_mut().graceful_shutdown();
     // Cut off by dropping it when the peer does not let go.
     let _cut = timeout(GRACE, served).await;
@@ -299,6 +241,8 @@ impl Activity {
         loop {
             let busy = self.requests.load(Ordering::Relaxed) > 0;
             let since = if busy { Instant::now() } else { self.last() };
+            // As long as something is under way, it is looked at again after the same time: an end in between counts
+            // from its own instant, which is then the last.
             let until = since + MAX_IDLE;
             if until <= Instant::now() {
                 return;
@@ -346,6 +290,7 @@ impl<R: ServerReflection> Services<R> {
         let mut services = self.clone();
         request.extensions_mut().insert(caller);
         let path = request.uri().path();
+        // Only what asks for decisions keeps a connection: a watch of health would keep it for ever.
         let asks = path
             .trim_start_matches('/')
             .starts_with(EnforcementServiceServer::<Grpc>::NAME);
@@ -360,6 +305,8 @@ impl<R: ServerReflection> Services<R> {
             let bounded = |request: Request<Incoming>, metrics| {
                 request.map(|body| Received::new(body, metrics))
             };
+            // Reflection is a stream of requests, which has no one message to wait for; each of its messages is
+            // bounded.
             let response = match path.map(|(service, _)| service) {
                 Some(name) if name == EnforcementServiceServer::<Grpc>::NAME => {
                     let metrics = Arc::clone(&services.metrics);

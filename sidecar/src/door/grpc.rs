@@ -11,7 +11,7 @@ use stopgate_proto::v1::enforcement_service_server::EnforcementService;
 use tonic::{Code, Request, Response, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use crate::config::Caller;
+use crate::caller::Caller;
 use crate::enforce::{self, Enforcer, TraceId};
 use crate::metrics::Metrics;
 use crate::undecided::Undecided;
@@ -96,6 +96,7 @@ impl EnforcementService for Grpc {
             .metadata()
             .get("traceparent")
             .and_then(|header| header.to_str().ok());
+        // A header that is no trace is no reason to refuse: nothing is decided by it.
         let trace = trace.and_then(TraceId::of_traceparent);
         let request = enforce::Request::try_from(request.into_inner());
         let request = request

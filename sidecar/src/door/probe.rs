@@ -6,7 +6,6 @@ mod crowd;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -20,27 +19,15 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
 use self::crowd::Crowd;
-use super::places::Places;
+use super::admission::Places;
 use crate::audit::AuditLog;
+use crate::bounds::{ACCEPT_PAUSE, MAX_PROBE_HEADER_BYTES, PROBE_DEADLINE, PROBE_HEADER_DEADLINE};
 use crate::identity::Identity;
 use crate::metrics::{Gauges, Metrics};
 use crate::readiness::{Readiness, State};
 use crate::seldom::Seldom;
 
-/// Most probes at a time.
-pub const MAX_PROBES: usize = 64;
-
-/// Longest time for one probe, from connecting to its last byte.
-const DEADLINE: Duration = Duration::from_secs(5);
-
-/// Longest time for a probe's headers.
-const HEADER_DEADLINE: Duration = Duration::from_secs(1);
-
-/// Most bytes of a probe's headers.
-const MAX_HEADER_BYTES: usize = 16 * 1024;
-
-/// How long to wait when the system gives no connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+pub use crate::bounds::MAX_PROBES;
 
 /// What probes are answered from.
 #[derive(Debug)]
@@ -64,11 +51,12 @@ pub async fn serve(listener: TcpListener, address: SocketAddr, probes: Arc<Probe
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
+                // A probe never waits for a place: the one that has to go goes at once.
                 crowd.make_room();
                 let probes = Arc::clone(&probes);
                 let answered = tokio::spawn(async move {
                     // A probe that fails is the prober's matter.
-                    let _failed = timeout(DEADLINE, answer(stream, &probes)).await;
+                    let _failed = timeout(PROBE_DEADLINE, answer(stream, &probes)).await;
                 });
                 crowd.enter(peer, answered.abort_handle());
             }
@@ -87,8 +75,9 @@ async fn answer(stream: TcpStream, probes: &Probes) -> Result<(), hyper::Error> 
         service_fn(|request| async move { Ok::<_, Infallible>(probes.respond(&request)) });
     http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_DEADLINE)
-        .max_buf_size(MAX_HEADER_BYTES)
+        .header_read_timeout(PROBE_HEADER_DEADLINE)
+        .max_buf_size(MAX_PROBE_HEADER_BYTES)
+        // One answer for one connection, so that no prober keeps a place between two probes.
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service)
         .await
@@ -96,6 +85,8 @@ async fn answer(stream: TcpStream, probes: &Probes) -> Result<(), hyper::Error> 
 
 impl Probes {
     fn respond(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        // A process that answers is alive, whatever it cannot do: what restarting does not mend is no reason to
+        // restart.
         let (status, text) = match (request.method(), request.uri().path()) {
             (&Method::GET, "/livez") => (StatusCode::OK, "live\n".to_owned()),
             (&Method::GET, "/readyz") => {

@@ -59,6 +59,7 @@ impl Frames {
     fn resets(&mut self, mut bytes: &[u8]) -> usize {
         let mut resets = 0_usize;
         loop {
+            // What is left of a payload that does not matter goes first; then comes the head of the next frame.
             let skipped = self.skipped.min(bytes.len());
             self.skipped = self.skipped.saturating_sub(skipped);
             bytes = bytes.get(skipped..).unwrap_or_default();
@@ -70,6 +71,7 @@ impl Frames {
             let (taken, rest) = bytes.split_at_checked(taken).unwrap_or((bytes, &[]));
             self.seen.extend_from_slice(taken);
             bytes = rest;
+            // With the head it is known whether more is needed; what is not there yet comes with a later write.
             if self.seen.len() < self.needed() {
                 continue;
             }
@@ -147,6 +149,7 @@ impl<C: Write + Unpin, F: FnMut() + Unpin> Write for Watched<C, F> {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        // Only what was taken was sent; the rest is written again and would be seen twice.
         let count = ready!(Pin::new(&mut this.connection).poll_write_vectored(cx, parts))?;
         let mut left = count;
         for part in parts {

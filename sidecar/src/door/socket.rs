@@ -10,10 +10,8 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use tokio::net::UnixListener;
 
+use crate::bounds::BACKLOG;
 use crate::source::{self, Kind, MayBeReplaced, Stopped};
-
-/// Connections that may wait to be accepted.
-const BACKLOG: i32 = 128;
 
 /// Why there is no socket.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +64,7 @@ fn failed<E: Into<io::Error>>(action: &'static str, path: &Path) -> impl FnOnce(
 pub fn look(path: &Path, group: Option<&str>) -> Result<Option<u32>, SocketError> {
     match source::walk(path, Kind::Place) {
         Ok(walked) => match walked.path.parent() {
+            // The walk passes over what is not there: a folder that is missing shows in its parent only.
             Some(folder) if walked.found.is_none() && !folder.is_dir() => {
                 return Err(SocketError::NoFolder(folder.to_owned()));
             }
@@ -95,6 +94,7 @@ pub fn listen(path: &Path, group: Option<&str>) -> Result<UnixListener, SocketEr
         std::os::unix::fs::chown(path, None, Some(group))
             .map_err(failed("change the group of", path))?;
     }
+    // Everybody is never let in by the mode, although the uid is looked at as well: two locks, not one.
     let mode = if group.is_some() { 0o660 } else { 0o600 };
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
         .map_err(failed("change the mode of", path))?;
@@ -122,6 +122,7 @@ fn clear(path: &Path, address: &SocketAddrUnix) -> Result<(), SocketError> {
     if !is_socket(path)? {
         return Ok(());
     }
+    // To connect is the only way to know whether anybody listens: the file looks the same when its process is gone.
     let probe = socket().map_err(failed("make", path))?;
     match rustix::net::connect(&probe, address) {
         Err(Errno::CONNREFUSED) => fs::remove_file(path).map_err(failed("remove", path)),

@@ -67,6 +67,7 @@ impl TryFrom<pb::DecideRequest> for Request {
             id: RequestId::new(request_id).map_err(InvalidDecideRequest::RequestId)?,
             trace: None,
             subject: subject.map(NamedSubject::try_from).transpose()?,
+            // On this wire a text that is not set is empty: then the agent is the caller's own.
             agent: Some(agent)
                 .filter(|agent| !agent.is_empty())
                 .map(Label::new)
@@ -184,6 +185,7 @@ fn surface(surface: &Surface) -> pb::Surface {
         masks: _,
         max_rows: _,
     } = surface;
+    // What is left out above is in the obligations: the wire says it once.
     let risk = match risk {
         Risk::Low => pb::Risk::Low,
         Risk::Medium => pb::Risk::Medium,
@@ -273,6 +275,7 @@ impl From<Status> for pb::GetStatusResponse {
             refusal: refused,
             failures,
         } = supply;
+        // Without a bundle nothing passes, and the status says so.
         let ceiling = active.as_ref().map_or(Limit::None, |active| {
             active.bundle.default_ceiling(channel.as_str())
         });

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::DECIDE_BUDGET;
+use crate::bounds::DECIDE_BUDGET;
 
 /// The time that an attempt has taken so far on the thread that made this.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ impl Clock {
     /// Returns the processor time so far; as long as the time on the wall is within the budget, returns that instead,
     /// because no thread runs longer than the clock on the wall, and to ask that one costs no system call.
     pub(super) fn took(&self) -> Duration {
+        // On a busy machine a thread waits for a core, and that is nobody's rule's fault.
         let on_the_wall = self.before.saturating_add(self.began.elapsed());
         if on_the_wall <= DECIDE_BUDGET {
             return on_the_wall;

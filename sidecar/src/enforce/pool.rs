@@ -9,8 +9,7 @@ use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Decisions of one caller that may wait beside the one under way.
-pub(super) const WAITING: usize = 4;
+use crate::bounds::WAITING_DECISIONS;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -71,6 +70,7 @@ impl Shared {
             if catch_unwind(AssertUnwindSafe(job)).is_err() {
                 tracing::error!("decision panicked");
             }
+            // Its next one goes behind the others' turns, so that a caller with many that wait has one in each round.
             let mut lines = self.lines();
             if lines.rest(caller) {
                 self.changed.notify_one();
@@ -132,6 +132,7 @@ impl Pool {
     pub(super) fn new() -> io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let pool = Self(Arc::default());
+        // Where there is only one core the kernel shares it out; a pool without a thread would answer nobody.
         for _ in 0..cores.saturating_sub(1).max(1) {
             let shared = Arc::clone(&pool.0);
             std::thread::Builder::new()
@@ -145,7 +146,8 @@ impl Pool {
     pub(super) fn place(&self, caller: u32) -> Option<PoolPlace> {
         let mut lines = self.0.lines();
         let line = lines.of.entry(caller).or_default();
-        if line.places > WAITING {
+        // One more than may wait: the one under way has a place too.
+        if line.places > WAITING_DECISIONS {
             return None;
         }
         line.places = line.places.saturating_add(1);
@@ -185,6 +187,7 @@ impl PoolPlace {
             return;
         }
         let line = lines.of.entry(caller).or_default();
+        // A caller with something under way or waiting has its turn coming already.
         let is_turn = !line.under_way && line.waiting.is_empty();
         line.waiting.push_back(job);
         if is_turn {
@@ -248,13 +251,15 @@ mod tests {
     fn one_is_under_way_four_wait_and_one_more_is_refused() {
         let pool = one();
         let (told, heard) = channel();
-        let held: Vec<_> = (0..=WAITING).map(|_| held(&pool, 7, "a", &told)).collect();
+        let held: Vec<_> = (0..=WAITING_DECISIONS)
+            .map(|_| held(&pool, 7, "a", &told))
+            .collect();
         assert!(held.iter().all(Option::is_some));
         assert_eq!(next(&heard), "a");
         assert!(pool.place(7).is_none(), "all places are taken");
         assert!(pool.place(8).is_some(), "of one caller only");
         drop(held);
-        for _ in 0..WAITING {
+        for _ in 0..WAITING_DECISIONS {
             assert_eq!(next(&heard), "a");
         }
     }
@@ -266,14 +271,16 @@ mod tests {
         let first = held(&pool, 1, "one", &told).expect("a place");
         assert_eq!(next(&heard), "one");
         // All of these come while the only thread is busy.
-        let many: Vec<_> = (0..WAITING).map(|_| held(&pool, 1, "one", &told)).collect();
+        let many: Vec<_> = (0..WAITING_DECISIONS)
+            .map(|_| held(&pool, 1, "one", &told))
+            .collect();
         pool.place(2)
             .expect("a place")
             .run(|| panic!("of a decision"));
         let other = held(&pool, 2, "two", &told).expect("a place");
         drop((first, many, other));
         // The second caller waits for one decision of the first at a time, not for all of them.
-        let order: Vec<_> = (0..=WAITING).map(|_| next(&heard)).collect();
+        let order: Vec<_> = (0..=WAITING_DECISIONS).map(|_| next(&heard)).collect();
         let two = order.iter().position(|name| *name == "two");
         assert!(two.is_some_and(|two| two <= 2), "{order:?}");
         drop(pool);
@@ -287,7 +294,7 @@ mod tests {
         // The first caller takes every place as soon as it is free.
         let refill = |flood: &mut VecDeque<_>| {
             let begun = std::time::Instant::now();
-            while flood.len() <= WAITING {
+            while flood.len() <= WAITING_DECISIONS {
                 flood.extend(held(&pool, 1, "flood", &told));
                 assert!(begun.elapsed() < PATIENCE, "no place is freed");
             }

@@ -10,13 +10,14 @@ use stopgate_decide::bundle::Bundle;
 use stopgate_decide::decide::{Reason, Rejection};
 use stopgate_decide::name::ProfileName;
 
-use crate::config::Caller;
+use crate::bounds::MAX_GROUPS;
+use crate::caller::Caller;
 use crate::identity::token::Refused;
 use crate::identity::{Identity, SubjectToken};
 use crate::metrics::{Metrics, TokenCheck};
 use crate::seldom::SeldomEach;
 
-use super::request::{AssertedSubject, Label, MAX_GROUPS, NamedSubject};
+use super::request::{AssertedSubject, Label, NamedSubject};
 
 /// A kind of refused token: the uid of the caller, and what is wrong. There are as many as callers and reasons.
 pub(super) type RefusedToken = (u32, Refused);
@@ -81,6 +82,7 @@ impl Registrar<'_> {
     }
 
     fn nobody(self, agent: Option<&Label>) -> Principal {
+        // An agent that the caller may not name would be a lie in the record.
         let agent = agent.filter(|_| self.caller.may.assert_agent);
         Principal {
             subject: Subject {
@@ -119,6 +121,7 @@ impl Registrar<'_> {
                     let reason = refused.as_str();
                     tracing::info!(reason, uid, passed_over, "token refused");
                 }
+                // The caller is told less than the operator: which check failed is a hint to whoever forges tokens.
                 Err(unverified(refused.outside()))
             }
         }
@@ -131,6 +134,7 @@ impl Registrar<'_> {
                 "this caller may not name a subject on its own word",
             ));
         }
+        // A caller's word stands for the word of an issuer that the policy knows, and for no other.
         if self.bundle.issuer(&subject.issuer).is_none() {
             return Err(unverified("the policy does not know the subject's issuer"));
         }

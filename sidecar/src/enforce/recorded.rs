@@ -1,13 +1,20 @@
 //! From an attempt and its decision to the record that has to be on disk before the answer leaves.
 
-use stopgate_decide::attempt::Target;
+use stopgate_decide::attempt::{Attempt, Target};
 use stopgate_decide::bundle::Bundle;
-use stopgate_decide::decide::Outcome;
+use stopgate_decide::decide::{Decision, Outcome, Situation};
 use stopgate_decide::record::{
     DecisionRecord, MaskKey, RecordedAttempt, RecordedContext, RecordedInput, RecordedResult, Sent,
 };
 
-use super::{Considered, Request};
+use super::request::Request;
+
+/// An attempt and its decision, not on record yet.
+pub(super) struct Considered {
+    pub(super) attempt: Attempt,
+    pub(super) situation: Situation,
+    pub(super) decision: Decision,
+}
 
 /// What a record holds beside the attempt and its decision.
 pub(super) struct RecordDetails<'a> {
@@ -69,11 +76,13 @@ impl Considered {
             situation: _,
         } = self;
         let seen = decision.seen();
+        // As it was named, where the catalog knows no such operation: an auditor wants to see what was tried.
         let (named, function) = match &attempt.target {
             Target::Operation(name) => (Some(name.clone()).filter(|name| !name.is_empty()), None),
             Target::Function(function) => (None, Some(function.clone())),
         };
         let operation = seen.operation.as_ref().map(ToString::to_string).or(named);
+        // Without an operation nobody knows what is to be hidden, so all of the input is.
         let masks = operation
             .as_ref()
             .and_then(|operation| bundle.recorded_masks(&attempt.tool, operation, seen.input_fits));

@@ -3,16 +3,8 @@
 use stopgate_decide::attempt::{Subject, Target};
 use stopgate_decide::digest::Digest;
 
+use crate::bounds::{MAX_LABEL, MAX_REQUEST_ID, MAX_SUBJECT};
 use crate::identity::SubjectToken;
-
-/// Most groups of a subject; more is a rejection.
-pub const MAX_GROUPS: usize = 256;
-
-/// Longest name of a tool, operation, function or agent that is looked at, in bytes.
-pub const MAX_LABEL: usize = 256;
-
-/// Longest issuer or subject id, in bytes.
-pub const MAX_SUBJECT: usize = 512;
 
 /// One request for a decision.
 #[derive(Debug)]
@@ -95,7 +87,7 @@ impl RequestId {
     /// # Errors
     /// [`OutOfBounds`] says what is wrong.
     pub fn new(text: String) -> Result<Self, OutOfBounds> {
-        bounded(&text, 128)?;
+        bounded(&text, MAX_REQUEST_ID)?;
         if text.bytes().all(|byte| byte.is_ascii_graphic()) {
             Ok(Self(text))
         } else {
@@ -128,6 +120,7 @@ impl TraceId {
                     .bytes()
                     .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
         };
+        // Version 00 has these four fields and no more; what a later one means by them nobody knows yet.
         let whole = version == "00"
             && hex(trace, 32)
             && hex(span, 16)

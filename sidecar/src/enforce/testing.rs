@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::audit::tests::faulty::Disk;
 use crate::audit::tests::{Contents, contents, open};
 use crate::audit::{AuditLog, Options};
-use crate::config::{Caller, May};
+use crate::caller::{Caller, May};
 use crate::follow::{Active, Supply};
 use crate::identity::Identity;
 use crate::metrics::{Gauges, Metrics};

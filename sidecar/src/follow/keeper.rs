@@ -3,7 +3,7 @@
 //! It works apart from the looks at the source: a disk of ours that hangs holds up no update. As long as nobody can say
 //! that a start would find the bundle, the metric says that it is not kept.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::seldom::Seldom;
 use crate::source::{Looker, chain};
 
 use super::kept::{Kept, KeptBundle, Lost, Note};
-use super::{Followed, Root};
+use super::root::Root;
 
 /// Keeps what it is told to keep.
 #[derive(Debug)]
@@ -70,13 +70,19 @@ impl Last {
 }
 
 impl Keeper {
-    /// Makes a keeper for what is `followed`, which keeps nothing yet.
-    pub(super) fn new(followed: &Followed, metrics: Arc<Metrics>) -> Self {
+    /// Makes a keeper in `state_dir` of bundles that `root` vouches for, within the bounds of `policy`. It keeps
+    /// nothing yet.
+    pub(super) fn new(
+        state_dir: PathBuf,
+        root: &Root,
+        policy: &Policy,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
-            kept: Kept::new(followed.state_dir.clone()),
-            root: Arc::clone(&followed.root.trust),
-            most: followed.policy.max_bytes.bytes(),
-            deadline: followed.policy.deadline.duration(),
+            kept: Kept::new(state_dir),
+            root: Arc::clone(&root.trust),
+            most: policy.max_bytes.bytes(),
+            deadline: policy.deadline.duration(),
             looker: Looker::new("keep-bundle"),
             metrics,
             keeping: Keeping::Nothing,
@@ -110,6 +116,8 @@ impl Keeper {
             let (kept, held) = (self.kept.clone(), Arc::clone(&held));
             move || kept.look(&held)
         };
+        // Only what is known to be gone is written again. Where nobody can say, writing would mend nothing, and might
+        // put a bundle where others can replace it.
         match self.looker.look(self.deadline, work).await {
             Ok(Ok(())) => self.is_kept(),
             Ok(Err(Lost::Gone(path))) => self.write_again(&held, &path).await,
@@ -121,6 +129,7 @@ impl Keeper {
     /// Writes what is `held` once more, because `gone` was taken away or replaced.
     async fn write_again(&mut self, held: &Arc<KeptBundle>, gone: &Path) {
         self.metrics.sources.kept(false);
+        self.metrics.kept_was_removed();
         if let Some(passed_over) = self.taken_away.tell() {
             tracing::warn!(
                 file = %gone.display(),
@@ -128,6 +137,7 @@ impl Keeper {
                 "bundle kept for a start after the trust root's date was removed or changed, it is written again"
             );
         }
+        // From the file that is still held open, if that is whole; the source may have another bundle by now.
         let work = {
             let (kept, held) = (self.kept.clone(), Arc::clone(held));
             let (root, most) = (Arc::clone(&self.root), self.most);
@@ -164,6 +174,7 @@ impl Keeper {
             Ok(Err(why)) => chain(&why),
             Err(missed) => missed.to_string(),
         };
+        // The bundle stays in memory until a disk takes it: the source may not have it at the next look.
         self.keeping = Keeping::Unwritten(verified, note);
         self.is_not_kept(problem);
     }

@@ -24,8 +24,8 @@ use stopgate_decide::name::OwnerName;
 
 use crate::source::{self, Opened, Unreadable};
 
-use super::Root;
 use super::look::{self, Unfit};
+use super::root::Root;
 
 const NOTE: &str = "verified.json";
 const BEGIN: &str = "verified.";
@@ -33,6 +33,7 @@ const END: &str = ".stopgate";
 /// What a file is called behind its name until all of it is written.
 const BESIDE: &str = ".new";
 
+/// A note has some 300 bytes and five members.
 const LIMITS: Limits = Limits {
     bytes: 4096,
     depth: 4,
@@ -128,6 +129,7 @@ impl Note {
             organisation: text("organisation")?.parse().ok()?,
             time: text("time")?.parse().ok()?,
         };
+        // One spelling, so that a note that somebody touched is none.
         (note.text().as_bytes() == bytes).then_some(note)
     }
 }
@@ -179,6 +181,7 @@ impl Kept {
         if note.root != root.digest {
             return Err(NotLast::Root);
         }
+        // The note says where to look and nothing else: signatures are verified over what is there now.
         let held = self.hold(note)?;
         let verified = self.verified(&held, &root.trust, most)?;
         Ok((verified, held))
@@ -193,6 +196,7 @@ impl Kept {
             }
             Err(NoNote::Unreadable(why)) => return Err(Lost::from_unreadable(why)),
         }
+        // A start would open the name, so the name has to lead to the very file that was written, unchanged.
         let path = self.file(held.note.bundle);
         match source::open(&path) {
             Ok(found) if found.identity == held.opened.identity => Ok(()),
@@ -238,10 +242,13 @@ impl Kept {
     }
 
     fn write(&self, verified: &Verified, note: &Note) -> io::Result<()> {
+        // The bundle, the note, the folder: after a power cut at any point the note names a whole bundle, or none is
+        // named.
         let name = name(note.bundle);
         self.put(&name, |file| verified.write(file))?;
         self.put(NOTE, |file| file.write_all(note.text().as_bytes()))?;
         File::open(&self.0)?.sync_all()?;
+        // Only then what was kept before goes, with what a crash left half written beside it.
         for entry in fs::read_dir(&self.0)? {
             let entry = entry?;
             let other = entry.file_name();

@@ -8,7 +8,7 @@ use stopgate_decide::digest::Digest;
 
 use crate::source::{Identity, Missed, Opened, Unreadable, chain, open};
 
-use super::Refusal;
+use super::refusal::Refusal;
 
 /// What is said of an update that is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +75,7 @@ pub(super) fn verified(
     most: u64,
     known: Option<Digest>,
 ) -> Result<Option<Verified>, Unfit> {
+    // Before a byte of it is read. A file that grows after this is refused while it is read.
     let length = opened.length;
     if length > most {
         let path = path.to_owned();
@@ -95,6 +96,8 @@ pub(super) struct Look {
 impl Look {
     pub(super) fn look(&self) -> Result<Found, NotFound> {
         let opened = open(&self.file).map_err(NotFound::Unreadable)?;
+        // The same file is refused for the same reason: it is not read again, which for a big one would be all the disk
+        // does.
         let identity = opened.identity;
         match self.refused {
             Some((refused, why)) if refused == identity => return Ok(Found::Again(why)),

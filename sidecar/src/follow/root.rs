@@ -10,16 +10,14 @@ use stopgate_decide::bundle::TrustRoot;
 use stopgate_decide::bundle::root::TrustError;
 use stopgate_decide::digest::Digest;
 
+use crate::bounds::MAX_ROOT_BYTES;
 use crate::metrics::Metrics;
 use crate::source::{self, Looker, Missed, SourceName, Unreadable, chain};
 
-/// Longest trust root, in bytes.
-const MAX_ROOT_BYTES: u64 = 1024 * 1024;
-
-/// Operators are warned of its date from this time before it.
+/// Operators are warned of its date from this time before it: a month is enough to gather whoever signs a new one.
 const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// And again after this time.
+/// And again after this time: once a day is seen and does not drown what else is told.
 const AGAIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// A trust root that holds together and is signed by itself; its date is another matter.
@@ -125,6 +123,8 @@ impl RootFollower {
     }
 
     async fn look(&mut self) {
+        // By its digest and not by its meaning: a root that says the same in other bytes is another file to the next
+        // start.
         let problem = match look(&self.looker, &self.file, self.deadline).await {
             Ok(bytes) if Digest::compute(&bytes) == self.root.digest => None,
             Ok(_) => Some("it is another one than at the start".to_owned()),
@@ -166,6 +166,7 @@ impl RootFollower {
             self.warned = None;
             return;
         }
+        // Without regard to the sign: a clock that is set back does not silence it for as long as it was wrong.
         let lately = |warned: Timestamp| now.duration_since(warned).abs() < AGAIN;
         if self.warned.is_some_and(lately) {
             return;

@@ -14,6 +14,7 @@ use stopgate_decide::bundle::dsse::{self, Envelope, Signature};
 
 use crate::audit::Options;
 use crate::config::{Config, Overrides};
+use crate::metrics::Gauges;
 use crate::source::open;
 use crate::testing::Heard;
 
@@ -50,11 +51,32 @@ pub(crate) fn root_file(expires: &str) -> Vec<u8> {
 }
 
 fn root(expires: &str) -> Root {
-    let bytes = root_file(expires);
+    opened(&root_file(expires))
+}
+
+/// Opens the root in `file`, whatever its date.
+fn opened(file: &[u8]) -> Root {
     Root {
-        trust: Arc::new(TrustRoot::open(&bytes, Timestamp::MIN).expect("a root")),
-        digest: Digest::compute(&bytes),
+        trust: Arc::new(TrustRoot::open(file, Timestamp::MIN).expect("a root")),
+        digest: Digest::compute(file),
     }
+}
+
+/// Keeps the released bundle in `state_dir`, as a sidecar with the root in `root` has done before its date.
+pub(crate) fn keep_released(state_dir: &Path, root: &[u8]) {
+    let root = opened(root);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/compat/0.1.0/policy.stopgate");
+    let file = fs::File::open(file).expect("a file of a release");
+    let verified = Verified::read(file, &root.trust, 1 << 20, None).expect("a bundle");
+    let verified = verified.expect("it is not known");
+    let note = Note {
+        bundle: verified.digest(),
+        root: root.digest,
+        organisation: verified.load().expect("a bundle").organisation().clone(),
+        time: Timestamp::now(),
+    };
+    let kept = Kept::new(state_dir.to_owned());
+    kept.keep(&verified, note).expect("kept");
 }
 
 /// Makes a follower of `prod.stopgate` in `folder`, and the watch of what it finds.
@@ -326,6 +348,49 @@ async fn t11_what_is_taken_from_the_kept_bundle_is_told_and_kept_again() {
             assert!(fs::read(&bundle).expect("a bundle") == released("policy.stopgate"));
         }
     }
+}
+
+/// Returns how many removals of the kept bundle the metrics have counted.
+fn removals(follower: &Follower) -> u64 {
+    let gauges = Gauges {
+        bundle: true,
+        rules: 0,
+        failures: 0,
+        log_writable: true,
+        unrecorded: 0,
+        ready: true,
+        failing_issuers: 0,
+        connections: 0,
+        log_room: None,
+    };
+    let page = follower.metrics.render(&gauges);
+    let counted = page
+        .lines()
+        .find_map(|line| line.strip_prefix("stopgate_kept_bundle_removals_total "));
+    counted.expect("a counter").parse().expect("a number")
+}
+
+#[tokio::test]
+async fn removals_of_the_kept_bundle_are_told_once_a_minute_and_all_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut follower = keeping(folder.path()).await;
+    let bundle = follower
+        .keeper
+        .kept
+        .file(follower.in_force().expect("one in force"));
+    let note = folder.path().join("state/verified.json");
+    let heard = Heard::begin();
+    assert_eq!(removals(&follower), 0);
+    for (at, taken) in (1..).zip([&bundle, &note, &bundle]) {
+        fs::remove_file(taken).expect("removed");
+        follower.look().await;
+        assert_eq!(removals(&follower), at);
+        // A look that finds it again is no removal.
+        follower.look().await;
+        assert_eq!(removals(&follower), at);
+    }
+    let told = heard.take("bundle kept for a start after the trust root's date");
+    assert_eq!(told.len(), 1, "{told:?}");
 }
 
 #[tokio::test]

@@ -8,17 +8,22 @@ use jiff::{SignedDuration, Timestamp};
 use stopgate_decide::digest::Digest;
 use stopgate_decide::organisation::Issuer;
 
+use crate::bounds::{CACHED_TOKEN_SECONDS, MAX_CACHED_TOKENS};
+
 use super::jwks::KeySet;
 use super::token::Verified;
 
-/// Longest time that a token is not looked at again.
-const LONGEST: SignedDuration = SignedDuration::from_secs(60);
-
-/// Most tokens that are remembered.
-const MOST: usize = 4096;
-
-/// A cache that is full is not swept more often than this: a sweep looks at every entry.
+/// A cache that is full is not swept more often than this: a sweep looks at every entry, with all who verify waiting.
 const BETWEEN_SWEEPS: SignedDuration = SignedDuration::from_secs(1);
+
+/// How a token was found to be good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Found {
+    /// Its signature was checked.
+    Fresh,
+    /// It was checked less than a minute ago, by the same terms.
+    Cached,
+}
 
 /// The tokens. Only verified ones come in, so nobody can fill it but the issuers.
 #[derive(Debug, Default)]
@@ -73,7 +78,10 @@ impl Cache {
         (issuer, keys): (&Issuer, Arc<KeySet>),
         now: Timestamp,
     ) {
-        let until = now.checked_add(LONGEST).unwrap_or(now);
+        // Without any grace: what a token may say is over at its `exp`, and the clock's leeway is for the check itself.
+        let until = now
+            .checked_add(SignedDuration::from_secs(CACHED_TOKEN_SECONDS))
+            .unwrap_or(now);
         let entry = CacheEntry {
             until: until.min(verified.expires),
             verified: Arc::clone(verified),
@@ -82,11 +90,11 @@ impl Cache {
             from: now,
         };
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.entries.len() >= MOST {
+        if held.entries.len() >= MAX_CACHED_TOKENS {
             held.sweep(now);
         }
         // A cache that stays full costs a signature check for each further token, and nothing else.
-        if held.entries.len() < MOST && entry.holds(now) {
+        if held.entries.len() < MAX_CACHED_TOKENS && entry.holds(now) {
             held.entries.insert(token, entry);
         }
     }

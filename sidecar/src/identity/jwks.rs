@@ -18,10 +18,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use stopgate_decide::json::{Json, Limits, Problem};
 
-/// Longest file, in bytes.
-pub const MAX_JWKS_BYTES: usize = 256 * 1024;
+use crate::bounds::MAX_JWKS_BYTES;
 
-/// Of one key.
+/// Of one key. A key is flat and has a dozen members; certificates in it are texts.
 const JSON_LIMITS: Limits = Limits {
     bytes: MAX_JWKS_BYTES,
     depth: 16,
@@ -195,6 +194,7 @@ impl KeySet {
                 Ok(Some(key)) => (Some(key), None),
                 Err(problem) => (None, Some(problem)),
             };
+            // A name counts also where its key cannot be used: a token that names it must not find another key instead.
             let twice = match name.map(|name| named.entry(name)) {
                 None => false,
                 Some(Entry::Vacant(free)) => {
@@ -247,6 +247,7 @@ fn name(json: &Json) -> Option<String> {
 fn read(json: &Json) -> Result<Option<Key>, KeyProblem> {
     let text = |member: &str| json.get(member).and_then(Json::as_str);
     let kind = text("kty").ok_or(KeyProblem::Shape)?;
+    // Whoever published this has published the key itself: nothing that is signed with it proves anything.
     if PRIVATE.iter().any(|member| json.get(member).is_some()) {
         return Err(KeyProblem::Private);
     }

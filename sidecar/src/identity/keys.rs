@@ -15,13 +15,14 @@ use stopgate_decide::digest::Digest;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::bounds::MAX_JWKS_BYTES;
 use crate::config::IssuerConfig;
 use crate::metrics::Metrics;
 use crate::source::{self, Looker, SourceName, Unreadable, chain};
 
-use super::jwks::{InvalidKey, InvalidKeySet, KeySet, MAX_JWKS_BYTES};
+use super::jwks::{InvalidKey, InvalidKeySet, KeySet};
 
-/// Most keys that one event names.
+/// Most keys that one event names: a line that people can read. The metric has the whole number.
 const TOLD: usize = 8;
 
 /// What is said of a set without a key for us.
@@ -175,6 +176,7 @@ impl FollowedKeys {
 
     /// Notes that the file holds the set in force.
     fn well(&mut self) {
+        // A set without a key for us is as it should be read, and yet no success: nobody's token verifies.
         let none = self.keys.borrow().set.is_none();
         if none {
             self.metrics.sources.failed(&self.source);

@@ -16,14 +16,12 @@ use stopgate_decide::attempt::Subject;
 use stopgate_decide::json::{Json, Limits};
 use stopgate_decide::organisation::Issuer;
 
-use crate::enforce::{MAX_GROUPS, MAX_LABEL, MAX_SUBJECT};
+use crate::bounds::{MAX_GROUPS, MAX_LABEL, MAX_SUBJECT, MAX_TOKEN_BYTES};
 
 use super::jwks::{Algorithm, KeySet};
 
-/// Longest token, in bytes.
-pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
-
-/// Of the header and of the claims.
+/// Of the header and of the claims: a member for each of the groups, and as deep as claims of issuers are nested, and
+/// more.
 const JSON_LIMITS: Limits = Limits {
     bytes: MAX_TOKEN_BYTES,
     depth: 16,
@@ -175,6 +173,8 @@ impl<'a> Unverified<'a> {
         let (header, claims) = (object(header)?, object(claims)?);
         let signature = BASE64.decode(signature).map_err(|_| Refused::Malformed)?;
 
+        // What the header says is looked at before the signature, because it decides what is verified and how. So only
+        // what is understood whole goes on.
         if header.get("crit").is_some() {
             return Err(Refused::Critical);
         }
@@ -220,6 +220,7 @@ impl<'a> Unverified<'a> {
         if self.issuer != issuer.issuer {
             return Err(Refused::Issuer);
         }
+        // The key decides about the algorithm. A header that could choose would have an RSA key taken for a secret.
         let key = keys.get(&self.key).ok_or(Refused::UnknownKey)?;
         if key.algorithm() != self.algorithm {
             return Err(Refused::KeyMismatch);
@@ -255,6 +256,7 @@ impl<'a> Unverified<'a> {
         match self.claims.get("aud") {
             Some(Json::String(only)) => only == audience,
             Some(Json::Array(listed)) => {
+                // One entry that is no text makes the list none of audiences: who wrote it meant something else.
                 listed.iter().all(|entry| entry.as_str().is_some())
                     && listed.iter().any(|entry| entry.as_str() == Some(audience))
             }
@@ -308,6 +310,7 @@ impl<'a> Unverified<'a> {
             return Ok(vec![only.to_owned()]);
         }
         let groups = groups.as_array().ok_or(Refused::Groups)?;
+        // Not the first so many: which of them lead to a profile, and to which raises, would be chance.
         if groups.len() > MAX_GROUPS {
             return Err(Refused::TooManyGroups);
         }

@@ -1,12 +1,15 @@
 //! What counts: a counter for each label of a closed list, and a histogram of durations.
 //!
-//! It does not know what is counted, nor how it is shown.
+//! It knows neither what the labels are nor how anything is shown.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Upper bounds of the histograms' buckets, in microseconds.
+use super::labels::MetricLabel;
+
+/// Upper bounds of the histograms' buckets, in microseconds: from what a decision takes to the budget, and what a slow
+/// disk makes of it.
 const BUCKETS_US: [u64; 14] = [
     5, 10, 20, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 250_000,
 ];
@@ -23,17 +26,14 @@ pub(super) struct Histogram {
     sum_us: AtomicU64,
 }
 
-impl<L: Copy + Ord> Counters<L> {
-    /// Makes a counter at 0 for each of `labels`, which are all that can be counted.
-    pub(super) fn new(labels: impl IntoIterator<Item = L>) -> Self {
-        Self(
-            labels
-                .into_iter()
-                .map(|label| (label, AtomicU64::new(0)))
-                .collect(),
-        )
+impl<L: MetricLabel> Default for Counters<L> {
+    /// Makes a counter at 0 for each value that the label has. No other value can be counted.
+    fn default() -> Self {
+        Self(L::all().map(|label| (label, AtomicU64::new(0))).collect())
     }
+}
 
+impl<L: MetricLabel> Counters<L> {
     pub(super) fn count(&self, label: L) {
         if let Some(counter) = self.0.get(&label) {
             counter.fetch_add(1, Ordering::Relaxed);
@@ -59,6 +59,7 @@ impl Histogram {
 
     pub(super) fn observe(&self, took: Duration) {
         let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        // In the one bucket that it belongs to; they are added up when the page is written, which is seldom.
         if let Some((_, bucket)) = BUCKETS_US
             .iter()
             .zip(&self.buckets)

@@ -3,20 +3,23 @@
 
 use std::fmt::{self, Write as _};
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 
 use super::counters::{Counters, Histogram};
-use super::{Answer, Gauges, Metrics, OfTool, TokenCheck, TurnedAway};
-use crate::follow::Refusal;
+use super::labels::{self, Answer, MetricLabel, OTHER_TOOL};
+use super::{Gauges, Metrics, OfTool};
 use crate::source::{Looked, Sources};
-use crate::undecided::Undecided;
 
-/// Writes the whole page and returns it.
-pub(super) fn render(metrics: &Metrics, gauges: &Gauges) -> String {
-    let mut page = Page(String::with_capacity(8 * 1024));
-    page.write(metrics, gauges)
-        .map_or_else(|fmt::Error| String::new(), |()| page.0)
+impl Metrics {
+    /// Returns everything that is counted, and `gauges`, in the Prometheus text format, version 0.0.4.
+    #[must_use]
+    pub fn render(&self, gauges: &Gauges) -> String {
+        let mut page = Page(String::with_capacity(8 * 1024));
+        page.write(self, gauges)
+            .map_or_else(|fmt::Error| String::new(), |()| page.0)
+    }
 }
 
 /// A value of a source.
@@ -42,30 +45,28 @@ impl Page {
         self.counters(
             "stopgate_undecided_total",
             "Requests without a decision, by reason.",
-            "reason",
             metrics.undecided.values(),
-            Undecided::as_str,
         )?;
         self.counters(
             "stopgate_connections_turned_away_total",
             "Connections turned away, by reason.",
-            "reason",
             metrics.turned_away.values(),
-            TurnedAway::as_str,
         )?;
         self.counters(
             "stopgate_bundle_refusals_total",
             "Updates that were refused, by reason.",
-            "reason",
             metrics.refusals.values(),
-            Refusal::as_str,
         )?;
+        // The many ways to refuse a token are not worth a line of zero each to who sends none.
         self.counters(
             "stopgate_tokens_total",
             "Tokens of subjects, by what came of them.",
-            "result",
             metrics.tokens.values().filter(|(_, value)| *value > 0),
-            TokenCheck::as_str,
+        )?;
+        self.counter(
+            "stopgate_kept_bundle_removals_total",
+            "Looks that found the bundle kept for a start after the root's date removed or changed.",
+            metrics.kept_removals.load(Ordering::Relaxed),
         )?;
         self.histogram(
             "stopgate_decide_seconds",
@@ -77,12 +78,11 @@ impl Page {
             "Time from the request until its answer may leave.",
             &metrics.answer,
         )?;
-        self.head(
+        self.counter(
             "stopgate_unrecorded_total",
-            "counter",
             "Attempts without a record; a gap record counts them.",
+            gauges.unrecorded,
         )?;
-        writeln!(self.0, "stopgate_unrecorded_total {}", gauges.unrecorded)?;
         self.gauges(gauges)?;
         self.sources(&metrics.sources)
     }
@@ -102,33 +102,32 @@ impl Page {
         self.head(name, "counter", help)?;
         let tools = metrics.tools.read().unwrap_or_else(PoisonError::into_inner);
         let known = tools.iter().map(|(name, tool)| (name.as_str(), tool));
-        for (tool, counters) in known.chain([("other", &metrics.other)]) {
+        for (tool, counters) in known.chain([(OTHER_TOOL, &metrics.other)]) {
+            // Two counters of seventeen answers for each tool are mostly zeros.
             for (answer, value) in of(counters).values().filter(|(_, value)| *value > 0) {
-                let (answer, reason) = match answer {
-                    Answer::Permit => ("permit", ""),
-                    Answer::Route => ("route", ""),
-                    Answer::Reject(reason) => ("reject", reason.as_str()),
-                };
-                let labels = format!("tool=\"{tool}\",answer=\"{answer}\",reason=\"{reason}\"");
-                writeln!(self.0, "{name}{{{labels}}} {value}")?;
+                let answer = answer.label();
+                writeln!(self.0, "{name}{{tool=\"{tool}\",{answer}}} {value}")?;
             }
         }
         Ok(())
     }
 
-    fn counters<L>(
+    fn counters(
         &mut self,
         name: &str,
         help: &str,
-        label: &str,
-        values: impl Iterator<Item = (L, u64)>,
-        word: impl Fn(L) -> &'static str,
+        values: impl Iterator<Item = (impl MetricLabel, u64)>,
     ) -> fmt::Result {
         self.head(name, "counter", help)?;
-        for (of, value) in values {
-            writeln!(self.0, "{name}{{{label}=\"{}\"}} {value}", word(of))?;
+        for (value, count) in values {
+            writeln!(self.0, "{name}{{{}}} {count}", value.label())?;
         }
         Ok(())
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        self.head(name, "counter", help)?;
+        writeln!(self.0, "{name} {value}")
     }
 
     fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) -> fmt::Result {
@@ -199,6 +198,7 @@ impl Page {
         ] {
             self.gauge(name, help, value)?;
         }
+        // Nothing is better than a number that nobody has seen: an alarm on a full disk must not begin with one.
         let Some(room) = log_room else {
             return Ok(());
         };
@@ -224,8 +224,7 @@ impl Page {
         writeln!(self.0, "{name} {value}")
     }
 
-    /// Writes how the looks at each source went. An issuer's name is the configuration's, so there are as many issuers
-    /// as that names.
+    /// Writes how the looks at each source went.
     fn sources(&mut self, sources: &Sources) -> fmt::Result {
         let looked = sources.looked();
         let values: [(&str, &str, OfSource); 3] = [
@@ -251,12 +250,8 @@ impl Page {
         for (name, help, value) in values {
             self.head(name, "gauge", help)?;
             for (source, looked) in &looked {
-                let (kind, issuer) = (source.kind(), escaped(source.issuer()));
-                let value = value(looked);
-                writeln!(
-                    self.0,
-                    "{name}{{source=\"{kind}\",issuer=\"{issuer}\"}} {value}"
-                )?;
+                let (labels, value) = (labels::of_source(source), value(looked));
+                writeln!(self.0, "{name}{{{labels}}} {value}")?;
             }
         }
         let (expires, soon) = sources.root_expiry();
@@ -283,11 +278,4 @@ impl Page {
         }
         Ok(())
     }
-}
-
-/// Returns `text` with what a label's value cannot hold escaped: backslashes, quotes and line ends.
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
 }

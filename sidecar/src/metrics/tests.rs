@@ -1,6 +1,6 @@
 //! What is counted is on the page, in the format that is scraped.
 
-use stopgate_decide::decide::Rejection;
+use stopgate_decide::decide::{Reason, Rejection};
 
 use crate::source::SourceName;
 

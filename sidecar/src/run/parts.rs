@@ -25,6 +25,7 @@ impl Parts {
 
     /// Waits until one of the parts has ended, which a part does only by a fault, and returns its name.
     pub(super) async fn one_ended(&mut self) -> &'static str {
+        // A panic and a return are one thing here: that part of the work is not done any more.
         let id = match self.tasks.join_next_with_id().await {
             Some(Ok((id, ()))) => id,
             Some(Err(error)) => error.id(),

@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::*;
 use crate::config::Overrides;
 use crate::exit;
-use crate::follow::tests::{released, root_file};
-use crate::testing::panic_at;
+use crate::follow::tests::{keep_released, released, root_file};
+use crate::testing::{Heard, panic_at};
 
 /// Longest time that a part may take to notice what was done.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -115,6 +115,52 @@ async fn without_a_fault_the_same_changes_end_nothing() {
     };
     let ended = tokio::time::timeout(PATIENCE, sidecar.run(seen)).await;
     assert!(matches!(ended, Ok(Ok(()))), "{ended:?}");
+}
+
+/// A log that is long takes a while to open: the root's date may come after the start has looked for what it stands on, and
+/// before it serves.
+#[tokio::test]
+async fn a_start_that_outlasts_the_roots_date_looks_again_for_the_bundle_that_was_kept() {
+    for kept in [true, false] {
+        let folder = place();
+        let root = root_file("2020-01-01T00:00:00Z");
+        fs::write(folder.path().join("root.dsse.json"), &root).expect("written");
+        let state = folder.path().join("state");
+        fs::create_dir(&state).expect("a folder");
+        keep_released(&state, &root);
+        let config = config(folder.path());
+        let found = Ground::find(&config).await.expect("a bundle is kept");
+        assert!(found.last.is_some(), "the date is past");
+        // What the same start would have found before the date.
+        let before = Ground {
+            last: None,
+            ..found
+        };
+        if !kept {
+            fs::remove_file(state.join("verified.json")).expect("removed");
+        }
+        let audit = AuditLog::discarding(Options::new("tests")).expect("a log");
+        let heard = Heard::begin();
+        let started = Sidecar::start_on(before, config, audit).await;
+        if kept {
+            let sidecar = started.expect("it serves");
+            let said = "trust root expired: started with the bundle that was verified last";
+            assert_eq!(heard.take(said).len(), 1);
+            let serving = heard.take("serving");
+            assert!(
+                matches!(serving.as_slice(), [line] if line.contains("readiness=\"ready\"")),
+                "{serving:?}"
+            );
+            let ended = sidecar.run(std::future::ready(())).await;
+            assert!(ended.is_ok(), "{ended:?}");
+        } else {
+            assert!(
+                matches!(started, Err(StartError::Expired { .. })),
+                "{started:?}"
+            );
+            assert!(!folder.path().join("socket").exists());
+        }
+    }
 }
 
 async fn page(probes: SocketAddr) -> String {

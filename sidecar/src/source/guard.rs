@@ -58,6 +58,7 @@ impl Guard {
         let (path, kind) = (self.path.clone(), self.kind);
         let walked = self.looker.look(self.deadline, move || walk(&path, kind));
         let problem = match walked.await {
+            // Nobody else can replace it, and it is still what was put there.
             Ok(Ok(walked)) if is_there(&walked, kind) => {
                 let now = Timestamp::now();
                 self.metrics.sources.succeeded(&self.source, now);

@@ -72,6 +72,7 @@ impl Looker {
         within: Duration,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Missed> {
+        // Taken before the thread is there, so that two who look at the same time make one thread.
         if self.under_way.swap(true, Ordering::AcqRel) {
             return Err(Missed::UnderWay);
         }
@@ -88,6 +89,7 @@ impl Looker {
         if let Err(error) = spawned {
             return Err(Missed::NoThread(error));
         }
+        // After the deadline the thread goes on by itself and keeps its place; only nobody waits for it any more.
         match timeout(within, found).await {
             Ok(Ok(found)) => Ok(found),
             Ok(Err(_)) => Err(Missed::Panicked),

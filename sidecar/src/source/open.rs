@@ -181,6 +181,7 @@ fn read_opened(opened: Opened, path: &Path, most: u64) -> Result<Vec<u8>, Unread
     if opened.length > most {
         return Err(too_long(opened.length));
     }
+    // One byte more than is allowed, to tell a file that is as long as it may be from one that goes on.
     let mut bytes = Vec::new();
     let read = opened
         .file

@@ -20,8 +20,7 @@ use std::sync::OnceLock;
 use rustix::fs::{FileType, Stat, StatVfsMountFlags, lstat, readlink, statvfs};
 use rustix::io::Errno;
 
-/// Links on one way, as many as the kernel follows.
-const MAX_LINKS: usize = 40;
+use crate::bounds::MAX_LINKS;
 
 /// How the kernel shows an owner that has no number here. It stands for anybody.
 const UNMAPPED: u32 = 65534;
@@ -156,6 +155,7 @@ impl Owned {
 
     /// Returns who, other than the owner, may write there: everybody, the group, or nobody (`None`).
     const fn others(self) -> Option<By> {
+        // Everybody first: the group is among them, and the command that mends it is the same.
         if self.mode & ALL_WRITE != 0 {
             Some(By::Everybody)
         } else if self.mode & GROUP_WRITES != 0 {
@@ -204,6 +204,7 @@ impl Us {
 
 /// Refuses what is at `path` for what `by` can do, unless `mount` is on a file system where nobody can write.
 fn refuse(path: &Path, by: By, mount: &Path) -> Result<(), Stopped> {
+    // Asked only for what would be refused: a mount that nobody can write on is rare.
     let found = statvfs(mount).map_err(failed(mount))?;
     if by != By::Unmapped && found.f_flag.contains(StatVfsMountFlags::RDONLY) {
         return Ok(());

@@ -82,6 +82,7 @@ impl Sources {
     /// Notes that the look at `source` that ended `at` found what it has to find.
     pub fn succeeded(&self, source: &SourceName, at: Timestamp) {
         self.with(|known| {
+            // What nobody expected is no source: the list is made at the start and does not grow.
             if let Some(looked) = known.looked.get_mut(source) {
                 looked.last_success = Some(at);
                 looked.failures = 0;

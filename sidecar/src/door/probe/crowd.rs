@@ -10,11 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
 
-/// Most bytes of the kernel's table of connections that are looked at.
-const MAX_TABLE_BYTES: u64 = 4 * 1024 * 1024;
-
-/// The table is read so seldom that it takes at most this part of the time.
-const PART_OF_TIME: u32 = 10;
+use crate::bounds::{MAX_TABLE_BYTES, TABLE_PART_OF_TIME};
 
 /// The state of a connection that stands, in the kernel's table.
 const ESTABLISHED: &str = "01";
@@ -64,6 +60,8 @@ impl Crowd {
     }
 
     fn ask_for_owners(&mut self) {
+        // Whoever opens connections without end must not make this read the table without end. In between the owners of
+        // the last time count, and who came since is one of the unknown.
         let begun = Instant::now();
         if begun >= self.ask {
             let name = if self.address.is_ipv4() {
@@ -75,7 +73,7 @@ impl Crowd {
                 .map(|table| owners(&table, self.address))
                 .unwrap_or_default();
             let took = begun.elapsed().max(Duration::from_millis(1));
-            self.ask = begun + took * PART_OF_TIME;
+            self.ask = begun + took * TABLE_PART_OF_TIME;
         }
     }
 }
@@ -84,6 +82,7 @@ impl Crowd {
 /// oldest probe of the owner who holds the most. Probes that nobody is known to own are those of one more owner.
 fn victim(owners: &[Option<u32>]) -> usize {
     let held = |of: &Option<u32>| owners.iter().filter(|owner| *owner == of).count();
+    // The oldest of the biggest holder: of two who hold as many, the one that began first.
     let most = owners.iter().map(held).max().unwrap_or(0);
     owners
         .iter()

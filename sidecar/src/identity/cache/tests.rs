@@ -104,8 +104,8 @@ fn it_does_not_grow_without_bound() {
         );
     };
     let held = || cache.0.lock().expect("a lock").entries.len();
-    (0..MOST + 10).for_each(|number| put(number, 0));
-    assert_eq!(held(), MOST);
-    put(MOST + 11, 60);
+    (0..MAX_CACHED_TOKENS + 10).for_each(|number| put(number, 0));
+    assert_eq!(held(), MAX_CACHED_TOKENS);
+    put(MAX_CACHED_TOKENS + 11, 60);
     assert_eq!(held(), 1, "what holds no more makes room");
 }
