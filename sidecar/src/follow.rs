@@ -7,7 +7,7 @@
 mod keeper;
 mod kept;
 mod look;
-mod refusal;
+pub(crate) mod refusal;
 mod root;
 
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use keeper::Keeper;
 use kept::Note;
-use look::{Found, Look, NotFound, Refused, Told};
+use look::{FoundBundle, Look, NotFound, RefusedUpdate, Told};
 use stopgate_decide::bundle::{Bundle, Verified};
 use stopgate_decide::digest::Digest;
 use stopgate_decide::name::{ChannelName, OwnerName};
@@ -29,7 +29,7 @@ use crate::audit::AuditLog;
 use crate::bounds::LOAD_DEADLINE;
 use crate::config::{Policy, Source};
 use crate::metrics::Metrics;
-use crate::source::{Identity, Looker, SourceName, Unreadable, chain};
+use crate::source::{FileIdentity, Looker, SourceName, Unreadable, chain};
 
 pub use keeper::Last;
 pub use refusal::Refusal;
@@ -87,7 +87,7 @@ pub struct Follower {
     looker: Looker,
     keeper: Keeper,
     /// A file that was refused for what is in it.
-    refused: Option<(Identity, Refusal)>,
+    refused: Option<(FileIdentity, Refusal)>,
     /// What was said last of an update that was refused.
     told: Option<Told>,
 }
@@ -144,20 +144,20 @@ impl Follower {
         // 3. The file. What was refused before is counted again and not read; what is in force already is not loaded
         // again, and is kept again if what was kept is spoilt.
         let found = match self.found().await {
-            Ok(Found::InForce) => {
+            Ok(FoundBundle::InForce) => {
                 self.well();
                 return;
             }
-            Ok(Found::Again(why)) => {
+            Ok(FoundBundle::Again(why)) => {
                 self.count(why);
                 return;
             }
-            Ok(Found::New(verified, _)) if Some(verified.digest()) == self.in_force() => {
+            Ok(FoundBundle::New(verified, _)) if Some(verified.digest()) == self.in_force() => {
                 self.keeper.keep_again(verified).await;
                 self.well();
                 return;
             }
-            Ok(Found::New(verified, identity)) => {
+            Ok(FoundBundle::New(verified, identity)) => {
                 // 4. Another bundle: it is put in force whole, or the one before stays.
                 let activated = self.activate(&verified).await;
                 activated.map_err(|refused| refused.about(identity, Some(verified.digest())))
@@ -192,13 +192,13 @@ impl Follower {
         Ok(())
     }
 
-    fn expired(&self) -> Refused {
+    fn expired(&self) -> RefusedUpdate {
         let expires = self.followed.root.trust.statement().expires;
         let message = format!("the trust root expired at {expires}");
-        Refused::new(Refusal::Expired, message)
+        RefusedUpdate::new(Refusal::Expired, message)
     }
 
-    async fn found(&self) -> Result<Found, Refused> {
+    async fn found(&self) -> Result<FoundBundle, RefusedUpdate> {
         let Source::File(file) = &self.followed.policy.source;
         // Of the one in force nothing is read into memory, unless it has to be kept again.
         let in_force = self.in_force().filter(|_| !self.keeper.is_spoilt());
@@ -228,7 +228,7 @@ impl Follower {
     }
 
     /// Puts `verified` in force and keeps it.
-    async fn activate(&mut self, verified: &Arc<Verified>) -> Result<(), Refused> {
+    async fn activate(&mut self, verified: &Arc<Verified>) -> Result<(), RefusedUpdate> {
         // Kept after it is in force, and whether that works or not: no disk of ours holds up a revocation.
         let organisation = self.put_in_force(verified).await?;
         let note = Note {
@@ -242,19 +242,21 @@ impl Follower {
     }
 
     /// Puts `verified` in force, and returns the organisation that the bundle is of.
-    async fn put_in_force(&mut self, verified: &Arc<Verified>) -> Result<OwnerName, Refused> {
+    async fn put_in_force(&mut self, verified: &Arc<Verified>) -> Result<OwnerName, RefusedUpdate> {
         // Loading parses and indexes rules for as long as a bundle is big, so it is done where nobody waits.
         let to_load = Arc::clone(verified);
         let loaded = self
             .looker
             .look(LOAD_DEADLINE, move || to_load.load())
             .await?;
-        let bundle = loaded.map_err(|error| Refused::new(Refusal::from(&error), chain(&error)))?;
+        let bundle =
+            loaded.map_err(|error| RefusedUpdate::new(Refusal::from(&error), chain(&error)))?;
         self.agrees(&bundle)?;
         let digest = bundle.digest();
         // If it cannot be recorded nothing is wrong with the bundle: the next look tries it again.
         let recorded = self.record(Some(digest), BundleChange::Active).await;
-        recorded.map_err(|error| Refused::new(Refusal::AuditUnavailable, error.to_string()))?;
+        recorded
+            .map_err(|error| RefusedUpdate::new(Refusal::AuditUnavailable, error.to_string()))?;
         self.metrics.learn(bundle.tool_names());
         tracing::info!(%digest, rules = bundle.rules_len(), signers = ?bundle.signers(), "bundle active");
         let issuers = &self.followed.issuers;
@@ -284,7 +286,7 @@ impl Follower {
     }
 
     /// Checks whether `bundle` is one for this sidecar: of its organisation, with its channel, and with a rule.
-    fn agrees(&self, bundle: &Bundle) -> Result<(), Refused> {
+    fn agrees(&self, bundle: &Bundle) -> Result<(), RefusedUpdate> {
         let Followed {
             organisation,
             channel,
@@ -295,15 +297,18 @@ impl Follower {
         {
             let theirs = bundle.organisation();
             let message = format!("the bundle is of the organisation `{theirs}`, not of `{ours}`");
-            return Err(Refused::new(Refusal::Organisation, message));
+            return Err(RefusedUpdate::new(Refusal::Organisation, message));
         }
         if !bundle.has_channel(channel.as_str()) {
             let message = format!("the bundle does not name the channel `{channel}`");
-            return Err(Refused::new(Refusal::Channel, message));
+            return Err(RefusedUpdate::new(Refusal::Channel, message));
         }
         // It would reject everything, which nobody publishes on purpose.
         if bundle.rules_len() == 0 {
-            return Err(Refused::new(Refusal::Empty, "the bundle holds no rule"));
+            return Err(RefusedUpdate::new(
+                Refusal::Empty,
+                "the bundle holds no rule",
+            ));
         }
         Ok(())
     }
@@ -322,7 +327,7 @@ impl Follower {
         });
     }
 
-    async fn refuse(&mut self, Refused { told, bundle }: Refused) {
+    async fn refuse(&mut self, RefusedUpdate { told, bundle }: RefusedUpdate) {
         let told = *told;
         let why = told.why;
         // A file that was written just now can be written again before its clock moves.

@@ -82,7 +82,7 @@ fn command_line() -> (PathBuf, Overrides) {
         .args(settings)
         .get_matches();
     let flags = SettingKey::ALL.into_iter().filter_map(|key| {
-        let value = matches.get_one::<String>(&key.path())?;
+        let value = matches.get_one::<String>(key.path())?;
         Some((key, value.clone()))
     });
     let flags = flags.collect();

@@ -13,13 +13,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use counters::{Counters, Histogram};
-use labels::Answer;
+use labels::AnswerLabel;
 use stopgate_decide::decide::Outcome;
 use stopgate_decide::name::ToolName;
 
 use crate::audit::Room;
 use crate::bounds::MAX_TOOLS;
-use crate::follow::Refusal;
+use crate::follow::refusal::Refusal;
 use crate::source::Sources;
 use crate::undecided::Undecided;
 
@@ -28,8 +28,8 @@ pub use labels::{TokenCheck, TurnedAway};
 /// The decisions about one tool.
 #[derive(Debug)]
 struct OfTool {
-    answered: Counters<Answer>,
-    left: Counters<Answer>,
+    answered: Counters<AnswerLabel>,
+    left: Counters<AnswerLabel>,
 }
 
 impl OfTool {
@@ -47,7 +47,7 @@ impl OfTool {
 pub struct Waiting<'a> {
     metrics: &'a Metrics,
     tool: &'a str,
-    answer: Answer,
+    answer: AnswerLabel,
     /// It has what it waited for.
     over: bool,
 }
@@ -147,7 +147,7 @@ impl Metrics {
     pub fn answered(&self, tool: &str, outcome: &Outcome, took: Duration) {
         self.tool(tool)
             .answered
-            .count(Answer::from_outcome(outcome));
+            .count(AnswerLabel::from_outcome(outcome));
         self.answer.observe(took);
     }
 
@@ -158,7 +158,7 @@ impl Metrics {
         Waiting {
             metrics: self,
             tool,
-            answer: Answer::from_outcome(outcome),
+            answer: AnswerLabel::from_outcome(outcome),
             over: false,
         }
     }

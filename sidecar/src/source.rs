@@ -16,7 +16,7 @@ use std::path::Path;
 
 pub use guard::Guard;
 pub use look::{Looker, Missed};
-pub use open::{Identity, Opened, Unreadable, open, read, read_unowned};
+pub use open::{FileIdentity, Opened, Unreadable, open, read, read_unowned};
 pub use owner::{By, Kind, MayBeReplaced, Stopped, Walked, walk};
 pub use seen::{Looked, SourceName, Sources};
 

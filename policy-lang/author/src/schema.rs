@@ -217,8 +217,11 @@ fn form(form: &Form) -> Map<String, Value> {
         Form::Version(number) => members(json!({"type": "integer", "const": number})),
         // At least one character that is no white space.
         Form::Raw => members(json!({"type": "string", "pattern": "\\S"})),
+        // What stands around a text is not counted: the line end of a block is no part of it.
         Form::Text { most } => {
-            members(json!({"type": "string", "pattern": "\\S", "maxLength": most}))
+            let between = most.saturating_sub(2);
+            let pattern = format!("^\\s*\\S(?:[\\s\\S]{{0,{between}}}\\S)?\\s*$");
+            members(json!({"type": "string", "pattern": pattern}))
         }
         Form::Spelt(spelling) => spelt(spelling),
         Form::Word(meanings) => {

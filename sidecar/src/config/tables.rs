@@ -72,6 +72,7 @@ fn caller(mut read: Reader<'_, '_>) -> Option<Caller> {
     let may = read.set(may, |text| one_of("may", text, &MAY));
     let enforces = read.set(enforces, |text| one_of("enforces", text, &ENFORCES));
     let rate = read.number(rate, |number| {
+        // Less than one record in a second would be a caller that is turned off, and `may` says that better.
         let rate = u64::try_from(number).ok().filter(|rate| *rate >= 1024);
         let wrong = || format!("`record_bytes_per_second` is {number}, and not 1024 or more");
         rate.ok_or_else(wrong)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use stopgate_decide::bundle::{BundleError, MAX_BUNDLE_BYTES, TrustRoot, Verified};
 use stopgate_decide::digest::Digest;
 
-use crate::source::{Identity, Missed, Opened, Unreadable, chain, open};
+use crate::source::{FileIdentity, Missed, Opened, Unreadable, chain, open};
 
 use super::refusal::Refusal;
 
@@ -15,32 +15,32 @@ use super::refusal::Refusal;
 pub(super) struct Told {
     pub(super) why: Refusal,
     pub(super) message: String,
-    pub(super) file: Option<Identity>,
+    pub(super) file: Option<FileIdentity>,
 }
 
 /// An update that cannot be used.
 #[derive(Debug)]
-pub(super) struct Refused {
+pub(super) struct RefusedUpdate {
     pub(super) told: Box<Told>,
     pub(super) bundle: Option<Digest>,
 }
 
 /// What a look found.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum FoundBundle {
     /// The bundle in force, and it is whole.
     InForce,
     /// A file that was refused before, and has not changed since.
     Again(Refusal),
     /// Another bundle, and its file.
-    New(Arc<Verified>, Identity),
+    New(Arc<Verified>, FileIdentity),
 }
 
 /// Why a look found nothing.
 #[derive(Debug)]
 pub(super) enum NotFound {
     Unreadable(Unreadable),
-    Bundle(Unfit, Identity),
+    Bundle(Unfit, FileIdentity),
 }
 
 /// Why a file is not used as a bundle.
@@ -90,28 +90,28 @@ pub(super) struct Look {
     pub(super) root: Arc<TrustRoot>,
     pub(super) most: u64,
     pub(super) in_force: Option<Digest>,
-    pub(super) refused: Option<(Identity, Refusal)>,
+    pub(super) refused: Option<(FileIdentity, Refusal)>,
 }
 
 impl Look {
-    pub(super) fn look(&self) -> Result<Found, NotFound> {
+    pub(super) fn look(&self) -> Result<FoundBundle, NotFound> {
         let opened = open(&self.file).map_err(NotFound::Unreadable)?;
         // The same file is refused for the same reason: it is not read again, which for a big one would be all the disk
         // does.
         let identity = opened.identity;
         match self.refused {
-            Some((refused, why)) if refused == identity => return Ok(Found::Again(why)),
+            Some((refused, why)) if refused == identity => return Ok(FoundBundle::Again(why)),
             Some(_) | None => {}
         }
         match verified(&opened, &self.file, &self.root, self.most, self.in_force) {
-            Ok(None) => Ok(Found::InForce),
-            Ok(Some(verified)) => Ok(Found::New(Arc::new(verified), identity)),
+            Ok(None) => Ok(FoundBundle::InForce),
+            Ok(Some(verified)) => Ok(FoundBundle::New(Arc::new(verified), identity)),
             Err(error) => Err(NotFound::Bundle(error, identity)),
         }
     }
 }
 
-impl Refused {
+impl RefusedUpdate {
     pub(super) fn new(why: Refusal, message: impl Into<String>) -> Self {
         Self {
             told: Box::new(Told {
@@ -123,19 +123,19 @@ impl Refused {
         }
     }
 
-    pub(super) fn about(mut self, file: Identity, bundle: Option<Digest>) -> Self {
+    pub(super) fn about(mut self, file: FileIdentity, bundle: Option<Digest>) -> Self {
         self.told.file = Some(file);
         Self { bundle, ..self }
     }
 }
 
-impl From<Missed> for Refused {
+impl From<Missed> for RefusedUpdate {
     fn from(missed: Missed) -> Self {
         Self::new(Refusal::SourceUnavailable, missed.to_string())
     }
 }
 
-impl From<NotFound> for Refused {
+impl From<NotFound> for RefusedUpdate {
     fn from(why: NotFound) -> Self {
         match why {
             NotFound::Unreadable(unreadable) => {

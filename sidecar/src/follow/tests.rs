@@ -158,14 +158,14 @@ async fn t9_a_file_that_was_refused_is_not_read_again_until_it_changes() {
         in_force: None,
         refused: Some((identity, why)),
     };
-    assert!(matches!(look.look(), Ok(Found::Again(again)) if again == why));
+    assert!(matches!(look.look(), Ok(FoundBundle::Again(again)) if again == why));
     // The same bytes in another file are another file.
     fs::write(folder.path().join("next"), &wrong).expect("written");
     fs::rename(folder.path().join("next"), &file).expect("renamed");
     assert!(matches!(look.look(), Err(NotFound::Bundle(_, _))));
     fs::write(&file, released("policy.stopgate")).expect("written");
     look.refused = Some((open(&file).expect("a file").identity, why));
-    assert!(matches!(look.look(), Ok(Found::Again(_))));
+    assert!(matches!(look.look(), Ok(FoundBundle::Again(_))));
     fs::File::options()
         .append(true)
         .open(&file)
@@ -206,7 +206,7 @@ async fn what_cannot_be_kept_now_is_kept_at_the_next_look() {
         fs::write(file, "x").expect("written");
     }
     let look = follower.found().await;
-    assert!(matches!(look, Ok(Found::InForce)), "{look:?}");
+    assert!(matches!(look, Ok(FoundBundle::InForce)), "{look:?}");
     let verified = Verified::read(
         fs::File::open(follower.keeper.kept.file(note.bundle)).expect("a file"),
         &follower.followed.root.trust,

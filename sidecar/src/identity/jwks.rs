@@ -27,7 +27,8 @@ const JSON_LIMITS: Limits = Limits {
     members: 4096,
 };
 
-/// Length of an RSA key's modulus, in bytes: 2,048 to 8,192 bits.
+/// Length of an RSA key's modulus, in bytes: 2,048 to 8,192 bits. Shorter ones can be broken, and what is longer the
+/// library does not verify.
 const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
 
 /// Members that only a private or shared key has.

@@ -25,7 +25,7 @@ pub(super) trait MetricLabel: Copy + Ord {
 
 /// What was decided about an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Answer {
+pub(super) enum AnswerLabel {
     Permit,
     Route,
     Reject(Reason),
@@ -49,7 +49,7 @@ pub enum TokenCheck {
     Refused(Refused),
 }
 
-impl Answer {
+impl AnswerLabel {
     pub(super) const fn from_outcome(outcome: &Outcome) -> Self {
         match outcome {
             Outcome::Permit(_) => Self::Permit,
@@ -59,7 +59,7 @@ impl Answer {
     }
 }
 
-impl MetricLabel for Answer {
+impl MetricLabel for AnswerLabel {
     fn all() -> impl Iterator<Item = Self> {
         let rejections = Reason::ALL.into_iter().map(Self::Reject);
         [Self::Permit, Self::Route].into_iter().chain(rejections)

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use jiff::Timestamp;
 
 use super::counters::{Counters, Histogram};
-use super::labels::{self, Answer, MetricLabel, OTHER_TOOL};
+use super::labels::{self, AnswerLabel, MetricLabel, OTHER_TOOL};
 use super::{Gauges, Metrics, OfTool};
 use crate::source::{Looked, Sources};
 
@@ -97,7 +97,7 @@ impl Page {
         name: &str,
         help: &str,
         metrics: &Metrics,
-        of: impl Fn(&OfTool) -> &Counters<Answer>,
+        of: impl Fn(&OfTool) -> &Counters<AnswerLabel>,
     ) -> fmt::Result {
         self.head(name, "counter", help)?;
         let tools = metrics.tools.read().unwrap_or_else(PoisonError::into_inner);

@@ -16,12 +16,12 @@ pub struct Opened {
     /// Its length in bytes when it was opened.
     pub length: u64,
     /// What tells it from another, and from itself after a change.
-    pub identity: Identity,
+    pub identity: FileIdentity,
 }
 
 /// What tells a file from another, and from itself after a change. It proves nothing about what is in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Identity {
+pub struct FileIdentity {
     device: u64,
     inode: u64,
     size: i64,
@@ -78,7 +78,7 @@ impl From<Stopped> for Unreadable {
     }
 }
 
-impl Identity {
+impl FileIdentity {
     #[expect(
         clippy::unnecessary_cast,
         reason = "the width of these fields differs between machines"
@@ -137,7 +137,7 @@ fn open_regular(path: &Path) -> Result<Opened, Unreadable> {
     Ok(Opened {
         file: file.into(),
         length: u64::try_from(stat.st_size).unwrap_or(0),
-        identity: Identity::from_stat(&stat),
+        identity: FileIdentity::from_stat(&stat),
     })
 }
 

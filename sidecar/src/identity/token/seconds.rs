@@ -3,7 +3,7 @@
 
 use stopgate_decide::json::Json;
 
-/// More digits before the point than any instant has.
+/// More digits before the point than any instant has, and as many as whole seconds always hold.
 const MAX_DIGITS: i64 = 18;
 
 /// Which whole second stands for a time between two.
