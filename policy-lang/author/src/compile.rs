@@ -29,7 +29,7 @@ use stopgate_decide::routing::Route;
 use stopgate_decide::version::Version;
 
 use crate::cedar::{self, CedarMistake};
-use crate::diagnostic::{Code, Diagnostics, cedar as facts, text};
+use crate::diagnostic::{Code, Diagnostics, rules as facts, text};
 use crate::document::condition::TextPlace;
 use crate::policy::{Gate, Policy, Profile, Rule, Tool};
 use crate::source::{SourceMap, Span};
@@ -297,6 +297,6 @@ fn validate(policy: &Policy, drafts: &[Draft], dx: &mut Diagnostics) {
             Some(place) if !mistake.range.is_empty() => place.span_at(&mistake.range),
             _ => draft.id_span,
         };
-        dx.push(facts::mistake(&mistake, span));
+        dx.push(facts::cedar_mistake(&mistake, span));
     }
 }

@@ -5,9 +5,7 @@
 
 pub(crate) mod approvals;
 pub(crate) mod catalog;
-pub(crate) mod cedar;
 mod code;
-pub(crate) mod gate;
 pub(crate) mod names;
 mod render;
 pub(crate) mod rules;

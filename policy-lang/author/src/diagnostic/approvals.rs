@@ -1,4 +1,4 @@
-//! Facts about who is asked.
+//! Facts about who is asked for an action, and who signs a change.
 
 use super::{Code, Diagnostic};
 use crate::source::Span;
@@ -52,4 +52,32 @@ pub(crate) fn duplicate_route(span: Span, id: &str, first: Span) -> Diagnostic {
     Diagnostic::new(Code::DuplicateEntry, span, message, "again here")
         .also(first, "first here")
         .help("give one of them another id; records name routes by their ids")
+}
+
+/// Words the mistake that fewer reviewers (`few`) sign at the risk `higher` than at the risk `lower` (`many`). One of
+/// the two numbers may be the default.
+pub(crate) fn sign_off_order(
+    span: Span,
+    lower: &str,
+    many: u8,
+    higher: &str,
+    few: u8,
+) -> Diagnostic {
+    let message =
+        format!("more reviewers sign at {lower} risk ({many}) than at {higher} risk ({few})");
+    Diagnostic::new(Code::SignOffOrder, span, message, "").help(format!(
+        "write `{higher}: {many}` or more; left out, `low` and `medium` are 1 and `high` is 2"
+    ))
+}
+
+/// Words the mistake that a cover is repeated at `span`, which stands at `first` already.
+pub(crate) fn repeated_cover(span: Span, first: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::DuplicateEntry,
+        span,
+        "this loosening is covered twice",
+        "the repetition",
+    )
+    .also(first, "first covered here")
+    .help("delete one of the two")
 }

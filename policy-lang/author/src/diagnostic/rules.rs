@@ -1,6 +1,8 @@
-//! Facts about rules: their kind, their surface beside floors and the catalog, and whom they reach.
+//! Facts about rules: their kind, their surface beside floors and the catalog, whom they reach, and their Cedar texts,
+//! worded by the module that reads Cedar.
 
 use super::{Code, Diagnostic};
+use crate::cedar::CedarMistake;
 use crate::source::Span;
 
 pub(crate) fn rule_kind(rule: Span, stated: &[(Span, &str)]) -> Diagnostic {
@@ -148,4 +150,18 @@ pub(crate) fn unknown_action(span: Span, action: &str) -> Diagnostic {
         "not `tool/operation`",
     )
     .help("write `Stopgate::Action::\"tool/operation\"`, or a group such as `@write`")
+}
+
+/// Makes a diagnostic of `mistake`, whose range is `span` in its file. A mistake with a code that is not registered
+/// stays an error.
+pub(crate) fn cedar_mistake(mistake: &CedarMistake, span: Span) -> Diagnostic {
+    let CedarMistake {
+        code,
+        message,
+        help,
+        range: _,
+    } = mistake;
+    let code = Code::from_name(code).unwrap_or(Code::CedarSyntax);
+    let diagnostic = Diagnostic::new(code, span, message.clone(), "");
+    diagnostic.help(help.clone().unwrap_or_else(|| code.advice().to_owned()))
 }

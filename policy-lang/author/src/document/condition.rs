@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::cedar::{CedarMistake, Condition, ParsedTexts};
-use crate::diagnostic::{Diagnostics, cedar as facts, rules};
+use crate::diagnostic::{Diagnostics, rules};
 use crate::source::node::{Node, Scalar, Value};
 use crate::source::origin::Origin;
 use crate::source::{FileId, SourceFile, Span};
@@ -106,7 +106,7 @@ pub(crate) fn read(node: &Node, texts: &Texts<'_>, dx: &mut Diagnostics) -> Opti
 
 /// Makes a diagnostic of a mistake in a Cedar text, with its place in the file.
 pub(crate) fn diagnose(mistake: &CedarMistake, place: &TextPlace) -> crate::diagnostic::Diagnostic {
-    facts::mistake(mistake, place.span_at(&mistake.range))
+    rules::cedar_mistake(mistake, place.span_at(&mistake.range))
 }
 
 /// Returns whether ` #` inside a text literal has ended a plain scalar, so that a quote stands open at its end.

@@ -3,7 +3,7 @@
 use super::read::Record;
 use super::scalar::integer;
 use super::shape::{Absent, Field, Form, Loosens, Shape};
-use crate::diagnostic::{Diagnostics, gate as facts};
+use crate::diagnostic::{Diagnostics, approvals as facts};
 use crate::policy::{Gate, SignOff};
 use crate::source::node::Node;
 

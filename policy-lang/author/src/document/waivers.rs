@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use stopgate_decide::name::{RuleId, ToolName, WaiverId};
 
-use crate::diagnostic::{Diagnostics, gate as facts, shape as say};
+use crate::diagnostic::{Diagnostics, approvals as facts, shape as say};
 use crate::source::node::{Node, Value};
 use crate::source::{Span, Spanned};
 use crate::waiver::{CellCover, Cover, Holder, SettingCover, Waiver};
