@@ -232,6 +232,19 @@ mod tests {
     }
 
     #[test]
+    fn t4_nothing_is_made_up_that_no_input_has_room_for() {
+        for shape in [
+            r#"{"type": "string", "minLength": 1000000000000000}"#,
+            r#"{"type": "array", "items": {"type": "string"}, "minItems": 1000000000000000}"#,
+            r#"{"type": "array", "items": {"type": "array", "items": {"type": "integer"}, "minItems": 4096}, "minItems": 4096}"#,
+        ] {
+            let of = typed(&format!(r#"{{"secret": {shape}}}"#), &["/secret"]);
+            let whole = filled(&json(&format!(r#"{{"secret": {MASK}}}"#)), &[&of]);
+            assert_eq!(whole, None, "{shape}");
+        }
+    }
+
+    #[test]
     fn what_is_not_masked_stays_as_it_is() {
         let of = typed(
             r#"{"a": {"type": "string"}, "in": {"type": "object", "properties": {"b": {"type": "string"}, "c": {"type": "integer"}},

@@ -149,6 +149,7 @@ fn candidates<'s>(wide: &'s Shape, narrow: &'s Shape, bytes: usize, readable: bo
             let odd = candidates(element, other, bytes, readable)
                 .find(|one| element.accepts(one) && !other.accepts(one));
             let lengths = [wide, narrow].into_iter().flat_map(ends);
+            let lengths = lengths.filter(|length| *length < MOST);
             let with_odd = odd.map(|odd| {
                 // As many as the wide side wants at least, so the length is not what is refused.
                 let least = ends(wide).first().map_or(1, |least| (*least).max(1));
@@ -217,7 +218,7 @@ fn some_of(shape: &Shape, bytes: usize) -> Values<'_> {
         }
         Shape::Integer { .. } | Shape::Number { .. } => Box::new(numbers(shape).into_iter()),
         Shape::Array { element, .. } => {
-            let lengths = ends(shape).into_iter();
+            let lengths = ends(shape).into_iter().filter(|length| *length < MOST);
             Box::new(lengths.map(|length| Json::Array(repeated(&plain(element), length))))
         }
         Shape::Listed(values) => Box::new(values.iter().cloned()),

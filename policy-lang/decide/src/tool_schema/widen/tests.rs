@@ -196,3 +196,54 @@ fn plain_inputs_are_inputs() {
     );
     assert_eq!(of.check(&of.plain()), Ok(()));
 }
+
+/// Checks that nothing is made that no input has room for: a schema of a few bytes may ask for more than there is memory.
+#[test]
+fn t4_values_are_never_larger_than_an_input_whatever_a_schema_asks_for() {
+    let huge = 1_000_000_000_000_000_u64;
+    let inside = |inner: &str, least: u64| {
+        format!(r#"{{"type":"array","minItems":{least},"items":{inner}}}"#)
+    };
+    let text = format!(r#"{{"type":"string","minLength":{huge}}}"#);
+    let deep = inside(&inside(&inside(r#"{"type":"boolean"}"#, 4096), 4096), 4096);
+    for shape in [
+        text.as_str(),
+        &inside(r#"{"type":"string"}"#, huge),
+        &inside(&text, huge),
+        &deep,
+    ] {
+        let wide = of(&format!(r#""a":{shape}"#), r#""a""#, &["/a"]);
+        assert!(size(&wide.plain()) < 2 * INPUT_LIMITS.bytes, "{shape}");
+        let narrow = of(
+            r#""a":{"type":"array","items":{"type":"null"}}"#,
+            "",
+            &["/a"],
+        );
+        for one in wide.widenings(&narrow, INPUT_LIMITS.bytes) {
+            let bytes = one.value.as_ref().map_or(0, size);
+            assert!(bytes < 4 * INPUT_LIMITS.bytes, "{shape}: {bytes} bytes");
+        }
+    }
+}
+
+#[test]
+fn a_list_of_many_values_is_left_by_the_shortest_text_that_is_none_of_them() {
+    let values: Vec<String> = (0..200)
+        .filter(|length| *length != 7)
+        .map(|length| format!("{:?}", "x".repeat(length)))
+        .collect();
+    let listed = format!(r#"{{"enum":[1,{}]}}"#, values.join(","));
+    let narrow = of(&format!(r#""a":{listed}"#), "", &["/a"]);
+    let wide = of(r#""a":{}"#, "", &["/a"]);
+    let Some(Shape::Listed(all)) = narrow.member("a").map(|member| &member.shape) else {
+        panic!("not listed");
+    };
+    let other: Vec<Json> = others(&Shape::Listed(all.clone())).collect();
+    let texts: Vec<usize> = other
+        .iter()
+        .filter_map(Json::as_str)
+        .map(str::len)
+        .collect();
+    assert_eq!(texts, [7, 200]);
+    assert_eq!(shown(&wide, &narrow).len(), 1);
+}
