@@ -136,8 +136,8 @@ pub const CACHED_TOKEN_SECONDS: i64 = 60;
 /// ones take some tens of microseconds; the dearest rules that are accepted, 2^25 steps, take some twenty milliseconds.
 pub const DECIDE_BUDGET: Duration = Duration::from_millis(50);
 
-/// Decisions of one caller that may take long and wait beside the one under way. Those who wait in vain are told at
-/// once, within five times what one may take.
+/// Decisions of one caller that may take long and wait beside the one under way; one more is told at once. The last of
+/// them has its turn after a quarter of a second of processor time, which few callers wait longer for.
 pub const WAITING_DECISIONS: usize = 4;
 
 /// Most tools with series of their own in the metrics; the rest count as `other`. A tool has two counters for each

@@ -41,7 +41,7 @@ fn secret() -> Result<[u8; 32], OpenError> {
 }
 
 fn load(path: &Path) -> io::Result<Option<MaskKey>> {
-    // A key that others could read hides nothing: whoever has it tries all account numbers in seconds.
+    // A key that others could read hides nothing: whoever has it can try all account numbers.
     let others = fs::metadata(path)?.permissions().mode() & 0o077;
     let bytes = fs::read(path)?;
     let secret: Option<[u8; 32]> = bytes.try_into().ok();

@@ -1,7 +1,5 @@
 //! The one reader, and what it finds wrong. A table is read key by key, as the rows of its keys say, and reading goes
 //! on after a mistake, so that all mistakes are told at once, each with its place.
-//!
-//! What reads a key returns `None` after a mistake, and `Some(None)` for a key that is not there and need not be.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +23,12 @@ pub(super) struct ConfigFile<'a> {
     pub(super) name: &'a str,
     pub(super) text: &'a str,
 }
+
+/// What comes of a text that is parsed: a value, or what is wrong with the text.
+pub(super) type Parsed<T> = Result<T, String>;
+
+/// What comes of a key that is read: `None` after a mistake, `Some(None)` for a key that is not there and need not be.
+pub(super) type KeyRead<T> = Option<Option<T>>;
 
 /// Reads one table.
 pub(super) struct Reader<'a, 'm> {
@@ -54,7 +58,7 @@ impl Mistakes {
     }
 
     /// Returns what was `read` at `place`; notes what is wrong with it, if it could not be.
-    pub(super) fn take<T>(&mut self, place: &str, read: Result<T, String>) -> Option<T> {
+    pub(super) fn take<T>(&mut self, place: &str, read: Parsed<T>) -> Option<T> {
         read.map_err(|problem| self.push(place, problem)).ok()
     }
 
@@ -124,22 +128,14 @@ impl Reader<'_, '_> {
     }
 
     /// Reads the text at `key`. What `parse` finds wrong is the end of a sentence that begins with the key's name.
-    pub(super) fn text<T>(
-        &mut self,
-        key: &impl Row,
-        parse: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Option<Option<T>> {
+    pub(super) fn text<T>(&mut self, key: &impl Row, parse: fn(&str) -> Parsed<T>) -> KeyRead<T> {
         let name = key.row().0;
         let parse = |text: String| parse(&text).map_err(|why| format!("`{name}` {why}"));
         self.value(key, |value| value.as_str().map(str::to_owned), parse)
     }
 
     /// Reads the number at `key`. What `parse` finds wrong is a whole sentence.
-    pub(super) fn number<T>(
-        &mut self,
-        key: &impl Row,
-        parse: impl FnOnce(i64) -> Result<T, String>,
-    ) -> Option<Option<T>> {
+    pub(super) fn number<T>(&mut self, key: &impl Row, parse: fn(i64) -> Parsed<T>) -> KeyRead<T> {
         let number = |value: &DeValue<'_>| {
             let number = value.as_integer()?;
             i64::from_str_radix(number.as_str(), number.radix()).ok()
@@ -152,8 +148,8 @@ impl Reader<'_, '_> {
     pub(super) fn set<T: Ord>(
         &mut self,
         key: &impl Row,
-        parse: impl Fn(&str) -> Result<T, String>,
-    ) -> Option<Option<BTreeSet<T>>> {
+        parse: fn(&str) -> Parsed<T>,
+    ) -> KeyRead<BTreeSet<T>> {
         // One element that is no text makes the whole value something else than was asked for.
         let texts = |value: &DeValue<'_>| {
             let texts = value.as_array()?.iter();
@@ -179,8 +175,8 @@ impl Reader<'_, '_> {
         &mut self,
         key: &impl Row,
         form: impl FnOnce(&DeValue<'_>) -> Option<V>,
-        parse: impl FnOnce(V) -> Result<T, String>,
-    ) -> Option<Option<T>> {
+        parse: impl FnOnce(V) -> Parsed<T>,
+    ) -> KeyRead<T> {
         let (name, presence, looks) = key.row();
         // A default is read as if somebody had written it, so that no row can have one that would be refused.
         let (place, value) = match (self.entries.remove(name), presence) {

@@ -12,7 +12,7 @@ use toml::de::DeTable;
 use crate::caller::{Caller, Callers, May};
 
 use super::key::{CALLER_KEYS, IDENTITY_KEYS};
-use super::reader::{ConfigFile, Mistakes, Reader, nearest};
+use super::reader::{ConfigFile, Mistakes, Parsed, Reader, nearest};
 use super::value::{ClockSkew, label, path};
 
 /// The words of `may` and of `enforces`, in the order of the fields that they set.
@@ -95,7 +95,7 @@ fn caller(mut read: Reader<'_, '_>) -> Option<Caller> {
     })
 }
 
-fn one_of(key: &str, text: &str, words: &[&'static str]) -> Result<&'static str, String> {
+fn one_of(key: &str, text: &str, words: &[&'static str]) -> Parsed<&'static str> {
     let found = words.iter().copied().find(|word| *word == text);
     found.ok_or_else(|| {
         let near = nearest(text, words.iter().copied());

@@ -10,6 +10,8 @@ use stopgate_decide::bundle::MAX_BUNDLE_BYTES;
 use stopgate_decide::name::{ChannelName, OwnerName};
 use tracing::Level;
 
+use super::reader::Parsed;
+
 /// Longest path that a Unix socket can be bound to, in bytes: what the kernel's address has room for, less a zero.
 const MAX_SOCKET_PATH: usize = 107;
 
@@ -30,7 +32,7 @@ macro_rules! durations {
         pub struct $name(Duration);
 
         impl $name {
-            pub(super) fn parse(text: &str) -> Result<Self, String> {
+            pub(super) fn parse(text: &str) -> Parsed<Self> {
                 let length = quantity(text, &TIME, $bounds, ($no, $outside))?;
                 Ok(Self(Duration::from_millis(length)))
             }
@@ -73,7 +75,7 @@ pub enum LogFormat {
 }
 
 impl Loopback {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Parsed<Self> {
         let address: SocketAddr = text
             .parse()
             .map_err(|_| "is not an address and a port, such as 127.0.0.1:9464".to_owned())?;
@@ -93,7 +95,7 @@ impl Loopback {
 }
 
 impl MaxBytes {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Parsed<Self> {
         let no = "is not a number of bytes, such as 500KiB or 32MiB";
         let outside = "is not between 64KiB and 256MiB";
         let bounds = 64 * 1024..=MAX_BUNDLE_BYTES as u64;
@@ -125,7 +127,7 @@ fn quantity(
     units: &[(&str, u64)],
     bounds: RangeInclusive<u64>,
     (no, outside): (&str, &str),
-) -> Result<u64, String> {
+) -> Parsed<u64> {
     let read = || {
         let digits = text.find(|c: char| !c.is_ascii_digit());
         let (number, unit) = text.split_at_checked(digits.unwrap_or(text.len()))?;
@@ -140,7 +142,7 @@ fn quantity(
 }
 
 impl Source {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Parsed<Self> {
         match text.strip_prefix("file:") {
             Some("") => Err("names no file".to_owned()),
             Some(file) => path(file).map(Self::File),
@@ -150,7 +152,7 @@ impl Source {
 }
 
 impl LogFormat {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Parsed<Self> {
         match text {
             "text" => Ok(Self::Text),
             "json" => Ok(Self::Json),
@@ -159,7 +161,7 @@ impl LogFormat {
     }
 }
 
-pub(super) fn level(text: &str) -> Result<Level, String> {
+pub(super) fn level(text: &str) -> Parsed<Level> {
     match text {
         "error" => Ok(Level::ERROR),
         "warn" => Ok(Level::WARN),
@@ -170,15 +172,15 @@ pub(super) fn level(text: &str) -> Result<Level, String> {
     }
 }
 
-pub(super) fn channel(text: &str) -> Result<ChannelName, String> {
+pub(super) fn channel(text: &str) -> Parsed<ChannelName> {
     ChannelName::new(text).map_err(|invalid| format!("is no name of a channel: {invalid}"))
 }
 
-pub(super) fn organisation(text: &str) -> Result<OwnerName, String> {
+pub(super) fn organisation(text: &str) -> Parsed<OwnerName> {
     OwnerName::new(text).map_err(|invalid| format!("is no name of an organisation: {invalid}"))
 }
 
-pub(super) fn path(text: &str) -> Result<PathBuf, String> {
+pub(super) fn path(text: &str) -> Parsed<PathBuf> {
     // The two texts that the system would refuse for whatever they name; all others are its own to judge.
     if text.is_empty() || text.contains('\0') {
         Err("is no path".to_owned())
@@ -187,7 +189,7 @@ pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-pub(super) fn socket(text: &str) -> Result<PathBuf, String> {
+pub(super) fn socket(text: &str) -> Parsed<PathBuf> {
     match text.len() {
         0..=MAX_SOCKET_PATH => path(text),
         long => Err(format!(
@@ -197,7 +199,7 @@ pub(super) fn socket(text: &str) -> Result<PathBuf, String> {
 }
 
 /// Reads a text that is shown to people: one short line of 1 to 64 printable ASCII characters.
-pub(super) fn label(text: &str) -> Result<String, String> {
+pub(super) fn label(text: &str) -> Parsed<String> {
     let printable = text.chars().all(|c| c.is_ascii_graphic() || c == ' ');
     if !text.is_empty() && text.len() <= 64 && printable {
         Ok(text.to_owned())

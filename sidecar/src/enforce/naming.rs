@@ -29,7 +29,7 @@ impl Names {
         let count = self.next.fetch_add(1, Ordering::Relaxed);
         let mut name = String::with_capacity(36);
         name.push_str("decisions/");
-        // 50 bits of milliseconds last for 35,000 years; 40 of chance and 40 of count are never the same twice.
+        // 50 bits of milliseconds last for 35,000 years; 40 of chance tell processes apart, and 40 of count their decisions.
         write(&mut name, now.as_millisecond().unsigned_abs(), 10);
         write(&mut name, self.process, 8);
         write(&mut name, count, 8);

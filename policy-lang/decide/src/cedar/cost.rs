@@ -423,3 +423,6 @@ fn behind_star(pattern: &Pattern) -> u64 {
 fn length(of: usize) -> u64 {
     u64::try_from(of).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;
