@@ -12,7 +12,7 @@ use stopgate_lang::compile::{Compiled, compile};
 
 pub use proof::Depth;
 
-use crate::diff::Limits;
+use crate::proof::Limits;
 use crate::review::Reviews;
 use crate::workspace::trust::Trust;
 use crate::workspace::{self, WorkspaceError};

@@ -13,12 +13,13 @@ use stopgate_lang::waiver::{
 
 use crate::diff::{Cause, Class, Holder, OperationChange, sentence};
 use crate::gate::Gate;
+use crate::gate::words::{ALSO, edits, opened, unmet};
 use crate::key::{KeyError, SigningKey};
-use crate::report::{ALSO, count, edits, opened, unmet};
 use crate::waiver::{
     Loosened, Loosening, MAX_SIGNATURE_BYTES, Shortfall, Standing, Verdict, about, days, names,
     signature_file,
 };
+use crate::words::count;
 use crate::workspace::Document;
 use crate::{review, waiver};
 

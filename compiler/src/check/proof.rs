@@ -18,8 +18,8 @@ use stopgate_lang::name::{OperationName, RuleId, ToolName};
 use stopgate_lang::policy::{Operation, Policy, Rule};
 use stopgate_lang::source::Span;
 
-use crate::diff::{Ask, Limits};
-use crate::solver::{ProofVerdict, Prover, Provers, STACK, Subject};
+use crate::proof::solver::{ProofVerdict, Prover, Provers, STACK, Subject};
+use crate::proof::{Ask, Limits};
 
 /// Most rules that are named of those with the same finding.
 const MOST_NAMED: usize = 8;

@@ -20,7 +20,7 @@ use crate::lock::{
     fetch, write,
 };
 use crate::reader::{Read, Wanted, read};
-use crate::report::word;
+use crate::words::word;
 
 /// Pin what a tool's server offers, or check that it still offers it
 ///

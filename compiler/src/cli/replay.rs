@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use stopgate_lang::directory::{Directory, MAX_DIRECTORY_BYTES};
 
-use super::compared::broken;
+use super::comparing::telling;
 use super::console::{CommandAnswer, Console, Failure, Format};
 use super::exit::Exit;
 use super::output::read_whole;
 use super::progress::Progress;
 use super::repository::{Repository, diagnostics};
-use super::revisions::{ReadRevision, WORKTREE};
 use super::source::said;
 use crate::build::rehearse;
+use crate::compared::{ReadRevision, WORKTREE, broken};
 use crate::diff::Side;
 use crate::reader::Source;
 use crate::replay::{Done, Question, ReplayError, Replayed, ReplayedPolicy, replay};
@@ -137,7 +137,7 @@ fn base(
     console: &Console,
 ) -> Result<Result<(Side, ReplayedPolicy), CommandAnswer>, Failure> {
     let revision = ReadRevision::base(&args.repository.dir, &args.base)?;
-    let mut compiled = revision.compile(console);
+    let mut compiled = revision.compile(&telling(console));
     let Some(policy) = compiled.policy.take() else {
         let why = format!(
             "nothing is replayed: {}",
@@ -168,7 +168,7 @@ fn head(
     } else {
         ReadRevision::read(dir, &args.head)?
     };
-    let mut compiled = revision.compile(console);
+    let mut compiled = revision.compile(&telling(console));
     let Some(policy) = compiled.policy.take() else {
         let answer = diagnostics(
             "replay",

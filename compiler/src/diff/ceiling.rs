@@ -6,7 +6,7 @@ use stopgate_lang::name::{ChannelName, OperationName, ToolName};
 use stopgate_lang::policy::{Policy, RuleKind};
 use stopgate_lang::surface::Limit;
 
-use super::slice::Reach;
+use crate::proof::slice::Reach;
 
 /// Operations of a tool that a ceiling stopped, or no ceiling let through, and that it lets through now.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,11 +13,10 @@ use stopgate_lang::surface::{Evidence, Limit, Surface};
 use stopgate_lang::testing::TestSuite;
 
 use super::cause::Cause;
-use super::examine::Version;
+use super::context::Version;
 use super::model::{Answer, Cell, Diff, Holder, OperationChange};
-use crate::mutants::paste::obligations;
 use crate::test::obligations_of;
-use crate::yaml::{flow, list, rules, scalar};
+use crate::yaml::{flow, list, obligations, rules, scalar};
 
 /// Most characters of an argument in the name of a case.
 const SHOWN: usize = 24;

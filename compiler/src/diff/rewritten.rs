@@ -12,8 +12,8 @@ use stopgate_lang::surface::Risk;
 use stopgate_lang::waiver::setting_digest;
 
 use super::DiffError;
-use super::slice::said::{self, Decides};
-use super::slice::{Reach, Slice};
+use crate::proof::slice::said::{self, Decides};
+use crate::proof::slice::{Reach, Slice};
 
 /// What such a change is called in reports.
 pub const NOTE: &str = "re-written: the base is not valid under the rules of this release, so nothing could be compared";

@@ -16,13 +16,9 @@ use stopgate_lang::policy::Operation;
 use stopgate_lang::tool_schema::{InputType, Member, Shape, Widening};
 
 use super::shrink::Known;
-use super::stage::Trial;
-use crate::mutants::fact::with_fact;
-use crate::mutants::input::with;
-use crate::solver::Raw;
-
-/// Hours within which every calendar has both business time and none.
-const HOURS: i64 = 24 * 14;
+use crate::proof::solver::Raw;
+use crate::proof::stage::Trial;
+use crate::turns::{across, with, with_fact};
 
 /// Attempts made by bringing facts to values, after which no more are made; each is decided under both bundles. If none
 /// of them shows the difference, it is told as not known.
@@ -206,12 +202,11 @@ pub(super) fn instants(
     }
     let mut all = starts.clone();
     for start in starts {
-        for calendar in calendars {
-            let business = calendar.is_business(start);
-            let mut later =
-                (1..HOURS).filter_map(|hours| moved(start, SignedDuration::from_hours(hours)));
-            all.extend(later.find(|later| calendar.is_business(*later) != business));
-        }
+        all.extend(
+            calendars
+                .iter()
+                .filter_map(|calendar| across(calendar, start)),
+        );
     }
     all
 }

@@ -15,7 +15,18 @@ use stopgate_lang::surface::{Approval, Risk, Surface};
 
 use super::cut::{self, ReachedOperations};
 use super::edit::PolicyEdit;
-use super::{Mutant, place};
+use super::place;
+
+/// One change of the policy.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mutant {
+    /// Where what is changed stands.
+    pub location: Location,
+    /// What is changed: a rule, an operation of the catalog, or the floors.
+    pub subject: String,
+    /// How, such as `risk medium becomes low`.
+    pub change: String,
+}
 
 /// A mutant to judge.
 #[derive(Debug, Clone)]

@@ -1,15 +1,48 @@
 //! A case as an author would write it, to be pasted below `cases:`.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use stopgate_lang::decide::{Decision, Outcome};
 use stopgate_lang::json::Json;
-use stopgate_lang::name::ToolName;
+use stopgate_lang::name::{RuleId, ToolName};
 use stopgate_lang::testing::{Case, Obligations, TestSuite};
 
-use super::MissingCase;
-use super::search::StatedDecision;
-use crate::yaml::{flow, list, rules, scalar};
+use crate::test::{obligations_of, result_words};
+use crate::yaml::{flow, list, obligations, rules, scalar};
+
+/// A case that is not there and should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingCase {
+    /// The document it belongs into, such as `tests/erp.yaml`.
+    pub file: String,
+    /// Its name; no other case there or in the report has it.
+    pub name: String,
+    /// Its other keys, as YAML.
+    pub(super) body: String,
+}
+
+/// What a decision table can say about a decision.
+#[derive(PartialEq, Eq)]
+pub(super) struct StatedDecision {
+    result: String,
+    rules: BTreeSet<RuleId>,
+    obligations: Obligations,
+}
+
+impl StatedDecision {
+    pub(super) fn from_decision(decision: &Decision) -> Self {
+        Self {
+            result: result_words(decision.outcome()),
+            rules: decision
+                .rules()
+                .iter()
+                .map(|rule| rule.id.clone())
+                .collect(),
+            obligations: decision.surface().map(obligations_of).unwrap_or_default(),
+        }
+    }
+}
 
 /// Makes `case` of `suite` into one to paste, with `decision` as its expectation. `was` and `is` are what tables can
 /// say of the policy and of its mutant; as much is expected as tells the two apart.
@@ -94,23 +127,6 @@ fn expect(
     };
     if same_result && was.rules == is.rules {
         members.push(format!("obligations: {}", obligations(&was.obligations)));
-    }
-    format!("{{{}}}", members.join(", "))
-}
-
-/// Returns what is hidden and cut, as YAML in flow style.
-pub(crate) fn obligations(obligations: &Obligations) -> String {
-    let Obligations { mask, max_rows } = obligations;
-    let mut members = Vec::new();
-    if !mask.is_empty() {
-        let mask = mask.iter().map(|pointer| scalar(pointer.as_str()));
-        members.push(format!("mask: {}", list(mask)));
-    }
-    if !max_rows.is_empty() {
-        let limits = max_rows.iter().map(|(pointer, rows)| {
-            format!("{{pointer: {}, rows: {rows}}}", scalar(pointer.as_str()))
-        });
-        members.push(format!("max_rows: {}", list(limits)));
     }
     format!("{{{}}}", members.join(", "))
 }

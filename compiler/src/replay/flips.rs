@@ -8,7 +8,7 @@ use stopgate_lang::name::{OperationName, ToolName};
 use stopgate_lang::surface::Surface;
 
 use super::judge::Flip;
-use crate::diff::{Answer, Direction, Part, parts_between};
+use crate::proof::{Answer, Direction, Part, parts_between};
 
 /// Users that are counted one by one; flips of further users are counted together, so a log of many costs no more
 /// memory.

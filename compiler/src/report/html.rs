@@ -13,9 +13,11 @@ use base64::engine::general_purpose::STANDARD;
 use stopgate_lang::digest::Digest;
 
 use crate::diff::{Class, Side};
+use crate::gate::GateReport;
+use crate::gate::words::proof;
 use crate::matrix::{Becomes, Matrix};
-use crate::report::gate::proof;
-use crate::report::{GateReport, list, named_side};
+use crate::report::named_side;
+use crate::words::list;
 use grid::Grid;
 use markup::Markup;
 

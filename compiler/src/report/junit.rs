@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::report::list;
+use crate::words::list;
 use crate::test::{CaseReport, SuiteReport, TestReport, Try};
 
 /// Returns the whole report as JUnit's XML.

@@ -12,7 +12,7 @@ use stopgate_lang::waiver::{self, CellCover, Cover, SettingCover, SliceDigest};
 
 use super::{Judges, Loosened, Loosening, Shortfall, Verdict, WaiverReport};
 use crate::diff::Holder;
-use crate::report::{path, word};
+use crate::words::{path, word};
 use crate::yaml::{list, rules as rules_of, scalar};
 
 /// Days that a drafted waiver holds, unless the gate lets it hold fewer.

@@ -16,7 +16,8 @@ mod policies;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use stopgate::report::{GateReport, html};
+use stopgate::gate::GateReport;
+use stopgate::report::html;
 use stopgate_lang::digest::Digest;
 
 use browser::Browser;

@@ -14,8 +14,10 @@ use std::path::Path;
 use insta::assert_snapshot;
 use serde_json::Value;
 use stopgate::diff::{Class, sentence};
-use stopgate::report::{Change, GateReport, json, markdown, sarif, text};
+use stopgate::gate::GateReport;
+use stopgate::report::{json, markdown, sarif, text};
 use stopgate::waiver::Loosened;
+use stopgate_lang::change::Change;
 use stopgate_lang::digest::Digest;
 
 use made::{Made, everything, hostile};

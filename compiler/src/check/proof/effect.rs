@@ -13,10 +13,10 @@ use stopgate_lang::name::{OperationName, RuleId, ToolName};
 use stopgate_lang::policy::{Policy, RuleKind};
 
 use super::{Meeting, Proofs};
-use crate::diff::slice::{Level, Reach, Slice, SliceRule};
-use crate::diff::{Ask, Part};
-use crate::solver::workers::each;
-use crate::solver::{AtomEffect, Policies, ProofVerdict, Prover};
+use crate::proof::slice::{Level, Reach, Slice, SliceRule};
+use crate::proof::solver::workers::each;
+use crate::proof::solver::{AtomEffect, Policies, ProofVerdict, Prover};
+use crate::proof::{Ask, Part};
 
 /// What is known of a rule. Of all that is found at its operations the last in this order holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

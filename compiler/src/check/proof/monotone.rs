@@ -12,9 +12,9 @@ use stopgate_lang::name::{OperationName, ToolName};
 use stopgate_lang::policy::Operation;
 
 use super::{Meeting, Proofs};
-use crate::diff::slice::{Form, Reach, Slice};
-use crate::diff::{Ask, Part};
-use crate::solver::{AtomEffect, Policies, ProofVerdict};
+use crate::proof::slice::{Form, Reach, Slice};
+use crate::proof::solver::{AtomEffect, Policies, ProofVerdict};
+use crate::proof::{Ask, Part};
 
 type OperationRef<'p> = (&'p ToolName, &'p OperationName);
 

@@ -4,7 +4,7 @@ use stopgate_lang::json::Json;
 use stopgate_lang::policy::Operation;
 use stopgate_lang::testing::TestSuite;
 
-use super::{Context, OperationKey};
+use super::super::context::{Context, OperationKey};
 use crate::test::merged;
 
 /// Returns a valid input of the operation and the instants of the tests of its tool. The input is the first sample that

@@ -10,11 +10,11 @@ use stopgate_lang::surface::Risk;
 use super::super::cause::Cause;
 use super::super::model::{Answer, Bug, Cell, Channels, Class, Direction, Holder, Request};
 use super::super::shrink::{fewest, shrink};
-use super::super::slice::{Form, Level, Slice};
-use super::super::stage::{AGENT, Trial, parts_between};
-use super::Examination;
-use super::evaluable::Ask;
-use crate::solver::{AtomEffect, Policies, ProofVerdict, Raw};
+use super::examination::Examination;
+use crate::proof::slice::{Form, Level, Slice};
+use crate::proof::solver::{AtomEffect, Policies, ProofVerdict, Raw};
+use crate::proof::stage::{AGENT, Trial};
+use crate::proof::{Ask, parts_between};
 
 /// Most questions in a row about one level. Each of them but the last finds somebody, who is left out of the next. At
 /// the bound the level is undecided, never settled.
@@ -29,8 +29,8 @@ const MOST_LIKE: usize = 256;
 
 /// The search for everything that is looser, or stricter, in one operation.
 pub(super) struct Search<'e, 'a> {
-    pub(super) examination: &'e Examination<'a>,
-    pub(super) direction: Direction,
+    examination: &'e Examination<'a>,
+    direction: Direction,
     pub(super) cells: Vec<Cell>,
     pub(super) undecided: BTreeSet<String>,
     /// What is not known and takes no signature.
@@ -38,13 +38,27 @@ pub(super) struct Search<'e, 'a> {
     pub(super) bugs: Vec<Bug>,
     pub(super) equal: usize,
     /// Questions of this direction that are proved, by the bodies of their sides.
-    pub(super) proved: BTreeSet<(Bodies, Bodies)>,
+    proved: BTreeSet<(Bodies, Bodies)>,
 }
 
 /// The bodies of one side of a question.
 type Bodies = BTreeSet<(AtomEffect, String)>;
 
-impl Search<'_, '_> {
+impl<'e, 'a> Search<'e, 'a> {
+    /// Makes a search that has found nothing yet.
+    pub(super) const fn new(examination: &'e Examination<'a>, direction: Direction) -> Self {
+        Self {
+            examination,
+            direction,
+            cells: Vec::new(),
+            undecided: BTreeSet::new(),
+            notes: BTreeSet::new(),
+            bugs: Vec::new(),
+            equal: 0,
+            proved: BTreeSet::new(),
+        }
+    }
+
     /// Searches all of `levels`, and returns the search with what it found.
     pub(super) fn levels(mut self, levels: &BTreeSet<Level>, ask: &mut Ask<'_, '_>) -> Self {
         // What is looser is allowed by head and not by the base; what is stricter, the other way round. Each question

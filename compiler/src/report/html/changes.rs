@@ -1,5 +1,6 @@
 //! What the gate found, as sections of the page: what has to be signed, then what has only to be known.
 
+use stopgate_lang::change::{Change, Effect};
 use stopgate_lang::summary::visible;
 use stopgate_lang::surface::{Requirement, Surface};
 
@@ -7,11 +8,12 @@ use super::markup::Markup;
 use crate::diff::{
     Answer, Cause, Cell, Class, OperationChange, Piece, Request, Sentence, people, sentence,
 };
-use crate::report::gate::{
+use crate::gate::words::{
     ALSO, EDIT, area, bug, edits, failing, matching, name, opened, setting_places, unmet,
 };
-use crate::report::{Change, Effect, GateReport, Standing, Waiver, list};
-use crate::waiver::ToSign;
+use crate::gate::{GateReport, ShownWaiver};
+use crate::waiver::{Standing, ToSign};
+use crate::words::list;
 
 /// Above so many operations a section is folded.
 const OPEN: usize = 12;
@@ -220,7 +222,7 @@ fn one_cause(page: &mut Markup, cause: &Cause, place: &str, words: &str) {
     }
 }
 
-fn waived(page: &mut Markup, waiver: Option<&Waiver>) {
+fn waived(page: &mut Markup, waiver: Option<&ShownWaiver>) {
     if let Some(waiver) = waiver {
         page.raw("<p class=waived>waived by ").quoted(&waiver.id);
         page.raw(" until ")

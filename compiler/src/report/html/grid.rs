@@ -8,7 +8,7 @@ use super::changes::{finding_id, tone};
 use super::markup::Markup;
 use crate::diff::{Class, Diff, Holder, OperationChange};
 use crate::matrix::{Asks, Entry, Matrix, MatrixCell, Row};
-use crate::report::list;
+use crate::words::list;
 
 const EMPTY: &MatrixCell = &Vec::new();
 

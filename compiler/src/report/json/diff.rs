@@ -1,6 +1,7 @@
 //! Body of `diff`.
 
 use serde_json::{Value, json};
+use stopgate_lang::change::Change;
 use stopgate_lang::policy::Location;
 
 use super::surface;
@@ -8,8 +9,8 @@ use crate::diff::{
     Answer, Bug, Cause, Cell, Channels, Direction, Edit, Failing, Fate, Holder, Opened,
     OperationChange, Part, ProofReport, Request, Side, sentence,
 };
-use crate::report::gate::area;
-use crate::report::{Change, GateReport, Waiver};
+use crate::gate::words::area;
+use crate::gate::{GateReport, ShownWaiver};
 use crate::waiver::{Loosened, ToSign};
 
 /// Returns the body of `diff`: the members beside `stopgate`, `command` and `exit`.
@@ -213,8 +214,8 @@ fn setting(report: &GateReport<'_>, setting: &Change) -> Value {
     })
 }
 
-fn waiver(waiver: &Waiver) -> Value {
-    let Waiver {
+fn waiver(waiver: &ShownWaiver) -> Value {
+    let ShownWaiver {
         id,
         file,
         reason,

@@ -2,16 +2,19 @@
 //!
 //! What is not ours stands in code spans and nowhere else: there no host reads markup, HTML, links or mentions.
 
+use stopgate_lang::change::Change;
 use stopgate_lang::summary::visible;
 
 use crate::diff::{
     Cause, Class, OperationChange, Piece, Sentence, Side, leaves_out, sentence_of_all,
 };
-use crate::report::gate::{
+use crate::gate::words::{
     ALSO, EDIT, area, bug, edits, failing, matching, name, opened, proof, setting_places, unmet,
 };
-use crate::report::{Change, GateReport, Waiver, count, named_side};
+use crate::gate::{GateReport, ShownWaiver};
+use crate::report::named_side;
 use crate::waiver::ToSign;
+use crate::words::count;
 
 /// Most bytes of the comment, and so of its characters: code hosts take 65,536.
 const MOST: usize = 60_000;
@@ -300,15 +303,15 @@ fn setting(report: &GateReport<'_>, setting: &Change) -> String {
     )
 }
 
-fn waived(waiver: Option<&Waiver>) -> String {
-    let of = |waiver: &Waiver| {
+fn waived(waiver: Option<&ShownWaiver>) -> String {
+    let of = |waiver: &ShownWaiver| {
         let id = code(&visible(&waiver.id, 100));
         format!(" · **waived** by {id} until {}", waiver.expires)
     };
     waiver.map_or_else(String::new, of)
 }
 
-fn waiver(waiver: &Waiver) -> String {
+fn waiver(waiver: &ShownWaiver) -> String {
     let covers = waiver.named();
     let meaning = if covers.is_empty() {
         waiver.standing.meaning().to_owned()

@@ -3,14 +3,15 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use stopgate_lang::change::Change;
 use stopgate_lang::json::Json;
 use stopgate_lang::policy::Location;
 use stopgate_lang::summary::visible;
 
 use super::{SCHEMA, uri};
 use crate::diff::{Cell, Class, Direction, Holder, OperationChange, Part, sentence};
-use crate::report::gate::{failing, matching, name};
-use crate::report::{Change, GateReport, Waiver};
+use crate::gate::words::{failing, matching, name};
+use crate::gate::{GateReport, ShownWaiver};
 
 /// The rules of the gate: id, title, advice.
 const RULES: [(&str, &str, &str); 6] = [
@@ -243,8 +244,8 @@ fn location(place: Option<&Location>, dir: &Path) -> Value {
 }
 
 /// Marks a finding that `waiver` covers as suppressed: it stays in the list and stops nobody.
-fn suppress(found: &mut Value, waiver: Option<&Waiver>) {
-    if let Some(Waiver {
+fn suppress(found: &mut Value, waiver: Option<&ShownWaiver>) {
+    if let Some(ShownWaiver {
         id,
         expires,
         reason,

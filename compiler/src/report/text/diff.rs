@@ -1,13 +1,16 @@
 //! The gate's findings as text: the verdict, what is looser with its requests, the rest, how it was proved.
 
+use stopgate_lang::change::{Change, Effect};
 use stopgate_lang::summary::visible;
 
 use super::line;
 use crate::diff::{Cause, Cell, Class, OperationChange, Side, leaves_out, sentence_of_all};
-use crate::report::gate::{
+use crate::gate::words::{
     ALSO, EDIT, area, bug, edits, failing, matching, name, opened, proof, setting_places, unmet,
 };
-use crate::report::{Change, Effect, GateReport, Paint, Standing, Waiver, named_side};
+use crate::gate::{GateReport, ShownWaiver};
+use crate::report::{Paint, named_side};
+use crate::waiver::Standing;
 
 /// Most characters of a text that is not ours.
 const TEXT: usize = 500;
@@ -176,7 +179,7 @@ fn one_cause(out: &mut String, cause: &Cause, words: &str, paint: Paint) {
     }
 }
 
-fn waived(out: &mut String, indent: &str, waiver: Option<&Waiver>, paint: Paint) {
+fn waived(out: &mut String, indent: &str, waiver: Option<&ShownWaiver>, paint: Paint) {
     if let Some(waiver) = waiver {
         let id = visible(&waiver.id, TEXT);
         let waived = format!("waived by {id} until {}", waiver.expires);
@@ -230,7 +233,7 @@ fn settings(out: &mut String, report: &GateReport<'_>, sign: bool, paint: Paint)
     }
 }
 
-fn waivers(out: &mut String, waivers: &[Waiver], paint: Paint) {
+fn waivers(out: &mut String, waivers: &[ShownWaiver], paint: Paint) {
     if waivers.is_empty() {
         return;
     }

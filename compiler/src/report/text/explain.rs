@@ -7,8 +7,9 @@ use stopgate_lang::surface::{Limit, Surface};
 
 use super::line;
 use crate::explain::{Asked, Explanation};
-use crate::report::{Paint, list};
+use crate::report::Paint;
 use crate::test::result_words;
+use crate::words::list;
 
 /// Returns the explanation under `limit`, or under no ceiling when no channel was named.
 pub(crate) fn explain(explained: &Explanation, limit: Option<Limit>, paint: Paint) -> String {

@@ -6,7 +6,8 @@ use stopgate_lang::name::ToolName;
 
 use super::line;
 use crate::matrix::{Becomes, Matrix, MatrixCell, Row};
-use crate::report::{Paint, list};
+use crate::report::Paint;
+use crate::words::list;
 
 const LEGEND: &str = "\
 risk/approval of what is granted, strictest first; ? under a condition; +approval raises what another rule grants;

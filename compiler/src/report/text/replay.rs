@@ -13,7 +13,8 @@ use crate::diff::Side;
 use crate::replay::{
     Counts, Flip, Flips, Forecast, Load, Peak, Question, Replayed, RouteLoad, Seen,
 };
-use crate::report::{Paint, direction, list, named_side};
+use crate::report::{Paint, named_side};
+use crate::words::list;
 
 /// Users and approvers that are shown.
 const SHOWN: usize = 10;
@@ -160,7 +161,7 @@ fn flips(out: &mut String, flips: &Flips, paint: Paint) {
     if !parts.is_empty() {
         let parts = parts
             .iter()
-            .map(|((part, way), count)| format!("{part} {} {count}", direction(*way)));
+            .map(|((part, way), count)| format!("{part} {} {count}", way.word()));
         line(
             out,
             format_args!("  {}", parts.collect::<Vec<_>>().join(", ")),

@@ -3,8 +3,9 @@
 use stopgate_lang::policy::Location;
 
 use super::line;
-use crate::report::{Paint, count, list};
+use crate::report::Paint;
 use crate::test::{CaseReport, Coverage, SuiteReport, TestReport, Try};
+use crate::words::{count, list};
 
 /// Returns the whole report; `coverage` adds what no case touched.
 pub(crate) fn test(report: &TestReport, coverage: bool, paint: Paint) -> String {

@@ -1,32 +1,18 @@
-//! What every report of the gate shows, and the words and numbers that all of them begin with.
-
-mod elsewhere;
-mod headline;
+//! The gate's findings as every report shows them, and the verdict that all of them begin with.
 
 use std::path::Path;
 
-use jiff::civil::Date;
-use stopgate_lang::change::{Area, Change, Effect};
+use stopgate_lang::change::{Change, Effect};
 use stopgate_lang::digest::Digest;
-use stopgate_lang::policy::Location;
-use stopgate_lang::summary::visible;
 
-use crate::diff::{
-    Bug, Cause, Cell, Class, Diff, Failing, Fate, Opened, OperationChange, ProofReport, REWRITTEN,
-};
-use crate::report::{count, list};
-use crate::waiver::{Loosened, Loosening, Standing, ToSign};
+use super::shown::{Mend, ShownWaiver};
+use super::words::{name, setting_places};
+use crate::diff::{Cause, Cell, Class, Diff, Fate, OperationChange, REWRITTEN};
+use crate::waiver::{Loosened, Loosening, ToSign};
+use crate::words::{count, list};
 
-pub use elsewhere::Mend;
-use elsewhere::places;
-
-/// Most characters of a text that is not ours, of what a rule says in a report, and of what is shown around a difference.
-const TEXT: usize = 300;
-pub(crate) const EDIT: usize = 600;
-const AROUND: usize = 40;
-
-/// What stands before rules that no request shown meets.
-pub(crate) const ALSO: &str = "other changes to this operation, not shown by an example:";
+/// Most documents that are named as the cause of a rule's matching otherwise.
+const ELSEWHERE: usize = 6;
 
 /// The gate's findings.
 #[derive(Debug, Clone, Copy)]
@@ -38,82 +24,13 @@ pub struct GateReport<'a> {
     /// The repository, as whoever reads the report names it in a command.
     pub folder: &'a Path,
     /// The waivers of head.
-    pub waivers: &'a [Waiver],
+    pub waivers: &'a [ShownWaiver],
     /// What reviewers still have to sign.
     pub to_sign: Option<&'a ToSign>,
     /// Digest of the bundle that head makes, where it is known.
     pub bundle: Option<Digest>,
     /// Waivers and signatures that stop the change whatever it does.
     pub mend: &'a [Mend],
-}
-
-/// A waiver, as far as a report shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Waiver {
-    /// Its name.
-    pub id: String,
-    /// Its document, relative to the repository.
-    pub file: String,
-    /// Why the loosening is wanted.
-    pub reason: String,
-    /// From this day on it covers nothing.
-    pub expires: Date,
-    /// What it is good for.
-    pub standing: Standing,
-    /// What it covers of this change, to the letter.
-    pub covers: Vec<Loosened>,
-    /// Why it does not cover something that it names.
-    pub lacks: Vec<String>,
-    /// Ids of the keys that signed it, each with who holds it.
-    pub signers: Vec<(String, String)>,
-}
-
-/// Returns the name of a changed setting: its path in the document, or the document itself if all of it changed.
-pub(crate) fn name(setting: &Change) -> String {
-    let name = if setting.path.is_empty() {
-        &setting.file
-    } else {
-        &setting.path
-    };
-    visible(name, TEXT)
-}
-
-/// Returns the word for what a setting is reported among, such as `guard rail`.
-pub(crate) fn area(setting: &Change) -> &'static str {
-    match setting.area {
-        Area::GuardRails if setting.file.starts_with("tests/") => "test",
-        Area::Settings => "setting",
-        Area::GuardRails => "guard rail",
-        Area::Lock => "lock",
-        Area::TrustRoot => "trust root",
-    }
-}
-
-/// Returns where a setting stands on both sides, or the document in which it is left out.
-pub(crate) fn setting_places(setting: &Change) -> String {
-    match (&setting.before_at, &setting.after_at) {
-        (None, None) => visible(&setting.file, TEXT),
-        (before, after) => places(before.as_ref(), after.as_ref()),
-    }
-}
-
-impl Waiver {
-    /// Returns who signed the waiver, each with the id of the key, or `nobody`.
-    pub(crate) fn signed_by(&self) -> String {
-        let signers = self.signers.iter();
-        let signers = signers.map(|(id, owner)| visible(&format!("{owner} ({id})"), TEXT));
-        let signers = list(signers);
-        if signers.is_empty() {
-            "nobody".to_owned()
-        } else {
-            signers
-        }
-    }
-
-    /// Returns what the waiver covers, in one line; empty if that is nothing.
-    pub(crate) fn named(&self) -> String {
-        visible(&list(&self.covers), 1_000)
-    }
 }
 
 impl<'a> GateReport<'a> {
@@ -150,6 +67,14 @@ impl<'a> GateReport<'a> {
             "to-mend"
         } else {
             self.class().as_str()
+        }
+    }
+
+    /// Returns the verdict in a few words for people; programs read [`GateReport::word`].
+    pub(crate) fn headline(&self) -> &'static str {
+        match self.word() {
+            word if word == self.class().as_str() => self.class().in_words(),
+            word => word,
         }
     }
 
@@ -277,7 +202,11 @@ impl<'a> GateReport<'a> {
     }
 
     /// Returns the waiver that covers `cell` of `change`, if the cell needs a review and there is one.
-    pub(crate) fn covering(&self, change: &OperationChange, cell: &Cell) -> Option<&'a Waiver> {
+    pub(crate) fn covering(
+        &self,
+        change: &OperationChange,
+        cell: &Cell,
+    ) -> Option<&'a ShownWaiver> {
         let what = Loosening::cell(change, cell).what;
         let mut waivers = self.waivers.iter();
         let waiver = waivers.find(|waiver| waiver.covers.contains(&what));
@@ -304,7 +233,7 @@ impl<'a> GateReport<'a> {
     }
 
     /// Returns the waiver that covers a setting, if the setting needs a review and there is one.
-    pub(crate) fn covering_setting(&self, setting: &Change) -> Option<&'a Waiver> {
+    pub(crate) fn covering_setting(&self, setting: &Change) -> Option<&'a ShownWaiver> {
         let what = Loosened::setting(setting);
         let mut waivers = self.waivers.iter();
         let waiver = waivers.find(|waiver| waiver.covers.contains(&what));
@@ -333,6 +262,29 @@ impl<'a> GateReport<'a> {
             })
     }
 
+    /// Returns the changed documents because of which rules match differently or ask for something else although their
+    /// own text is the same: who is who, what a fact is, when it is business time, what every grant asks for. `None` if
+    /// there are none.
+    pub(crate) fn elsewhere(&self, change: &OperationChange, cell: &Cell) -> Option<String> {
+        let causes = &cell.because;
+        let any = |is: &dyn Fn(&Cause) -> bool| causes.iter().any(is);
+        // Who is who; what is known of a call; what every grant asks for, where each rule does what it did.
+        let people = any(&|cause| cause.moved);
+        let world = any(&Cause::is_from_elsewhere);
+        let asked = !people && !world && causes.iter().all(|cause| cause.fate == Fate::Kept);
+        let catalog = format!("catalog/{}.yaml", change.tool);
+        let settings = self.settings.iter().filter(|setting| {
+            let of_catalog = setting.file == catalog;
+            (people || world) && setting.file == "profiles.yaml"
+                || world && (of_catalog || setting.path.starts_with("calendar"))
+                || asked && (of_catalog || setting.path.starts_with("floors"))
+        });
+        let places =
+            settings.map(|setting| format!("{} ({})", name(setting), setting_places(setting)));
+        let places: Vec<String> = places.take(ELSEWHERE).collect();
+        (!places.is_empty()).then(|| format!("because of {}", places.join(", ")))
+    }
+
     /// Returns the operations of one of `classes`, in the order of the comparison.
     pub(crate) fn of_class(&self, classes: &[Class]) -> Vec<&'a OperationChange> {
         let changes = self.diff.operations.iter();
@@ -347,144 +299,4 @@ fn also_waived(number: usize) -> String {
         0 => String::new(),
         number => format!(" ({number} waived)"),
     }
-}
-
-/// Returns how the proofs were made, in one line.
-pub(crate) fn proof(proof: &ProofReport) -> String {
-    let ProofReport {
-        solver,
-        operations,
-        compared,
-        queries,
-        equal,
-    } = proof;
-    let asked = match solver {
-        Some(solver) => format!("{} to {}", count(*queries, "question"), visible(solver, 80)),
-        None => "no solver asked".to_owned(),
-    };
-    format!(
-        "{compared} of {} had to be compared: {asked}, {equal} with equal sides",
-        count(*operations, "operation")
-    )
-}
-
-/// Returns what a raised ceiling lets through, in words.
-pub(crate) fn opened(opened: &Opened) -> String {
-    let Opened {
-        channel,
-        tool,
-        operations,
-    } = opened;
-    let operations = operations.iter().map(|name| format!("{tool}/{name}"));
-    format!(
-        "in {channel} the higher ceiling now lets through what rules grant for {}",
-        list(operations)
-    )
-}
-
-/// Returns, in words, that a rule may fail to evaluate, and where.
-pub(crate) fn failing(failing: &Failing) -> String {
-    let Failing {
-        rule,
-        location,
-        tool,
-        operation,
-    } = failing;
-    let place = visible(&location.to_string(), TEXT);
-    format!("{rule} may fail to evaluate at {tool}/{operation}, {place}")
-}
-
-/// Returns, in words, that the solver named a request which no bundle confirms.
-pub(crate) fn bug(bug: &Bug) -> String {
-    let Bug {
-        tool,
-        operation,
-        asked,
-        request: _,
-    } = bug;
-    let asked = visible(asked, TEXT);
-    format!(
-        "{tool}/{operation}, asked {asked}: the solver named a request that the bundles do not confirm"
-    )
-}
-
-/// Returns where a rule stands, and words for what became of the rule and of its matching the request.
-pub(crate) fn matching(cause: &Cause) -> (String, String) {
-    let place = |location: &Location| visible(&location.to_string(), TEXT);
-    let (place, words) = match (&cause.before, &cause.after) {
-        (Some(_), Some(after)) => (place(after), "matches as before"),
-        (Some(before), None) => (place(before), "no longer matches"),
-        (None, Some(after)) => (place(after), "matches now, did not before"),
-        (None, None) => ("no place".to_owned(), ""),
-    };
-    let words = match cause.fate {
-        Fate::Added => "is new".to_owned(),
-        Fate::Deleted => "in the base, was deleted".to_owned(),
-        Fate::Changed(_) => format!("changed, {words}"),
-        Fate::Kept => words.to_owned(),
-    };
-    (place, words)
-}
-
-/// Returns where a rule stands that no shown request meets, and what became of the rule.
-pub(crate) fn unmet(cause: &Cause) -> (String, &'static str) {
-    let place = cause.after.as_ref().or(cause.before.as_ref());
-    let place = place.map_or_else(String::new, |place| visible(&place.to_string(), TEXT));
-    let words = match cause.fate {
-        Fate::Added => "is new",
-        Fate::Deleted => "in the base, was deleted",
-        Fate::Changed(_) => "changed",
-        Fate::Kept => "",
-    };
-    (place, words)
-}
-
-/// Returns what a rule says differently: the key, the text now and the text before, each of at most `most` characters.
-/// Of long texts the alike beginnings and ends are left out, and what is cut is counted.
-pub(crate) fn edits(cause: &Cause, most: usize) -> Vec<(&'static str, String, String)> {
-    let edits = match &cause.fate {
-        Fate::Changed(edits) => edits.as_slice(),
-        Fate::Added | Fate::Deleted | Fate::Kept => &[],
-    };
-    let edits = edits.iter().map(|edit| {
-        let (before, after) = (letters(&edit.before), letters(&edit.after));
-        let first = alike(before.iter().zip(&after));
-        let rest = before.len().min(after.len()).saturating_sub(first);
-        let last = alike(before.iter().rev().zip(after.iter().rev())).min(rest);
-        let ends = (first, last);
-        (
-            edit.what,
-            part(&after, ends, most),
-            part(&before, ends, most),
-        )
-    });
-    edits.collect()
-}
-
-fn letters(text: &str) -> Vec<char> {
-    text.chars().collect()
-}
-
-fn alike<'c>(pairs: impl Iterator<Item = (&'c char, &'c char)>) -> usize {
-    pairs.take_while(|(before, after)| before == after).count()
-}
-
-/// Returns what is left of a text without its `first` and `last` letters, which it shares with another one.
-fn part(text: &[char], (first, last): (usize, usize), most: usize) -> String {
-    if text.is_empty() {
-        return "nothing".to_owned();
-    }
-    if text.len() <= most {
-        return visible(&text.iter().collect::<String>(), most);
-    }
-    let from = first.saturating_sub(AROUND);
-    let to = text.len().saturating_sub(last.saturating_sub(AROUND));
-    let middle: String = text.iter().take(to).skip(from).collect();
-    let dots = |is_cut: bool| if is_cut { "…" } else { "" };
-    let cut = middle.chars().count().saturating_sub(most);
-    let counted = match cut {
-        0 => dots(to < text.len()).to_owned(),
-        cut => format!(" ({cut} more characters)"),
-    };
-    format!("{}{}{counted}", dots(from > 0), visible(&middle, most))
 }
