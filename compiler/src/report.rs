@@ -3,12 +3,14 @@
 //!
 //! They decide nothing and leave nothing out that would change a reader's mind.
 
+mod gate;
 pub mod html;
 pub mod json;
 pub(crate) mod junit;
 pub mod markdown;
 mod paint;
 pub mod sarif;
+mod sections;
 pub mod text;
 
 use crate::diff::Side;
