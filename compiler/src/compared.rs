@@ -24,7 +24,7 @@ use crate::build::digest;
 use crate::diff::{Class, Diff, Limits, Side, Version, diff};
 use crate::gate::Gate;
 use crate::waiver::Judges;
-use crate::words::count;
+use crate::words::{count, list};
 use crate::workspace::Document;
 use revisions::RevisionPair;
 pub(crate) use revisions::{About, CompareError, ReadRevision, Told, WORKTREE};
@@ -275,10 +275,9 @@ pub(crate) fn broken(revision: &str, compiled: &Compiled) -> String {
         is_error.then_some(found.code.as_str())
     });
     let codes: BTreeSet<&str> = codes.collect();
-    let codes: Vec<&str> = codes.into_iter().collect();
     format!(
         "the base, revision `{revision}`, has {} of its own ({}), so nothing can be compared with it",
         count(errors, "error"),
-        codes.join(", ")
+        list(codes)
     )
 }

@@ -17,6 +17,7 @@ use crate::diff::{Class, Diff};
 use crate::waiver::{
     Judges, Loosened, Loosening, Spoilt, Standing, ToSign, Verdict, WaiverReport, about, judge,
 };
+use crate::words::list;
 use crate::workspace::Document;
 pub use report::GateReport;
 pub use shown::{Mend, ShownWaiver};
@@ -142,12 +143,7 @@ impl<'a> Gate<'a> {
             .iter()
             .map(ToString::to_string)
             .collect();
-        let said = |(why, named): (String, BTreeSet<String>)| {
-            format!(
-                "{why}: {}",
-                named.into_iter().collect::<Vec<_>>().join(", ")
-            )
-        };
+        let said = |(why, named): (String, BTreeSet<String>)| format!("{why}: {}", list(named));
         lacks.extend(short.into_iter().map(said));
         if waiver.standing == Standing::Short {
             let elsewhere = waiver.signers.elsewhere.iter();

@@ -1,12 +1,31 @@
 //! Numbers, lists, and files and names as words of a command, the same in every message.
 
+use std::fmt::Display;
 use std::path::Path;
 
 use stopgate_lang::summary::visible;
 
-/// Returns a number with its noun, such as `1 rule` or `2 rules`.
-pub(crate) fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+/// Returns a number with its noun, such as `1 rule`, `2 rules` or `2 bugs of the gate`.
+pub(crate) fn count(number: impl Display + PartialEq + From<u8>, noun: &str) -> String {
+    let (noun, of) = noun.split_at(noun.find(" of ").unwrap_or(noun.len()));
+    let plural = agree(&number, "", "s");
+    format!("{number} {noun}{plural}{of}")
+}
+
+/// Returns the word that goes with `number`: `one` with 1, `many` with any other number.
+pub(crate) fn agree<'w>(
+    number: &(impl PartialEq + From<u8>),
+    one: &'w str,
+    many: &'w str,
+) -> &'w str {
+    if *number == 1_u8.into() { one } else { many }
+}
+
+/// Returns `name`, or the first of `name 2`, `name 3` and so on that is not taken.
+pub(crate) fn free_name(name: String, is_taken: impl Fn(&str) -> bool) -> String {
+    let numbered = (2..).map(|number: u32| format!("{name} {number}"));
+    let mut all = std::iter::once(name.clone()).chain(numbered);
+    all.find(|name| !is_taken(name)).unwrap_or(name)
 }
 
 /// Joins the items, separated by `, `.

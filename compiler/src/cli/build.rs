@@ -14,6 +14,7 @@ use super::source::said;
 use crate::build::{Built, build};
 use crate::key::SigningKey;
 use crate::reader::{Source, committed};
+use crate::words::list;
 
 /// Compile a policy repository into one signed bundle
 ///
@@ -105,7 +106,7 @@ fn words(built: &Built, source: &Source, output: &Path) -> String {
     let signers = if built.signers.is_empty() {
         "nobody".to_owned()
     } else {
-        built.signers.join(", ")
+        list(&built.signers)
     };
     let mut out = format!(
         "digest  {}\nsource  {source}\nfile    {}, {} bytes\nsigned  by {signers}\nparts\n",

@@ -16,6 +16,7 @@ use super::cause::Cause;
 use super::context::Version;
 use super::model::{Answer, Cell, Diff, Holder, OperationChange};
 use crate::test::obligations_of;
+use crate::words::free_name;
 use crate::yaml::{flow, list, obligations, rules, scalar};
 
 /// Most characters of an argument in the name of a case.
@@ -242,11 +243,7 @@ impl<'a> Table<'a> {
             let _always_fits = write!(name, " at {}", now.strftime("%H.%M"));
         }
         name.push_str(" is no easier");
-        let numbered = (2..).map(|number: u32| format!("{name} {number}"));
-        let mut names = std::iter::once(name.clone()).chain(numbered);
-        let free = names
-            .find(|name| !self.taken.contains(name))
-            .unwrap_or(name);
+        let free = free_name(name, |name| self.taken.contains(name));
         self.taken.insert(free.clone());
         free
     }

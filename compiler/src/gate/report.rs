@@ -282,7 +282,7 @@ impl<'a> GateReport<'a> {
         let places =
             settings.map(|setting| format!("{} ({})", name(setting), setting_places(setting)));
         let places: Vec<String> = places.take(ELSEWHERE).collect();
-        (!places.is_empty()).then(|| format!("because of {}", places.join(", ")))
+        (!places.is_empty()).then(|| format!("because of {}", list(places)))
     }
 
     /// Returns the operations of one of `classes`, in the order of the comparison.

@@ -9,6 +9,7 @@ use stopgate_lang::name::{RuleId, ToolName};
 use stopgate_lang::testing::{Case, Obligations, TestSuite};
 
 use crate::test::{obligations_of, result_words};
+use crate::words::free_name;
 use crate::yaml::{flow, list, obligations, rules, scalar};
 
 /// A case that is not there and should be.
@@ -155,10 +156,6 @@ fn name(suite: &TestSuite, case: &Case, result: &str) -> String {
     parts.extend(case.agent.as_ref().map(|agent| format!("through {agent}")));
     let word = result.split(' ').next().unwrap_or_default();
     let name = format!("{} comes to {word}", parts.join(" "));
-    let taken = |name: &str| suite.cases.iter().any(|case| case.name == name);
-    let numbered = (2..).map(|number: u32| format!("{name} {number}"));
-    std::iter::once(name.clone())
-        .chain(numbered)
-        .find(|name| !taken(name))
-        .unwrap_or(name)
+    let is_taken = |name: &str| suite.cases.iter().any(|case| case.name == name);
+    free_name(name, is_taken)
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use stopgate_lang::change::Change;
 use stopgate_lang::policy::Location;
 
-use super::surface;
+use super::{surface, with};
 use crate::diff::{
     Answer, Bug, Cause, Cell, Channels, Direction, Edit, Failing, Fate, Holder, Opened,
     OperationChange, Part, ProofReport, Request, Side, sentence,
@@ -275,12 +275,4 @@ fn held(holder: &Holder) -> Value {
         Holder::Profiles(profiles) => json!({"profiles": profiles}),
         Holder::Groups(groups) => json!({"groups": groups}),
     }
-}
-
-/// Returns `object` with the members of `more` added.
-fn with(mut object: Value, more: Value) -> Value {
-    if let (Some(members), Value::Object(more)) = (object.as_object_mut(), more) {
-        members.extend(more);
-    }
-    object
 }
