@@ -10,15 +10,14 @@ use std::collections::BTreeSet;
 
 use stopgate_lang::attempt::{Attempt, Input, Subject, Target};
 use stopgate_lang::bundle::Bundle;
-use stopgate_lang::decide::{
-    Decision, LimitNow, LimitedBy, MatchedRule, Outcome, Reason, Situation, decide,
-};
+use stopgate_lang::decide::{Decision, LimitNow, LimitedBy, Outcome, Reason, Situation, decide};
 use stopgate_lang::json::Json;
 use stopgate_lang::name::{OperationName, ProfileName, RuleId, ToolName};
 use stopgate_lang::policy::{Location, Policy};
 use stopgate_lang::surface::{Enforces, Evidence};
 use stopgate_lang::testing::{Case, TestSuite};
 
+pub use compare::Mismatch;
 use compare::mismatch;
 pub(crate) use compare::obligations_of;
 pub use compare::result_words;
@@ -76,19 +75,6 @@ pub struct Try {
     pub operation: OperationName,
     /// How it came out otherwise than expected, if it did.
     pub mismatch: Option<Mismatch>,
-}
-
-/// Expectation and result, in the words of the decision table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mismatch {
-    /// What the case asks for.
-    pub expected: String,
-    /// What came out, in the parts that the case asks about.
-    pub got: String,
-    /// For a rejection, its message; for an unlisted pair, the agent through which it is open.
-    pub message: Option<String>,
-    /// Rules that matched or failed.
-    pub rules: Vec<MatchedRule>,
 }
 
 /// What the cases never touched. Unlisted pairs do not count as touched.
