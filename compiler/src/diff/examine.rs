@@ -71,6 +71,7 @@ impl Context<'_> {
 }
 
 impl<'a> Examination<'a> {
+    /// Asks everything that has to be known about the operation, and returns what came of it.
     fn run(mut self, prover: &mut Prover<'_>) -> Examined {
         // 1. A rule of the base without a meaning under head's types cannot be compared: the operation is re-typed.
         if !self.base_rules_fit(prover) {
@@ -191,6 +192,7 @@ impl<'a> Examination<'a> {
             .collect()
     }
 
+    /// Puts together what was found: the class, the risk, and every rule that was changed.
     fn finish(mut self) -> Examined {
         self.change.changed = self.changed();
         let Self {

@@ -116,6 +116,7 @@ impl Known {
 pub(super) fn shrink(trial: Trial, known: &Known, mut shows: impl FnMut(&Trial) -> bool) -> Trial {
     let mut left = MOST;
     let mut best = trial;
+    // Greedy: the first plainer request that shows the same is what the next ones are made from.
     loop {
         let better = simpler(&best, known).into_iter().find(|simpler| {
             left = left.saturating_sub(1);

@@ -7,9 +7,11 @@ use stopgate_lang::summary::visible;
 use crate::diff::{Bug, Cause, Failing, Fate, Opened, ProofReport};
 use crate::words::{count, list};
 
-/// Most characters of a text that is not ours, of what a rule says in a report, and of what is shown around a difference.
+/// Most characters of a text that is not ours: a place, a name, a question.
 const TEXT: usize = 300;
+/// Most characters of what a rule says in a report. Whoever signs is shown all of it: `stopgate sign` has a bound of its own.
 pub(crate) const EDIT: usize = 600;
+/// Characters that are shown on each side of a difference, so that it can be found in the document.
 const AROUND: usize = 40;
 
 /// What stands before rules that no request shown meets.

@@ -48,12 +48,15 @@ impl<'a> Examination<'a> {
         base: Option<&'a Operation>,
         head: &'a Operation,
     ) -> Result<Self, String> {
+        // 1. One set of types for both sides: head's, with a copy of each fact that the base computes otherwise, and a flag
+        // for each kind of input that only head accepts.
         let (tool, name) = named;
         let base_facts = base.map_or_else(Vec::new, |base| proof::renamed_facts(base, head));
         let longest = context.head.policy.input_bytes;
         let flags = base.map_or_else(Vec::new, |base| head.input.widenings(&base.input, longest));
         let schema = proof::types(tool, name, head, &base_facts, flags.len());
         let names: BTreeSet<&str> = base_facts.iter().map(|fact| fact.name.as_str()).collect();
+        // 2. What each side says. The base's rules read the copies of facts; a side without the operation says nothing.
         let (base_flat, head_flat) = &context.flat;
         let (base_reach, head_reach) = &context.reach;
         let before = match (base_reach, base) {
@@ -64,6 +67,7 @@ impl<'a> Examination<'a> {
         };
         let none = BTreeSet::new();
         let after = Slice::new(head_reach, (named, head), head_flat, head, &none, 0);
+        // 3. What requests are rebuilt with: everything that somebody may hold on either side, and values that people know.
         let known: BTreeSet<&String> = base_flat.known().union(head_flat.known()).collect();
         let (sample, now) = sample(context, named, head);
         let conditions = before.rules.iter().chain(&after.rules);
@@ -85,6 +89,7 @@ impl<'a> Examination<'a> {
             instants: instants(now, named_instants, &calendars),
             calendars,
         };
+        // 4. What a signature of the change would be bound to, before anything is proved: it hangs on no solver.
         let mut change = context.plain(named, Class::Same);
         let domain = proof::domain(head, &base_facts);
         let was = base.map(|operation| Decides {

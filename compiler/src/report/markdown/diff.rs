@@ -11,12 +11,12 @@ use crate::report::sections::{Item, Line, Mark, Point, Section, Span, Topic};
 
 /// Most bytes of the comment, and so of its characters: code hosts take 65,536.
 const MOST: usize = 60_000;
-/// Kept free for what ends sections and the comment.
+/// Kept free for the heads and ends of sections, of which there are sixteen, and for the proof.
 const RESERVE: usize = 2_000;
 /// Most characters of a value of a setting, which is short but for the people of a trust root.
 const VALUE: usize = 8_000;
-/// Most points of a finding; the rest are counted.
-const POINTS: usize = 10;
+/// Most points of a finding: eight rules, behind the request, the waiver and the cause elsewhere. The rest are counted.
+const POINTS: usize = 11;
 /// Most bytes of one item, so that one operation does not fill the comment.
 const ITEM: usize = MOST / 4;
 
