@@ -48,8 +48,8 @@ impl<'a> Examination<'a> {
         base: Option<&'a Operation>,
         head: &'a Operation,
     ) -> Result<Self, String> {
-        // 1. One set of types for both sides: head's, with a copy of each fact that the base computes otherwise, and a flag
-        // for each kind of input that only head accepts.
+        // 1. One set of types for both sides: head's, with a copy of each fact that the base computes otherwise, and a
+        // flag for each kind of input that only head accepts.
         let (tool, name) = named;
         let base_facts = base.map_or_else(Vec::new, |base| proof::renamed_facts(base, head));
         let longest = context.head.policy.input_bytes;
@@ -67,7 +67,8 @@ impl<'a> Examination<'a> {
         };
         let none = BTreeSet::new();
         let after = Slice::new(head_reach, (named, head), head_flat, head, &none, 0);
-        // 3. What requests are rebuilt with: everything that somebody may hold on either side, and values that people know.
+        // 3. What requests are rebuilt with: everything that somebody may hold on either side, and values that people
+        // know.
         let known: BTreeSet<&String> = base_flat.known().union(head_flat.known()).collect();
         let (sample, now) = sample(context, named, head);
         let conditions = before.rules.iter().chain(&after.rules);
