@@ -12,7 +12,7 @@ use stopgate_decide::bundle::TrustRoot;
 
 pub use proof::Depth;
 
-use crate::diff::Limits;
+use crate::proof::Limits;
 use crate::review::Reviews;
 use crate::workspace::trust::Trust;
 use crate::workspace::{self, WorkspaceError};

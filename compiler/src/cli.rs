@@ -4,7 +4,7 @@
 
 mod build;
 mod check;
-mod compared;
+mod comparing;
 mod completions;
 mod console;
 mod diff;
@@ -21,7 +21,6 @@ mod output;
 mod progress;
 mod replay;
 mod repository;
-mod revisions;
 mod root;
 mod schemas;
 mod shown;

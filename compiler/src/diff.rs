@@ -6,71 +6,40 @@
 
 mod cause;
 mod ceiling;
+mod context;
 mod emit;
 mod examine;
 mod model;
 mod rewritten;
 mod sentence;
 mod shrink;
-pub(crate) mod slice;
-mod stage;
 mod witness;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use stopgate_author::cedar::proof::{Flat, Holding};
 use stopgate_author::policy::Policy;
 use stopgate_decide::name::{OperationName, ProfileName, ToolName};
 
-pub use crate::solver::INSTALL;
+pub use crate::proof::{INSTALL, Limits};
 pub use cause::{Cause, Edit, Fate};
 pub use ceiling::Opened;
+pub use context::Version;
 pub use emit::cases;
-pub(crate) use examine::Ask;
-pub use examine::Version;
 pub use model::{
     Answer, Bug, Cell, Channels, Class, Diff, Direction, Failing, Holder, OperationChange, Part,
     ProofReport, Request, Side, people,
 };
 pub use rewritten::{NOTE as REWRITTEN, rewritten, workspace_rewritten};
 pub use sentence::{Piece, Sentence, holder, leaves_out, sentence, sentence_of_all};
-pub(crate) use stage::parts_between;
 
 use crate::build::BuildError;
-use crate::solver::Provers;
-use crate::solver::workers::each;
-use examine::{Context, OperationKey};
-use slice::Reach;
-use stage::Stage;
-
-/// How long proofs may take, and who makes them.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// The program `stopgate`: it prepares proofs as a process, which can be ended.
-    pub program: PathBuf,
-    /// For one operation, and for one question.
-    pub per_slice: Duration,
-    /// For all of them.
-    pub whole: Duration,
-    /// Processes that prove, each with its solver; zero stands for one a processor.
-    pub workers: usize,
-}
-
-impl Limits {
-    /// Returns the usual limits for proofs that `program` makes: 10 s for each operation and each question, 120 s for
-    /// all of them, and one process for each processor.
-    #[must_use]
-    pub fn by(program: impl Into<PathBuf>) -> Self {
-        Self {
-            program: program.into(),
-            per_slice: Duration::from_secs(10),
-            whole: Duration::from_secs(120),
-            workers: 0,
-        }
-    }
-}
+use crate::proof::slice::Reach;
+use crate::proof::solver::Provers;
+use crate::proof::solver::workers::each;
+use crate::proof::stage::Stage;
+use context::{Context, OperationKey};
 
 /// Why two policies cannot be compared.
 #[derive(Debug, thiserror::Error)]

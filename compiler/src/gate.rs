@@ -3,6 +3,10 @@
 //! Keys and numbers are those of the base, because a change that brings its own judges is judged by nobody. Whatever is
 //! doubtful is not let pass.
 
+mod report;
+mod shown;
+pub(crate) mod words;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
@@ -10,11 +14,13 @@ use stopgate_author::change::Change;
 use stopgate_author::waiver::Waiver;
 
 use crate::diff::{Class, Diff};
-use crate::report;
 use crate::waiver::{
     Judges, Loosened, Loosening, Spoilt, Standing, ToSign, Verdict, WaiverReport, about, judge,
 };
+use crate::words::list;
 use crate::workspace::Document;
+pub use report::GateReport;
+pub use shown::{Mend, ShownWaiver};
 
 /// Everything that was found about a change, and what reviewers said of it.
 #[derive(Debug)]
@@ -82,17 +88,17 @@ impl<'a> Gate<'a> {
 
     /// Returns the waivers and signatures that have to be mended or deleted, whatever the change does.
     #[must_use]
-    pub fn mend(&self) -> Vec<report::Mend> {
-        let spoilt = self.spoilt().map(|spoilt| report::Mend {
+    pub fn mend(&self) -> Vec<Mend> {
+        let spoilt = self.spoilt().map(|spoilt| Mend {
             file: spoilt.file.clone(),
             what: spoilt.flaw.to_string(),
         });
-        let stray = self.stray.iter().map(|file| report::Mend {
+        let stray = self.stray.iter().map(|file| Mend {
             file: file.clone(),
             what: "is the signature of no waiver: delete it".to_owned(),
         });
         let errors = self.waivers.iter().filter(|waiver| waiver.is_error());
-        let errors = errors.map(|waiver| report::Mend {
+        let errors = errors.map(|waiver| Mend {
             file: format!("{}/{}.yaml", crate::waiver::FOLDER, waiver.id),
             what: if matches!(waiver.standing, Standing::Live | Standing::Short) {
                 "names what is not in this change: leave that out, and have it signed again"
@@ -106,12 +112,12 @@ impl<'a> Gate<'a> {
 
     /// Returns the waivers as reports show them, with what each of them really covers, and why not more.
     #[must_use]
-    pub fn shown(&self) -> Vec<report::Waiver> {
+    pub fn shown(&self) -> Vec<ShownWaiver> {
         self.waivers.iter().map(|one| self.one(one)).collect()
     }
 
     /// Returns the waiver as reports show it: what it covers, and what it lacks to cover the rest of what it names.
-    fn one(&self, waiver: &WaiverReport) -> report::Waiver {
+    fn one(&self, waiver: &WaiverReport) -> ShownWaiver {
         let mut covers = Vec::new();
         let mut short: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (Loosening { what, .. }, verdict) in &self.judged {
@@ -137,12 +143,7 @@ impl<'a> Gate<'a> {
             .iter()
             .map(ToString::to_string)
             .collect();
-        let said = |(why, named): (String, BTreeSet<String>)| {
-            format!(
-                "{why}: {}",
-                named.into_iter().collect::<Vec<_>>().join(", ")
-            )
-        };
+        let said = |(why, named): (String, BTreeSet<String>)| format!("{why}: {}", list(named));
         lacks.extend(short.into_iter().map(said));
         if waiver.standing == Standing::Short {
             let elsewhere = waiver.signers.elsewhere.iter();
@@ -155,7 +156,7 @@ impl<'a> Gate<'a> {
                 unused.map(|cover| format!("names nothing in this change: {}", about(cover))),
             );
         }
-        report::Waiver {
+        ShownWaiver {
             file: format!("{}/{}.yaml", crate::waiver::FOLDER, waiver.id),
             id: waiver.id.to_string(),
             reason: waiver.reason.clone(),

@@ -4,6 +4,7 @@
 //! no process behind. [`compare`] and the classes of changes are pure. Which catalogs there are is not known here.
 
 mod environment;
+mod failure;
 mod protocol;
 
 use std::io;
@@ -15,7 +16,7 @@ use stopgate_decide::name::ToolName;
 use stopgate_decide::version::Version;
 
 pub use environment::Environment;
-pub use protocol::Nonsense;
+pub use failure::{Nonsense, ServerFailure};
 
 use crate::process::Server;
 use protocol::{Era, Offer};
@@ -44,75 +45,6 @@ pub struct FetchError {
     pub cause: ServerFailure,
     /// The end of the server's stderr, values of its variables replaced by their names; may be empty.
     pub stderr: String,
-}
-
-/// Why there is no answer from a server.
-#[derive(Debug, thiserror::Error)]
-pub enum ServerFailure {
-    /// The catalog names no program.
-    #[error("`server.command` names no program")]
-    NoProgram,
-    /// A program that is named by its place.
-    #[error(
-        "`{0}` is a path; `server.command` names a program on PATH, wherever a machine keeps it"
-    )]
-    Path(String),
-    /// No such program.
-    #[error("there is no program `{0}` on PATH")]
-    NotFound(String),
-    /// The program is there and does not start.
-    #[error("`{program}` does not start")]
-    Start {
-        /// The program.
-        program: String,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// No answer before the deadline.
-    #[error("no answer to `{method}` within {} s", after.as_secs_f32())]
-    TimedOut {
-        /// What was asked.
-        method: &'static str,
-        /// The time the whole exchange had.
-        after: Duration,
-    },
-    /// The server closed its output.
-    #[error("the server ended before it answered `{method}` ({status})")]
-    Ended {
-        /// What was asked.
-        method: &'static str,
-        /// How it ended.
-        status: std::process::ExitStatus,
-    },
-    /// Its output cannot be read.
-    #[error("the server's output cannot be read")]
-    Read(#[source] io::Error),
-    /// An answer that is none.
-    #[error("the answer to `{method}` is not what the protocol says")]
-    Nonsense {
-        /// What was asked.
-        method: &'static str,
-        /// What is wrong with the answer.
-        #[source]
-        what: Nonsense,
-    },
-    /// An error as the protocol has them.
-    #[error("the server refuses `{method}` with error {code}: {message}")]
-    Refused {
-        /// What was asked.
-        method: &'static str,
-        /// The protocol's number.
-        code: i64,
-        /// The server's words, values of its variables replaced by their names.
-        message: String,
-    },
-    /// What it offers holds a value of the environment, which must not get into git.
-    #[error("what the server offers holds the value of {0}, which must not get into a repository")]
-    Secret(String),
-    /// What it offers does not fit into a lock that can be read again.
-    #[error("what the server offers does not fit into a lock")]
-    Unlockable(#[source] LockError),
 }
 
 /// Asks the server of `spec` what it offers. Blocks for at most about `timeout`; when this returns the server

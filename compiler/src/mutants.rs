@@ -7,10 +7,8 @@
 
 mod cut;
 mod edit;
-pub(crate) mod fact;
-pub(crate) mod input;
 mod make;
-pub(crate) mod paste;
+mod paste;
 mod place;
 mod search;
 
@@ -24,10 +22,12 @@ use stopgate_author::policy::Policy;
 use stopgate_author::source::SourceMap;
 use stopgate_author::testing::TestSuite;
 use stopgate_decide::bundle::Bundle;
-use stopgate_decide::name::Location;
 
 use crate::build::{BuildError, rehearse};
 use crate::test::{Mismatch, Runner};
+pub use make::Mutant;
+pub use paste::MissingCase;
+use search::Sides;
 
 /// What came of all mutants.
 #[derive(Debug, Clone, Default)]
@@ -51,17 +51,6 @@ impl MutantReport {
     }
 }
 
-/// One change of the policy.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Mutant {
-    /// Where what is changed stands.
-    pub location: Location,
-    /// What is changed: a rule, an operation of the catalog, or the floors.
-    pub subject: String,
-    /// How, such as `risk medium becomes low`.
-    pub change: String,
-}
-
 /// A mutant that no case noticed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Survivor {
@@ -69,17 +58,6 @@ pub struct Survivor {
     pub mutant: Mutant,
     /// The case that would notice.
     pub case: MissingCase,
-}
-
-/// A case that is not there and should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MissingCase {
-    /// The document it belongs into, such as `tests/erp.yaml`.
-    pub file: String,
-    /// Its name; no other case there or in the report has it.
-    pub name: String,
-    /// Its other keys, as YAML.
-    body: String,
 }
 
 /// What is told about a run that takes long: mutants judged so far, and how many there are.
@@ -214,7 +192,11 @@ impl MutantJudge {
         if !now.eq(self.results.iter().cloned()) {
             return Ok(MutantVerdict::Noticed);
         }
-        let found = search::case(self, candidate, &mutant, &bundle);
+        let sides = Sides {
+            before: (&self.policy, &self.bundle),
+            after: (&mutant, &bundle),
+        };
+        let found = search::case(sides, &self.suites, &candidate.edit);
         Ok(found.map_or(MutantVerdict::Equivalent, MutantVerdict::Unnoticed))
     }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::Path;
 
 use crate::git::{GitError, History, Revision};
+use crate::words::{agree, list};
 use crate::workspace::{self, Reading, WorkspaceError};
 
 /// The commit that the work tree was made from.
@@ -92,11 +93,9 @@ pub enum ReadError {
 
 /// Returns which of `paths` differ, in words: the first ones by name, the others counted.
 fn some(paths: &[String]) -> String {
-    let named: Vec<&str> = paths.iter().take(NAMED).map(String::as_str).collect();
-    let named = named.join(", ");
+    let named = list(paths.iter().take(NAMED));
     match paths.len() {
-        0 | 1 => format!("{named} differs"),
-        all if all <= NAMED => format!("{named} differ"),
+        all if all <= NAMED => format!("{named} {}", agree(&all, "differs", "differ")),
         all => format!("{named} and {} more differ", all.saturating_sub(NAMED)),
     }
 }
@@ -210,8 +209,10 @@ impl fmt::Display for Beside {
                 let commit = History::short(commit);
                 match differing {
                     0 => write!(f, "equal to {commit}"),
-                    1 => write!(f, "1 differs from {commit}"),
-                    many => write!(f, "{many} differ from {commit}"),
+                    many => {
+                        let differ = agree(many, "differs", "differ");
+                        write!(f, "{many} {differ} from {commit}")
+                    }
                 }
             }
         }

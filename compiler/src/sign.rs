@@ -8,17 +8,17 @@ use stopgate_author::waiver::{
     CellCover, Cover, Jurisdiction, Review, SettingCover, Statement, Waiver,
 };
 use stopgate_decide::bundle::dsse::Signature;
-use stopgate_decide::name::RuleId;
 use stopgate_decide::visible::visible;
 
 use crate::diff::{Cause, Class, Holder, OperationChange, sentence};
 use crate::gate::Gate;
+use crate::gate::words::{ALSO, edits, opened, unmet};
 use crate::key::{KeyError, SigningKey};
-use crate::report::{ALSO, count, edits, opened, unmet};
 use crate::waiver::{
     Loosened, Loosening, MAX_SIGNATURE_BYTES, Shortfall, Standing, Verdict, about, days, names,
     signature_file,
 };
+use crate::words::{count, list};
 use crate::workspace::Document;
 use crate::{review, waiver};
 
@@ -172,9 +172,8 @@ pub fn worthless(gate: &Gate<'_>, waiver: &Waiver) -> Option<String> {
             "the waiver `{id}` is none of those that were compared"
         ));
     };
-    let named: Vec<String> = report.unused.iter().map(about).collect();
+    let named = list(report.unused.iter().map(about));
     if !named.is_empty() {
-        let named = named.join(", ");
         return Some(format!(
             "the waiver `{id}` names what is not in this change: {named}"
         ));
@@ -301,7 +300,7 @@ fn about_waiver(
         }
         match cover {
             Cover::Cell(CellCover { rules, slice, .. }) => {
-                writeln!(out, "           by {}", ids(rules.iter()))?;
+                writeln!(out, "           by {}", list(rules))?;
                 writeln!(out, "           slice {slice}")?;
             }
             Cover::Setting(SettingCover { change, .. }) => {
@@ -322,10 +321,6 @@ fn about_review(out: &mut String, review: &Review, today: Date) -> std::fmt::Res
         writeln!(out, "rule     {rule}")?;
     }
     Ok(())
-}
-
-fn ids<'a>(rules: impl Iterator<Item = &'a RuleId>) -> String {
-    rules.map(RuleId::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns how far away `day` is, in words.

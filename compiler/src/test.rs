@@ -8,19 +8,19 @@ mod compare;
 
 use std::collections::BTreeSet;
 
-use compare::mismatch;
-pub(crate) use compare::obligations_of;
-pub use compare::result_words;
 use stopgate_author::policy::Policy;
 use stopgate_author::testing::{Case, TestSuite};
 use stopgate_decide::attempt::{Attempt, Input, Subject, Target};
 use stopgate_decide::bundle::Bundle;
-use stopgate_decide::decide::{
-    Decision, LimitNow, LimitedBy, MatchedRule, Outcome, Reason, Situation, decide,
-};
+use stopgate_decide::decide::{Decision, LimitNow, LimitedBy, Outcome, Reason, Situation, decide};
 use stopgate_decide::json::Json;
 use stopgate_decide::name::{Location, OperationName, ProfileName, RuleId, ToolName};
 use stopgate_decide::surface::{Enforces, Evidence};
+
+pub use compare::Mismatch;
+use compare::mismatch;
+pub(crate) use compare::obligations_of;
+pub use compare::result_words;
 
 use crate::build::{BuildError, rehearse};
 use crate::glob::Glob;
@@ -75,19 +75,6 @@ pub struct Try {
     pub operation: OperationName,
     /// How it came out otherwise than expected, if it did.
     pub mismatch: Option<Mismatch>,
-}
-
-/// Expectation and result, in the words of the decision table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mismatch {
-    /// What the case asks for.
-    pub expected: String,
-    /// What came out, in the parts that the case asks about.
-    pub got: String,
-    /// For a rejection, its message; for an unlisted pair, the agent through which it is open.
-    pub message: Option<String>,
-    /// Rules that matched or failed.
-    pub rules: Vec<MatchedRule>,
 }
 
 /// What the cases never touched. Unlisted pairs do not count as touched.

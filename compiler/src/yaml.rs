@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use stopgate_author::testing::Obligations;
 use stopgate_decide::json::Json;
 use stopgate_decide::name::{RuleId, ToolName};
 
@@ -25,6 +26,23 @@ pub(crate) fn rules(tool: &ToolName, ids: &BTreeSet<RuleId>) -> String {
 /// Joins items that are YAML already to a list in flow style.
 pub(crate) fn list(items: impl Iterator<Item = String>) -> String {
     format!("[{}]", items.collect::<Vec<_>>().join(", "))
+}
+
+/// Returns what is hidden and cut, as YAML in flow style.
+pub(crate) fn obligations(obligations: &Obligations) -> String {
+    let Obligations { mask, max_rows } = obligations;
+    let mut members = Vec::new();
+    if !mask.is_empty() {
+        let mask = mask.iter().map(|pointer| scalar(pointer.as_str()));
+        members.push(format!("mask: {}", list(mask)));
+    }
+    if !max_rows.is_empty() {
+        let limits = max_rows.iter().map(|(pointer, rows)| {
+            format!("{{pointer: {}, rows: {rows}}}", scalar(pointer.as_str()))
+        });
+        members.push(format!("max_rows: {}", list(limits)));
+    }
+    format!("{{{}}}", members.join(", "))
 }
 
 /// Returns a value in flow style. Whatever YAML could read in another way is quoted as JSON, which YAML reads as JSON

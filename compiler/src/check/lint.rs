@@ -11,8 +11,8 @@ use stopgate_author::policy::{Operations, Policy, Rule, RuleKind};
 use stopgate_decide::name::{OperationName, ToolName};
 use stopgate_decide::surface::Limit;
 
-use crate::report::path;
 use crate::review::{FOLDER, Reviews};
+use crate::words::path;
 
 /// Adds every finding to `dx`. `today` is the day on which reviews are overdue or not; a signed review in `reviews`
 /// moves the day of the rules that it lists.

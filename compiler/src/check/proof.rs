@@ -18,8 +18,9 @@ use stopgate_author::source::Span;
 use stopgate_decide::fact::Fact;
 use stopgate_decide::name::{OperationName, RuleId, ToolName};
 
-use crate::diff::{Ask, Limits};
-use crate::solver::{ProofVerdict, Prover, Provers, STACK, Subject};
+use crate::proof::solver::{ProofVerdict, Prover, Provers, STACK, Subject};
+use crate::proof::{Ask, Limits};
+use crate::words::list;
 
 /// Most rules that are named of those with the same finding.
 const MOST_NAMED: usize = 8;
@@ -211,12 +212,12 @@ impl<'a> Proofs<'a> {
                 continue;
             };
             let named = rules.iter().take(MOST_NAMED);
-            let named: Vec<String> = named.map(|rule| format!("`{}`", rule.id)).collect();
+            let named = list(named.map(|rule| format!("`{}`", rule.id)));
             let more = match rules.len().saturating_sub(MOST_NAMED) {
                 0 => String::new(),
                 more => format!(" and {more} more"),
             };
-            let message = format!("{}{more}: {what} is not proved: {why}", named.join(", "));
+            let message = format!("{named}{more}: {what} is not proved: {why}");
             let found = Diagnostic::new(Code::Unproved, span, message, "not proved");
             self.dx.push(found.help(Code::Unproved.advice()));
         }

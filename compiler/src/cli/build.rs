@@ -9,6 +9,7 @@ use stopgate_decide::digest::Digest;
 use crate::build::{Built, build};
 use crate::key::SigningKey;
 use crate::reader::{Source, committed};
+use crate::words::list;
 
 use super::console::{CommandAnswer, Console, Failure, Format};
 use super::exit::Exit;
@@ -106,7 +107,7 @@ fn words(built: &Built, source: &Source, output: &Path) -> String {
     let signers = if built.signers.is_empty() {
         "nobody".to_owned()
     } else {
-        built.signers.join(", ")
+        list(&built.signers)
     };
     let mut out = format!(
         "digest  {}\nsource  {source}\nfile    {}, {} bytes\nsigned  by {signers}\nparts\n",

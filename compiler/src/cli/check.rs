@@ -14,7 +14,7 @@ use super::repository::{Checked, Repository, diagnostics};
 use super::source::From;
 use super::worker::program;
 use crate::check::{Depth, look_closer, signed_reviews};
-use crate::diff::Limits;
+use crate::proof::Limits;
 use crate::report::sarif;
 
 /// Report every mistake in a policy repository

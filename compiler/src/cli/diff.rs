@@ -7,21 +7,22 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum as _;
+use jiff::Timestamp;
 use stopgate_author::compile::Compiled;
 
-use super::compared::Compared;
+use super::comparing::{telling, today};
 use super::console::{CommandAnswer, Console, Failure, Format};
 use super::duration::duration;
 use super::exit::Exit;
 use super::repository::Repository;
-use super::revisions::{About, WORKTREE};
 use super::source::said;
 use super::worker::program;
+use crate::compared::{About, CompareError, Compared, WORKTREE};
 use crate::diff::{Diff, Limits, cases};
-use crate::gate::Gate;
+use crate::gate::{Gate, GateReport};
 use crate::matrix::{Matrix, matrix};
 use crate::reader::Source;
-use crate::report::{GateReport, html, json, markdown, sarif, text};
+use crate::report::{html, json, markdown, sarif, text};
 
 /// Show what a change of policy really does to decisions, and stop a loosening
 ///
@@ -178,10 +179,14 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failu
         (&args.base, &args.head),
         args.about(),
         &args.limits(),
-        |compiled, source| invalid(args, compiled, source, console),
-        console,
-    )?;
-    let gate = compared.judged(&compared.signatures);
+        Timestamp::now(),
+        &telling(console),
+    );
+    let compared = match compared {
+        Err(CompareError::Invalid(head)) => return invalid(args, &head.0, &head.1, console),
+        other => other?,
+    };
+    let gate = compared.judged(&compared.signatures, today());
     bugs(gate.diff, console);
     let base = compared.base.as_ref();
     if let Some(file) = &args.emit_test {

@@ -6,7 +6,7 @@ use super::console::{CommandAnswer, Failure, Format};
 use super::exit::Exit;
 use crate::editor;
 use crate::init::{BANK, InitError, MINIMAL, init};
-use crate::report::word;
+use crate::words::word;
 
 /// Write a small policy repository that passes check and test
 ///

@@ -15,7 +15,7 @@ use crate::lock::{
     fetch, write,
 };
 use crate::reader::{Read, Wanted, read};
-use crate::report::word;
+use crate::words::word;
 
 use super::console::{CommandAnswer, Console, Failure, Format};
 use super::duration::duration;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use stopgate_decide::record::{Break, RecordKind, Stamp, file_name};
 
 use crate::log::{CheckedLog, LogError, Step, verify};
+use crate::words::count;
 
 use super::console::{CommandAnswer, Failure, Format};
 use super::exit::Exit;
@@ -189,11 +190,7 @@ fn text(checked: &CheckedLog) -> String {
     let total = records
         .values()
         .fold(0_u64, |sum, count| sum.saturating_add(*count));
-    let mut text = format!(
-        "{} in {}\n",
-        counted(total, "record"),
-        counted(u64::try_from(files).unwrap_or(0), "file")
-    );
+    let mut text = format!("{} in {}\n", count(total, "record"), count(files, "file"));
     // Writing to a string cannot fail.
     let mut line = |line: std::fmt::Arguments<'_>| {
         let _always_fits = writeln!(text, "{line}");
@@ -223,7 +220,7 @@ fn text(checked: &CheckedLog) -> String {
         line(format_args!("head  {head}"));
     }
     if unrecorded_attempts > 0 {
-        let attempts = counted(unrecorded_attempts, "attempt");
+        let attempts = count(unrecorded_attempts, "attempt");
         line(format_args!(
             "gaps: {attempts} rejected without a record, because the disk refused or too many waited"
         ));
@@ -231,11 +228,11 @@ fn text(checked: &CheckedLog) -> String {
     if unclean_starts > 0 {
         line(format_args!(
             "{} without a stop before",
-            counted(unclean_starts, "start")
+            count(unclean_starts, "start")
         ));
     }
     if times_backwards > 0 {
-        let times = counted(times_backwards, "time");
+        let times = count(times_backwards, "time");
         line(format_args!(
             "warning: the clock was set back {times}, so records are older than those before them:"
         ));
@@ -281,8 +278,4 @@ fn chained(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     text
-}
-
-fn counted(number: u64, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }

@@ -6,18 +6,18 @@ use serde_json::json;
 use stopgate_decide::directory::{Directory, MAX_DIRECTORY_BYTES};
 
 use crate::build::rehearse;
+use crate::compared::{ReadRevision, WORKTREE, broken};
 use crate::diff::Side;
 use crate::reader::Source;
 use crate::replay::{Done, Question, ReplayError, Replayed, ReplayedPolicy, replay};
 use crate::report::{Paint, json as body, text};
 
-use super::compared::broken;
+use super::comparing::telling;
 use super::console::{CommandAnswer, Console, Failure, Format};
 use super::exit::Exit;
 use super::output::read_whole;
 use super::progress::Progress;
 use super::repository::{Repository, diagnostics};
-use super::revisions::{ReadRevision, WORKTREE};
 use super::source::said;
 
 /// Decide recorded attempts again, before and after a change of policy
@@ -138,7 +138,7 @@ fn base(
     console: &Console,
 ) -> Result<Result<(Side, ReplayedPolicy), CommandAnswer>, Failure> {
     let revision = ReadRevision::base(&args.repository.dir, &args.base)?;
-    let mut compiled = revision.compile(console);
+    let mut compiled = revision.compile(&telling(console));
     let Some(policy) = compiled.policy.take() else {
         let why = format!(
             "nothing is replayed: {}",
@@ -169,7 +169,7 @@ fn head(
     } else {
         ReadRevision::read(dir, &args.head)?
     };
-    let mut compiled = revision.compile(console);
+    let mut compiled = revision.compile(&telling(console));
     let Some(policy) = compiled.policy.take() else {
         let answer = diagnostics(
             "replay",

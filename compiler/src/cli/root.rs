@@ -12,6 +12,7 @@ use super::exit::Exit;
 use super::output::write_whole;
 use crate::key::{PublicKey, SigningKey};
 use crate::root::{RootError, first_with_reviewers};
+use crate::words::list;
 
 /// Days until a root expires, unless --expires says otherwise.
 const DAYS: i64 = 365;
@@ -102,7 +103,7 @@ pub(super) fn run(args: &Args) -> Result<CommandAnswer, Failure> {
         }
         Format::Text => {
             let key = |(id, owner): &Listed| format!("{id} ({owner})");
-            let keys = |keys: &[Listed]| keys.iter().map(key).collect::<Vec<_>>().join(", ");
+            let keys = |keys: &[Listed]| list(keys.iter().map(key));
             let mut text = format!(
                 "root       {file}, version 1, expires {expires}\nroot key   {}\npublisher  {}\n",
                 keys(&[own]),

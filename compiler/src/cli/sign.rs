@@ -13,20 +13,20 @@ use stopgate_decide::bundle::root::Role;
 use stopgate_decide::digest::Digest;
 use stopgate_decide::visible::visible;
 
+use crate::compared::{About, CompareError, Compared};
 use crate::diff::{Limits, Side};
 use crate::key::SigningKey;
 use crate::reader::{Source, committed};
-use crate::report::word;
 use crate::sign::{Paper, SignError};
+use crate::words::word;
 use crate::workspace::trust::Trust;
 use crate::{review, waiver};
 
-use super::compared::{Compared, today};
+use super::comparing::{telling, today};
 use super::console::{CommandAnswer, Console, Failure, Format};
 use super::exit::Exit;
 use super::output::write_whole;
 use super::repository::{Checked, diagnostics};
-use super::revisions::About;
 use super::shown;
 use super::worker::program;
 
@@ -106,12 +106,16 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failu
                 (base, head),
                 About::Difference,
                 &Limits::by(program()),
-                |compiled, source| {
+                Timestamp::now(),
+                &telling(console),
+            );
+            let compared = match compared {
+                Err(CompareError::Invalid(head)) => {
                     let shape = (Exit::Invalid, args.format);
-                    diagnostics("sign", compiled, source, shape, console)
-                },
-                console,
-            )?;
+                    return diagnostics("sign", &head.0, &head.1, shape, console);
+                }
+                other => other?,
+            };
             // What is signed is what was compared.
             if compared.waiver(&place.id) != Some(waiver) {
                 let changed = format!("the waiver `{}` was changed while it was read", place.id);
@@ -121,7 +125,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failu
             paper.refuse(compared.gate(), today)?;
             let owner = reviewer(compared.root.as_ref(), base, &id)?;
             // Other signatures decide nothing about whether this one is worth making.
-            let judged = compared.judged(&[]);
+            let judged = compared.judged(&[], today);
             if let Some(why) = crate::sign::worthless(&judged, waiver) {
                 let help = format!(
                     "`stopgate diff {}--base {}` prints the waiver that the change needs",

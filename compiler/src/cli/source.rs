@@ -1,11 +1,12 @@
 //! Where a command reads its policy from, how it says so, and the ways out when it is not there.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use stopgate_decide::digest::Digest;
 use stopgate_decide::visible::visible;
 
 use crate::git::GitError;
 use crate::reader::{ReadError, Source, Wanted};
+use crate::report::json::with;
 use crate::workspace::{Reading, WorkspaceError};
 
 use super::console::{Console, Failure};
@@ -33,11 +34,8 @@ impl From {
 }
 
 /// Returns the body of an answer, with where the answer's policy was read.
-pub(super) fn said(mut body: Value, source: &Source) -> Value {
-    if let Value::Object(members) = &mut body {
-        members.insert("source".to_owned(), source.to_string().into());
-    }
-    body
+pub(super) fn said(body: Value, source: &Source) -> Value {
+    with(body, json!({"source": source.to_string()}))
 }
 
 /// Writes the name of every document that was read on stderr if `-v` asks for more, with the digest of its bytes.

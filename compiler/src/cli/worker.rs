@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::console::{Failure, Format};
 use super::exit::Exit;
-use crate::solver::{COMMAND, serve};
+use crate::proof::solver::{COMMAND, serve};
 
 /// Serves until standard input ends, if that is what `arguments` ask for: the time of one question in milliseconds, and
 /// the solver's program if there is one.

@@ -8,6 +8,8 @@ use stopgate_decide::decide::{MatchKind, MatchedRule};
 use stopgate_decide::name::{Location, RuleId};
 use stopgate_decide::surface::{Requirement, Surface};
 
+use crate::words::list;
+
 /// A rule that a request meets on one side at least.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause {
@@ -217,27 +219,27 @@ fn said(rule: &Rule) -> [(&'static str, String); 10] {
     let operations = match &rule.scope.operations {
         Operations::All => "(everything)".to_owned(),
         Operations::Listed(listed) => {
-            joined(listed.iter().map(|(tool, name)| format!("{tool}/{name}")))
+            list(listed.iter().map(|(tool, name)| format!("{tool}/{name}")))
         }
     };
     let scope = &rule.scope;
     let agents = scope.agents.as_ref();
-    let agents = agents.map(|agents| joined(agents.iter().map(quoted)));
-    let profiles = scope.profiles.as_ref().map(joined);
+    let agents = agents.map(|agents| list(agents.iter().map(quoted)));
+    let profiles = scope.profiles.as_ref().map(list);
     [
         ("kind", kind.to_owned()),
         ("risk", stated(surface.risk.as_str())),
         ("approval", stated(surface.approval.as_str())),
-        ("require", joined(requires)),
-        ("mask", joined(surface.masks.iter().map(quoted))),
+        ("require", list(requires)),
+        ("mask", list(surface.masks.iter().map(quoted))),
         (
             "max_rows",
-            joined(rows.map(|(at, rows)| format!("{}: {rows}", quoted(at)))),
+            list(rows.map(|(at, rows)| format!("{}: {rows}", quoted(at)))),
         ),
         ("never", never.to_owned()),
         ("operations", operations),
         ("profiles", {
-            let except = match joined(&scope.except) {
+            let except = match list(&scope.except) {
                 except if except.is_empty() => except,
                 except => format!(" (except {except})"),
             };
@@ -253,9 +255,4 @@ fn said(rule: &Rule) -> [(&'static str, String); 10] {
 /// Returns `text` in double quotes with its special characters escaped, so that a text with any content stays one word.
 fn quoted(text: impl fmt::Display) -> String {
     format!("{:?}", text.to_string())
-}
-
-fn joined<T: ToString>(names: impl IntoIterator<Item = T>) -> String {
-    let names: Vec<String> = names.into_iter().map(|one| one.to_string()).collect();
-    names.join(", ")
 }

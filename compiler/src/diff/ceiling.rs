@@ -6,7 +6,7 @@ use stopgate_author::policy::{Policy, RuleKind};
 use stopgate_decide::name::{ChannelName, OperationName, ToolName};
 use stopgate_decide::surface::Limit;
 
-use super::slice::Reach;
+use crate::proof::slice::Reach;
 
 /// Operations of a tool that a ceiling stopped, or no ceiling let through, and that it lets through now.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,12 +12,12 @@ use stopgate_decide::json::Json;
 use stopgate_decide::name::{ChannelName, Location, ProfileName, RuleId, ToolName};
 use stopgate_decide::surface::{Evidence, Limit, Surface};
 
-use crate::mutants::paste::obligations;
 use crate::test::obligations_of;
-use crate::yaml::{flow, list, rules, scalar};
+use crate::words::free_name;
+use crate::yaml::{flow, list, obligations, rules, scalar};
 
 use super::cause::Cause;
-use super::examine::Version;
+use super::context::Version;
 use super::model::{Answer, Cell, Diff, Holder, OperationChange};
 
 /// Most characters of an argument in the name of a case.
@@ -244,11 +244,7 @@ impl<'a> Table<'a> {
             let _always_fits = write!(name, " at {}", now.strftime("%H.%M"));
         }
         name.push_str(" is no easier");
-        let numbered = (2..).map(|number: u32| format!("{name} {number}"));
-        let mut names = std::iter::once(name.clone()).chain(numbered);
-        let free = names
-            .find(|name| !self.taken.contains(name))
-            .unwrap_or(name);
+        let free = free_name(name, |name| self.taken.contains(name));
         self.taken.insert(free.clone());
         free
     }

@@ -4,113 +4,28 @@
 //! Passing at all is asked first. Where it differs, a level of another part is asked among the attempts that pass on
 //! both sides, because elsewhere the answer is known already.
 
-mod causes;
 mod evaluable;
+mod examination;
 mod sample;
 mod search;
 
 use std::collections::BTreeSet;
-use std::time::Instant;
 
-use stopgate_author::cedar::proof::{self, Atom, Flat, Holding};
-use stopgate_author::policy::{Operation, Policy, Rule};
-use stopgate_author::testing::TestSuite;
-use stopgate_decide::digest::Digest;
-use stopgate_decide::json::Json;
-use stopgate_decide::name::{OperationName, RuleId, ToolName};
+use evaluable::{ComparedSide, prove_evaluable, take_over};
+use examination::Examination;
+use search::{Search, risk_between};
+use stopgate_author::policy::Rule;
+use stopgate_decide::name::RuleId;
 use stopgate_decide::surface::Risk;
 
-use crate::mutants::input::with;
-use crate::solver::{Prover, Subject};
+use crate::proof::Ask;
+use crate::proof::solver::Prover;
 
 use super::cause::Cause;
-use super::model::{Answer, Bug, Cell, Class, Direction, Failing, OperationChange};
-use super::shrink::Known;
-use super::slice::said::{self, Decides};
-use super::slice::{Reach, Slice};
-use super::stage::{Stage, Trial};
-use super::witness::{Maker, instants};
-pub(crate) use evaluable::Ask;
-use evaluable::{ComparedSide, prove_evaluable, take_over};
-use sample::sample;
-use search::{Search, risk_between};
-
-/// One side of a comparison.
-#[derive(Debug, Clone, Copy)]
-pub struct Version<'a> {
-    /// What it says.
-    pub policy: &'a Policy,
-    /// Its decision tables, for samples.
-    pub suites: &'a [TestSuite],
-}
-
-/// What every operation is examined with.
-pub(super) struct Context<'a> {
-    pub(super) base: Option<Version<'a>>,
-    pub(super) head: Version<'a>,
-    pub(super) holding: Holding,
-    pub(super) flat: (Flat, Flat),
-    /// Whether the same is held on both sides and leads to the same.
-    pub(super) same_people: bool,
-    pub(super) reach: (Option<Reach<'a>>, Reach<'a>),
-    pub(super) stages: (Stage, Stage),
-    pub(super) until: Instant,
-    pub(super) per_slice: std::time::Duration,
-}
-
-/// What came of an operation.
-#[derive(Debug, Default)]
-pub(super) struct Examined {
-    pub(super) change: Option<OperationChange>,
-    pub(super) failing: Vec<Failing>,
-    pub(super) bugs: Vec<Bug>,
-    pub(super) compared: bool,
-    pub(super) equal: usize,
-}
-
-/// An operation that one of the sides has at least.
-pub(super) type OperationKey = (ToolName, OperationName);
+use super::context::{Context, Examined, OperationKey};
+use super::model::{Cell, Class, Direction};
 
 impl Context<'_> {
-    fn operation<'p>(of: Option<Version<'p>>, named: &OperationKey) -> Option<&'p Operation> {
-        of.and_then(|version| version.policy.operation(&named.0, &named.1))
-    }
-
-    /// Returns whether both sides are sure to decide every attempt on `named` alike; asks no solver.
-    pub(super) fn is_same(&self, named: &OperationKey) -> bool {
-        let (Some(base), Some(head)) = (
-            Self::operation(self.base, named),
-            Self::operation(Some(self.head), named),
-        ) else {
-            return false;
-        };
-        let (Some(before), after) = &self.reach else {
-            return false;
-        };
-        let same_types =
-            base.input == head.input && base.facts == head.facts && base.select == head.select;
-        if !same_types {
-            return false;
-        }
-        // Most operations are written alike on both sides, which says as much as their trees would.
-        let (own, others) = (before.rules(named), after.rules(named));
-        let alike = |(one, other): (&&Rule, &&Rule)| {
-            let base = self
-                .base
-                .and_then(|version| version.policy.surface(one, base));
-            std::mem::discriminant(&one.kind) == std::mem::discriminant(&other.kind)
-                && base == self.head.policy.surface(other, head)
-                && proof::alike(one, other)
-        };
-        let all = own.len() == others.len() && own.iter().zip(&others).all(alike);
-        (self.same_people && all) || {
-            let none = BTreeSet::new();
-            let before = Slice::new(before, (named, base), &self.flat.0, head, &none, 0);
-            let after = Slice::new(after, (named, head), &self.flat.1, head, &none, 0);
-            before.fingerprint() == after.fingerprint()
-        }
-    }
-
     /// Compares the operation `named` on both sides. Without a solver nothing that differs can be decided.
     pub(super) fn examine(&self, named: &OperationKey, prover: &mut Prover<'_>) -> Examined {
         let head = Self::operation(Some(self.head), named);
@@ -154,125 +69,10 @@ impl Context<'_> {
             ..Examined::default()
         }
     }
-
-    fn plain(&self, named: &OperationKey, class: Class) -> OperationChange {
-        let (tool, operation) = named;
-        OperationChange {
-            tool: tool.clone(),
-            operation: operation.clone(),
-            class,
-            slice: Digest::compute(b""),
-            risk: Risk::Low,
-            money: Self::operation(Some(self.head), named)
-                .or_else(|| Self::operation(self.base, named))
-                .map(|described| described.money.clone())
-                .unwrap_or_default(),
-            cells: Vec::new(),
-            changed: Vec::new(),
-            undecided: Vec::new(),
-            notes: Vec::new(),
-        }
-    }
-}
-
-struct Examination<'a> {
-    context: &'a Context<'a>,
-    named: &'a OperationKey,
-    base: Option<&'a Operation>,
-    subject: Subject,
-    before: Slice<'a>,
-    after: Slice<'a>,
-    domain: Vec<Atom>,
-    maker: Maker<'a>,
-    known: Known,
-    found: Examined,
-    change: OperationChange,
-    until: Instant,
 }
 
 impl<'a> Examination<'a> {
-    fn new(
-        context: &'a Context<'a>,
-        named: &'a OperationKey,
-        base: Option<&'a Operation>,
-        head: &'a Operation,
-    ) -> Result<Self, String> {
-        let (tool, name) = named;
-        let base_facts = base.map_or_else(Vec::new, |base| proof::renamed_facts(base, head));
-        let longest = context.head.policy.input_bytes;
-        let flags = base.map_or_else(Vec::new, |base| head.input.widenings(&base.input, longest));
-        let schema = proof::types(tool, name, head, &base_facts, flags.len());
-        let names: BTreeSet<&str> = base_facts.iter().map(|fact| fact.name.as_str()).collect();
-        let (base_flat, head_flat) = &context.flat;
-        let (base_reach, head_reach) = &context.reach;
-        let before = match (base_reach, base) {
-            (Some(reach), Some(base)) => {
-                Slice::new(reach, (named, base), base_flat, head, &names, flags.len())
-            }
-            _ => Slice::nothing(),
-        };
-        let none = BTreeSet::new();
-        let after = Slice::new(head_reach, (named, head), head_flat, head, &none, 0);
-        let known: BTreeSet<&String> = base_flat.known().union(head_flat.known()).collect();
-        let (sample, now) = sample(context, named, head);
-        let conditions = before.rules.iter().chain(&after.rules);
-        let conditions: Vec<_> = conditions
-            .filter_map(|rule| rule.rule.condition.as_ref())
-            .collect();
-        let calendars: Vec<_> = [context.base, Some(context.head)]
-            .into_iter()
-            .flatten()
-            .map(|version| &version.policy.calendar)
-            .collect();
-        let named_instants = conditions.iter().flat_map(|one| one.constants().texts);
-        let named_instants = named_instants.filter_map(|text| text.parse().ok());
-        let maker = Maker {
-            head,
-            base_facts: base_facts.clone(),
-            flags,
-            sample: sample.clone(),
-            instants: instants(now, named_instants, &calendars),
-            calendars,
-        };
-        let mut change = context.plain(named, Class::Same);
-        let domain = proof::domain(head, &base_facts);
-        let was = base.map(|operation| Decides {
-            slice: &before,
-            operation,
-            flat: base_flat,
-        });
-        let is = Decides {
-            slice: &after,
-            operation: head,
-            flat: head_flat,
-        };
-        let slice = said::digest(context.holding, was, is);
-        change.slice = slice.map_err(|unknown| unknown.to_string())?;
-        let known_values = Known::new(sample, maker.instants.first().copied(), conditions);
-        Ok(Self {
-            subject: Subject {
-                schema,
-                known: known.into_iter().cloned().collect(),
-            },
-            until: context.until.min(Instant::now() + context.per_slice),
-            context,
-            named,
-            base,
-            before,
-            after,
-            domain,
-            maker,
-            known: known_values,
-            found: Examined {
-                compared: true,
-                ..Examined::default()
-            },
-            change,
-        })
-    }
-}
-
-impl<'a> Examination<'a> {
+    /// Asks everything that has to be known about the operation, and returns what came of it.
     fn run(mut self, prover: &mut Prover<'_>) -> Examined {
         // 1. A rule of the base without a meaning under head's types cannot be compared: the operation is re-typed.
         if !self.base_rules_fit(prover) {
@@ -309,17 +109,6 @@ impl<'a> Examination<'a> {
         self.before.levels(&mut levels);
         self.after.levels(&mut levels);
         for direction in [Direction::Looser, Direction::Stricter] {
-            let cells = Search {
-                examination: &self,
-                direction,
-                cells: Vec::new(),
-                undecided: BTreeSet::new(),
-                notes: BTreeSet::new(),
-                bugs: Vec::new(),
-                equal: 0,
-                proved: BTreeSet::new(),
-            }
-            .levels(&levels, &mut ask);
             let Search {
                 cells,
                 undecided,
@@ -327,7 +116,7 @@ impl<'a> Examination<'a> {
                 bugs,
                 equal,
                 ..
-            } = cells;
+            } = Search::new(&self, direction).levels(&levels, &mut ask);
             for cell in cells {
                 let seen =
                     |other: &Cell| other.holder == cell.holder && other.request == cell.request;
@@ -347,45 +136,6 @@ impl<'a> Examination<'a> {
         let stopped = ask.stopped((tool, name), rules);
         self.change.undecided.extend(stopped);
         self.finish()
-    }
-
-    /// Returns the answers that `trial` gets under the base and under head.
-    fn answers(&self, trial: &Trial) -> (Answer, Answer) {
-        let (before, after) = &self.context.stages;
-        let (tool, operation) = self.named;
-        let at = (tool, operation);
-        (before.answer(at, trial).0, after.answer(at, trial).0)
-    }
-
-    /// Returns requests like `trial` made by who holds `held`, with the numbers of rules that name one of `held`.
-    fn near(&self, trial: &Trial, held: BTreeSet<String>) -> Vec<Trial> {
-        let quoted = held
-            .iter()
-            .map(|one| serde_json::Value::from(one.as_str()).to_string());
-        let quoted: Vec<String> = quoted.collect();
-        let rules = self.before.rules.iter().chain(&self.after.rules);
-        let rules = rules.filter(|rule| quoted.iter().any(|one| rule.body.key().contains(one)));
-        let conditions = rules.filter_map(|rule| rule.rule.condition.as_ref());
-        let numbers: BTreeSet<i64> = conditions
-            .flat_map(|condition| condition.constants().numbers)
-            .flat_map(|number| [number.saturating_sub(1), number, number.saturating_add(1)])
-            .collect();
-        let by_them = Trial {
-            held,
-            ..trial.clone()
-        };
-        let mut all = vec![by_them.clone()];
-        for (name, value) in trial.input.as_object().unwrap_or_default() {
-            if let Json::Integer(_) = value {
-                let path = [name.clone()];
-                let changed = numbers.iter().map(|number| Trial {
-                    input: with(&trial.input, &path, Some(&Json::Integer(*number))),
-                    ..by_them.clone()
-                });
-                all.extend(changed);
-            }
-        }
-        all
     }
 
     /// Checks whether every rule of the base has a meaning under head's types; notes those that have none as re-typed.
@@ -443,6 +193,7 @@ impl<'a> Examination<'a> {
             .collect()
     }
 
+    /// Puts together what was found: the class, the risk, and every rule that was changed.
     fn finish(mut self) -> Examined {
         self.change.changed = self.changed();
         let Self {

@@ -4,17 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use stopgate_author::policy::Policy;
-use stopgate_decide::decide::Reason;
 use stopgate_decide::digest::Digest;
 use stopgate_decide::json::Json;
 use stopgate_decide::name::{ChannelName, Location, OperationName, ProfileName, RuleId, ToolName};
-use stopgate_decide::pointer::Pointer;
-use stopgate_decide::surface::{Approval, Risk, Surface};
+use stopgate_decide::surface::{Approval, Risk};
 
-use crate::solver::Raw;
+use crate::proof::solver::Raw;
 
 use super::cause::Cause;
 use super::ceiling::Opened;
+pub use crate::proof::{Answer, Direction, Part};
 
 /// Everything that a change of policy does.
 #[derive(Debug, Clone)]
@@ -326,75 +325,6 @@ impl Holder {
     }
 }
 
-impl std::fmt::Display for Part {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Passing => f.write_str("passing"),
-            Self::Risk => f.write_str("risk"),
-            Self::Approval => f.write_str("approval"),
-            Self::UserConfirmation => f.write_str("user_confirmation"),
-            Self::DryRun => f.write_str("dry_run"),
-            Self::Mask(pointer) => write!(f, "mask {pointer}"),
-            Self::MaxRows(pointer) => write!(f, "max_rows {pointer}"),
-        }
-    }
-}
-
-/// A part of the surface, or passing at all.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
-    /// Whether the attempt passes with any evidence.
-    Passing,
-    /// The risk.
-    Risk,
-    /// The people.
-    Approval,
-    /// The user's confirmation.
-    UserConfirmation,
-    /// The dry run.
-    DryRun,
-    /// A field of the result that is hidden.
-    Mask(Pointer),
-    /// An array of the result that is cut.
-    MaxRows(Pointer),
-}
-
-impl Part {
-    /// Returns the word for the part in output for programs, and the place in the result if the part is about one.
-    #[must_use]
-    pub(crate) const fn words(&self) -> (&'static str, Option<&Pointer>) {
-        match self {
-            Self::Passing => ("passing", None),
-            Self::Risk => ("risk", None),
-            Self::Approval => ("approval", None),
-            Self::UserConfirmation => ("user_confirmation", None),
-            Self::DryRun => ("dry_run", None),
-            Self::Mask(pointer) => ("mask", Some(pointer)),
-            Self::MaxRows(pointer) => ("max_rows", Some(pointer)),
-        }
-    }
-}
-
-/// Which way a part moved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Direction {
-    /// Less is asked for.
-    Looser,
-    /// More is asked for.
-    Stricter,
-}
-
-impl Direction {
-    /// Returns the word for the direction in output for programs.
-    #[must_use]
-    pub(crate) const fn word(self) -> &'static str {
-        match self {
-            Self::Looser => "looser",
-            Self::Stricter => "stricter",
-        }
-    }
-}
-
 /// An attempt, as far as it matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
@@ -406,20 +336,6 @@ pub struct Request {
     pub now: Option<Timestamp>,
     /// Whether that is business time under head's calendar.
     pub business: bool,
-}
-
-/// What a request gets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// It passes once everything on its surface is there.
-    Passes(Surface),
-    /// It does not, whatever is collected.
-    Rejected {
-        /// Why.
-        reason: Reason,
-        /// In words.
-        message: String,
-    },
 }
 
 /// How the proofs were made.

@@ -11,9 +11,10 @@ use stopgate_decide::json::Json;
 use stopgate_decide::name::ToolName;
 use stopgate_decide::surface::Risk;
 
+use crate::proof::slice::said::{self, Decides};
+use crate::proof::slice::{Reach, Slice};
+
 use super::DiffError;
-use super::slice::said::{self, Decides};
-use super::slice::{Reach, Slice};
 
 /// What such a change is called in reports.
 pub const NOTE: &str = "re-written: the base is not valid under the rules of this release, so nothing could be compared";

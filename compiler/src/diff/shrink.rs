@@ -7,9 +7,8 @@ use jiff::Timestamp;
 use stopgate_author::cedar::{Condition, Constants};
 use stopgate_decide::json::Json;
 
-use crate::mutants::input::with;
-
-use super::stage::{AGENT, Trial};
+use crate::proof::stage::{AGENT, Trial};
+use crate::turns::{around, with};
 
 /// Most requests that are decided to shrink one. At the bound the best request so far is kept, which shows the same and
 /// is only less plain.
@@ -37,11 +36,8 @@ impl Known {
             all.numbers.extend(numbers);
             all.texts.extend(texts);
         }
-        let around = all
-            .numbers
-            .iter()
-            .flat_map(|number| [*number, number.saturating_sub(1), number.saturating_add(1)]);
-        let numbers: BTreeSet<i64> = around.chain([0, 1]).collect();
+        let mut numbers = around(all.numbers);
+        numbers.extend([0, 1]);
         let mut numbers: Vec<i64> = numbers.into_iter().collect();
         numbers.sort_by_key(|number| (number.unsigned_abs(), *number < 0));
         Self {
@@ -120,6 +116,7 @@ impl Known {
 pub(super) fn shrink(trial: Trial, known: &Known, mut shows: impl FnMut(&Trial) -> bool) -> Trial {
     let mut left = MOST;
     let mut best = trial;
+    // Greedy: the first plainer request that shows the same is what the next ones are made from.
     loop {
         let better = simpler(&best, known).into_iter().find(|simpler| {
             left = left.saturating_sub(1);

@@ -15,15 +15,11 @@ use stopgate_decide::fact::Fact;
 use stopgate_decide::json::Json;
 use stopgate_decide::tool_schema::{InputType, Member, Shape, Widening};
 
-use crate::mutants::fact::with_fact;
-use crate::mutants::input::with;
-use crate::solver::Raw;
+use crate::proof::solver::Raw;
+use crate::proof::stage::Trial;
+use crate::turns::{across, with, with_fact};
 
 use super::shrink::Known;
-use super::stage::Trial;
-
-/// Hours within which every calendar has both business time and none.
-const HOURS: i64 = 24 * 14;
 
 /// Attempts made by bringing facts to values, after which no more are made; each is decided under both bundles. If none
 /// of them shows the difference, it is told as not known.
@@ -49,6 +45,8 @@ pub(super) struct Maker<'a> {
 impl Maker<'_> {
     /// Returns attempts that may be what the solver's request `raw` means, the plainest first.
     pub(super) fn trials(&self, raw: &Raw) -> Vec<Trial> {
+        // 1. What is taken as it stands: who holds what, which agent, which side of business time. What the request leaves
+        // out may be anything.
         let held: BTreeSet<String> = raw.held.iter().cloned().collect();
         let at = |path: &[&str]| {
             path.iter()
@@ -61,6 +59,8 @@ impl Maker<'_> {
             .and_then(Value::as_bool)
             .unwrap_or(true);
         let now = at(&["time", "now"]).and_then(instant);
+        // 2. What has to be rebuilt: each input that may be meant, at each instant that may be. Plain inputs are outside,
+        // so that an odd instant is tried before an odd text.
         let mut trials = Vec::new();
         for input in self.inputs(&raw.context) {
             for now in self.instants(now, business) {
@@ -116,8 +116,8 @@ impl Maker<'_> {
         })
     }
 
-    /// Returns the instants worth trying that are on the wanted side of business time, at most twelve of ours. The
-    /// solver's own comes last, because it is any instant that fits.
+    /// Returns the instants worth trying that are on the wanted side of business time, at most twelve of ours: each is
+    /// tried with every input. The solver's own comes last, because it is any instant that fits.
     fn instants(&self, now: Option<Timestamp>, business: bool) -> impl Iterator<Item = Timestamp> {
         let right = move |now: &Timestamp| {
             self.calendars
@@ -135,10 +135,12 @@ impl Maker<'_> {
     /// Returns inputs that may be what the solver means: with its own texts, with the sample's, and with texts made
     /// longer; each also with what only head accepts, if the solver set that.
     fn inputs(&self, context: &Value) -> Vec<Json> {
+        // 1. The arguments that rules see as the solver has them, the others as the sample has them; facts by changing the
+        // arguments that they are computed from.
         let given = context.get("input").unwrap_or(&Value::Null);
         let base = built(&self.head.input, given, &self.sample);
         let base = self.with_facts(base, context.get("facts").unwrap_or(&Value::Null));
-        // Texts that mean nothing to a rule, or only in part, may be too short or too long for the tool.
+        // 2. Texts that mean nothing to a rule, or only in part, may be too short or too long for the tool.
         let mut inputs = vec![base.clone()];
         for other in Other::ALL {
             let changed = with_texts(&self.head.input, &base, Some(&self.sample), other);
@@ -146,6 +148,7 @@ impl Maker<'_> {
                 inputs.push(changed);
             }
         }
+        // 3. What only head accepts and no rule can see stands in the request as flags.
         let set = |number: usize| {
             let flag = context
                 .get("only_head")
@@ -207,12 +210,11 @@ pub(super) fn instants(
     }
     let mut all = starts.clone();
     for start in starts {
-        for calendar in calendars {
-            let business = calendar.is_business(start);
-            let mut later =
-                (1..HOURS).filter_map(|hours| moved(start, SignedDuration::from_hours(hours)));
-            all.extend(later.find(|later| calendar.is_business(*later) != business));
-        }
+        all.extend(
+            calendars
+                .iter()
+                .filter_map(|calendar| across(calendar, start)),
+        );
     }
     all
 }

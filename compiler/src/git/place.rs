@@ -9,7 +9,8 @@ use std::path::{Component, Path, PathBuf};
 
 use git2::{ErrorCode, Repository};
 
-use super::{GitError, LINK, SUBMODULE, mode};
+use super::entry::{LINK, SUBMODULE, mode};
+use super::error::GitError;
 
 /// A folder, as it was found from the working directory on.
 struct FoundFolder {

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use stopgate_author::source::Unread;
 
 use super::*;
-use crate::workspace::{self, Document};
+use crate::workspace::{self, Document, WorkspaceError};
 
 fn git(dir: &Path, args: &[&str]) -> String {
     let output = Command::new("git")

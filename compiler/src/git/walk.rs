@@ -8,7 +8,8 @@ use std::path::Path;
 
 use git2::{IndexEntry, Oid, Repository, Tree, TreeEntry};
 
-use super::{GitError, LINK, SUBMODULE, mode};
+use super::entry::{LINK, SUBMODULE, mode};
+use super::error::GitError;
 use crate::workspace::survey::{Content, Kind, MAX_DOCUMENT, Survey};
 use crate::workspace::{Reading, STOPGATE};
 

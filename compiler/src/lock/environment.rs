@@ -12,7 +12,7 @@ use std::process::Command;
 use stopgate_author::lock::pretty;
 use stopgate_decide::json::Json;
 
-use super::ServerFailure;
+use super::failure::ServerFailure;
 
 /// Shorter values would be found in any text, and say nothing where they are.
 const SHORTEST_REDACTED: usize = 4;

@@ -9,20 +9,14 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stopgate_author::lock::{InvalidDefinition, Lock, LockedFunction, ServerIdentity};
+use stopgate_author::lock::{Lock, LockedFunction, ServerIdentity};
 use stopgate_decide::digest::Digest;
-use stopgate_decide::json::{InvalidJson, Json};
+use stopgate_decide::json::Json;
 
-use crate::process::{MAX_LINE, Server, Silence};
+use crate::process::{Server, Silence};
 
-use super::ServerFailure;
+use super::failure::{MAX_FUNCTIONS, MAX_MESSAGES, MAX_PAGES, Nonsense, ServerFailure};
 
-/// Most functions of one server; one that lists more gets no lock.
-const MAX_FUNCTIONS: usize = 1000;
-/// Most pages of one list, so that a server cannot go on handing out cursors.
-const MAX_PAGES: usize = 200;
-/// Most messages of a server before it has answered everything: notices and questions of its own count too.
-const MAX_MESSAGES: usize = 10_000;
 /// Longest text a server may say about itself, or as a cursor, in bytes.
 const MAX_TEXT: usize = 1024;
 /// Revisions that begin with `initialize`, the newest last.
@@ -45,49 +39,6 @@ pub(super) struct Offer {
     pub(super) server: ServerIdentity,
     pub(super) instructions: Option<Digest>,
     pub(super) functions: BTreeMap<String, LockedFunction>,
-}
-
-/// How an answer breaks the protocol.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Nonsense {
-    /// A line beyond the limit.
-    #[error("a line is longer than {MAX_LINE} bytes")]
-    LineTooLong,
-    /// Not strict JSON: not JSON at all, or JSON that two readers could take for different things.
-    #[error("{0}")]
-    Json(InvalidJson),
-    /// JSON that is no message of JSON-RPC 2.0.
-    #[error("a line is no message of JSON-RPC 2.0")]
-    NotAMessage,
-    /// An answer to something that was not asked.
-    #[error("it answers another request")]
-    OtherRequest,
-    /// A member that is missing or of the wrong kind.
-    #[error("`{0}` is missing, of the wrong kind or too long")]
-    Member(&'static str),
-    /// A revision of the protocol that is not spoken here.
-    #[error("it chooses the protocol revision `{0}`, which is not spoken here")]
-    Revision(String),
-    /// A definition that is none.
-    #[error("function {place} of the list: {problem}")]
-    Definition {
-        /// Its place in the list, counted from 1.
-        place: usize,
-        /// What is wrong with it.
-        problem: InvalidDefinition,
-    },
-    /// Two functions of one name.
-    #[error("function `{0}` stands twice in the list")]
-    Twice(String),
-    /// Nothing to lock.
-    #[error("it lists no function")]
-    Empty,
-    /// More than anybody could review.
-    #[error("it lists more than {MAX_FUNCTIONS} functions, or more than {MAX_PAGES} pages")]
-    TooMany,
-    /// A server that talks on and on.
-    #[error("more than {MAX_MESSAGES} messages came before the answer")]
-    TooTalkative,
 }
 
 /// Why there is no offer, before it is known how the server ended.

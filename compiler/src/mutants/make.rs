@@ -3,17 +3,29 @@
 //! What `stopgate check` would refuse is no mutant: a condition that no longer has the types of its operations, a raise
 //! that asks for nothing. Profiles are not added to rules: the pairs that no case names watch over that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use stopgate_author::cedar::{self, Variant};
 use stopgate_author::policy::{Floor, Floors, Operation, Operations, Policy, Rule, RuleKind};
 use stopgate_author::source::SourceMap;
 use stopgate_decide::name::{Location, OperationName, ToolName};
+use stopgate_decide::pointer::Pointer;
 use stopgate_decide::surface::{Approval, Risk, Surface};
 
 use super::cut::{self, ReachedOperations};
 use super::edit::PolicyEdit;
-use super::{Mutant, place};
+use super::place;
+
+/// One change of the policy.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mutant {
+    /// Where what is changed stands.
+    pub location: Location,
+    /// What is changed: a rule, an operation of the catalog, or the floors.
+    pub subject: String,
+    /// How, such as `risk medium becomes low`.
+    pub change: String,
+}
 
 /// A mutant to judge.
 #[derive(Debug, Clone)]
@@ -201,27 +213,41 @@ fn surfaces(kind: &RuleKind) -> Vec<(String, Surface)> {
             changed.dry_run = false;
         });
     }
-    for pointer in &stated.masks {
-        change(format!("the mask {pointer} is left out"), &|changed| {
-            changed.masks.remove(pointer);
+    let obligations = (&stated.masks, &stated.max_rows);
+    obligation_changes(obligations, &mut |words, edit| {
+        change(words, &|changed| {
+            edit(&mut changed.masks, &mut changed.max_rows)
+        });
+    });
+    found
+}
+
+/// Fields that are hidden, and limits on rows.
+type Masks = BTreeSet<Pointer>;
+type RowLimits = BTreeMap<Pointer, u32>;
+
+/// Takes a change of obligations: in words, and as what is done to copies of them.
+type AddObligation<'a> = dyn FnMut(String, &dyn Fn(&mut Masks, &mut RowLimits)) + 'a;
+
+/// Adds a mutant for each field that is not hidden, and two for each limit on rows: without it, and with one row more.
+fn obligation_changes((masks, limits): (&Masks, &RowLimits), change: &mut AddObligation<'_>) {
+    for pointer in masks {
+        let words = format!("the mask {pointer} is left out");
+        change(words, &|masks, _| {
+            masks.remove(pointer);
         });
     }
-    for (pointer, rows) in &stated.max_rows {
-        change(
-            format!("the row limit of {pointer} is left out"),
-            &|changed| {
-                changed.max_rows.remove(pointer);
-            },
-        );
+    for (pointer, rows) in limits {
+        let words = format!("the row limit of {pointer} is left out");
+        change(words, &|_, limits| {
+            limits.remove(pointer);
+        });
         let more = rows.saturating_add(1);
-        change(
-            format!("{rows} rows of {pointer} become {more}"),
-            &|changed| {
-                changed.max_rows.insert(pointer.clone(), more);
-            },
-        );
+        let words = format!("{rows} rows of {pointer} become {more}");
+        change(words, &|_, limits| {
+            limits.insert(pointer.clone(), more);
+        });
     }
-    found
 }
 
 /// Returns the value before `of` in `all` and the one after it, as far as they exist.
@@ -258,26 +284,12 @@ fn of_operation(
             edit: PolicyEdit::Operation(tool.clone(), name.clone(), Box::new(changed)),
         });
     };
-    for pointer in &operation.result_mask {
-        change(format!("the mask {pointer} is left out"), &|changed| {
-            changed.result_mask.remove(pointer);
+    let obligations = (&operation.result_mask, &operation.max_rows);
+    obligation_changes(obligations, &mut |words, edit| {
+        change(words, &|changed| {
+            edit(&mut changed.result_mask, &mut changed.max_rows)
         });
-    }
-    for (pointer, rows) in &operation.max_rows {
-        change(
-            format!("the row limit of {pointer} is left out"),
-            &|changed| {
-                changed.max_rows.remove(pointer);
-            },
-        );
-        let more = rows.saturating_add(1);
-        change(
-            format!("{rows} rows of {pointer} become {more}"),
-            &|changed| {
-                changed.max_rows.insert(pointer.clone(), more);
-            },
-        );
-    }
+    });
     found
 }
 
@@ -300,49 +312,48 @@ fn of_floors(floors: &Floors, sources: &SourceMap) -> Vec<Candidate> {
         let mut copy = *floors;
         let floor = *of(&mut copy);
         let location: Location = place::of_key(sources, "stopgate.yaml", &["floors", name]);
-        let mut change = |words: String, changed: Floor| {
-            if changed == floor {
-                return;
-            }
+        let lower = [
+            (
+                format!("risk {} is not asked for", floor.risk),
+                Floor {
+                    risk: Risk::Low,
+                    ..floor
+                },
+            ),
+            (
+                format!("approval {} is not asked for", floor.approval),
+                Floor {
+                    approval: Approval::Automatic,
+                    ..floor
+                },
+            ),
+            (
+                "user_confirmation is not asked for".to_owned(),
+                Floor {
+                    user_confirmation: false,
+                    ..floor
+                },
+            ),
+            (
+                "dry_run is not asked for".to_owned(),
+                Floor {
+                    dry_run: false,
+                    ..floor
+                },
+            ),
+        ];
+        for (change, lowered) in lower.into_iter().filter(|(_, lowered)| *lowered != floor) {
             let mut floors = *floors;
-            *of(&mut floors) = changed;
+            *of(&mut floors) = lowered;
             found.push(Candidate {
                 mutant: Mutant {
                     location: location.clone(),
                     subject: format!("floor {name}"),
-                    change: words,
+                    change,
                 },
                 edit: PolicyEdit::Floors(Box::new(floors)),
             });
-        };
-        change(
-            format!("risk {} is not asked for", floor.risk),
-            Floor {
-                risk: Risk::Low,
-                ..floor
-            },
-        );
-        change(
-            format!("approval {} is not asked for", floor.approval),
-            Floor {
-                approval: Approval::Automatic,
-                ..floor
-            },
-        );
-        change(
-            "user_confirmation is not asked for".to_owned(),
-            Floor {
-                user_confirmation: false,
-                ..floor
-            },
-        );
-        change(
-            "dry_run is not asked for".to_owned(),
-            Floor {
-                dry_run: false,
-                ..floor
-            },
-        );
+        }
     }
     found
 }

@@ -1,16 +1,49 @@
 //! A case as an author would write it, to be pasted below `cases:`.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use stopgate_author::testing::{Case, Obligations, TestSuite};
 use stopgate_decide::decide::{Decision, Outcome};
 use stopgate_decide::json::Json;
-use stopgate_decide::name::ToolName;
+use stopgate_decide::name::{RuleId, ToolName};
 
-use crate::yaml::{flow, list, rules, scalar};
+use crate::test::{obligations_of, result_words};
+use crate::words::free_name;
+use crate::yaml::{flow, list, obligations, rules, scalar};
 
-use super::MissingCase;
-use super::search::StatedDecision;
+/// A case that is not there and should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingCase {
+    /// The document it belongs into, such as `tests/erp.yaml`.
+    pub file: String,
+    /// Its name; no other case there or in the report has it.
+    pub name: String,
+    /// Its other keys, as YAML.
+    pub(super) body: String,
+}
+
+/// What a decision table can say about a decision.
+#[derive(PartialEq, Eq)]
+pub(super) struct StatedDecision {
+    result: String,
+    rules: BTreeSet<RuleId>,
+    obligations: Obligations,
+}
+
+impl StatedDecision {
+    pub(super) fn from_decision(decision: &Decision) -> Self {
+        Self {
+            result: result_words(decision.outcome()),
+            rules: decision
+                .rules()
+                .iter()
+                .map(|rule| rule.id.clone())
+                .collect(),
+            obligations: decision.surface().map(obligations_of).unwrap_or_default(),
+        }
+    }
+}
 
 /// Makes `case` of `suite` into one to paste, with `decision` as its expectation. `was` and `is` are what tables can
 /// say of the policy and of its mutant; as much is expected as tells the two apart.
@@ -99,23 +132,6 @@ fn expect(
     format!("{{{}}}", members.join(", "))
 }
 
-/// Returns what is hidden and cut, as YAML in flow style.
-pub(crate) fn obligations(obligations: &Obligations) -> String {
-    let Obligations { mask, max_rows } = obligations;
-    let mut members = Vec::new();
-    if !mask.is_empty() {
-        let mask = mask.iter().map(|pointer| scalar(pointer.as_str()));
-        members.push(format!("mask: {}", list(mask)));
-    }
-    if !max_rows.is_empty() {
-        let limits = max_rows.iter().map(|(pointer, rows)| {
-            format!("{{pointer: {}, rows: {rows}}}", scalar(pointer.as_str()))
-        });
-        members.push(format!("max_rows: {}", list(limits)));
-    }
-    format!("{{{}}}", members.join(", "))
-}
-
 /// Returns a name that says what is special about the case, and that no other case of the suite has.
 fn name(suite: &TestSuite, case: &Case, result: &str) -> String {
     let mut parts: Vec<String> = case.operations.iter().map(ToString::to_string).collect();
@@ -140,10 +156,6 @@ fn name(suite: &TestSuite, case: &Case, result: &str) -> String {
     parts.extend(case.agent.as_ref().map(|agent| format!("through {agent}")));
     let word = result.split(' ').next().unwrap_or_default();
     let name = format!("{} comes to {word}", parts.join(" "));
-    let taken = |name: &str| suite.cases.iter().any(|case| case.name == name);
-    let numbered = (2..).map(|number: u32| format!("{name} {number}"));
-    std::iter::once(name.clone())
-        .chain(numbered)
-        .find(|name| !taken(name))
-        .unwrap_or(name)
+    let is_taken = |name: &str| suite.cases.iter().any(|case| case.name == name);
+    free_name(name, is_taken)
 }

@@ -6,80 +6,55 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use stopgate_author::cedar::Condition;
 use stopgate_author::policy::{Policy, Rule};
-use stopgate_author::testing::{Case, Expect, ExpectedResult, Obligations, TestSuite};
+use stopgate_author::testing::{Case, Expect, ExpectedResult, TestSuite};
 use stopgate_decide::bundle::Bundle;
-use stopgate_decide::decide::{Decision, Reason};
+use stopgate_decide::decide::Reason;
 use stopgate_decide::json::Json;
-use stopgate_decide::name::{ChannelName, OperationName, ProfileName, RuleId};
+use stopgate_decide::name::{ChannelName, OperationName, ProfileName};
 use stopgate_decide::surface::{Enforces, Evidence};
 use stopgate_decide::tool_schema::{InputType, Member};
 
-use crate::test::{Runner, held, merged, obligations_of, result_words, sent};
+use crate::test::{Runner, held, merged, sent};
+use crate::turns::{Turns, across, with};
 
 use super::edit::PolicyEdit;
-use super::input::{Turns, with};
-use super::make::Candidate;
-use super::{MissingCase, MutantJudge, paste};
+use super::paste::{self, MissingCase, StatedDecision};
 
 /// Most attempts that one round decides. A round that comes to the bound has found nothing, and the next one begins; a
 /// mutant that no round tells from the policy is taken as equivalent.
 const MOST: usize = 2000;
 
-/// Hours within which every calendar has both business time and none.
-const HOURS: i64 = 24 * 14;
+/// A policy and its mutant, each with its bundle.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sides<'a> {
+    pub(super) before: (&'a Policy, &'a Bundle),
+    pub(super) after: (&'a Policy, &'a Bundle),
+}
 
-/// Finds a case that comes out differently under `mutant` than under the judge's policy, or `None` if the search finds
-/// no such case.
+/// Finds a case of one of `suites` that comes out differently under the mutant, which `edit` makes, than under the
+/// policy, or `None` if the search finds no such case.
 pub(super) fn case(
-    judge: &MutantJudge,
-    candidate: &Candidate,
-    mutant: &Policy,
-    bundle: &Bundle,
+    sides: Sides<'_>,
+    suites: &[TestSuite],
+    edit: &PolicyEdit,
 ) -> Option<MissingCase> {
-    let search = |suite: &TestSuite| {
-        let before = Runner {
-            policy: &judge.policy,
-            bundle: &judge.bundle,
-            suite,
-        };
-        let after = Runner {
-            policy: mutant,
+    let Sides { before, after } = sides;
+    suites.iter().find_map(|suite| {
+        let runner = |(policy, bundle)| Runner {
+            policy,
             bundle,
             suite,
         };
         MutantSearch {
-            before,
-            after,
-            edit: &candidate.edit,
+            before: runner(before),
+            after: runner(after),
+            edit,
         }
         .rounds()
-    };
-    judge.suites.iter().find_map(search)
-}
-
-/// What a decision table can say about a decision.
-#[derive(PartialEq, Eq)]
-pub(super) struct StatedDecision {
-    pub(super) result: String,
-    pub(super) rules: BTreeSet<RuleId>,
-    pub(super) obligations: Obligations,
-}
-
-impl StatedDecision {
-    fn from_decision(decision: &Decision) -> Self {
-        Self {
-            result: result_words(decision.outcome()),
-            rules: decision
-                .rules()
-                .iter()
-                .map(|rule| rule.id.clone())
-                .collect(),
-            obligations: decision.surface().map(obligations_of).unwrap_or_default(),
-        }
-    }
+    })
 }
 
 struct MutantSearch<'a> {
@@ -255,14 +230,7 @@ impl MutantSearch<'_> {
 
     /// Returns the suite's instant, as `None`, and the first one after it on the other side of business time.
     fn instants(&self) -> Vec<Option<Timestamp>> {
-        let calendar = &self.before.policy.calendar;
-        let now = self.before.suite.now;
-        let business = calendar.is_business(now);
-        let later =
-            (1..HOURS).filter_map(|hours| now.checked_add(SignedDuration::from_hours(hours)).ok());
-        let other = later
-            .into_iter()
-            .find(|later| calendar.is_business(*later) != business);
+        let other = across(&self.before.policy.calendar, self.before.suite.now);
         [None].into_iter().chain(other.map(Some)).collect()
     }
 

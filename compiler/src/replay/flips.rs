@@ -7,7 +7,7 @@ use stopgate_decide::decide::{Decision, Outcome};
 use stopgate_decide::name::{OperationName, ToolName};
 use stopgate_decide::surface::Surface;
 
-use crate::diff::{Answer, Direction, Part, parts_between};
+use crate::proof::{Answer, Direction, Part, parts_between};
 
 use super::judge::Flip;
 

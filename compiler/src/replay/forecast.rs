@@ -11,8 +11,8 @@ use stopgate_decide::attempt::Subject;
 use stopgate_decide::name::{OperationName, RouteName, ToolName};
 use stopgate_decide::surface::Approval;
 
+use super::question::{Question, ReplayError};
 use super::share::{Candidates, NOTHING, PersonAt};
-use super::{Question, ReplayError};
 
 /// Most days of a forecast: eleven years. A log of more days is refused, because requests are counted by day.
 const DAYS: usize = 4_018;

@@ -18,7 +18,7 @@ use stopgate_decide::surface::{Approval, Evidence, Need};
 
 use super::forecast::{ApprovalRequest, Planner, Requests};
 use super::lines::Batch;
-use super::{Question, ReplayError};
+use super::question::{Question, ReplayError};
 
 /// Of how many answers that could be taken from the records one is decided again, so that a log which says something
 /// else is noticed. A record's number says which, so every run picks the same ones.

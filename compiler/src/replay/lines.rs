@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use stopgate_decide::record::{MAX_LINE_BYTES, first_seq_of};
 
-use super::ReplayError;
+use super::question::ReplayError;
 
 /// Lines that travel together; fewer if they are long: a batch of [`BYTES`] is full too.
 const LINES: usize = 256;

@@ -1,490 +1,360 @@
-//! What every report of the gate shows, and the words and numbers that all of them begin with.
+//! The gate's report as sections: which there are, and in which order everybody reads them.
+//!
+//! What stops a change whatever is signed comes first, then who has to sign, then what, each with a request that shows
+//! it. What has only to be known follows, and last the waiver to be copied, which is longest.
 
-mod elsewhere;
-mod headline;
+use std::fmt::Display;
 
-use std::path::Path;
-
-use jiff::civil::Date;
-use stopgate_author::change::{Area, Change, Effect};
-use stopgate_decide::digest::Digest;
-use stopgate_decide::name::Location;
-use stopgate_decide::visible::visible;
+use stopgate_author::change::{Change, Effect};
+use stopgate_decide::json::Json;
+use stopgate_decide::surface::{Requirement, Surface};
 
 use crate::diff::{
-    Bug, Cause, Cell, Class, Diff, Failing, Fate, Opened, OperationChange, ProofReport, REWRITTEN,
+    Answer, Cause, Cell, Class, Diff, OperationChange, Request, Side, leaves_out, people,
+    sentence_of_all,
 };
-use crate::report::{count, list};
-use crate::waiver::{Loosened, Loosening, Standing, ToSign};
+use crate::gate::words::{
+    ALSO, EDIT, area, bug, edits, failing, matching, name, opened, proof, setting_places, unmet,
+};
+use crate::gate::{GateReport, ShownWaiver};
+use crate::waiver::{Standing, ToSign};
+use crate::words::{count, list};
 
-pub use elsewhere::Mend;
-use elsewhere::places;
+use super::named_side;
+use super::sections::{Line, Mark, Point, Section, Span, Topic, gap, ours, theirs, theirs_up_to};
 
-/// Most characters of a text that is not ours, of what a rule says in a report, and of what is shown around a difference.
-const TEXT: usize = 300;
-pub(crate) const EDIT: usize = 600;
-const AROUND: usize = 40;
+/// Most characters of a value of a setting, which is short but for the people of a trust root.
+const VALUE: usize = 20_000;
 
-/// What stands before rules that no request shown meets.
-pub(crate) const ALSO: &str = "other changes to this operation, not shown by an example:";
-
-/// The gate's findings.
-#[derive(Debug, Clone, Copy)]
-pub struct GateReport<'a> {
-    /// What the rules do.
-    pub diff: &'a Diff,
-    /// What changed beside the rules.
-    pub settings: &'a [Change],
-    /// The repository, as whoever reads the report names it in a command.
-    pub folder: &'a Path,
-    /// The waivers of head.
-    pub waivers: &'a [Waiver],
-    /// What reviewers still have to sign.
-    pub to_sign: Option<&'a ToSign>,
-    /// Digest of the bundle that head makes, where it is known.
-    pub bundle: Option<Digest>,
-    /// Waivers and signatures that stop the change whatever it does.
-    pub mend: &'a [Mend],
+/// Everything that a report says.
+#[derive(Debug)]
+pub(super) struct Findings<'a> {
+    pub(super) headline: &'static str,
+    pub(super) verdict: String,
+    /// The class by which the verdict is coloured. What cannot pass whatever is signed is coloured as looser.
+    pub(super) class: Class,
+    /// The two sides, the totals, and the bundle if it is known.
+    pub(super) facts: Vec<Line>,
+    /// Those to be acted on, then those to be known. None is empty.
+    pub(super) sections: Vec<Section<'a>>,
+    pub(super) proof: Line,
 }
 
-/// A waiver, as far as a report shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Waiver {
-    /// Its name.
-    pub id: String,
-    /// Its document, relative to the repository.
-    pub file: String,
-    /// Why the loosening is wanted.
-    pub reason: String,
-    /// From this day on it covers nothing.
-    pub expires: Date,
-    /// What it is good for.
-    pub standing: Standing,
-    /// What it covers of this change, to the letter.
-    pub covers: Vec<Loosened>,
-    /// Why it does not cover something that it names.
-    pub lacks: Vec<String>,
-    /// Ids of the keys that signed it, each with who holds it.
-    pub signers: Vec<(String, String)>,
-}
-
-/// Returns the name of a changed setting: its path in the document, or the document itself if all of it changed.
-pub(crate) fn name(setting: &Change) -> String {
-    let name = if setting.path.is_empty() {
-        &setting.file
-    } else {
-        &setting.path
-    };
-    visible(name, TEXT)
-}
-
-/// Returns the word for what a setting is reported among, such as `guard rail`.
-pub(crate) fn area(setting: &Change) -> &'static str {
-    match setting.area {
-        Area::GuardRails if setting.file.starts_with("tests/") => "test",
-        Area::Settings => "setting",
-        Area::GuardRails => "guard rail",
-        Area::Lock => "lock",
-        Area::TrustRoot => "trust root",
-    }
-}
-
-/// Returns where a setting stands on both sides, or the document in which it is left out.
-pub(crate) fn setting_places(setting: &Change) -> String {
-    match (&setting.before_at, &setting.after_at) {
-        (None, None) => visible(&setting.file, TEXT),
-        (before, after) => places(before.as_ref(), after.as_ref()),
-    }
-}
-
-impl Waiver {
-    /// Returns who signed the waiver, each with the id of the key, or `nobody`.
-    pub(crate) fn signed_by(&self) -> String {
-        let signers = self.signers.iter();
-        let signers = signers.map(|(id, owner)| visible(&format!("{owner} ({id})"), TEXT));
-        let signers = list(signers);
-        if signers.is_empty() {
-            "nobody".to_owned()
-        } else {
-            signers
-        }
-    }
-
-    /// Returns what the waiver covers, in one line; empty if that is nothing.
-    pub(crate) fn named(&self) -> String {
-        visible(&list(&self.covers), 1_000)
-    }
-}
-
-impl<'a> GateReport<'a> {
-    /// Makes a report of the rules alone, without settings and waivers.
-    #[must_use]
-    pub fn new(diff: &'a Diff) -> Self {
-        Self {
+impl<'a> Findings<'a> {
+    /// Returns what `report` says, in the order of its readers.
+    pub(super) fn new(report: &GateReport<'a>) -> Self {
+        // Taken apart whole: what is new does not compile until somebody decides where it stands.
+        let GateReport {
             diff,
-            settings: &[],
-            folder: Path::new("."),
-            waivers: &[],
-            to_sign: None,
-            bundle: None,
-            mend: &[],
-        }
-    }
-
-    /// Returns the gravest class of all changes, settings included.
-    #[must_use]
-    pub fn class(&self) -> Class {
-        let settings = self.settings.iter().map(|setting| match setting.effect {
-            Effect::Looser | Effect::Changed => Class::Looser,
-            Effect::Stricter => Class::Stricter,
-            Effect::Listed => Class::Same,
-        });
-        settings.fold(self.diff.class(), Class::max)
-    }
-
-    /// Returns the verdict in a word: `invalid`, `to-mend`, or the gravest class.
-    pub(crate) fn word(&self) -> &'static str {
-        if !self.diff.failing.is_empty() {
-            "invalid"
-        } else if self.only_waits_for_mending() {
-            "to-mend"
-        } else {
-            self.class().as_str()
-        }
-    }
-
-    /// Returns whether nothing stops the change but waivers and signatures that have to be mended.
-    pub(crate) fn only_waits_for_mending(&self) -> bool {
-        let class = self.class();
-        let passes = match class {
-            Class::Same | Class::Stricter | Class::Added | Class::Removed => true,
-            Class::Looser | Class::Both => self.is_signed(),
-            Class::Retyped | Class::Undecided => false,
+            settings,
+            folder,
+            waivers,
+            to_sign,
+            bundle,
+            mend,
+        } = *report;
+        let Diff {
+            base,
+            head,
+            operations,
+            opened: openings,
+            failing: failings,
+            bugs,
+            proof: proved,
+        } = diff;
+        let of_class = |classes: &[Class]| -> Vec<Point<'a>> {
+            let changes = operations.iter().enumerate();
+            let these = changes.filter(|(_, change)| classes.contains(&change.class));
+            let these = these.map(|(at, change)| operation(report, at, change));
+            these.collect()
         };
-        passes && !self.mend.is_empty()
-    }
-
-    /// Returns what the verdict means for a reviewer.
-    pub(crate) fn verdict(&self) -> String {
-        let verdict = self.of_class_alone();
-        if self.mend.is_empty() {
-            return verdict;
-        }
-        let mend = count(self.mend.len(), "file");
-        format!("{verdict}; {mend} beside the policy must be mended or deleted")
-    }
-
-    fn of_class_alone(&self) -> String {
-        let sign = self
-            .to_sign
-            .map_or_else(|| "reviewers have to sign".to_owned(), ToSign::have_to_sign);
-        if !self.diff.failing.is_empty() {
-            return "rules may fail to evaluate, which rejects every attempt that they reach"
-                .to_owned();
-        }
-        let words = match self.class() {
-            Class::Same => "no decision changes",
-            Class::Stricter => "nobody can do more; something asks for more",
-            Class::Added => "nobody can do more with what there was; operations are new",
-            Class::Removed => "nobody can do more; operations are gone",
-            Class::Looser | Class::Both if self.is_signed() => {
-                "somebody can do more, or needs less for it; reviewers have signed all of that"
-            }
-            Class::Looser | Class::Both if self.is_rewritten() => {
-                return format!(
-                    "the base is not valid under the rules of this release, so the change cannot be compared with it; {sign}"
-                );
-            }
-            Class::Looser | Class::Both if !self.diff.class().needs_review() => {
-                let what = if self.diff.opened.is_empty() {
-                    "no rule got looser; settings or tests changed that need a signature"
-                } else {
-                    "a ceiling lets through more of what rules grant"
-                };
-                return format!("{what}; {sign}");
-            }
-            Class::Looser | Class::Both => {
-                return format!("somebody can do more, or needs less for it; {sign}");
-            }
-            Class::Retyped => {
-                "rules of the base do not fit the new types of arguments, so they cannot be compared and no waiver can cover that: change the rules first, then the types"
-            }
-            Class::Undecided
-                if self
-                    .diff
-                    .operations
-                    .iter()
-                    .any(|change| change.class.needs_review()) =>
-            {
-                "one proof did not finish, so this change cannot be cleared; what is shown as looser is certain"
-            }
-            Class::Undecided => "one proof did not finish, so this change cannot be cleared",
+        let of_settings = |sign: bool| -> Vec<Point<'a>> {
+            let these = settings.iter();
+            let these = these.filter(|setting| setting.effect.needs_review() == sign);
+            these.map(|one| setting(report, one)).collect()
         };
-        words.to_owned()
-    }
-
-    /// Returns whether operations are re-written, because nobody could compare them.
-    fn is_rewritten(&self) -> bool {
-        let mut settings = self.settings.iter();
-        settings.any(|setting| setting.note == Some(REWRITTEN))
-    }
-
-    /// Counts what changed: `operations: 2 looser (1 waived), 1 stricter; settings: 1 looser`, or `nothing changed`.
-    pub(crate) fn totals(&self) -> String {
-        let mut groups = Vec::new();
-        if !self.diff.failing.is_empty() {
-            groups.push(format!(
-                "{} may fail",
-                count(self.diff.failing.len(), "rule")
-            ));
-        }
-        let of = |class: Class| {
-            let changes = self.diff.operations.iter();
-            let these: Vec<&OperationChange> =
-                changes.filter(|change| change.class == class).collect();
-            let waived = these.iter().filter(|change| self.waived(change));
-            let waived = also_waived(waived.count());
-            (!these.is_empty()).then(|| format!("{} {}{waived}", these.len(), class.in_words()))
-        };
-        let operations = list(Class::ALL.into_iter().rev().filter_map(of));
-        if !operations.is_empty() {
-            groups.push(format!("operations: {operations}"));
-        }
-        let effects = [
-            Effect::Looser,
-            Effect::Changed,
-            Effect::Stricter,
-            Effect::Listed,
+        let known =
+            |title, class| to_know(title, "operation", &format!(" {title}"), of_class(&[class]));
+        let (waived, bugs) = (waivers.iter().map(waiver), texts(bugs.iter().map(bug)));
+        let signed = to_sign.map(|signed| signing(signed, signed.steps(&base.name, folder)));
+        let sections = [
+            // 1. What stops the change whatever is signed.
+            to_act("rules that may fail", texts(failings.iter().map(failing))),
+            to_act("to be mended", texts(mend.iter().map(ToString::to_string))),
+            // 2. Who has to sign, and what to do for it.
+            signed.unwrap_or_default(),
+            // 3. What has to be signed: what ceilings let through at once, what rules do, what only settings say.
+            to_act("ceilings", texts(openings.iter().map(opened))),
+            to_act("looser", of_class(&[Class::Looser, Class::Both])),
+            to_act("undecided", of_class(&[Class::Undecided])),
+            to_act("re-typed", of_class(&[Class::Retyped])),
+            to_act("settings to be signed", of_settings(true)),
+            // 4. What has only to be known. Waivers are first, because they say what was signed already.
+            to_know("waivers", "waiver", "", waived.collect()),
+            known("stricter", Class::Stricter),
+            known("added", Class::Added),
+            known("removed", Class::Removed),
+            known("same", Class::Same),
+            to_know("other settings", "other setting", "", of_settings(false)),
+            to_know("bugs of the gate", "bug of the gate", "", bugs),
+            // 5. What is copied, at the end of what a terminal shows.
+            to_sign.and_then(draft).unwrap_or_default(),
         ];
-        let of = |effect: Effect| {
-            let these = self.settings.iter();
-            let these: Vec<&Change> = these.filter(|setting| setting.effect == effect).collect();
-            let waived = these
-                .iter()
-                .filter(|setting| self.covering_setting(setting).is_some());
-            let waived = also_waived(waived.count());
-            (!these.is_empty()).then(|| format!("{} {}{waived}", these.len(), effect.as_str()))
-        };
-        let settings = list(effects.into_iter().filter_map(of));
-        if !settings.is_empty() {
-            groups.push(format!("settings: {settings}"));
+        let sections = sections.into_iter().filter(|one| !one.points.is_empty());
+        let mut sides = vec![ours("from ")];
+        sides.extend(side(base));
+        sides.push(ours(" to "));
+        sides.extend(side(head));
+        let bundle = bundle.map(|bundle| ours(format!("head makes the bundle {bundle}")).into());
+        let facts = [
+            Some(sides.into()),
+            Some(ours(report.totals()).into()),
+            bundle,
+        ];
+        let is_stopped = !failings.is_empty() || report.only_waits_for_mending();
+        Self {
+            headline: report.headline(),
+            verdict: report.verdict(),
+            class: if is_stopped {
+                Class::Looser
+            } else {
+                report.class()
+            },
+            facts: facts.into_iter().flatten().collect(),
+            sections: sections.collect(),
+            proof: [ours("proof: "), theirs(proof(proved))].into(),
         }
-        if groups.is_empty() {
-            "nothing changed".to_owned()
-        } else {
-            groups.join("; ")
-        }
-    }
-
-    /// Returns the waiver that covers `cell` of `change`, if the cell needs a review and there is one.
-    pub(crate) fn covering(&self, change: &OperationChange, cell: &Cell) -> Option<&'a Waiver> {
-        let what = Loosening::cell(change, cell).what;
-        let mut waivers = self.waivers.iter();
-        let waiver = waivers.find(|waiver| waiver.covers.contains(&what));
-        waiver.filter(|_| cell.class.needs_review())
-    }
-
-    /// Groups the cells of `change` that differ in nothing but the holder, and that one waiver covers or none.
-    pub(crate) fn grouped<'c>(&self, change: &'c OperationChange) -> Vec<Vec<&'c Cell>> {
-        let mut groups: Vec<Vec<&Cell>> = Vec::new();
-        for cell in &change.cells {
-            let waiver = self.covering(change, cell);
-            let is_like = |group: &&mut Vec<&Cell>| {
-                let first = group.first();
-                first.is_some_and(|first| {
-                    first.is_like(cell) && self.covering(change, first) == waiver
-                })
-            };
-            match groups.iter_mut().find(is_like) {
-                Some(group) => group.push(cell),
-                None => groups.push(vec![cell]),
-            }
-        }
-        groups
-    }
-
-    /// Returns the waiver that covers a setting, if the setting needs a review and there is one.
-    pub(crate) fn covering_setting(&self, setting: &Change) -> Option<&'a Waiver> {
-        let what = Loosened::setting(setting);
-        let mut waivers = self.waivers.iter();
-        let waiver = waivers.find(|waiver| waiver.covers.contains(&what));
-        waiver.filter(|_| setting.effect.needs_review())
-    }
-
-    /// Returns whether waivers cover everything that makes a reviewer sign for `change`.
-    fn waived(&self, change: &OperationChange) -> bool {
-        let mut open = change
-            .cells
-            .iter()
-            .filter(|cell| cell.class.needs_review())
-            .peekable();
-        let decided = change.class.needs_review() && change.undecided.is_empty();
-        decided && open.peek().is_some() && open.all(|cell| self.covering(change, cell).is_some())
-    }
-
-    /// Returns whether waivers cover everything that makes a reviewer sign. Whether the change may be merged is the
-    /// gate's answer, which looks at the waivers themselves too.
-    fn is_signed(&self) -> bool {
-        let mut operations = self.diff.operations.iter();
-        let mut settings = self.settings.iter();
-        operations.all(|change| !change.class.needs_review() || self.waived(change))
-            && settings.all(|setting| {
-                !setting.effect.needs_review() || self.covering_setting(setting).is_some()
-            })
-    }
-
-    /// Returns the operations of one of `classes`, in the order of the comparison.
-    pub(crate) fn of_class(&self, classes: &[Class]) -> Vec<&'a OperationChange> {
-        let changes = self.diff.operations.iter();
-        changes
-            .filter(|change| classes.contains(&change.class))
-            .collect()
     }
 }
 
-fn also_waived(number: usize) -> String {
-    match number {
-        0 => String::new(),
-        number => format!(" ({number} waived)"),
+/// Makes a section to be acted on.
+fn to_act<'a>(title: impl Into<Line>, points: Vec<Point<'a>>) -> Section<'a> {
+    let (title, fold) = (title.into(), None);
+    Section {
+        title,
+        fold,
+        points,
     }
 }
 
-/// Returns how the proofs were made, in one line.
-pub(crate) fn proof(proof: &ProofReport) -> String {
-    let ProofReport {
-        solver,
-        operations,
-        compared,
-        queries,
-        equal,
-    } = proof;
-    let asked = match solver {
-        Some(solver) => format!("{} to {}", count(*queries, "question"), visible(solver, 80)),
-        None => "no solver asked".to_owned(),
-    };
-    format!(
-        "{compared} of {} had to be compared: {asked}, {equal} with equal sides",
-        count(*operations, "operation")
+/// Makes a section that has only to be known, folded behind how many `noun` there are, and `what` these are.
+fn to_know<'a>(title: &'static str, noun: &str, what: &str, points: Vec<Point<'a>>) -> Section<'a> {
+    let fold = Some(ours(count(points.len(), noun) + what).into());
+    Section {
+        fold,
+        ..to_act(title, points)
+    }
+}
+
+/// Returns a point for each text, which is about something that is not as it should be.
+fn texts<'a>(texts: impl Iterator<Item = String>) -> Vec<Point<'a>> {
+    let point = |text| Point::line(theirs(text).marked(Mark::Bad));
+    texts.map(point).collect()
+}
+
+fn signing<'a>(to_sign: &ToSign, steps: Vec<String>) -> Section<'a> {
+    let have_to = ours(to_sign.have_to_sign());
+    let steps = steps.into_iter().map(|step| Point::line(theirs(step)));
+    to_act(
+        [have_to, ours(", "), theirs(to_sign.who())],
+        steps.collect(),
     )
 }
 
-/// Returns what a raised ceiling lets through, in words.
-pub(crate) fn opened(opened: &Opened) -> String {
-    let Opened {
-        channel,
-        tool,
-        operations,
-    } = opened;
-    let operations = operations.iter().map(|name| format!("{tool}/{name}"));
-    format!(
-        "in {channel} the higher ceiling now lets through what rules grant for {}",
-        list(operations)
-    )
+/// Returns the waiver that is left to sign, to be saved, or `None` if it would be worth nothing.
+fn draft<'a>(to_sign: &ToSign) -> Option<Section<'a>> {
+    let points = vec![Point::Copy(to_sign.draft()?)];
+    let title = || [ours("the waiver to be signed, "), theirs(to_sign.file())];
+    let fold = Some(title().into());
+    Some(Section {
+        fold,
+        ..to_act(title(), points)
+    })
 }
 
-/// Returns, in words, that a rule may fail to evaluate, and where.
-pub(crate) fn failing(failing: &Failing) -> String {
-    let Failing {
-        rule,
-        location,
-        tool,
-        operation,
-    } = failing;
-    let place = visible(&location.to_string(), TEXT);
-    format!("{rule} may fail to evaluate at {tool}/{operation}, {place}")
+/// Returns what a reader calls a side, and the first digits of its commit.
+fn side(side: &Side) -> Vec<Span> {
+    let (name, commit) = named_side(side);
+    let commit = commit.map(|commit| [ours(" ("), theirs(commit), ours(")")]);
+    let name = std::iter::once(theirs(name));
+    name.chain(commit.into_iter().flatten()).collect()
 }
 
-/// Returns, in words, that the solver named a request which no bundle confirms.
-pub(crate) fn bug(bug: &Bug) -> String {
-    let Bug {
-        tool,
-        operation,
-        asked,
-        request: _,
-    } = bug;
-    let asked = visible(asked, TEXT);
-    format!(
-        "{tool}/{operation}, asked {asked}: the solver named a request that the bundles do not confirm"
-    )
+fn operation<'a>(report: &GateReport<'a>, at: usize, change: &'a OperationChange) -> Point<'a> {
+    let name = theirs(format!("{}/{}", change.tool, change.operation));
+    let mut head = vec![name.marked(Mark::Strong)];
+    if change.class.needs_review() {
+        let risk = ours(format!("to be signed as risk {}", change.risk));
+        head.extend([gap(), risk.marked(Mark::Faint)]);
+    }
+    let groups = report.grouped(change).into_iter().enumerate();
+    let findings = groups.filter_map(|(group, cells)| finding(report, (at, group), change, &cells));
+    let mut points: Vec<Point<'a>> = findings.collect();
+    let unmet = change
+        .never_met()
+        .map(|cause| one_cause(cause, unmet(cause)));
+    let unmet: Vec<Point<'a>> = unmet.collect();
+    if !unmet.is_empty() {
+        points.push(Point::item(Topic::Unmet, ALSO, unmet));
+    }
+    points.extend(change.undecided.iter().map(|why| {
+        let spans = [ours("undecided: "), theirs(why)];
+        Point::line(spans.map(|span| span.marked(Mark::Bad)))
+    }));
+    let notes = change.notes.iter();
+    points.extend(notes.map(|note| Point::line([ours("note: "), theirs(note)])));
+    Point::item(Topic::Operation(at, change), head, points)
 }
 
-/// Returns where a rule stands, and words for what became of the rule and of its matching the request.
-pub(crate) fn matching(cause: &Cause) -> (String, String) {
-    let place = |location: &Location| visible(&location.to_string(), TEXT);
-    let (place, words) = match (&cause.before, &cause.after) {
-        (Some(_), Some(after)) => (place(after), "matches as before"),
-        (Some(before), None) => (place(before), "no longer matches"),
-        (None, Some(after)) => (place(after), "matches now, did not before"),
-        (None, None) => ("no place".to_owned(), ""),
-    };
-    let words = match cause.fate {
-        Fate::Added => "is new".to_owned(),
-        Fate::Deleted => "in the base, was deleted".to_owned(),
-        Fate::Changed(_) => format!("changed, {words}"),
-        Fate::Kept => words.to_owned(),
-    };
-    (place, words)
+/// Returns what is the same for the holders of all `cells`: the sentence, the waiver, the causes, the request in full.
+fn finding<'a>(
+    report: &GateReport<'a>,
+    (at, group): (usize, usize),
+    change: &OperationChange,
+    cells: &[&Cell],
+) -> Option<Point<'a>> {
+    let cell = cells.first()?;
+    let mut points = Vec::new();
+    if leaves_out(&cell.request.input) {
+        let spans = [ours("request "), theirs(cell.request.input.canonical())];
+        points.push(Point::line(spans.map(|span| span.marked(Mark::Faint))));
+    }
+    points.extend(report.covering(change, cell).map(waived));
+    let elsewhere = report.elsewhere(change, cell);
+    points.extend(elsewhere.map(|places| Point::line(theirs(places))));
+    let because = cell.because.iter();
+    points.extend(because.map(|cause| one_cause(cause, matching(cause))));
+    let mut rows = request(&cell.request);
+    rows.push(("before".into(), answer(&cell.before)));
+    rows.push(("now".into(), answer(&cell.after)));
+    points.push(Point::Details("request and answers", rows));
+    let about = Topic::Finding(at, group, cell.class);
+    Some(Point::item(about, sentence_of_all(change, cells), points))
 }
 
-/// Returns where a rule stands that no shown request meets, and what became of the rule.
-pub(crate) fn unmet(cause: &Cause) -> (String, &'static str) {
-    let place = cause.after.as_ref().or(cause.before.as_ref());
-    let place = place.map_or_else(String::new, |place| visible(&place.to_string(), TEXT));
-    let words = match cause.fate {
-        Fate::Added => "is new",
-        Fate::Deleted => "in the base, was deleted",
-        Fate::Changed(_) => "changed",
-        Fate::Kept => "",
-    };
-    (place, words)
-}
-
-/// Returns what a rule says differently: the key, the text now and the text before, each of at most `most` characters.
-/// Of long texts the alike beginnings and ends are left out, and what is cut is counted.
-pub(crate) fn edits(cause: &Cause, most: usize) -> Vec<(&'static str, String, String)> {
-    let edits = match &cause.fate {
-        Fate::Changed(edits) => edits.as_slice(),
-        Fate::Added | Fate::Deleted | Fate::Kept => &[],
-    };
-    let edits = edits.iter().map(|edit| {
-        let (before, after) = (letters(&edit.before), letters(&edit.after));
-        let first = alike(before.iter().zip(&after));
-        let rest = before.len().min(after.len()).saturating_sub(first);
-        let last = alike(before.iter().rev().zip(after.iter().rev())).min(rest);
-        let ends = (first, last);
-        (
-            edit.what,
-            part(&after, ends, most),
-            part(&before, ends, most),
-        )
+/// Returns a rule with its place and with what became of the rule, and below it what it says differently.
+fn one_cause<'a>(cause: &Cause, (place, words): (String, impl Display)) -> Point<'a> {
+    let edits = edits(cause, EDIT).into_iter().map(|(what, now, before)| {
+        let (now, before) = (theirs(now), theirs(before));
+        Point::line([ours(what), ours(": "), now, ours(" instead of "), before])
     });
-    edits.collect()
+    let rule = theirs(cause.rule.to_string());
+    let fate = [theirs(place), ours(format!(" {words}"))];
+    let [place, words] = fate.map(|span| span.marked(Mark::Faint));
+    let head = [ours(cause.kind.as_str()), gap(), rule, gap(), place, words];
+    Point::item(Topic::Other, head, edits.collect())
 }
 
-fn letters(text: &str) -> Vec<char> {
-    text.chars().collect()
+fn waived<'a>(waiver: &ShownWaiver) -> Point<'a> {
+    let until = ours(format!(" until {}", waiver.expires));
+    let waived = ours("waived").marked(Mark::Mind);
+    Point::line([waived, ours(" by "), theirs(&waiver.id), until])
 }
 
-fn alike<'c>(pairs: impl Iterator<Item = (&'c char, &'c char)>) -> usize {
-    pairs.take_while(|(before, after)| before == after).count()
-}
-
-/// Returns what is left of a text without its `first` and `last` letters, which it shares with another one.
-fn part(text: &[char], (first, last): (usize, usize), most: usize) -> String {
-    if text.is_empty() {
-        return "nothing".to_owned();
-    }
-    if text.len() <= most {
-        return visible(&text.iter().collect::<String>(), most);
-    }
-    let from = first.saturating_sub(AROUND);
-    let to = text.len().saturating_sub(last.saturating_sub(AROUND));
-    let middle: String = text.iter().take(to).skip(from).collect();
-    let dots = |is_cut: bool| if is_cut { "…" } else { "" };
-    let cut = middle.chars().count().saturating_sub(most);
-    let counted = match cut {
-        0 => dots(to < text.len()).to_owned(),
-        cut => format!(" ({cut} more characters)"),
+fn request(request: &Request) -> Vec<(Line, Line)> {
+    let Request {
+        input,
+        agent,
+        now,
+        business,
+    } = request;
+    let argument = |name: Line, value: &Json| (name, theirs(value.canonical()).into());
+    let mut rows: Vec<(Line, Line)> = match input.as_object() {
+        Some(members) => {
+            let members = members.iter();
+            let members = members.map(|(name, value)| argument(theirs(name).into(), value));
+            members.collect()
+        }
+        None => vec![argument("input".into(), input)],
     };
-    format!("{}{}{counted}", dots(from > 0), visible(&middle, most))
+    let agent = agent.as_ref().map(theirs);
+    let hours = if *business { "in" } else { "outside" };
+    let now = now.map(|now| ours(format!("{now}, {hours} business hours")));
+    let around = [("agent", agent), ("at", now)].into_iter();
+    rows.extend(around.filter_map(|(label, value)| Some((label.into(), value?.into()))));
+    rows
+}
+
+fn answer(answer: &Answer) -> Line {
+    match answer {
+        Answer::Passes(surface) => [ours("passes: "), theirs(asked(surface))].into(),
+        Answer::Rejected { reason, message } => {
+            let reason = format!("rejected, {}: ", reason.as_str());
+            [ours(reason), theirs(message)].into()
+        }
+    }
+}
+
+fn asked(surface: &Surface) -> String {
+    let Surface {
+        risk,
+        approval,
+        user_confirmation: _,
+        dry_run: _,
+        masks,
+        max_rows,
+    } = surface;
+    let mut words = vec![format!("risk {risk}"), people(*approval).to_owned()];
+    let requirement = |what| match what {
+        Requirement::UserConfirmation => "the user's confirmation".to_owned(),
+        Requirement::DryRun => "a dry run".to_owned(),
+    };
+    words.extend(surface.requirements().map(requirement));
+    words.extend(masks.iter().map(|pointer| format!("{pointer} hidden")));
+    let rows = max_rows.iter();
+    words.extend(rows.map(|(pointer, rows)| format!("at most {rows} of {pointer}")));
+    list(words)
+}
+
+fn setting<'a>(report: &GateReport<'a>, setting: &Change) -> Point<'a> {
+    let effect = setting.effect.as_str();
+    let (effect, mark) = match setting.effect {
+        Effect::Looser | Effect::Changed => {
+            let risk = setting.risk;
+            (format!("{effect} (risk {risk})"), Mark::Bad)
+        }
+        Effect::Stricter => (effect.to_owned(), Mark::Good),
+        Effect::Listed => (effect.to_owned(), Mark::Faint),
+    };
+    let area = ours(format!("{} ", area(setting)));
+    let name = theirs(name(setting)).marked(Mark::Strong);
+    let mut head = vec![ours(effect).marked(mark), gap(), area, name];
+    head.extend(setting.note.map(|note| ours(format!(": {note}"))));
+    let values = [("before", &setting.before), ("now", &setting.after)];
+    let values = values.map(|(label, value)| {
+        let value = value.as_ref();
+        let value = value.map_or_else(|| ours("not there"), |value| theirs_up_to(VALUE, value));
+        (label.into(), value.into())
+    });
+    let places = theirs(setting_places(setting)).marked(Mark::Faint);
+    let mut points = vec![Point::Table(values.into()), Point::line(places)];
+    points.extend(report.covering_setting(setting).map(waived));
+    Point::item(Topic::Other, head, points)
+}
+
+fn waiver<'a>(waiver: &ShownWaiver) -> Point<'a> {
+    let mark = match waiver.standing {
+        Standing::Live => Mark::Good,
+        Standing::Spent => Mark::Faint,
+        Standing::Short
+        | Standing::Unsigned
+        | Standing::Unbound
+        | Standing::Unused
+        | Standing::Expired
+        | Standing::TooLong => Mark::Bad,
+    };
+    let standing = ours(waiver.standing.as_str()).marked(mark);
+    let (name, reason) = (theirs(&waiver.id), theirs(&waiver.reason));
+    let until = ours(format!(" until {}: ", waiver.expires));
+    let head = [standing, gap(), name.marked(Mark::Strong), until, reason];
+    let covers = waiver.named();
+    let mut points = vec![Point::line(match covers.is_empty() {
+        true => Line::from(waiver.standing.meaning()),
+        false => [ours("lets pass "), theirs(covers)].into(),
+    })];
+    points.extend(texts(waiver.lacks.iter().cloned()));
+    let signers = theirs(waiver.signed_by());
+    let signed = [theirs(&waiver.file), ours(", signed by "), signers];
+    points.push(Point::line(signed.map(|span| span.marked(Mark::Faint))));
+    Point::item(Topic::Other, head, points)
 }

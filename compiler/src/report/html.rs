@@ -14,10 +14,11 @@ use grid::Grid;
 use markup::Markup;
 use stopgate_decide::digest::Digest;
 
-use crate::diff::{Class, Side};
+use crate::diff::Class;
+use crate::gate::GateReport;
 use crate::matrix::{Becomes, Matrix};
-use crate::report::gate::proof;
-use crate::report::{GateReport, list, named_side};
+use crate::report::gate::Findings;
+use crate::words::list;
 
 const STYLE: &str = include_str!("html/page.css");
 const SCRIPT: &str = include_str!("html/page.js");
@@ -42,48 +43,53 @@ pub fn matrix(matrix: &Matrix) -> String {
 /// Returns the page of `stopgate diff`: the gate's findings over what was allowed before and what is allowed now.
 #[must_use]
 pub fn diff(report: &GateReport<'_>, base: &Matrix, head: &Matrix) -> String {
+    let Findings {
+        headline,
+        verdict,
+        class,
+        facts,
+        sections,
+        proof,
+    } = Findings::new(report);
     let mut page = Markup::default();
-    let class = report.class();
-    begin(&mut page, &format!("stopgate diff: {}", report.headline()));
-    let tone = if report.diff.failing.is_empty() {
-        changes::tone(class)
-    } else {
-        changes::tone(Class::Looser)
-    };
-    page.open("header", &[("class", tone)]);
-    page.raw("<h1>")
-        .text(report.headline())
-        .raw("</h1><div><p class=verdict>");
-    page.text(&report.verdict()).raw("</p><p class=sides>from ");
-    side(&mut page, &report.diff.base);
-    page.raw(" to ");
-    side(&mut page, &report.diff.head);
-    page.raw(" · ").text(&report.totals());
-    if let Some(bundle) = report.bundle {
-        page.raw(" · head makes the bundle ")
-            .text(&bundle.to_string());
+    begin(&mut page, &format!("stopgate diff: {headline}"));
+    page.open("header", &[("class", changes::tone(class))]);
+    page.raw("<h1>").text(headline);
+    page.raw("</h1><div><p class=verdict>").text(&verdict);
+    page.raw("</p><p class=sides>");
+    for (at, fact) in facts.iter().enumerate() {
+        page.raw(if at == 0 { "" } else { " · " });
+        changes::line(&mut page, fact);
     }
     page.raw("</p></div>");
     theme(&mut page);
     page.raw("</header>\n<main>\n");
-    let grid = Grid::of_two(report.diff, base, head);
+    let grid = Grid::of_two(report, base, head);
     let here = Class::ALL.into_iter().rev();
     let here = here.filter(|class| !report.of_class(&[*class]).is_empty());
     filters(&mut page, &grid, &here.collect::<Vec<_>>());
-    changes::to_sign(&mut page, report);
+    // The map of everything stands between what has to be acted on and what has only to be known.
+    let (to_know, to_act): (Vec<_>, Vec<_>) =
+        sections.iter().partition(|section| section.fold.is_some());
+    for section in to_act {
+        changes::section(&mut page, section);
+    }
     page.raw(
         "<section aria-labelledby=map><h2 id=map>Operations by profiles, before and after</h2>\n",
     );
     grid.write(&mut page);
     page.raw("</section>\n");
-    changes::to_know(&mut page, report);
+    for section in to_know {
+        changes::section(&mut page, section);
+    }
     pairs(
         &mut page,
         head,
         "After the change, whether it did anything to them or not.",
     );
-    page.raw("<footer>proof: ");
-    page.quoted(&proof(&report.diff.proof)).raw("</footer>\n");
+    page.raw("<footer>");
+    changes::line(&mut page, &proof);
+    page.raw("</footer>\n");
     end(page)
 }
 
@@ -140,14 +146,6 @@ fn end(mut page: Markup) -> String {
 
 fn theme(page: &mut Markup) {
     page.raw("<button type=button id=theme data-script hidden>dark or light</button>");
-}
-
-fn side(page: &mut Markup, side: &Side) {
-    let (name, commit) = named_side(side);
-    page.raw("<code>").quoted(name).raw("</code>");
-    if let Some(commit) = commit {
-        page.raw(" (<code>").quoted(commit).raw("</code>)");
-    }
 }
 
 /// Writes the form that narrows the page down; it works only with the script.

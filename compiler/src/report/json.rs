@@ -248,3 +248,11 @@ fn cell(cell: &MatrixCell) -> Value {
     };
     cell.iter().map(entry).collect()
 }
+
+/// Returns `object` with the members of `more` added; null adds none.
+pub(crate) fn with(mut object: Value, more: Value) -> Value {
+    if let (Some(members), Value::Object(more)) = (object.as_object_mut(), more) {
+        members.extend(more);
+    }
+    object
+}

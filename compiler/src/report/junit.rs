@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::report::list;
 use crate::test::{CaseReport, SuiteReport, TestReport, Try};
+use crate::words::list;
 
 /// Returns the whole report as JUnit's XML.
 pub(crate) fn test(report: &TestReport) -> String {

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use stopgate_decide::name::ToolName;
 
 use crate::matrix::{Becomes, Matrix, MatrixCell, Row};
-use crate::report::list;
+use crate::words::list;
 
 pub use diff::{diff, invalid};
 

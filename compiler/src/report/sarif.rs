@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use stopgate_author::compile::Compiled;
 use stopgate_author::diagnostic::{Code, Severity};
 
+use super::json::with;
+
 pub use diff::diff;
 
 const SCHEMA: &str =
@@ -40,10 +42,10 @@ pub(crate) fn check(compiled: &Compiled, dir: &Path) -> Value {
             "{} more were found and are not listed",
             diagnostics.dropped()
         );
-        json!([{"level": "error", "message": {"text": text}}])
+        json!({"toolExecutionNotifications": [{"level": "error", "message": {"text": text}}]})
     });
     let invocation = json!({"executionSuccessful": true});
-    let invocation = with(invocation, "toolExecutionNotifications", dropped);
+    let invocation = with(invocation, dropped.unwrap_or_default());
     json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -99,16 +101,13 @@ fn result(found: &Value, codes: &[Code], dir: &Path) -> Value {
         "locations": places.next().into_iter().collect::<Vec<_>>(),
     });
     let related: Vec<Value> = places.collect();
-    let related = (!related.is_empty()).then_some(Value::Array(related));
-    with(result, "relatedLocations", related)
+    with_related(result, related)
 }
 
-/// Returns `object` with `member` added under `name`, if there is one.
-fn with(mut object: Value, name: &str, member: Option<Value>) -> Value {
-    if let (Some(members), Some(member)) = (object.as_object_mut(), member) {
-        members.insert(name.to_owned(), member);
-    }
-    object
+/// Returns a result with other places that belong to it, if there are any.
+fn with_related(result: Value, places: Vec<Value>) -> Value {
+    let places = (!places.is_empty()).then(|| json!({"relatedLocations": places}));
+    with(result, places.unwrap_or_default())
 }
 
 fn location(label: &Value, dir: &Path) -> Value {
@@ -129,11 +128,8 @@ fn location(label: &Value, dir: &Path) -> Value {
         },
     });
     let message = Some(text("text")).filter(|text| !text.is_empty());
-    with(
-        location,
-        "message",
-        message.map(|text| json!({"text": text})),
-    )
+    let message = message.map(|text| json!({"message": {"text": text}}));
+    with(location, message.unwrap_or_default())
 }
 
 /// Returns a URI of `file` below `dir`; it is relative if `dir` is.

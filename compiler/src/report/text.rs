@@ -11,7 +11,8 @@ use std::fmt::Write as _;
 
 use stopgate_author::compile::Compiled;
 
-use crate::report::{Paint, count};
+use crate::report::Paint;
+use crate::words::count;
 
 pub use diff::diff;
 pub(crate) use explain::explain;

@@ -3,11 +3,22 @@
 use std::collections::BTreeSet;
 
 use stopgate_author::testing::{Expect, ExpectedResult, Obligations};
-use stopgate_decide::decide::{Decision, Outcome};
+use stopgate_decide::decide::{Decision, MatchedRule, Outcome};
 use stopgate_decide::name::RuleId;
 use stopgate_decide::surface::Surface;
 
-use super::Mismatch;
+/// Expectation and result, in the words of the decision table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    /// What the case asks for.
+    pub expected: String,
+    /// What came out, in the parts that the case asks about.
+    pub got: String,
+    /// For a rejection, its message; for an unlisted pair, the agent through which it is open.
+    pub message: Option<String>,
+    /// Rules that matched or failed.
+    pub rules: Vec<MatchedRule>,
+}
 
 /// Compares a decision with what a case expects, in every part that the case states. `None` means that all are equal.
 pub(super) fn mismatch(expect: &Expect, decision: &Decision) -> Option<Mismatch> {
@@ -118,10 +129,8 @@ fn obligation_words(obligations: &Obligations) -> String {
 }
 
 fn list<T: ToString>(items: impl IntoIterator<Item = T>, none: &str) -> String {
-    let words: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
-    if words.is_empty() {
-        none.to_owned()
-    } else {
-        words.join(", ")
+    match crate::words::list(items) {
+        words if words.is_empty() => none.to_owned(),
+        words => words,
     }
 }

@@ -11,7 +11,7 @@ use stopgate_decide::name::WaiverId;
 use stopgate_decide::visible::visible;
 
 use crate::diff::Holder;
-use crate::report::{path, word};
+use crate::words::{agree, count, list as listed, path, word};
 use crate::yaml::{list, rules as rules_of, scalar};
 
 use super::{Judges, Loosened, Loosening, Shortfall, Verdict, WaiverReport};
@@ -139,11 +139,13 @@ impl ToSign {
     #[must_use]
     pub fn have_to_sign(&self) -> String {
         let (number, has_some) = self.missing();
-        let more = if has_some { " more" } else { "" };
-        match number {
-            1 => format!("1{more} reviewer has to sign"),
-            number => format!("{number}{more} reviewers have to sign"),
-        }
+        let noun = if has_some {
+            "more reviewer"
+        } else {
+            "reviewer"
+        };
+        let have = agree(&number, "has", "have");
+        format!("{} {have} to sign", count(number, noun))
     }
 
     /// Returns who can sign, in words.
@@ -155,10 +157,10 @@ impl ToSign {
         } else if self.reviewers.is_empty() {
             "nobody can: the base has no trust root that names reviewers".to_owned()
         } else if self.left.len() < self.missing().0 {
-            let people = self.reviewers.join(", ");
+            let people = listed(&self.reviewers);
             format!("more than there are: the base's trust root names {people}")
         } else {
-            format!("of {}", self.left.join(", "))
+            format!("of {}", listed(&self.left))
         }
     }
 

@@ -9,19 +9,10 @@ use std::path::Path;
 
 use stopgate_author::source::Unread;
 
+pub(crate) use super::bounds::MAX_DOCUMENT;
+use super::bounds::{MAX_DEPTH, MAX_ENTRIES, MAX_FILES, MAX_TOTAL};
+use super::reading::{Problem, Reading, WorkspaceError};
 use super::trust::{ROOT_FILE, TRUST, Trust, VERSION, is_signature};
-use super::{Problem, Reading, WorkspaceError};
-
-/// Longest document in bytes, as the front end has it.
-pub(crate) const MAX_DOCUMENT: u64 = 1024 * 1024;
-/// Most files that are read. A repository with more files, bytes, depth or entries is refused as a whole.
-pub(super) const MAX_FILES: usize = 4096;
-/// Most bytes of all of them together.
-pub(super) const MAX_TOTAL: usize = 256 * 1024 * 1024;
-/// Folders inside each other.
-pub(super) const MAX_DEPTH: usize = 8;
-/// Most entries of folders that a walk meets, whatever they are.
-pub(super) const MAX_ENTRIES: usize = 1 << 17;
 
 /// Folders whose every file has to be a document; prose is the exception.
 const DOCUMENT_FOLDERS: [&str; 3] = ["catalog", "rules", "tests"];

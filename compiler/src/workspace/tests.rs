@@ -1,7 +1,11 @@
 //! Small folders: what is read of them, what is refused in its place, and what a file may not be.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::symlink;
 
+use stopgate_author::source::Unread;
+
+use super::trust::Trust;
 use super::*;
 
 fn repository(files: &[&str]) -> tempfile::TempDir {

@@ -3,8 +3,7 @@
 //!
 //! The compiler never sees them.
 
-use super::Document;
-use super::survey::MAX_DOCUMENT;
+use super::bounds::{Document, MAX_DOCUMENT};
 
 /// Folders whose documents reviewers sign; the signatures stand beside them.
 pub(crate) const FOLDERS: [&str; 2] = ["reviews", "waivers"];

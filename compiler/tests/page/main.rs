@@ -19,7 +19,8 @@ use browser::Browser;
 use made::{HOSTILE, Made, everything, hostile};
 use policies::{after, before, canary};
 use serde_json::{Value, json};
-use stopgate::report::{GateReport, html};
+use stopgate::gate::GateReport;
+use stopgate::report::html;
 use stopgate_decide::digest::Digest;
 
 /// The gate's page about `made`, over two small policies.

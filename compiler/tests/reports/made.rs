@@ -6,9 +6,9 @@ use stopgate::diff::{
     Answer, Bug, Cause, Cell, Channels, Class, Diff, Direction, Edit, Failing, Fate, Holder,
     Opened, OperationChange, Part, ProofReport, Request, Side,
 };
-use stopgate::report::{Change, Effect, Mend, Standing, Waiver};
-use stopgate::waiver::{Loosened, Loosening, ToSign};
-use stopgate_author::change::Area;
+use stopgate::gate::{Mend, ShownWaiver};
+use stopgate::waiver::{Loosened, Loosening, Standing, ToSign};
+use stopgate_author::change::{Area, Change, Effect};
 use stopgate_author::waiver::{self, CellCover, Cover, SettingCover, SliceDigest};
 use stopgate_decide::decide::{MatchKind, Reason};
 use stopgate_decide::digest::Digest;
@@ -26,7 +26,7 @@ pub(crate) const HOSTILE: &str = "</script></style><img src=x onerror=alert(1)>`
 pub(crate) struct Made {
     pub(crate) diff: Diff,
     pub(crate) settings: Vec<Change>,
-    pub(crate) waivers: Vec<Waiver>,
+    pub(crate) waivers: Vec<ShownWaiver>,
     pub(crate) to_sign: Option<ToSign>,
     pub(crate) mend: Vec<Mend>,
 }
@@ -478,8 +478,8 @@ fn settings() -> Vec<Change> {
     ]
 }
 
-fn waivers() -> Vec<Waiver> {
-    let waiver = |id: &str, standing, signers: &[&str]| Waiver {
+fn waivers() -> Vec<ShownWaiver> {
+    let waiver = |id: &str, standing, signers: &[&str]| ShownWaiver {
         id: id.to_owned(),
         file: format!("waivers/{id}.yaml"),
         reason: "refunds up to 600.00 follow the new customer charter".to_owned(),
@@ -496,11 +496,11 @@ fn waivers() -> Vec<Waiver> {
     let refund = Loosening::cell(&refund, refund.cells.first().expect("a cell")).what;
     let zone = settings().remove(1);
     vec![
-        Waiver {
+        ShownWaiver {
             covers: vec![refund, Loosened::setting(&zone)],
             ..waiver("2026-014", Standing::Live, &["anna", "ben"])
         },
-        Waiver {
+        ShownWaiver {
             lacks: vec!["has 1 of 2 reviewers' signatures".to_owned()],
             ..waiver("2026-008", Standing::Short, &["anna"])
         },

@@ -15,8 +15,11 @@ use insta::assert_snapshot;
 use made::{Made, everything, hostile};
 use serde_json::Value;
 use stopgate::diff::{Class, sentence};
-use stopgate::report::{Change, GateReport, json, markdown, sarif, text};
+use stopgate::gate::GateReport;
+use stopgate::matrix::Matrix;
+use stopgate::report::{html, json, markdown, sarif, text};
 use stopgate::waiver::Loosened;
+use stopgate_author::change::Change;
 use stopgate_decide::digest::Digest;
 
 fn report(made: &Made) -> GateReport<'_> {
@@ -51,6 +54,51 @@ fn everything_as_json() {
 fn everything_as_sarif() {
     let sarif = sarif::diff(&report(&everything()), Path::new("policies"));
     assert_snapshot!(serde_json::to_string_pretty(&sarif).expect("JSON"));
+}
+
+/// How every section begins, in text and on the page, and in Markdown: in the order of everybody.
+const SECTIONS: [(&str, &str); 16] = [
+    ("rules that may fail", "#### Rules that may fail"),
+    ("to be mended", "#### To be mended"),
+    ("2 reviewers have to sign", "#### 2 reviewers have to sign"),
+    ("ceilings", "#### Ceilings"),
+    ("looser", "#### Looser"),
+    ("undecided", "#### Undecided"),
+    ("re-typed", "#### Re-typed"),
+    ("settings to be signed", "#### Settings to be signed"),
+    ("waivers", "<summary>6 waivers"),
+    ("stricter", "<summary>1 operation stricter"),
+    ("added", "<summary>1 operation added"),
+    ("removed", "<summary>1 operation removed"),
+    ("same", "<summary>1 operation same"),
+    ("other settings", "<summary>2 other settings"),
+    ("bugs of the gate", "<summary>1 bug of the gate"),
+    (
+        "the waiver to be signed",
+        "<summary>The waiver to be signed",
+    ),
+];
+
+#[test]
+fn text_markdown_and_page_have_all_sections_in_one_order() {
+    let made = everything();
+    let none = Matrix::empty();
+    let inks = [
+        text::diff(&report(&made), false),
+        markdown::diff(&report(&made)),
+        html::diff(&report(&made), &none, &none),
+    ];
+    let heads = SECTIONS.map(|(title, markdown)| {
+        let (text, page) = (format!("\n\n{title}"), format!("<h2>{title}"));
+        [text, markdown.to_owned(), page]
+    });
+    for (ink, said) in inks.iter().enumerate() {
+        let places = heads.iter().map(|head| {
+            let place = said.find(&head[ink]);
+            place.unwrap_or_else(|| panic!("{:?} is not there: {said}", head[ink]))
+        });
+        assert!(places.is_sorted(), "{said}");
+    }
 }
 
 #[test]

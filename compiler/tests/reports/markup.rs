@@ -1,6 +1,7 @@
 //! Texts of a policy or a request stay texts, whatever they hold, and a report stays as short as it has to be.
 
-use stopgate::report::{GateReport, html, markdown, text};
+use stopgate::gate::GateReport;
+use stopgate::report::{html, markdown, text};
 
 use crate::made::{HOSTILE, Made, everything, hostile};
 use crate::report;

@@ -12,10 +12,10 @@ use stopgate_author::diagnostic::Code;
 use stopgate_author::policy::{Policy, RuleKind};
 use stopgate_decide::name::{OperationName, RuleId, ToolName};
 
-use crate::diff::slice::{Level, Reach, Slice, SliceRule};
-use crate::diff::{Ask, Part};
-use crate::solver::workers::each;
-use crate::solver::{AtomEffect, Policies, ProofVerdict, Prover};
+use crate::proof::slice::{Level, Reach, Slice, SliceRule};
+use crate::proof::solver::workers::each;
+use crate::proof::solver::{AtomEffect, Policies, ProofVerdict, Prover};
+use crate::proof::{Ask, Part};
 
 use super::{Meeting, Proofs};
 

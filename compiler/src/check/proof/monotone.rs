@@ -11,9 +11,9 @@ use stopgate_author::policy::Operation;
 use stopgate_decide::fact::Fact;
 use stopgate_decide::name::{OperationName, ToolName};
 
-use crate::diff::slice::{Form, Reach, Slice};
-use crate::diff::{Ask, Part};
-use crate::solver::{AtomEffect, Policies, ProofVerdict};
+use crate::proof::slice::{Form, Reach, Slice};
+use crate::proof::solver::{AtomEffect, Policies, ProofVerdict};
+use crate::proof::{Ask, Part};
 
 use super::{Meeting, Proofs};
 

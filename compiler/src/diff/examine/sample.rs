@@ -6,7 +6,7 @@ use stopgate_decide::json::Json;
 
 use crate::test::merged;
 
-use super::{Context, OperationKey};
+use super::super::context::{Context, OperationKey};
 
 /// Returns a valid input of the operation and the instants of the tests of its tool. The input is the first sample that
 /// head's types accept, from head's tests, then the base's; without one it is made up.

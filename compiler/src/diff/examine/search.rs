@@ -7,22 +7,23 @@ use stopgate_author::cedar::proof::{self, Atom, Holding};
 use stopgate_decide::name::ProfileName;
 use stopgate_decide::surface::Risk;
 
-use crate::solver::{AtomEffect, Policies, ProofVerdict, Raw};
+use crate::proof::slice::{Form, Level, Slice};
+use crate::proof::solver::{AtomEffect, Policies, ProofVerdict};
+use crate::proof::stage::{AGENT, Trial};
+use crate::proof::{Ask, parts_between};
 
 use super::super::cause::Cause;
 use super::super::model::{Answer, Bug, Cell, Channels, Class, Direction, Holder, Request};
 use super::super::shrink::{fewest, shrink};
-use super::super::slice::{Form, Level, Slice};
-use super::super::stage::{AGENT, Trial, parts_between};
-use super::Examination;
-use super::evaluable::Ask;
+use super::examination::Examination;
 
 /// Most questions in a row about one level. Each of them but the last finds somebody, who is left out of the next. At
-/// the bound the level is undecided, never settled.
+/// the bound the level is undecided, never settled: the bound costs an answer and never hides a loosening.
 const MOST_CELLS: usize = 64;
 
 /// Sets of holders in a row that show nothing before the search stops trying more of them without the solver. A set
-/// that is not tried is not lost: the solver is asked for whoever is left.
+/// that is not tried is not lost: the solver is asked for whoever is left. Each try decides requests at
+/// every number beside a constant under both bundles, so many misses would cost more than that question.
 const MOST_MISSES: usize = 8;
 /// Most cells that a search holds before it stops looking for more without the solver. Cells found that way cost no
 /// question, so there may be more of them than [`MOST_CELLS`]; again the solver is asked for whoever is left.
@@ -30,8 +31,8 @@ const MOST_LIKE: usize = 256;
 
 /// The search for everything that is looser, or stricter, in one operation.
 pub(super) struct Search<'e, 'a> {
-    pub(super) examination: &'e Examination<'a>,
-    pub(super) direction: Direction,
+    examination: &'e Examination<'a>,
+    direction: Direction,
     pub(super) cells: Vec<Cell>,
     pub(super) undecided: BTreeSet<String>,
     /// What is not known and takes no signature.
@@ -39,13 +40,27 @@ pub(super) struct Search<'e, 'a> {
     pub(super) bugs: Vec<Bug>,
     pub(super) equal: usize,
     /// Questions of this direction that are proved, by the bodies of their sides.
-    pub(super) proved: BTreeSet<(Bodies, Bodies)>,
+    proved: BTreeSet<(Bodies, Bodies)>,
 }
 
 /// The bodies of one side of a question.
 type Bodies = BTreeSet<(AtomEffect, String)>;
 
-impl Search<'_, '_> {
+impl<'e, 'a> Search<'e, 'a> {
+    /// Makes a search that has found nothing yet.
+    pub(super) const fn new(examination: &'e Examination<'a>, direction: Direction) -> Self {
+        Self {
+            examination,
+            direction,
+            cells: Vec::new(),
+            undecided: BTreeSet::new(),
+            notes: BTreeSet::new(),
+            bugs: Vec::new(),
+            equal: 0,
+            proved: BTreeSet::new(),
+        }
+    }
+
     /// Searches all of `levels`, and returns the search with what it found.
     pub(super) fn levels(mut self, levels: &BTreeSet<Level>, ask: &mut Ask<'_, '_>) -> Self {
         // What is looser is allowed by head and not by the base; what is stricter, the other way round. Each question
@@ -115,12 +130,14 @@ impl Search<'_, '_> {
         // Whoever was found is blocked on the left: the right stays as it is.
         let right = right_of(form, other);
         for _ in 0..MOST_CELLS {
+            // 1. Who is left: whoever holds as much as somebody who was found at this level is not asked about again.
             let blocked = self.blocked(level);
             let left = match among {
                 None => self.left(form, other, &blocked),
                 Some((_, passing)) => self.left_among(form, other, passing, &blocked),
             };
             let verdict = self.ask((&left, &right), ask);
+            // 2. Nobody is left: the level is settled.
             if let ProofVerdict::Proved = verdict {
                 // Of whoever is left out only one request was looked at, whatever level it was found at.
                 if !blocked.is_empty() && self.direction == Direction::Looser {
@@ -128,10 +145,12 @@ impl Search<'_, '_> {
                 }
                 return found;
             }
+            // 3. Somebody may be left: what both bundles confirm becomes a cell, anything else is recorded as not known.
             let Some(trial) = self.taken(level, verdict, Risk::Low) else {
                 return found;
             };
             found = true;
+            // 4. Others who stand in the same row are found by deciding, which is cheaper than asking.
             self.others(level, &trial);
         }
         self.undecided.insert(format!(
@@ -162,6 +181,7 @@ impl Search<'_, '_> {
     /// Takes what the solver says about `level`, and returns the attempt that shows a difference there, at `least` at
     /// this risk. Whatever is neither shown nor proved is recorded as undecided.
     fn taken(&mut self, level: &Level, verdict: ProofVerdict, least: Risk) -> Option<Trial> {
+        // 1. Only a counterexample is worth a look.
         let raw = match verdict {
             // That asking stopped is said once of all questions.
             ProofVerdict::Proved | ProofVerdict::Stopped(_) => return None,
@@ -172,8 +192,13 @@ impl Search<'_, '_> {
             }
             ProofVerdict::Refuted(raw) => raw,
         };
-        let shown = self.shown(level, &raw, least);
-        let shown = shown.or_else(|| self.shown_by_facts(level, &raw, least));
+        // 2. It is rebuilt as attempts; then with facts brought to what rules name, where the sides compute them in two
+        // ways and the solver can make up values that no input gives.
+        let (maker, known) = (&self.examination.maker, &self.examination.known);
+        let shown = self.shown(level, maker.trials(&raw), least);
+        let by_facts = || self.shown(level, maker.trials_by_facts(&raw, known), least);
+        let shown = shown.or_else(by_facts);
+        // 3. What no bundle confirms is told: as a limit of what the solver knows, or as a bug of the gate.
         if let (None, Some(why)) = (&shown, self.examination.maker.redefined()) {
             // The solver knows no more of them than that they are two numbers or texts.
             let why = format!("{}: {why}", self.what(level));
@@ -210,7 +235,8 @@ impl Search<'_, '_> {
             if self.cells.iter().any(known) {
                 continue;
             }
-            // What the base rejects has no risk there.
+            // An attempt of this risk meets a rule that asks for it, on a side where it passes: what the base rejects has no
+            // risk there.
             let before = examination.before.rules.iter();
             let before = before.filter(|_| *level != Level::Passing);
             let rules = examination.after.rules.iter().chain(before);
@@ -240,10 +266,7 @@ impl Search<'_, '_> {
     }
 
     fn what(&self, level: &Level) -> String {
-        let word = match self.direction {
-            Direction::Looser => "looser",
-            Direction::Stricter => "stricter",
-        };
+        let word = self.direction.word();
         format!("whether it is {word} in {}", level.part())
     }
 
@@ -293,33 +316,15 @@ impl Search<'_, '_> {
         left
     }
 
-    /// Returns the plainest attempt made from the solver's request `raw` that differs at `level` under both bundles, at
-    /// `least` of this risk. The attempt is added to the cells. `None` means that the bundles do not confirm the
-    /// request.
-    fn shown(&mut self, level: &Level, raw: &Raw, least: Risk) -> Option<Trial> {
+    /// Returns the plainest attempt like one of `trials` that differs at `level` under both bundles, at `least` of this
+    /// risk. The attempt is added to the cells. `None` means that the bundles confirm none of them.
+    fn shown(&mut self, level: &Level, trials: Vec<Trial>, least: Risk) -> Option<Trial> {
         let (examination, direction) = (self.examination, self.direction);
         let shows = |trial: &Trial| {
             let (before, after) = examination.answers(trial);
             differ(direction, level, &before, &after)
                 && risk_between(&before, &after) >= Some(least)
         };
-        let trials = examination.maker.trials(raw);
-        let trial = trials.into_iter().find(shows)?;
-        let trial = shrink(trial, &examination.known, shows);
-        self.add(&trial);
-        Some(trial)
-    }
-
-    /// Returns the same as [`Self::shown`] for attempts in which facts that each side computes in its own way are
-    /// brought to the numbers and texts that rules name.
-    fn shown_by_facts(&mut self, level: &Level, raw: &Raw, least: Risk) -> Option<Trial> {
-        let (examination, direction) = (self.examination, self.direction);
-        let shows = |trial: &Trial| {
-            let (before, after) = examination.answers(trial);
-            differ(direction, level, &before, &after)
-                && risk_between(&before, &after) >= Some(least)
-        };
-        let trials = examination.maker.trials_by_facts(raw, &examination.known);
         let trial = shrink(trials.into_iter().find(shows)?, &examination.known, shows);
         self.add(&trial);
         Some(trial)

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use stopgate_decide::name::{OperationName, ProfileName, ToolName};
 
-use crate::diff::{Class, Diff, Holder, OperationChange};
+use crate::diff::{Cell, Class, Holder, OperationChange};
+use crate::gate::GateReport;
 use crate::matrix::{Asks, Entry, Matrix, MatrixCell, Row};
-use crate::report::list;
+use crate::words::list;
 
 use super::changes::{finding_id, tone};
 use super::markup::Markup;
@@ -55,6 +56,9 @@ impl<'a> Policy<'a> {
     }
 }
 
+/// A change with its place in the comparison, and its holders by what they meet, as the findings are.
+type Changed<'a> = (usize, &'a OperationChange, Vec<Vec<&'a Cell>>);
+
 /// The map.
 #[derive(Debug)]
 pub(super) struct Grid<'a> {
@@ -62,8 +66,7 @@ pub(super) struct Grid<'a> {
     after: Policy<'a>,
     columns: Vec<Column<'a>>,
     rows: BTreeSet<Place<'a>>,
-    /// Changes with their places in the comparison.
-    changes: BTreeMap<Place<'a>, (usize, &'a OperationChange)>,
+    changes: BTreeMap<Place<'a>, Changed<'a>>,
 }
 
 impl<'a> Grid<'a> {
@@ -73,16 +76,19 @@ impl<'a> Grid<'a> {
     }
 
     /// Makes the grid of a policy before and after a change.
-    pub(super) fn of_two(diff: &'a Diff, base: &'a Matrix, head: &'a Matrix) -> Self {
-        let changes = diff.operations.iter().enumerate();
-        let changes = changes.map(|(at, change)| ((&change.tool, &change.operation), (at, change)));
+    pub(super) fn of_two(report: &GateReport<'a>, base: &'a Matrix, head: &'a Matrix) -> Self {
+        let changes = report.diff.operations.iter().enumerate();
+        let changes = changes.map(|(at, change)| {
+            let place = (&change.tool, &change.operation);
+            (place, (at, change, report.grouped(change)))
+        });
         Self::new(Some(base), head, changes.collect())
     }
 
     fn new(
         before: Option<&'a Matrix>,
         after: &'a Matrix,
-        changes: BTreeMap<Place<'a>, (usize, &'a OperationChange)>,
+        changes: BTreeMap<Place<'a>, Changed<'a>>,
     ) -> Self {
         let both = || before.into_iter().chain([after]);
         let profiles: BTreeSet<&ProfileName> = both().flat_map(|side| &side.profiles).collect();
@@ -91,7 +97,7 @@ impl<'a> Grid<'a> {
             columns.push(Column::Everybody);
         }
         columns.extend(profiles.iter().map(|profile| Column::Profile(profile)));
-        let cells = || changes.values().flat_map(|(_, change)| &change.cells);
+        let cells = || changes.values().flat_map(|(_, change, _)| &change.cells);
         // Whoever has no column of their own.
         if cells().any(|cell| column_of(&cell.holder, &profiles) == Column::Several) {
             columns.push(Column::Several);
@@ -158,15 +164,15 @@ impl<'a> Grid<'a> {
     }
 
     fn row(&self, page: &mut Markup, place: Place<'a>) {
-        let change = self.changes.get(&place).copied();
-        let class = change.map_or(Class::Same, |(_, change)| change.class);
+        let change = self.changes.get(&place);
+        let class = change.map_or(Class::Same, |(_, change, _)| change.class);
         let name = format!("{}/{}", place.0, place.1);
         let mut attributes = vec![
             ("data-name", name.as_str()),
             ("data-tool", place.0.as_str()),
         ];
         let own;
-        if let Some((at, change)) = change {
+        if let Some((at, change, _)) = change {
             own = format!("o{at}");
             attributes.push(("data-class", change.class.as_str()));
             attributes.push(("data-findings", &own));
@@ -196,7 +202,7 @@ impl<'a> Grid<'a> {
         page: &mut Markup,
         place: Place<'a>,
         column: Column<'a>,
-        change: Option<(usize, &'a OperationChange)>,
+        change: Option<&Changed<'a>>,
     ) {
         let after = self.after.cell(place, column);
         let before = self
@@ -229,13 +235,13 @@ impl<'a> Grid<'a> {
         }
     }
 
-    /// Returns the gravest class of the cells of `change` in `column`, and the ids of their findings.
+    /// Returns the gravest class of what was found of `change` in `column`, and the ids of their findings.
     fn found(
         &self,
         column: Column<'a>,
-        change: Option<(usize, &'a OperationChange)>,
+        change: Option<&Changed<'a>>,
     ) -> (Option<Class>, Vec<String>) {
-        let Some((at, change)) = change else {
+        let Some((at, _, groups)) = change else {
             return (None, Vec::new());
         };
         let shown = self.columns.iter().filter_map(|column| match column {
@@ -243,11 +249,12 @@ impl<'a> Grid<'a> {
             Column::Everybody | Column::Several => None,
         });
         let profiles: BTreeSet<&ProfileName> = shown.collect();
-        let cells = change.cells.iter().enumerate();
-        let cells = cells.filter(|(_, cell)| column_of(&cell.holder, &profiles) == column);
-        let (classes, ids): (Vec<Class>, Vec<String>) = cells
-            .map(|(cell, found)| (found.class, finding_id(at, cell)))
-            .unzip();
+        let found = groups.iter().enumerate().filter_map(|(group, cells)| {
+            let mut cells = cells.iter();
+            let cell = cells.find(|cell| column_of(&cell.holder, &profiles) == column)?;
+            Some((cell.class, finding_id(*at, group)))
+        });
+        let (classes, ids): (Vec<Class>, Vec<String>) = found.unzip();
         (classes.into_iter().max(), ids)
     }
 }

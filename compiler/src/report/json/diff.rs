@@ -1,17 +1,18 @@
 //! Body of `diff`.
 
 use serde_json::{Value, json};
+use stopgate_author::change::Change;
 use stopgate_decide::name::Location;
 
 use crate::diff::{
     Answer, Bug, Cause, Cell, Channels, Direction, Edit, Failing, Fate, Holder, Opened,
     OperationChange, Part, ProofReport, Request, Side, sentence,
 };
-use crate::report::gate::area;
-use crate::report::{Change, GateReport, Waiver};
+use crate::gate::words::area;
+use crate::gate::{GateReport, ShownWaiver};
 use crate::waiver::{Loosened, ToSign};
 
-use super::surface;
+use super::{surface, with};
 
 /// Returns the body of `diff`: the members beside `stopgate`, `command` and `exit`.
 #[must_use]
@@ -214,8 +215,8 @@ fn setting(report: &GateReport<'_>, setting: &Change) -> Value {
     })
 }
 
-fn waiver(waiver: &Waiver) -> Value {
-    let Waiver {
+fn waiver(waiver: &ShownWaiver) -> Value {
+    let ShownWaiver {
         id,
         file,
         reason,
@@ -275,12 +276,4 @@ fn held(holder: &Holder) -> Value {
         Holder::Profiles(profiles) => json!({"profiles": profiles}),
         Holder::Groups(groups) => json!({"groups": groups}),
     }
-}
-
-/// Returns `object` with the members of `more` added.
-fn with(mut object: Value, more: Value) -> Value {
-    if let (Some(members), Value::Object(more)) = (object.as_object_mut(), more) {
-        members.extend(more);
-    }
-    object
 }

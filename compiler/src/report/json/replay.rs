@@ -10,7 +10,6 @@ use crate::replay::{
     Approver, Counts, Flip, Flips, Forecast, Load, OperationFlips, Otherwise, Peak, Question,
     Replayed, RouteLoad, Sample, Seen, User,
 };
-use crate::report::direction;
 
 use super::{result, surface, words};
 
@@ -94,7 +93,7 @@ fn all_flips(flips: &Flips) -> Value {
         |((from, to), count)| json!({"from": from.as_str(), "to": to.as_str(), "count": count}),
     );
     let parts = parts.iter().map(|((part, way), count)| {
-        json!({"part": part.to_string(), "direction": direction(*way), "count": count})
+        json!({"part": part.to_string(), "direction": way.word(), "count": count})
     });
     let operations = operations.iter().map(|(named, flips)| {
         let named = named.as_ref();
@@ -141,7 +140,7 @@ fn counted(counts: Counts) -> Value {
 }
 
 fn part((part, way): &(Part, Direction)) -> Value {
-    json!({"part": part.to_string(), "direction": direction(*way)})
+    json!({"part": part.to_string(), "direction": way.word()})
 }
 
 fn flip(flip: &Flip) -> Value {

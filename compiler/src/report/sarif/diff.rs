@@ -3,15 +3,16 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use stopgate_author::change::Change;
 use stopgate_decide::json::Json;
 use stopgate_decide::name::Location;
 use stopgate_decide::visible::visible;
 
 use crate::diff::{Cell, Class, Direction, Holder, OperationChange, Part, sentence};
-use crate::report::gate::{failing, matching, name};
-use crate::report::{Change, GateReport, Waiver};
+use crate::gate::words::{failing, matching, name};
+use crate::gate::{GateReport, ShownWaiver};
 
-use super::{SCHEMA, uri};
+use super::{SCHEMA, uri, with, with_related};
 
 /// The rules of the gate: id, title, advice.
 const RULES: [(&str, &str, &str); 6] = [
@@ -56,22 +57,17 @@ pub fn diff(report: &GateReport<'_>, dir: &Path) -> Value {
     let mut results = Vec::new();
     for one in &report.diff.failing {
         let text = failing(one);
-        let mut found = result("may-fail", &text, Some(&one.location), dir);
-        add(
-            &mut found,
-            "partialFingerprints",
-            fingerprint(vec![text_of("may-fail"), text_of(&text)]),
-        );
-        results.push(found);
+        let found = result("may-fail", &text, Some(&one.location), dir);
+        let print = fingerprint(vec![text_of("may-fail"), text_of(&text)]);
+        results.push(with(found, print));
     }
     for change in &report.diff.operations {
         operation(&mut results, report, change, dir);
     }
     for setting in report.settings {
         if setting.effect.needs_review() {
-            let mut found = one_setting(setting, dir);
-            suppress(&mut found, report.covering_setting(setting));
-            results.push(found);
+            let found = one_setting(setting, dir);
+            results.push(with(found, suppressed(report.covering_setting(setting))));
         }
     }
     for one in report.mend {
@@ -79,14 +75,9 @@ pub fn diff(report: &GateReport<'_>, dir: &Path) -> Value {
             file: one.file.as_str().into(),
             line: 1,
         };
-        let mut found = result("to-mend", &one.to_string(), Some(&place), dir);
-        let fingerprint = fingerprint(vec![
-            text_of("to-mend"),
-            text_of(&one.file),
-            text_of(&one.what),
-        ]);
-        add(&mut found, "partialFingerprints", fingerprint);
-        results.push(found);
+        let found = result("to-mend", &one.to_string(), Some(&place), dir);
+        let parts = ["to-mend", &one.file, &one.what].map(text_of);
+        results.push(with(found, fingerprint(parts.into())));
     }
     let rule = |(id, title, advice): &(&str, &str, &str)| {
         json!({
@@ -128,39 +119,23 @@ fn operation(
             Class::Same | Class::Stricter | Class::Added | Class::Removed => continue,
         };
         let parts: Vec<Json> = cell.parts.iter().map(part).collect();
-        let mut found = result(rule, &sentence(change, cell).to_string(), at(cell), dir);
-        add(
-            &mut found,
-            "partialFingerprints",
-            fingerprint(vec![
-                text_of(rule),
-                text_of(&name),
-                who_of(&cell.holder),
-                Json::Array(parts),
-            ]),
-        );
+        let found = result(rule, &sentence(change, cell).to_string(), at(cell), dir);
+        let who = who_of(&cell.holder);
+        let print = vec![text_of(rule), text_of(&name), who, Json::Array(parts)];
         // All places that differ, in head before the base.
         let related = cell.because.iter().map(|cause| {
             let place = cause.after.as_ref().or(cause.before.as_ref());
             let text = format!("{}: {}", cause.rule, matching(cause).1);
-            with_text(location(place, dir), &text)
+            with(location(place, dir), json!({"message": {"text": text}}))
         });
-        let related: Vec<Value> = related.collect();
-        if !related.is_empty() {
-            add(&mut found, "relatedLocations", Value::Array(related));
-        }
-        suppress(&mut found, report.covering(change, cell));
-        results.push(found);
+        let found = with_related(with(found, fingerprint(print)), related.collect());
+        results.push(with(found, suppressed(report.covering(change, cell))));
     }
     let mut whole = |rule: &str, text: &str| {
         let text = format!("{name}: {}", visible(text, 500));
-        let mut found = result(rule, &text, None, dir);
-        add(
-            &mut found,
-            "partialFingerprints",
-            fingerprint(vec![text_of(rule), text_of(&text)]),
-        );
-        results.push(found);
+        let found = result(rule, &text, None, dir);
+        let print = fingerprint(vec![text_of(rule), text_of(&text)]);
+        results.push(with(found, print));
     };
     for why in &change.undecided {
         whole("undecided", why);
@@ -203,14 +178,9 @@ fn one_setting(setting: &Change, dir: &Path) -> Value {
         file: setting.file.as_str().into(),
         line: 1,
     };
-    let mut found = result("setting-looser", &text, place.or(Some(&whole_file)), dir);
-    let fingerprint = fingerprint(vec![
-        text_of("setting-looser"),
-        text_of(&setting.file),
-        text_of(&text),
-    ]);
-    add(&mut found, "partialFingerprints", fingerprint);
-    found
+    let found = result("setting-looser", &text, place.or(Some(&whole_file)), dir);
+    let parts = ["setting-looser", &setting.file, &text].map(text_of);
+    with(found, fingerprint(parts.into()))
 }
 
 /// Returns where the first cause that changed stands, or else the first cause: in head, or in the base if it is gone.
@@ -243,33 +213,26 @@ fn location(place: Option<&Location>, dir: &Path) -> Value {
     })
 }
 
-/// Marks a finding that `waiver` covers as suppressed: it stays in the list and stops nobody.
-fn suppress(found: &mut Value, waiver: Option<&Waiver>) {
-    if let Some(Waiver {
-        id,
-        expires,
-        reason,
-        ..
-    }) = waiver
-    {
+/// Returns what marks a finding that `waiver` covers as suppressed: it stays in the list and stops nobody.
+fn suppressed(waiver: Option<&ShownWaiver>) -> Value {
+    let mark = |waiver: &ShownWaiver| {
+        let ShownWaiver {
+            id,
+            expires,
+            reason,
+            ..
+        } = waiver;
         let why = visible(&format!("waiver {id} until {expires}: {reason}"), 500);
-        add(
-            found,
-            "suppressions",
-            json!([{"kind": "external", "status": "accepted", "justification": why}]),
-        );
-    }
+        json!({"suppressions": [{"kind": "external", "status": "accepted", "justification": why}]})
+    };
+    waiver.map_or(Value::Null, mark)
 }
 
-fn with_text(mut location: Value, text: &str) -> Value {
-    add(&mut location, "message", json!({"text": text}));
-    location
-}
-
-/// Returns a fingerprint by which a code host knows a finding again in the next run, also of a newer release. It is
+/// Returns the member with the fingerprint by which a code host knows a finding again in the next run, also of a newer release. It is
 /// made of canonical JSON of our own words.
 fn fingerprint(parts: Vec<Json>) -> Value {
-    json!({"stopgateDiff/v2": Json::Array(parts).digest("stopgate-finding-v2").hex()})
+    let digest = Json::Array(parts).digest("stopgate-finding-v2");
+    json!({"partialFingerprints": {"stopgateDiff/v2": digest.hex()}})
 }
 
 fn text_of(text: &str) -> Json {
@@ -291,10 +254,4 @@ fn part((part, direction): &(Part, Direction)) -> Json {
     let (name, pointer) = part.words();
     let pointer = pointer.map_or(Json::Null, |pointer| text_of(pointer.as_str()));
     Json::Array(vec![text_of(name), pointer, text_of(direction.word())])
-}
-
-fn add(object: &mut Value, name: &str, member: Value) {
-    if let Some(members) = object.as_object_mut() {
-        members.insert(name.to_owned(), member);
-    }
 }

@@ -7,8 +7,9 @@ use stopgate_decide::routing::{Route, Seat};
 use stopgate_decide::surface::{Limit, Surface};
 
 use crate::explain::{Asked, Explanation};
-use crate::report::{Paint, list};
+use crate::report::Paint;
 use crate::test::result_words;
+use crate::words::list;
 
 use super::line;
 

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use stopgate_decide::name::ToolName;
 
 use crate::matrix::{Becomes, Matrix, MatrixCell, Row};
-use crate::report::{Paint, list};
+use crate::report::Paint;
+use crate::words::list;
 
 use super::line;
 

@@ -2,7 +2,8 @@
 
 use super::line;
 use crate::mutants::{MissingCase, Mutant, MutantReport, Survivor};
-use crate::report::{Paint, count};
+use crate::report::Paint;
+use crate::words::count;
 
 /// Returns the changes that no case noticed, those that mean nothing, then the score.
 pub(crate) fn mutants(report: &MutantReport, least: Option<u8>, paint: Paint) -> String {

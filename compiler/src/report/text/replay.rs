@@ -12,7 +12,8 @@ use crate::diff::Side;
 use crate::replay::{
     Counts, Flip, Flips, Forecast, Load, Peak, Question, Replayed, RouteLoad, Seen,
 };
-use crate::report::{Paint, direction, list, named_side};
+use crate::report::{Paint, named_side};
+use crate::words::{count, list};
 
 use super::line;
 
@@ -50,10 +51,6 @@ fn side(side: &Side) -> String {
     }
 }
 
-fn number(number: u64, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
 fn seen(out: &mut String, found: &Replayed) {
     let Seen {
         attempts,
@@ -74,7 +71,7 @@ fn seen(out: &mut String, found: &Replayed) {
     };
     line(
         out,
-        format_args!("{} on record{span}", number(*attempts, "attempt")),
+        format_args!("{} on record{span}", count(*attempts, "attempt")),
     );
     let lost_all = lost
         .values()
@@ -99,7 +96,7 @@ fn seen(out: &mut String, found: &Replayed) {
             out,
             format_args!(
                 "  {} left no record of their own",
-                number(*unrecorded, "attempt")
+                count(*unrecorded, "attempt")
             ),
         );
     }
@@ -149,23 +146,17 @@ fn flips(out: &mut String, flips: &Flips, paint: Paint) {
         line(out, format_args!("\n{}", paint.good("no answer flips")));
         return;
     }
-    let title = format!("{}: {}", number(counts.total, "flip"), ways(*counts));
+    let title = format!("{}: {}", count(counts.total, "flip"), ways(*counts));
     line(out, format_args!("\n{}", paint.head(&title)));
     let kinds = kinds
         .iter()
         .map(|((from, to), count)| format!("{} → {} {count}", from.as_str(), to.as_str()));
-    line(
-        out,
-        format_args!("  {}", kinds.collect::<Vec<_>>().join(", ")),
-    );
+    line(out, format_args!("  {}", list(kinds)));
     if !parts.is_empty() {
         let parts = parts
             .iter()
-            .map(|((part, way), count)| format!("{part} {} {count}", direction(*way)));
-        line(
-            out,
-            format_args!("  {}", parts.collect::<Vec<_>>().join(", ")),
-        );
+            .map(|((part, way), count)| format!("{part} {} {count}", way.word()));
+        line(out, format_args!("  {}", list(parts)));
     }
     for (named, flips) in operations {
         let name = named.as_ref().map_or_else(
@@ -261,7 +252,7 @@ fn approvals(out: &mut String, forecast: &Forecast, question: Question<'_>, pain
         approvers,
         over,
     } = forecast;
-    let days = number(u64::try_from(*days).unwrap_or(0), "day");
+    let days = count(*days, "day");
     line(
         out,
         format_args!("\n{}", paint.head(&format!("approvals over {days}"))),
@@ -282,7 +273,7 @@ fn approvals(out: &mut String, forecast: &Forecast, question: Question<'_>, pain
             format_args!("  {route} ({level}): {} → {}", load(before), load(after)),
         );
         if after.unfilled > 0 {
-            let unfilled = number(after.unfilled, "request");
+            let unfilled = count(after.unfilled, "request");
             let text = format!("    {unfilled} that too few people can approve");
             line(out, format_args!("{}", paint.bad(&text)));
         }

@@ -2,8 +2,9 @@
 
 use stopgate_decide::name::Location;
 
-use crate::report::{Paint, count, list};
+use crate::report::Paint;
 use crate::test::{CaseReport, Coverage, SuiteReport, TestReport, Try};
+use crate::words::{count, list};
 
 use super::line;
 

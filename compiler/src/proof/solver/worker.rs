@@ -1,11 +1,11 @@
 //! The process that proves, from outside: started, asked, believed in nothing but whole answers, and ended.
 
+use std::ffi::OsStr;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::job::{Job, JobAnswer, ProofQuestion, WorkerLine, WorkerOrder};
-use super::serve::GRACE;
-use super::{Provers, Subject};
+use super::job::{GRACE, Job, JobAnswer, ProofQuestion, Subject, WorkerLine, WorkerOrder};
 use crate::process::{Server, Silence};
 
 /// Questions that one process is asked: it keeps something of each, and so does its solver, which gets slower. A solver
@@ -50,11 +50,15 @@ impl Missed {
 }
 
 impl Worker {
-    pub(super) fn start(provers: &Provers) -> std::io::Result<Self> {
-        let mut command = Command::new(&provers.program);
-        let limit = provers.per_question.as_millis();
-        command.args([COMMAND, &limit.to_string()]);
-        command.args(provers.solver.iter().map(|solver| &solver.program));
+    /// Starts `program`, which is `stopgate`, to prove with `solver`; each step of a question may take `limit`.
+    pub(super) fn start(
+        program: &Path,
+        solver: Option<&OsStr>,
+        limit: Duration,
+    ) -> std::io::Result<Self> {
+        let mut command = Command::new(program);
+        command.args([COMMAND, &limit.as_millis().to_string()]);
+        command.args(solver);
         // Each answer has a deadline of its own.
         let process = Server::start(command, Instant::now())?;
         Ok(Self { process, asked: 0 })

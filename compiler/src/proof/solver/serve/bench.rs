@@ -16,8 +16,8 @@ use stopgate_author::cedar::proof;
 use super::super::job::{
     AtomEffect, Body, Job, JobAnswer, ProofQuestion, Raw, WorkerLine, WorkerOrder,
 };
+use super::limits::{ProcessLimits, say};
 use super::whole::Whole;
-use super::{ProcessLimits, say};
 
 /// Everything that is kept between jobs.
 pub(super) struct Bench {

@@ -16,23 +16,23 @@ use stopgate_decide::surface::{Enforces, Evidence, Limit, Surface};
 
 use crate::build::{BuildError, rehearse};
 
-use super::model::{Answer, Direction, Part};
+use super::parts::Answer;
 
 /// The agent of a request that names none.
-pub(super) const AGENT: &str = "agent";
+pub(crate) const AGENT: &str = "agent";
 
 /// A request in all its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Trial {
+pub(crate) struct Trial {
     /// What is held directly.
-    pub(super) held: BTreeSet<String>,
-    pub(super) input: Json,
-    pub(super) agent: String,
-    pub(super) now: Timestamp,
+    pub(crate) held: BTreeSet<String>,
+    pub(crate) input: Json,
+    pub(crate) agent: String,
+    pub(crate) now: Timestamp,
 }
 
 /// One side, ready to decide.
-pub(super) struct Stage {
+pub(crate) struct Stage {
     bundle: Option<Bundle>,
     operations: BTreeSet<(ToolName, OperationName)>,
     holding: Holding,
@@ -44,7 +44,7 @@ impl Stage {
     ///
     /// # Errors
     /// [`BuildError`] if the policy does not become a bundle.
-    pub(super) fn new(
+    pub(crate) fn new(
         policy: Option<&Policy>,
         operations: &BTreeSet<(ToolName, OperationName)>,
         holding: Holding,
@@ -69,7 +69,7 @@ impl Stage {
     }
 
     /// Returns the answer that `trial` gets at an operation, and the rules that matched.
-    pub(super) fn answer(
+    pub(crate) fn answer(
         &self,
         (tool, operation): (&ToolName, &OperationName),
         trial: &Trial,
@@ -166,50 +166,4 @@ fn about(policy: &Policy, operations: &BTreeSet<(ToolName, OperationName)>) -> P
         channels,
         ..policy.clone()
     }
-}
-
-/// Returns the parts in which two answers differ, each with its direction. Where one answer is a rejection, only
-/// passing counts; two rejections do not differ.
-pub(crate) fn parts_between(before: &Answer, after: &Answer) -> Vec<(Part, Direction)> {
-    let (before, after) = match (before, after) {
-        (Answer::Rejected { .. }, Answer::Rejected { .. }) => return Vec::new(),
-        (Answer::Rejected { .. }, Answer::Passes(_)) => {
-            return vec![(Part::Passing, Direction::Looser)];
-        }
-        (Answer::Passes(_), Answer::Rejected { .. }) => {
-            return vec![(Part::Passing, Direction::Stricter)];
-        }
-        (Answer::Passes(before), Answer::Passes(after)) => (before, after),
-    };
-    let mut parts = Vec::new();
-    let mut differ = |part: Part, order: std::cmp::Ordering| match order {
-        std::cmp::Ordering::Less => parts.push((part, Direction::Looser)),
-        std::cmp::Ordering::Equal => {}
-        std::cmp::Ordering::Greater => parts.push((part, Direction::Stricter)),
-    };
-    differ(Part::Risk, after.risk.cmp(&before.risk));
-    differ(Part::Approval, after.approval.cmp(&before.approval));
-    differ(
-        Part::UserConfirmation,
-        after.user_confirmation.cmp(&before.user_confirmation),
-    );
-    differ(Part::DryRun, after.dry_run.cmp(&before.dry_run));
-    for mask in before.masks.union(&after.masks) {
-        let hidden = |surface: &Surface| surface.masks.contains(mask);
-        differ(Part::Mask(mask.clone()), hidden(after).cmp(&hidden(before)));
-    }
-    let limited: BTreeSet<_> = before
-        .max_rows
-        .keys()
-        .chain(after.max_rows.keys())
-        .collect();
-    for pointer in limited {
-        let rows = |surface: &Surface| surface.max_rows.get(pointer).copied().unwrap_or(u32::MAX);
-        // Fewer rows are stricter.
-        differ(
-            Part::MaxRows(pointer.clone()),
-            rows(before).cmp(&rows(after)),
-        );
-    }
-    parts
 }

@@ -8,10 +8,13 @@ use stopgate_decide::fact::{Place, Projection, View};
 use stopgate_decide::json::Json;
 use stopgate_decide::pointer::{Pointer, Step};
 
-use super::input::OTHER;
+use super::near::around;
 
 /// Longest array that is made to reach a number: a fact that would need a longer one is not tried at that number.
 const LONGEST: usize = 200;
+
+/// A text that no condition names.
+pub(super) const OTHER: &str = "other";
 
 /// A fact that conditions read, and the constants they compare with.
 #[derive(Debug)]
@@ -23,13 +26,9 @@ pub(super) struct FactTurn {
 
 impl FactTurn {
     pub(super) fn from_projection(projection: &Projection, constants: &Constants) -> Self {
-        let around = constants
-            .numbers
-            .iter()
-            .flat_map(|number| [number.saturating_sub(1), *number, number.saturating_add(1)]);
         Self {
             projection: projection.clone(),
-            numbers: around.collect(),
+            numbers: around(constants.numbers.iter().copied()),
             texts: constants
                 .texts
                 .iter()

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use stopgate_author::cedar::proof::Atom;
 
-pub(crate) use job::{AtomEffect, Raw};
+pub(crate) use job::{AtomEffect, Raw, STACK, Subject};
 use job::{Body, JobAnswer, ProofQuestion};
 pub(crate) use serve::serve;
 pub(crate) use worker::COMMAND;
@@ -29,8 +29,6 @@ const VARIABLE: &str = "CVC5";
 const MOST_POLICIES: usize = 1000;
 /// How long one rule alone may take to be prepared, where many together took too long.
 const ALONE: Duration = Duration::from_secs(1);
-/// Stack of a thread that compiles and encodes: both recurse over whole policies.
-pub(crate) const STACK: usize = 64 << 20;
 
 /// The answer to a question.
 #[derive(Debug)]
@@ -64,15 +62,6 @@ impl fmt::Display for Stop {
             Self::Unprepared(how) => write!(f, "the proof {how}"),
         }
     }
-}
-
-/// What the requests of a question look like.
-#[derive(Debug)]
-pub(crate) struct Subject {
-    /// Types, as Cedar's schema.
-    pub(crate) schema: String,
-    /// Everything that somebody may hold.
-    pub(crate) known: Vec<String>,
 }
 
 /// Policies of one side of a question, with their effects.
@@ -158,6 +147,15 @@ impl Provers {
     /// Returns the solver's name and version, if there is a solver.
     pub(crate) fn version(&self) -> Option<&str> {
         self.solver.as_ref().map(|solver| solver.version.as_str())
+    }
+
+    /// Starts a process that proves.
+    fn worker(&self) -> std::io::Result<Worker> {
+        let solver = self
+            .solver
+            .as_ref()
+            .map(|solver| solver.program.as_os_str());
+        Worker::start(&self.program, solver, self.per_question)
     }
 
     /// Makes a prover, whose process starts with the first question.
@@ -304,7 +302,7 @@ impl Prover<'_> {
         let kept = self.worker.take().filter(Worker::is_fresh);
         let mut worker = match kept {
             Some(worker) => worker,
-            None => Worker::start(self.provers).map_err(Missed::Start)?,
+            None => self.provers.worker().map_err(Missed::Start)?,
         };
         let answer = worker.ask(subject, question, (preparing, self.provers.per_question))?;
         self.worker = Some(worker);

@@ -5,9 +5,24 @@
 //! known to be one. Whatever else is said is no answer.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+/// What is granted beyond a limit of time: to the solver after its own, and to this process.
+pub(super) const GRACE: Duration = Duration::from_secs(2);
+/// Stack of a thread that compiles and encodes: both recurse over whole policies.
+pub(crate) const STACK: usize = 64 << 20;
+
+/// What the requests of a question look like.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    /// Types, as Cedar's schema.
+    pub(crate) schema: String,
+    /// Everything that somebody may hold.
+    pub(crate) known: Vec<String>,
+}
 
 /// A line to the process.
 #[derive(Debug, Serialize, Deserialize)]

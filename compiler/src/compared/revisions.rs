@@ -1,35 +1,73 @@
-//! The two revisions of a policy repository that a command compares.
+//! The two revisions of a policy repository that are compared, what is told while they are read, and why that fails.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use stopgate_author::change::Change;
-use stopgate_author::compile::{Compiled, Sources, compile, tools_of};
+use stopgate_author::compile::{Compiled, Sources, Summary, compile, tools_of};
 use stopgate_author::policy::Policy;
+use stopgate_decide::bundle::root::TrustError;
 use stopgate_decide::name::ToolName;
 
+use crate::build::BuildError;
 use crate::diff::{DiffError, Side, rewritten, workspace_rewritten};
-use crate::reader::{Read, Source, Wanted, read};
+use crate::reader::{Read, ReadError, Source, Wanted, read};
 use crate::workspace::Reading;
 
-use super::console::{Console, Failure};
-use super::source::detail;
-
 /// What stands for the files as they are on the disk.
-pub(super) const WORKTREE: &str = "worktree";
+pub(crate) const WORKTREE: &str = "worktree";
 /// What stands for no policy at all.
-pub(super) const EMPTY: &str = "empty";
+pub(crate) const EMPTY: &str = "empty";
+
+/// What is told while two revisions are read and compared.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Told<'a> {
+    /// The documents of the side of this name.
+    Read(&'a str, &'a Reading),
+    /// How much of that side was compiled.
+    Compiled(&'a str, Summary),
+    /// The base means nothing any more: why, and what follows.
+    Lost(&'a str),
+    /// So many operations of so many are done.
+    Proved(usize, usize),
+}
+
+/// Why two revisions are not compared.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CompareError {
+    /// One of them cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The base is the files on the disk.
+    #[error("--base takes a commit, not the files on the disk")]
+    Files,
+    /// The trust root of the base cannot be believed.
+    #[error(transparent)]
+    Root(TrustError),
+    /// Nobody could be judged by the trust root that head brings.
+    #[error(transparent)]
+    Brought(TrustError),
+    /// Head does not compile: its mistakes, and where it was read.
+    #[error("the head does not compile")]
+    Invalid(Box<(Compiled, Source)>),
+    /// Head does not become a bundle.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The policies cannot be compared.
+    #[error(transparent)]
+    Diff(#[from] DiffError),
+}
 
 /// What is compared with what.
-pub(super) struct RevisionPair {
+pub(crate) struct RevisionPair {
     /// `None` stands for no policy at all.
-    pub(super) base: Option<ReadRevision>,
-    pub(super) head: ReadRevision,
+    pub(crate) base: Option<ReadRevision>,
+    pub(crate) head: ReadRevision,
 }
 
 /// What of the two revisions is compiled. Nothing else can differ in what they decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum About {
+pub(crate) enum About {
     /// Documents that differ, and those that they need.
     Difference,
     /// All, for whoever shows what stays the same too.
@@ -37,10 +75,10 @@ pub(super) enum About {
 }
 
 /// A policy as it was read, and what to call it.
-pub(super) struct ReadRevision {
-    pub(super) side: Side,
-    pub(super) reading: Reading,
-    pub(super) source: Source,
+pub(crate) struct ReadRevision {
+    pub(crate) side: Side,
+    pub(crate) reading: Reading,
+    pub(crate) source: Source,
     /// The id of the policy's folder in a revision.
     tree: Option<String>,
     /// Whether another is judged by it.
@@ -51,11 +89,11 @@ pub(super) struct ReadRevision {
 
 impl RevisionPair {
     /// Reads both revisions. The comparison is about the tools whose documents differ, or about all that there are.
-    pub(super) fn read(
+    pub(crate) fn read(
         dir: &Path,
         (base, head): (&str, &str),
         about: About,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CompareError> {
         let mut head = ReadRevision::read(dir, head)?;
         let mut base = (base != EMPTY)
             .then(|| ReadRevision::base(dir, base))
@@ -73,14 +111,10 @@ impl ReadRevision {
     /// Reads a revision that another one is judged by, with all of its documents.
     ///
     /// # Errors
-    /// [`Failure`] if the files on the disk are named: who changes a policy would choose what it is judged by.
-    pub(super) fn base(dir: &Path, revision: &str) -> Result<Self, Failure> {
+    /// [`CompareError::Files`] if the files on the disk are named: who changes a policy would choose what it is judged by.
+    pub(crate) fn base(dir: &Path, revision: &str) -> Result<Self, CompareError> {
         if revision == WORKTREE {
-            let help = "who changes a policy would choose what it is judged by; to compare the files on the disk with \
-                the last commit, say --base HEAD";
-            return Err(
-                Failure::usage("--base takes a commit, not the files on the disk").with_help(help),
-            );
+            return Err(CompareError::Files);
         }
         let mut base = Self::read(dir, revision)?;
         base.is_base = true;
@@ -91,7 +125,7 @@ impl ReadRevision {
     }
 
     /// Reads a revision, or the files on the disk, with all documents.
-    pub(super) fn read(dir: &Path, revision: &str) -> Result<Self, Failure> {
+    pub(crate) fn read(dir: &Path, revision: &str) -> Result<Self, CompareError> {
         let wanted = match revision {
             WORKTREE => Wanted::Files,
             name => Wanted::Revision(name),
@@ -100,7 +134,7 @@ impl ReadRevision {
     }
 
     /// Reads what is staged.
-    pub(super) fn staged(dir: &Path) -> Result<Self, Failure> {
+    pub(crate) fn staged(dir: &Path) -> Result<Self, CompareError> {
         Ok(Self::from_read(read(dir, Wanted::Staged)?))
     }
 
@@ -126,7 +160,7 @@ impl ReadRevision {
     }
 
     /// Returns the documents, as a comparison of settings takes them.
-    pub(super) fn sources(&self) -> Sources {
+    pub(crate) fn sources(&self) -> Sources {
         let sources = self.reading.sources();
         if self.is_base {
             sources.of_a_base()
@@ -137,7 +171,7 @@ impl ReadRevision {
 
     /// Returns what of `head` nobody can compare with this base, whose meaning is lost, each as a change of its own.
     /// `is_whose` says whether the base still tells whose policy it is.
-    pub(super) fn rewritten(
+    pub(crate) fn rewritten(
         &self,
         head: &Policy,
         is_whose: bool,
@@ -151,18 +185,15 @@ impl ReadRevision {
     }
 
     /// Compiles what the comparison is about.
-    pub(super) fn compile(&self, console: &Console) -> Compiled {
-        detail(&self.reading, &self.side.name, console);
+    pub(crate) fn compile(&self, tell: &dyn Fn(Told<'_>)) -> Compiled {
+        let name = self.side.name.as_str();
+        tell(Told::Read(name, &self.reading));
         let sources = self.sources();
         let compiled = compile(match &self.only {
             None => sources,
             Some(only) => sources.about(only.clone()),
         });
-        let summary = compiled.summary;
-        console.detail(format_args!(
-            "read {} files of {} and compiled {} rules",
-            summary.files, self.side.name, summary.rules
-        ));
+        tell(Told::Compiled(name, compiled.summary));
         compiled
     }
 }

@@ -8,20 +8,19 @@ use stopgate_decide::fact::Fact;
 use stopgate_decide::json::Json;
 use stopgate_decide::tool_schema::{InputType, Member, Shape};
 
-use super::fact::FactTurn;
+use super::fact::{FactTurn, OTHER};
+use super::near::around;
 
 /// Most inputs made of one. If all combinations are more than this, one value is turned at a time; what is still beyond
 /// is left out.
 const MOST: usize = 400;
-/// A text that no condition names.
-pub(super) const OTHER: &str = "other";
 
 /// Values for one argument; `None` is to leave it out.
 type Values = Vec<Option<Json>>;
 
 /// What conditions read of an input, and the values worth trying there.
 #[derive(Debug, Default)]
-pub(super) struct Turns {
+pub(crate) struct Turns {
     /// By the way to the argument.
     arguments: BTreeMap<Vec<String>, Values>,
     facts: Vec<FactTurn>,
@@ -29,7 +28,7 @@ pub(super) struct Turns {
 
 impl Turns {
     /// Finds what `conditions` read of the inputs of `operation`, with the values around the conditions' constants.
-    pub(super) fn new<'a>(
+    pub(crate) fn new<'a>(
         operation: &Operation,
         conditions: impl IntoIterator<Item = &'a Condition>,
     ) -> Self {
@@ -54,7 +53,7 @@ impl Turns {
         let mut arguments = BTreeMap::new();
         for path in paths {
             if let Some(member) = member(&operation.input, &path) {
-                arguments.insert(path, around(member, &constants));
+                arguments.insert(path, of_member(member, &constants));
             }
         }
         let read = |fact: &&Fact| facts.contains(fact.name.as_str());
@@ -69,7 +68,7 @@ impl Turns {
 
     /// Returns `base`, then `base` with what is read of it turned to other values: all combinations if they are at most
     /// [`MOST`], otherwise one value at a time.
-    pub(super) fn inputs(&self, base: &Json) -> Vec<Json> {
+    pub(crate) fn inputs(&self, base: &Json) -> Vec<Json> {
         let of_argument = |(path, values): (&Vec<String>, &Values), input: &Json| {
             let turned = values.iter().map(|value| with(input, path, value.as_ref()));
             turned.collect::<Vec<_>>()
@@ -109,7 +108,7 @@ fn member<'a>(input: &'a InputType, path: &[String]) -> Option<&'a Member> {
     }
 }
 
-fn around(member: &Member, constants: &Constants) -> Values {
+fn of_member(member: &Member, constants: &Constants) -> Values {
     let mut values = scalars(&member.shape, constants);
     if let Shape::Array { element, .. } = &member.shape {
         let elements = scalars(element, constants);
@@ -125,10 +124,8 @@ fn scalars(shape: &Shape, constants: &Constants) -> Vec<Json> {
     let Constants { numbers, texts } = constants;
     match shape {
         Shape::Integer { one_of, .. } => {
-            let around = numbers
-                .iter()
-                .flat_map(|number| [*number, number.saturating_sub(1), number.saturating_add(1)]);
-            let all: BTreeSet<i64> = around.chain(one_of.iter().flatten().copied()).collect();
+            let mut all = around(numbers.iter().copied());
+            all.extend(one_of.iter().flatten());
             all.into_iter().map(Json::Integer).collect()
         }
         Shape::String { one_of, .. } => {
@@ -200,7 +197,7 @@ mod tests {
             if let Some(member) = member(&input, &path) {
                 turns
                     .arguments
-                    .insert(path, around(member, &condition.constants()));
+                    .insert(path, of_member(member, &condition.constants()));
             }
         }
         let inputs = turns.inputs(&json(base));

@@ -8,8 +8,8 @@ use cedar_policy_symcc::solver::{Decision, DecisionWithModel, LocalSolver, Solve
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::process::Command;
 
-use super::super::job::WorkerLine;
-use super::{GRACE, say};
+use super::super::job::{GRACE, WorkerLine};
+use super::limits::say;
 
 /// How long one process is asked: its share of the processor is that of one question, and it may be in the middle of
 /// one when this is over.

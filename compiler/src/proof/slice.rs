@@ -11,7 +11,7 @@ use stopgate_decide::name::{OperationName, RuleId, ToolName};
 use stopgate_decide::pointer::Pointer;
 use stopgate_decide::surface::{Approval, Risk, Surface};
 
-use super::model::Part;
+use super::parts::Part;
 
 /// The rules of one side that can reach an operation.
 pub(crate) struct Slice<'p> {
@@ -222,13 +222,13 @@ impl Form<'_> {
     }
 
     /// Returns whether every permit of this form is a permit of the other one too.
-    pub(super) fn permits_within(&self, other: &Self) -> bool {
+    pub(crate) fn permits_within(&self, other: &Self) -> bool {
         let mut permits = self.permits.keys();
         permits.all(|key| other.permits.contains_key(key))
     }
 
     /// Returns the forbids of this form that the other one does not have.
-    pub(super) fn forbids_beyond(&self, other: &Self) -> Vec<&Atom> {
+    pub(crate) fn forbids_beyond(&self, other: &Self) -> Vec<&Atom> {
         let beyond = self.forbids.iter();
         let beyond = beyond.filter(|(key, _)| !other.forbids.contains_key(**key));
         beyond.map(|(_, atom)| *atom).collect()
@@ -236,7 +236,7 @@ impl Form<'_> {
 
     /// Returns the permits of this form that can make a difference to the other one. Where the other form takes nothing
     /// more away, a permit that both have makes none.
-    pub(super) fn permits_against(&self, other: &Self) -> Vec<&Atom> {
+    pub(crate) fn permits_against(&self, other: &Self) -> Vec<&Atom> {
         let same = other.forbids_beyond(self).is_empty();
         let permits = self.permits.iter();
         let permits = permits.filter(|(key, _)| !(same && other.permits.contains_key(**key)));
