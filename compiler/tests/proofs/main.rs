@@ -5,6 +5,7 @@
 
 #[path = "../shared/copy.rs"]
 mod copy;
+mod costs;
 mod emitted;
 mod findings;
 mod hidden;

@@ -86,7 +86,7 @@ fn catalog(policy: &Policy) -> CatalogPart {
     }
     CatalogPart {
         // The catalog's version goes with the table's, in `CATALOG_OF`.
-        stopgate_catalog: 2,
+        stopgate_catalog: CatalogPart::VERSION,
         tools,
     }
 }
@@ -119,7 +119,7 @@ fn policy_part(policy: &Policy) -> PolicyPart {
         .map(|rule| rule_part(policy, rule, &mut surfaces))
         .collect();
     PolicyPart {
-        stopgate_policy: 1,
+        stopgate_policy: PolicyPart::VERSION,
         organisation: policy.organisation.clone(),
         issuers: policy.identity.iter().map(issuer_part).collect(),
         channels: channels.collect(),
@@ -215,7 +215,7 @@ fn sources(policy: &Policy) -> SourcesPart {
         .iter()
         .map(|rule| (rule.id.to_string(), source(rule)));
     SourcesPart {
-        stopgate_sources: 1,
+        stopgate_sources: SourcesPart::VERSION,
         rules: rules.collect(),
     }
 }

@@ -55,4 +55,4 @@ const DECIDE: i64 = 2;
 
 /// Versions of the table that this program decides by, each with the version of `catalog.json` that goes with it. In
 /// the first the types of inputs were made at load.
-const CATALOG_OF: [(i64, u32); 2] = [(1, 1), (DECIDE, 2)];
+const CATALOG_OF: [(i64, u32); 2] = [(1, 1), (DECIDE, parts::CatalogPart::VERSION)];

@@ -22,13 +22,39 @@ pub use decision::{DecisionRecord, RecordedAttempt, RecordedContext, RecordedRes
 pub use event::{BundleChange, BundleRecord, GapRecord, StartRecord, StopRecord};
 
 pub use input::{KeyedDigest, LONG_REFUSED_BYTES, MaskKey, RecordedInput, Sent, is_mask};
-pub use line::{Encoded, InvalidRecord};
+pub use line::Encoded;
 pub use skim::{Answered, Skimmed};
 
 use jiff::Timestamp;
 
 use crate::digest::Digest;
-use crate::json::MAX_SAFE_INTEGER;
+use crate::json::{InvalidJson, MAX_SAFE_INTEGER};
+
+/// Why a line is not a record. No value of the line is named: it may be what a mask would have hidden.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRecord {
+    /// Not strict JSON.
+    #[error("the line is not strict JSON")]
+    Json(#[from] InvalidJson),
+    /// A version of the format that this reader does not know.
+    #[error("the version of the record is not one from 1 to {}", RecordVersion::CURRENT.number())]
+    Version,
+    /// A kind that this reader does not know.
+    #[error("the kind of the record is unknown")]
+    Kind,
+    /// A member that is always there is not.
+    #[error("the member `{0}` is missing")]
+    Missing(&'static str),
+    /// A member with a value it cannot have.
+    #[error("the member `{0}` has a value it cannot have")]
+    Value(&'static str),
+    /// A member that this reader does not know.
+    #[error("the member `{}` is unknown", .0.escape_debug())]
+    UnknownMember(String),
+    /// The right record in other bytes.
+    #[error("the line is not the canonical form of its record")]
+    NotCanonical,
+}
 
 /// A version of the format, the member `v` of every record. All are read, the last is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

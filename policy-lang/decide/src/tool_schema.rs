@@ -9,6 +9,7 @@
 
 mod first;
 mod keywords;
+mod plain;
 mod read;
 mod widen;
 

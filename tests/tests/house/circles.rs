@@ -1,7 +1,7 @@
 //! No file uses another that uses it back, over however many files: each can be read after those that it names.
 //!
 //! A file names another by the path of a module. A folder's file and what lies in the folder are one room, so paths up
-//! and down between them do not count. What a folder's file exports again counts as the folder's.
+//! and down between them do not count. What a folder's file exports again is looked up where it stands.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +31,11 @@ fn modules(home: &str) -> BTreeMap<Module, String> {
         else {
             continue;
         };
-        if name.split('/').any(|part| part == "tests") {
+        // The demo is a program of its own; its paths begin elsewhere.
+        if name
+            .split('/')
+            .any(|part| part == "tests" || part == "demo")
+        {
             continue;
         }
         let module = match name {
@@ -100,39 +104,87 @@ fn paths(code: &str) -> Vec<String> {
     paths
 }
 
-/// Returns the module that a path in `module` leads to: the deepest that has a file.
-fn target(path: &str, module: &Module, modules: &BTreeMap<Module, String>) -> Module {
-    let mut target = Module::new();
-    let mut names = path.split("::").peekable();
-    if names.next_if_eq(&"crate").is_none() {
-        target.clone_from(module);
-        while names.next_if_eq(&"super").is_some() {
-            target.pop();
-        }
-    }
-    for name in names {
-        target.push(name.trim().to_owned());
-        if !modules.contains_key(&target) {
-            target.pop();
-            break;
-        }
-    }
-    target
+/// A crate as its paths tell it.
+struct Crate {
+    modules: BTreeMap<Module, String>,
+    /// Of each module: the names that it exports again, with the modules they stand in.
+    exports: BTreeMap<Module, BTreeMap<String, Module>>,
 }
 
-/// Returns what each module uses beside the room it is in.
-fn uses(modules: &BTreeMap<Module, String>) -> BTreeMap<&Module, BTreeSet<Module>> {
-    let one_room = |a: &Module, b: &Module| a.starts_with(b) || b.starts_with(a);
-    let used = |module: &Module, code: &str| {
-        let targets = paths(code)
-            .into_iter()
-            .map(|path| target(&path, module, modules));
-        targets.filter(|used| !one_room(used, module)).collect()
-    };
-    modules
-        .iter()
-        .map(|(module, code)| (module, used(module, code)))
-        .collect()
+impl Crate {
+    fn new(modules: BTreeMap<Module, String>) -> Self {
+        let mut exports = BTreeMap::new();
+        for (module, code) in &modules {
+            let mut again = BTreeMap::new();
+            for statement in code.split(';') {
+                let mut words = statement.trim_start().splitn(2, " use ");
+                let (Some(start), Some(used)) = (words.next(), words.next()) else {
+                    continue;
+                };
+                // `pub use` and `pub(crate) use`, behind whatever stood before in the same statement.
+                let start = start.rsplit(['\n', '}']).next().unwrap_or_default();
+                if !start.trim_start().starts_with("pub") {
+                    continue;
+                }
+                let mut paths = Vec::new();
+                expand("", used, &mut paths);
+                for path in paths {
+                    let (within, name) = path.rsplit_once("::").unwrap_or(("", &path));
+                    let within = within.trim_start_matches("self::").split("::");
+                    let child: Module = module
+                        .iter()
+                        .cloned()
+                        .chain(within.map(str::to_owned))
+                        .collect();
+                    if modules.contains_key(&child) {
+                        again.insert(name.trim().to_owned(), child);
+                    }
+                }
+            }
+            exports.insert(module.clone(), again);
+        }
+        Self { modules, exports }
+    }
+
+    /// Returns the module that a path in `module` leads to: the one that defines what the path names.
+    fn target(&self, path: &str, module: &Module) -> Module {
+        let mut target = Module::new();
+        let mut names = path.split("::").map(str::trim).peekable();
+        if names.next_if_eq(&"crate").is_none() {
+            target.clone_from(module);
+            while names.next_if_eq(&"super").is_some() {
+                target.pop();
+            }
+        }
+        for name in names {
+            let name = name.split(" as ").next().unwrap_or_default();
+            target.push(name.to_owned());
+            if !self.modules.contains_key(&target) {
+                target.pop();
+                // What is exported again may be exported by the next module again.
+                while let Some(child) = self.exports.get(&target).and_then(|again| again.get(name))
+                {
+                    target.clone_from(child);
+                }
+                break;
+            }
+        }
+        target
+    }
+
+    /// Returns what each module uses beside the room it is in.
+    fn uses(&self) -> BTreeMap<&Module, BTreeSet<Module>> {
+        let one_room = |a: &Module, b: &Module| a.starts_with(b) || b.starts_with(a);
+        let used = |module: &Module, code: &str| {
+            let paths = paths(code).into_iter();
+            let targets = paths.map(|path| self.target(&path, module));
+            targets.filter(|used| !one_room(used, module)).collect()
+        };
+        self.modules
+            .iter()
+            .map(|(module, code)| (module, used(module, code)))
+            .collect()
+    }
 }
 
 /// Returns all that `start` reaches.
@@ -154,9 +206,9 @@ fn reach<'m>(
 fn files_use_each_other_in_one_direction() {
     let mut findings = Vec::new();
     for home in CRATES {
-        let modules = modules(home);
-        let uses = uses(&modules);
-        assert!(!modules.is_empty(), "{home} has no files");
+        let all = Crate::new(modules(home));
+        let uses = all.uses();
+        assert!(!uses.is_empty(), "{home} has no files");
         for (module, used) in &uses {
             let back = |other: &&Module| reach(other, &uses).contains(module);
             for other in used.iter().filter(back) {
@@ -173,18 +225,32 @@ fn files_use_each_other_in_one_direction() {
 #[test]
 fn a_circle_is_found_wherever_the_paths_stand() {
     let module = |path: &str| -> Module { path.split('/').map(str::to_owned).collect() };
-    let modules = BTreeMap::from([
+    let all = Crate::new(BTreeMap::from([
         (Module::new(), String::new()),
         (module("a"), "use crate::b::{c::{D, E}, f};".to_owned()),
-        (module("b"), "fn g() { super::h::i() }".to_owned()),
-        (module("b/c"), "use super::G;".to_owned()),
-        (module("h"), "use super::a::J;".to_owned()),
-    ]);
-    let uses = uses(&modules);
-    let used = |path: &str| uses[&module(path)].iter().map(|to| to.join("/"));
-    assert_eq!(used("a").collect::<Vec<_>>(), ["b", "b/c"]);
-    assert_eq!(used("b").collect::<Vec<_>>(), ["h"]);
-    assert_eq!(used("b/c").count(), 0, "a folder's file is its own room");
-    assert!(reach(&module("a"), &uses).contains(&module("a")));
-    assert!(!reach(&module("b/c"), &uses).contains(&module("b/c")));
+        (
+            module("b"),
+            "mod c;\npub(crate) use c::G;\nfn g() { super::h::i() }".to_owned(),
+        ),
+        (module("b/c"), "use super::Z;\nuse crate::k::L;".to_owned()),
+        (module("h"), "use super::a::J as K;".to_owned()),
+        (module("k"), "mod m;\npub use self::m::{L, N};".to_owned()),
+        (module("k/m"), "use crate::b::G;".to_owned()),
+    ]));
+    let uses = all.uses();
+    let used = |path: &str| {
+        let used = uses[&module(path)].iter();
+        used.map(|to| to.join("/")).collect::<Vec<_>>()
+    };
+    assert_eq!(used("a"), ["b", "b/c"]);
+    assert_eq!(used("b"), ["h"]);
+    assert_eq!(used("b/c"), ["k/m"], "and nothing of its own room");
+    assert_eq!(used("k/m"), ["b/c"]);
+    let circle = |path: &str| reach(&module(path), &uses).contains(&module(path));
+    assert!(circle("a") && circle("h"), "over the file of a folder");
+    assert!(
+        circle("b/c") && circle("k/m"),
+        "over what two folders export again"
+    );
+    assert!(!circle("k"));
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::tree;
 
 /// Most names that stand for several types in one crate. It may only fall.
-const MOST_NAMES_OF_SEVERAL_TYPES: usize = 13;
+const MOST_NAMES_OF_SEVERAL_TYPES: usize = 10;
 
 /// The sources of one crate.
 const CRATES: [&str; 5] = [

@@ -7,7 +7,7 @@ use stopgate_decide::surface::Risk;
 use crate::document::shape::{Absent, Entries, Field, Form, List, Weight};
 use crate::source::node::{Key, Node, Value};
 
-use super::value::{entries, get, print, says, short, texts};
+use super::value::{entries, get, print, print_exactly, says, short, texts};
 
 /// Most entries of two sets, both together, that are printed whole; of longer sets only what differs is printed.
 const MAX_ENTRIES: usize = 16;
@@ -150,5 +150,12 @@ pub(super) fn printed(
             (false, false) => Some(format!("{} (left out)", print(at.node))),
         }
     };
-    (before.and_then(one), after.and_then(one))
+    let printed = (before.and_then(one), after.and_then(one));
+    match (before, after) {
+        // They are not the same, so they must not look the same.
+        (Some(old), Some(new)) if printed.0 == printed.1 => {
+            (Some(print_exactly(old.node)), Some(print_exactly(new.node)))
+        }
+        _ => printed,
+    }
 }

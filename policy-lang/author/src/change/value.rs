@@ -1,7 +1,6 @@
 //! Values of documents side by side: whether they are the same, which is more, which entry of a list was which before,
 //! and how they are printed.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -231,7 +230,7 @@ pub(super) fn texts(elements: &[Node]) -> BTreeSet<&str> {
 /// Prints a value on one line; of a very long one only the beginning.
 pub(super) fn print(node: &Node) -> String {
     let mut out = String::new();
-    write(node, &mut out);
+    write(node, &mut out, readable);
     cut(&out, MAX_COMPARED)
 }
 
@@ -275,24 +274,37 @@ pub(super) fn beside(before: String, after: String) -> (String, String) {
     (part(&before), part(&after))
 }
 
-/// Returns a text as it is printed: in quotes where space around it could be part of what it says. The line end of a
-/// block is none.
-fn shown(text: &str) -> Cow<'_, str> {
-    let block = text.trim_end_matches('\n');
-    if block == text.trim() {
-        return Cow::Borrowed(block);
-    }
-    Cow::Owned(format!("{text:?}"))
+/// Prints a value on one line so that no other value is printed the same: every text in quotes, with all white space in
+/// it.
+pub(super) fn print_exactly(node: &Node) -> String {
+    let mut out = String::new();
+    write(node, &mut out, exact);
+    cut(&out, MAX_COMPARED)
 }
 
-fn write(node: &Node, out: &mut String) {
+/// Returns a text in quotes. Lines are printed with one space where there are several, so the second is written out.
+fn exact(text: &str) -> String {
+    format!("{text:?}").replace("  ", " \\u{20}")
+}
+
+/// Returns a text as people know it: without quotes, unless space around it would be part of what it says. The line end
+/// of a block seldom is.
+fn readable(text: &str) -> String {
+    let block = text.trim_end_matches('\n');
+    match block == text.trim() {
+        true => block.to_owned(),
+        false => exact(text),
+    }
+}
+
+fn write(node: &Node, out: &mut String, text: fn(&str) -> String) {
     match &node.value {
-        Value::Scalar(scalar) => out.push_str(&shown(&scalar.text)),
+        Value::Scalar(scalar) => out.push_str(&text(&scalar.text)),
         Value::Sequence(elements) => {
             out.push('[');
             for (at, element) in elements.iter().enumerate() {
                 out.push_str(if at > 0 { ", " } else { "" });
-                write(element, out);
+                write(element, out, text);
             }
             out.push(']');
         }
@@ -302,7 +314,7 @@ fn write(node: &Node, out: &mut String) {
                 out.push_str(if at > 0 { ", " } else { "" });
                 out.push_str(&key.text);
                 out.push_str(": ");
-                write(value, out);
+                write(value, out, text);
             }
             out.push('}');
         }

@@ -613,6 +613,12 @@ fn t1_space_around_a_text_that_is_taken_as_it_stands_is_a_change() {
             "identity[https://sso.acme.example/].subject: sub -> \" sub\" changed high",
         ),
         (
+            "stopgate.yaml",
+            "audience: stopgate",
+            "audience: |\n      stopgate",
+            "identity[https://sso.acme.example/].audience: \"stopgate\" -> \"stopgate\\\\n\" changed high",
+        ),
+        (
             "catalog/erp.yaml",
             "[acme-erp-mcp]",
             "['acme-erp-mcp ']",

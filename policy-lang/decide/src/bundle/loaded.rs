@@ -28,7 +28,6 @@ pub(crate) struct LoadedProfile {
 #[derive(Debug)]
 pub(crate) struct LoadedTool {
     pub(crate) entity: EntityUid,
-    /// SlicePlaces in the bundle's list of operations.
     /// Places in the bundle's list of operations.
     pub(crate) operations: BTreeMap<OperationName, u32>,
     /// What each of the server's functions means.

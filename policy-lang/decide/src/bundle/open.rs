@@ -163,7 +163,8 @@ impl Loader<'_> {
         // 2.2. The policy and where its rules are written, both of a version that is known.
         let policy: PolicyPart = self.json(POLICY)?;
         let sources: SourcesPart = self.json(SOURCES)?;
-        if (policy.stopgate_policy, sources.stopgate_sources) != (1, 1) {
+        let versions = (policy.stopgate_policy, sources.stopgate_sources);
+        if versions != (PolicyPart::VERSION, SourcesPart::VERSION) {
             return Err(unknown_version());
         }
         let PolicyPart {

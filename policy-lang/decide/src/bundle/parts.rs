@@ -39,6 +39,11 @@ pub struct CatalogPart {
     pub tools: BTreeMap<ToolName, ToolPart>,
 }
 
+impl CatalogPart {
+    /// The version that is written; see `stopgate_catalog`.
+    pub const VERSION: u32 = 2;
+}
+
 /// A tool of the catalog.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -121,6 +126,11 @@ pub struct PolicyPart {
     pub surfaces: Vec<SurfacePart>,
     /// In order of their ids.
     pub rules: Vec<RulePart>,
+}
+
+impl PolicyPart {
+    /// The version that is written; see `stopgate_policy`.
+    pub const VERSION: u32 = 1;
 }
 
 /// The audience, and claims by what they say.
@@ -213,6 +223,11 @@ pub struct SourcesPart {
     pub stopgate_sources: u32,
     /// By the ids of the rules.
     pub rules: BTreeMap<String, SourcePart>,
+}
+
+impl SourcesPart {
+    /// The version that is written; see `stopgate_sources`.
+    pub const VERSION: u32 = 1;
 }
 
 /// Where a rule stands, and who answers for it.

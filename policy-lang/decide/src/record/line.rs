@@ -5,8 +5,10 @@
 
 use super::members::Members;
 use super::value::{Object, RecordValue, count, printed, text, time};
-use super::{MAX_LINE_BYTES, Record, RecordBody, RecordKind, RecordVersion, Seq, Stamp};
-use crate::json::{InvalidJson, Json, Limits};
+use super::{
+    InvalidRecord, MAX_LINE_BYTES, Record, RecordBody, RecordKind, RecordVersion, Seq, Stamp,
+};
+use crate::json::{Json, Limits};
 
 /// Bounds of a line: an input (depth 32, 4,096 members, each of which may be masked) inside a record.
 const LINE_LIMITS: Limits = Limits {
@@ -18,32 +20,6 @@ const LINE_LIMITS: Limits = Limits {
 /// Room in bytes for the line of a usual decision, so that its text is not moved while it is written. A longer line is
 /// written all the same.
 const USUAL_LEN: usize = 1536;
-
-/// Why a line is not a record. No value of the line is named: it may be what a mask would have hidden.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidRecord {
-    /// Not strict JSON.
-    #[error("the line is not strict JSON")]
-    Json(#[from] InvalidJson),
-    /// A version of the format that this reader does not know.
-    #[error("the version of the record is not one from 1 to {}", RecordVersion::CURRENT.number())]
-    Version,
-    /// A kind that this reader does not know.
-    #[error("the kind of the record is unknown")]
-    Kind,
-    /// A member that is always there is not.
-    #[error("the member `{0}` is missing")]
-    Missing(&'static str),
-    /// A member with a value it cannot have.
-    #[error("the member `{0}` has a value it cannot have")]
-    Value(&'static str),
-    /// A member that this reader does not know.
-    #[error("the member `{}` is unknown", .0.escape_debug())]
-    UnknownMember(String),
-    /// The right record in other bytes.
-    #[error("the line is not the canonical form of its record")]
-    NotCanonical,
-}
 
 /// Members of the stamp, in their order: text that is already there goes around them.
 const STAMP: [&str; 3] = ["prev", "seq", "time"];

@@ -120,7 +120,11 @@ fn fitting(shape: &Shape, room: &mut usize) -> Option<Json> {
     *room = room.checked_sub(1)?;
     Some(match shape {
         Shape::String { one_of, min, .. } => Json::String(match one_of {
-            Some(texts) => texts.first()?.clone(),
+            Some(texts) => {
+                let text = texts.first()?;
+                *room = room.checked_sub(text.len())?;
+                text.clone()
+            }
             None => {
                 *room = room.checked_sub(*min)?;
                 "x".repeat(*min)
@@ -137,11 +141,17 @@ fn fitting(shape: &Shape, room: &mut usize) -> Option<Json> {
             Json::Array(elements.collect::<Option<_>>()?)
         }
         Shape::Either(shapes) => fitting(shapes.first()?, room)?,
-        Shape::Listed(values) => values.first()?.clone(),
+        Shape::Listed(values) => {
+            let value = values.first()?;
+            *room = room.checked_sub(value.canonical().len())?;
+            value.clone()
+        }
         Shape::Object(members) | Shape::Open { members, .. } => {
             let required = members.members().iter().filter(|member| member.required);
-            let mut fill =
-                |member: &Member| Some((member.name.clone(), fitting(&member.shape, room)?));
+            let mut fill = |member: &Member| {
+                *room = room.checked_sub(member.name.len())?;
+                Some((member.name.clone(), fitting(&member.shape, room)?))
+            };
             Json::Object(required.map(&mut fill).collect::<Option<_>>()?)
         }
         Shape::Anything => Json::Null,

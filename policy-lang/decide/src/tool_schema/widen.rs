@@ -9,11 +9,12 @@ use std::collections::BTreeSet;
 use crate::attempt::INPUT_LIMITS;
 use crate::json::{Json, MAX_SAFE_INTEGER};
 
+use super::plain::{MOST, numbers, plain, repeated, size};
 use super::{InputType, Member, Shape};
 
-/// Longest array that is made: the strict parser takes no more elements ([`INPUT_LIMITS`]), so no sidecar accepts a
-/// longer one.
-const MOST: usize = INPUT_LIMITS.members;
+/// Most bytes of all values that are kept of one comparison: a schema may widen as many arguments as a lock has lines, each
+/// by a value as long as an input.
+const MOST_KEPT: usize = 16 * INPUT_LIMITS.bytes;
 
 /// Something that only the wider type accepts.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,12 +27,13 @@ pub struct Widening {
 
 impl InputType {
     /// Returns everything that `self` accepts and `narrow` refuses, and that no rule can see; one value for each
-    /// argument. No text in it is as long as `bytes`, the longest input that is accepted at all.
+    /// argument. No text in it is as long as `bytes`, the longest input that is accepted at all. Where the values together
+    /// are larger than several inputs, those of the last arguments are `null`, with which no request shows anything.
     #[must_use]
     pub fn widenings(&self, narrow: &Self, bytes: usize) -> Vec<Widening> {
-        let mut found = Vec::new();
+        let mut found = Found::default();
         widenings(self, narrow, bytes, &mut Vec::new(), &mut found);
-        found
+        found.widenings
     }
 
     /// Returns the arguments that rules of `self` can read and rules of `other`, which has them too, cannot.
@@ -51,11 +53,26 @@ impl InputType {
         }
         hidden
     }
+}
 
-    /// Makes an input of this type: required arguments alone, each with a plain value.
-    #[must_use]
-    pub fn plain(&self) -> Json {
-        plain_members(self, &mut INPUT_LIMITS.bytes.clone())
+/// What was found so far, and how large its values are together.
+#[derive(Default)]
+struct Found {
+    widenings: Vec<Widening>,
+    bytes: usize,
+}
+
+impl Found {
+    fn push(&mut self, path: &[String], value: Option<Json>) {
+        self.bytes = value.as_ref().map_or(0, size).saturating_add(self.bytes);
+        let kept = match value {
+            Some(_) if self.bytes > MOST_KEPT => Some(Json::Null),
+            value => value,
+        };
+        self.widenings.push(Widening {
+            path: path.to_vec(),
+            value: kept,
+        });
     }
 }
 
@@ -64,19 +81,14 @@ fn widenings(
     narrow: &InputType,
     bytes: usize,
     path: &mut Vec<String>,
-    found: &mut Vec<Widening>,
+    found: &mut Found,
 ) {
     for member in &wide.members {
         path.push(member.name.clone());
         let other = narrow.member(&member.name);
         // An object that is hidden is looked at as a whole: nothing in it is seen.
         let readable = member.opaque.is_none();
-        let mut show = |value: Option<Json>| {
-            found.push(Widening {
-                path: path.clone(),
-                value,
-            });
-        };
+        let mut show = |value: Option<Json>| found.push(path, value);
         match other {
             // What rules can see of a new argument is that it is there.
             None if readable => {}
@@ -150,15 +162,19 @@ fn candidates<'s>(wide: &'s Shape, narrow: &'s Shape, bytes: usize, readable: bo
                 .find(|one| element.accepts(one) && !other.accepts(one));
             let lengths = [wide, narrow].into_iter().flat_map(ends);
             let lengths = lengths.filter(|length| *length < MOST);
-            let with_odd = odd.map(|odd| {
-                // As many as the wide side wants at least, so the length is not what is refused.
-                let least = ends(wide).first().map_or(1, |least| (*least).max(1));
-                // One is enough, and it may be so long that the list has no room for two.
-                let mut elements = repeated(&plain(element), least.saturating_sub(1));
-                elements.push(odd);
-                Json::Array(elements)
+            let least = ends(wide).first().map_or(1, |least| (*least).max(1));
+            let with_odd = odd.into_iter().flat_map(move |odd| {
+                // As many as the wide side wants at least, so the length is not what is refused. One is enough, and it may
+                // be so long that the list has no room for two; the others may be so long that it has only room for it.
+                let one = repeated(element, least.saturating_sub(1)).map(|mut others| {
+                    others.push(odd.clone());
+                    others
+                });
+                let room = INPUT_LIMITS.bytes / size(&odd);
+                let all = (least <= room.min(MOST)).then(|| vec![odd; least]);
+                one.into_iter().chain(all).map(Json::Array)
             });
-            let lists = lengths.map(|length| Json::Array(repeated(&plain(element), length)));
+            let lists = lengths.filter_map(|length| repeated(element, length).map(Json::Array));
             Box::new(lists.chain(with_odd))
         }
         // What was opaque is known to rules of one side only.
@@ -197,7 +213,7 @@ fn candidates<'s>(wide: &'s Shape, narrow: &'s Shape, bytes: usize, readable: bo
                 Json::Object(Vec::new()),
             ];
             let ends = some_of(wide, bytes).chain(some_of(narrow, bytes));
-            Box::new(all.into_iter().chain(ends).chain(others(narrow)))
+            Box::new(all.into_iter().chain(ends).chain(others(wide, narrow)))
         }
     }
 }
@@ -219,7 +235,7 @@ fn some_of(shape: &Shape, bytes: usize) -> Values<'_> {
         Shape::Integer { .. } | Shape::Number { .. } => Box::new(numbers(shape).into_iter()),
         Shape::Array { element, .. } => {
             let lengths = ends(shape).into_iter().filter(|length| *length < MOST);
-            Box::new(lengths.map(|length| Json::Array(repeated(&plain(element), length))))
+            Box::new(lengths.filter_map(|length| repeated(element, length).map(Json::Array)))
         }
         Shape::Listed(values) => Box::new(values.iter().cloned()),
         Shape::Either(shapes) => Box::new(shapes.iter().flat_map(move |one| some_of(one, bytes))),
@@ -230,10 +246,11 @@ fn some_of(shape: &Shape, bytes: usize) -> Values<'_> {
     Box::new(std::iter::once_with(|| plain(shape)).chain(more))
 }
 
-/// Returns numbers and texts that a list of values does not hold. Of texts the shortest is always there: that many made
-/// of one letter, each of another length, do not fit into a lock. Longer ones come as long as there is room.
-fn others(shape: &Shape) -> Values<'_> {
-    let Shape::Listed(values) = shape else {
+/// Returns numbers and texts that the list of values `narrow` does not hold. Of texts made of one letter that many, each of
+/// another length, do not fit into a lock, so the shortest free length is a small one; the first that is long enough for
+/// `wide` is there too. Longer ones come as long as there is room.
+fn others<'s>(wide: &Shape, narrow: &'s Shape) -> Values<'s> {
+    let Shape::Listed(values) = narrow else {
         return Box::new(std::iter::empty());
     };
     let number = i64::try_from(values.len())
@@ -247,34 +264,17 @@ fn others(shape: &Shape) -> Values<'_> {
         .filter(made_of_x)
         .map(str::len)
         .collect();
+    let least = ends(wide).first().copied().unwrap_or(0);
+    let fits = (least..INPUT_LIMITS.bytes).find(|length| !taken.contains(length));
     let free = (0..=values.len()).filter(move |length| !taken.contains(length));
-    let texts = free.scan(INPUT_LIMITS.bytes, |room, length| {
+    let short = free.scan(INPUT_LIMITS.bytes, |room, length| {
         *room = room.checked_sub(length.max(1))?;
-        Some(Json::String("x".repeat(length)))
+        Some(length)
     });
+    let texts = short
+        .chain(fits)
+        .map(|length| Json::String("x".repeat(length)));
     Box::new(numbers.chain(texts))
-}
-
-/// Makes as many elements as a list is asked to have, but no more than an input has room for: a list that would be
-/// longer is part of no attempt.
-fn repeated(element: &Json, length: usize) -> Vec<Json> {
-    let room = INPUT_LIMITS.bytes / size(element);
-    vec![element.clone(); length.min(MOST).min(room)]
-}
-
-/// Returns about how many bytes of an input `value` takes, and never more; at least 1.
-fn size(value: &Json) -> usize {
-    let of_parts = match value {
-        Json::Null | Json::Bool(_) | Json::Integer(_) => 0,
-        Json::Decimal(text) => text.len(),
-        Json::String(text) => text.len(),
-        Json::Array(elements) => elements.iter().map(size).fold(0, usize::saturating_add),
-        Json::Object(members) => members
-            .iter()
-            .map(|(name, value)| name.len().saturating_add(size(value)))
-            .fold(0, usize::saturating_add),
-    };
-    of_parts.saturating_add(1)
 }
 
 /// Returns what an object declares, and the shape of everything else in it if there may be something else; `None` for a
@@ -378,39 +378,6 @@ fn ends(shape: &Shape) -> Vec<usize> {
     }
 }
 
-fn numbers(shape: &Shape) -> Vec<Json> {
-    match shape {
-        Shape::Integer { one_of, min, max } => {
-            let around = [*min, *max, min.saturating_sub(1), max.saturating_add(1)];
-            // Numbers of a list are not necessarily at an end.
-            let all = around.into_iter().chain(one_of.iter().flatten().copied());
-            all.map(|number| Json::Integer(number.clamp(-MAX_SAFE_INTEGER, MAX_SAFE_INTEGER)))
-                .collect()
-        }
-        Shape::Number { min, max } => {
-            // The plainest first, then those nearest to the ends: beyond 2^53 one more is no other number.
-            let around = [*min, *max, min - 1.0, max + 1.0, min - 0.5, max + 0.5];
-            let nearest = [min.next_down(), max.next_up()];
-            let around = around.into_iter().chain(nearest);
-            let finite = around.filter(|number| number.is_finite());
-            let mut all: Vec<Json> = finite
-                .map(|number| Json::Decimal(format!("{number:?}").into()))
-                .collect();
-            all.push(Json::Decimal("0.5".into()));
-            all.extend([-MAX_SAFE_INTEGER, 0, 1, MAX_SAFE_INTEGER].map(Json::Integer));
-            all
-        }
-        Shape::String { .. }
-        | Shape::Boolean
-        | Shape::Array { .. }
-        | Shape::Object(_)
-        | Shape::Open { .. }
-        | Shape::Either(_)
-        | Shape::Listed(_)
-        | Shape::Anything => Vec::new(),
-    }
-}
-
 impl Member {
     fn accepts(&self, value: &Json) -> bool {
         (self.nullable && *value == Json::Null) || self.shape.accepts(value)
@@ -422,69 +389,9 @@ impl Member {
 }
 
 impl Shape {
-    fn accepts(&self, value: &Json) -> bool {
+    pub(super) fn accepts(&self, value: &Json) -> bool {
         self.check(value).is_ok()
     }
-}
-
-/// Makes a value of a shape, as plain as it gets.
-fn plain(shape: &Shape) -> Json {
-    plain_within(shape, &mut INPUT_LIMITS.bytes.clone())
-}
-
-/// Makes a plain value in a `room` of so many bytes, which is what is left of the longest input. Where a schema asks for
-/// more, the value is cut short: it then fits no type, as nothing that a sidecar accepts does.
-fn plain_within(shape: &Shape, room: &mut usize) -> Json {
-    let before = *room;
-    let value = match shape {
-        Shape::String {
-            one_of: Some(listed),
-            ..
-        } => Json::String(listed.first().cloned().unwrap_or_default()),
-        // Long texts are cut at what an input may hold at all.
-        Shape::String {
-            one_of: None, min, ..
-        } => Json::String("x".repeat((*min).min(before))),
-        Shape::Integer {
-            one_of: Some(listed),
-            ..
-        } => Json::Integer(listed.first().copied().unwrap_or_default()),
-        Shape::Integer {
-            one_of: None,
-            min,
-            max,
-        } => Json::Integer(1.clamp(*min, (*max).max(*min))),
-        Shape::Number { min, max } => {
-            let whole = numbers(shape).into_iter().chain([Json::Integer(1)]);
-            let fits = whole.into_iter().find(|number| shape.accepts(number));
-            fits.unwrap_or(Json::Decimal(format!("{:?}", (min + max) / 2.0).into()))
-        }
-        Shape::Boolean => Json::Bool(false),
-        Shape::Array { element, min, .. } => match min {
-            0 => Json::Array(Vec::new()),
-            _ => Json::Array(repeated(&plain_within(element, &mut before.clone()), *min)),
-        },
-        Shape::Object(members) | Shape::Open { members, .. } => {
-            return plain_members(members, room);
-        }
-        Shape::Either(shapes) => {
-            return match shapes.first() {
-                Some(shape) => plain_within(shape, room),
-                None => Json::Null,
-            };
-        }
-        Shape::Listed(values) => values.first().cloned().unwrap_or(Json::Null),
-        Shape::Anything => Json::Object(Vec::new()),
-    };
-    *room = before.saturating_sub(size(&value));
-    value
-}
-
-/// Makes an object with the required members alone.
-fn plain_members(members: &InputType, room: &mut usize) -> Json {
-    let required = members.members.iter().filter(|member| member.required);
-    let plain = |member: &Member| (member.name.clone(), plain_within(&member.shape, room));
-    Json::Object(required.map(plain).collect())
 }
 
 #[cfg(test)]

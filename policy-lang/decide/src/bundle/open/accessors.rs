@@ -186,6 +186,15 @@ impl Bundle {
         &self.schema
     }
 
+    /// Returns the most steps that an attempt on `operation` of `tool` can take with an input of so many bytes; `None` if
+    /// the bundle has no such operation.
+    #[must_use]
+    pub fn most_steps(&self, tool: &str, operation: &str, bytes: usize) -> Option<u64> {
+        let (_, tool) = self.tool(tool)?;
+        let at = tool.operations.get(operation)?;
+        Some(self.steps(*at, bytes))
+    }
+
     /// Returns the most steps that an attempt on the operation at place `at` can take with an input of so many bytes;
     /// `u64::MAX` where the steps were not counted.
     pub(crate) fn steps(&self, at: u32, bytes: usize) -> u64 {

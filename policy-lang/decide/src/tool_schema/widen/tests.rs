@@ -238,12 +238,73 @@ fn a_list_of_many_values_is_left_by_the_shortest_text_that_is_none_of_them() {
     let Some(Shape::Listed(all)) = narrow.member("a").map(|member| &member.shape) else {
         panic!("not listed");
     };
-    let other: Vec<Json> = others(&Shape::Listed(all.clone())).collect();
+    let listed = Shape::Listed(all.clone());
+    let other: Vec<Json> = others(&Shape::Anything, &listed).collect();
     let texts: Vec<usize> = other
         .iter()
         .filter_map(Json::as_str)
         .map(str::len)
         .collect();
-    assert_eq!(texts, [7, 200]);
+    assert_eq!(texts, [7, 200, 7]);
     assert_eq!(shown(&wide, &narrow).len(), 1);
+}
+
+/// Checks that large plain elements hide nothing that smaller ones show.
+#[test]
+fn lists_are_lengthened_by_elements_that_an_input_has_room_for() {
+    let listed = |most: u64, least: u64, inner: &str| {
+        let list = format!(
+            r#""l":{{"type":"array","minItems":{least},"maxItems":{most},"items":{{"anyOf":[{inner}]}}}}"#
+        );
+        of(&list, r#""l""#, &["/l"])
+    };
+    let either = |most: u64| {
+        format!(r#"{{"type":"string","minLength":100}},{{"type":"integer","maximum":{most}}}"#)
+    };
+    let length = |wide: &InputType, narrow: &InputType| {
+        let found = wide.widenings(narrow, INPUT_LIMITS.bytes).into_iter();
+        let list = found.filter_map(|one| one.value?.as_array().map(<[Json]>::len));
+        list.collect::<Vec<_>>()
+    };
+    let (short, long) = (listed(3000, 0, &either(9)), listed(4000, 0, &either(9)));
+    assert_eq!(length(&long, &short), [4000]);
+    assert_eq!(length(&short, &long), [0; 0]);
+    let (low, high) = (
+        listed(4000, 3000, &either(9)),
+        listed(4000, 3000, &either(10)),
+    );
+    assert_eq!(length(&high, &low), [3000]);
+    let object = |most: u64| {
+        let half = r#"{"anyOf":[{"type":"string","minLength":200000},{"type":"integer"}]}"#;
+        of(
+            &format!(
+                r#""o":{{"type":"object","additionalProperties":false,"required":["a","b","n"],"properties":{{"a":{half},
+                   "b":{half},"n":{{"type":"integer","maximum":{most}}}}}}}"#
+            ),
+            r#""o""#,
+            &["/o"],
+        )
+    };
+    assert_eq!(
+        object(10).widenings(&object(9), INPUT_LIMITS.bytes).len(),
+        1
+    );
+}
+
+#[test]
+fn t4_many_large_arguments_take_no_more_room_than_a_few_inputs() {
+    let rows = r#"{"type":"array","minItems":4000,"items":{"type":"array","minItems":60,"items":{"type":"boolean"}}}"#;
+    let names: Vec<String> = (0..60).map(|at| format!("\"a{at}\"")).collect();
+    let all = |rows: &str| {
+        let members: Vec<String> = names.iter().map(|name| format!("{name}:{rows}")).collect();
+        let masked: Vec<String> = (0..60).map(|at| format!("/a{at}")).collect();
+        let masked: Vec<&str> = masked.iter().map(String::as_str).collect();
+        of(&members.join(","), &names.join(","), &masked)
+    };
+    let (wide, narrow) = (all(rows), all(r#"{"type":"null"}"#));
+    assert_eq!(wide.plain(), Json::Object(Vec::new()));
+    let found = wide.widenings(&narrow, INPUT_LIMITS.bytes);
+    assert_eq!(found.len(), 60);
+    let bytes = found.iter().filter_map(|one| one.value.as_ref()).map(size);
+    assert!(bytes.sum::<usize>() <= MOST_KEPT + 60);
 }
