@@ -9,7 +9,7 @@ use crate::sign::day;
 use crate::{Desk, copy};
 
 fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../policy-lang/tests")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../policy-lang/author/tests")
 }
 
 /// Every repository that has a mistake of a tightened code, by the name of its fixture, made in `p` of a desk.

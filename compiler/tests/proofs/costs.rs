@@ -5,6 +5,7 @@ use std::path::Path;
 use stopgate_author::cedar::most_steps;
 use stopgate_author::compile::{Sources, compile};
 use stopgate_author::policy::Policy;
+use stopgate_decide::bundle::Bundle;
 
 fn policy(folder: &str) -> Policy {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
@@ -30,7 +31,8 @@ fn policy(folder: &str) -> Policy {
 fn authors_rules_are_counted_no_lower_than_those_of_the_bundle() {
     for folder in ["../policy-lang/author/tests/base", "../policies"] {
         let policy = policy(folder);
-        let bundle = stopgate::build::rehearse(&policy).expect("a bundle");
+        let (root, bytes) = stopgate::build::rehearsal(&policy).expect("a bundle");
+        let bundle = Bundle::open(&bytes, &root).expect("a bundle");
         let mut of_rules = 0;
         for (tool, described) in &policy.tools {
             for operation in described.operations.keys() {

@@ -60,7 +60,7 @@ fn the_schemas_are_current() {
 #[test]
 fn every_document_that_compiles_fits() {
     let validators = validators();
-    let top = tests().join("../..");
+    let top = tests().join("../../..");
     for repository in [
         tests().join("base"),
         top.join("policies"),

@@ -41,7 +41,7 @@ enum How {
 
 impl How {
     /// Returns one of `all`, whose sizes are what `size` says.
-    fn pick<'a, T>(self, all: &'a [T], size: impl Fn(&T) -> usize) -> Option<&'a T> {
+    fn pick<T>(self, all: &[T], size: impl Fn(&T) -> usize) -> Option<&T> {
         match self {
             Self::Plain => all.first(),
             Self::Smallest => all.iter().min_by_key(|one| size(one)),
