@@ -144,7 +144,11 @@ impl ToSign {
         } else {
             "reviewer"
         };
-        let have = agree(&number, "has", "have");
+        // Where nobody can, nobody is told to.
+        let have = match self.is_bound && !self.reviewers.is_empty() {
+            true => agree(&number, "has", "have"),
+            false => "would have",
+        };
         format!("{} {have} to sign", count(number, noun))
     }
 

@@ -270,13 +270,14 @@ fn only_what_is_left_is_asked_for_and_nothing_where_nobody_can_sign() {
         (None, 1)
     );
     let nobody = judged(vec![(what(), open(1))], None, true).expect("something to sign");
-    assert_eq!(nobody.have_to_sign(), "1 reviewer has to sign");
+    assert_eq!(nobody.have_to_sign(), "1 reviewer would have to sign");
     assert!(nobody.who().starts_with("nobody can: "));
     assert_eq!(
         (nobody.draft(), nobody.steps("main", Path::new(".")).len()),
         (None, 1)
     );
     let unbound = judged(vec![(what(), open(2))], None, false).expect("something to sign");
+    assert_eq!(unbound.have_to_sign(), "2 reviewers would have to sign");
     let who = unbound.who();
     assert!(who.starts_with("nobody can: the base's stopgate.yaml cannot be read"));
     let steps = unbound.steps("main", Path::new("."));

@@ -616,7 +616,7 @@ fn t1_space_around_a_text_that_is_taken_as_it_stands_is_a_change() {
             "stopgate.yaml",
             "audience: stopgate",
             "audience: |\n      stopgate",
-            "identity[https://sso.acme.example/].audience: \"stopgate\" -> \"stopgate\\\\n\" changed high",
+            "identity[https://sso.acme.example/].audience: \"stopgate\" -> \"stopgate\\n\" changed high",
         ),
         (
             "catalog/erp.yaml",
