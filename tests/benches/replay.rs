@@ -98,7 +98,7 @@ fn processor_time() -> Duration {
     Duration::try_from(time).unwrap_or_default()
 }
 
-/// Attempts on every operation by holders of every profile, with amounts that meet different rules.
+/// Writes attempts on fifteen operations, each by holders of one profile, with amounts that meet different rules.
 fn write(folder: &Path, bundle: &Bundle) -> PathBuf {
     let path = folder.join("00000000000000000001.jsonl");
     let mut file = BufWriter::new(std::fs::File::create(&path).expect("a file"));
