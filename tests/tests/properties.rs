@@ -6,6 +6,8 @@
 
 #[path = "properties/judge.rs"]
 mod judge;
+#[path = "properties/loosening.rs"]
+mod loosening;
 
 use std::collections::BTreeSet;
 use std::num::NonZero;

@@ -2,7 +2,8 @@
 //!
 //! [`Unsigned`] is one on its way out; [`Verified::read`] verifies everything: every signature, the publisher's
 //! threshold, the layout byte for byte, the digest of each part. Only what it gives can be loaded, so there is no path on
-//! which an unsigned or altered bundle decides anything. [`Bundle::open`] does both.
+//! which an unsigned or altered bundle decides anything. [`Bundle::open`] does both. [`Alike`] and [`not_looser()`] compare
+//! two bundles by what they hold.
 
 mod alike;
 mod archive;
@@ -12,6 +13,7 @@ pub mod dsse;
 mod error;
 mod first;
 mod loaded;
+mod not_looser;
 mod open;
 pub mod parts;
 pub mod root;
@@ -21,6 +23,7 @@ mod verify;
 pub use alike::Alike;
 pub use error::BundleError;
 pub(crate) use loaded::{LoadedFunction, LoadedOperation, LoadedProfile, LoadedTool};
+pub use not_looser::{MayBeLooser, not_looser};
 pub use open::Bundle;
 pub use root::TrustRoot;
 pub use unsigned::Unsigned;

@@ -110,7 +110,7 @@ impl Repository {
     }
 }
 
-fn checked(files: &Files) -> Policy {
+pub(crate) fn checked(files: &Files) -> Policy {
     let compiled = compile(Sources::new(
         files
             .iter()

@@ -7,7 +7,7 @@ use crate::json::Json;
 use crate::tool_schema::{InputType, Member, Opaque, Shape};
 
 /// A declared argument, with its compiled type.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct MemberPart {
     name: String,
@@ -18,7 +18,7 @@ pub struct MemberPart {
     opaque: Option<OpaquePart>,
 }
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Clone, Copy, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 enum OpaquePart {
     Masked,
@@ -28,7 +28,7 @@ enum OpaquePart {
     Name,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum ShapePart {
     String {
@@ -69,7 +69,7 @@ enum ShapePart {
 }
 
 /// A finite double, as the shortest text that is read back as the same.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
 #[serde(transparent)]
 struct Double(String);
 

@@ -57,7 +57,7 @@ pub struct ToolPart {
 }
 
 /// An operation of a tool.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct OperationPart {
     /// The server's function that does it.
@@ -81,7 +81,7 @@ pub struct OperationPart {
 }
 
 /// A fact of an operation.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct FactPart {
     /// As the catalog writes it.
@@ -91,7 +91,7 @@ pub struct FactPart {
 }
 
 /// Which inputs of a function mean an operation.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct SelectPart {
     /// Where the text stands in the input.
@@ -134,7 +134,7 @@ impl PolicyPart {
 }
 
 /// The audience, and claims by what they say.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct IssuerPart {
     /// Whom its tokens have to be meant for.
@@ -158,7 +158,7 @@ pub struct CeilingPart {
 }
 
 /// When it is business time.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct CalendarPart {
     /// Name of the time zone.
@@ -174,7 +174,7 @@ pub struct CalendarPart {
 }
 
 /// A role of people.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct ProfilePart {
     /// Its direct parents.
