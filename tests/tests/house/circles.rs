@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::tree;
 
 /// The sources of each crate.
-const CRATES: [&str; 6] = [
+const CRATES: [&str; 7] = [
     "policy-lang/decide/src/",
     "policy-lang/author/src/",
     "compiler/src/",
     "sidecar/src/",
+    "store/src/",
     "proto/clients/rust/src/",
     "tests/src/",
 ];

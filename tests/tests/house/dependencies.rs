@@ -7,13 +7,14 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 use crate::tree;
 
 /// What each of our packages may use of the others in what it ships; `stopgate-tests` may use them all.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("stopgate-decide", &[]),
     ("stopgate-author", &["stopgate-decide"]),
     ("stopgate-proto", &[]),
     ("stopgate-client", &["stopgate-proto"]),
     ("stopgate", &["stopgate-decide", "stopgate-author"]),
     ("stopgate-sidecar", &["stopgate-decide", "stopgate-proto"]),
+    ("stopgate-store", &["stopgate-decide"]),
     ("acme-mcp", &[]),
     ("acme-erp-mcp", &["acme-mcp"]),
     ("acme-hr-mcp", &["acme-mcp"]),

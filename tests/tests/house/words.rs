@@ -11,11 +11,12 @@ use crate::tree;
 const MOST_NAMES_OF_SEVERAL_TYPES: usize = 10;
 
 /// The sources of one crate.
-const CRATES: [&str; 5] = [
+const CRATES: [&str; 6] = [
     "policy-lang/decide/src/",
     "policy-lang/author/src/",
     "compiler/src/",
     "sidecar/src/",
+    "store/src/",
     "proto/clients/rust/src/",
 ];
 

@@ -1,0 +1,93 @@
+//! The stores behind the supply of policy: items with attributes under keys, changed in transactions with conditions.
+//!
+//! [`Items`] is what a store is, [`Directory`] is one in a folder, and `contract` is what every store passes. The shape is
+//! DynamoDB's, so that a table fits the same interface. Nothing here knows what an item means, no store looks at the
+//! time of day, and what a document says is verified by whoever reads it: a store is not trusted.
+
+mod bounds;
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
+mod directory;
+mod item;
+mod key;
+mod write;
+
+pub use bounds::{ITEM_BYTES, Invalid, LARGEST_NUMBER, TRANSACTION_BYTES, TRANSACTION_WRITES};
+pub use directory::Directory;
+pub use item::{Item, Value};
+pub use key::Key;
+pub use write::{Change, Condition, Write, check_items, check_transaction};
+
+/// A store of items. Calls wait for a disk or a network, for a bounded time: whoever must not wait calls from another
+/// thread.
+pub trait Items: Send + Sync {
+    /// Returns the item under `key`, as the last write that ended before the call left it or a later one did. `None` says
+    /// that the store has no such item; whether that can be is for the caller to judge.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Spoilt`]; nothing is known of the item then.
+    fn get(&self, key: &Key) -> Result<Option<Item>, StoreError>;
+
+    /// Returns the first `most` items of `partition` whose sort key begins with `sort_prefix`, with their sort keys, in
+    /// the order of the sort keys' bytes. Each item is whole and as recent as [`Items::get`] returns it, but they need not
+    /// be of one moment: what belongs together names a version or a digest.
+    ///
+    /// # Errors
+    /// As for [`Items::get`], and [`StoreError::Invalid`] if no key could have this partition or begin with this prefix.
+    /// No part of an answer is given.
+    fn query(
+        &self,
+        partition: &str,
+        sort_prefix: &str,
+        most: usize,
+    ) -> Result<Vec<(String, Item)>, StoreError>;
+
+    /// Makes all changes of `writes`, or none of them. Whoever has seen one of them sees the others too, until somebody
+    /// writes again. Success says that the changes survive a crash.
+    ///
+    /// # Errors
+    /// After [`StoreError::Conflict`] and [`StoreError::Invalid`] nothing was changed by this call. After
+    /// [`StoreError::Unavailable`] and [`StoreError::Spoilt`] all of it may have happened, or may yet happen, or nothing:
+    /// read before concluding either. A caller who repeats the same transaction may find that its own first try is the
+    /// conflict.
+    fn transact(&self, writes: &[Write]) -> Result<(), StoreError>;
+
+    /// Stores `items` without conditions, each whole, in the place of what was there, in any number and not as one: for
+    /// contents that are stored under their own digest, where repeating does no harm.
+    ///
+    /// # Errors
+    /// After [`StoreError::Invalid`] nothing was stored; after every other error any of the items may have been.
+    fn put_all(&self, items: &[(Key, Item)]) -> Result<(), StoreError>;
+}
+
+/// Why a store did not do what it was asked. None of it is an answer about policy, and every caller treats it as no.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A condition is not true: somebody else was there before, or the caller's view is old.
+    #[error("{key} is not as the write demands")]
+    Conflict {
+        /// The first write whose conditions are not all true.
+        key: Key,
+    },
+    /// The store cannot be asked now. Of a read nothing is known; a write may or may not have happened.
+    #[error("cannot {what}")]
+    Unavailable {
+        /// What was tried, and where.
+        what: String,
+        /// What the system or the service said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// What is stored is not what a store writes: damaged, or written by somebody else. It stays so until somebody
+    /// restores it or writes the item anew without a condition.
+    #[error("{place} is spoilt: {why}")]
+    Spoilt {
+        /// The key of the item, or the place in the store.
+        place: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// No store does this; nothing was written.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+}
