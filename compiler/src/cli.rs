@@ -19,12 +19,14 @@ mod man;
 mod matrix;
 mod output;
 mod progress;
+mod publish;
 mod replay;
 mod repository;
 mod root;
 mod schemas;
 mod shown;
 mod sign;
+mod signoff;
 mod source;
 mod test;
 mod verify;
@@ -76,6 +78,8 @@ enum Command {
     Sign(sign::Args),
     Build(build::Args),
     Verify(verify::Args),
+    Signoff(signoff::Args),
+    Publish(publish::Args),
     Log(log::Args),
     Schemas(schemas::Args),
     Completions(completions::Args),
@@ -99,6 +103,8 @@ impl Command {
             Self::Sign(args) => ("sign", args.format, sign::run(args, console)),
             Self::Build(args) => ("build", args.format, build::run(args, console)),
             Self::Verify(args) => ("verify", args.format, verify::run(args)),
+            Self::Signoff(args) => ("signoff", args.format, signoff::run(args, console)),
+            Self::Publish(args) => ("publish", args.format, publish::run(args, console)),
             Self::Log(args) => ("log verify", args.format(), log::run(args)),
             Self::Schemas(args) => ("schemas", args.format, schemas::run(args)),
             Self::Completions(args) => ("completions", args.format, completions::run(args)),

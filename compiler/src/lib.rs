@@ -22,6 +22,7 @@ pub mod matrix;
 pub mod mutants;
 mod process;
 pub mod proof;
+pub mod publish;
 pub mod reader;
 pub mod replay;
 pub mod report;

@@ -1,4 +1,5 @@
-//! The first version of a trust root: which keys sign roots, which bundles and which waivers, signed by its own root key.
+//! The first version of a trust root: which keys sign roots, which sign bundles, waivers, timestamps and stops. It is
+//! signed by its own root key.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,6 +51,56 @@ pub fn first_with_reviewers(
     reviewers: &BTreeMap<String, PublicKey>,
     expires: Timestamp,
 ) -> Result<Vec<u8>, RootError> {
+    let holders = Holders {
+        publishers: publishers.clone(),
+        reviewers: reviewers.clone(),
+        ..Holders::default()
+    };
+    first_with(key, owner, &holders, expires)
+}
+
+/// Who holds the roles of a new root beside the role `root`: public keys by their owners.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Holders {
+    /// Sign bundles and releases; with none, the root key does.
+    pub publishers: BTreeMap<String, PublicKey>,
+    /// Sign waivers, reviews and sign-offs.
+    pub reviewers: BTreeMap<String, PublicKey>,
+    /// Sign timestamps.
+    pub timestampers: BTreeMap<String, PublicKey>,
+    /// Sign stops.
+    pub stoppers: BTreeMap<String, PublicKey>,
+}
+
+impl Holders {
+    /// Returns the format of the root: the second, if anybody holds a role that the first does not have.
+    fn format(&self) -> u32 {
+        if self.timestampers.is_empty() && self.stoppers.is_empty() {
+            1
+        } else {
+            2
+        }
+    }
+}
+
+/// Makes version 1 of a trust root as [`first`] does, for all `holders`. With two reviewers or more, a root of format 2
+/// takes two of them where something is looser at risk high.
+///
+/// # Errors
+/// As [`first`].
+pub fn first_with(
+    key: &SigningKey,
+    owner: &str,
+    holders: &Holders,
+    expires: Timestamp,
+) -> Result<Vec<u8>, RootError> {
+    let format = holders.format();
+    let Holders {
+        publishers,
+        reviewers,
+        timestampers,
+        stoppers,
+    } = holders;
     let own = key.public()?;
     let listed = |public: &PublicKey, owner: &str| {
         let key = RootKey {
@@ -61,31 +112,39 @@ pub fn first_with_reviewers(
     };
     let mut keys = BTreeMap::from([listed(&own, owner)]);
     keys.extend(
-        publishers
-            .iter()
-            .chain(reviewers)
+        [publishers, reviewers, timestampers, stoppers]
+            .into_iter()
+            .flatten()
             .map(|(owner, public)| listed(public, owner)),
     );
-    let role = |keys: BTreeSet<String>| RootRole { keys, threshold: 1 };
-    let ids = |keys: &BTreeMap<String, PublicKey>| {
-        keys.values().map(PublicKey::id).collect::<BTreeSet<_>>()
+    let role = |keys: BTreeSet<String>| RootRole {
+        keys,
+        threshold: 1,
+        threshold_high: None,
     };
-    let (publisher_keys, reviewer_keys) = (ids(publishers), ids(reviewers));
-    let publisher_keys = if publisher_keys.is_empty() {
-        BTreeSet::from([own.id()])
-    } else {
-        publisher_keys
+    let role_of = |keys: &BTreeMap<String, PublicKey>| {
+        let ids: BTreeSet<_> = keys.values().map(PublicKey::id).collect();
+        (!ids.is_empty()).then(|| role(ids))
     };
+    let alone = || role(BTreeSet::from([own.id()]));
+    let high = (format == 2 && reviewers.len() >= 2).then_some(2);
+    let reviewer = role_of(reviewers).map(|role| RootRole {
+        threshold_high: high,
+        ..role
+    });
     let statement = RootStatement {
-        stopgate_root: 1,
+        stopgate_root: format,
         version: 1,
         expires,
         keys,
         roles: RootRoles {
-            root: role(BTreeSet::from([own.id()])),
-            publisher: role(publisher_keys),
-            reviewer: (!reviewer_keys.is_empty()).then(|| role(reviewer_keys)),
+            root: alone(),
+            publisher: role_of(publishers).unwrap_or_else(alone),
+            reviewer,
+            timestamp: role_of(timestampers),
+            stop: role_of(stoppers),
         },
+        versions: BTreeMap::new(),
     };
     let payload = serde_json::to_vec_pretty(&statement)?;
     let signature = Signature {
@@ -152,6 +211,7 @@ mod tests {
         let wanted = RootRole {
             keys: wanted,
             threshold: 1,
+            threshold_high: None,
         };
         assert_eq!(role, Some(wanted));
         assert_eq!(made.statement().keys.len(), 3);

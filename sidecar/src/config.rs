@@ -66,7 +66,7 @@ pub struct Listen {
 /// Where policy comes from.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    /// The signed bundle.
+    /// A signed bundle, or the releases of a channel.
     pub source: Source,
     /// The trust root: a file that only the operator can write.
     pub root: PathBuf,
@@ -132,6 +132,10 @@ impl Config {
         let socket_group = read.text(&key::SOCKET_GROUP, value::label);
         let metrics = read.text(&key::METRICS, Loopback::parse);
         let source = read.text(&key::SOURCE, Source::parse);
+        if matches!(source, Some(Some(Source::Store(_)))) && matches!(organisation, Some(None)) {
+            let problem = "`organisation` is required where `policy.source` is a store, which can hold those of several";
+            read.mistakes.push(place, problem.to_owned());
+        }
         let root = read.text(&key::ROOT, value::path);
         let poll = read.text(&key::POLL, Poll::parse);
         let max_bytes = read.text(&key::MAX_BYTES, MaxBytes::parse);

@@ -4,33 +4,41 @@
 //! decision in the log stands after the record of its bundle. Only [`stopgate_decide::bundle::Verified::load`] makes what
 //! is swapped in.
 
+mod channel;
+mod followed;
 mod keeper;
 mod kept;
 mod look;
+mod marks;
 pub(crate) mod refusal;
 mod root;
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use channel::{ChannelLook, FoundRelease};
 use jiff::Timestamp;
 use keeper::Keeper;
 use kept::Note;
-use look::{FoundBundle, Look, NotFound, RefusedUpdate, Told};
+use look::{FoundBundle, FoundNew, Look, NotFound, RefusedUpdate, Told};
+use marks::KeptMarks;
 use stopgate_decide::bundle::{Bundle, Verified};
 use stopgate_decide::digest::Digest;
-use stopgate_decide::name::{ChannelName, OwnerName};
+use stopgate_decide::name::OwnerName;
 use stopgate_decide::record::{BundleChange, BundleRecord, RecordBody};
+use stopgate_decide::supply::{ChannelId, HeldRelease, Marks};
+use stopgate_store::StoreAddress;
 use tokio::sync::watch;
 
 use crate::audit::AuditLog;
 use crate::bounds::LOAD_DEADLINE;
-use crate::config::{Policy, Source};
+use crate::config::Source;
 use crate::metrics::Metrics;
+use crate::seldom::SeldomEach;
 use crate::source::{FileIdentity, Looker, SourceName, Unreadable, chain};
 
+pub use followed::Followed;
 pub use keeper::Last;
 pub use refusal::Refusal;
 pub use root::{Root, RootError, RootFollower};
@@ -55,25 +63,10 @@ pub struct Supply {
 pub struct Active {
     /// The verified policy.
     pub bundle: Arc<Bundle>,
+    /// The release that made it the channel's policy; `None` of a bundle that is followed as a file.
+    pub release: Option<HeldRelease>,
     /// Since when.
     pub since: Timestamp,
-}
-
-/// What is followed, and what it has to agree with.
-#[derive(Debug)]
-pub struct Followed {
-    /// Where bundles come from, and the bounds of a look.
-    pub policy: Policy,
-    /// Whom they have to be signed by.
-    pub root: Root,
-    /// Whose they have to be, if that is said.
-    pub organisation: Option<OwnerName>,
-    /// The channel that they have to name.
-    pub channel: ChannelName,
-    /// Issuers of tokens that the operator gives keys for.
-    pub issuers: BTreeSet<String>,
-    /// Where the one in force is kept.
-    pub state_dir: PathBuf,
 }
 
 /// Looks at the source. [`Follower::run`] never ends by itself.
@@ -90,6 +83,11 @@ pub struct Follower {
     refused: Option<(FileIdentity, Refusal)>,
     /// What was said last of an update that was refused.
     told: Option<Told>,
+    /// Refusals that are on record already.
+    recorded: SeldomEach<Refusal>,
+    kept_marks: KeptMarks,
+    /// What was seen of the channel; `None` until somebody could look.
+    marks: Option<Marks>,
 }
 
 impl Follower {
@@ -109,8 +107,12 @@ impl Follower {
             &followed.policy,
             Arc::clone(&metrics),
         );
+        let kept_marks = KeptMarks::new(followed.state_dir.clone());
         let follower = Self {
             keeper,
+            kept_marks,
+            marks: None,
+            recorded: SeldomEach::default(),
             followed,
             sidecar,
             audit,
@@ -152,15 +154,16 @@ impl Follower {
                 self.count(why);
                 return;
             }
-            Ok(FoundBundle::New(verified, _)) if Some(verified.digest()) == self.in_force() => {
-                self.keeper.keep_again(verified).await;
+            Ok(FoundBundle::New(new)) if self.is_in_force(&new) => {
+                self.keeper.keep_again(new.verified).await;
                 self.well();
                 return;
             }
-            Ok(FoundBundle::New(verified, identity)) => {
+            Ok(FoundBundle::New(new)) => {
                 // 4. Another bundle: it is put in force whole, or the one before stays.
-                let activated = self.activate(&verified).await;
-                activated.map_err(|refused| refused.about(identity, Some(verified.digest())))
+                let activated = self.activate(&new).await;
+                let digest = Some(new.verified.digest());
+                activated.map_err(|refused| refused.about(new.file, digest))
             }
             Err(refused) => Err(refused),
         };
@@ -179,7 +182,7 @@ impl Follower {
         let Last { verified, held } = last;
         let digest = verified.digest();
         // A bundle that was good for the start before is held to what this start is configured for.
-        let activated = self.put_in_force(&Arc::new(verified)).await;
+        let activated = self.put_in_force(&Arc::new(verified), None).await;
         activated.map_err(|refused| refused.told.message)?;
         tracing::warn!(
             %digest,
@@ -198,12 +201,54 @@ impl Follower {
         RefusedUpdate::new(Refusal::Expired, message)
     }
 
-    async fn found(&self) -> Result<FoundBundle, RefusedUpdate> {
-        let Source::File(file) = &self.followed.policy.source;
+    async fn found(&mut self) -> Result<FoundBundle, RefusedUpdate> {
+        match self.followed.policy.source.clone() {
+            Source::File(file) => self.found_file(file).await,
+            Source::Store(store) => self.found_release(store).await,
+        }
+    }
+
+    async fn found_release(&mut self, store: StoreAddress) -> Result<FoundBundle, RefusedUpdate> {
+        let organisation = self.followed.organisation.clone();
+        // A store can hold the channels of several organisations, so the configuration asks for one.
+        let organisation = organisation.ok_or_else(|| {
+            RefusedUpdate::new(Refusal::Organisation, "`organisation` is not configured")
+        })?;
+        let in_force = {
+            let supply = self.supply.borrow();
+            let release = supply.active.as_ref().and_then(|active| active.release);
+            release.map(|held| held.release)
+        };
+        let look = ChannelLook {
+            store,
+            channel: ChannelId {
+                organisation,
+                channel: self.followed.channel.clone(),
+            },
+            root: Arc::clone(&self.followed.root.trust),
+            marks: self.marks.clone(),
+            kept: self.kept_marks.clone(),
+            most: self.followed.policy.max_bytes.bytes(),
+            // Of the one in force nothing is read into memory, unless it has to be kept again.
+            in_force: in_force.filter(|_| !self.keeper.is_spoilt()),
+        };
+        let deadline = self.followed.policy.deadline.duration();
+        let FoundRelease { marks, new } = self.looker.look(deadline, move || look.look()).await??;
+        self.marks = Some(marks);
+        Ok(new.map_or(FoundBundle::InForce, |(release, verified)| {
+            FoundBundle::New(FoundNew {
+                verified,
+                file: None,
+                release: Some(release),
+            })
+        }))
+    }
+
+    async fn found_file(&self, file: PathBuf) -> Result<FoundBundle, RefusedUpdate> {
         // Of the one in force nothing is read into memory, unless it has to be kept again.
         let in_force = self.in_force().filter(|_| !self.keeper.is_spoilt());
         let look = Look {
-            file: file.clone(),
+            file,
             root: Arc::clone(&self.followed.root.trust),
             most: self.followed.policy.max_bytes.bytes(),
             in_force,
@@ -227,10 +272,21 @@ impl Follower {
         supply.active.as_ref().map(|active| active.bundle.digest())
     }
 
-    /// Puts `verified` in force and keeps it.
-    async fn activate(&mut self, verified: &Arc<Verified>) -> Result<(), RefusedUpdate> {
+    /// Returns whether `new` is what is in force: the same bundle by the same release.
+    fn is_in_force(&self, new: &FoundNew) -> bool {
+        let supply = self.supply.borrow();
+        supply.active.as_ref().is_some_and(|active| {
+            active.bundle.digest() == new.verified.digest() && active.release == new.release
+        })
+    }
+
+    /// Puts `new` in force and keeps it.
+    async fn activate(&mut self, new: &FoundNew) -> Result<(), RefusedUpdate> {
+        let FoundNew {
+            verified, release, ..
+        } = new;
         // Kept after it is in force, and whether that works or not: no disk of ours holds up a revocation.
-        let organisation = self.put_in_force(verified).await?;
+        let organisation = self.put_in_force(verified, *release).await?;
         let note = Note {
             bundle: verified.digest(),
             root: self.followed.root.digest,
@@ -241,8 +297,12 @@ impl Follower {
         Ok(())
     }
 
-    /// Puts `verified` in force, and returns the organisation that the bundle is of.
-    async fn put_in_force(&mut self, verified: &Arc<Verified>) -> Result<OwnerName, RefusedUpdate> {
+    /// Puts `verified` in force, which `release` names, and returns the organisation that the bundle is of.
+    async fn put_in_force(
+        &mut self,
+        verified: &Arc<Verified>,
+        release: Option<HeldRelease>,
+    ) -> Result<OwnerName, RefusedUpdate> {
         // Loading parses and indexes rules for as long as a bundle is big, so it is done where nobody waits.
         let to_load = Arc::clone(verified);
         let loaded = self
@@ -251,7 +311,7 @@ impl Follower {
             .await?;
         let bundle =
             loaded.map_err(|error| RefusedUpdate::new(Refusal::from(&error), chain(&error)))?;
-        self.agrees(&bundle)?;
+        self.followed.agrees(&bundle)?;
         let digest = bundle.digest();
         // If it cannot be recorded nothing is wrong with the bundle: the next look tries it again.
         let recorded = self.record(Some(digest), BundleChange::Active).await;
@@ -271,10 +331,14 @@ impl Follower {
             );
         }
         let organisation = bundle.organisation().clone();
+        if let Some(release) = release {
+            self.mark(release).await;
+        }
         // Swapped last, in one step: whoever decides sees the old one or the new one, and the record of either is
         // before.
         let active = Some(Active {
             bundle: Arc::new(bundle),
+            release,
             since: Timestamp::now(),
         });
         self.supply.send_replace(Supply {
@@ -285,32 +349,27 @@ impl Follower {
         Ok(organisation)
     }
 
-    /// Checks whether `bundle` is one for this sidecar: of its organisation, with its channel, and with a rule.
-    fn agrees(&self, bundle: &Bundle) -> Result<(), RefusedUpdate> {
-        let Followed {
-            organisation,
-            channel,
-            ..
-        } = &self.followed;
-        if let Some(ours) = organisation
-            && ours != bundle.organisation()
-        {
-            let theirs = bundle.organisation();
-            let message = format!("the bundle is of the organisation `{theirs}`, not of `{ours}`");
-            return Err(RefusedUpdate::new(Refusal::Organisation, message));
-        }
-        if !bundle.has_channel(channel.as_str()) {
-            let message = format!("the bundle does not name the channel `{channel}`");
-            return Err(RefusedUpdate::new(Refusal::Channel, message));
-        }
-        // It would reject everything, which nobody publishes on purpose.
-        if bundle.rules_len() == 0 {
-            return Err(RefusedUpdate::new(
-                Refusal::Empty,
-                "the bundle holds no rule",
-            ));
-        }
-        Ok(())
+    /// Takes note that `release` is put in force. If the disk does not take the note, operators are told and the release
+    /// is put in force all the same: no disk of ours holds up a stricter policy.
+    async fn mark(&mut self, release: HeldRelease) {
+        let Some(marks) = &mut self.marks else {
+            return;
+        };
+        marks.see_release(release);
+        marks.see_time(Timestamp::now());
+        let (kept, marks) = (self.kept_marks.clone(), marks.clone());
+        let deadline = self.followed.policy.deadline.duration();
+        let written = self.looker.look(deadline, move || kept.write(&marks)).await;
+        let problem = match written {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(missed) => missed.to_string(),
+        };
+        tracing::error!(
+            version = release.version.get(),
+            %problem,
+            "version not noted: a start before the next one would take an older release"
+        );
     }
 
     /// Notes that the source holds the bundle in force.
@@ -347,6 +406,8 @@ impl Follower {
                 .told
                 .as_ref()
                 .is_some_and(|before| before.file.is_none() && before.why == why);
+        // And whoever can write to the source cannot fill the disk by being refused for one thing after the other.
+        let recorded = recorded || (told.file.is_none() && self.recorded.tell(why).is_none());
         self.told = Some(told);
         // `message` is what the event itself is called.
         if self.in_force().is_some() {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use stopgate_proto::FILE_DESCRIPTOR_SET;
+use stopgate_store::StoreAddress;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -384,11 +385,12 @@ fn guarded(config: &Config) -> Vec<(SourceName, PathBuf, Kind)> {
 /// # Errors
 /// [`StartError::MayBeReplaced`] with all that somebody could replace.
 pub async fn check_owners(config: &Config) -> Result<(), StartError> {
-    let Source::File(bundle) = &config.policy.source;
-    let mut inputs = vec![
-        (config.policy.root.clone(), Kind::File),
-        (bundle.clone(), Kind::File),
-    ];
+    let mut inputs = vec![(config.policy.root.clone(), Kind::File)];
+    match &config.policy.source {
+        Source::File(bundle) => inputs.push((bundle.clone(), Kind::File)),
+        // A store is not trusted: whatever somebody puts into it is verified, and never older than what was seen.
+        Source::Store(StoreAddress::Directory(_)) => {}
+    }
     let guarded = guarded(config).into_iter();
     inputs.extend(guarded.map(|(_, path, kind)| (path, kind)));
     let key_sets = config.identity.values();

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! programs, stage, sidecar    real programs in temporary folders, with an empty environment, ended by process id
+//! channel                     releases on a stage, and everybody who signs them
 //! oidc                        a real identity provider whose users log in
 //! ask, log                    what an orchestrator sends, what an auditor reads
 //! generate, model, random     random repositories and attempts, and the reference model that judges them
@@ -12,6 +13,7 @@
 
 pub mod ask;
 pub mod bulk;
+pub mod channel;
 pub mod generate;
 pub mod log;
 pub mod model;

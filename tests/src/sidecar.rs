@@ -184,7 +184,9 @@ impl<'a> Sidecar<'a> {
         id.context("the process has no id")
     }
 
-    fn events(&self) -> String {
+    /// Returns the events that it has written so far.
+    #[must_use]
+    pub fn events(&self) -> String {
         read(&self.stage.events())
     }
 }

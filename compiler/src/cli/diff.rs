@@ -259,7 +259,7 @@ fn invalid(
 }
 
 /// Returns how the run ends: by the gravest thing that was found.
-fn exit(gate: &Gate<'_>) -> Exit {
+pub(super) fn exit(gate: &Gate<'_>) -> Exit {
     let applies = |does: bool, exit: Exit| if does { exit } else { Exit::Fine };
     let undecided = gate
         .diff

@@ -11,7 +11,7 @@ use super::console::{CommandAnswer, Failure, Format};
 use super::exit::Exit;
 use super::output::write_whole;
 use crate::key::{PublicKey, SigningKey};
-use crate::root::{RootError, first_with_reviewers};
+use crate::root::{Holders, RootError, first_with};
 use crate::words::list;
 
 /// Days until a root expires, unless --expires says otherwise.
@@ -20,12 +20,14 @@ const DAYS: i64 = 365;
 /// Make the first trust root: who may sign bundles and waivers
 ///
 /// Version 1, signed by the root key itself, one signature needed for each role. Sidecars are given this file and
-/// trust nothing else, so check its keys before you hand it out. The gate reads it from trust/root.dsse.json of the
+/// trust nothing else, so check its keys before you hand it out. With --timestamp or --stop it is of the second format,
+/// which channels of releases need: no key may then hold two of the roles of publisher, reviewer, timestamp and stop. The gate reads it from trust/root.dsse.json of the
 /// revision that a change is judged by: the change that brings it in is signed by nobody yet.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   stopgate root --key offline/root.key --publisher ci.pub -o policies/trust/root.dsse.json
   stopgate root --key offline/root.key --publisher ci.pub --reviewer ana.pub --reviewer eva.pub
+  stopgate root --key offline/root.key --publisher ci.pub --reviewer ana.pub --reviewer eva.pub --timestamp clock.pub
   stopgate root --key me.key -o root.dsse.json           one key for both, to try things out
 
 Exits 8 when a key cannot be used.")]
@@ -36,9 +38,15 @@ pub(super) struct Args {
     /// Public key that signs bundles; repeat it for several; left out: the root key does
     #[arg(long = "publisher", value_name = "FILE")]
     publishers: Vec<PathBuf>,
-    /// Public key that signs waivers and reviews; repeat it for several; left out: nobody can sign any
+    /// Public key that signs waivers, reviews and sign-offs; repeat it for several; left out: nobody can sign any
     #[arg(long = "reviewer", value_name = "FILE")]
     reviewers: Vec<PathBuf>,
+    /// Public key that signs timestamps; repeat it for several; left out: nobody can sign any
+    #[arg(long = "timestamp", value_name = "FILE")]
+    timestampers: Vec<PathBuf>,
+    /// Public key that signs stops; repeat it for several; left out: nobody can sign any
+    #[arg(long = "stop", value_name = "FILE")]
+    stoppers: Vec<PathBuf>,
     /// Instant from which the root is refused; left out: in 365 days
     #[arg(long, value_name = "TIME")]
     expires: Option<Timestamp>,
@@ -71,21 +79,27 @@ pub(super) fn run(args: &Args) -> Result<CommandAnswer, Failure> {
     }
     let key = SigningKey::read(&args.key).map_err(Failure::untrusted)?;
     let owner = owner(&args.key);
-    let publishers = public_keys(&args.publishers)?;
-    let reviewers = public_keys(&args.reviewers)?;
-    let root = first_with_reviewers(&key, &owner, &publishers, &reviewers, expires)?;
+    let holders = Holders {
+        publishers: public_keys(&args.publishers)?,
+        reviewers: public_keys(&args.reviewers)?,
+        timestampers: public_keys(&args.timestampers)?,
+        stoppers: public_keys(&args.stoppers)?,
+    };
+    let root = first_with(&key, &owner, &holders, expires)?;
     if let Some(folder) = args.output.parent() {
         std::fs::create_dir_all(folder).map_err(Failure::failed)?;
     }
     write_whole(&args.output, &root)?;
     let own = key.public().map_err(Failure::untrusted)?.id();
     let own = (own, owner);
-    let publishers = if publishers.is_empty() {
+    let publishers = if holders.publishers.is_empty() {
         vec![own.clone()]
     } else {
-        listed(&publishers)
+        listed(&holders.publishers)
     };
-    let reviewers = listed(&reviewers);
+    let reviewers = listed(&holders.reviewers);
+    let timestampers = listed(&holders.timestampers);
+    let stoppers = listed(&holders.stoppers);
     let file = args.output.display().to_string();
     match args.format {
         Format::Json => {
@@ -98,6 +112,8 @@ pub(super) fn run(args: &Args) -> Result<CommandAnswer, Failure> {
                 "root": keys(&[own]),
                 "publisher": keys(&publishers),
                 "reviewer": keys(&reviewers),
+                "timestamp": keys(&timestampers),
+                "stop": keys(&stoppers),
             });
             CommandAnswer::json("root", Exit::Fine, body)
         }
@@ -109,8 +125,14 @@ pub(super) fn run(args: &Args) -> Result<CommandAnswer, Failure> {
                 keys(&[own]),
                 keys(&publishers)
             );
-            if !reviewers.is_empty() {
-                let _always_fits = writeln!(text, "reviewer   {}", keys(&reviewers));
+            for (role, holders) in [
+                ("reviewer", &reviewers),
+                ("timestamp", &timestampers),
+                ("stop", &stoppers),
+            ] {
+                if !holders.is_empty() {
+                    let _always_fits = writeln!(text, "{role:<9}  {}", keys(holders));
+                }
             }
             if let [_alone] = reviewers.as_slice() {
                 text.push_str(

@@ -155,7 +155,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failu
     let shown = format!(
         "{summary}head     {head}\nholds    for {organisation}, under the root role {root}\nkey      {id} ({owner})\ndigest   {digest}\n"
     );
-    let asked = agree(args, &shown, digest)?;
+    let asked = agree((args.yes, digest), &shown)?;
     let written = write(&place, &paper, (&key, &holds), (gate, today))?;
     match args.format {
         Format::Json => {
@@ -262,14 +262,14 @@ fn unread(base: &str) -> Failure {
 }
 
 /// Returns the repository's own trust root, verified.
-fn own_root(trust: &Trust) -> Result<Option<TrustRoot>, Failure> {
+pub(super) fn own_root(trust: &Trust) -> Result<Option<TrustRoot>, Failure> {
     let open = |bytes: &Vec<u8>| TrustRoot::open(bytes, Timestamp::now());
     let opened = trust.root.as_ref().map(open);
     opened.transpose().map_err(Failure::untrusted)
 }
 
 /// Returns who holds the key `id`, which has to be a reviewer's in `root`, the trust root of `place`.
-fn reviewer(root: Option<&TrustRoot>, place: &str, id: &str) -> Result<String, Failure> {
+pub(super) fn reviewer(root: Option<&TrustRoot>, place: &str, id: &str) -> Result<String, Failure> {
     let help = "`stopgate root --reviewer FILE` makes a trust root with reviewers; it counts once it is in the base";
     let none = || {
         let none = format!("{place} has no trust/root.dsse.json, so nobody can sign");
@@ -292,10 +292,13 @@ fn reviewer(root: Option<&TrustRoot>, place: &str, id: &str) -> Result<String, F
     Ok(key.map(|key| key.owner.clone()).unwrap_or_default())
 }
 
-/// Asks the person at the terminal, if one is there; asks nobody if the digest was given. Returns whether somebody was
-/// asked.
-fn agree(args: &Args, shown: &str, digest: Digest) -> Result<bool, Failure> {
-    if let Some(agreed) = args.yes {
+/// Asks the person at the terminal whether what is `shown`, with this `digest`, is to be signed; asks nobody if the
+/// digest was `given`. Returns whether somebody was asked.
+pub(super) fn agree(
+    (given, digest): (Option<Digest>, Digest),
+    shown: &str,
+) -> Result<bool, Failure> {
+    if let Some(agreed) = given {
         return same(agreed, digest).map(|()| false);
     }
     let stdin = std::io::stdin();

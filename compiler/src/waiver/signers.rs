@@ -16,7 +16,7 @@ pub const MAX_SIGNATURE_BYTES: usize = 256 * 1024;
 /// Who signed one document.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Signers {
-    /// Ids of reviewers' keys whose signature counts; no public key twice.
+    /// Ids of reviewers' keys whose signature counts; no public key twice, and where the root counts people, nobody.
     pub reviewers: BTreeSet<String>,
     /// Ids of keys that are no reviewers': named, never counted.
     pub unknown: BTreeSet<String>,
@@ -135,6 +135,9 @@ impl Signers {
             }
         }
         signers.reviewers = publics.into_values().collect();
+        if let Some(root) = root {
+            root.keep_one_of_each(Role::Reviewer, &mut signers.reviewers);
+        }
         signers
     }
 }

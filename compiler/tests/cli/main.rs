@@ -17,6 +17,7 @@ mod mutants;
 mod odoo;
 mod output;
 mod packaging;
+mod publish;
 mod reference;
 mod sarif;
 mod schemas;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use jsonschema::Validator;
 use serde_json::Value;
 
-use crate::{bank, refund, sign};
+use crate::{bank, publish, refund, sign};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/schemas")
@@ -153,11 +153,53 @@ fn what_is_printed_fits() {
         );
         tried.insert(command.to_owned());
     }
+    tried.extend(channels(&schemas));
     assert_eq!(
         tried,
         schemas.into_keys().collect(),
         "a command was not tried"
     );
+}
+
+/// What is printed of a channel, and the commands that were tried.
+fn channels(schemas: &BTreeMap<String, Validator>) -> [String; 2] {
+    let desk = publish::desk();
+    let (ana, eva) = (
+        publish::sign_off(&desk, "ana"),
+        publish::sign_off(&desk, "eva"),
+    );
+    let to = [
+        "publish",
+        "p",
+        "--channel=prod",
+        "--store=dir:channels",
+        "--key=ci.key",
+    ];
+    let off = ["signoff", "p", "--base=empty", "--key=ana.key"];
+    for (args, exit) in [
+        ([&to[..], &[]].concat(), 5),
+        ([&to[..], &[&ana, &eva, "--plan"]].concat(), 0),
+        ([&to[..], &[&ana, &eva]].concat(), 0),
+        ([&to[..], &[]].concat(), 0),
+        ([&to[..], &["--key=ana.key"]].concat(), 8),
+        (off.to_vec(), 8),
+    ] {
+        let run = desk.run(&[&args[..], &["--format=json"]].concat());
+        let json = run.json();
+        assert_eq!(json["exit"], exit, "{args:?}: {}", run.shown());
+        let schema = schemas.get(json["command"].as_str().expect("a command"));
+        let mistakes: Vec<String> = schema
+            .expect("a schema")
+            .iter_errors(&json)
+            .map(|error| error.to_string())
+            .collect();
+        assert!(
+            mistakes.is_empty(),
+            "{args:?}: {mistakes:#?}\n{}",
+            run.shown()
+        );
+    }
+    ["publish".to_owned(), "signoff".to_owned()]
 }
 
 #[test]

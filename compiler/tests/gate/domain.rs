@@ -279,10 +279,13 @@ fn of_shape(shape: &Shape, texts: &[String]) -> Vec<Json> {
                 .flat_map(around)
                 .collect();
             // Facts may count in tenths.
-            let tenths: BTreeSet<i64> = numbers().flat_map(around).collect();
+            let tenths: BTreeSet<i64> = numbers().chain([0]).flat_map(around).collect();
             let tenths = tenths.into_iter().filter(|tenth| tenth % 10 != 0);
-            let tenth = |tenth: i64| Json::Decimal(format!("{}.{}", tenth / 10, tenth % 10).into());
-            let tenths = tenths.filter(|tenth| *tenth > 0).map(tenth);
+            let tenth = |tenth: i64| {
+                let (sign, size) = (if tenth < 0 { "-" } else { "" }, tenth.unsigned_abs());
+                Json::Decimal(format!("{sign}{}.{}", size / 10, size % 10).into())
+            };
+            let tenths = tenths.map(tenth);
             all.into_iter().map(Json::Integer).chain(tenths).collect()
         }
         Shape::Open { .. } | Shape::Either(_) | Shape::Listed(_) => {

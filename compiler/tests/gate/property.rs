@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use stopgate::diff::{Class, Direction, Limits, OperationChange, Part, diff};
 use stopgate_decide::surface::Risk;
@@ -46,6 +47,9 @@ pub(crate) fn asked(base: &Side, head: &Side) -> Result<Said, String> {
     // As many changes are judged at once as there are processors.
     let limits = Limits {
         workers: 1,
+        // On a machine that does something else as well, a solver may wait longer than it works.
+        per_slice: Duration::from_secs(120),
+        whole: Duration::from_secs(600),
         ..Limits::by(env!("CARGO_BIN_EXE_stopgate"))
     };
     let sides = (named("base"), named("head"));

@@ -17,7 +17,7 @@
 //! 3. **People.** [`routing`] says who is asked for an approval and by when, [`summary`] what these people read (in
 //!    [`visible`] characters), [`directory`] who they are.
 //! 4. **The bundle.** [`bundle`]: a policy as one signed file, and the only way back from that file to something that
-//!    `decide` takes.
+//!    `decide` takes. [`supply`]: which bundle is the policy of a channel, and that it never goes back.
 //! 5. **The record.** [`record`]: the lines of the decision log and their chain. [`replay`]: from a record back to the
 //!    attempt.
 //!
@@ -48,6 +48,7 @@ pub mod replay;
 pub mod routing;
 pub mod selector;
 pub mod summary;
+pub mod supply;
 pub mod surface;
 pub mod tool_schema;
 pub mod version;

@@ -200,6 +200,9 @@ pub struct GetStatusResponse {
     /// Empty: no bundle yet, nothing is decided.
     #[prost(string, tag = "2")]
     pub bundle_digest: ::prost::alloc::string::String,
+    /// Version of the release that is in force in the channel. 0: the bundle is followed as a file, which has none.
+    #[prost(int64, tag = "3")]
+    pub bundle_version: i64,
     #[prost(message, optional, tag = "4")]
     pub activate_time: ::core::option::Option<::prost_types::Timestamp>,
     /// Highest class let through by the channel's ceiling for tools it does not name.
@@ -468,6 +471,14 @@ pub enum BundleRefusal {
     TooLong = 12,
     /// Somebody else than this sidecar's user and root could put another in its place.
     MayBeReplaced = 13,
+    /// It is older than one that was in force.
+    Rollback = 14,
+    /// The releases of the channel do not fit together.
+    History = 15,
+    /// It may be looser, and reviewers have not signed it off.
+    NotSignedOff = 16,
+    /// Nobody can say which one was in force before: the sidecar's own marks cannot be read.
+    Marks = 17,
 }
 impl BundleRefusal {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -489,6 +500,10 @@ impl BundleRefusal {
             Self::Organisation => "BUNDLE_REFUSAL_ORGANISATION",
             Self::TooLong => "BUNDLE_REFUSAL_TOO_LONG",
             Self::MayBeReplaced => "BUNDLE_REFUSAL_MAY_BE_REPLACED",
+            Self::Rollback => "BUNDLE_REFUSAL_ROLLBACK",
+            Self::History => "BUNDLE_REFUSAL_HISTORY",
+            Self::NotSignedOff => "BUNDLE_REFUSAL_NOT_SIGNED_OFF",
+            Self::Marks => "BUNDLE_REFUSAL_MARKS",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -507,6 +522,10 @@ impl BundleRefusal {
             "BUNDLE_REFUSAL_ORGANISATION" => Some(Self::Organisation),
             "BUNDLE_REFUSAL_TOO_LONG" => Some(Self::TooLong),
             "BUNDLE_REFUSAL_MAY_BE_REPLACED" => Some(Self::MayBeReplaced),
+            "BUNDLE_REFUSAL_ROLLBACK" => Some(Self::Rollback),
+            "BUNDLE_REFUSAL_HISTORY" => Some(Self::History),
+            "BUNDLE_REFUSAL_NOT_SIGNED_OFF" => Some(Self::NotSignedOff),
+            "BUNDLE_REFUSAL_MARKS" => Some(Self::Marks),
             _ => None,
         }
     }

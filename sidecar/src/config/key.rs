@@ -72,8 +72,9 @@ settings! {
         "Group that may connect too: the socket gets mode 0660. Callers are still checked by uid.";
     METRICS: "listen.metrics", Presence::Default("127.0.0.1:9464"), "a loopback address and a port",
         "Where GET /metrics, /livez and /readyz are answered, and nothing else.";
-    SOURCE: "policy.source", Presence::Required, "file:PATH",
-        "The signed bundle. A new one is put in place by renaming it over the old one.";
+    SOURCE: "policy.source", Presence::Required, "file:PATH or dir:FOLDER",
+        "A signed bundle in a file, which a new one is renamed over; or a store that `stopgate publish` writes to, whose \
+         releases of the channel are followed and never go back.";
     ROOT: "policy.root", Presence::Required, "a file",
         "The trust root as it is at the start: only bundles signed as it asks are ever used. Looked at as often as the \
          policy; one that changes is reported, and taken at the next start.";

@@ -197,7 +197,7 @@ tools = "erp"
         "sidecar.toml: `channel` is required: a channel of stopgate.yaml",
         "sidecar.toml: `state_dir` is required: a folder",
         "sidecar.toml:6: `listen.metrics` is not a loopback address: what it serves is for this machine",
-        "sidecar.toml:9: `policy.source` does not begin with `file:`, the one kind of source there is",
+        "sidecar.toml:9: `policy.source` names neither a file, such as file:prod.stopgate, nor a store, such as dir:channels",
         "sidecar.toml:10: `policy.root` is no path",
         "sidecar.toml:11: `policy.poll` is not between 50ms and 1h",
     ];
@@ -255,4 +255,18 @@ fn issuers_are_written_as_tables_with_their_url() {
     }
     let none = GOOD.split("[identity").next().expect("a beginning");
     assert!(parse(none).expect("valid").identity.is_empty());
+}
+
+#[test]
+fn a_store_is_followed_for_one_organisation() {
+    let store = GOOD.replace("file:/etc/stopgate/prod.stopgate", "dir:/var/lib/channels");
+    let mistakes = parse(&store).expect_err("a store can hold those of several");
+    assert!(
+        mistakes[0].contains("`organisation` is required"),
+        "{mistakes:?}"
+    );
+    let named = format!("organisation = \"acme-bank\"\n{store}");
+    let config = parse(&named).expect("a good configuration");
+    let folder = stopgate_store::StoreAddress::Directory("/var/lib/channels".into());
+    assert_eq!(config.policy.source, Source::Store(folder));
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use stopgate_decide::bundle::MAX_BUNDLE_BYTES;
 use stopgate_decide::name::{ChannelName, OwnerName};
+use stopgate_store::StoreAddress;
 use tracing::Level;
 
 use super::reader::Parsed;
@@ -58,11 +59,13 @@ durations! {
         "is not a duration, such as 30s or 1m", "is longer than 5m";
 }
 
-/// Where the signed bundle is.
+/// Where policy comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// One file, replaced by renaming.
+    /// One signed bundle in a file, replaced by renaming.
     File(PathBuf),
+    /// The releases of a channel in a store.
+    Store(StoreAddress),
 }
 
 /// Format of events.
@@ -146,7 +149,10 @@ impl Source {
         match text.strip_prefix("file:") {
             Some("") => Err("names no file".to_owned()),
             Some(file) => path(file).map(Self::File),
-            None => Err("does not begin with `file:`, the one kind of source there is".to_owned()),
+            None => text.parse().map(Self::Store).map_err(|_| {
+                "names neither a file, such as file:prod.stopgate, nor a store, such as dir:channels"
+                    .to_owned()
+            }),
         }
     }
 }

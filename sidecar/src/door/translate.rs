@@ -287,6 +287,12 @@ impl From<Status> for pb::GetStatusResponse {
             bundle_digest: active
                 .as_ref()
                 .map_or_else(String::new, |active| active.bundle.digest().to_string()),
+            bundle_version: active
+                .as_ref()
+                .and_then(|active| active.release)
+                .map_or(0, |held| {
+                    i64::try_from(held.version.get()).unwrap_or(i64::MAX)
+                }),
             activate_time: active.as_ref().map(|active| timestamp(active.since)),
             risk_limit: limit(ceiling).into(),
             consecutive_failures: i32::try_from(failures).unwrap_or(i32::MAX),
@@ -348,6 +354,10 @@ const fn refusal(refusal: Refusal) -> pb::BundleRefusal {
         Refusal::Organisation => pb::BundleRefusal::Organisation,
         Refusal::TooLong => pb::BundleRefusal::TooLong,
         Refusal::MayBeReplaced => pb::BundleRefusal::MayBeReplaced,
+        Refusal::Rollback => pb::BundleRefusal::Rollback,
+        Refusal::History => pb::BundleRefusal::History,
+        Refusal::NotSignedOff => pb::BundleRefusal::NotSignedOff,
+        Refusal::Marks => pb::BundleRefusal::Marks,
     }
 }
 

@@ -50,6 +50,7 @@ impl Stage {
         metrics.learn(bundle.tool_names());
         let active = Active {
             bundle: Arc::new(bundle),
+            release: None,
             since: Timestamp::UNIX_EPOCH,
         };
         let supply = Supply {

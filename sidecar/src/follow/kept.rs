@@ -245,8 +245,8 @@ impl Kept {
         // The bundle, the note, the folder: after a power cut at any point the note names a whole bundle, or none is
         // named.
         let name = name(note.bundle);
-        self.put(&name, |file| verified.write(file))?;
-        self.put(NOTE, |file| file.write_all(note.text().as_bytes()))?;
+        put(&self.0, &name, |file| verified.write(file))?;
+        put(&self.0, NOTE, |file| file.write_all(note.text().as_bytes()))?;
         File::open(&self.0)?.sync_all()?;
         // Only then what was kept before goes, with what a crash left half written beside it.
         for entry in fs::read_dir(&self.0)? {
@@ -260,38 +260,38 @@ impl Kept {
         }
         Ok(())
     }
+}
 
-    fn put(
-        &self,
-        name: &str,
-        write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
-    ) -> io::Result<()> {
-        let beside = self.0.join(format!("{name}{BESIDE}"));
-        let put =
-            Self::put_beside(&beside, write).and_then(|()| fs::rename(&beside, self.0.join(name)));
-        if put.is_err() {
-            // What was written of it would take the last of the disk from the log.
-            let _gone_or_never_there = fs::remove_file(&beside);
-        }
-        put
+/// Writes a file called `name` in `folder`, in the place of what was there: whole, or not at all.
+pub(super) fn put(
+    folder: &Path,
+    name: &str,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<()> {
+    let beside = folder.join(format!("{name}{BESIDE}"));
+    let put = put_beside(&beside, write).and_then(|()| fs::rename(&beside, folder.join(name)));
+    if put.is_err() {
+        // What was written of it would take the last of the disk from the log.
+        let _gone_or_never_there = fs::remove_file(&beside);
     }
+    put
+}
 
-    fn put_beside(
-        beside: &Path,
-        write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
-    ) -> io::Result<()> {
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(beside)?;
-        let mut file = BufWriter::new(file);
-        write(&mut file)?;
-        file.into_inner()
-            .map_err(io::IntoInnerError::into_error)?
-            .sync_all()
-    }
+fn put_beside(
+    beside: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<()> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(beside)?;
+    let mut file = BufWriter::new(file);
+    write(&mut file)?;
+    file.into_inner()
+        .map_err(io::IntoInnerError::into_error)?
+        .sync_all()
 }
 
 fn name(digest: Digest) -> String {

@@ -1,10 +1,11 @@
-//! One look at the policy source: what was found, or why nothing was. It changes nothing.
+//! One look at a file that is the policy source: what was found, or why nothing was. It changes nothing.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stopgate_decide::bundle::{BundleError, MAX_BUNDLE_BYTES, TrustRoot, Verified};
 use stopgate_decide::digest::Digest;
+use stopgate_decide::supply::HeldRelease;
 
 use crate::source::{FileIdentity, Missed, Opened, Unreadable, chain, open};
 
@@ -32,8 +33,18 @@ pub(super) enum FoundBundle {
     InForce,
     /// A file that was refused before, and has not changed since.
     Again(Refusal),
-    /// Another bundle, and its file.
-    New(Arc<Verified>, FileIdentity),
+    /// Another bundle.
+    New(FoundNew),
+}
+
+/// A bundle that is not in force.
+#[derive(Debug)]
+pub(super) struct FoundNew {
+    pub(super) verified: Arc<Verified>,
+    /// The file that it is in, if it is in one.
+    pub(super) file: Option<FileIdentity>,
+    /// The release that names it, if one does.
+    pub(super) release: Option<HeldRelease>,
 }
 
 /// Why a look found nothing.
@@ -105,7 +116,11 @@ impl Look {
         }
         match verified(&opened, &self.file, &self.root, self.most, self.in_force) {
             Ok(None) => Ok(FoundBundle::InForce),
-            Ok(Some(verified)) => Ok(FoundBundle::New(Arc::new(verified), identity)),
+            Ok(Some(verified)) => Ok(FoundBundle::New(FoundNew {
+                verified: Arc::new(verified),
+                file: Some(identity),
+                release: None,
+            })),
             Err(error) => Err(NotFound::Bundle(error, identity)),
         }
     }
@@ -123,8 +138,8 @@ impl RefusedUpdate {
         }
     }
 
-    pub(super) fn about(mut self, file: FileIdentity, bundle: Option<Digest>) -> Self {
-        self.told.file = Some(file);
+    pub(super) fn about(mut self, file: Option<FileIdentity>, bundle: Option<Digest>) -> Self {
+        self.told.file = file;
         Self { bundle, ..self }
     }
 }
@@ -152,7 +167,7 @@ impl From<NotFound> for RefusedUpdate {
                     Unfit::TooLong { .. } => Refusal::TooLong,
                     Unfit::Bundle(error) => error.into(),
                 };
-                Self::new(why, chain(&error)).about(identity, None)
+                Self::new(why, chain(&error)).about(Some(identity), None)
             }
         }
     }

@@ -30,11 +30,19 @@ pub enum Refusal {
     TooLong,
     /// Somebody else could put another in its place.
     MayBeReplaced,
+    /// It is older than one that was in force.
+    Rollback,
+    /// The releases of the channel do not fit together.
+    History,
+    /// It may be looser, and reviewers have not let it pass.
+    NotSignedOff,
+    /// Nobody can say which one was in force before.
+    Marks,
 }
 
 impl Refusal {
     /// Every reason.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::Signature,
         Self::Threshold,
         Self::Digest,
@@ -47,6 +55,10 @@ impl Refusal {
         Self::Organisation,
         Self::TooLong,
         Self::MayBeReplaced,
+        Self::Rollback,
+        Self::History,
+        Self::NotSignedOff,
+        Self::Marks,
     ];
 
     /// Returns the word for the reason in records and metrics.
@@ -65,6 +77,10 @@ impl Refusal {
             Self::Organisation => "organisation",
             Self::TooLong => "too_long",
             Self::MayBeReplaced => "may_be_replaced",
+            Self::Rollback => "rollback",
+            Self::History => "history",
+            Self::NotSignedOff => "not_signed_off",
+            Self::Marks => "marks",
         }
     }
 
@@ -82,7 +98,12 @@ impl Refusal {
             Self::Expired
             | Self::SourceUnavailable
             | Self::AuditUnavailable
-            | Self::MayBeReplaced => false,
+            | Self::MayBeReplaced
+            // Of a channel, and not of a file.
+            | Self::Rollback
+            | Self::History
+            | Self::NotSignedOff
+            | Self::Marks => false,
         }
     }
 }
@@ -94,12 +115,18 @@ impl From<&BundleError> for Refusal {
             BundleError::Digest(_) => Self::Digest,
             BundleError::TooLong(_) => Self::TooLong,
             BundleError::Read(_) => Self::SourceUnavailable,
-            BundleError::Trust(error) => match error {
-                TrustError::Format(_) => Self::Format,
-                TrustError::Signature(_) | TrustError::Roles(_) => Self::Signature,
-                TrustError::Threshold { .. } => Self::Threshold,
-                TrustError::Expired(_) => Self::Expired,
-            },
+            BundleError::Trust(error) => error.into(),
+        }
+    }
+}
+
+impl From<&TrustError> for Refusal {
+    fn from(error: &TrustError) -> Self {
+        match error {
+            TrustError::Format(_) => Self::Format,
+            TrustError::Signature(_) | TrustError::Roles(_) => Self::Signature,
+            TrustError::Threshold { .. } => Self::Threshold,
+            TrustError::Expired(_) => Self::Expired,
         }
     }
 }

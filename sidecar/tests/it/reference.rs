@@ -287,6 +287,24 @@ const fn refusal(why: Refusal) -> (&'static str, &'static str) {
             "Correct the owner or the mode: the event `may_be_replaced` gives the command as `mend`, and \
              [this page](trusted-inputs.md) the reason.",
         ),
+        Refusal::Rollback => (
+            "An older release than one that was in force is at the head of the channel.",
+            "Find out who wrote to the store, and put the newest release back. To go back on purpose, publish the older \
+             commit as a new version.",
+        ),
+        Refusal::History => (
+            "The releases of the channel do not fit together: two of one version, or one that does not follow the one \
+             before.",
+            "As for `rollback`.",
+        ),
+        Refusal::NotSignedOff => (
+            "It may be looser than what is in force, and reviewers have not signed that off.",
+            "`stopgate publish --plan` says what may be looser: have it signed off, and publish it again.",
+        ),
+        Refusal::Marks => (
+            "`marks.json` in `state_dir`, which says what was in force before, cannot be read or was changed.",
+            "Restore it. Whoever takes the file away decides that nothing was in force before.",
+        ),
     }
 }
 

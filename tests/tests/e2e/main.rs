@@ -16,4 +16,5 @@ mod identity;
 mod kill9;
 mod languages;
 mod readme;
+mod supply;
 mod wire;

@@ -12,8 +12,14 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("stopgate-author", &["stopgate-decide"]),
     ("stopgate-proto", &[]),
     ("stopgate-client", &["stopgate-proto"]),
-    ("stopgate", &["stopgate-decide", "stopgate-author"]),
-    ("stopgate-sidecar", &["stopgate-decide", "stopgate-proto"]),
+    (
+        "stopgate",
+        &["stopgate-decide", "stopgate-author", "stopgate-store"],
+    ),
+    (
+        "stopgate-sidecar",
+        &["stopgate-decide", "stopgate-proto", "stopgate-store"],
+    ),
     ("stopgate-store", &["stopgate-decide"]),
     ("acme-mcp", &[]),
     ("acme-erp-mcp", &["acme-mcp"]),

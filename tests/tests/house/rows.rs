@@ -1,6 +1,6 @@
 //! The threats and invariants of the documentation have tests, and the tests have rows.
 //!
-//! A row is a table row whose first cell is an id (`T34`, `I33`); its last cell names test functions in backticks.
+//! A row is a table row whose first cell is an id (`T34`, `I33`, `P2`); its last cell names test functions in backticks.
 //! A test that proves a row begins with its id: `t34_…`, `i33_…`, `t34_i33_…`, `i1_to_i11_…`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +18,7 @@ fn ids_of(function: &str) -> Vec<String> {
         let letter = word
             .chars()
             .next()
-            .filter(|first| matches!(first, 't' | 'i'));
+            .filter(|first| matches!(first, 't' | 'i' | 'p'));
         let number = letter.and_then(|letter| word.strip_prefix(letter)?.parse().ok());
         match (letter.zip(number), last) {
             (Some((letter, to)), Some((before, from))) if range && letter == before => {

@@ -114,15 +114,26 @@ impl Told {
             ("reviewer", roles.reviewer.as_ref()),
             ("root", Some(&roles.root)),
             ("publisher", Some(&roles.publisher)),
+            ("stop", roles.stop.as_ref()),
+            ("timestamp", roles.timestamp.as_ref()),
         ];
         for (name, role) in all {
             let Some(role) = role else {
                 continue;
             };
             lines.push(format!("{name} needs {} signatures", role.threshold));
+            if let Some(high) = role.threshold_high {
+                lines.push(format!("{name} needs {high} signatures at risk high"));
+            }
             let keys = role.keys.iter().filter_map(|id| statement.keys.get(id));
             lines.extend(keys.map(|key| format!("{name} {}", person(key))));
         }
+        let versions = statement.versions.iter();
+        lines.extend(
+            versions.map(|(channel, version)| {
+                format!("channel {channel} goes on from version {version}")
+            }),
+        );
         lines.push(format!("version {}", statement.version));
         lines.push(format!("valid until {}", statement.expires));
         lines

@@ -307,14 +307,14 @@ fn ceiling_for(part: &CeilingPart, tool: &ToolName) -> Limit {
 
 /// What the match of a rule is worth, wherever it matches.
 #[derive(PartialEq, Eq)]
-struct Worth<'p> {
+struct RuleWorth<'p> {
     kind: MatchKind,
     reason: &'p str,
     at: BTreeMap<&'p str, &'p SurfacePart>,
     everywhere: Option<&'p SurfacePart>,
 }
 
-impl<'p> Worth<'p> {
+impl<'p> RuleWorth<'p> {
     /// Reads what a match of `rule` is worth under `policy`. Returns an error if the policy has no surface at a place
     /// that the rule names: two places without a surface are not two equal surfaces.
     fn read(rule: &'p RulePart, policy: &'p PolicyPart) -> Result<Self, MayBeLooser> {
@@ -363,7 +363,7 @@ fn compare_rules<'p>(
         let twin = after
             .get(id)
             .ok_or_else(|| MayBeLooser::RuleGone((*id).to_owned()))?;
-        if Worth::read(rule, base)? != Worth::read(twin, head)? {
+        if RuleWorth::read(rule, base)? != RuleWorth::read(twin, head)? {
             return Err(MayBeLooser::RuleChanged((*id).to_owned()));
         }
     }

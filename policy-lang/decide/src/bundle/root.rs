@@ -1,7 +1,12 @@
 //! The trust root: which keys may sign what, and how many of them it takes.
 //!
-//! A root is signed by its own root role. Thresholds count distinct public keys, at least one; a key listed under two
-//! ids is refused, and so is every signature that does not verify.
+//! A root is signed by its own root role, and from version 2 on by that of the version before too. Thresholds count
+//! distinct public keys, at least one; a key listed under two ids is refused, and so is every signature that does not
+//! verify.
+//!
+//! There are two formats. The second knows who signs timestamps and stops, keeps the keys of those roles apart from one
+//! another and from those of publishers and reviewers, and counts reviewers as people: two keys of one owner are one
+//! reviewer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +19,8 @@ use serde::{Deserialize, Serialize};
 use super::dsse::{self, Envelope, Signature};
 use crate::digest::Digest;
 use crate::json::Json;
+use crate::name::{ChannelName, OwnerName};
+use crate::surface::Risk;
 
 /// A verified trust root.
 #[derive(Debug, Clone)]
@@ -27,10 +34,14 @@ pub struct TrustRoot {
 pub enum Role {
     /// The next root.
     Root,
-    /// Bundles.
+    /// Bundles and releases.
     Publisher,
-    /// Waivers and reviews.
+    /// Waivers, reviews and sign-offs.
     Reviewer,
+    /// Timestamps.
+    Timestamp,
+    /// Stops.
+    Stop,
 }
 
 /// What a signature is worth under a role.
@@ -48,7 +59,7 @@ pub enum Worth {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RootStatement {
-    /// Format version, 1.
+    /// Format version, 1 or 2.
     pub stopgate_root: u32,
     /// Counts up from 1.
     pub version: u64,
@@ -58,6 +69,10 @@ pub struct RootStatement {
     pub keys: BTreeMap<String, RootKey>,
     /// Who may sign what.
     pub roles: RootRoles,
+    /// Of format 2: the version to which a channel's mark falls back when a sidecar first sees this root. Nothing else
+    /// lowers a mark.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub versions: BTreeMap<ChannelName, u64>,
 }
 
 /// One public key.
@@ -92,6 +107,35 @@ pub struct RootRoles {
     /// Signs waivers and reviews. Left out: nobody can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reviewer: Option<RootRole>,
+    /// Of format 2: signs timestamps. Left out: nobody can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<RootRole>,
+    /// Of format 2: signs stops. Left out: nobody can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<RootRole>,
+}
+
+impl RootRoles {
+    /// Returns the roles that there are, with their names.
+    fn each(&self) -> impl Iterator<Item = (&'static str, &RootRole)> {
+        let Self {
+            root,
+            publisher,
+            reviewer,
+            timestamp,
+            stop,
+        } = self;
+        let named = [
+            ("root", Some(root)),
+            ("publisher", Some(publisher)),
+            ("reviewer", reviewer.as_ref()),
+            ("timestamp", timestamp.as_ref()),
+            ("stop", stop.as_ref()),
+        ];
+        named
+            .into_iter()
+            .filter_map(|(name, role)| Some((name, role?)))
+    }
 }
 
 /// Keys of a role and how many of them must sign.
@@ -102,6 +146,10 @@ pub struct RootRole {
     pub keys: BTreeSet<String>,
     /// Distinct keys needed, at least 1.
     pub threshold: u32,
+    /// Of reviewers in format 2: how many of them it takes where something is looser at risk high; left out: as many as
+    /// elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold_high: Option<u32>,
 }
 
 /// Why a trust root or a signature under it is not accepted.
@@ -129,8 +177,20 @@ pub enum TrustError {
     Expired(Timestamp),
 }
 
+impl RootStatement {
+    /// Returns how many people own the `keys`.
+    fn owners(&self, keys: &BTreeSet<String>) -> usize {
+        let owners = keys.iter().filter_map(|id| Some(&self.keys.get(id)?.owner));
+        owners.collect::<BTreeSet<_>>().len()
+    }
+}
+
+fn no_such_role() -> TrustError {
+    TrustError::Roles("there is no such role".to_owned())
+}
+
 impl TrustRoot {
-    /// Opens `root.dsse.json`: a first root, verified with its own root role.
+    /// Opens `root.dsse.json`, verified with its own root role.
     ///
     /// # Errors
     /// [`TrustError`] when the format, a role, a signature, the threshold or the date is wrong.
@@ -149,16 +209,53 @@ impl TrustRoot {
             .map_err(|error| TrustError::Format(error.to_string()))?;
         // Roles before signatures: with a threshold of zero no signature at all would do.
         let root = Self::checked(statement)?;
-        // A first root is signed by keys that it names itself, so what it is worth comes from where it was found.
-        root.verify(Role::Root, &envelope)?;
+        // A root is signed by keys that it names itself, so what it is worth comes from where it was found. A later one
+        // carries the signatures of the version before too, whose keys it may have dropped.
+        if root.statement.version == 1 {
+            root.verify(Role::Root, &envelope)?;
+        } else {
+            root.verify_beside_others(&envelope)?;
+        }
         if now >= root.statement.expires {
             return Err(TrustError::Expired(root.statement.expires));
         }
         Ok(root)
     }
 
+    /// Opens the root that follows this one: of the next version, and signed by the root roles of both. Its date is not
+    /// judged, because only that of the newest root counts.
+    ///
+    /// # Errors
+    /// [`TrustError`] as [`TrustRoot::open`] has it, also when the version is not the next one or too few root keys of
+    /// this version signed.
+    pub fn open_next(&self, bytes: &[u8]) -> Result<Self, TrustError> {
+        let next = Self::open(bytes, Timestamp::MIN)?;
+        let (ours, theirs) = (self.statement.version, next.statement.version);
+        if self.statement.version.checked_add(1) != Some(theirs) {
+            return Err(TrustError::Format(format!(
+                "version {theirs} does not follow version {ours}"
+            )));
+        }
+        let envelope = Envelope::from_bytes(bytes)
+            .ok_or(TrustError::Format("not a DSSE envelope".to_owned()))?;
+        self.verify_beside_others(&envelope)?;
+        Ok(next)
+    }
+
+    /// Checks that enough root keys of this root signed `envelope`, whatever keys that it does not know signed too.
+    fn verify_beside_others(&self, envelope: &Envelope) -> Result<(), TrustError> {
+        let own = envelope.signatures.iter();
+        let own = own.filter(|signature| self.has(Role::Root, &signature.key));
+        let own = Envelope {
+            signatures: own.cloned().collect(),
+            ..envelope.clone()
+        };
+        self.verify(Role::Root, &own).map(|_| ())
+    }
+
     fn checked(statement: RootStatement) -> Result<Self, TrustError> {
-        if statement.stopgate_root != 1 || statement.version == 0 {
+        let format = statement.stopgate_root;
+        if !matches!(format, 1 | 2) || statement.version == 0 {
             return Err(TrustError::Format("unknown version".to_owned()));
         }
         let mut keys = BTreeMap::new();
@@ -173,18 +270,13 @@ impl TrustRoot {
             if keys.values().any(|other| *other == public) {
                 return Err(TrustError::Roles(format!("key `{id}` stands there twice")));
             }
+            // Owners are compared where people are counted, so each has one spelling.
+            if format == 2 && OwnerName::new(&key.owner).is_err() {
+                return Err(TrustError::Roles(format!("the owner of key `{id}`")));
+            }
             keys.insert(id.clone(), public);
         }
-        let RootRoles {
-            root,
-            publisher,
-            reviewer,
-        } = &statement.roles;
-        let optional = reviewer.as_ref().map(|role| ("reviewer", role));
-        for (name, role) in [("root", root), ("publisher", publisher)]
-            .into_iter()
-            .chain(optional)
-        {
+        for (name, role) in statement.roles.each() {
             let known = role.keys.iter().all(|key| keys.contains_key(key));
             let reachable = usize::try_from(role.threshold)
                 // More than there are keys can never be signed, and zero would always be.
@@ -193,7 +285,65 @@ impl TrustRoot {
                 return Err(TrustError::Roles(format!("the role `{name}`")));
             }
         }
+        if format == 1 {
+            Self::check_first_format(&statement)?;
+        } else {
+            Self::check_second_format(&statement)?;
+        }
         Ok(Self { statement, keys })
+    }
+
+    /// Checks that a statement of format 1 says nothing that only format 2 has words for.
+    fn check_first_format(statement: &RootStatement) -> Result<(), TrustError> {
+        let later = ["timestamp", "stop"];
+        let later = statement
+            .roles
+            .each()
+            .find(|(name, role)| later.contains(name) || role.threshold_high.is_some());
+        match later {
+            Some((name, _)) => Err(TrustError::Format(format!(
+                "the role `{name}` is one of format 2"
+            ))),
+            None if statement.versions.is_empty() => Ok(()),
+            None => Err(TrustError::Format("`versions` is of format 2".to_owned())),
+        }
+    }
+
+    /// Checks what format 2 asks beside format 1: no key signs for two of the roles that look at one another's work, and
+    /// there are as many reviewers, as people, as it takes.
+    fn check_second_format(statement: &RootStatement) -> Result<(), TrustError> {
+        let wrong = |what: String| Err(TrustError::Roles(what));
+        let mut role_of: BTreeMap<&str, &str> = BTreeMap::new();
+        for (name, role) in statement.roles.each().filter(|(name, _)| *name != "root") {
+            for id in &role.keys {
+                if let Some(other) = role_of.insert(id, name) {
+                    return wrong(format!("key `{id}` is in both `{other}` and `{name}`"));
+                }
+            }
+            if role.threshold_high.is_some() && name != "reviewer" {
+                return wrong(format!("the role `{name}` has a `threshold_high`"));
+            }
+        }
+        if let Some(reviewer) = &statement.roles.reviewer {
+            let high = reviewer.threshold_high.unwrap_or(reviewer.threshold);
+            let people = statement.owners(&reviewer.keys);
+            if high < reviewer.threshold {
+                return wrong("the role `reviewer` takes fewer at risk high".to_owned());
+            }
+            if usize::try_from(high).map_or(true, |high| high > people) {
+                return wrong(format!(
+                    "the role `reviewer` takes {high}, and its keys have {people} owners"
+                ));
+            }
+        }
+        let zero = statement
+            .versions
+            .iter()
+            .find(|(_, version)| **version == 0);
+        match zero {
+            Some((channel, _)) => wrong(format!("`versions` of channel `{channel}`")),
+            None => Ok(()),
+        }
     }
 
     /// Verifies every signature of `envelope` under `role` and returns the ids of the keys that signed.
@@ -202,9 +352,33 @@ impl TrustRoot {
     /// [`TrustError::Roles`] for a role that the root does not have, [`TrustError::Signature`] for any signature that
     /// does not count, [`TrustError::Threshold`] for too few.
     pub fn verify(&self, role: Role, envelope: &Envelope) -> Result<Vec<String>, TrustError> {
-        let threshold = self
-            .threshold(role)
-            .ok_or_else(|| TrustError::Roles("there is no such role".to_owned()))?;
+        let threshold = self.threshold(role).ok_or_else(no_such_role)?;
+        self.verify_signed_by(role, threshold, envelope)
+    }
+
+    /// Verifies the signatures of reviewers under what something is looser at, as [`TrustRoot::verify`] does.
+    ///
+    /// # Errors
+    /// As [`TrustRoot::verify`]; at risk high it takes `threshold_high`.
+    pub fn verify_reviewers(
+        &self,
+        risk: Risk,
+        envelope: &Envelope,
+    ) -> Result<Vec<String>, TrustError> {
+        let role = self.role(Role::Reviewer).ok_or_else(no_such_role)?;
+        let threshold = match risk {
+            Risk::Low | Risk::Medium => role.threshold,
+            Risk::High => role.threshold_high.unwrap_or(role.threshold),
+        };
+        self.verify_signed_by(Role::Reviewer, threshold, envelope)
+    }
+
+    fn verify_signed_by(
+        &self,
+        role: Role,
+        threshold: u32,
+        envelope: &Envelope,
+    ) -> Result<Vec<String>, TrustError> {
         let message = dsse::signed_bytes(&envelope.payload_type, &envelope.payload);
         let mut signers = BTreeSet::new();
         for signature in &envelope.signatures {
@@ -222,13 +396,28 @@ impl TrustRoot {
                 ));
             }
         }
-        if usize::try_from(threshold).is_ok_and(|needed| signers.len() >= needed) {
+        let mut counted = signers.clone();
+        self.keep_one_of_each(role, &mut counted);
+        let found = counted.len();
+        if usize::try_from(threshold).is_ok_and(|needed| found >= needed) {
             Ok(signers.into_iter().collect())
         } else {
             Err(TrustError::Threshold {
-                found: signers.len(),
+                found,
                 needed: threshold,
             })
+        }
+    }
+
+    /// Leaves in `signers`, keys of `role`, one of each who counts: reviewers of format 2 are people, so one key of each
+    /// owner stays; of everybody else all keys count.
+    pub fn keep_one_of_each(&self, role: Role, signers: &mut BTreeSet<String>) {
+        if role == Role::Reviewer && self.statement.stopgate_root >= 2 {
+            let mut seen = BTreeSet::new();
+            signers.retain(|id| {
+                let key = self.statement.keys.get(id);
+                key.is_some_and(|key| seen.insert(&key.owner))
+            });
         }
     }
 
@@ -266,6 +455,8 @@ impl TrustRoot {
             Role::Root => Some(&self.statement.roles.root),
             Role::Publisher => Some(&self.statement.roles.publisher),
             Role::Reviewer => self.statement.roles.reviewer.as_ref(),
+            Role::Timestamp => self.statement.roles.timestamp.as_ref(),
+            Role::Stop => self.statement.roles.stop.as_ref(),
         }
     }
 

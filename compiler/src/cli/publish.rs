@@ -1,0 +1,323 @@
+//! `stopgate publish`: a commit becomes the policy of a channel.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde_json::json;
+use stopgate_decide::bundle::TrustRoot;
+use stopgate_decide::digest::Digest;
+use stopgate_decide::json::Json;
+use stopgate_decide::name::ChannelName;
+use stopgate_decide::supply::{ChannelId, MAX_DOCUMENT_BYTES};
+use stopgate_decide::visible::visible;
+use stopgate_store::{Items, Policies, StoreAddress, StoreError};
+
+use crate::build::build;
+use crate::key::SigningKey;
+use crate::publish::{Passes, Plan, PlannedRelease, Publication, PublishError};
+use crate::reader::{Source, committed};
+use crate::words::{list, word};
+
+use super::console::{CommandAnswer, Console, Failure, Format};
+use super::exit::Exit;
+use super::output::read_whole;
+use super::repository::{Checked, Repository, Valid};
+
+/// Make a commit the policy of a channel
+///
+/// Builds and signs the bundle of a commit, compares it with the one that the channel has, and makes it the next version
+/// if nobody can do more under it, or if reviewers signed off that they can (`stopgate signoff`). Everything is checked
+/// as sidecars will check it, before anything is written. The head moves last, in one step: whoever is cut short, or
+/// runs twice, begins again. If the channel has the bundle already, nothing is written.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  stopgate publish policies --channel prod --store dir:channels --key ci.key --plan    what would happen
+  stopgate publish policies --channel prod --store dir:channels --key ci.key
+  stopgate publish policies --channel prod --store dir:channels --key ci.key --sign-off ana.signoff
+
+Exits 0 when the channel has it, 1 when the store cannot be used or somebody else published meanwhile, 2 when the files
+are not what was committed, 3 when the policy is invalid, 5 when reviewers have to sign it off, 7 when the bundle is not
+the one that was expected, 8 when a key, a signature or what the channel holds is not to be trusted.")]
+pub(super) struct Args {
+    #[command(flatten)]
+    repository: Repository,
+    /// Channel that gets it; the policy has to name it
+    #[arg(long, value_name = "NAME")]
+    channel: ChannelName,
+    /// Where channels are, such as dir:FOLDER
+    #[arg(long, value_name = "STORE")]
+    store: StoreAddress,
+    /// Key of a publisher, made by `stopgate keygen`; repeat it to sign with several
+    #[arg(long = "key", value_name = "FILE", required = true)]
+    keys: Vec<PathBuf>,
+    /// What reviewers signed with `stopgate signoff`; repeat it for several
+    #[arg(long = "sign-off", value_name = "FILE")]
+    sign_offs: Vec<PathBuf>,
+    /// Revision to publish, read from git; left out: HEAD, if the files are exactly that
+    #[arg(long, value_name = "REV")]
+    rev: Option<String>,
+    /// Write nothing unless the bundle has this digest, which the gate prints
+    #[arg(long, value_name = "DIGEST")]
+    expect: Option<Digest>,
+    /// Say what would happen, and write nothing
+    #[arg(long)]
+    plan: bool,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+}
+
+pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failure> {
+    let now = Timestamp::now();
+    let keys = args.keys.iter().map(|path| SigningKey::read(path));
+    let keys = keys
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(Failure::untrusted)?;
+    let sign_offs = args
+        .sign_offs
+        .iter()
+        .map(|path| read_whole(path, MAX_DOCUMENT_BYTES));
+    let sign_offs = sign_offs.collect::<Result<Vec<_>, _>>()?;
+    // 1. The bundle, and the root that sidecars are given.
+    let read = committed(&args.repository.dir, args.rev.as_deref())?;
+    let checked = Checked::compile(read, console);
+    let root = super::sign::own_root(&checked.trust)?;
+    let valid = checked.valid("publish", args.format, console)?;
+    let root = root.ok_or_else(no_root)?;
+    let channel = ChannelId {
+        organisation: valid.policy.organisation.clone(),
+        channel: args.channel.clone(),
+    };
+    let built = build(&valid.policy, &keys)?;
+    if let Some(expected) = args.expect.filter(|expected| *expected != built.digest) {
+        let source = &valid.source;
+        let differs = format!("what {source} makes is {}, not {expected}", built.digest);
+        return Err(Failure::new(Exit::Differs, differs).with_help("nothing is published"));
+    }
+    is_named(&valid, &root, &channel, &built)?;
+    let publication = Publication {
+        channel: &channel,
+        built: &built,
+        commit: commit(&valid.source),
+        tests: tests(&valid),
+        root: &root,
+        keys: &keys,
+        sign_offs: &sign_offs,
+        now,
+    };
+    // 2. What it would do, and whether anybody has to sign it off.
+    let policies = Policies::new(open(args)?);
+    let plan = publication.plan(&policies)?;
+    let planned = match &plan {
+        Plan::Release(planned) => planned,
+        Plan::Unchanged(version) => {
+            let text = format!(
+                "unchanged  {} has {} since version {version}, nothing is written\n",
+                args.channel, built.digest
+            );
+            let body = json!({
+                "channel": args.channel,
+                "version": version,
+                "bundle": built.digest,
+                "outcome": "unchanged",
+            });
+            return answer(args, Exit::Fine, text, body);
+        }
+    };
+    if let Passes::NeedsSignOff(missing) = &planned.passes {
+        let needs = format!("reviewers have to sign it off: {missing}");
+        let text = format!(
+            "{}sign-off   {needs}\n           {}\n",
+            told(planned),
+            ask_for(args, planned)
+        );
+        let body = body(planned, "needs_sign_off", Some(&needs));
+        return answer(args, Exit::ReviewNeeded, text, body);
+    }
+    if args.plan {
+        let text = format!("{}planned    nothing is written\n", told(planned));
+        return answer(args, Exit::Fine, text, body(planned, "planned", None));
+    }
+    // 3. The writes.
+    publication.publish(planned, &policies)?;
+    let text = format!(
+        "{}published  {} in {}\n",
+        told(planned),
+        args.channel,
+        args.store
+    );
+    answer(args, Exit::Fine, text, body(planned, "published", None))
+}
+
+/// Opens the store. The first publication makes a folder for one, a plan does not.
+fn open(args: &Args) -> Result<Box<dyn Items>, Failure> {
+    let opened = if args.plan {
+        args.store.open()
+    } else {
+        args.store.open_or_create()
+    };
+    Ok(opened?)
+}
+
+/// Checks that the policy names the channel: sidecars would refuse another.
+fn is_named(
+    valid: &Valid,
+    root: &TrustRoot,
+    channel: &ChannelId,
+    built: &crate::build::Built,
+) -> Result<(), Failure> {
+    let channel = &channel.channel;
+    if valid.policy.channels.contains_key(channel) {
+        // Who signs the bundle is told here, before the store is asked for anything.
+        return stopgate_decide::bundle::Bundle::open(&built.bytes, root)
+            .map(|_| ())
+            .map_err(Failure::untrusted);
+    }
+    let named = list(valid.policy.channels.keys());
+    let message = format!("stopgate.yaml names no channel `{channel}`");
+    Err(Failure::usage(message).with_help(format!("its channels are {named}")))
+}
+
+/// Returns the commit, or what else it was built from.
+fn commit(source: &Source) -> &str {
+    match source {
+        Source::Revision { commit, .. } => commit,
+        Source::Files(_) | Source::Staged(_) => "files in no git repository",
+    }
+}
+
+/// Returns a digest of the decision tables beside the policy.
+fn tests(valid: &Valid) -> Digest {
+    let text = |text: &str| Json::String(text.to_owned());
+    let tables = valid.sources.files();
+    let tables = tables.filter(|file| file.path().starts_with("tests/"));
+    let mut tables: Vec<_> = tables
+        .map(|file| {
+            let digest = Digest::compute(file.text().as_bytes());
+            (file.path().to_string(), digest.to_string())
+        })
+        .collect();
+    tables.sort();
+    let tables = tables
+        .iter()
+        .map(|(path, digest)| Json::Array(vec![text(path), text(digest)]));
+    Json::Array(tables.collect()).digest("stopgate-tests")
+}
+
+/// Returns what the plan is, in lines.
+fn told(planned: &PlannedRelease) -> String {
+    let release = &planned.release;
+    let passes = match &planned.passes {
+        Passes::NotLooser => "nobody can do more under it".to_owned(),
+        Passes::SignedOff(keys) => format!("signed off with {}", list(keys)),
+        Passes::NeedsSignOff(_) => "somebody may be able to do more under it".to_owned(),
+    };
+    let base = planned.before.as_ref().map_or_else(
+        || "nothing, it is the first".to_owned(),
+        |before| {
+            let before = &before.release;
+            format!("version {}, {}", before.version, before.bundle)
+        },
+    );
+    format!(
+        "version    {}\nbundle     {}\ncommit     {}\nreplaces   {base}\nchange     {passes}\n",
+        release.version,
+        release.bundle,
+        visible(&release.commit, 100)
+    )
+}
+
+/// Returns the command with which a reviewer signs the release off.
+fn ask_for(args: &Args, planned: &PlannedRelease) -> String {
+    let before = planned.before.as_ref();
+    let base = before.map_or("empty", |before| before.release.commit.as_str());
+    format!(
+        "stopgate signoff {} --base {} --rev {} --key KEY",
+        word(&args.repository.dir.to_string_lossy()),
+        word(&visible(base, 100)),
+        word(&visible(&planned.release.commit, 100)),
+    )
+}
+
+fn body(planned: &PlannedRelease, outcome: &str, why: Option<&str>) -> serde_json::Value {
+    let release = &planned.release;
+    let signed_off = match &planned.passes {
+        Passes::SignedOff(keys) => keys.as_slice(),
+        Passes::NotLooser | Passes::NeedsSignOff(_) => &[],
+    };
+    let mut body = json!({
+        "channel": release.channel,
+        "version": release.version,
+        "bundle": release.bundle,
+        "commit": release.commit,
+        "change": release.change,
+        "signed_off_by": signed_off,
+        "outcome": outcome,
+    });
+    if let Some(object) = body.as_object_mut() {
+        if let Some(before) = &planned.before {
+            let before = json!({
+                "version": before.release.version,
+                "bundle": before.release.bundle,
+                "commit": before.release.commit,
+            });
+            object.insert("replaces".to_owned(), before);
+        }
+        if let Some(why) = why {
+            object.insert("why".to_owned(), json!(why));
+        }
+    }
+    body
+}
+
+fn answer(
+    args: &Args,
+    exit: Exit,
+    text: String,
+    body: serde_json::Value,
+) -> Result<CommandAnswer, Failure> {
+    match args.format {
+        Format::Json => CommandAnswer::json("publish", exit, body),
+        Format::Text => Ok(CommandAnswer::text(exit, text)),
+    }
+}
+
+fn no_root() -> Failure {
+    Failure::untrusted(
+        "the repository has no trust/root.dsse.json, so no sidecar would trust a release",
+    )
+    .with_help("`stopgate root --publisher FILE --reviewer FILE --timestamp FILE` makes one")
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Spoilt { .. } => Self::new(Exit::Differs, error)
+                .with_help("somebody else wrote to the store, or its disk is damaged"),
+            StoreError::Conflict { .. }
+            | StoreError::Unavailable { .. }
+            | StoreError::Invalid(_) => Self::failed(error),
+        }
+    }
+}
+
+impl From<PublishError> for Failure {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Store(error) => error.into(),
+            PublishError::Conflict(_) => Self::failed(error)
+                .with_help("run it again: the plan is made anew, beside what is there now"),
+            PublishError::NoBase(_) | PublishError::Versions(_) => Self::failed(error),
+            PublishError::Head(_) => Self::untrusted(error).with_help(
+                "sidecars keep what they have; find out who wrote to the store before anything is published",
+            ),
+            PublishError::SignOffs => Self::usage(error),
+            PublishError::Base(_)
+            | PublishError::Bundle(_)
+            | PublishError::Release(_)
+            | PublishError::Document { .. }
+            | PublishError::OtherChange(_)
+            | PublishError::Key(_) => Self::untrusted(error),
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Whether an offered release may be put in force: of the right channel, never older than what was seen, and let pass by
+//! reviewers wherever it may be looser.
+//!
+//! A sidecar has no solver, so it cannot say itself what is looser. It goes back from the offered release, document by
+//! document, until it stands on something that holds: the release in force, or one that reviewers signed off. Whatever
+//! lies between may then only be stricter, which is seen by comparing the bundles
+//! ([`crate::bundle::not_looser`]).
+
+use super::marks::Marks;
+use super::release::{Release, ReleaseVersion};
+use super::sign_off::SignOff;
+use super::signed::{DocumentError, Signed};
+use crate::bundle::TrustRoot;
+use crate::digest::Digest;
+use crate::name::{ChannelName, OwnerName};
+
+/// Most releases that are gone back. Publishers have at least every tenth one signed off.
+pub const MAX_STEPS_BACK: usize = 10;
+
+/// A channel of an organisation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelId {
+    /// Whose it is.
+    pub organisation: OwnerName,
+    /// Its name.
+    pub channel: ChannelName,
+}
+
+/// A release, and what let it pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    release: Signed<Release>,
+    sign_off: Option<Signed<SignOff>>,
+}
+
+/// What an offered release stands on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ground {
+    /// It is the release in force.
+    InForce,
+    /// Reviewers let this very change pass.
+    SignedOff,
+    /// It may be put in force if its bundle is not looser than this one.
+    NotLooserThan(Digest),
+}
+
+/// How far looking back has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trace {
+    /// To the end.
+    Ends(Ground),
+    /// The release before has to be looked at too.
+    Before {
+        /// Its version.
+        version: ReleaseVersion,
+        /// The document, by its digest.
+        release: Digest,
+    },
+}
+
+/// Why an offered release is not put in force.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SupplyRefusal {
+    /// A document is not one to trust.
+    #[error("the {what} cannot be trusted")]
+    Document {
+        /// Which.
+        what: &'static str,
+        /// Why.
+        #[source]
+        why: DocumentError,
+    },
+    /// It is another organisation's.
+    #[error("the release is of the organisation `{found}`, not of `{wanted}`")]
+    Organisation {
+        /// Whose it is.
+        found: OwnerName,
+        /// Whose it has to be.
+        wanted: OwnerName,
+    },
+    /// It is for another channel.
+    #[error("the release is for the channel `{found}`, not for `{wanted}`")]
+    Channel {
+        /// Which it is for.
+        found: ChannelName,
+        /// Which it has to be for.
+        wanted: ChannelName,
+    },
+    /// It is older than what was seen.
+    #[error(
+        "version {offered} was offered after version {seen}: an older policy is not put in force again"
+    )]
+    Rollback {
+        /// The version that is offered.
+        offered: ReleaseVersion,
+        /// The lowest that is taken.
+        seen: ReleaseVersion,
+    },
+    /// There are two releases of one version.
+    #[error("version {0} was offered twice with other content")]
+    Forked(ReleaseVersion),
+    /// The bundle beside it is another one.
+    #[error("the release names the bundle {wanted}, and there is {found}")]
+    Bundle {
+        /// The one that it names.
+        wanted: Digest,
+        /// The one that is there.
+        found: Digest,
+    },
+    /// The releases before it do not fit together.
+    #[error("the history of version {0} does not hold together")]
+    History(ReleaseVersion),
+    /// The sign-off is one of another change.
+    #[error("the sign-off of version {0} is for another change")]
+    OtherSignOff(ReleaseVersion),
+    /// Nothing to stand on was found.
+    #[error(
+        "neither the release in force nor a signed-off one is among the last {MAX_STEPS_BACK} before version {0}: have \
+         reviewers sign this change off, and publish it again"
+    )]
+    TooFarBack(ReleaseVersion),
+    /// The first release was never signed off.
+    #[error("version {0} stands on no release in force and on no sign-off")]
+    NeverSignedOff(ReleaseVersion),
+}
+
+impl Link {
+    /// Reads an offered release and its sign-off, if it has one, and verifies both under `root`.
+    ///
+    /// # Errors
+    /// [`SupplyRefusal::Document`], and [`SupplyRefusal::OtherSignOff`] if the sign-off is not for this very change.
+    pub fn offered(
+        release: &[u8],
+        sign_off: Option<&[u8]>,
+        root: &TrustRoot,
+    ) -> Result<Self, SupplyRefusal> {
+        let release = Signed::read(release, root);
+        Self::new(release, sign_off, root)
+    }
+
+    /// Reads the release that the one after it names by its `digest`, which is all that it needs to be believed, and its
+    /// sign-off.
+    ///
+    /// # Errors
+    /// As [`Link::offered`].
+    pub fn before(
+        release: &[u8],
+        digest: Digest,
+        sign_off: Option<&[u8]>,
+        root: &TrustRoot,
+    ) -> Result<Self, SupplyRefusal> {
+        let release = Signed::read_named(release, digest);
+        Self::new(release, sign_off, root)
+    }
+
+    fn new(
+        release: Result<Signed<Release>, DocumentError>,
+        sign_off: Option<&[u8]>,
+        root: &TrustRoot,
+    ) -> Result<Self, SupplyRefusal> {
+        let untrusted = |what| move |why| SupplyRefusal::Document { what, why };
+        let release = release.map_err(untrusted("release"))?;
+        let sign_off = sign_off.map(|bytes| Signed::<SignOff>::read(bytes, root));
+        let sign_off = sign_off.transpose().map_err(untrusted("sign-off"))?;
+        let change = release.document();
+        if let Some(sign_off) = &sign_off {
+            let signed = sign_off.document();
+            let same = signed.organisation == change.organisation
+                && signed.base == change.base
+                && signed.bundle == change.bundle;
+            if !same {
+                return Err(SupplyRefusal::OtherSignOff(change.version));
+            }
+        }
+        Ok(Self { release, sign_off })
+    }
+
+    /// Checks that this is the release that `after` names as its `previous`, and returns its bundle.
+    fn follows(&self, after: &Self, previous: Digest) -> Result<Digest, SupplyRefusal> {
+        let (ours, theirs) = (self.release.document(), after.release.document());
+        let fits = self.release.digest() == previous
+            && ours.version.next() == Some(theirs.version)
+            && ours.organisation == theirs.organisation
+            && ours.channel == theirs.channel;
+        if fits {
+            Ok(ours.bundle)
+        } else {
+            Err(SupplyRefusal::History(theirs.version))
+        }
+    }
+
+    /// Returns the release.
+    #[must_use]
+    pub const fn release(&self) -> &Signed<Release> {
+        &self.release
+    }
+
+    /// Returns what let the release pass, if reviewers did.
+    #[must_use]
+    pub const fn sign_off(&self) -> Option<&Signed<SignOff>> {
+        self.sign_off.as_ref()
+    }
+}
+
+/// Judges the release at the head of `chain`, which is offered for `wanted` to somebody with these `marks`. Behind the
+/// head stand the releases before it, the newest first, as far as [`Trace::Before`] has asked for them.
+///
+/// # Errors
+/// [`SupplyRefusal`]. What is refused stays refused, whatever else is looked at.
+pub fn trace(chain: &[Link], wanted: &ChannelId, marks: &Marks) -> Result<Trace, SupplyRefusal> {
+    let mut links = chain.iter().enumerate().peekable();
+    let Some((_, head)) = links.peek() else {
+        // Nothing was offered, which a caller cannot mean: no version is refused in its name.
+        return Err(SupplyRefusal::NeverSignedOff(ReleaseVersion::FIRST));
+    };
+    let offered = head.release.document();
+    if offered.organisation != wanted.organisation {
+        return Err(SupplyRefusal::Organisation {
+            found: offered.organisation.clone(),
+            wanted: wanted.organisation.clone(),
+        });
+    }
+    if offered.channel != wanted.channel {
+        return Err(SupplyRefusal::Channel {
+            found: offered.channel.clone(),
+            wanted: wanted.channel.clone(),
+        });
+    }
+    // 1. Never older than what was seen, and never another one of the same version.
+    if let Some(seen) = marks.lowest.filter(|seen| offered.version < *seen) {
+        let offered = offered.version;
+        return Err(SupplyRefusal::Rollback { offered, seen });
+    }
+    let in_force = marks.release;
+    if in_force.is_some_and(|held| {
+        held.version == offered.version && held.release != head.release.digest()
+    }) {
+        return Err(SupplyRefusal::Forked(offered.version));
+    }
+    // 2. Back to something that holds. Each step is one that the release after it has named.
+    while let Some((place, link)) = links.next() {
+        // What a step stands on is the head itself, or a bundle that the head may not be looser than.
+        let stands = |itself: Ground, bundle: Digest| match place {
+            0 => Trace::Ends(itself),
+            _ => Trace::Ends(Ground::NotLooserThan(bundle)),
+        };
+        let release = link.release.document();
+        if in_force.is_some_and(|held| held.release == link.release.digest()) {
+            return Ok(stands(Ground::InForce, release.bundle));
+        }
+        let (Some(previous), Some(base)) = (release.previous, release.base) else {
+            // The very first release: there is no base that it could be wrong about.
+            return match &link.sign_off {
+                Some(_) => Ok(stands(Ground::SignedOff, release.bundle)),
+                None => Err(SupplyRefusal::NeverSignedOff(offered.version)),
+            };
+        };
+        let held = in_force.filter(|held| held.release == previous);
+        let before = match (links.peek(), held) {
+            (Some((_, before)), _) => before.follows(link, previous)?,
+            (None, Some(held)) => held.bundle,
+            (None, None) if place >= MAX_STEPS_BACK => {
+                return Err(SupplyRefusal::TooFarBack(offered.version));
+            }
+            (None, None) => {
+                let version = release.version.before();
+                let version = version.ok_or(SupplyRefusal::History(release.version))?;
+                return Ok(Trace::Before {
+                    version,
+                    release: previous,
+                });
+            }
+        };
+        // The base that a release names counts only if the release before it has that bundle. Else the sign-off of a
+        // change that was taken back could be used once more.
+        if before != base {
+            return Err(SupplyRefusal::History(release.version));
+        }
+        if link.sign_off.is_some() {
+            return Ok(stands(Ground::SignedOff, release.bundle));
+        }
+        if held.is_some() {
+            return Ok(Trace::Ends(Ground::NotLooserThan(before)));
+        }
+    }
+    Err(SupplyRefusal::History(offered.version))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! One look at a channel of releases: the head, judged by what was seen before, with its bundle.
+
+use std::sync::Arc;
+
+use stopgate_decide::bundle::{TrustRoot, Verified};
+use stopgate_decide::digest::Digest;
+use stopgate_decide::supply::{ChannelId, DocumentError, HeldRelease, Marks, SupplyRefusal};
+use stopgate_store::{NotOffered, Policies, StoreAddress, StoreError, offered};
+
+use crate::source::chain;
+
+use super::look::RefusedUpdate;
+use super::marks::{KeptMarks, UnreadMarks};
+use super::refusal::Refusal;
+
+/// What a look needs to know.
+pub(super) struct ChannelLook {
+    pub(super) store: StoreAddress,
+    pub(super) channel: ChannelId,
+    pub(super) root: Arc<TrustRoot>,
+    /// What was seen so far; `None` before the first look.
+    pub(super) marks: Option<Marks>,
+    pub(super) kept: KeptMarks,
+    pub(super) most: u64,
+    /// The release in force.
+    pub(super) in_force: Option<Digest>,
+}
+
+/// What a look found.
+#[derive(Debug)]
+pub(super) struct FoundRelease {
+    /// What had been seen before.
+    pub(super) marks: Marks,
+    /// The release and its bundle; `None` if it is the one in force.
+    pub(super) new: Option<(HeldRelease, Arc<Verified>)>,
+}
+
+/// Why a look found nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoRelease {
+    #[error(transparent)]
+    Marks(#[from] UnreadMarks),
+    #[error(transparent)]
+    NotOffered(#[from] NotOffered),
+}
+
+impl ChannelLook {
+    pub(super) fn look(self) -> Result<FoundRelease, NoRelease> {
+        let read = || self.kept.read(&self.channel, &self.root);
+        let mut marks = self.marks.clone().map_or_else(read, Ok)?;
+        marks.see_root(&self.root);
+        let store = self.store.open().map_err(NotOffered::from)?;
+        let found = offered(
+            &Policies::new(store),
+            &self.channel,
+            &self.root,
+            &marks,
+            self.in_force,
+            self.most,
+        )?;
+        let new = found.map(|found| (found.held(), Arc::new(found.bundle)));
+        Ok(FoundRelease { marks, new })
+    }
+}
+
+impl From<NoRelease> for RefusedUpdate {
+    fn from(why: NoRelease) -> Self {
+        let word = match &why {
+            NoRelease::Marks(_) => Refusal::Marks,
+            NoRelease::NotOffered(why) => Refusal::from(why),
+        };
+        Self::new(word, chain(&why))
+    }
+}
+
+impl From<&NotOffered> for Refusal {
+    fn from(why: &NotOffered) -> Self {
+        match why {
+            NotOffered::Nothing(_) | NotOffered::Missing(_) => Self::SourceUnavailable,
+            NotOffered::Store(error) => match error {
+                StoreError::Spoilt { .. } => Self::Digest,
+                StoreError::Conflict { .. }
+                | StoreError::Unavailable { .. }
+                | StoreError::Invalid(_) => Self::SourceUnavailable,
+            },
+            NotOffered::Refused(why) => Self::from(why),
+            NotOffered::Bundle { why, .. } => Self::from(why),
+            NotOffered::Looser { .. } => Self::NotSignedOff,
+        }
+    }
+}
+
+impl From<&SupplyRefusal> for Refusal {
+    fn from(why: &SupplyRefusal) -> Self {
+        match why {
+            SupplyRefusal::Document { why, .. } => match why {
+                DocumentError::Trust(why) => Self::from(why),
+                DocumentError::Other { .. } => Self::Digest,
+                DocumentError::TooLong
+                | DocumentError::Envelope
+                | DocumentError::Kind(_)
+                | DocumentError::Members(_)
+                | DocumentError::Contradiction(_) => Self::Format,
+            },
+            SupplyRefusal::Organisation { .. } => Self::Organisation,
+            SupplyRefusal::Channel { .. } => Self::Channel,
+            SupplyRefusal::Rollback { .. } => Self::Rollback,
+            SupplyRefusal::Forked(_) | SupplyRefusal::History(_) => Self::History,
+            SupplyRefusal::Bundle { .. } => Self::Digest,
+            SupplyRefusal::OtherSignOff(_)
+            | SupplyRefusal::TooFarBack(_)
+            | SupplyRefusal::NeverSignedOff(_) => Self::NotSignedOff,
+        }
+    }
+}
