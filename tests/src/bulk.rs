@@ -118,6 +118,7 @@ pub fn policy(rules: usize) -> Policy {
             },
         )]),
         floors: Floors::DEFAULT,
+        freshness: None,
         input_bytes: 65_536,
         gate: Gate::DEFAULT,
         approvals_per_approver_per_day: 20,

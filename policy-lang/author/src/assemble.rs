@@ -123,6 +123,7 @@ fn policy_part(policy: &Policy) -> PolicyPart {
         organisation: policy.organisation.clone(),
         issuers: policy.identity.iter().map(issuer_part).collect(),
         channels: channels.collect(),
+        freshness: policy.freshness.map(Into::into),
         input_bytes: policy.input_bytes,
         calendar: CalendarPart {
             zone: policy.calendar.zone().to_owned(),

@@ -258,6 +258,7 @@ fn assemble(
         identity: workspace.identity.clone(),
         channels,
         floors: workspace.floors,
+        freshness: workspace.freshness,
         input_bytes: workspace.limits.input_bytes,
         approvals_per_approver_per_day: workspace.limits.approvals_per_approver_per_day,
         gate: workspace.gate,

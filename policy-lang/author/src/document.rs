@@ -6,6 +6,7 @@
 pub(crate) mod approvals;
 pub(crate) mod catalog;
 pub(crate) mod condition;
+pub(crate) mod freshness;
 pub(crate) mod gate;
 pub(crate) mod loosens;
 pub(crate) mod profiles;

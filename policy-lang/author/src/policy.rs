@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use stopgate_decide::calendar::Calendar;
 use stopgate_decide::digest::Digest;
 use stopgate_decide::fact::{Fact, FactName};
+use stopgate_decide::freshness::Freshness;
 use stopgate_decide::json::Json;
 use stopgate_decide::name::{
     ChannelName, Location, OperationName, OwnerName, ProfileName, RuleId, ToolName,
@@ -34,6 +35,8 @@ pub struct Policy {
     pub channels: BTreeMap<ChannelName, Ceiling>,
     /// What every grant asks for at least.
     pub floors: Floors,
+    /// How old the policy may be; `None`: its age takes nothing away.
+    pub freshness: Option<Freshness>,
     /// Longest input accepted, in bytes.
     pub input_bytes: usize,
     /// What a change of this policy needs. Not part of a bundle.

@@ -13,7 +13,8 @@
 //!    [`json`], [`pointer`], [`digest`] and [`version`] (arguments and how they are named).
 //! 2. **The decision.** [`decide`]: one function from a bundle, an attempt and a situation to an answer. [`cedar`]
 //!    finds which rules match. [`tool_schema`], [`fact`] and [`selector`] say what rules can read of the arguments,
-//!    [`calendar`] when it is business time, [`organisation`] whose tokens count and what a channel lets through.
+//!    [`calendar`] when it is business time, [`organisation`] whose tokens count and what a channel lets through,
+//!    [`freshness`] what the age of the policy still lets through.
 //! 3. **People.** [`routing`] says who is asked for an approval and by when, [`summary`] what these people read (in
 //!    [`visible`] characters), [`directory`] who they are.
 //! 4. **The bundle.** [`bundle`]: a policy as one signed file, and the only way back from that file to something that
@@ -39,6 +40,7 @@ pub mod decide;
 pub mod digest;
 pub mod directory;
 pub mod fact;
+pub mod freshness;
 pub mod json;
 pub mod name;
 pub mod organisation;

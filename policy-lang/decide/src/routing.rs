@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::name::{OperationName, ProfileName, RouteName, ToolName};
@@ -194,6 +195,13 @@ impl Duration {
 }
 
 impl Duration {
+    /// Returns how long the duration lasts by the clock; `None` for business hours, which pass as the calendar says.
+    #[must_use]
+    pub fn by_clock(self) -> Option<SignedDuration> {
+        let seconds = i64::try_from(self.seconds()).ok()?;
+        (self.unit != Unit::BusinessHours).then(|| SignedDuration::from_secs(seconds))
+    }
+
     /// Compares when the two durations end if both begin together, whatever the calendar says; returns `None` where it
     /// depends on the calendar. Business hours pass no faster than other hours, so as many of them end no sooner, while
     /// fewer of them can end before or after.
@@ -278,6 +286,22 @@ mod tests {
             assert_eq!(compare(a, b), ordering, "{a} {b}");
             let reversed = ordering.map(Ordering::reverse);
             assert_eq!(compare(b, a), reversed, "{b} {a}");
+        }
+    }
+
+    #[test]
+    fn only_durations_by_the_clock_have_a_length_without_the_calendar() {
+        for (text, seconds) in [
+            ("45s", Some(45)),
+            ("15m", Some(900)),
+            ("24h", Some(86_400)),
+            ("1d", Some(86_400)),
+            ("365d", Some(31_536_000)),
+            ("4bh", None),
+        ] {
+            let duration: Duration = text.parse().unwrap();
+            let length = seconds.map(SignedDuration::from_secs);
+            assert_eq!(duration.by_clock(), length, "{text}");
         }
     }
 

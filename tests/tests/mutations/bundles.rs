@@ -106,13 +106,11 @@ impl Bundles {
         came(Bundle::open(&self.signed(&parts), &self.root).is_ok())
     }
 
-    /// Whether a bundle opens in which `change` was made to the schema part, signed by who may.
-    pub(crate) fn opens_with_schema(&self, change: impl Fn(&str) -> String) -> bool {
+    /// Whether a bundle opens in which `change` was made to the part called `changed`, signed by who may.
+    pub(crate) fn opens_with(&self, changed: &str, change: impl Fn(&str) -> String) -> bool {
         let mut parts = self.parts.clone();
-        let schema = parts
-            .iter_mut()
-            .find(|(name, _)| name == "schema.cedarschema");
-        let (_, bytes) = schema.expect("a schema");
+        let part = parts.iter_mut().find(|(name, _)| name == changed);
+        let (_, bytes) = part.expect("a part");
         *bytes = change(std::str::from_utf8(bytes).expect("text")).into_bytes();
         Bundle::open(&self.signed(&parts), &self.root).is_ok()
     }

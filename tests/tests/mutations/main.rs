@@ -71,7 +71,7 @@ fn i10_t4_no_mutation_panics_aborts_or_hangs() {
 fn t9_a_schema_of_other_types_is_refused_whoever_signed_it() {
     let bundles = bundles::Bundles::new(&corpus::Corpus::new());
     // Unchanged it opens, so whatever is refused below is refused for its schema.
-    assert!(bundles.opens_with_schema(str::to_owned));
+    assert!(bundles.opens_with("schema.cedarschema", str::to_owned));
     for (from, to) in [
         ("Long", "String"),
         ("String", "Bool"),
@@ -85,8 +85,35 @@ fn t9_a_schema_of_other_types_is_refused_whoever_signed_it() {
         ("\n", "\n\n"),
     ] {
         assert!(
-            !bundles.opens_with_schema(|schema| schema.replacen(from, to, 1)),
+            !bundles.opens_with("schema.cedarschema", |schema| schema.replacen(from, to, 1)),
             "{from} is now {to}"
         );
+    }
+}
+
+#[test]
+fn a_limit_of_age_that_is_out_of_bounds_is_refused_whoever_signed_it() {
+    let bundles = bundles::Bundles::new(&corpus::Corpus::new());
+    let opens = |freshness: &str| {
+        bundles.opens_with("policy.json", |policy| {
+            let with = format!(r#""freshness":{freshness},"input_bytes""#);
+            let changed = policy.replacen(r#""input_bytes""#, &with, 1);
+            assert_ne!(changed, policy, "the part has a member to stand before");
+            changed
+        })
+    };
+    // Within its bounds it opens, so whatever is refused below is refused for its ages.
+    for fine in [r#"{"soft":900,"hard":86400}"#, r#"{"soft":1,"hard":1}"#] {
+        assert!(opens(fine), "{fine}");
+    }
+    for refused in [
+        r#"{"soft":0,"hard":86400}"#,
+        r#"{"soft":-900,"hard":86400}"#,
+        r#"{"soft":900,"hard":899}"#,
+        r#"{"soft":900}"#,
+        r#"{"soft":900,"hard":86400,"more":1}"#,
+        r#""15m""#,
+    ] {
+        assert!(!opens(refused), "{refused}");
     }
 }

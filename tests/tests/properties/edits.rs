@@ -136,6 +136,21 @@ forbid (principal, action, resource) when { context.agent.id == \"stray\" };
         "",
     ),
     edit(
+        "less passes under an old policy sooner",
+        &[(STOPGATE, "soft: 15m", "soft: 899s")],
+        "",
+    ),
+    edit(
+        "nothing passes under an old policy sooner",
+        &[(STOPGATE, "hard: 24h", "hard: 15m")],
+        "",
+    ),
+    edit(
+        "the same ages in other units",
+        &[(STOPGATE, "{soft: 15m, hard: 24h}", "{soft: 900s, hard: 1d}")],
+        "",
+    ),
+    edit(
         "a tool that falls back to a lower ceiling",
         &[(STOPGATE, "{erp: high, hr: read_only}", "{hr: read_only}")],
         "",
@@ -205,6 +220,26 @@ forbid (principal, action, resource) when { context.agent.id == \"stray\" };
             "    ceiling: high\n    tools: {erp: high, hr: read_only, jira: medium, salesforce: medium}",
         )],
         "the ceiling of channel `prod` for tools that it does not name is higher",
+    ),
+    edit(
+        "a policy that may be of any age",
+        &[(STOPGATE, "freshness: {soft: 15m, hard: 24h}\n", "")],
+        "the policy may be older than before",
+    ),
+    edit(
+        "a policy that may be older before less passes",
+        &[(STOPGATE, "soft: 15m", "soft: 901s")],
+        "the policy may be older than before",
+    ),
+    edit(
+        "a policy that may be older before nothing passes",
+        &[(STOPGATE, "hard: 24h", "hard: 25h")],
+        "the policy may be older than before",
+    ),
+    edit(
+        "one age more and one less",
+        &[(STOPGATE, "{soft: 15m, hard: 24h}", "{soft: 1m, hard: 31d}")],
+        "the policy may be older than before",
     ),
     edit(
         "another organisation",

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::Path;
 
+use jiff::SignedDuration;
 use stopgate_decide::bundle::{Bundle, MAX_BUNDLE_BYTES, MayBeLooser, Verified, not_looser};
 use stopgate_decide::decide::{Decision, LimitNow, LimitedBy, Outcome, Situation, decide};
-use stopgate_decide::surface::Need;
+use stopgate_decide::surface::{Limit, Need};
 use stopgate_tests::generate::{Files, PROFILES, Try, attempt, repository};
 use stopgate_tests::random::Random;
 use stopgate_tests::{scale, stage};
@@ -42,13 +43,21 @@ impl Side {
         }
     }
 
-    fn decide(&self, one: &Try) -> Decision {
+    /// Decides an attempt under a policy that is so old.
+    fn decide(&self, one: &Try, age: SignedDuration) -> Decision {
+        // Ceilings and limits of age are part of what is compared, so each side has its own.
+        let ceiling = self.bundle.ceiling(one.channel, &one.attempt.tool);
+        let fresh = self.bundle.freshness();
+        let fresh = fresh.map_or(Limit::High, |freshness| freshness.limit(age));
         let situation = Situation {
             now: one.now,
-            // Ceilings are part of what is compared, so each side has its own.
             limit: LimitNow {
-                class: self.bundle.ceiling(one.channel, &one.attempt.tool),
-                by: LimitedBy::Ceiling,
+                class: ceiling.min(fresh),
+                by: if fresh < ceiling {
+                    LimitedBy::Freshness
+                } else {
+                    LimitedBy::Ceiling
+                },
             },
             evidence: one.evidence,
             enforces: one.enforces,
@@ -57,7 +66,8 @@ impl Side {
     }
 }
 
-/// The bank's repository, whose tests have no cases: these name rules that an edit takes away.
+/// The bank's repository with a limit of its policy's age. Its tests have no cases: these name rules that an edit takes
+/// away.
 fn bank() -> Files {
     let mut files = Files::new();
     let root = Path::new(stage::REFERENCE);
@@ -76,6 +86,7 @@ fn bank() -> Files {
         }
     }
     files.remove("README.md");
+    append(&mut files, WORKSPACE, FRESHNESS);
     files
 }
 
@@ -138,14 +149,18 @@ fn no_attempt_passes_more_easily_where_a_bundle_is_not_looser() {
     for number in 0..PAIRS {
         // Each pair has a seed of its own, so that one can be made again without those before it.
         let mut random = Random::new(seed.wrapping_add(number.wrapping_mul(0x2_0000_0003)));
-        let (files, shape) = repository(&mut random);
+        let (mut files, shape) = repository(&mut random);
+        if random.one_in(2) {
+            append(&mut files, WORKSPACE, FRESHNESS);
+        }
         let changed = changed(&mut random, &files);
         let (base, head) = (Side::new(&files), Side::new(&changed));
         let verdict = not_looser(&base.verified, &head.verified);
         let (mut looser, mut stricter) = (0_u64, 0_u64);
         for _ in 0..ATTEMPTS {
             let one = attempt(&mut random, &shape);
-            let (before, after) = (base.decide(&one), head.decide(&one));
+            let age = SignedDuration::from_secs(random.pick(&AGES));
+            let (before, after) = (base.decide(&one, age), head.decide(&one, age));
             stricter += u64::from(!is_no_looser(&after, &before));
             if is_no_looser(&before, &after) {
                 continue;
@@ -153,7 +168,7 @@ fn no_attempt_passes_more_easily_where_a_bundle_is_not_looser() {
             looser += 1;
             assert!(
                 verdict.is_err(),
-                "seed {seed}, pair {number}\n{}\n{one:?}\n{before:?}\n{after:?}",
+                "seed {seed}, pair {number}\n{}\n{one:?} {age:?}\n{before:?}\n{after:?}",
                 difference(&files, &changed)
             );
         }
@@ -212,6 +227,7 @@ const fn part(why: &MayBeLooser) -> &'static str {
         MayBeLooser::NewChannel(_) => "new channel",
         MayBeLooser::Ceiling { .. } => "ceiling",
         MayBeLooser::DefaultCeiling(_) => "default ceiling",
+        MayBeLooser::Freshness => "freshness",
         MayBeLooser::InputBytes => "input bytes",
         MayBeLooser::Calendar => "calendar",
         MayBeLooser::Routes => "routes",
@@ -243,13 +259,17 @@ fn difference(base: &Files, head: &Files) -> String {
 const RULES: &str = "rules/t0.yaml";
 const GUARDRAILS: &str = "rules/guardrails.cedar";
 const WORKSPACE: &str = "stopgate.yaml";
+/// The last line of a workspace that has a limit of its policy's age.
+const FRESHNESS: &str = "freshness: {soft: 15m, hard: 24h}\n";
+/// Ages in seconds of which each is in another place between the limits that are chosen.
+const AGES: [i64; 5] = [0, 700, 1_000, 80_000, 100_000];
 
 /// The same repository with one or two random changes, each of which may be looser, stricter, both, or nothing.
 fn changed(random: &mut Random, files: &Files) -> Files {
     let mut files = files.clone();
     let times = 1 + random.below(2);
     for at in 0..times {
-        let edit = random.below(16);
+        let edit = random.below(18);
         // The first kinds can only make stricter, and are chosen as often as the others.
         match edit {
             0..=3 => append(&mut files, GUARDRAILS, &guardrail(random, at)),
@@ -261,7 +281,8 @@ fn changed(random: &mut Random, files: &Files) -> Files {
             11 => in_file(&mut files, RULES, |text| without_a_rule(random, text)),
             12 => in_file(&mut files, RULES, |text| with_another_bound(random, text)),
             13 => in_file(&mut files, RULES, |text| with_another_profile(random, text)),
-            14 => in_file(&mut files, "approvals.yaml", |text| {
+            14..=15 => in_file(&mut files, WORKSPACE, |text| with_freshness(random, &text)),
+            16 => in_file(&mut files, "approvals.yaml", |text| {
                 text.replace("[2026-12-25]", "[]")
             }),
             _ => in_file(&mut files, "catalog/t0.yaml", |text| {
@@ -382,4 +403,18 @@ fn with_ceiling(random: &mut Random, text: String) -> String {
     let (before, after) = text.split_once("  prod: {ceiling: ").expect("the channel");
     let (_, after) = after.split_once(',').expect("its tools");
     format!("{before}  prod: {{ceiling: {ceiling},{after}")
+}
+
+/// Another limit of the policy's age, or none.
+fn with_freshness(random: &mut Random, text: &str) -> String {
+    let limits = [
+        "",
+        FRESHNESS,
+        "freshness: {soft: 10m, hard: 24h}\n",
+        "freshness: {soft: 15m, hard: 20h}\n",
+        "freshness: {soft: 20m, hard: 20h}\n",
+        "freshness: {soft: 10m, hard: 2d}\n",
+    ];
+    let (before, _) = text.split_once("freshness: ").unwrap_or((text, ""));
+    before.to_owned() + random.pick(&limits)
 }

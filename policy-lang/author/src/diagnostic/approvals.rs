@@ -1,4 +1,4 @@
-//! Facts about who is asked for an action, and who signs a change.
+//! Facts about who is asked for an action, who signs a change, and when a policy is too old.
 
 use super::{Code, Diagnostic};
 use crate::source::Span;
@@ -68,6 +68,18 @@ pub(crate) fn sign_off_order(
     Diagnostic::new(Code::SignOffOrder, span, message, "").help(format!(
         "write `{higher}: {many}` or more; left out, `low` and `medium` are 1 and `high` is 2"
     ))
+}
+
+/// Words the mistake that the age `hard`, beyond which nothing passes, is shorter than `soft`, beyond which little does.
+pub(crate) fn freshness_order(hard: Span, soft: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::FreshnessOrder,
+        hard,
+        "`hard` is shorter than `soft`",
+        "nothing passes from here on",
+    )
+    .also(soft, "only class `low` and below from here on")
+    .help("make `hard` as long as `soft` or longer")
 }
 
 /// Words the mistake that a cover is repeated at `span`, which stands at `first` already.

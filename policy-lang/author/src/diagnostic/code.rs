@@ -280,6 +280,8 @@ codes! {
         => "Put the text itself there; nothing else is the same for everybody who reads it.";
     ProofTooLarge Error "proof-too-large" "A proof about a rule would take too long to prepare."
         => "Split the rule; sums, `if`s and mixed `&&` and `||` inside each other double what has to be prepared.";
+    FreshnessOrder Error "freshness-order" "The age beyond which nothing passes is shorter than the age beyond which little does."
+        => "Make `hard` of `freshness` as long as `soft`, or longer.";
 }
 
 /// What a base still says in which a rule that got stricter finds a mistake.

@@ -1,6 +1,5 @@
 //! `approvals.yaml`: the business calendar, who is asked for which level of approval, and by when.
 
-use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use stopgate_decide::calendar::{Calendar, Day, InvalidCalendar};
@@ -13,7 +12,7 @@ use crate::source::node::{Node, Value};
 use crate::source::{Span, Spanned};
 
 use super::read::{Record, STOPGATE, list, set};
-use super::scalar::{Word as _, date, form, hours, integer, name, raw, word};
+use super::scalar::{Word as _, date, form, hours, integer, longer, name, raw, word};
 use super::shape::{
     Absent, Bond, Entries, Field, Form, List, Loosens, Shape, Spelling, Weight, WordMeaning,
 };
@@ -181,12 +180,6 @@ const SEAT: Shape = Shape {
     ],
     bonds: &[],
 };
-
-/// Compares two durations; returns `None` where which is longer depends on the calendar, and where one is no duration.
-fn longer(a: &str, b: &str) -> Option<Ordering> {
-    let duration = |text: &str| text.parse::<Duration>().ok();
-    duration(a)?.compare(duration(b)?)
-}
 
 /// Returns the levels of approval that ask somebody: all but the automatic one.
 fn levels() -> Vec<WordMeaning> {

@@ -10,6 +10,7 @@ use stopgate_decide::decide::Reason;
 use stopgate_decide::digest::Digest;
 use stopgate_decide::name::InvalidName;
 use stopgate_decide::pointer::Pointer;
+use stopgate_decide::routing::Duration;
 use stopgate_decide::surface::{Approval, Effect, Limit, Requirement, Risk};
 
 use crate::diagnostic::{Diagnostics, shape as say};
@@ -359,6 +360,12 @@ pub(crate) fn timestamp(node: &Node, dx: &mut Diagnostics) -> Option<Timestamp> 
 fn later(a: &str, b: &str) -> Option<Ordering> {
     let date = |text: &str| text.parse::<Date>().ok();
     Some(date(a)?.cmp(&date(b)?))
+}
+
+/// Compares two durations; returns `None` where which is longer depends on the calendar, and where one is no duration.
+pub(super) fn longer(a: &str, b: &str) -> Option<Ordering> {
+    let duration = |text: &str| text.parse::<Duration>().ok();
+    duration(a)?.compare(duration(b)?)
 }
 
 /// Reads a digest: `sha256:` and 64 digits.

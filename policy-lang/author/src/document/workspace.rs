@@ -1,7 +1,8 @@
 //! `stopgate.yaml`: whose policy it is, who may name subjects, how high each channel goes, what every grant asks for
-//! at least, and what a change needs.
+//! at least, how old the policy may be, and what a change needs.
 
 use stopgate_decide::attempt::INPUT_LIMITS;
+use stopgate_decide::freshness::Freshness;
 use stopgate_decide::name::{ChannelName, OwnerName, ToolName};
 use stopgate_decide::organisation::Issuer;
 use stopgate_decide::surface::{Approval, Limit, Requirement, Risk};
@@ -11,10 +12,10 @@ use crate::policy::{Floor, Floors, Gate};
 use crate::source::node::Node;
 use crate::source::{Span, Spanned};
 
-use super::gate;
 use super::read::{Named, Record, STOPGATE, list, named};
 use super::scalar::{form, integer, name, raw, word};
 use super::shape::{Absent, Entries, Field, Form, List, Loosens, Shape, Spelling, Weight};
+use super::{freshness, gate};
 
 /// Longest input accepted, in bytes, where `limits.input_bytes` says nothing: a quarter of the hard limit
 /// [`INPUT_LIMITS`].
@@ -73,6 +74,14 @@ pub(crate) const SHAPE: Shape = Shape {
             "What every grant asks for at least, by its risk and by the effect of its operations. A floor that is \
              stated replaces the default one; the others stay.",
         ),
+        Field::optional(
+            "freshness",
+            Loosens::Removed,
+            Form::Record(&freshness::SHAPE),
+            "How old the policy may be, counted from the newest timestamp of its channel: an older one lets less \
+             through. Left out: its age takes nothing away.",
+        )
+        .weighs(Weight::Grave),
         Field::optional(
             "limits",
             Loosens::Within,
@@ -295,6 +304,7 @@ pub(crate) struct Workspace {
     pub(crate) identity: Vec<Issuer>,
     pub(crate) channels: Named<ChannelName, Channel>,
     pub(crate) floors: Floors,
+    pub(crate) freshness: Option<Freshness>,
     pub(crate) limits: WorkspaceLimits,
     pub(crate) gate: Gate,
 }
@@ -325,6 +335,10 @@ pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<Workspace> {
     let floors = record
         .get("floors")
         .map_or(Floors::DEFAULT, |node| floors(node, dx));
+    // A limit that cannot be read is not taken for none: the mistake leaves no policy.
+    let freshness = record
+        .get("freshness")
+        .and_then(|node| freshness::read(node, dx));
     let limits = limits(record.get("limits"), dx);
     let gate = record
         .get("gate")
@@ -334,6 +348,7 @@ pub(crate) fn read(root: &Node, dx: &mut Diagnostics) -> Option<Workspace> {
         identity,
         channels,
         floors,
+        freshness,
         limits,
         gate,
     })

@@ -17,9 +17,14 @@ use stopgate_decide::surface::Risk;
 
 use crate::fixture::{Files, compiled, read, tests};
 
-/// The bank's repository, with a review.
+/// The limit of its age that the policy of these tests has.
+const FRESHNESS: &str = "freshness: {soft: 15m, hard: 24h}\n";
+
+/// The bank's repository, with a limit of its age and a review.
 fn bank() -> Files {
     let mut bank = read(&tests().join("../../../policies"));
+    let workspace = bank.get_mut("stopgate.yaml").expect("a document");
+    workspace.extend(FRESHNESS.as_bytes());
     let review = "stopgate: 1\nreview: 2027-Q1\nnext: 2027-06-30\nrules: [erp/order-notes]\n";
     bank.insert("reviews/2027-Q1.yaml".to_owned(), review.into());
     bank
@@ -154,6 +159,20 @@ fn a_review_that_comes_or_goes_is_listed() {
 }
 
 #[test]
+fn a_limit_of_age_that_comes_is_stricter() {
+    let bank = bank();
+    let without = Edit {
+        file: "stopgate.yaml",
+        from: FRESHNESS,
+        to: "",
+        said: &[],
+    };
+    let found = between(&without.made(&bank), &bank);
+    let found: Vec<String> = found.iter().map(said).collect();
+    assert_eq!(found, ["freshness: - -> {soft: 15m, hard: 24h} stricter"]);
+}
+
+#[test]
 fn an_edit_that_is_undone_is_a_change_of_the_same_fields() {
     let bank = bank();
     for edit in &EDITS.edits {
@@ -225,6 +244,11 @@ const SAME: &[(&str, &str, &str)] = &[
         "stopgate.yaml",
         "ceiling: medium",
         "ceiling: \"medium\" # as it was",
+    ),
+    (
+        "stopgate.yaml",
+        "{soft: 15m, hard: 24h}",
+        "{hard: 1d, soft: \"900s\"}",
     ),
     (
         "approvals.yaml",

@@ -1,10 +1,12 @@
 //! A correct repository becomes the policy it says, and mistakes in several documents are reported together.
 
+use jiff::SignedDuration;
 use stopgate_author::compile::{Sources, compile};
 use stopgate_author::policy::{DryRun, Operations, RuleKind};
 use stopgate_author::testing::ExpectedResult;
 use stopgate_author::waiver::{Cover, Holder, Jurisdiction};
 use stopgate_decide::decide::Reason;
+use stopgate_decide::freshness::Freshness;
 use stopgate_decide::name::OwnerName;
 use stopgate_decide::surface::{Approval, Effect, Evidence, Limit, Need, Risk};
 
@@ -18,6 +20,14 @@ fn the_base_means_what_it_says() {
     assert_eq!(policy.organisation.as_str(), "acme-bank");
     assert_eq!(policy.channels["prod"].limit_for("erp"), Limit::High);
     assert_eq!(policy.channels["prod"].limit_for("jira"), Limit::Medium);
+    let freshness = policy.freshness.expect("a limit of its age");
+    assert_eq!(
+        (freshness.soft(), freshness.hard()),
+        (
+            SignedDuration::from_mins(15),
+            SignedDuration::from_hours(24)
+        )
+    );
     let erp = &policy.tools["erp"];
     assert_eq!(erp.operations.len(), 5);
     assert_eq!(erp.operations["create_refund"].effect, Effect::Irreversible);
@@ -283,6 +293,54 @@ fn what_one_person_can_be_asked_for_in_a_day_is_20_unless_it_is_said() {
     for wrong in ["0", "1001"] {
         let limits = format!("limits: {{approvals_per_approver_per_day: {wrong}}}\n");
         assert_eq!(of(&limits), Err(vec!["invalid-number"]), "{wrong}");
+    }
+}
+
+#[test]
+fn how_old_a_policy_may_be_is_said_by_the_clock_and_within_bounds_or_not_at_all() {
+    let read = |freshness: &str| {
+        let files = edited(
+            "stopgate.yaml",
+            "freshness: {soft: 15m, hard: 24h}\n",
+            freshness,
+        );
+        let compiled = compiled(files);
+        let policy = compiled.policy.as_ref().ok_or_else(|| codes(&compiled))?;
+        let ages = |limit: Freshness| (limit.soft().as_secs(), limit.hard().as_secs());
+        Ok::<_, Vec<&str>>(policy.freshness.map(ages))
+    };
+    assert_eq!(read(""), Ok(None));
+    for (soft, hard, seconds) in [
+        ("1m", "1m", (60, 60)),
+        ("60s", "31d", (60, 2_678_400)),
+        ("24h", "1d", (86_400, 86_400)),
+        ("90s", "744h", (90, 2_678_400)),
+    ] {
+        let ages = read(&format!("freshness: {{soft: {soft}, hard: {hard}}}\n"));
+        assert_eq!(ages, Ok(Some(seconds)), "{soft} {hard}");
+    }
+    for (freshness, found) in [
+        ("{soft: 59s, hard: 24h}", vec!["invalid-text"]),
+        ("{soft: 86401s, hard: 31d}", vec!["invalid-text"]),
+        ("{soft: 15m, hard: 2678401s}", vec!["invalid-text"]),
+        ("{soft: 15m, hard: 59s}", vec!["invalid-text"]),
+        ("{soft: 15m, hard: 899s}", vec!["freshness-order"]),
+        ("{soft: 0m, hard: 24h}", vec!["invalid-text"]),
+        ("{soft: 015m, hard: 24h}", vec!["invalid-text"]),
+        ("{soft: 1bh, hard: 24h}", vec!["invalid-text"]),
+        ("{soft: 15, hard: 24h}", vec!["wrong-type"]),
+        (
+            "{soft: 0s, hard: 400d}",
+            vec!["invalid-text", "invalid-text"],
+        ),
+        ("{soft: 15m}", vec!["missing-key"]),
+        ("{hard: 24h}", vec!["missing-key"]),
+        ("{}", vec!["missing-key", "missing-key"]),
+        ("15m", vec!["wrong-type"]),
+        ("[15m, 24h]", vec!["wrong-type"]),
+    ] {
+        let read = read(&format!("freshness: {freshness}\n"));
+        assert_eq!(read, Err(found), "{freshness}");
     }
 }
 

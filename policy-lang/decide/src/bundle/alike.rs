@@ -89,7 +89,8 @@ impl AlikeTool {
 }
 
 /// Checks whether both bundles agree on everything that each decision reads, whatever the operation: the longest input,
-/// the calendar, the rules that hold everywhere, and the profiles.
+/// the calendar, the rules that hold everywhere, and the profiles. How old a policy may be is not compared, and neither
+/// are ceilings: both make the limit, and the limit is part of the situation, which is given.
 fn same_everywhere(one: &Bundle, other: &Bundle) -> bool {
     let profiles = one.profiles.iter().zip(&other.profiles);
     one.input_bytes() == other.input_bytes()

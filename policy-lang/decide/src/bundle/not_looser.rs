@@ -7,15 +7,16 @@
 //! here.
 //!
 //! Why it holds: everything that a decision reads is equal in both bundles, except that head may have more raises and
-//! nevers and lower ceilings. A rule is evaluated by itself, so those that base has match and fail as before; one that
-//! only head has adds to what is asked, forbids, or fails, and each of these is stricter.
+//! nevers, lower ceilings, and a shorter limit of its age. A rule is evaluated by itself, so those that base has match and
+//! fail as before; one that only head has adds to what is asked, forbids, or fails, and each of these is stricter.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 
 use super::parts::{
-    CatalogPart, CeilingPart, OperationPart, PolicyPart, RulePart, SurfacePart, ToolPart,
+    CatalogPart, CeilingPart, FreshnessPart, OperationPart, PolicyPart, RulePart, SurfacePart,
+    ToolPart,
 };
 use super::verify::{Manifest, Verified};
 use super::{CATALOG, DECIDE, POLICY, SCHEMA, SLICE_END, SLICES, SOURCES};
@@ -53,6 +54,9 @@ pub enum MayBeLooser {
     /// A channel's ceiling for the tools that it does not name is higher.
     #[error("the ceiling of channel `{0}` for tools that it does not name is higher")]
     DefaultCeiling(ChannelName),
+    /// The limit of the policy's age is longer, or was taken away.
+    #[error("the policy may be older than before")]
+    Freshness,
     /// The longest input that is accepted is another.
     #[error("the longest input that is accepted has changed")]
     InputBytes,
@@ -98,8 +102,9 @@ pub enum MayBeLooser {
 }
 
 /// Checks that every attempt that `head` permits or routes, `base` permits or routes too, asking for no more: the same
-/// policy, with more raises and nevers and lower ceilings at most. Where a rule stands in its file, who owns it and when
-/// it is reviewed do not count. Both bundles have to be of the current decision table, unless they are one bundle.
+/// policy, with more raises and nevers, lower ceilings and a shorter limit of its age at most. Where a rule stands in its
+/// file, who owns it and when it is reviewed do not count. Both bundles have to be of the current decision table, unless
+/// they are one bundle.
 ///
 /// What no bundle holds is not compared, although the gate asks for signatures when it changes: floors that no rule
 /// needs, tests, owners, what a catalog says of servers, and the gate's own settings.
@@ -223,7 +228,8 @@ fn operations(tool: &ToolPart) -> &BTreeMap<OperationName, OperationPart> {
     operations
 }
 
-/// Compares what a policy says beside its rules. All of it has to be the same, and no ceiling may be higher.
+/// Compares what a policy says beside its rules. All of it has to be the same, no ceiling may be higher, and the policy
+/// may get no older than before.
 fn compare_settings(base: &PolicyPart, head: &PolicyPart) -> Result<(), MayBeLooser> {
     let PolicyPart {
         // It was compared with the one that is known.
@@ -231,6 +237,7 @@ fn compare_settings(base: &PolicyPart, head: &PolicyPart) -> Result<(), MayBeLoo
         organisation,
         issuers,
         channels,
+        freshness,
         input_bytes,
         calendar,
         routes,
@@ -248,6 +255,9 @@ fn compare_settings(base: &PolicyPart, head: &PolicyPart) -> Result<(), MayBeLoo
         return Err(MayBeLooser::Issuer(issuer.clone()));
     }
     compare_ceilings(channels, &head.channels)?;
+    if may_get_older(*freshness, head.freshness) {
+        return Err(MayBeLooser::Freshness);
+    }
     // A shorter one is stricter. It is told like a longer one, as the calendar and the deadlines are: whoever changes
     // a limit has people look at it.
     if *input_bytes != head.input_bytes {
@@ -297,6 +307,19 @@ fn compare_ceilings(
         });
     }
     Ok(())
+}
+
+/// Returns whether some age lets less through under the limit `before` than under the limit `after`; `None` is no limit.
+fn may_get_older(before: Option<FreshnessPart>, after: Option<FreshnessPart>) -> bool {
+    match (before, after) {
+        // Whatever comes takes something away.
+        (None, None | Some(_)) => false,
+        (Some(_), None) => true,
+        (Some(before), Some(after)) => {
+            let FreshnessPart { soft, hard } = after;
+            soft > before.soft || hard > before.hard
+        }
+    }
 }
 
 /// Returns the ceiling for `tool`: its own, or the one for every tool that is not named.

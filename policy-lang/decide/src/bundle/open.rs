@@ -11,6 +11,7 @@ use crate::cedar::{
 };
 use crate::decide::{MatchKind, MatchedRule};
 use crate::digest::Digest;
+use crate::freshness::Freshness;
 use crate::name::{ChannelName, Location, OwnerName, ProfileName, ToolName};
 use crate::organisation::{Ceiling, Issuer};
 use crate::routing::{Deadlines, Route};
@@ -36,6 +37,7 @@ pub struct Bundle {
     organisation: OwnerName,
     issuers: BTreeMap<String, Issuer>,
     channels: BTreeMap<ChannelName, Ceiling>,
+    freshness: Option<Freshness>,
     input_bytes: usize,
     calendar: Calendar,
     routes: Vec<Route>,
@@ -171,6 +173,7 @@ impl Loader<'_> {
             organisation,
             issuers,
             channels,
+            freshness,
             input_bytes,
             calendar,
             routes,
@@ -182,7 +185,9 @@ impl Loader<'_> {
         } = policy;
         // 2.3. The rules: each has its source, and names only operations and surfaces that exist.
         let rules = load_rules(rules, sources.rules, &tools, surfaces.len())?;
-        // 2.4. The calendar, with the time zone data of this program.
+        // 2.4. What time says: how old the policy may be, and the calendar, with the time zone data of this program.
+        let freshness = freshness.map(Freshness::try_from).transpose();
+        let freshness = freshness.map_err(|error| format(std::format!("`{POLICY}`: {error}")))?;
         let calendar = Calendar::new(
             &calendar.zone,
             calendar.days,
@@ -250,6 +255,7 @@ impl Loader<'_> {
             organisation,
             issuers: issuers.into_iter().map(load_issuer).collect(),
             channels: channels.collect(),
+            freshness,
             input_bytes,
             calendar,
             routes,

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
 use jiff::civil::{Date, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::{Day, End};
 use crate::decide::MatchKind;
 use crate::digest::Digest;
+use crate::freshness::{Freshness, InvalidFreshness};
 use crate::name::{ChannelName, OperationName, OwnerName, ProfileName, ToolName};
 use crate::pointer::Pointer;
 use crate::routing::{Deadlines, Route};
@@ -112,6 +114,10 @@ pub struct PolicyPart {
     pub issuers: BTreeMap<String, IssuerPart>,
     /// Ceilings by channel.
     pub channels: BTreeMap<ChannelName, CeilingPart>,
+    /// How old the policy may be. Without a limit the member is left out, as it is in every bundle from before there was
+    /// one, so that the same policy keeps its bytes. Readers from before refuse a bundle that has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<FreshnessPart>,
     /// Longest input accepted, in bytes.
     pub input_bytes: usize,
     /// When it is business time.
@@ -155,6 +161,16 @@ pub struct CeilingPart {
     pub ceiling: Limit,
     /// Instead, for these tools.
     pub tools: BTreeMap<ToolName, Limit>,
+}
+
+/// How old the policy may be, in seconds since the newest timestamp of its channel.
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct FreshnessPart {
+    /// Beyond this age only actions up to class `low` pass.
+    pub soft: i64,
+    /// Beyond this age nothing passes.
+    pub hard: i64,
 }
 
 /// When it is business time.
@@ -244,6 +260,28 @@ pub struct SourcePart {
     pub review_by: Date,
 }
 
+impl From<Freshness> for FreshnessPart {
+    fn from(freshness: Freshness) -> Self {
+        // A fraction of a second would be cut off, which makes the limit shorter and never longer.
+        Self {
+            soft: freshness.soft().as_secs(),
+            hard: freshness.hard().as_secs(),
+        }
+    }
+}
+
+impl TryFrom<FreshnessPart> for Freshness {
+    type Error = InvalidFreshness;
+
+    fn try_from(part: FreshnessPart) -> Result<Self, InvalidFreshness> {
+        let FreshnessPart { soft, hard } = part;
+        Self::new(
+            SignedDuration::from_secs(soft),
+            SignedDuration::from_secs(hard),
+        )
+    }
+}
+
 impl From<&Surface> for SurfacePart {
     fn from(surface: &Surface) -> Self {
         let Surface {
@@ -282,6 +320,70 @@ impl From<SurfacePart> for Surface {
             dry_run: require.contains(&Requirement::DryRun),
             masks: mask,
             max_rows,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A policy part as every compiler before `freshness` wrote it.
+    const WITHOUT: &str = concat!(
+        r#"{"stopgate_policy":1,"organisation":"acme","issuers":{},"channels":{"dev":{"ceiling":"high","tools":{}}},"#,
+        r#""input_bytes":100,"calendar":{"zone":"UTC","days":[],"from":"09:00:00","to":"18:00:00","holidays":[]},"#,
+        r#""routes":[],"deadlines":{"confirm":"30m","decide":"4bh","use":"15m"},"profiles":{},"surfaces":[],"rules":[]}"#,
+    );
+
+    fn read(text: &str) -> serde_json::Result<PolicyPart> {
+        serde_json::from_str(text)
+    }
+
+    #[test]
+    fn a_policy_that_may_be_of_any_age_keeps_its_bytes() {
+        let part = read(WITHOUT).expect("a part");
+        assert!(part.freshness.is_none());
+        assert_eq!(serde_json::to_string(&part).expect("JSON"), WITHOUT);
+    }
+
+    #[test]
+    fn ages_are_written_in_whole_seconds_and_read_within_their_bounds() {
+        let text = |ages: &str| {
+            WITHOUT.replace(
+                r#""input_bytes""#,
+                &format!(r#""freshness":{ages},"input_bytes""#),
+            )
+        };
+        let ages = SignedDuration::from_secs(900);
+        let ages = Freshness::new(ages, SignedDuration::from_hours(24)).expect("a limit");
+        let mut part = read(WITHOUT).expect("a part");
+        part.freshness = Some(ages.into());
+        let written = serde_json::to_string(&part).expect("JSON");
+        assert_eq!(written, text(r#"{"soft":900,"hard":86400}"#));
+        let load = |text: &str| {
+            let part = read(text).ok()?.freshness?;
+            Freshness::try_from(part).ok()
+        };
+        assert_eq!(load(&written), Some(ages));
+        assert!(load(&text(r#"{"soft":1,"hard":1}"#)).is_some());
+        for refused in [
+            r#"{"soft":0,"hard":1}"#,
+            r#"{"soft":-1,"hard":1}"#,
+            r#"{"soft":2,"hard":1}"#,
+            r#"{"soft":1,"hard":-9223372036854775808}"#,
+        ] {
+            assert!(read(&text(refused)).is_ok(), "{refused}");
+            assert_eq!(load(&text(refused)), None, "{refused}");
+        }
+        for unread in [
+            r#"{"soft":900}"#,
+            r#"{"hard":900}"#,
+            r#"{"soft":900,"hard":900,"more":1}"#,
+            r#"{"soft":1.5,"hard":900}"#,
+            r#"{"soft":"15m","hard":900}"#,
+            r#"{"soft":1,"hard":9223372036854775808}"#,
+        ] {
+            assert!(read(&text(unread)).is_err(), "{unread}");
         }
     }
 }

@@ -305,6 +305,44 @@ fn another_schema_or_type_is_not_the_same() {
 }
 
 #[test]
+fn a_policy_may_get_no_older_than_before() {
+    let limit = |soft: i64, hard: i64| json!({"soft": soft, "hard": hard});
+    let with = |freshness: Option<Value>| {
+        let mut spoilt = good();
+        if let Some(freshness) = freshness {
+            spoilt.policy["freshness"] = freshness;
+        }
+        spoilt.signed()
+    };
+    let fine = Ok(());
+    let older = Err(MayBeLooser::Freshness);
+    for (before, after, said) in [
+        (None, Some(limit(900, 86_400)), &fine),
+        (None, Some(limit(1, i64::MAX)), &fine),
+        (Some(limit(900, 86_400)), Some(limit(900, 86_400)), &fine),
+        (Some(limit(900, 86_400)), Some(limit(899, 86_400)), &fine),
+        (Some(limit(900, 86_400)), Some(limit(900, 86_399)), &fine),
+        (Some(limit(900, 86_400)), None, &older),
+        (Some(limit(900, 86_400)), Some(limit(901, 86_400)), &older),
+        (Some(limit(900, 86_400)), Some(limit(900, 86_401)), &older),
+        // One of the two is enough, whatever the other one gives back.
+        (Some(limit(900, 86_400)), Some(limit(901, 901)), &older),
+        (Some(limit(900, 86_400)), Some(limit(1, 86_401)), &older),
+    ] {
+        let about = format!("{before:?} {after:?}");
+        // With a never more, so that two equal limits do not make one bundle, of which nothing is compared.
+        let mut head = good();
+        add_never(&mut head);
+        head.slice("@any")
+            .push_str("@rule(\"pay/new\")\npermit(principal, action, resource);\n\n");
+        if let Some(after) = after {
+            head.policy["freshness"] = after;
+        }
+        assert_eq!(not_looser(&with(before), &head.signed()), *said, "{about}");
+    }
+}
+
+#[test]
 fn bundles_of_the_first_table_are_compared_with_themselves_only() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/compat/0.1.0");
     let root = std::fs::read(format!("{folder}/root.dsse.json")).expect("a root");

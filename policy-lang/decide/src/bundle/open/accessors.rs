@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::calendar::Calendar;
 use crate::cedar::{Index, PreparedSchema, ProfileAt};
 use crate::digest::Digest;
+use crate::freshness::Freshness;
 use crate::json::Json;
 use crate::name::{OperationName, OwnerName, ProfileName, ToolName};
 use crate::organisation::Issuer;
@@ -61,6 +62,13 @@ impl Bundle {
         self.channels
             .get(channel)
             .map_or(Limit::None, |ceiling| ceiling.default)
+    }
+
+    /// Returns how old the policy may be, by the newest timestamp of its channel; `None` if it says nothing of that, and
+    /// then its age takes nothing away.
+    #[must_use]
+    pub const fn freshness(&self) -> Option<Freshness> {
+        self.freshness
     }
 
     /// Returns what the policy says of the identity provider with the URL `issuer`; `None` if that provider may name no
