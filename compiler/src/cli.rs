@@ -8,6 +8,7 @@ mod comparing;
 mod completions;
 mod console;
 mod diff;
+mod drift;
 mod duration;
 pub mod exit;
 mod explain;
@@ -22,6 +23,7 @@ mod progress;
 mod publish;
 mod replay;
 mod repository;
+mod rollback;
 mod root;
 mod schemas;
 mod shown;
@@ -29,6 +31,7 @@ mod sign;
 mod signoff;
 mod source;
 mod test;
+mod timestamp;
 mod verify;
 mod worker;
 
@@ -80,6 +83,9 @@ enum Command {
     Verify(verify::Args),
     Signoff(signoff::Args),
     Publish(publish::Args),
+    Rollback(rollback::Args),
+    Timestamp(timestamp::Args),
+    Drift(drift::Args),
     Log(log::Args),
     Schemas(schemas::Args),
     Completions(completions::Args),
@@ -104,7 +110,10 @@ impl Command {
             Self::Build(args) => ("build", args.format, build::run(args, console)),
             Self::Verify(args) => ("verify", args.format, verify::run(args)),
             Self::Signoff(args) => ("signoff", args.format, signoff::run(args, console)),
-            Self::Publish(args) => ("publish", args.format, publish::run(args, console)),
+            Self::Publish(args) => ("publish", args.target.format, publish::run(args, console)),
+            Self::Rollback(args) => ("rollback", args.target.format, rollback::run(args, console)),
+            Self::Drift(args) => ("drift", args.format, drift::run(args, console)),
+            Self::Timestamp(args) => ("timestamp", args.format, timestamp::run(args, console)),
             Self::Log(args) => ("log verify", args.format(), log::run(args)),
             Self::Schemas(args) => ("schemas", args.format, schemas::run(args)),
             Self::Completions(args) => ("completions", args.format, completions::run(args)),

@@ -273,7 +273,7 @@ impl Publication<'_> {
             organisation,
             channel,
         } = self.channel.clone();
-        Marks::new(organisation, channel, self.root, self.now)
+        Marks::new(organisation, channel, self.root)
     }
 
     fn read(
@@ -358,6 +358,12 @@ impl Publication<'_> {
         match (why, signed) {
             (SupplyRefusal::OtherSignOff(_), Some(signed)) => {
                 let signed = signed.document();
+                if signed.organisation != release.organisation {
+                    return PublishError::Release(SupplyRefusal::Organisation {
+                        found: signed.organisation.clone(),
+                        wanted: release.organisation.clone(),
+                    });
+                }
                 PublishError::OtherChange(Box::new(OtherChange {
                     signed: (signed.base, signed.bundle),
                     change: (release.base, release.bundle),

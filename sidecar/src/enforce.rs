@@ -29,7 +29,8 @@ use stopgate_decide::decide::{
 use stopgate_decide::digest::Digest;
 use stopgate_decide::name::ChannelName;
 use stopgate_decide::record::Seq;
-use stopgate_decide::surface::Evidence;
+use stopgate_decide::supply::Standing;
+use stopgate_decide::surface::{Evidence, Limit};
 use tokio::sync::oneshot;
 
 use crate::audit::{AuditError, AuditLog, Pending, Receipt};
@@ -89,6 +90,8 @@ pub struct Answer {
 struct Question {
     attempt: Attempt,
     situation: Situation,
+    /// How new the policy was known to be.
+    standing: Standing,
     /// Why it is rejected whatever the policy says.
     refused: Option<Rejection>,
     clock: Clock,
@@ -184,13 +187,11 @@ impl Enforcer {
         if *self.state.draining.borrow() {
             return Err(Undecided::Draining);
         }
-        let active = self
-            .state
-            .supply
-            .borrow()
-            .active
-            .clone()
-            .ok_or(Undecided::NoBundle)?;
+        let (active, standing) = {
+            let supply = self.state.supply.borrow();
+            (supply.active.clone(), supply.standing)
+        };
+        let active = active.ok_or(Undecided::NoBundle)?;
         // 2. The decision is announced: whatever happens from here on, the log tells of it, by a record or by a count.
         let pending = self.audit.announce().map_err(|_| Undecided::Draining)?;
         // 3. The question: on whose word the attempt is made, and whether it is refused whatever the policy says.
@@ -198,7 +199,7 @@ impl Enforcer {
         let mut matter = Matter {
             arrived,
             caller: caller.uid,
-            question: self.question(caller, &active.bundle, &request, time),
+            question: self.question(caller, (&active.bundle, standing), &request, time),
             bundle: active.bundle,
             request,
             name: self.names.next(time),
@@ -330,7 +331,7 @@ impl Enforcer {
     fn question(
         &self,
         caller: &Caller,
-        bundle: &Bundle,
+        (bundle, standing): (&Bundle, Standing),
         request: &Request,
         now: Timestamp,
     ) -> Question {
@@ -365,6 +366,7 @@ impl Enforcer {
         Question {
             attempt,
             situation,
+            standing,
             refused: vouched.and_then(|()| may_ask(caller, tool)).err(),
             clock,
         }
@@ -374,10 +376,19 @@ impl Enforcer {
     fn consider(&self, bundle: &Bundle, question: Question) -> Considered {
         let Question {
             attempt,
-            situation,
+            mut situation,
+            standing,
             refused,
             clock,
         } = question;
+        // By the clock of this moment: a process that was stopped for a day has not looked since.
+        let allowed = standing.limit(bundle.freshness(), Timestamp::now());
+        if allowed < Limit::High && allowed <= situation.limit.class {
+            situation.limit = LimitNow {
+                class: allowed,
+                by: LimitedBy::Freshness,
+            };
+        }
         let decision = match refused {
             None => decide(bundle, &attempt, &situation),
             Some(rejection) => Decision::rejected(rejection),

@@ -4,8 +4,11 @@
 //! decision in the log stands after the record of its bundle. Only [`stopgate_decide::bundle::Verified::load`] makes what
 //! is swapped in.
 
+mod begin;
 mod channel;
 mod followed;
+mod found;
+mod fresh;
 mod keeper;
 mod kept;
 mod look;
@@ -13,30 +16,26 @@ mod marks;
 pub(crate) mod refusal;
 mod root;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use channel::{ChannelLook, FoundRelease};
 use jiff::Timestamp;
 use keeper::Keeper;
 use kept::Note;
-use look::{FoundBundle, FoundNew, Look, NotFound, RefusedUpdate, Told};
+use look::{FoundBundle, FoundNew, RefusedUpdate, Told};
 use marks::KeptMarks;
 use stopgate_decide::bundle::{Bundle, Verified};
 use stopgate_decide::digest::Digest;
 use stopgate_decide::name::OwnerName;
 use stopgate_decide::record::{BundleChange, BundleRecord, RecordBody};
-use stopgate_decide::supply::{ChannelId, HeldRelease, Marks};
-use stopgate_store::StoreAddress;
+use stopgate_decide::supply::{HeldRelease, Marks, Standing};
 use tokio::sync::watch;
 
 use crate::audit::AuditLog;
 use crate::bounds::LOAD_DEADLINE;
-use crate::config::Source;
 use crate::metrics::Metrics;
 use crate::seldom::SeldomEach;
-use crate::source::{FileIdentity, Looker, SourceName, Unreadable, chain};
+use crate::source::{FileIdentity, Looker, SourceName, chain};
 
 pub use followed::Followed;
 pub use keeper::Last;
@@ -56,6 +55,16 @@ pub struct Supply {
     pub refusal: Option<Refusal>,
     /// Looks in a row that found no good bundle.
     pub failures: u32,
+    /// How new the one in force is known to be.
+    pub standing: Standing,
+}
+
+/// What an update came to that was not refused.
+enum Updated {
+    /// What was found is in force.
+    Well,
+    /// It was refused before, and for the same reason.
+    Again(Refusal),
 }
 
 /// A bundle in force.
@@ -88,6 +97,8 @@ pub struct Follower {
     kept_marks: KeptMarks,
     /// What was seen of the channel; `None` until somebody could look.
     marks: Option<Marks>,
+    /// In the marks that were written last: when the newest timestamp was issued, and the time.
+    noted: Option<(Option<Timestamp>, Option<Timestamp>)>,
 }
 
 impl Follower {
@@ -112,6 +123,7 @@ impl Follower {
             keeper,
             kept_marks,
             marks: None,
+            noted: None,
             recorded: SeldomEach::default(),
             followed,
             sidecar,
@@ -145,32 +157,39 @@ impl Follower {
         }
         // 3. The file. What was refused before is counted again and not read; what is in force already is not loaded
         // again, and is kept again if what was kept is spoilt.
-        let found = match self.found().await {
-            Ok(FoundBundle::InForce) => {
-                self.well();
-                return;
-            }
-            Ok(FoundBundle::Again(why)) => {
-                self.count(why);
-                return;
-            }
-            Ok(FoundBundle::New(new)) if self.is_in_force(&new) => {
+        let (found, timestamp) = self.found().await;
+        let updated = self.update(found).await;
+        // 5. Whether what is in force now is known to be new. It is that whatever was offered.
+        let proven = self.prove(timestamp).await;
+        match updated {
+            Ok(Updated::Again(why)) => self.count(why),
+            Ok(Updated::Well) => match proven {
+                Ok(()) => self.well(),
+                Err(refused) => self.refuse(refused).await,
+            },
+            Err(refused) => self.refuse(refused).await,
+        }
+    }
+
+    /// Puts what was found in force, if it is something else and can be.
+    async fn update(
+        &mut self,
+        found: Result<FoundBundle, RefusedUpdate>,
+    ) -> Result<Updated, RefusedUpdate> {
+        match found? {
+            FoundBundle::InForce => {}
+            FoundBundle::Again(why) => return Ok(Updated::Again(why)),
+            FoundBundle::New(new) if self.is_in_force(&new) => {
                 self.keeper.keep_again(new.verified).await;
-                self.well();
-                return;
             }
-            Ok(FoundBundle::New(new)) => {
+            FoundBundle::New(new) => {
                 // 4. Another bundle: it is put in force whole, or the one before stays.
                 let activated = self.activate(&new).await;
                 let digest = Some(new.verified.digest());
-                activated.map_err(|refused| refused.about(new.file, digest))
+                activated.map_err(|refused| refused.about(new.file, digest))?;
             }
-            Err(refused) => Err(refused),
-        };
-        match found {
-            Ok(()) => self.well(),
-            Err(refused) => self.refuse(refused).await,
         }
+        Ok(Updated::Well)
     }
 
     /// Puts the bundle that was verified last in force, although the root is past its date. No other bundle will be put
@@ -199,72 +218,6 @@ impl Follower {
         let expires = self.followed.root.trust.statement().expires;
         let message = format!("the trust root expired at {expires}");
         RefusedUpdate::new(Refusal::Expired, message)
-    }
-
-    async fn found(&mut self) -> Result<FoundBundle, RefusedUpdate> {
-        match self.followed.policy.source.clone() {
-            Source::File(file) => self.found_file(file).await,
-            Source::Store(store) => self.found_release(store).await,
-        }
-    }
-
-    async fn found_release(&mut self, store: StoreAddress) -> Result<FoundBundle, RefusedUpdate> {
-        let organisation = self.followed.organisation.clone();
-        // A store can hold the channels of several organisations, so the configuration asks for one.
-        let organisation = organisation.ok_or_else(|| {
-            RefusedUpdate::new(Refusal::Organisation, "`organisation` is not configured")
-        })?;
-        let in_force = {
-            let supply = self.supply.borrow();
-            let release = supply.active.as_ref().and_then(|active| active.release);
-            release.map(|held| held.release)
-        };
-        let look = ChannelLook {
-            store,
-            channel: ChannelId {
-                organisation,
-                channel: self.followed.channel.clone(),
-            },
-            root: Arc::clone(&self.followed.root.trust),
-            marks: self.marks.clone(),
-            kept: self.kept_marks.clone(),
-            most: self.followed.policy.max_bytes.bytes(),
-            // Of the one in force nothing is read into memory, unless it has to be kept again.
-            in_force: in_force.filter(|_| !self.keeper.is_spoilt()),
-        };
-        let deadline = self.followed.policy.deadline.duration();
-        let FoundRelease { marks, new } = self.looker.look(deadline, move || look.look()).await??;
-        self.marks = Some(marks);
-        Ok(new.map_or(FoundBundle::InForce, |(release, verified)| {
-            FoundBundle::New(FoundNew {
-                verified,
-                file: None,
-                release: Some(release),
-            })
-        }))
-    }
-
-    async fn found_file(&self, file: PathBuf) -> Result<FoundBundle, RefusedUpdate> {
-        // Of the one in force nothing is read into memory, unless it has to be kept again.
-        let in_force = self.in_force().filter(|_| !self.keeper.is_spoilt());
-        let look = Look {
-            file,
-            root: Arc::clone(&self.followed.root.trust),
-            most: self.followed.policy.max_bytes.bytes(),
-            in_force,
-            refused: self.refused,
-        };
-        let deadline = self.followed.policy.deadline.duration();
-        let found = self.looker.look(deadline, move || look.look()).await?;
-        found.map_err(|why| {
-            // Who could replace it is told with the command that mends it, once as long as it lasts.
-            if let NotFound::Unreadable(Unreadable::Replaceable(replaceable)) = &why
-                && self.supply.borrow().refusal != Some(Refusal::MayBeReplaced)
-            {
-                replaceable.tell();
-            }
-            why.into()
-        })
     }
 
     fn in_force(&self) -> Option<Digest> {
@@ -341,10 +294,13 @@ impl Follower {
             release,
             since: Timestamp::now(),
         });
+        // A timestamp that was good for the release before is good for this one: a release may be newer than it.
+        let standing = self.supply.borrow().standing;
         self.supply.send_replace(Supply {
             active,
             refusal: None,
             failures: 0,
+            standing,
         });
         Ok(organisation)
     }
@@ -356,19 +312,30 @@ impl Follower {
             return;
         };
         marks.see_release(release);
-        marks.see_time(Timestamp::now());
-        let (kept, marks) = (self.kept_marks.clone(), marks.clone());
+        self.write_marks().await;
+    }
+
+    /// Writes the marks. If the disk does not take them, operators are told, and nothing waits for it: the log says which
+    /// release was in force too.
+    async fn write_marks(&mut self) {
+        let Some(marks) = self.marks.clone() else {
+            return;
+        };
+        let noted = (marks.issued, marks.time);
+        let kept = self.kept_marks.clone();
         let deadline = self.followed.policy.deadline.duration();
         let written = self.looker.look(deadline, move || kept.write(&marks)).await;
         let problem = match written {
-            Ok(Ok(())) => return,
+            Ok(Ok(())) => {
+                self.noted = Some(noted);
+                return;
+            }
             Ok(Err(error)) => error.to_string(),
             Err(missed) => missed.to_string(),
         };
         tracing::error!(
-            version = release.version.get(),
             %problem,
-            "version not noted: a start before the next one would take an older release"
+            "what was seen of the channel is not noted: a start now would know less of it"
         );
     }
 

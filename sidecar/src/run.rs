@@ -249,6 +249,7 @@ impl Sidecar {
             match last {
                 Some(last) => follower.start_from(last).await,
                 None => {
+                    follower.begin().await;
                     follower.look().await;
                     Ok(())
                 }

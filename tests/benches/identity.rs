@@ -147,13 +147,13 @@ async fn measure() {
     let (root, bytes) = stopgate::build::rehearsal(&bulk::policy(RULES)).expect("a bundle");
     let active = Active {
         bundle: Arc::new(Bundle::open(&bytes, &root).expect("a bundle")),
+        release: None,
         since: Timestamp::now(),
     };
     // Senders are kept: a channel without one is closed.
     let (_supply, supplied) = watch::channel(Supply {
         active: Some(active),
-        refusal: None,
-        failures: 0,
+        ..Supply::default()
     });
     let (_draining, told) = watch::channel(false);
     let audit = AuditLog::discarding(Options::new("bench")).expect("a log");

@@ -19,9 +19,13 @@ use stopgate::root::{Holders, first_with};
 use stopgate_decide::bundle::dsse::Signature;
 use stopgate_decide::digest::Digest;
 use stopgate_decide::name::{ChannelName, OwnerName};
-use stopgate_decide::supply::{Document, FormatOne, SignOff, Unsealed};
+use stopgate_decide::supply::{
+    Document, FormatOne, Release, ReleaseChange, SignOff, Signed, Unsealed,
+};
 use stopgate_decide::surface::Risk;
-use stopgate_store::{Directory, Policies, StoredRelease};
+use stopgate_store::{
+    Change, Directory, Item, Items as _, Key, Moved, Policies, StoredRelease, Write,
+};
 
 use crate::stage::{Stage, said};
 
@@ -179,6 +183,85 @@ impl<'s> Channel<'s> {
         };
         let signatures = names.iter().map(signature);
         Ok(unsealed.seal(signatures.collect::<anyhow::Result<_>>()?))
+    }
+
+    /// Puts what the history has of a version at the head, as somebody does who may write to the store and nothing else.
+    ///
+    /// # Errors
+    /// There is no such version.
+    pub fn put_back(&self, version: u64) -> anyhow::Result<()> {
+        let history = Key::new(format!("HIST#{CHANNEL}"), format!("{version:020}"))?;
+        let item = self.store()?.get(&history)?;
+        self.put_head(item.context("it is in the history")?)
+    }
+
+    /// Puts an item at the head, whatever is there.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub fn put_head(&self, head: Item) -> anyhow::Result<()> {
+        let write = Write {
+            key: Key::new(format!("HEAD#{CHANNEL}"), "-")?,
+            condition: Vec::new(),
+            change: Change::Put(head),
+        };
+        Ok(self.store()?.transact(&[write])?)
+    }
+
+    /// Makes the release that a thief with the pipeline's key makes of the policies as they are: it calls itself stricter,
+    /// and nobody signed it off. Its bundle is in the store, and the release is not.
+    ///
+    /// # Errors
+    /// The policies do not build, or nothing was published before.
+    pub fn stolen(&self) -> anyhow::Result<Release> {
+        let build = [
+            "build",
+            "policies",
+            "-o",
+            "stolen.stopgate",
+            "--key",
+            "ci.key",
+        ];
+        let built = self.stage.stopgate(build)?;
+        ensure!(built.status.success(), "{}", said(&built));
+        let bundle = self.built()?;
+        let head = self.head()?.context("something was published")?;
+        let file = fs::read(self.stage.path("stolen.stopgate"))?;
+        Policies::new(self.store()?).put_bundle(bundle, &file, head.at)?;
+        let before = Signed::<Release>::read_named(&head.release, head.digest)?;
+        Ok(Release {
+            version: head.version.next().context("a version")?,
+            bundle,
+            base: Some(head.bundle),
+            previous: Some(head.digest),
+            change: ReleaseChange::Stricter,
+            risk: None,
+            ..before.document().clone()
+        })
+    }
+
+    /// Makes a release the head, as somebody does who has the pipeline's key.
+    ///
+    /// # Errors
+    /// The store cannot be written, or the head moved.
+    pub fn publish_stolen(
+        &self,
+        release: &Release,
+        sign_off: Option<Vec<u8>>,
+    ) -> anyhow::Result<()> {
+        let head = self.head()?;
+        let stored = StoredRelease {
+            version: release.version,
+            bundle: release.bundle,
+            digest: Unsealed::new(release)?.digest(),
+            release: self.sign(release, &["ci"])?,
+            sign_off,
+            at: Timestamp::now(),
+        };
+        let moved =
+            Policies::new(self.store()?).move_head(&release.channel, head.as_ref(), &stored)?;
+        ensure!(moved == Moved::Here, "the head moved");
+        Ok(())
     }
 
     /// Reads the head of the channel; `None` before the first release.

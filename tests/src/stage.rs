@@ -75,6 +75,29 @@ impl Stage {
         Ok(stage)
     }
 
+    /// A stage with the root and the configuration of this one, in a folder of its own: for a second sidecar that follows
+    /// the same.
+    ///
+    /// # Errors
+    /// Something cannot be written.
+    pub fn beside(&self) -> anyhow::Result<Self> {
+        let other = Self::empty()?;
+        fs::copy(self.root(), other.root())?;
+        let (ours, theirs) = (self.folder.path(), other.folder.path());
+        let text = fs::read_to_string(self.path("sidecar.toml"))?;
+        // What is followed stays where it is; all the rest is this sidecar's own.
+        let lines = text.lines().map(|line| {
+            if line.starts_with("source =") {
+                line.to_owned()
+            } else {
+                line.replace(&ours.display().to_string(), &theirs.display().to_string())
+            }
+        });
+        let text: String = lines.map(|line| line + "\n").collect();
+        fs::write(other.path("sidecar.toml"), text)?;
+        Ok(other)
+    }
+
     fn empty() -> anyhow::Result<Self> {
         // Whatever the user's own is: a file that a group may write is nobody's to trust.
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));

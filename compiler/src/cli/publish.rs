@@ -41,9 +41,22 @@ the one that was expected, 8 when a key, a signature or what the channel holds i
 pub(super) struct Args {
     #[command(flatten)]
     repository: Repository,
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// Revision to publish, read from git; left out: HEAD, if the files are exactly that
+    #[arg(long, value_name = "REV")]
+    rev: Option<String>,
+    /// Write nothing unless the bundle has this digest, which the gate prints
+    #[arg(long, value_name = "DIGEST")]
+    expect: Option<Digest>,
+}
+
+/// Where a release is published, and by whom.
+#[derive(Debug, clap::Args)]
+pub(super) struct Target {
     /// Channel that gets it; the policy has to name it
     #[arg(long, value_name = "NAME")]
-    channel: ChannelName,
+    pub(super) channel: ChannelName,
     /// Where channels are, such as dir:FOLDER
     #[arg(long, value_name = "STORE")]
     store: StoreAddress,
@@ -53,12 +66,6 @@ pub(super) struct Args {
     /// What reviewers signed with `stopgate signoff`; repeat it for several
     #[arg(long = "sign-off", value_name = "FILE")]
     sign_offs: Vec<PathBuf>,
-    /// Revision to publish, read from git; left out: HEAD, if the files are exactly that
-    #[arg(long, value_name = "REV")]
-    rev: Option<String>,
-    /// Write nothing unless the bundle has this digest, which the gate prints
-    #[arg(long, value_name = "DIGEST")]
-    expect: Option<Digest>,
     /// Say what would happen, and write nothing
     #[arg(long)]
     plan: bool,
@@ -67,28 +74,52 @@ pub(super) struct Args {
     pub(super) format: Format,
 }
 
+/// What signs a release: keys of publishers, and what reviewers signed.
+pub(super) struct Signatures {
+    pub(super) keys: Vec<SigningKey>,
+    pub(super) sign_offs: Vec<Vec<u8>>,
+}
+
+impl Target {
+    /// Reads the keys and the sign-offs.
+    pub(super) fn signatures(&self) -> Result<Signatures, Failure> {
+        let keys = self.keys.iter().map(|path| SigningKey::read(path));
+        let keys = keys.collect::<Result<Vec<_>, _>>();
+        let sign_offs = self.sign_offs.iter();
+        let sign_offs = sign_offs.map(|path| read_whole(path, MAX_DOCUMENT_BYTES));
+        Ok(Signatures {
+            keys: keys.map_err(Failure::untrusted)?,
+            sign_offs: sign_offs.collect::<Result<Vec<_>, _>>()?,
+        })
+    }
+
+    /// Opens the store. The first publication makes a folder for one, a plan does not.
+    pub(super) fn open(&self) -> Result<Policies<Box<dyn Items>>, Failure> {
+        let opened = if self.plan {
+            self.store.open()
+        } else {
+            self.store.open_or_create()
+        };
+        Ok(Policies::new(opened?))
+    }
+}
+
 pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failure> {
-    let now = Timestamp::now();
-    let keys = args.keys.iter().map(|path| SigningKey::read(path));
-    let keys = keys
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(Failure::untrusted)?;
-    let sign_offs = args
-        .sign_offs
-        .iter()
-        .map(|path| read_whole(path, MAX_DOCUMENT_BYTES));
-    let sign_offs = sign_offs.collect::<Result<Vec<_>, _>>()?;
+    let Target {
+        channel, format, ..
+    } = &args.target;
+    let signatures = args.target.signatures()?;
     // 1. The bundle, and the root that sidecars are given.
     let read = committed(&args.repository.dir, args.rev.as_deref())?;
     let checked = Checked::compile(read, console);
     let root = super::sign::own_root(&checked.trust)?;
-    let valid = checked.valid("publish", args.format, console)?;
+    let valid = checked.valid("publish", *format, console)?;
     let root = root.ok_or_else(no_root)?;
     let channel = ChannelId {
         organisation: valid.policy.organisation.clone(),
-        channel: args.channel.clone(),
+        channel: channel.clone(),
     };
-    let built = build(&valid.policy, &keys)?;
+    let built = build(&valid.policy, &signatures.keys)?;
     if let Some(expected) = args.expect.filter(|expected| *expected != built.digest) {
         let source = &valid.source;
         let differs = format!("what {source} makes is {}, not {expected}", built.digest);
@@ -101,62 +132,71 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failu
         commit: commit(&valid.source),
         tests: tests(&valid),
         root: &root,
-        keys: &keys,
-        sign_offs: &sign_offs,
-        now,
+        keys: &signatures.keys,
+        sign_offs: &signatures.sign_offs,
+        now: Timestamp::now(),
     };
-    // 2. What it would do, and whether anybody has to sign it off.
-    let policies = Policies::new(open(args)?);
-    let plan = publication.plan(&policies)?;
+    // 2. What it would do, whether anybody has to sign it off, and then the writes.
+    let dir = args.repository.dir.to_string_lossy();
+    finish(
+        "publish",
+        &args.target,
+        &dir,
+        &publication,
+        &args.target.open()?,
+    )
+}
+
+/// Publishes what is to be published, or says who has to sign it off, as the answer of `command`. `dir` is where the
+/// policy's repository is.
+pub(super) fn finish<S: Items>(
+    command: &str,
+    target: &Target,
+    dir: &str,
+    publication: &Publication<'_>,
+    policies: &Policies<S>,
+) -> Result<CommandAnswer, Failure> {
+    let Target {
+        channel,
+        store,
+        format,
+        ..
+    } = target;
+    let answer = |exit: Exit, text: String, body: serde_json::Value| match format {
+        Format::Json => CommandAnswer::json(command, exit, body),
+        Format::Text => Ok(CommandAnswer::text(exit, text)),
+    };
+    let digest = publication.built.digest;
+    let plan = publication.plan(policies)?;
     let planned = match &plan {
         Plan::Release(planned) => planned,
         Plan::Unchanged(version) => {
             let text = format!(
-                "unchanged  {} has {} since version {version}, nothing is written\n",
-                args.channel, built.digest
+                "unchanged  {channel} has {digest} since version {version}, nothing is written\n"
             );
             let body = json!({
-                "channel": args.channel,
+                "channel": channel,
                 "version": version,
-                "bundle": built.digest,
+                "bundle": digest,
                 "outcome": "unchanged",
             });
-            return answer(args, Exit::Fine, text, body);
+            return answer(Exit::Fine, text, body);
         }
     };
     if let Passes::NeedsSignOff(missing) = &planned.passes {
         let needs = format!("reviewers have to sign it off: {missing}");
-        let text = format!(
-            "{}sign-off   {needs}\n           {}\n",
-            told(planned),
-            ask_for(args, planned)
-        );
+        let ask = ask_for(dir, planned);
+        let text = format!("{}sign-off   {needs}\n           {ask}\n", told(planned));
         let body = body(planned, "needs_sign_off", Some(&needs));
-        return answer(args, Exit::ReviewNeeded, text, body);
+        return answer(Exit::ReviewNeeded, text, body);
     }
-    if args.plan {
+    if target.plan {
         let text = format!("{}planned    nothing is written\n", told(planned));
-        return answer(args, Exit::Fine, text, body(planned, "planned", None));
+        return answer(Exit::Fine, text, body(planned, "planned", None));
     }
-    // 3. The writes.
-    publication.publish(planned, &policies)?;
-    let text = format!(
-        "{}published  {} in {}\n",
-        told(planned),
-        args.channel,
-        args.store
-    );
-    answer(args, Exit::Fine, text, body(planned, "published", None))
-}
-
-/// Opens the store. The first publication makes a folder for one, a plan does not.
-fn open(args: &Args) -> Result<Box<dyn Items>, Failure> {
-    let opened = if args.plan {
-        args.store.open()
-    } else {
-        args.store.open_or_create()
-    };
-    Ok(opened?)
+    publication.publish(planned, policies)?;
+    let text = format!("{}published  {channel} in {store}\n", told(planned));
+    answer(Exit::Fine, text, body(planned, "published", None))
 }
 
 /// Checks that the policy names the channel: sidecars would refuse another.
@@ -228,12 +268,12 @@ fn told(planned: &PlannedRelease) -> String {
 }
 
 /// Returns the command with which a reviewer signs the release off.
-fn ask_for(args: &Args, planned: &PlannedRelease) -> String {
+fn ask_for(dir: &str, planned: &PlannedRelease) -> String {
     let before = planned.before.as_ref();
     let base = before.map_or("empty", |before| before.release.commit.as_str());
     format!(
         "stopgate signoff {} --base {} --rev {} --key KEY",
-        word(&args.repository.dir.to_string_lossy()),
+        word(dir),
         word(&visible(base, 100)),
         word(&visible(&planned.release.commit, 100)),
     )
@@ -270,19 +310,7 @@ fn body(planned: &PlannedRelease, outcome: &str, why: Option<&str>) -> serde_jso
     body
 }
 
-fn answer(
-    args: &Args,
-    exit: Exit,
-    text: String,
-    body: serde_json::Value,
-) -> Result<CommandAnswer, Failure> {
-    match args.format {
-        Format::Json => CommandAnswer::json("publish", exit, body),
-        Format::Text => Ok(CommandAnswer::text(exit, text)),
-    }
-}
-
-fn no_root() -> Failure {
+pub(super) fn no_root() -> Failure {
     Failure::untrusted(
         "the repository has no trust/root.dsse.json, so no sidecar would trust a release",
     )

@@ -13,7 +13,7 @@ use super::exit::Exit;
 use super::output::read_whole;
 
 /// Bytes of a trust root; a thousand keys fit.
-const MAX_ROOT_BYTES: usize = 1024 * 1024;
+pub(super) const MAX_ROOT_BYTES: usize = 1024 * 1024;
 
 /// Verify a bundle against a trust root
 ///

@@ -1,7 +1,13 @@
 //! A pipeline publishes to a channel, and reviewers sign off what may be looser.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
+
+use stopgate::key::SigningKey;
+use stopgate::publish::seal;
+use stopgate_decide::supply::{FormatOne, SignOff, Unsealed};
+use stopgate_decide::surface::Risk;
 
 use crate::{Desk, Run};
 
@@ -280,4 +286,73 @@ fn p1_of_many_publishers_at_once_each_version_is_of_one() {
     let history = desk.path("channels/items/HIST%23prod");
     let versions = fs::read_dir(history).expect("a history").count();
     assert_eq!(versions, 1 + published, "{exits:?}");
+}
+
+/// Writes a sign-off of both reviewers, at risk high, as they would make it where the gate has passed the change.
+fn signed_off(desk: &Desk, base: &str, bundle: &str) -> String {
+    let document = SignOff {
+        format: FormatOne,
+        organisation: "my-company".parse().expect("a name"),
+        base: Some(base.parse().expect("a digest")),
+        bundle: bundle.parse().expect("a digest"),
+        risk: Risk::High,
+        waivers: BTreeSet::new(),
+    };
+    let keys = ["ana", "eva"].map(|name| {
+        let key = SigningKey::read(&desk.path(&format!("{name}.key")));
+        key.expect("a key")
+    });
+    let unsealed = Unsealed::new(&document).expect("a sign-off");
+    let bytes = seal(unsealed, &keys).expect("signed");
+    fs::write(desk.path("both.signoff"), bytes).expect("written");
+    "--sign-off=both.signoff".to_owned()
+}
+
+#[test]
+fn p16_going_back_is_a_new_version_of_the_very_bundle_and_is_signed_off_like_any_other() {
+    let desk = desk();
+    begin(&desk);
+    fs::write(desk.path("p/rules/guard.cedar"), NEVER).expect("written");
+    desk.commit("p");
+    let second = publish(&desk, &[]);
+    assert_eq!(second.exit, 0, "{}", second.shown());
+    let back = |to: &str, more: &[&str]| {
+        let to = format!("--to={to}");
+        let command = [
+            "rollback",
+            "p",
+            "--channel=prod",
+            "--store=dir:channels",
+            "--key=ci.key",
+            &to,
+        ];
+        desk.run(&[&command[..], more].concat())
+    };
+    for (to, exit) in [("3", 1), ("0", 2), ("x", 2)] {
+        let run = back(to, &[]);
+        assert_eq!(run.exit, exit, "{to}: {}", run.shown());
+    }
+    let run = back("2", &[]);
+    assert!(line(&run, "unchanged").contains("since version 2"));
+    let run = back("1", &[]);
+    assert_eq!(run.exit, 5, "{}", run.shown());
+    assert!(run.stdout.contains("guard/closed"), "{}", run.shown());
+    let first = line(&run, "bundle").to_owned();
+    let sign_off = signed_off(&desk, line(&second, "bundle"), &first);
+    let run = back("1", &[&sign_off]);
+    assert_eq!(
+        (run.exit, line(&run, "version")),
+        (0, "3"),
+        "{}",
+        run.shown()
+    );
+    assert_eq!(line(&run, "bundle"), first);
+    // What is published again needs nothing of the present policy, and its history holds together.
+    let run = publish(&desk, &["--plan"]);
+    assert_eq!(
+        (run.exit, line(&run, "version")),
+        (0, "4"),
+        "{}",
+        run.shown()
+    );
 }

@@ -162,7 +162,7 @@ fn what_is_printed_fits() {
 }
 
 /// What is printed of a channel, and the commands that were tried.
-fn channels(schemas: &BTreeMap<String, Validator>) -> [String; 2] {
+fn channels(schemas: &BTreeMap<String, Validator>) -> [String; 5] {
     let desk = publish::desk();
     let (ana, eva) = (
         publish::sign_off(&desk, "ana"),
@@ -175,6 +175,14 @@ fn channels(schemas: &BTreeMap<String, Validator>) -> [String; 2] {
         "--store=dir:channels",
         "--key=ci.key",
     ];
+    let time = [
+        "timestamp",
+        "--channel=prod",
+        "--store=dir:channels",
+        "--root=p/trust/root.dsse.json",
+    ];
+    let back = [&["rollback"], &to[1..]].concat();
+    let drift = ["drift", "p", "--channel=prod", "--store=dir:channels"];
     let off = ["signoff", "p", "--base=empty", "--key=ana.key"];
     for (args, exit) in [
         ([&to[..], &[]].concat(), 5),
@@ -183,6 +191,12 @@ fn channels(schemas: &BTreeMap<String, Validator>) -> [String; 2] {
         ([&to[..], &[]].concat(), 0),
         ([&to[..], &["--key=ana.key"]].concat(), 8),
         (off.to_vec(), 8),
+        ([&back[..], &["--to=1"]].concat(), 0),
+        (drift.to_vec(), 0),
+        ([&drift[..], &["--sidecar=nowhere"]].concat(), 1),
+        ([&back[..], &["--to=2"]].concat(), 1),
+        ([&time[..], &["--key=clock.key"]].concat(), 0),
+        ([&time[..], &["--key=ana.key"]].concat(), 8),
     ] {
         let run = desk.run(&[&args[..], &["--format=json"]].concat());
         let json = run.json();
@@ -199,7 +213,7 @@ fn channels(schemas: &BTreeMap<String, Validator>) -> [String; 2] {
             run.shown()
         );
     }
-    ["publish".to_owned(), "signoff".to_owned()]
+    ["drift", "publish", "rollback", "signoff", "timestamp"].map(str::to_owned)
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod marks;
 mod release;
 mod sign_off;
 mod signed;
+mod standing;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -24,5 +25,6 @@ pub use marks::{HeldRelease, Marks};
 pub use release::{Release, ReleaseChange, ReleaseVersion};
 pub use sign_off::SignOff;
 pub use signed::{Document, DocumentError, FormatOne, MAX_DOCUMENT_BYTES, Signed, Unsealed};
+pub use standing::{Proven, Standing, prove};
 pub use timestamp::TimestampDocument;
 pub use trace::{ChannelId, Ground, Link, MAX_STEPS_BACK, SupplyRefusal, Trace, trace};

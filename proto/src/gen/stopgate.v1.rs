@@ -205,7 +205,11 @@ pub struct GetStatusResponse {
     pub bundle_version: i64,
     #[prost(message, optional, tag = "4")]
     pub activate_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// Highest class let through by the channel's ceiling for tools it does not name.
+    /// When it was still proved that the release in force is the newest. Unset: never yet.
+    #[prost(message, optional, tag = "5")]
+    pub fresh_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Highest class let through now for tools that the channel does not name: by its ceiling or by the age of the policy,
+    /// whichever is lower.
     #[prost(enumeration = "RiskLimit", tag = "6")]
     pub risk_limit: i32,
     /// Updates that failed in a row, counted until one succeeds.
@@ -479,6 +483,8 @@ pub enum BundleRefusal {
     NotSignedOff = 16,
     /// Nobody can say which one was in force before: the sidecar's own marks cannot be read.
     Marks = 17,
+    /// Nothing proves that it is the newest: the timestamp is missing, older than another, or tells of a newer release.
+    Timestamp = 18,
 }
 impl BundleRefusal {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -504,6 +510,7 @@ impl BundleRefusal {
             Self::History => "BUNDLE_REFUSAL_HISTORY",
             Self::NotSignedOff => "BUNDLE_REFUSAL_NOT_SIGNED_OFF",
             Self::Marks => "BUNDLE_REFUSAL_MARKS",
+            Self::Timestamp => "BUNDLE_REFUSAL_TIMESTAMP",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -526,6 +533,7 @@ impl BundleRefusal {
             "BUNDLE_REFUSAL_HISTORY" => Some(Self::History),
             "BUNDLE_REFUSAL_NOT_SIGNED_OFF" => Some(Self::NotSignedOff),
             "BUNDLE_REFUSAL_MARKS" => Some(Self::Marks),
+            "BUNDLE_REFUSAL_TIMESTAMP" => Some(Self::Timestamp),
             _ => None,
         }
     }

@@ -274,10 +274,12 @@ impl From<Status> for pb::GetStatusResponse {
             active,
             refusal: refused,
             failures,
+            standing,
         } = supply;
         // Without a bundle nothing passes, and the status says so.
         let ceiling = active.as_ref().map_or(Limit::None, |active| {
-            active.bundle.default_ceiling(channel.as_str())
+            let allowed = standing.limit(active.bundle.freshness(), Timestamp::now());
+            active.bundle.default_ceiling(channel.as_str()).min(allowed)
         });
         let bundle_zone_data = active
             .as_ref()
@@ -294,6 +296,7 @@ impl From<Status> for pb::GetStatusResponse {
                     i64::try_from(held.version.get()).unwrap_or(i64::MAX)
                 }),
             activate_time: active.as_ref().map(|active| timestamp(active.since)),
+            fresh_time: standing.proven.map(|proven| timestamp(proven.issued)),
             risk_limit: limit(ceiling).into(),
             consecutive_failures: i32::try_from(failures).unwrap_or(i32::MAX),
             bundle_refusal: refused
@@ -358,6 +361,7 @@ const fn refusal(refusal: Refusal) -> pb::BundleRefusal {
         Refusal::History => pb::BundleRefusal::History,
         Refusal::NotSignedOff => pb::BundleRefusal::NotSignedOff,
         Refusal::Marks => pb::BundleRefusal::Marks,
+        Refusal::Timestamp => pb::BundleRefusal::Timestamp,
     }
 }
 

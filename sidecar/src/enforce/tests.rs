@@ -2,6 +2,8 @@
 
 use std::task::Poll;
 
+use stopgate_decide::supply::Standing;
+
 use super::testing::{Stage, caller, request};
 use super::*;
 use crate::audit::Options;
@@ -86,7 +88,10 @@ async fn decisions_over_budget_are_all_rejected_and_told_once_a_minute_with_a_co
             stage.enforcer.over_budget.let_time_pass();
         }
         let now = Timestamp::UNIX_EPOCH;
-        let mut question = stage.enforcer.question(&caller(), &bundle, &request(), now);
+        let mut question =
+            stage
+                .enforcer
+                .question(&caller(), (&bundle, Standing::default()), &request(), now);
         question.clock = Clock::after(2 * DECIDE_BUDGET);
         let considered = stage.enforcer.consider(&bundle, question);
         let Outcome::Reject(rejection) = considered.decision.outcome() else {

@@ -28,11 +28,13 @@ pub(super) struct ChannelLook {
 
 /// What a look found.
 #[derive(Debug)]
-pub(super) struct FoundRelease {
+pub(super) struct FoundChannel {
     /// What had been seen before.
     pub(super) marks: Marks,
-    /// The release and its bundle; `None` if it is the one in force.
-    pub(super) new: Option<(HeldRelease, Arc<Verified>)>,
+    /// The newest timestamp, which nobody has verified yet.
+    pub(super) timestamp: Result<Option<Vec<u8>>, StoreError>,
+    /// The release at the head and its bundle; `None` if it is the one in force.
+    pub(super) new: Result<Option<(HeldRelease, Arc<Verified>)>, NoRelease>,
 }
 
 /// Why a look found nothing.
@@ -45,21 +47,29 @@ pub(super) enum NoRelease {
 }
 
 impl ChannelLook {
-    pub(super) fn look(self) -> Result<FoundRelease, NoRelease> {
+    pub(super) fn look(self) -> Result<FoundChannel, NoRelease> {
         let read = || self.kept.read(&self.channel, &self.root);
         let mut marks = self.marks.clone().map_or_else(read, Ok)?;
         marks.see_root(&self.root);
         let store = self.store.open().map_err(NotOffered::from)?;
+        let policies = Policies::new(store);
+        // Before the head: a release that is published in between is newer than what the timestamp says, never older.
+        let timestamp = policies.timestamp(&self.channel.channel);
         let found = offered(
-            &Policies::new(store),
+            &policies,
             &self.channel,
             &self.root,
             &marks,
             self.in_force,
             self.most,
-        )?;
-        let new = found.map(|found| (found.held(), Arc::new(found.bundle)));
-        Ok(FoundRelease { marks, new })
+        );
+        let new = found.map_err(NoRelease::from);
+        let new = new.map(|found| found.map(|found| (found.held(), Arc::new(found.bundle))));
+        Ok(FoundChannel {
+            marks,
+            timestamp,
+            new,
+        })
     }
 }
 
@@ -106,6 +116,9 @@ impl From<&SupplyRefusal> for Refusal {
             SupplyRefusal::Channel { .. } => Self::Channel,
             SupplyRefusal::Rollback { .. } => Self::Rollback,
             SupplyRefusal::Forked(_) | SupplyRefusal::History(_) => Self::History,
+            SupplyRefusal::OlderTimestamp { .. } | SupplyRefusal::Withheld { .. } => {
+                Self::Timestamp
+            }
             SupplyRefusal::Bundle { .. } => Self::Digest,
             SupplyRefusal::OtherSignOff(_)
             | SupplyRefusal::TooFarBack(_)

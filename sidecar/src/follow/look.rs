@@ -1,13 +1,14 @@
 //! One look at a file that is the policy source: what was found, or why nothing was. It changes nothing.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stopgate_decide::bundle::{BundleError, MAX_BUNDLE_BYTES, TrustRoot, Verified};
 use stopgate_decide::digest::Digest;
-use stopgate_decide::supply::HeldRelease;
+use stopgate_decide::supply::{HeldRelease, MAX_DOCUMENT_BYTES};
 
-use crate::source::{FileIdentity, Missed, Opened, Unreadable, chain, open};
+use crate::source::{self, FileIdentity, Missed, Opened, Unreadable, chain, open};
 
 use super::refusal::Refusal;
 
@@ -36,6 +37,9 @@ pub(super) enum FoundBundle {
     /// Another bundle.
     New(FoundNew),
 }
+
+/// The timestamp's bytes, if there is one, or why nobody can say.
+pub(super) type FoundTimestamp = Result<Option<Vec<u8>>, String>;
 
 /// A bundle that is not in force.
 #[derive(Debug)]
@@ -105,6 +109,20 @@ pub(super) struct Look {
 }
 
 impl Look {
+    /// Reads the timestamp that stands beside the bundle, under its name with `.timestamp` behind it, if one does.
+    pub(super) fn timestamp(&self) -> FoundTimestamp {
+        let mut path = self.file.clone().into_os_string();
+        path.push(".timestamp");
+        let most = u64::try_from(MAX_DOCUMENT_BYTES).unwrap_or(u64::MAX);
+        match source::read(Path::new(&path), most) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(Unreadable::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Ok(None)
+            }
+            Err(why) => Err(chain(&why)),
+        }
+    }
+
     pub(super) fn look(&self) -> Result<FoundBundle, NotFound> {
         let opened = open(&self.file).map_err(NotFound::Unreadable)?;
         // The same file is refused for the same reason: it is not read again, which for a big one would be all the disk

@@ -4,7 +4,6 @@
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use jiff::Timestamp;
 use stopgate_decide::bundle::TrustRoot;
 use stopgate_decide::supply::{ChannelId, Marks};
 
@@ -48,7 +47,7 @@ impl KeptMarks {
                     organisation,
                     channel,
                 } = channel.clone();
-                return Ok(Marks::new(organisation, channel, root, Timestamp::now()));
+                return Ok(Marks::new(organisation, channel, root));
             }
             Err(why) => return Err(why.into()),
         };

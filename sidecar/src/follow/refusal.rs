@@ -38,11 +38,13 @@ pub enum Refusal {
     NotSignedOff,
     /// Nobody can say which one was in force before.
     Marks,
+    /// Nothing proves that it is the newest.
+    Timestamp,
 }
 
 impl Refusal {
     /// Every reason.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Signature,
         Self::Threshold,
         Self::Digest,
@@ -59,6 +61,7 @@ impl Refusal {
         Self::History,
         Self::NotSignedOff,
         Self::Marks,
+        Self::Timestamp,
     ];
 
     /// Returns the word for the reason in records and metrics.
@@ -81,6 +84,7 @@ impl Refusal {
             Self::History => "history",
             Self::NotSignedOff => "not_signed_off",
             Self::Marks => "marks",
+            Self::Timestamp => "timestamp",
         }
     }
 
@@ -103,7 +107,8 @@ impl Refusal {
             | Self::Rollback
             | Self::History
             | Self::NotSignedOff
-            | Self::Marks => false,
+            | Self::Marks
+            | Self::Timestamp => false,
         }
     }
 }

@@ -8,6 +8,7 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use kept::Kept;
+use look::{Look, NotFound};
 use serde_json::{Value, json};
 use stopgate_decide::bundle::TrustRoot;
 use stopgate_decide::bundle::dsse::{self, Envelope, Signature};
@@ -15,7 +16,7 @@ use stopgate_decide::bundle::dsse::{self, Envelope, Signature};
 use crate::audit::Options;
 use crate::config::{Config, Overrides};
 use crate::metrics::Gauges;
-use crate::source::open;
+use crate::source::{Unreadable, open};
 use crate::testing::Heard;
 
 use super::*;
@@ -205,7 +206,7 @@ async fn what_cannot_be_kept_now_is_kept_at_the_next_look() {
     for file in [&before, &begun, &theirs] {
         fs::write(file, "x").expect("written");
     }
-    let look = follower.found().await;
+    let (look, _) = follower.found().await;
     assert!(matches!(look, Ok(FoundBundle::InForce)), "{look:?}");
     let verified = Verified::read(
         fs::File::open(follower.keeper.kept.file(note.bundle)).expect("a file"),

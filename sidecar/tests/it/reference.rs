@@ -305,6 +305,12 @@ const fn refusal(why: Refusal) -> (&'static str, &'static str) {
             "`marks.json` in `state_dir`, which says what was in force before, cannot be read or was changed.",
             "Restore it. Whoever takes the file away decides that nothing was in force before.",
         ),
+        Refusal::Timestamp => (
+            "Nothing proves that what is in force is the newest: the policy states `freshness`, and the channel's timestamp is \
+             missing, older than one that was seen, or tells of a newer release. What is in force stays; the older it is, the \
+             less passes.",
+            "See that `stopgate timestamp` runs. If it tells of a newer release, find out why this sidecar does not see that.",
+        ),
     }
 }
 

@@ -13,6 +13,7 @@ mod attempts;
 mod faults;
 mod gate;
 mod screen;
+mod supply;
 mod waiver;
 
 use std::process::{Command, Output};
@@ -52,7 +53,8 @@ async fn main() -> anyhow::Result<()> {
     screen.say(&format!(
         "{records} attempts were answered, each has its record, and the chain of records is whole."
     ));
-    gate::play(&stage, &screen)
+    gate::play(&stage, &screen)?;
+    supply::play(&screen).await
 }
 
 /// The author's and the pipeline's part. The policies are tested as they are; what is built for the sidecar has the

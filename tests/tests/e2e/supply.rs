@@ -5,16 +5,16 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use jiff::{SignedDuration, Timestamp};
 use stopgate_client::wire::{BundleRefusal, GetStatusResponse};
 use stopgate_decide::record::{BundleChange, RecordBody};
-use stopgate_decide::supply::{FormatOne, Release, ReleaseChange, SignOff, Signed, Unsealed};
+use stopgate_decide::supply::{FormatOne, SignOff, TimestampDocument};
 use stopgate_decide::surface::Risk;
-use stopgate_store::{
-    Change, Directory, Item, Items as _, Key, Moved, Policies, StoredRelease, Write,
-};
+use stopgate_store::{Change, Item, Items as _, Key, StoredRelease, Value, Write};
+use stopgate_tests::ask;
 use stopgate_tests::channel::{CHANNEL, Channel};
 use stopgate_tests::log::records;
-use stopgate_tests::sidecar::Sidecar;
+use stopgate_tests::sidecar::{PATIENCE, Sidecar};
 use stopgate_tests::stage::{Hours, Stage, said};
 
 const GUARDRAILS: &str = "rules/guardrails.cedar";
@@ -66,21 +66,18 @@ async fn enforces(sidecar: &mut Sidecar<'_>, version: i64) -> anyhow::Result<()>
         .await
 }
 
-/// Puts what the history has of a version at the head, as somebody does who may write to the store and nothing else.
-fn put_back(channel: &Channel<'_>, version: u64) -> anyhow::Result<()> {
-    let store = channel.store()?;
-    let history = Key::new(format!("HIST#{CHANNEL}"), format!("{version:020}"))?;
-    let item = store.get(&history)?.context("it is in the history")?;
-    put(channel, item)
-}
-
-fn put(channel: &Channel<'_>, head: Item) -> anyhow::Result<()> {
-    let write = Write {
-        key: Key::new(format!("HEAD#{CHANNEL}"), "-")?,
-        condition: Vec::new(),
-        change: Change::Put(head),
-    };
-    Ok(channel.store()?.transact(&[write])?)
+/// Waits until exactly these refusals are on record: the status tells of one before its record is on the disk.
+async fn recorded(
+    sidecar: &mut Sidecar<'_>,
+    stage: &Stage,
+    reasons: &[&str],
+) -> anyhow::Result<()> {
+    let what = format!("its log has the refusals {reasons:?}");
+    sidecar
+        .until(&what, async |_| {
+            refused(stage).is_ok_and(|found| found == reasons)
+        })
+        .await
 }
 
 /// Which refusals are on record.
@@ -113,7 +110,7 @@ async fn t10_p1_version_1_is_put_back_by_hand_and_the_sidecar_refuses_it_and_say
     ensure!(output.status.success(), "{}", said(&output));
     enforces(&mut sidecar, 2).await?;
 
-    put_back(&channel, 1)?;
+    channel.put_back(1)?;
     refuses(&mut sidecar, BundleRefusal::Rollback).await?;
     let now = status(&sidecar).await.context("it answers")?;
     ensure!(now.bundle_version == 2, "{now:?}");
@@ -122,18 +119,44 @@ async fn t10_p1_version_1_is_put_back_by_hand_and_the_sidecar_refuses_it_and_say
             .events()
             .contains("version 1 was offered after version 2")
     );
-    ensure!(refused(&stage)? == ["rollback"], "{:?}", refused(&stage)?);
+    recorded(&mut sidecar, &stage, &["rollback"]).await?;
 
-    // Nor after a restart: what was in force is noted. Nothing is decided then, and it says why.
+    // Nor after a restart: what was in force is kept, and noted.
     sidecar.terminate().await?;
+    let mut sidecar = Sidecar::start(&stage).await?;
+    refuses(&mut sidecar, BundleRefusal::Rollback).await?;
+    let now = status(&sidecar).await.context("it answers")?;
+    ensure!(now.bundle_version == 2, "{now:?}");
+    // Where the note is left and what was kept is not, nothing is decided, and it says why.
+    sidecar.terminate().await?;
+    fs::remove_file(stage.path("state/verified.json"))?;
     let mut sidecar = Sidecar::launch(&stage, &[])?;
     sidecar.listening().await?;
     refuses(&mut sidecar, BundleRefusal::Rollback).await?;
     let now = status(&sidecar).await.context("it answers")?;
     ensure!(now.bundle_digest.is_empty(), "{now:?}");
 
-    put_back(&channel, 2)?;
+    channel.put_back(2)?;
     enforces(&mut sidecar, 2).await
+}
+
+#[tokio::test]
+async fn a_sidecar_starts_with_what_was_in_force_while_its_store_is_away() -> anyhow::Result<()> {
+    let stage = stage()?;
+    let channel = Channel::new(&stage)?;
+    channel.publish_signed_off()?;
+    let mut sidecar = Sidecar::start(&stage).await?;
+    enforces(&mut sidecar, 1).await?;
+    sidecar.terminate().await?;
+    let (store, away) = (channel.store_path(), stage.path("away"));
+    fs::rename(&store, &away)?;
+    let mut sidecar = Sidecar::start(&stage).await?;
+    refuses(&mut sidecar, BundleRefusal::SourceUnavailable).await?;
+    answers(&mut sidecar, "permit", ROUTE).await?;
+    let now = status(&sidecar).await.context("it answers")?;
+    ensure!(now.bundle_version == 1, "{now:?}");
+    fs::rename(&away, &store)?;
+    refuses(&mut sidecar, BundleRefusal::Unspecified).await
 }
 
 #[tokio::test]
@@ -166,78 +189,44 @@ async fn t7_p2_a_release_that_may_be_looser_takes_a_sign_off_whatever_its_publis
     );
 
     // Somebody who has the pipeline's key publishes it all the same, and calls it stricter.
-    let loosened = stage.path("loosened.stopgate");
-    let built = stage.stopgate([
-        "build",
-        "policies",
-        "-o",
-        "loosened.stopgate",
-        "--key",
-        "ci.key",
-    ])?;
-    ensure!(built.status.success(), "{}", said(&built));
-    let bundle = channel.built()?;
-    let policies = Policies::new(channel.store()?);
-    policies.put_bundle(bundle, &fs::read(loosened)?, first.at)?;
-    let before = Signed::<Release>::read_named(&first.release, first.digest)?;
-    let release = Release {
-        version: first.version.next().context("a version")?,
-        bundle,
-        base: Some(first.bundle),
-        previous: Some(first.digest),
-        change: ReleaseChange::Stricter,
-        risk: None,
-        ..before.document().clone()
-    };
-    let stolen = |sign_off: Option<Vec<u8>>| {
-        let bytes = channel.sign(&release, &["ci"])?;
-        let digest = Unsealed::new(&release)?.digest();
-        let stored = StoredRelease {
-            version: release.version,
-            bundle,
-            digest,
-            release: bytes,
-            sign_off,
-            at: first.at,
-        };
-        anyhow::Ok(stored)
-    };
-    let moved = policies.move_head(&CHANNEL.parse()?, Some(&first), &stolen(None)?)?;
-    ensure!(moved == Moved::Here);
+    let release = channel.stolen()?;
+    channel.publish_stolen(&release, None)?;
     refuses(&mut sidecar, BundleRefusal::NotSignedOff).await?;
     ensure!(sidecar.events().contains("no-refunds-today"));
     let now = status(&sidecar).await.context("it answers")?;
     ensure!(now.bundle_version == 1, "{now:?}");
-    ensure!(
-        refused(&stage)? == ["not_signed_off"],
-        "{:?}",
-        refused(&stage)?
-    );
+    recorded(&mut sidecar, &stage, &["not_signed_off"]).await?;
 
     // With one reviewer where it takes two, and with two.
-    let one = SignOff {
+    let both = SignOff {
         format: FormatOne,
         organisation: release.organisation.clone(),
         base: release.base,
-        bundle,
+        bundle: release.bundle,
         risk: Risk::High,
         waivers: BTreeSet::new(),
     };
-    let alone = stolen(Some(channel.sign(&one, &["ana"])?))?;
-    put(&channel, head_item(&alone)?)?;
-    refuses(&mut sidecar, BundleRefusal::Threshold).await?;
-    let both = stolen(Some(channel.sign(&one, &["ana", "eva"])?))?;
-    put(&channel, head_item(&both)?)?;
-    enforces(&mut sidecar, 2).await
-}
-
-/// Returns what stands at a head with this release: written to a store of its own, and read back.
-fn head_item(release: &StoredRelease) -> anyhow::Result<Item> {
-    let folder = tempfile::tempdir()?;
-    let store = Directory::create(folder.path().join("store"))?;
-    Policies::new(store.clone()).move_head(&CHANNEL.parse()?, None, release)?;
-    let key = Key::new(format!("HEAD#{CHANNEL}"), "-")?;
-    store.get(&key)?.context("a head")
+    for (names, refusal) in [
+        (&["ana"][..], Some(BundleRefusal::Threshold)),
+        (&["ana", "eva"], None),
+    ] {
+        let first = channel
+            .store()?
+            .get(&Key::new(format!("HIST#{CHANNEL}"), format!("{:020}", 1))?)?;
+        channel.put_head(first.context("the first release")?)?;
+        let history = Key::new(format!("HIST#{CHANNEL}"), format!("{:020}", 2))?;
+        channel.store()?.transact(&[Write {
+            key: history,
+            condition: Vec::new(),
+            change: Change::Delete,
+        }])?;
+        channel.publish_stolen(&release, Some(channel.sign(&both, names)?))?;
+        match refusal {
+            Some(why) => refuses(&mut sidecar, why).await?,
+            None => enforces(&mut sidecar, 2).await?,
+        }
+    }
+    Ok(())
 }
 
 #[tokio::test]
@@ -266,11 +255,11 @@ async fn p1_a_release_of_another_channel_is_refused_and_so_is_a_touched_mark() -
     enforces(&mut sidecar, 1).await?;
     let pilot = Key::new("HEAD#pilot", "-")?;
     let item = channel.store()?.get(&pilot)?.context("a head")?;
-    put(&channel, item)?;
+    channel.put_head(item)?;
     refuses(&mut sidecar, BundleRefusal::Channel).await?;
     sidecar.terminate().await?;
 
-    put_back(&channel, 1)?;
+    channel.put_back(1)?;
     let marks = stage.path("state/marks.json");
     let text = fs::read_to_string(&marks)?;
     fs::write(&marks, text.replace("\"lowest\":1", "\"lowest\": 1"))?;
@@ -279,4 +268,267 @@ async fn p1_a_release_of_another_channel_is_refused_and_so_is_a_touched_mark() -
     refuses(&mut sidecar, BundleRefusal::Marks).await?;
     fs::write(&marks, text)?;
     enforces(&mut sidecar, 1).await
+}
+
+/// Signs that `head` is the newest release, as the timestamper whose clock says `issued`.
+fn timestamp(head: &StoredRelease, issued: Timestamp) -> anyhow::Result<TimestampDocument> {
+    Ok(TimestampDocument {
+        format: FormatOne,
+        organisation: "acme-bank".parse()?,
+        channel: CHANNEL.parse()?,
+        version: head.version,
+        release: head.digest,
+        root: 1,
+        enrolments: BTreeSet::new(),
+        stops: BTreeSet::new(),
+        issued,
+        expires: issued + SignedDuration::from_hours(1000),
+    })
+}
+
+/// Puts a timestamp into the store, whatever is there.
+fn put_timestamp(channel: &Channel<'_>, document: &TimestampDocument) -> anyhow::Result<()> {
+    let bytes = channel.sign(document, &["clock"])?;
+    let key = Key::new(format!("TIME#{CHANNEL}"), "-")?;
+    let item = Item::new([
+        ("document", Value::Bytes(bytes)),
+        ("issued", Value::Text(document.issued.to_string())),
+    ])?;
+    let write = Write {
+        key,
+        condition: Vec::new(),
+        change: Change::Put(item),
+    };
+    Ok(channel.store()?.transact(&[write])?)
+}
+
+/// Waits until a look-up and a small refund get these answers.
+async fn answers(sidecar: &mut Sidecar<'_>, order: &str, refund: &str) -> anyhow::Result<()> {
+    let what = format!("a look-up gets {order}, and a refund {refund}");
+    sidecar
+        .until(&what, async |sidecar| {
+            let Ok(client) = sidecar.client().await else {
+                return false;
+            };
+            let asked = client.decide(ask::order("a"), PATIENCE).await;
+            let refunded = client.decide(ask::refund("b", 50_000), PATIENCE).await;
+            ask::word(&asked) == order && ask::word(&refunded) == refund
+        })
+        .await
+}
+
+const ROUTE: &str = "route: user_confirmation, approval:supervisor";
+const STALE: &str = "reject: policy_stale";
+
+#[tokio::test]
+async fn t11_p11_a_channel_that_is_frozen_lets_less_and_less_through() -> anyhow::Result<()> {
+    let stage = stage()?;
+    let channel = Channel::new(&stage)?;
+    append(
+        &stage,
+        "stopgate.yaml",
+        "freshness: {soft: 15m, hard: 24h}\n",
+    )?;
+    let head = channel.publish_signed_off()?;
+    let mut sidecar = Sidecar::start(&stage).await?;
+    // Nothing says that this is the newest.
+    refuses(&mut sidecar, BundleRefusal::Timestamp).await?;
+    answers(&mut sidecar, STALE, STALE).await?;
+
+    let now = Timestamp::now();
+    let hours = SignedDuration::from_hours;
+    let long_ago = timestamp(&head, now - hours(25))?;
+    put_timestamp(&channel, &long_ago)?;
+    refuses(&mut sidecar, BundleRefusal::Unspecified).await?;
+    answers(&mut sidecar, STALE, STALE).await?;
+    let lately = timestamp(&head, now - hours(1))?;
+    put_timestamp(&channel, &lately)?;
+    answers(&mut sidecar, "permit", STALE).await?;
+    let sign = || {
+        stage.stopgate([
+            "timestamp",
+            "--channel",
+            CHANNEL,
+            "--store",
+            "dir:channels",
+            "--root",
+            "root.dsse.json",
+            "--key",
+            "clock.key",
+        ])
+    };
+    let signed = sign()?;
+    ensure!(signed.status.success(), "{}", said(&signed));
+    answers(&mut sidecar, "permit", ROUTE).await?;
+
+    // An older one is put back: it is refused, and what is known stays known.
+    put_timestamp(&channel, &lately)?;
+    refuses(&mut sidecar, BundleRefusal::Timestamp).await?;
+    answers(&mut sidecar, "permit", ROUTE).await?;
+    // Over a restart too, where nothing is known but what was noted: what is refused proves nothing.
+    sidecar.terminate().await?;
+    let mut sidecar = Sidecar::start(&stage).await?;
+    refuses(&mut sidecar, BundleRefusal::Timestamp).await?;
+    answers(&mut sidecar, STALE, STALE).await?;
+
+    // A newer release is there, and the head is kept from this sidecar: its timestamp makes nothing newer.
+    let withheld = TimestampDocument {
+        version: head.version.next().context("a version")?,
+        ..timestamp(&head, Timestamp::now())?
+    };
+    put_timestamp(&channel, &withheld)?;
+    let what = "it says that a newer release is withheld";
+    let withheld = "a newer one is withheld";
+    sidecar
+        .until(what, async |sidecar| sidecar.events().contains(withheld))
+        .await?;
+    answers(&mut sidecar, STALE, STALE).await?;
+    // Whoever signs takes the store for what it is, until it shows something older than before.
+    let signed = sign()?;
+    ensure!(signed.status.success(), "{}", said(&signed));
+    answers(&mut sidecar, "permit", ROUTE).await
+}
+
+#[tokio::test]
+async fn p9_a_timestamper_signs_for_nothing_older_than_before() -> anyhow::Result<()> {
+    let stage = stage()?;
+    let channel = Channel::new(&stage)?;
+    channel.publish_signed_off()?;
+    append(&stage, GUARDRAILS, NEVER)?;
+    let output = channel.publish(&[])?;
+    ensure!(output.status.success(), "{}", said(&output));
+    let sign = |key: &str| {
+        let key = format!("--key={key}.key");
+        stage.stopgate([
+            "timestamp",
+            "--channel=dev",
+            "--store=dir:channels",
+            "--root=root.dsse.json",
+            &key,
+        ])
+    };
+    // Not with a key that may sign something else.
+    let output = sign("ci")?;
+    ensure!(output.status.code() == Some(8), "{}", said(&output));
+    let output = sign("clock")?;
+    ensure!(output.status.success(), "{}", said(&output));
+    let kept = fs::read(channel.store_path().join("items/TIME%23dev/-.item"))?;
+    channel.put_back(1)?;
+    let output = sign("clock")?;
+    ensure!(output.status.code() == Some(8), "{}", said(&output));
+    ensure!(
+        said(&output).contains("version 1 was offered after version 2"),
+        "{}",
+        said(&output)
+    );
+    let after = fs::read(channel.store_path().join("items/TIME%23dev/-.item"))?;
+    ensure!(after == kept, "a timestamp was put");
+    // What was signed for is known from a file that nobody may touch.
+    let marks = stage.path("clock.key.marks");
+    let text = fs::read_to_string(&marks)?;
+    fs::write(&marks, text.replace("\"lowest\":2", "\"lowest\": 1"))?;
+    let output = sign("clock")?;
+    ensure!(output.status.code() == Some(2), "{}", said(&output));
+    Ok(())
+}
+
+/// What was looked at, and the verdict.
+type Looks = Vec<(String, String)>;
+
+#[tokio::test]
+async fn drift_tells_what_is_different_from_what_nobody_could_look_at() -> anyhow::Result<()> {
+    let stage = stage()?;
+    let channel = Channel::new(&stage)?;
+    channel.publish_signed_off()?;
+    let mut sidecar = Sidecar::start(&stage).await?;
+    enforces(&mut sidecar, 1).await?;
+    let socket = format!("--sidecar={}", stage.socket().display());
+    let drift = |more: &[&str]| -> anyhow::Result<(Option<i32>, Looks)> {
+        let always = [
+            "drift",
+            "policies",
+            "--channel=dev",
+            "--format=json",
+            "--store=dir:channels",
+        ];
+        let output = stage.stopgate([&always[..], &[&socket], more].concat())?;
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+        let looks = json["looks"].as_array().context("looks")?;
+        let text = |look: &serde_json::Value, name: &str| {
+            look[name].as_str().unwrap_or_default().to_owned()
+        };
+        let looks = looks
+            .iter()
+            .map(|look| (text(look, "what"), text(look, "verdict")));
+        Ok((output.status.code(), looks.collect()))
+    };
+    let verdicts = |all: &[(&str, &str)]| -> Looks {
+        let all = all.iter();
+        all.map(|(what, verdict)| ((*what).to_owned(), (*verdict).to_owned()))
+            .collect()
+    };
+    let same = [
+        ("git", "same"),
+        ("store", "same"),
+        ("timestamp", "same"),
+        ("sidecar", "same"),
+    ];
+    let found = drift(&[])?;
+    ensure!(found == (Some(0), verdicts(&same)), "{found:?}");
+    let found = drift(&["--sidecar=nowhere"])?;
+    let unknown = [&same[..], &[("sidecar", "unknown")]].concat();
+    ensure!(found == (Some(1), verdicts(&unknown)), "{found:?}");
+
+    // The policies have moved on, and nobody has published them; what is different is worse than what is not known.
+    append(&stage, GUARDRAILS, NEVER)?;
+    let found = drift(&["--sidecar=nowhere"])?;
+    let moved = [&[("git", "different")][..], &unknown[1..]].concat();
+    ensure!(found == (Some(7), verdicts(&moved)), "{found:?}");
+    let output = channel.publish(&[])?;
+    ensure!(output.status.success(), "{}", said(&output));
+    enforces(&mut sidecar, 2).await?;
+    let found = drift(&[])?;
+    ensure!(found == (Some(0), verdicts(&same)), "{found:?}");
+
+    // Version 1 by hand: the sidecar has refused it, and neither of the two is what git says.
+    channel.put_back(1)?;
+    refuses(&mut sidecar, BundleRefusal::Rollback).await?;
+    let found = drift(&[])?;
+    let back = [
+        ("git", "different"),
+        ("store", "same"),
+        ("timestamp", "same"),
+        ("sidecar", "different"),
+    ];
+    ensure!(found == (Some(7), verdicts(&back)), "{found:?}");
+
+    // A byte of a chunk.
+    channel.put_back(2)?;
+    let chunks = fs::read_dir(channel.store_path().join("items"))?;
+    let mut spoilt = 0;
+    for folder in chunks {
+        let folder = folder?;
+        if folder.file_name().to_string_lossy().starts_with("CHUNK") {
+            let file = folder.path().join("-.item");
+            let mut bytes = fs::read(&file)?;
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            fs::write(&file, bytes)?;
+            spoilt += 1;
+        }
+    }
+    ensure!(spoilt > 0, "no chunk was spoilt");
+    let found = drift(&[])?;
+    ensure!(
+        found == (Some(7), verdicts(&[("store", "different")])),
+        "{found:?}"
+    );
+    // No store at all.
+    fs::rename(channel.store_path(), stage.path("away"))?;
+    let found = drift(&[])?;
+    ensure!(
+        found == (Some(1), verdicts(&[("store", "unknown")])),
+        "{found:?}"
+    );
+    Ok(())
 }

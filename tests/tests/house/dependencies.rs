@@ -14,7 +14,13 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("stopgate-client", &["stopgate-proto"]),
     (
         "stopgate",
-        &["stopgate-decide", "stopgate-author", "stopgate-store"],
+        &[
+            "stopgate-decide",
+            "stopgate-author",
+            "stopgate-store",
+            "stopgate-client",
+            "stopgate-proto",
+        ],
     ),
     (
         "stopgate-sidecar",

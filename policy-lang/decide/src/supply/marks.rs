@@ -39,8 +39,10 @@ pub struct Marks {
     /// When the newest timestamp was issued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issued: Option<Timestamp>,
-    /// The latest instant that a clock or a signature told of. A clock that is behind it is wrong.
-    pub time: Timestamp,
+    /// The latest instant that a signature told of, or a clock while that signature could last. A clock that is behind it
+    /// was set back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<Timestamp>,
 }
 
 /// A release that is or was in force.
@@ -56,14 +58,9 @@ pub struct HeldRelease {
 }
 
 impl Marks {
-    /// Makes the marks of somebody who has seen nothing of the channel but `root`, at the instant `now`.
+    /// Makes the marks of somebody who has seen nothing of the channel but `root`.
     #[must_use]
-    pub fn new(
-        organisation: OwnerName,
-        channel: ChannelName,
-        root: &TrustRoot,
-        now: Timestamp,
-    ) -> Self {
+    pub fn new(organisation: OwnerName, channel: ChannelName, root: &TrustRoot) -> Self {
         let stated = root.statement().versions.get(&channel).copied();
         Self {
             format: FormatOne,
@@ -73,7 +70,7 @@ impl Marks {
             lowest: stated.and_then(ReleaseVersion::new),
             release: None,
             issued: None,
-            time: now,
+            time: None,
         }
     }
 
@@ -120,6 +117,6 @@ impl Marks {
 
     /// Takes note of an instant that a clock or a signed document told of.
     pub fn see_time(&mut self, time: Timestamp) {
-        self.time = self.time.max(time);
+        self.time = self.time.max(Some(time));
     }
 }

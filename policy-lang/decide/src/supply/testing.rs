@@ -155,7 +155,7 @@ impl World {
             organisation,
             channel,
         } = wanted();
-        Marks::new(organisation, channel, &self.root, now())
+        Marks::new(organisation, channel, &self.root)
     }
 
     /// Returns the marks of somebody who has `link` in force.

@@ -6,6 +6,8 @@
 //! lies between may then only be stricter, which is seen by comparing the bundles
 //! ([`crate::bundle::not_looser`]).
 
+use jiff::Timestamp;
+
 use super::marks::Marks;
 use super::release::{Release, ReleaseVersion};
 use super::sign_off::SignOff;
@@ -24,6 +26,29 @@ pub struct ChannelId {
     pub organisation: OwnerName,
     /// Its name.
     pub channel: ChannelName,
+}
+
+impl ChannelId {
+    /// Checks that a document of this `organisation` and `channel` is one of ours.
+    pub(super) fn is_of(
+        &self,
+        organisation: &OwnerName,
+        channel: &ChannelName,
+    ) -> Result<(), SupplyRefusal> {
+        if *organisation != self.organisation {
+            return Err(SupplyRefusal::Organisation {
+                found: organisation.clone(),
+                wanted: self.organisation.clone(),
+            });
+        }
+        if *channel != self.channel {
+            return Err(SupplyRefusal::Channel {
+                found: channel.clone(),
+                wanted: self.channel.clone(),
+            });
+        }
+        Ok(())
+    }
 }
 
 /// A release, and what let it pass.
@@ -71,7 +96,7 @@ pub enum SupplyRefusal {
         why: DocumentError,
     },
     /// It is another organisation's.
-    #[error("the release is of the organisation `{found}`, not of `{wanted}`")]
+    #[error("the document is of the organisation `{found}`, not of `{wanted}`")]
     Organisation {
         /// Whose it is.
         found: OwnerName,
@@ -79,12 +104,30 @@ pub enum SupplyRefusal {
         wanted: OwnerName,
     },
     /// It is for another channel.
-    #[error("the release is for the channel `{found}`, not for `{wanted}`")]
+    #[error("the document is for the channel `{found}`, not for `{wanted}`")]
     Channel {
         /// Which it is for.
         found: ChannelName,
         /// Which it has to be for.
         wanted: ChannelName,
+    },
+    /// A timestamp is older than one that was seen.
+    #[error("a timestamp of {offered} was offered after one of {seen}")]
+    OlderTimestamp {
+        /// When the one that is offered was issued.
+        offered: Timestamp,
+        /// When the newest one was.
+        seen: Timestamp,
+    },
+    /// There is a newer release, and the head is another.
+    #[error(
+        "the timestamp names version {named}, and version {held} is in force: a newer one is withheld"
+    )]
+    Withheld {
+        /// The version of the newest release.
+        named: ReleaseVersion,
+        /// The version that is in force.
+        held: ReleaseVersion,
     },
     /// It is older than what was seen.
     #[error(
@@ -214,18 +257,7 @@ pub fn trace(chain: &[Link], wanted: &ChannelId, marks: &Marks) -> Result<Trace,
         return Err(SupplyRefusal::NeverSignedOff(ReleaseVersion::FIRST));
     };
     let offered = head.release.document();
-    if offered.organisation != wanted.organisation {
-        return Err(SupplyRefusal::Organisation {
-            found: offered.organisation.clone(),
-            wanted: wanted.organisation.clone(),
-        });
-    }
-    if offered.channel != wanted.channel {
-        return Err(SupplyRefusal::Channel {
-            found: offered.channel.clone(),
-            wanted: wanted.channel.clone(),
-        });
-    }
+    wanted.is_of(&offered.organisation, &offered.channel)?;
     // 1. Never older than what was seen, and never another one of the same version.
     if let Some(seen) = marks.lowest.filter(|seen| offered.version < *seen) {
         let offered = offered.version;

@@ -1,0 +1,221 @@
+//! Whether everything runs what git says: the commit, the head of the channel with all that it rests on, its timestamp, and
+//! each sidecar.
+//!
+//! There are three answers and not two. What could not be looked at is never called the same.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use stopgate_client::Client;
+use stopgate_decide::bundle::{Bundle, MAX_BUNDLE_BYTES, TrustRoot};
+use stopgate_decide::digest::Digest;
+use stopgate_decide::name::ChannelName;
+use stopgate_decide::supply::{
+    ChannelId, HeldRelease, Link, Marks, Release, Signed, Standing, TimestampDocument, prove,
+};
+use stopgate_decide::surface::Limit;
+use stopgate_store::{Items, NotOffered, Policies, StoreError, offered};
+
+/// How long a sidecar has for its answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What one look came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sameness {
+    /// It is what it has to be: in words, what it is.
+    Same(String),
+    /// It is something else: in words, what.
+    Different(String),
+    /// Nobody can say, and why.
+    Unknown(String),
+}
+
+/// The release that everything is compared with, verified as a sidecar verifies it that has seen nothing.
+#[derive(Debug)]
+pub struct Reference {
+    /// As marks name it.
+    pub held: HeldRelease,
+    /// What it says.
+    pub release: Release,
+    bundle: Bundle,
+}
+
+/// Reads the head of `channel` and verifies everything that it rests on: documents, history, every byte of the bundle.
+pub fn head<S: Items>(
+    policies: &Policies<S>,
+    channel: &ChannelName,
+    root: &TrustRoot,
+) -> (Option<Reference>, Sameness) {
+    match verified(policies, channel, root) {
+        Ok(reference) => {
+            let HeldRelease {
+                version, bundle, ..
+            } = reference.held;
+            let same = Sameness::Same(format!("version {version}, {bundle}"));
+            (Some(reference), same)
+        }
+        Err(why) => (None, not_offered(&why)),
+    }
+}
+
+fn verified<S: Items>(
+    policies: &Policies<S>,
+    channel: &ChannelName,
+    root: &TrustRoot,
+) -> Result<Reference, NotOffered> {
+    let nothing = || NotOffered::Nothing(channel.clone());
+    let stored = policies.head(channel)?.ok_or_else(nothing)?;
+    // Whose channel it is, says its publisher.
+    let link = Link::offered(&stored.release, stored.sign_off.as_deref(), root)?;
+    let wanted = ChannelId {
+        organisation: link.release().document().organisation.clone(),
+        channel: channel.clone(),
+    };
+    let marks = Marks::new(wanted.organisation.clone(), wanted.channel.clone(), root);
+    let most = u64::try_from(MAX_BUNDLE_BYTES).unwrap_or(u64::MAX);
+    let found = offered(policies, &wanted, root, &marks, None, most)?.ok_or_else(nothing)?;
+    let release = found.link.release().document().clone();
+    let refused = |why| NotOffered::Bundle {
+        version: release.version.get(),
+        why,
+    };
+    Ok(Reference {
+        held: found.held(),
+        bundle: found.bundle.load().map_err(refused)?,
+        release,
+    })
+}
+
+/// Says what a channel came to that offers nothing: what cannot be read is not known, and everything else is wrong.
+fn not_offered(why: &NotOffered) -> Sameness {
+    let message = chain(why);
+    match why {
+        NotOffered::Nothing(_) => Sameness::Unknown(message),
+        NotOffered::Store(error) => from_store(error),
+        NotOffered::Missing(_)
+        | NotOffered::Refused(_)
+        | NotOffered::Bundle { .. }
+        | NotOffered::Looser { .. } => Sameness::Different(message),
+    }
+}
+
+fn from_store(error: &StoreError) -> Sameness {
+    let message = chain(error);
+    match error {
+        StoreError::Spoilt { .. } => Sameness::Different(message),
+        StoreError::Conflict { .. } | StoreError::Unavailable { .. } | StoreError::Invalid(_) => {
+            Sameness::Unknown(message)
+        }
+    }
+}
+
+impl Reference {
+    /// Compares the bundle that a commit makes with the one that is in force.
+    #[must_use]
+    pub fn beside_commit(&self, bundle: Digest) -> Sameness {
+        if bundle == self.held.bundle {
+            Sameness::Same(bundle.to_string())
+        } else {
+            Sameness::Different(format!(
+                "it makes {bundle}, and {} is in force, of commit {}",
+                self.held.bundle, self.release.commit
+            ))
+        }
+    }
+
+    /// Judges the timestamp of the channel as sidecars do at the instant `now`.
+    pub fn beside_timestamp<S: Items>(
+        &self,
+        policies: &Policies<S>,
+        root: &TrustRoot,
+        now: Timestamp,
+    ) -> Sameness {
+        let wanted = ChannelId {
+            organisation: self.release.organisation.clone(),
+            channel: self.release.channel.clone(),
+        };
+        let bytes = match policies.timestamp(&wanted.channel) {
+            Ok(bytes) => bytes,
+            Err(error) => return from_store(&error),
+        };
+        let freshness = self.bundle.freshness();
+        let Some(bytes) = bytes else {
+            return match freshness {
+                Some(_) => {
+                    Sameness::Different("there is none, and the policy asks for it".to_owned())
+                }
+                None => Sameness::Same("there is none, and the policy asks for none".to_owned()),
+            };
+        };
+        let marks = Marks::new(wanted.organisation.clone(), wanted.channel.clone(), root);
+        let proven = Signed::<TimestampDocument>::read(&bytes, root)
+            .map_err(|why| chain(&why))
+            .and_then(|document| {
+                prove(&document, &wanted, root, &marks, Some(self.held)).map_err(|why| chain(&why))
+            });
+        let proven = match proven {
+            Ok(proven) => proven,
+            Err(why) => return Sameness::Different(why),
+        };
+        let standing = Standing {
+            proven: Some(proven),
+            latest: None,
+        };
+        let age = now.duration_since(proven.issued).max(SignedDuration::ZERO);
+        let told = format!("issued {}, {} s ago", proven.issued, age.as_secs());
+        match standing.limit(freshness, now) {
+            Limit::High => Sameness::Same(told),
+            limit @ (Limit::None | Limit::ReadOnly | Limit::Low | Limit::Medium) => {
+                Sameness::Different(format!("{told}: no more than {limit} passes"))
+            }
+        }
+    }
+
+    /// Asks the sidecar at `socket` what it enforces.
+    pub async fn beside_sidecar(&self, socket: &Path) -> Sameness {
+        let asked = async {
+            let client = Client::connect(socket).await.map_err(|why| chain(&why))?;
+            client.status(PATIENCE).await.map_err(|why| why.to_string())
+        };
+        // A socket that takes the connection and never answers is one that nobody could look at.
+        let status = match tokio::time::timeout(PATIENCE.saturating_mul(2), asked).await {
+            Ok(Ok(status)) => status,
+            Ok(Err(why)) => return Sameness::Unknown(why),
+            Err(_) => return Sameness::Unknown("it does not answer".to_owned()),
+        };
+        let version = i64::try_from(self.held.version.get()).unwrap_or(i64::MAX);
+        let refusal = status.bundle_refusal().as_str_name();
+        let refusal = refusal.strip_prefix("BUNDLE_REFUSAL_").unwrap_or(refusal);
+        let (channel, bundle) = (self.release.channel.as_str(), self.held.bundle.to_string());
+        if status.channel != channel {
+            Sameness::Different(format!("it follows the channel {:?}", status.channel))
+        } else if status.bundle_digest.is_empty() {
+            Sameness::Different(format!("nothing is in force: {refusal}"))
+        } else if status.bundle_digest != bundle || status.bundle_version != version {
+            Sameness::Different(format!(
+                "version {}, {} ({refusal})",
+                status.bundle_version,
+                // Another program wrote it.
+                status.bundle_digest.escape_debug()
+            ))
+        } else if refusal != "UNSPECIFIED" {
+            Sameness::Different(format!(
+                "version {version}, and it refuses what it is offered: {refusal}"
+            ))
+        } else {
+            Sameness::Same(format!("version {version}"))
+        }
+    }
+}
+
+/// Returns an error and all that caused it, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

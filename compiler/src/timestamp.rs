@@ -1,0 +1,189 @@
+//! Timestamps: which release of a channel is the newest, signed again and again, so that nobody can hide a newer one.
+//!
+//! Whoever signs keeps marks of its own and never signs for less than it has signed for: a store that somebody puts back to
+//! yesterday gets no fresh timestamp.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use jiff::{SignedDuration, Timestamp};
+use stopgate_decide::bundle::TrustRoot;
+use stopgate_decide::name::ChannelName;
+use stopgate_decide::supply::{
+    ChannelId, DocumentError, FormatOne, HeldRelease, Link, Marks, Signed, SupplyRefusal,
+    TimestampDocument, Unsealed, trace,
+};
+use stopgate_store::{Items, Moved, Policies, StoreError};
+
+use crate::key::{KeyError, SigningKey};
+use crate::publish::seal;
+use crate::whole;
+
+/// How far this machine's clock may be behind what was signed before.
+const CLOCK_BEHIND: SignedDuration = SignedDuration::from_secs(2);
+
+/// Most bytes of marks that are read; they have some hundred.
+const MARKS_BYTES: u64 = 4096;
+
+/// What is signed, and by whom.
+#[derive(Debug)]
+pub struct Timestamper<'a> {
+    /// For which channel; whose it is, its releases say.
+    pub channel: &'a ChannelName,
+    /// The newest trust root.
+    pub root: &'a TrustRoot,
+    /// Keys of timestampers.
+    pub keys: &'a [SigningKey],
+    /// How long each timestamp proves anything.
+    pub valid: SignedDuration,
+    /// File with what was signed for before.
+    pub marks: &'a Path,
+}
+
+/// Why no timestamp was signed.
+#[derive(Debug, thiserror::Error)]
+pub enum TimestampError {
+    /// The store cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Nothing was published yet.
+    #[error("nothing was published to the channel yet, so there is nothing to sign for")]
+    Nothing,
+    /// The head is not one to sign for.
+    #[error("the head of the channel is not one to sign for")]
+    Refused(#[from] SupplyRefusal),
+    /// The document cannot be made, or not with these keys.
+    #[error("the timestamp cannot be signed")]
+    Document(#[from] DocumentError),
+    /// A key does not work.
+    #[error("the timestamp cannot be signed")]
+    Key(#[from] KeyError),
+    /// What was signed before is not known.
+    #[error("{} does not say what was signed for before", path.display())]
+    Marks {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The clock of this machine went back.
+    #[error("the clock says {now}, and {before} was signed already: it was set back")]
+    Clock {
+        /// What the clock says.
+        now: Timestamp,
+        /// What was signed.
+        before: Timestamp,
+    },
+    /// Somebody else signed a newer one meanwhile.
+    #[error("the store holds a timestamp that was issued later")]
+    Later,
+}
+
+impl Timestamper<'_> {
+    /// Signs for the head of the channel as it is at the instant `now`, and puts the timestamp into the store.
+    ///
+    /// # Errors
+    /// [`TimestampError`]; the timestamp before stays where it is.
+    pub fn sign<S: Items>(
+        &self,
+        policies: &Policies<S>,
+        now: Timestamp,
+    ) -> Result<TimestampDocument, TimestampError> {
+        let head = policies.head(self.channel)?;
+        let head = head.ok_or(TimestampError::Nothing)?;
+        let link = Link::offered(&head.release, head.sign_off.as_deref(), self.root)?;
+        let wanted = ChannelId {
+            organisation: link.release().document().organisation.clone(),
+            channel: self.channel.clone(),
+        };
+        let mut marks = self.read_marks(&wanted)?;
+        if let Some(before) = marks.issued
+            && now.duration_since(before) < SignedDuration::ZERO - CLOCK_BEHIND
+        {
+            return Err(TimestampError::Clock { now, before });
+        }
+        // Never for less than before. What the release stands on, sidecars look at themselves.
+        trace(std::slice::from_ref(&link), &wanted, &marks)?;
+        let release = link.release();
+        let held = HeldRelease {
+            version: release.document().version,
+            release: release.digest(),
+            bundle: release.document().bundle,
+        };
+        // Strictly later than the one before, whatever the clock's finest step is.
+        let after = marks.issued.map_or(Timestamp::MIN, |before| {
+            let step = SignedDuration::from_micros(1);
+            before.checked_add(step).unwrap_or(Timestamp::MAX)
+        });
+        let issued = now.max(after);
+        let ChannelId {
+            organisation,
+            channel,
+        } = wanted;
+        let document = TimestampDocument {
+            format: FormatOne,
+            organisation,
+            channel,
+            version: held.version,
+            release: held.release,
+            root: self.root.statement().version,
+            enrolments: BTreeSet::new(),
+            stops: BTreeSet::new(),
+            issued,
+            expires: issued.checked_add(self.valid).unwrap_or(Timestamp::MAX),
+        };
+        let bytes = seal(Unsealed::new(&document)?, self.keys)?;
+        // As sidecars will read it: with a key that may sign timestamps.
+        Signed::<TimestampDocument>::read(&bytes, self.root)?;
+        // Noted before anybody can see it: what was signed for is known even if this ends here.
+        marks.see_release(held);
+        marks.issued = Some(issued);
+        marks.see_time(issued);
+        self.write_marks(&marks)?;
+        match policies.put_timestamp(self.channel, bytes, issued)? {
+            Moved::Here => Ok(document),
+            Moved::Overtaken => Err(TimestampError::Later),
+        }
+    }
+
+    fn read_marks(&self, wanted: &ChannelId) -> Result<Marks, TimestampError> {
+        let unread = |source| TimestampError::Marks {
+            path: self.marks.to_owned(),
+            source,
+        };
+        let ChannelId {
+            organisation,
+            channel,
+        } = wanted.clone();
+        let length = match std::fs::metadata(self.marks) {
+            Ok(found) => found.len(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Marks::new(organisation, channel, self.root));
+            }
+            Err(error) => return Err(unread(error)),
+        };
+        let spoilt = || unread(std::io::Error::other("it is not as this program writes it"));
+        if length > MARKS_BYTES {
+            return Err(spoilt());
+        }
+        let bytes = std::fs::read(self.marks).map_err(unread)?;
+        let mut marks = Marks::parse(&bytes).ok_or_else(spoilt)?;
+        if marks.organisation != organisation || marks.channel != channel {
+            let other = std::io::Error::other("it is of another channel: name a file for each");
+            return Err(unread(other));
+        }
+        marks.see_root(self.root);
+        Ok(marks)
+    }
+
+    fn write_marks(&self, marks: &Marks) -> Result<(), TimestampError> {
+        let text = marks.text();
+        let text = text.ok_or_else(|| std::io::Error::other("the marks cannot be written"));
+        let written = text.and_then(|text| whole::write(self.marks, text.as_bytes()));
+        written.map_err(|source| TimestampError::Marks {
+            path: self.marks.to_owned(),
+            source,
+        })
+    }
+}

@@ -1,0 +1,121 @@
+//! How new the policy in force is known to be: the newest timestamp, judged, and noted.
+//!
+//! It is judged beside what is in force and not beside what is offered: an update that is refused makes nothing older,
+//! and a timestamp of a release that nobody could put in force makes nothing newer.
+
+use jiff::{SignedDuration, Timestamp};
+use stopgate_decide::freshness::Freshness;
+use stopgate_decide::supply::{
+    ChannelId, HeldRelease, Marks, Proven, Signed, SupplyRefusal, TimestampDocument, prove,
+};
+
+use super::Follower;
+use super::look::{FoundTimestamp, RefusedUpdate};
+use super::refusal::Refusal;
+use crate::source::chain;
+
+/// Marks that say only that time has passed are written this seldom: it is how far a clock can be set back over a
+/// restart without being noticed.
+const NOTED: SignedDuration = SignedDuration::from_secs(60);
+
+impl Follower {
+    /// Judges the timestamp that was found beside what is in force, and says from now on what its age lets through.
+    ///
+    /// # Errors
+    /// It is none, or proves nothing, and the policy in force asks for one.
+    pub(super) async fn prove(&mut self, found: FoundTimestamp) -> Result<(), RefusedUpdate> {
+        let Some((channel, release, freshness)) = self.to_prove() else {
+            // Nothing is in force, so nothing is too old.
+            return Ok(());
+        };
+        let bytes = found.map_err(|why| RefusedUpdate::new(Refusal::Timestamp, why))?;
+        let now = Timestamp::now();
+        let mut marks = self.known_marks(&channel);
+        let judged = match &bytes {
+            Some(bytes) => self.judge(bytes, &channel, &mut marks, release),
+            None if freshness.is_none() => return Ok(()),
+            None => Err(RefusedUpdate::new(
+                Refusal::Timestamp,
+                "there is no timestamp of the channel",
+            )),
+        };
+        // Our own clock counts no further than a timestamp could last: one that was wrong once locks nobody out for
+        // longer than that.
+        if let (Some(freshness), Some(issued)) = (freshness, marks.issued) {
+            let last = issued
+                .checked_add(freshness.hard())
+                .unwrap_or(Timestamp::MAX);
+            marks.see_time(now.min(last));
+        }
+        self.supply.send_if_modified(|supply| {
+            let before = supply.standing;
+            supply.standing.latest = marks.time;
+            if let Ok(proven) = &judged {
+                supply.standing.proven = Some(*proven);
+            }
+            supply.standing != before
+        });
+        self.note(marks).await;
+        judged.map(|_| ())
+    }
+
+    fn judge(
+        &self,
+        bytes: &[u8],
+        channel: &ChannelId,
+        marks: &mut Marks,
+        release: Option<HeldRelease>,
+    ) -> Result<Proven, RefusedUpdate> {
+        let root = &self.followed.root.trust;
+        let refused = |why: SupplyRefusal| RefusedUpdate::new(Refusal::Timestamp, chain(&why));
+        let document = Signed::<TimestampDocument>::read(bytes, root);
+        let document = document.map_err(|why| {
+            refused(SupplyRefusal::Document {
+                what: "timestamp",
+                why,
+            })
+        })?;
+        let proven = prove(&document, channel, root, marks, release).map_err(refused)?;
+        marks.issued = marks.issued.max(Some(proven.issued));
+        marks.see_time(proven.issued);
+        Ok(proven)
+    }
+
+    /// Returns whose channel it is, the release that is in force, and what its policy says of freshness; `None` while
+    /// nothing is in force.
+    fn to_prove(&self) -> Option<(ChannelId, Option<HeldRelease>, Option<Freshness>)> {
+        let supply = self.supply.borrow();
+        let active = supply.active.as_ref()?;
+        let channel = ChannelId {
+            organisation: active.bundle.organisation().clone(),
+            channel: self.followed.channel.clone(),
+        };
+        Some((channel, active.release, active.bundle.freshness()))
+    }
+
+    /// Returns what was seen so far; of a bundle in a file, as long as this process runs.
+    fn known_marks(&self, channel: &ChannelId) -> Marks {
+        let ChannelId {
+            organisation,
+            channel,
+        } = channel.clone();
+        let new = || Marks::new(organisation, channel, &self.followed.root.trust);
+        self.marks.clone().unwrap_or_else(new)
+    }
+
+    /// Keeps `marks`, on the disk too where they say more than what is there.
+    async fn note(&mut self, marks: Marks) {
+        let release = marks.release;
+        let is_news = self.noted.is_none_or(|(issued, time)| {
+            let is_later = match (marks.time, time) {
+                (Some(time), Some(noted)) => time.duration_since(noted) >= NOTED,
+                (time, _) => time.is_some(),
+            };
+            marks.issued > issued || is_later
+        });
+        self.marks = Some(marks);
+        if is_news && release.is_some() {
+            self.write_marks().await;
+        }
+    }
+}
