@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use stopgate_client::Client;
+use stopgate_client::wire::RiskLimit;
 use stopgate_decide::bundle::{Bundle, MAX_BUNDLE_BYTES, TrustRoot};
 use stopgate_decide::digest::Digest;
 use stopgate_decide::name::ChannelName;
@@ -152,7 +153,8 @@ impl Reference {
         let proven = Signed::<TimestampDocument>::read(&bytes, root)
             .map_err(|why| chain(&why))
             .and_then(|document| {
-                prove(&document, &wanted, root, &marks, Some(self.held)).map_err(|why| chain(&why))
+                let in_force = Some(self.held);
+                prove(&document, &wanted, root, &marks, in_force, now).map_err(|why| chain(&why))
             });
         let proven = match proven {
             Ok(proven) => proven,
@@ -185,6 +187,14 @@ impl Reference {
             Err(_) => return Sameness::Unknown("it does not answer".to_owned()),
         };
         let version = i64::try_from(self.held.version.get()).unwrap_or(i64::MAX);
+        // What passes where the policy is new enough.
+        let limit = match self.bundle.default_ceiling(self.release.channel.as_str()) {
+            Limit::None => RiskLimit::None,
+            Limit::ReadOnly => RiskLimit::ReadOnly,
+            Limit::Low => RiskLimit::Low,
+            Limit::Medium => RiskLimit::Medium,
+            Limit::High => RiskLimit::High,
+        };
         let refusal = status.bundle_refusal().as_str_name();
         let refusal = refusal.strip_prefix("BUNDLE_REFUSAL_").unwrap_or(refusal);
         let (channel, bundle) = (self.release.channel.as_str(), self.held.bundle.to_string());
@@ -202,6 +212,11 @@ impl Reference {
         } else if refusal != "UNSPECIFIED" {
             Sameness::Different(format!(
                 "version {version}, and it refuses what it is offered: {refusal}"
+            ))
+        } else if status.risk_limit() != limit {
+            let passes = status.risk_limit().as_str_name();
+            Sameness::Different(format!(
+                "version {version}, and no more than {passes} passes"
             ))
         } else {
             Sameness::Same(format!("version {version}"))

@@ -115,7 +115,7 @@ pub enum PublishError {
     #[error("the bundle in force cannot be compared with")]
     Base(#[source] BundleError),
     /// It is not in the store.
-    #[error("the bundle in force, {0}, is not in the store")]
+    #[error("the bundle {0} is not in the store, or something else is there in its place")]
     NoBase(Digest),
     /// Sidecars would refuse the new bundle.
     #[error("sidecars would refuse the bundle")]
@@ -183,7 +183,8 @@ impl Publication<'_> {
             return Ok(Plan::Unchanged(before.release.version));
         }
         // 2. Beside the bundle in force.
-        let new = self.read(&self.built.bytes, PublishError::Bundle)?;
+        let new = (self.built.bytes.as_slice(), self.built.digest);
+        let new = self.read(new, PublishError::Bundle)?;
         let looser = match &head {
             None => Some(Missing::First),
             Some((before, _)) => {
@@ -191,7 +192,7 @@ impl Publication<'_> {
                 let most = u64::try_from(MAX_BUNDLE_BYTES).unwrap_or(u64::MAX);
                 let file = policies.bundle(base, most)?;
                 let file = file.ok_or(PublishError::NoBase(base))?;
-                let base = self.read(&file, PublishError::Base)?;
+                let base = self.read((&file, base), PublishError::Base)?;
                 not_looser(&base, &new).err().map(Missing::Looser)
             }
         };
@@ -276,14 +277,18 @@ impl Publication<'_> {
         Marks::new(organisation, channel, self.root)
     }
 
+    /// Reads a bundle, which has to be the one called `digest`.
     fn read(
         &self,
-        file: &[u8],
+        (file, digest): (&[u8], Digest),
         refused: fn(BundleError) -> PublishError,
     ) -> Result<Verified, PublishError> {
         let most = u64::try_from(MAX_BUNDLE_BYTES).unwrap_or(u64::MAX);
         let verified = Verified::read(Cursor::new(file), self.root, most, None).map_err(refused)?;
-        verified.ok_or(PublishError::NoBase(self.built.digest))
+        // The store is not trusted: another bundle than the one that was named would be compared with.
+        verified
+            .filter(|verified| verified.digest() == digest)
+            .ok_or(PublishError::NoBase(digest))
     }
 
     fn release(
@@ -328,7 +333,7 @@ impl Publication<'_> {
         let mut chain = vec![link];
         loop {
             match trace(&chain, self.channel, &self.nobody()) {
-                Ok(Trace::Ends(Ground::InForce | Ground::SignedOff | Ground::NotLooserThan(_))) => {
+                Ok(Trace::Ends(Ground::InForce | Ground::Steps(_))) => {
                     return Ok(true);
                 }
                 Err(SupplyRefusal::TooFarBack(_) | SupplyRefusal::NeverSignedOff(_)) => {

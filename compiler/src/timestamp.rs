@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
-use stopgate_decide::bundle::TrustRoot;
+use stopgate_decide::bundle::{MAX_BUNDLE_BYTES, TrustRoot};
 use stopgate_decide::name::ChannelName;
 use stopgate_decide::supply::{
-    ChannelId, DocumentError, FormatOne, HeldRelease, Link, Marks, Signed, SupplyRefusal,
-    TimestampDocument, Unsealed, trace,
+    ChannelId, DocumentError, FormatOne, Link, Marks, Signed, SupplyRefusal, TimestampDocument,
+    Unsealed,
 };
-use stopgate_store::{Items, Moved, Policies, StoreError};
+use stopgate_store::{Items, Moved, NotOffered, Policies, StoreError, offered};
 
 use crate::key::{KeyError, SigningKey};
 use crate::publish::seal;
@@ -52,6 +52,9 @@ pub enum TimestampError {
     /// The head is not one to sign for.
     #[error("the head of the channel is not one to sign for")]
     Refused(#[from] SupplyRefusal),
+    /// Sidecars would not put it in force.
+    #[error("the head of the channel is not one to sign for")]
+    NotOffered(#[from] NotOffered),
     /// The document cannot be made, or not with these keys.
     #[error("the timestamp cannot be signed")]
     Document(#[from] DocumentError),
@@ -103,14 +106,13 @@ impl Timestamper<'_> {
         {
             return Err(TimestampError::Clock { now, before });
         }
-        // Never for less than before. What the release stands on, sidecars look at themselves.
-        trace(std::slice::from_ref(&link), &wanted, &marks)?;
-        let release = link.release();
-        let held = HeldRelease {
-            version: release.document().version,
-            release: release.digest(),
-            bundle: release.document().bundle,
-        };
+        // Never for less than before, and for nothing that a sidecar with these marks would not take: who has seen nothing
+        // yet goes by what is signed here.
+        let known = marks.release.map(|held| held.release);
+        let most = u64::try_from(MAX_BUNDLE_BYTES).unwrap_or(u64::MAX);
+        let found = offered(policies, &wanted, self.root, &marks, known, most)?;
+        let held = found.map(|found| found.held()).or(marks.release);
+        let held = held.ok_or(TimestampError::Nothing)?;
         // Strictly later than the one before, whatever the clock's finest step is.
         let after = marks.issued.map_or(Timestamp::MIN, |before| {
             let step = SignedDuration::from_micros(1);

@@ -99,6 +99,8 @@ pub struct Follower {
     marks: Option<Marks>,
     /// In the marks that were written last: when the newest timestamp was issued, and the time.
     noted: Option<(Option<Timestamp>, Option<Timestamp>)>,
+    /// The marks say more than the disk does.
+    unwritten: bool,
 }
 
 impl Follower {
@@ -124,6 +126,7 @@ impl Follower {
             kept_marks,
             marks: None,
             noted: None,
+            unwritten: false,
             recorded: SeldomEach::default(),
             followed,
             sidecar,
@@ -149,6 +152,7 @@ impl Follower {
     pub async fn look(&mut self) {
         // 1. What is kept, also when nothing new may be taken: it is for the very time after the root's date.
         self.keeper.look().await;
+        self.pass_time().await;
         // 2. The root's date, by the clock of each look: a refusal for it ends when a clock that was wrong is set back.
         if self.followed.root.expired(Timestamp::now()) {
             let refused = self.expired();
@@ -315,19 +319,21 @@ impl Follower {
         self.write_marks().await;
     }
 
-    /// Writes the marks. If the disk does not take them, operators are told, and nothing waits for it: the log says which
-    /// release was in force too.
+    /// Writes the marks. If the disk does not take them, operators are told, nothing waits for it, and each look tries
+    /// again.
     async fn write_marks(&mut self) {
         let Some(marks) = self.marks.clone() else {
             return;
         };
         let noted = (marks.issued, marks.time);
+        self.unwritten = true;
         let kept = self.kept_marks.clone();
         let deadline = self.followed.policy.deadline.duration();
         let written = self.looker.look(deadline, move || kept.write(&marks)).await;
         let problem = match written {
             Ok(Ok(())) => {
                 self.noted = Some(noted);
+                self.unwritten = false;
                 return;
             }
             Ok(Err(error)) => error.to_string(),

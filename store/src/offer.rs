@@ -97,10 +97,17 @@ pub fn offered<S: Items>(
     let version = release.version.get();
     let read = |digest| read(policies, digest, root, most, version);
     let bundle = read(release.bundle)?;
-    // 3. What may be looser was let pass by reviewers, and has been.
-    if let Ground::NotLooserThan(base) = ground {
-        let base = read(base)?;
-        not_looser(&base, &bundle).map_err(|why| NotOffered::Looser { version, why })?;
+    // 3. What nobody let pass is seen not to be looser.
+    if let Ground::Steps(steps) = &ground {
+        for step in steps {
+            let looser = |why| NotOffered::Looser { version, why };
+            let base = read(step.base)?;
+            if step.bundle == bundle.digest() {
+                not_looser(&base, &bundle).map_err(looser)?;
+            } else {
+                not_looser(&base, &read(step.bundle)?).map_err(looser)?;
+            }
+        }
     }
     Ok(Some(Offered {
         link,

@@ -8,7 +8,7 @@ use serde_json::json;
 use stopgate_decide::bundle::TrustRoot;
 use stopgate_decide::name::ChannelName;
 use stopgate_decide::supply::TimestampDocument;
-use stopgate_store::{Items, Policies, StoreAddress};
+use stopgate_store::{Items, NotOffered, Policies, StoreAddress};
 
 use crate::key::SigningKey;
 use crate::timestamp::{TimestampError, Timestamper};
@@ -139,7 +139,8 @@ impl From<TimestampError> for Failure {
             TimestampError::Nothing | TimestampError::Later => Self::failed(error),
             TimestampError::Marks { .. } => Self::usage(error)
                 .with_help("it keeps an older release from being signed for: restore it, or name another with --marks"),
-            TimestampError::Refused(_) => Self::untrusted(error)
+            TimestampError::NotOffered(NotOffered::Store(error)) => error.into(),
+            TimestampError::Refused(_) | TimestampError::NotOffered(_) => Self::untrusted(error)
                 .with_help("find out who wrote to the store; sidecars keep what they have, and let less pass as time goes by"),
             TimestampError::Document(_) | TimestampError::Key(_) | TimestampError::Clock { .. } => {
                 Self::untrusted(error)

@@ -27,4 +27,4 @@ pub use sign_off::SignOff;
 pub use signed::{Document, DocumentError, FormatOne, MAX_DOCUMENT_BYTES, Signed, Unsealed};
 pub use standing::{Proven, Standing, prove};
 pub use timestamp::TimestampDocument;
-pub use trace::{ChannelId, Ground, Link, MAX_STEPS_BACK, SupplyRefusal, Trace, trace};
+pub use trace::{ChannelId, Ground, Link, MAX_STEPS_BACK, Step, SupplyRefusal, Trace, trace};

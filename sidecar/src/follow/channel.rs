@@ -116,9 +116,10 @@ impl From<&SupplyRefusal> for Refusal {
             SupplyRefusal::Channel { .. } => Self::Channel,
             SupplyRefusal::Rollback { .. } => Self::Rollback,
             SupplyRefusal::Forked(_) | SupplyRefusal::History(_) => Self::History,
-            SupplyRefusal::OlderTimestamp { .. } | SupplyRefusal::Withheld { .. } => {
-                Self::Timestamp
-            }
+            SupplyRefusal::OlderTimestamp { .. }
+            | SupplyRefusal::Withheld { .. }
+            | SupplyRefusal::Future { .. } => Self::Timestamp,
+            SupplyRefusal::FirstFormat => Self::Threshold,
             SupplyRefusal::Bundle { .. } => Self::Digest,
             SupplyRefusal::OtherSignOff(_)
             | SupplyRefusal::TooFarBack(_)

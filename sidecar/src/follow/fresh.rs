@@ -8,6 +8,7 @@ use stopgate_decide::freshness::Freshness;
 use stopgate_decide::supply::{
     ChannelId, HeldRelease, Marks, Proven, Signed, SupplyRefusal, TimestampDocument, prove,
 };
+use stopgate_decide::surface::Limit;
 
 use super::Follower;
 use super::look::{FoundTimestamp, RefusedUpdate};
@@ -19,44 +20,72 @@ use crate::source::chain;
 const NOTED: SignedDuration = SignedDuration::from_secs(60);
 
 impl Follower {
+    /// Notes that it is as late as it is, as far as the newest timestamp could last: a clock that was wrong once locks
+    /// nobody out for longer than that. Whatever the look comes to, so that nobody stops the time by stopping the looks.
+    pub(super) async fn pass_time(&mut self) {
+        if self.unwritten {
+            self.write_marks().await;
+        }
+        let freshness = {
+            let supply = self.supply.borrow();
+            supply
+                .active
+                .as_ref()
+                .and_then(|active| active.bundle.freshness())
+        };
+        let (Some(freshness), Some(mut marks)) = (freshness, self.marks.clone()) else {
+            return;
+        };
+        let Some(issued) = marks.issued else {
+            return;
+        };
+        let last = issued
+            .checked_add(freshness.hard())
+            .unwrap_or(Timestamp::MAX);
+        marks.see_time(Timestamp::now().min(last));
+        self.stand(marks.time, None);
+        self.note(marks).await;
+    }
+
     /// Judges the timestamp that was found beside what is in force, and says from now on what its age lets through.
     ///
     /// # Errors
-    /// It is none, or proves nothing, and the policy in force asks for one.
+    /// It is none, proves nothing, or is so old that less passes because of that.
     pub(super) async fn prove(&mut self, found: FoundTimestamp) -> Result<(), RefusedUpdate> {
         let Some((channel, release, freshness)) = self.to_prove() else {
             // Nothing is in force, so nothing is too old.
             return Ok(());
         };
-        let bytes = found.map_err(|why| RefusedUpdate::new(Refusal::Timestamp, why))?;
-        let now = Timestamp::now();
-        let mut marks = self.known_marks(&channel);
-        let judged = match &bytes {
-            Some(bytes) => self.judge(bytes, &channel, &mut marks, release),
-            None if freshness.is_none() => return Ok(()),
-            None => Err(RefusedUpdate::new(
-                Refusal::Timestamp,
-                "there is no timestamp of the channel",
-            )),
+        let refused = |why: String| RefusedUpdate::new(Refusal::Timestamp, why);
+        let Some(bytes) = found.map_err(refused)? else {
+            let none = || refused("there is no timestamp of the channel".to_owned());
+            return freshness.map_or(Ok(()), |_| Err(none()));
         };
-        // Our own clock counts no further than a timestamp could last: one that was wrong once locks nobody out for
-        // longer than that.
-        if let (Some(freshness), Some(issued)) = (freshness, marks.issued) {
-            let last = issued
-                .checked_add(freshness.hard())
-                .unwrap_or(Timestamp::MAX);
-            marks.see_time(now.min(last));
+        let mut marks = self.known_marks(&channel);
+        let proven = self.judge(&bytes, &channel, &mut marks, release)?;
+        self.stand(marks.time, Some(proven));
+        self.note(marks).await;
+        // Operators hear of it before everything stops.
+        let standing = self.supply.borrow().standing;
+        match standing.limit(freshness, Timestamp::now()) {
+            Limit::High => Ok(()),
+            limit @ (Limit::None | Limit::ReadOnly | Limit::Low | Limit::Medium) => {
+                Err(refused(format!(
+                    "the newest timestamp is of {}: no more than {limit} passes",
+                    proven.issued
+                )))
+            }
         }
+    }
+
+    /// Says what is known from now on.
+    fn stand(&self, latest: Option<Timestamp>, proven: Option<Proven>) {
         self.supply.send_if_modified(|supply| {
             let before = supply.standing;
-            supply.standing.latest = marks.time;
-            if let Ok(proven) = &judged {
-                supply.standing.proven = Some(*proven);
-            }
+            supply.standing.latest = latest;
+            supply.standing.proven = proven.or(before.proven);
             supply.standing != before
         });
-        self.note(marks).await;
-        judged.map(|_| ())
     }
 
     fn judge(
@@ -75,7 +104,8 @@ impl Follower {
                 why,
             })
         })?;
-        let proven = prove(&document, channel, root, marks, release).map_err(refused)?;
+        let proven = prove(&document, channel, root, marks, release, Timestamp::now());
+        let proven = proven.map_err(refused)?;
         marks.issued = marks.issued.max(Some(proven.issued));
         marks.see_time(proven.issued);
         Ok(proven)

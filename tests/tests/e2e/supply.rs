@@ -339,7 +339,6 @@ async fn t11_p11_a_channel_that_is_frozen_lets_less_and_less_through() -> anyhow
     let hours = SignedDuration::from_hours;
     let long_ago = timestamp(&head, now - hours(25))?;
     put_timestamp(&channel, &long_ago)?;
-    refuses(&mut sidecar, BundleRefusal::Unspecified).await?;
     answers(&mut sidecar, STALE, STALE).await?;
     let lately = timestamp(&head, now - hours(1))?;
     put_timestamp(&channel, &lately)?;

@@ -61,7 +61,10 @@ impl Standing {
     }
 }
 
-/// Judges a timestamp for somebody with these `marks`, who has the release `in_force` of the channel that is `wanted`;
+/// How far another machine's clock may be ahead of ours. A timestamp from further away would stop everything until then.
+const CLOCK_AHEAD: SignedDuration = SignedDuration::from_mins(5);
+
+/// Judges a timestamp at the instant `now`, for somebody with these `marks`, who has the release `in_force` of the channel that is `wanted`;
 /// `None` stands for a bundle that no release names.
 ///
 /// # Errors
@@ -72,9 +75,14 @@ pub fn prove(
     root: &TrustRoot,
     marks: &Marks,
     in_force: Option<HeldRelease>,
+    now: Timestamp,
 ) -> Result<Proven, SupplyRefusal> {
     let said = timestamp.document();
     wanted.is_of(&said.organisation, &said.channel)?;
+    if said.issued.duration_since(now) > CLOCK_AHEAD {
+        let issued = said.issued;
+        return Err(SupplyRefusal::Future { issued, now });
+    }
     if let Some(seen) = marks.issued.filter(|seen| said.issued < *seen) {
         return Err(SupplyRefusal::OlderTimestamp {
             offered: said.issued,
@@ -204,6 +212,7 @@ mod tests {
                 &world.root,
                 &marks,
                 Some(held(link)),
+                now(),
             )
         };
         let proven = judge(|_| (), two).expect("it is one");
@@ -227,6 +236,13 @@ mod tests {
                 |it| it.release = super::super::testing::digest("other"),
                 "two of one version",
             ),
+            (
+                |it| {
+                    it.issued = now() + SignedDuration::from_mins(6);
+                    it.expires = Timestamp::MAX;
+                },
+                "from the future",
+            ),
         ] {
             assert!(judge(edit, two).is_err(), "{why}");
         }
@@ -245,6 +261,7 @@ mod tests {
             &world.root,
             &world.marks(),
             Some(held(two)),
+            now(),
         );
         assert!(proven.is_ok());
         // What names a newer root than ours says that ours may be withheld.

@@ -2,9 +2,9 @@
 //! reviewers wherever it may be looser.
 //!
 //! A sidecar has no solver, so it cannot say itself what is looser. It goes back from the offered release, document by
-//! document, until it stands on something that holds: the release in force, or one that reviewers signed off. Whatever
-//! lies between may then only be stricter, which is seen by comparing the bundles
-//! ([`crate::bundle::not_looser`]).
+//! document, to the one in force, and every change on the way has to be signed off or seen not to be looser, by comparing
+//! bundles ([`crate::bundle::not_looser`]). A sign-off alone is no ground to stand on: whoever holds a publisher's key could
+//! make a history in which an old one fits. Only who has seen nothing yet begins at a release that was signed off.
 
 use jiff::Timestamp;
 
@@ -59,18 +59,25 @@ pub struct Link {
 }
 
 /// What an offered release stands on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ground {
     /// It is the release in force.
     InForce,
-    /// Reviewers let this very change pass.
-    SignedOff,
-    /// It may be put in force if its bundle is not looser than this one.
-    NotLooserThan(Digest),
+    /// It may be put in force if each of these steps is seen not to be looser. Everything else was signed off.
+    Steps(Vec<Step>),
+}
+
+/// A change that nobody signed off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// The bundle before.
+    pub base: Digest,
+    /// The bundle after, which may not be looser.
+    pub bundle: Digest,
 }
 
 /// How far looking back has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trace {
     /// To the end.
     Ends(Ground),
@@ -142,6 +149,19 @@ pub enum SupplyRefusal {
     /// There are two releases of one version.
     #[error("version {0} was offered twice with other content")]
     Forked(ReleaseVersion),
+    /// The trust root lets one key have several roles.
+    #[error(
+        "the trust root is of the first format, in which one key may sign for two roles: channels take the second"
+    )]
+    FirstFormat,
+    /// A timestamp was issued later than it is.
+    #[error("the timestamp was issued at {issued}, and it is {now}: a clock is wrong")]
+    Future {
+        /// When it says that it was issued.
+        issued: Timestamp,
+        /// What the clock says.
+        now: Timestamp,
+    },
     /// The bundle beside it is another one.
     #[error("the release names the bundle {wanted}, and there is {found}")]
     Bundle {
@@ -158,8 +178,8 @@ pub enum SupplyRefusal {
     OtherSignOff(ReleaseVersion),
     /// Nothing to stand on was found.
     #[error(
-        "neither the release in force nor a signed-off one is among the last {MAX_STEPS_BACK} before version {0}: have \
-         reviewers sign this change off, and publish it again"
+        "neither the release in force nor, for who has none, a signed-off one is among the last {MAX_STEPS_BACK} before \
+         version {0}"
     )]
     TooFarBack(ReleaseVersion),
     /// The first release was never signed off.
@@ -201,6 +221,10 @@ impl Link {
         sign_off: Option<&[u8]>,
         root: &TrustRoot,
     ) -> Result<Self, SupplyRefusal> {
+        // In the first format CI could sign its own changes off.
+        if root.statement().stopgate_root < 2 {
+            return Err(SupplyRefusal::FirstFormat);
+        }
         let untrusted = |what| move |why| SupplyRefusal::Document { what, why };
         let release = release.map_err(untrusted("release"))?;
         let sign_off = sign_off.map(|bytes| Signed::<SignOff>::read(bytes, root));
@@ -269,21 +293,34 @@ pub fn trace(chain: &[Link], wanted: &ChannelId, marks: &Marks) -> Result<Trace,
     }) {
         return Err(SupplyRefusal::Forked(offered.version));
     }
-    // 2. Back to something that holds. Each step is one that the release after it has named.
+    // 2. Back to something that holds. `upper` is what has to stand on whatever is found next.
+    let mut upper = offered.bundle;
+    let mut steps = Vec::new();
+    let mut stand = |upper: Digest, base: Digest| {
+        if upper != base {
+            let bundle = upper;
+            steps.push(Step { base, bundle });
+        }
+        steps.clone()
+    };
     while let Some((place, link)) = links.next() {
-        // What a step stands on is the head itself, or a bundle that the head may not be looser than.
-        let stands = |itself: Ground, bundle: Digest| match place {
-            0 => Trace::Ends(itself),
-            _ => Trace::Ends(Ground::NotLooserThan(bundle)),
-        };
         let release = link.release.document();
-        if in_force.is_some_and(|held| held.release == link.release.digest()) {
-            return Ok(stands(Ground::InForce, release.bundle));
+        if let Some(held) = in_force {
+            if held.release == link.release.digest() {
+                return Ok(Trace::Ends(match place {
+                    0 => Ground::InForce,
+                    _ => Ground::Steps(stand(upper, release.bundle)),
+                }));
+            }
+            // Versions follow each other without a gap, so this is another history than the one that was seen.
+            if release.version <= held.version {
+                return Err(SupplyRefusal::Forked(release.version));
+            }
         }
         let (Some(previous), Some(base)) = (release.previous, release.base) else {
             // The very first release: there is no base that it could be wrong about.
             return match &link.sign_off {
-                Some(_) => Ok(stands(Ground::SignedOff, release.bundle)),
+                Some(_) => Ok(Trace::Ends(Ground::Steps(stand(upper, release.bundle)))),
                 None => Err(SupplyRefusal::NeverSignedOff(offered.version)),
             };
         };
@@ -309,10 +346,14 @@ pub fn trace(chain: &[Link], wanted: &ChannelId, marks: &Marks) -> Result<Trace,
             return Err(SupplyRefusal::History(release.version));
         }
         if link.sign_off.is_some() {
-            return Ok(stands(Ground::SignedOff, release.bundle));
+            let so_far = stand(upper, release.bundle);
+            if in_force.is_none() {
+                return Ok(Trace::Ends(Ground::Steps(so_far)));
+            }
+            upper = base;
         }
-        if held.is_some() {
-            return Ok(Trace::Ends(Ground::NotLooserThan(before)));
+        if let Some(held) = held {
+            return Ok(Trace::Ends(Ground::Steps(stand(upper, held.bundle))));
         }
     }
     Err(SupplyRefusal::History(offered.version))

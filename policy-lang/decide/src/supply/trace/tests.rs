@@ -35,7 +35,7 @@ fn t10_p1_what_was_in_force_is_never_put_in_force_again_after_something_newer() 
                 "{found:?}"
             ),
             std::cmp::Ordering::Equal => assert_eq!(found, Ok(Ground::InForce)),
-            std::cmp::Ordering::Greater => assert_eq!(found, Ok(Ground::SignedOff)),
+            std::cmp::Ordering::Greater => assert_eq!(found, Ok(Ground::Steps(Vec::new()))),
         }
     }
 }
@@ -70,7 +70,10 @@ fn p1_a_release_is_for_one_channel_of_one_organisation() {
         matches!(found, Err(SupplyRefusal::Organisation { .. })),
         "{found:?}"
     );
-    assert_eq!(elsewhere(|_| ()), Ok(Trace::Ends(Ground::SignedOff)));
+    assert_eq!(
+        elsewhere(|_| ()),
+        Ok(Trace::Ends(Ground::Steps(Vec::new())))
+    );
 }
 
 #[test]
@@ -80,7 +83,10 @@ fn p2_what_nobody_signed_off_has_to_be_seen_not_to_be_looser() {
     let [one, two] = history.as_slice() else {
         panic!("two")
     };
-    let not_looser = Ok(Ground::NotLooserThan(held(one).bundle));
+    let not_looser = Ok(Ground::Steps(vec![Step {
+        base: held(one).bundle,
+        bundle: held(two).bundle,
+    }]));
     // Whether version 1 is in force, or was seen to be signed off.
     assert_eq!(judged(&history, &world.holding(one)), not_looser);
     assert_eq!(judged(&history, &world.marks()), not_looser);
@@ -148,23 +154,75 @@ fn p2_the_sign_off_of_a_change_that_was_taken_back_does_not_serve_twice() {
 }
 
 #[test]
+fn p2_a_history_that_a_publisher_made_up_makes_no_old_sign_off_fit() {
+    let world = World::new();
+    let history = world.history(&["tight!", "loose!", "tight", "tighter"]);
+    let marks = world.holding(history.last().expect("one"));
+    // Version 4 once more, as another: nobody has to sign what is only history.
+    let other = world.release("tight", Some(&history[2]));
+    let other = world.link(&other, false);
+    let fitting = world.link(&world.release("loose!", Some(&other)), true);
+    let forked = [&history[..3], &[other, fitting]].concat();
+    let found = judged(&forked, &marks);
+    let four = ReleaseVersion::new(4).expect("a version");
+    assert_eq!(found, Err(SupplyRefusal::Forked(four)));
+    // Or a version 5 in between, which no sidecar would take: it is a step that has to be seen not to be looser.
+    let between = world.link(&world.release("tight", history.last()), false);
+    let fitting = world.link(&world.release("loose!", Some(&between)), true);
+    let longer = [&history[..], &[between.clone(), fitting]].concat();
+    let found = judged(&longer, &marks);
+    let step = Step {
+        base: held(&history[3]).bundle,
+        bundle: held(&between).bundle,
+    };
+    assert_eq!(found, Ok(Ground::Steps(vec![step])));
+}
+
+#[test]
+fn p4_a_root_of_the_first_format_is_none_for_channels() {
+    let world = World::new();
+    let first = |root: &mut crate::bundle::root::RootStatement| {
+        root.stopgate_root = 1;
+        root.roles.timestamp = None;
+        root.roles.stop = None;
+        root.roles.reviewer.as_mut().expect("there").threshold_high = None;
+    };
+    let file = world.root_file(first, &["root"]);
+    let root = TrustRoot::open(&file, super::super::testing::now()).expect("a root");
+    let release = world.sign(&world.release("one!", None), &["ci"]);
+    let found = Link::offered(&release, None, &root).map(|_| ());
+    assert_eq!(found, Err(SupplyRefusal::FirstFormat));
+}
+
+#[test]
 fn p3_who_slept_goes_back_to_what_it_has_or_to_what_was_signed_off() {
     let world = World::new();
     let history = world.history(&["one!", "two", "three", "four!", "five", "six"]);
     let bundle = |at: usize| held(&history[at - 1]).bundle;
-    for (asleep_at, stands_on) in [(1, 4), (2, 4), (3, 4), (4, 4), (5, 5)] {
+    // From the top: each change that nobody signed off, as one step as far as it goes.
+    let step = |base, to| Step {
+        base: bundle(base),
+        bundle: bundle(to),
+    };
+    for (asleep_at, steps) in [
+        (1, vec![step(4, 6), step(1, 3)]),
+        (2, vec![step(4, 6), step(2, 3)]),
+        (3, vec![step(4, 6)]),
+        (4, vec![step(4, 6)]),
+        (5, vec![step(5, 6)]),
+    ] {
         let marks = world.holding(&history[asleep_at - 1]);
         let found = judged(&history, &marks);
-        assert_eq!(
-            found,
-            Ok(Ground::NotLooserThan(bundle(stands_on))),
-            "asleep at {asleep_at}"
-        );
+        assert_eq!(found, Ok(Ground::Steps(steps)), "asleep at {asleep_at}");
     }
+    // Who has seen nothing begins at what was signed off.
     let fresh = judged(&history, &world.marks());
-    assert_eq!(fresh, Ok(Ground::NotLooserThan(bundle(4))));
+    assert_eq!(fresh, Ok(Ground::Steps(vec![step(4, 6)])));
     // What was signed off itself needs nothing before it but its own base.
-    assert_eq!(judged(&history[..4], &world.marks()), Ok(Ground::SignedOff));
+    assert_eq!(
+        judged(&history[..4], &world.marks()),
+        Ok(Ground::Steps(Vec::new()))
+    );
 }
 
 #[test]
@@ -179,7 +237,11 @@ fn p3_nobody_goes_back_further_than_ten_releases() {
         let history = world.history(&bundles);
         let found = judged(&history, &world.marks());
         if strict <= MAX_STEPS_BACK {
-            assert_eq!(found, Ok(Ground::NotLooserThan(held(&history[0]).bundle)));
+            let step = Step {
+                base: held(&history[0]).bundle,
+                bundle: held(history.last().expect("one")).bundle,
+            };
+            assert_eq!(found, Ok(Ground::Steps(vec![step])));
         } else {
             let newest = history.last().expect("one").release().document().version;
             assert_eq!(found, Err(SupplyRefusal::TooFarBack(newest)), "{strict}");
