@@ -390,7 +390,7 @@ pub async fn check_owners(config: &Config) -> Result<(), StartError> {
     match &config.policy.source {
         Source::File(bundle) => inputs.push((bundle.clone(), Kind::File)),
         // A store is not trusted: whatever somebody puts into it is verified, and never older than what was seen.
-        Source::Store(StoreAddress::Directory(_)) => {}
+        Source::Store(StoreAddress::Directory(_) | StoreAddress::DynamoDb { .. }) => {}
     }
     let guarded = guarded(config).into_iter();
     inputs.extend(guarded.map(|(_, path, kind)| (path, kind)));

@@ -1,7 +1,7 @@
 //! The stores behind the supply of policy: items with attributes under keys, changed in transactions with conditions.
 //!
-//! [`Items`] is what a store is, [`Directory`] is one in a folder, and `contract` is what every store passes. The shape is
-//! DynamoDB's, so that a table fits the same interface. Below that interface nothing knows what an item means, and no
+//! [`Items`] is what a store is. [`Directory`] is one in a folder, `DynamoDb` one in a table, if the feature `aws` is on,
+//! and `contract` is what every store passes. The shape is DynamoDB's. Below that interface nothing knows what an item means, and no
 //! store looks at the time of day. Above it, [`Policies`] says which item of a channel stands where, and [`offered`]
 //! reads and judges what a channel offers. What a document says is verified by whoever reads it: a store is not trusted.
 
@@ -10,19 +10,25 @@ mod bounds;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 mod directory;
+#[cfg(feature = "aws")]
+mod dynamodb;
 mod item;
 mod key;
 mod offer;
 mod policy;
+mod table;
 mod write;
 
-pub use address::{InvalidAddress, StoreAddress};
+pub use address::{BuiltWithout, InvalidAddress, StoreAddress};
 pub use bounds::{ITEM_BYTES, Invalid, LARGEST_NUMBER, TRANSACTION_BYTES, TRANSACTION_WRITES};
 pub use directory::Directory;
+#[cfg(feature = "aws")]
+pub use dynamodb::DynamoDb;
 pub use item::{Item, Value};
 pub use key::Key;
 pub use offer::{NotOffered, Offered, offered};
 pub use policy::{Moved, Policies, StoredRelease};
+pub use table::{InvalidTableName, TableName};
 pub use write::{Change, Condition, Write, check_items, check_transaction};
 
 /// A store of items. Calls wait for a disk or a network, for a bounded time: whoever must not wait calls from another

@@ -45,7 +45,9 @@ const WIRE: &[&str] = &[
 ];
 
 /// Heavy dependencies, and which of our packages may name them in their manifests.
-const OWNERS: [(&str, &[&str]); 12] = [
+const OWNERS: [(&str, &[&str]); 14] = [
+    ("aws-config", &["stopgate-store"]),
+    ("aws-sdk-dynamodb", &["stopgate-store"]),
     (
         "cedar-policy",
         &["stopgate-decide", "stopgate-author", "stopgate"],

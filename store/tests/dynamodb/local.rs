@@ -1,0 +1,145 @@
+//! Amazon's DynamoDB Local, as `ci/setup` has fetched it: one process for all tests of this binary, on the loopback
+//! interface, in memory.
+
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{OnceLock, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::BehaviorVersion;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, Put, PutRequest,
+    ScalarAttributeType, TransactWriteItem, WriteRequest,
+};
+use stopgate_store::TableName;
+
+/// How long the process may take to start on a busy machine.
+const START: Duration = Duration::from_secs(60);
+
+/// The running process. Its standard input ends with this process, and then it ends too.
+pub(crate) struct Local {
+    _process: Child,
+    pub(crate) port: u16,
+}
+
+impl Local {
+    /// Returns the process, started once.
+    pub(crate) fn running() -> &'static Self {
+        static RUNNING: OnceLock<Local> = OnceLock::new();
+        RUNNING.get_or_init(Self::start)
+    }
+
+    fn start() -> Self {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let jars = here.join("../target/tools/dynamodb-local");
+        assert!(jars.is_dir(), "DynamoDB Local is not there: run ci/setup");
+        let mut native = std::ffi::OsString::from("-Djava.library.path=");
+        native.push(&jars);
+        let mut process = Command::new("java")
+            .arg("-Xmx512m")
+            .arg(native)
+            .arg("-cp")
+            .arg(jars.join("*"))
+            .arg(here.join("tests/dynamodb/Loopback.java"))
+            .args(["-inMemory", "-sharedDb", "-disableTelemetry"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .expect("java");
+        let (said, port) = mpsc::channel();
+        let output = process.stdout.take().unwrap();
+        thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                let port = line.strip_prefix("port ").map(|port| port.parse().unwrap());
+                if let Some(port) = port {
+                    let _ = said.send(port);
+                }
+            }
+        });
+        let Ok(port) = port.recv_timeout(START) else {
+            let _ = process.kill();
+            panic!("DynamoDB Local did not start");
+        };
+        let local = Self {
+            _process: process,
+            port,
+        };
+        local.warm();
+        local
+    }
+
+    /// Has each kind of call made once by a client without our deadlines: the first takes a cold process long.
+    fn warm(&self) {
+        let (client, table) = (self.client(), self.table());
+        let table = table.as_str();
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let (pk, sk) = (text("P"), text("s"));
+        let data = AttributeValue::B(Blob::new(vec![0; 300 << 10]));
+        let put = Put::builder().table_name(table);
+        let put = put.item("pk", pk.clone()).item("sk", sk.clone());
+        let write = TransactWriteItem::builder().put(put.item("a", data.clone()).build().unwrap());
+        let put = PutRequest::builder().item("pk", pk.clone());
+        let put = put.item("sk", sk.clone()).item("a", data).build();
+        let batch = WriteRequest::builder().put_request(put.unwrap()).build();
+        block_on(async {
+            let writes = client.transact_write_items().transact_items(write.build());
+            writes.send().await.expect("a transaction");
+            let puts = client.batch_write_item().request_items(table, vec![batch]);
+            puts.send().await.expect("a batch");
+            let get = client.get_item().table_name(table);
+            let get = get.key("pk", pk.clone()).key("sk", sk).send();
+            get.await.expect("an item");
+            let query = client.query().table_name(table);
+            let query = query.key_condition_expression("pk = :pk");
+            let query = query.expression_attribute_values(":pk", pk).send();
+            query.await.expect("items");
+        });
+    }
+
+    /// Returns the SDK's own client, with its own deadlines.
+    pub(crate) fn client(&self) -> Client {
+        let config = aws_sdk_dynamodb::config::Builder::from(&super::config(self.port));
+        let http = aws_smithy_http_client::Builder::new().build_http();
+        let config = config.behavior_version(BehaviorVersion::latest());
+        Client::from_conf(config.http_client(http).build())
+    }
+
+    /// Makes a new table, as a template makes the real one.
+    pub(crate) fn table(&self) -> TableName {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("table-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let part = |name: &str| {
+            let part = AttributeDefinition::builder().attribute_name(name);
+            part.attribute_type(ScalarAttributeType::S).build().unwrap()
+        };
+        let key = |name: &str, kind| {
+            let key = KeySchemaElement::builder().attribute_name(name);
+            key.key_type(kind).build().unwrap()
+        };
+        let made = self
+            .client()
+            .create_table()
+            .table_name(&name)
+            .attribute_definitions(part("pk"))
+            .attribute_definitions(part("sk"))
+            .key_schema(key("pk", KeyType::Hash))
+            .key_schema(key("sk", KeyType::Range))
+            .billing_mode(BillingMode::PayPerRequest);
+        block_on(made.send()).expect("a table");
+        name.parse().unwrap()
+    }
+}
+
+/// Waits for what the SDK does.
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().build().unwrap().block_on(work)
+}
