@@ -12,7 +12,9 @@ use stopgate_author::policy::Policy;
 use stopgate_author::testing::{Case, TestSuite};
 use stopgate_decide::attempt::{Attempt, Input, Subject, Target};
 use stopgate_decide::bundle::Bundle;
-use stopgate_decide::decide::{Decision, LimitNow, LimitedBy, Outcome, Reason, Situation, decide};
+use stopgate_decide::decide::{
+    Decision, LimitNow, LimitedBy, Outcome, Reason, Situation, StopsInForce, decide,
+};
 use stopgate_decide::json::Json;
 use stopgate_decide::name::{Location, OperationName, ProfileName, RuleId, ToolName};
 use stopgate_decide::surface::{Enforces, Evidence};
@@ -199,6 +201,7 @@ const fn is_about_the_pair(reason: Reason) -> bool {
         | Reason::Ceiling
         | Reason::Obligation
         | Reason::PolicyStale
+        | Reason::Stopped
         | Reason::AuditUnavailable
         | Reason::Overloaded => true,
     }
@@ -401,6 +404,7 @@ impl<'a> Runner<'a> {
                 class: bundle.ceiling(channel.as_str(), suite.tool.as_str()),
                 by: LimitedBy::Ceiling,
             },
+            stops: StopsInForce::default(),
             evidence: case.map_or(Evidence::ALL, |case| case.evidence),
             enforces: case.map_or(Enforces::ALL, |case| case.enforces),
         };

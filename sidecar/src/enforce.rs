@@ -23,8 +23,8 @@ use recorded::{Considered, RecordDetails};
 use stopgate_decide::attempt::{Attempt, Input, Target};
 use stopgate_decide::bundle::Bundle;
 use stopgate_decide::decide::{
-    Decision, FEW_STEPS, LimitNow, LimitedBy, Outcome, Reason, Rejection, Situation, decide,
-    most_steps,
+    Decision, FEW_STEPS, LimitNow, LimitedBy, Outcome, Reason, Rejection, Situation, StopsInForce,
+    decide, most_steps,
 };
 use stopgate_decide::digest::Digest;
 use stopgate_decide::name::ChannelName;
@@ -345,6 +345,7 @@ impl Enforcer {
         let situation = Situation {
             now,
             limit,
+            stops: StopsInForce::default(),
             evidence: Evidence::NONE,
             enforces: caller.enforces,
         };

@@ -21,7 +21,7 @@ use stopgate_author::policy::{
 };
 use stopgate_decide::attempt::{Attempt, Input, Subject, Target};
 use stopgate_decide::calendar::{Calendar, Day, End};
-use stopgate_decide::decide::{LimitNow, LimitedBy, Situation};
+use stopgate_decide::decide::{LimitNow, LimitedBy, Situation, StopsInForce};
 use stopgate_decide::json::{Json, Limits};
 use stopgate_decide::name::{Location, ProfileName};
 use stopgate_decide::organisation::{Ceiling, Issuer};
@@ -288,6 +288,7 @@ pub fn situation() -> Situation {
             class: Limit::High,
             by: LimitedBy::Ceiling,
         },
+        stops: StopsInForce::default(),
         evidence: Evidence::NONE,
         enforces: Enforces::ALL,
     }

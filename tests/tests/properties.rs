@@ -8,6 +8,8 @@
 mod judge;
 #[path = "properties/loosening.rs"]
 mod loosening;
+#[path = "properties/stops.rs"]
+mod stops;
 
 use std::collections::BTreeSet;
 use std::num::NonZero;

@@ -6,7 +6,7 @@ use std::io::Read as _;
 use jiff::Timestamp;
 use stopgate_author::policy::Policy;
 use stopgate_decide::attempt::{Attempt, INPUT_LIMITS, Input, Subject, Target};
-use stopgate_decide::decide::{LimitNow, LimitedBy, Outcome, Reason, Situation};
+use stopgate_decide::decide::{LimitNow, LimitedBy, Outcome, Reason, Situation, StopsInForce};
 use stopgate_decide::name::{ChannelName, OperationName, ProfileName, ToolName};
 use stopgate_decide::surface::{Approval, Enforces, Evidence, Limit};
 
@@ -112,6 +112,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failu
             class: limit.unwrap_or(Limit::High),
             by: LimitedBy::Ceiling,
         },
+        stops: StopsInForce::default(),
         evidence: args.evidence,
         enforces: Enforces::ALL,
     };

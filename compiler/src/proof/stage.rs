@@ -8,7 +8,7 @@ use stopgate_author::policy::{DryRun, Operations, Policy};
 use stopgate_decide::attempt::{Attempt, Input, Subject, Target};
 use stopgate_decide::bundle::Bundle;
 use stopgate_decide::decide::{
-    LimitNow, LimitedBy, MatchedRule, Outcome, Reason, Situation, decide,
+    LimitNow, LimitedBy, MatchedRule, Outcome, Reason, Situation, StopsInForce, decide,
 };
 use stopgate_decide::json::Json;
 use stopgate_decide::name::{OperationName, ProfileName, ToolName};
@@ -111,6 +111,7 @@ impl Stage {
                 class: Limit::High,
                 by: LimitedBy::Ceiling,
             },
+            stops: StopsInForce::default(),
             evidence: Evidence::NONE,
             enforces: Enforces::ALL,
         };

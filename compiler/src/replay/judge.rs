@@ -270,8 +270,11 @@ impl<'a> Judge<'a> {
             };
             match recorded.by {
                 LimitedBy::Ceiling => ceiling,
-                LimitedBy::Freshness if recorded.class < ceiling.class => recorded,
-                LimitedBy::Freshness => ceiling,
+                // The ceiling that is asked about may be lower than what lowered the limit then.
+                LimitedBy::Freshness | LimitedBy::Stop if recorded.class <= ceiling.class => {
+                    recorded
+                }
+                LimitedBy::Freshness | LimitedBy::Stop => ceiling,
             }
         };
         [self.question.base, self.question.head].map(|side| limit(&side.bundle))

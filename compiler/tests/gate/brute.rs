@@ -12,7 +12,9 @@ use stopgate_author::policy::{Operation, Policy};
 use stopgate_author::testing::TestSuite;
 use stopgate_decide::attempt::{Attempt, Input, Subject, Target};
 use stopgate_decide::bundle::Bundle;
-use stopgate_decide::decide::{Decision, LimitNow, LimitedBy, Outcome, Reason, Situation, decide};
+use stopgate_decide::decide::{
+    Decision, LimitNow, LimitedBy, Outcome, Reason, Situation, StopsInForce, decide,
+};
 use stopgate_decide::name::{OperationName, ProfileName, RuleId, ToolName};
 use stopgate_decide::surface::{Enforces, Evidence, Limit, Risk, Surface};
 use stopgate_decide::tool_schema::{Member, Shape};
@@ -110,6 +112,7 @@ impl Side {
                 class: ceiling,
                 by: LimitedBy::Ceiling,
             },
+            stops: StopsInForce::default(),
             evidence: Evidence::NONE,
             enforces: Enforces::ALL,
         };

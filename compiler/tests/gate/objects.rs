@@ -6,7 +6,7 @@ use stopgate::mutants::mutants;
 use stopgate_author::compile::{Sources, compile};
 use stopgate_author::policy::Policy;
 use stopgate_decide::attempt::{Attempt, Input, Subject, Target};
-use stopgate_decide::decide::{LimitNow, LimitedBy, Situation};
+use stopgate_decide::decide::{LimitNow, LimitedBy, Situation, StopsInForce};
 use stopgate_decide::surface::{Enforces, Evidence, Limit};
 
 use crate::brute::Side;
@@ -230,6 +230,7 @@ fn explained(policy: &Policy, input: &str) -> String {
             class: Limit::High,
             by: LimitedBy::Ceiling,
         },
+        stops: StopsInForce::default(),
         evidence: Evidence::NONE,
         enforces: Enforces::ALL,
     };

@@ -6,12 +6,15 @@ use std::process::Command;
 
 use stopgate_decide::attempt::{Attempt, Input, Subject, Target};
 use stopgate_decide::bundle::Bundle;
-use stopgate_decide::decide::{Decision, LimitNow, LimitedBy, Outcome, Situation, decide};
+use stopgate_decide::decide::{
+    Decision, LimitNow, LimitedBy, Outcome, Situation, StopsInForce, decide,
+};
 use stopgate_decide::digest::Digest;
 use stopgate_decide::record::{
     DecisionRecord, MaskKey, Record, RecordBody, RecordVersion, RecordedAttempt, RecordedContext,
     RecordedInput, RecordedResult, Sent, Seq, Stamp, no_line_before,
 };
+use stopgate_decide::supply::{StopInForce, StopLimit};
 use stopgate_decide::surface::{Enforces, Evidence, Limit};
 use tempfile::TempDir;
 
@@ -151,6 +154,28 @@ impl Desk {
 
     /// The record of one question, as the sidecar writes it.
     pub(crate) fn record(&self, asked: &Asked) -> DecisionRecord {
+        self.record_under(asked, StopsInForce::default())
+    }
+
+    /// The record of one question that was asked while a stop of the channel let through no more than `limit`.
+    pub(crate) fn stopped_record(&self, asked: &Asked, limit: StopLimit) -> DecisionRecord {
+        let stop = StopInForce {
+            digest: Digest::compute(b"stop"),
+            note: None,
+            tool: None,
+            operation: None,
+            agent: None,
+            limit,
+            until: None,
+        };
+        let stops = StopsInForce {
+            stops: [stop].into(),
+            agent_is_vouched: true,
+        };
+        self.record_under(asked, stops)
+    }
+
+    fn record_under(&self, asked: &Asked, stops: StopsInForce) -> DecisionRecord {
         let attempt = Attempt {
             subject: Subject {
                 issuer: "https://sso.acme.example/".to_owned(),
@@ -169,6 +194,7 @@ impl Desk {
                 class: Limit::High,
                 by: LimitedBy::Ceiling,
             },
+            stops,
             evidence: Evidence::NONE,
             enforces: Enforces::ALL,
         };
@@ -220,7 +246,7 @@ impl Desk {
                 business: seen.business,
             },
             evidence: situation.evidence,
-            limit: situation.limit,
+            limit: seen.limit.unwrap_or(situation.limit),
             enforces: situation.enforces,
             surface: decision.surface().cloned(),
             result: match decision.outcome() {

@@ -14,7 +14,8 @@ use std::fs;
 
 use desk::{Asked, Desk, git, note, refund};
 use serde_json::{Value, json};
-use stopgate_decide::record::RecordedResult;
+use stopgate_decide::record::{RecordedResult, Skimmed};
+use stopgate_decide::supply::StopLimit;
 
 /// `from → to` with the count, of all flips.
 fn kinds(json: &Value) -> Value {
@@ -486,4 +487,58 @@ fn ceilings_are_those_on_record_unless_a_channel_is_named() {
     assert_eq!(kinds(&pilot.json()), json!({"reject > permit": 1}));
     let unknown = desk.run(&[&args[..], &["--channel=nowhere"]].concat());
     assert_eq!(unknown.exit, 2);
+}
+
+/// Of a stop the record keeps what it let through, and nothing else is needed to decide the attempt again.
+#[test]
+fn what_a_stop_rejected_is_decided_again_as_it_was() {
+    let desk = Desk::new();
+    let records = vec![
+        // Every 64th record is decided anew, and each of these once their operations change.
+        desk.stopped_record(&note("ana"), StopLimit::None),
+        desk.stopped_record(&note("bob"), StopLimit::ReadOnly),
+        desk.stopped_record(&note("eva"), StopLimit::Low),
+        desk.stopped_record(&refund(30_000), StopLimit::Low),
+        desk.stopped_record(&refund(30_000), StopLimit::Medium),
+        desk.stopped_record(&refund(60_000), StopLimit::Medium),
+    ];
+    let answers = records.iter().map(|record| match &record.result {
+        RecordedResult::Permit => "permit".to_owned(),
+        RecordedResult::Route(_) => "route".to_owned(),
+        RecordedResult::Reject(rejection) => rejection.reason.to_string(),
+    });
+    let (stopped, permit, route) = ("stopped", "permit", "route");
+    assert_eq!(
+        answers.collect::<Vec<_>>(),
+        [stopped, stopped, permit, stopped, route, stopped]
+    );
+    desk.write("a.jsonl", records);
+    let log = fs::read_to_string(desk.path("a.jsonl")).expect("a log");
+    for line in log.lines() {
+        let skimmed = Skimmed::parse(line.as_bytes()).expect("it is told quickly");
+        assert_eq!(skimmed.limit.by.as_str(), "stop");
+        assert!(line.contains(r#""limit":{"by":"stop","class":"#), "{line}");
+    }
+    let same = desk.replay("a.jsonl").json();
+    assert_eq!(same["attempts"]["taken"], 6, "{same:#}");
+    // Both operations change, so everything is decided by both policies.
+    notes_need_a_supervisor(&desk);
+    desk.edit(
+        "rules/erp.yaml",
+        "amount_cents <= 50000",
+        "amount_cents <= 40000",
+    );
+    let json = desk.replay("a.jsonl").json();
+    assert_eq!(json["attempts"]["taken"], 0, "{json:#}");
+    assert_eq!(json["recorded_otherwise"]["checked"], 6, "{json:#}");
+    assert_eq!(json["recorded_otherwise"]["total"], 0, "{json:#}");
+    // A note of risk medium is above what that stop let through; nothing else moved.
+    assert_eq!(kinds(&json), json!({"permit > reject": 1}), "{json:#}");
+    // Under another channel's ceiling the stop is what it was, where it is no higher.
+    let args = ["p", "--log", "a.jsonl", "--base", "base", "--format=json"];
+    let dev = desk.run(&[&args[..], &["--channel=dev"]].concat()).json();
+    assert_eq!(dev["recorded_otherwise"]["total"], 0, "{dev:#}");
+    assert_eq!(kinds(&dev), json!({"permit > reject": 1}), "{dev:#}");
+    let pilot = desk.run(&[&args[..], &["--channel=pilot"]].concat()).json();
+    assert_eq!(kinds(&pilot), json!({}), "{pilot:#}");
 }

@@ -6,6 +6,7 @@
 mod outcome;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -17,22 +18,60 @@ use crate::cedar::{HolderEntities, Prepared, ProfileAt, RequestParts};
 use crate::json::{InvalidJson, Json};
 use crate::name::{OperationName, ProfileName, ToolName};
 use crate::selector::text_at;
+use crate::supply::{MAX_STOP_REASON, StopInForce, StopNote};
 use crate::surface::{Enforces, Evidence, Limit, Surface};
+use crate::visible::visible;
 
 /// What holds at the moment of the decision, beside the attempt and the bundle.
 #[derive(Debug, Clone)]
 pub struct Situation {
     /// The instant; only its milliseconds count.
     pub now: Timestamp,
-    /// The highest class let through, and what set it.
+    /// The highest class let through beside stops, and what set it.
     pub limit: LimitNow,
+    /// The stops of the channel.
+    pub stops: StopsInForce,
     /// What has been collected, from our own stores.
     pub evidence: Evidence,
     /// What the asking door does with results.
     pub enforces: Enforces,
 }
 
-/// The lower of the channel's ceiling for the tool and what freshness still allows.
+/// The stops of the channel that hold at the moment of the decision. They can lower what passes and nothing else.
+#[derive(Debug, Clone, Default)]
+pub struct StopsInForce {
+    /// The stops, which many decisions share.
+    pub stops: Arc<[StopInForce]>,
+    /// Whether somebody vouches for the attempt's agent. If not, stops for one agent reach the attempt, whatever agent it
+    /// names: another name would get around them.
+    pub agent_is_vouched: bool,
+}
+
+impl StopsInForce {
+    /// Returns `limit`, or what the strictest stop lets through that reaches the attempt, if that is no higher. The stop
+    /// is then returned too; of several with one limit, the first.
+    fn lower(
+        &self,
+        limit: LimitNow,
+        attempt: &Attempt,
+        (tool, operation): (&ToolName, &OperationName),
+    ) -> (LimitNow, Option<&StopInForce>) {
+        let vouched = self.agent_is_vouched;
+        let reaching = self.stops.iter();
+        let reaching =
+            reaching.filter(|stop| stop.reaches(tool, operation, &attempt.agent, vouched));
+        let strictest = reaching.min_by_key(|stop| stop.limit);
+        let binding = strictest.filter(|stop| Limit::from(stop.limit) <= limit.class);
+        let lowered = binding.map(|stop| LimitNow {
+            class: stop.limit.into(),
+            by: LimitedBy::Stop,
+        });
+        (lowered.unwrap_or(limit), binding)
+    }
+}
+
+/// The lowest of the channel's ceiling for the tool, what freshness still allows, and what stops let through. Where two
+/// are equal, a stop is told before freshness, and freshness before the ceiling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LimitNow {
     /// Highest class let through.
@@ -48,15 +87,27 @@ pub enum LimitedBy {
     Ceiling,
     /// The age of the policy.
     Freshness,
+    /// An operator's stop.
+    Stop,
 }
 
 impl LimitedBy {
+    /// Everything that sets a limit.
+    pub const ALL: [Self; 3] = [Self::Ceiling, Self::Freshness, Self::Stop];
+
+    /// Returns what a word stands for; `None` if it is no such word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|by| by.as_str() == word)
+    }
+
     /// Returns the word for the limit's origin in records.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ceiling => "ceiling",
             Self::Freshness => "freshness",
+            Self::Stop => "stop",
         }
     }
 }
@@ -101,6 +152,11 @@ fn answer(
 ) -> Result<Outcome, Rejection> {
     // 1. What is unknown: tool, operation, definition, input, facts and profiles, in this order.
     let request = known(bundle, attempt, situation, decision)?;
+    // Only now is it known which stops reach the attempt, because its operation may be derived from its input.
+    let (limit, stop) = situation
+        .stops
+        .lower(situation.limit, attempt, request.names);
+    decision.seen.limit = Some(limit);
     let joined;
     let holder = match request.direct.as_slice() {
         [only] => &only.alone,
@@ -166,19 +222,8 @@ fn answer(
         ));
     }
     // 5. The limit, after all surfaces are joined: a raise can lift an attempt above it.
-    let LimitNow { class: limit, by } = situation.limit;
-    if class > limit {
-        let (reason, what) = match by {
-            LimitedBy::Ceiling => (Reason::Ceiling, "the channel's ceiling"),
-            LimitedBy::Freshness => (
-                Reason::PolicyStale,
-                "what the age of the policy still allows",
-            ),
-        };
-        return Err(Rejection::new(
-            reason,
-            format!("class {class} is above {what}, {limit}"),
-        ));
+    if class > limit.class {
+        return Err(above(class, limit, stop));
     }
     // 6. Obligations before needs: nobody is asked for what the caller cannot run anyway.
     if !surface.is_enforceable_by(situation.enforces) {
@@ -196,8 +241,35 @@ fn answer(
     }
 }
 
+/// Returns the rejection of an attempt of the `class`, which is above `limit`. Of a stop that set it, its name and its
+/// reason are told: a caller that hears them asks nobody in vain. A replay knows that there was a stop, and not which.
+fn above(class: Limit, limit: LimitNow, stop: Option<&StopInForce>) -> Rejection {
+    let LimitNow { class: limit, by } = limit;
+    let told = |what: &str| format!("class {class} is above {what}, {limit}");
+    let (reason, message) = match by {
+        LimitedBy::Ceiling => (Reason::Ceiling, told("the channel's ceiling")),
+        LimitedBy::Freshness => {
+            let what = "what the age of the policy still allows";
+            (Reason::PolicyStale, told(what))
+        }
+        LimitedBy::Stop => {
+            let message = match stop.and_then(|stop| stop.note.as_ref()) {
+                Some(StopNote { id, reason }) => {
+                    let what = format!("what the stop `{id}` lets through");
+                    // Checked where the document was read; a caller's terminal is no place to find out.
+                    format!("{}: {}", told(&what), visible(reason, MAX_STOP_REASON))
+                }
+                None => told("what a stop lets through"),
+            };
+            (Reason::Stopped, message)
+        }
+    };
+    Rejection::new(reason, message)
+}
+
 /// An attempt of which everything is known.
 struct Known<'a> {
+    names: (&'a ToolName, &'a OperationName),
     operation: &'a LoadedOperation,
     at: u32,
     /// Profiles that the subject holds itself.
@@ -287,6 +359,7 @@ fn known<'a>(
         agent: &attempt.agent,
     };
     Ok(Known {
+        names: (tool_name, name),
         operation,
         at,
         direct,

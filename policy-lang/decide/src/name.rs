@@ -139,6 +139,8 @@ names! {
     WaiverId ANY;
     /// A review, such as `2027-Q1`; the stem of its file.
     ReviewId ANY;
+    /// A stop, such as `INC-2026-31`.
+    StopId ANY;
 }
 
 /// A rule's full id: the stem of the file that holds it, and its own name; printed `erp/refund-small`.

@@ -7,7 +7,7 @@ mod masked;
 
 use crate::attempt::{Attempt, Input, Subject, Target};
 use crate::bundle::Bundle;
-use crate::decide::{Decision, LimitNow, Outcome, Reason, Situation};
+use crate::decide::{Decision, LimitNow, Outcome, Reason, Situation, StopsInForce};
 use crate::json::{InvalidJson, Problem};
 use crate::record::{DecisionRecord, RecordedAttempt, RecordedInput, RecordedResult};
 use crate::surface::Evidence;
@@ -136,10 +136,12 @@ fn recorded(input: &RecordedInput) -> Result<Input, InvalidJson> {
 /// Makes the situation that `record` was decided in: the recorded time and what the recorded door enforced, with the
 /// given `limit` and `evidence`.
 #[must_use]
-pub const fn situation(record: &DecisionRecord, limit: LimitNow, evidence: Evidence) -> Situation {
+pub fn situation(record: &DecisionRecord, limit: LimitNow, evidence: Evidence) -> Situation {
     Situation {
         now: record.context.now,
         limit,
+        // What stops let through then is in the recorded limit.
+        stops: StopsInForce::default(),
         evidence,
         enforces: record.enforces,
     }
@@ -206,7 +208,8 @@ pub fn is_unasked(record: &DecisionRecord, base: &Bundle) -> bool {
         | Reason::Ceiling
         | Reason::Obligation
         | Reason::EvaluationError
-        | Reason::PolicyStale => false,
+        | Reason::PolicyStale
+        | Reason::Stopped => false,
     }
 }
 
@@ -232,6 +235,7 @@ fn was_pinned(record: &DecisionRecord) -> bool {
         | Reason::Ceiling
         | Reason::Obligation
         | Reason::EvaluationError
-        | Reason::PolicyStale => true,
+        | Reason::PolicyStale
+        | Reason::Stopped => true,
     }
 }

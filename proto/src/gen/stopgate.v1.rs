@@ -399,6 +399,8 @@ pub enum RejectReason {
     PolicyStale = 60,
     AuditUnavailable = 61,
     Overloaded = 63,
+    /// An operator's stop is in force. It ends within a day.
+    Stopped = 64,
 }
 impl RejectReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -423,6 +425,7 @@ impl RejectReason {
             Self::PolicyStale => "REJECT_REASON_POLICY_STALE",
             Self::AuditUnavailable => "REJECT_REASON_AUDIT_UNAVAILABLE",
             Self::Overloaded => "REJECT_REASON_OVERLOADED",
+            Self::Stopped => "REJECT_REASON_STOPPED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -444,6 +447,7 @@ impl RejectReason {
             "REJECT_REASON_POLICY_STALE" => Some(Self::PolicyStale),
             "REJECT_REASON_AUDIT_UNAVAILABLE" => Some(Self::AuditUnavailable),
             "REJECT_REASON_OVERLOADED" => Some(Self::Overloaded),
+            "REJECT_REASON_STOPPED" => Some(Self::Stopped),
             _ => None,
         }
     }

@@ -157,7 +157,7 @@ socket = "/run/stopgate/sidecar.sock"
 metrics = "0.0.0.0:9464"
 tcp = "127.0.0.1:50051"
 [policy]
-source = "dynamodb:stopgate-policy"
+source = "s3:stopgate-policy"
 root = ""
 poll = "1ms"
 [identity."http://sso.acme.example/"]

@@ -259,6 +259,7 @@ const fn reason(reason: Reason) -> pb::RejectReason {
         Reason::PolicyStale => pb::RejectReason::PolicyStale,
         Reason::AuditUnavailable => pb::RejectReason::AuditUnavailable,
         Reason::Overloaded => pb::RejectReason::Overloaded,
+        Reason::Stopped => pb::RejectReason::Stopped,
     }
 }
 

@@ -56,7 +56,8 @@ impl Considered {
                 business: decision.seen().business,
             },
             evidence: situation.evidence,
-            limit: situation.limit,
+            // Before the operation was known, nobody could tell which stops reach it.
+            limit: decision.seen().limit.unwrap_or(situation.limit),
             enforces: situation.enforces,
             surface: decision.surface().cloned(),
             result: result(decision.outcome()),
@@ -113,5 +114,89 @@ fn result(outcome: &Outcome) -> RecordedResult {
         Outcome::Permit(_) => RecordedResult::Permit,
         Outcome::Route(needs) => RecordedResult::Route(needs.clone()),
         Outcome::Reject(rejection) => RecordedResult::Reject(rejection.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use stopgate_decide::decide::{LimitedBy, Reason, StopsInForce};
+    use stopgate_decide::supply::{Standing, StopInForce, StopLimit};
+    use stopgate_decide::surface::Limit;
+
+    use super::super::testing::{Stage, caller, policy, request};
+    use super::*;
+    use crate::audit::Options;
+
+    fn stopped(limit: StopLimit, operation: Option<&str>) -> StopsInForce {
+        let stop = StopInForce {
+            digest: stopgate_decide::digest::Digest::compute(b"stop"),
+            note: None,
+            tool: Some("erp".parse().expect("a name")),
+            operation: operation.map(|name| name.parse().expect("a name")),
+            agent: None,
+            limit,
+            until: None,
+        };
+        StopsInForce {
+            stops: [stop].into(),
+            agent_is_vouched: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_record_says_what_the_stops_let_through_that_reach_its_attempt() {
+        let stage = Stage::new(Options::new("erp-7f"));
+        let bundle = policy();
+        let record = |stops: StopsInForce, operation: &str| {
+            let request = Request {
+                target: Some(Target::Operation(operation.to_owned())),
+                ..request()
+            };
+            let caller = caller();
+            let supplied = (&bundle, Standing::default());
+            let now = Timestamp::now();
+            let mut question = stage.enforcer.question(&caller, supplied, &request, now);
+            question.situation.stops = stops;
+            let told = RecordDetails {
+                name: "decisions/1",
+                sidecar: "erp-7f",
+                bundle: &bundle,
+                request: &request,
+                latency_us: 40,
+            };
+            let considered = stage.enforcer.consider(&bundle, question);
+            let record = considered.record(&told, &MaskKey::new(&[7; 32]));
+            let reason = match record.result {
+                RecordedResult::Permit | RecordedResult::Route(_) => None,
+                RecordedResult::Reject(rejection) => Some(rejection.reason),
+            };
+            (record.limit.by, record.limit.class, reason)
+        };
+        let (ceiling, high) = (LimitedBy::Ceiling, Limit::High);
+        let none = |operation| stopped(StopLimit::None, operation);
+        assert_eq!(
+            record(StopsInForce::default(), "get_order"),
+            (ceiling, high, None)
+        );
+        assert_eq!(
+            record(none(None), "get_order"),
+            (LimitedBy::Stop, Limit::None, Some(Reason::Stopped))
+        );
+        // It lets this attempt through, and is what let it through.
+        assert_eq!(
+            record(stopped(StopLimit::ReadOnly, None), "get_order"),
+            (LimitedBy::Stop, Limit::ReadOnly, None)
+        );
+        assert_eq!(
+            record(none(Some("create_refund")), "get_order"),
+            (ceiling, high, None)
+        );
+        // Of an operation that nobody knows nobody can say which stops reach it.
+        assert_eq!(
+            record(none(None), "nowhere"),
+            (ceiling, high, Some(Reason::UnknownOperation))
+        );
+        stage.written().await;
     }
 }

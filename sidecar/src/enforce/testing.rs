@@ -31,7 +31,7 @@ pub(crate) struct Stage {
 }
 
 /// Opens the policy that every release has to read.
-fn policy() -> Bundle {
+pub(super) fn policy() -> Bundle {
     // A real bundle: it has every part that a sidecar reads.
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/compat/0.1.0");
     let root = fs::read(folder.join("root.dsse.json")).expect("a root");

@@ -198,6 +198,13 @@ const fn reason(reason: Reason) -> (&'static str, &'static str, &'static str) {
             "Too many records wait for the disk, too many costly attempts of this caller wait, or the decision took too long.",
             "Ask again later. If it stays, spread the load or use a faster disk.",
         ),
+        Reason::Stopped => (
+            "operator",
+            "An operator's stop reaches this attempt, for its tool, operation or agent or for the whole channel, and the \
+             class of the action is above what the stop lets through. The message names the stop and gives its reason.",
+            "Ask again once the stop has ended, which it does within a day, or was lifted. A stop that cannot be read has \
+             no name: see why it does not arrive.",
+        ),
     }
 }
 

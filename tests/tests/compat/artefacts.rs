@@ -12,7 +12,7 @@ use stopgate::key::SigningKey;
 use stopgate_client::Client;
 use stopgate_decide::attempt::{Attempt, Input, Subject, Target};
 use stopgate_decide::bundle::{Bundle, TrustRoot};
-use stopgate_decide::decide::{LimitNow, LimitedBy, Outcome, Situation, decide};
+use stopgate_decide::decide::{LimitNow, LimitedBy, Outcome, Situation, StopsInForce, decide};
 use stopgate_decide::surface::{Enforces, Evidence};
 use stopgate_sidecar::config::{Config, Overrides};
 use stopgate_sidecar::run::Sidecar;
@@ -116,6 +116,7 @@ impl Answers {
                             class: bundle.ceiling("dev", "erp"),
                             by: LimitedBy::Ceiling,
                         },
+                        stops: StopsInForce::default(),
                         evidence,
                         enforces: Enforces::ALL,
                     };

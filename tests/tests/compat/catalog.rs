@@ -10,7 +10,9 @@ use stopgate_author::compile::{Sources, compile};
 use stopgate_decide::attempt::{Attempt, Input, Subject, Target};
 use stopgate_decide::bundle::{Bundle, TrustRoot};
 use stopgate_decide::calendar::{is_zone_data, zone_data};
-use stopgate_decide::decide::{LimitNow, LimitedBy, Outcome, Reason, Situation, decide};
+use stopgate_decide::decide::{
+    LimitNow, LimitedBy, Outcome, Reason, Situation, StopsInForce, decide,
+};
 use stopgate_decide::surface::{Enforces, Evidence, Limit};
 
 use super::artefacts;
@@ -72,6 +74,7 @@ fn rejected(bundle: &Bundle, input: &str) -> Option<Reason> {
             class: Limit::High,
             by: LimitedBy::Ceiling,
         },
+        stops: StopsInForce::default(),
         evidence: Evidence::NONE,
         enforces: Enforces::ALL,
     };

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use stopgate_author::compile::{Sources, compile};
 use stopgate_decide::attempt::{Attempt, INPUT_LIMITS, Input, Subject, Target};
 use stopgate_decide::bundle::Bundle;
-use stopgate_decide::decide::{LimitNow, LimitedBy, Outcome, Reason, Situation, decide};
+use stopgate_decide::decide::{
+    LimitNow, LimitedBy, Outcome, Reason, Situation, StopsInForce, decide,
+};
 use stopgate_decide::json::Json;
 use stopgate_decide::name::ProfileName;
 use stopgate_decide::surface::{Enforces, Evidence, Limit};
@@ -92,6 +94,7 @@ impl Inputs {
                 class: Limit::High,
                 by: LimitedBy::Ceiling,
             },
+            stops: StopsInForce::default(),
             evidence: Evidence::ALL,
             enforces: Enforces::ALL,
         };

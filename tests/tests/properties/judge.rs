@@ -4,7 +4,7 @@ use stopgate_author::compile::{Sources, compile};
 use stopgate_author::policy::Policy;
 use stopgate_decide::attempt::Attempt;
 use stopgate_decide::bundle::Bundle;
-use stopgate_decide::decide::{Decision, LimitNow, LimitedBy, Outcome, Situation};
+use stopgate_decide::decide::{Decision, LimitNow, LimitedBy, Outcome, Situation, StopsInForce};
 use stopgate_tests::generate::{Files, PROFILES, Shape, Try, repository};
 use stopgate_tests::model::{Answer, Asked};
 use stopgate_tests::random::Random;
@@ -80,6 +80,7 @@ impl Repository {
                 class: self.bundle.ceiling(one.channel, &one.attempt.tool),
                 by: LimitedBy::Ceiling,
             },
+            stops: StopsInForce::default(),
             evidence: one.evidence,
             enforces: one.enforces,
         }

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use jiff::SignedDuration;
 use stopgate_decide::bundle::{Bundle, MAX_BUNDLE_BYTES, MayBeLooser, Verified, not_looser};
-use stopgate_decide::decide::{Decision, LimitNow, LimitedBy, Outcome, Situation, decide};
+use stopgate_decide::decide::{
+    Decision, LimitNow, LimitedBy, Outcome, Situation, StopsInForce, decide,
+};
 use stopgate_decide::surface::{Limit, Need};
 use stopgate_tests::generate::{Files, PROFILES, Try, attempt, repository};
 use stopgate_tests::random::Random;
@@ -59,6 +61,7 @@ impl Side {
                     LimitedBy::Ceiling
                 },
             },
+            stops: StopsInForce::default(),
             evidence: one.evidence,
             enforces: one.enforces,
         };
@@ -68,7 +71,7 @@ impl Side {
 
 /// The bank's repository with a limit of its policy's age. Its tests have no cases: these name rules that an edit takes
 /// away.
-fn bank() -> Files {
+pub(crate) fn bank() -> Files {
     let mut files = Files::new();
     let root = Path::new(stage::REFERENCE);
     for folder in ["", "catalog", "rules", "tests"] {

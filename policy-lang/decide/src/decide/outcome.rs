@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::LimitNow;
 use crate::digest::Digest;
 use crate::json::Json;
 use crate::name::Location;
@@ -103,11 +104,13 @@ pub enum Reason {
     AuditUnavailable,
     /// Too much at once.
     Overloaded,
+    /// An operator's stop lets nothing of this class through.
+    Stopped,
 }
 
 impl Reason {
     /// Every reason, in the order of the wire.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::SubjectUnverified,
         Self::UnknownTool,
         Self::UnknownOperation,
@@ -123,6 +126,7 @@ impl Reason {
         Self::PolicyStale,
         Self::AuditUnavailable,
         Self::Overloaded,
+        Self::Stopped,
     ];
 
     /// Returns the name of the reason on the wire, in lower case.
@@ -144,6 +148,7 @@ impl Reason {
             Self::PolicyStale => "policy_stale",
             Self::AuditUnavailable => "audit_unavailable",
             Self::Overloaded => "overloaded",
+            Self::Stopped => "stopped",
         }
     }
 
@@ -215,6 +220,8 @@ pub struct Seen {
     pub profiles: Vec<ProfileName>,
     /// Whether it was business time.
     pub business: Option<bool>,
+    /// The highest class that was let through, and what set it, after the stops that reach the attempt.
+    pub limit: Option<LimitNow>,
 }
 
 impl Decision {

@@ -49,14 +49,9 @@ pub(super) fn limit(limit: LimitNow, mut out: Object<'_, '_>) {
 }
 
 pub(super) fn read_limit(mut members: Members) -> Result<LimitNow, InvalidRecord> {
-    let by = |word: &str| {
-        [LimitedBy::Ceiling, LimitedBy::Freshness]
-            .into_iter()
-            .find(|by| by.as_str() == word)
-    };
     let limit = LimitNow {
         class: members.word("class", Limit::from_word)?,
-        by: members.word("by", by)?,
+        by: members.word("by", LimitedBy::from_word)?,
     };
     members.finish()?;
     Ok(limit)

@@ -188,9 +188,6 @@ impl<'l> Skimmed<'l> {
         if approval != Approval::Automatic.as_str() || user_confirmation || dry_run {
             return None;
         }
-        let by = [LimitedBy::Ceiling, LimitedBy::Freshness]
-            .into_iter()
-            .find(|by| by.as_str() == line.limit.by)?;
         Some(Self {
             seq: Seq::new(line.seq)?,
             bundle: line.bundle,
@@ -204,7 +201,7 @@ impl<'l> Skimmed<'l> {
             now: line.context.time.now.parse().ok()?,
             limit: LimitNow {
                 class: Limit::from_word(line.limit.class)?,
-                by,
+                by: LimitedBy::from_word(line.limit.by)?,
             },
             answer: answered(&line.result)?,
         })

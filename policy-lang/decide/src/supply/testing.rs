@@ -165,6 +165,47 @@ impl World {
         marks
     }
 
+    /// Returns a stop of the whole channel, from now on and for as long as a stop may say.
+    pub(super) fn stop(&self) -> Stop {
+        let ChannelId {
+            organisation,
+            channel,
+        } = wanted();
+        Stop {
+            format: FormatOne,
+            organisation,
+            channel,
+            id: "INC-7".parse().expect("a name"),
+            tool: None,
+            operation: None,
+            agent: None,
+            limit: StopLimit::ReadOnly,
+            reason: "refunds go to one account".to_owned(),
+            by: "night-shift".parse().expect("a name"),
+            issued: now(),
+            expires: now() + LONGEST_STOP,
+        }
+    }
+
+    /// Returns `stop` as the night shift signed it and anybody reads it.
+    pub(super) fn signed_stop(&self, stop: &Stop) -> Signed<Stop> {
+        let bytes = self.sign(stop, &["night"]);
+        Signed::read(&bytes, &self.root).expect("a stop")
+    }
+
+    pub(super) fn lift(&self, stop: Digest) -> Lift {
+        let ChannelId {
+            organisation,
+            channel,
+        } = wanted();
+        Lift {
+            format: FormatOne,
+            organisation,
+            channel,
+            stop,
+        }
+    }
+
     pub(super) fn timestamp(&self, link: &Link) -> TimestampDocument {
         let release = link.release();
         TimestampDocument {

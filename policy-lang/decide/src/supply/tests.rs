@@ -18,17 +18,23 @@ fn every_flipped_byte_of_every_document_is_refused() {
     let release = world.sign(link.release().document(), &["ci"]);
     let sign_off = world.sign(&world.sign_off(link.release().document()), &["ana"]);
     let timestamp = world.sign(&world.timestamp(&link), &["clock"]);
+    let stop = world.sign(&world.stop(), &["night"]);
+    let lift = world.lift(Unsealed::new(&world.stop()).expect("a stop").digest());
+    let lift = world.sign(&lift, &["ci", "ana", "eva"]);
     let root = &world.root;
     fn taken<D: Document>(bytes: &[u8], root: &TrustRoot) -> bool {
         Signed::<D>::read(bytes, root).is_ok()
     }
     type Reader = fn(&[u8], &TrustRoot) -> bool;
-    let readers: [Reader; 3] = [
+    let readers: [Reader; 5] = [
         taken::<Release>,
         taken::<SignOff>,
         taken::<TimestampDocument>,
+        taken::<Stop>,
+        taken::<Lift>,
     ];
-    for (own, bytes) in [release, sign_off, timestamp].iter().enumerate() {
+    let documents = [release, sign_off, timestamp, stop, lift];
+    for (own, bytes) in documents.iter().enumerate() {
         for (other, read) in readers.iter().enumerate() {
             // Of its own kind and of no other.
             assert_eq!(read(bytes, root), own == other);
@@ -103,7 +109,9 @@ fn t7_p4_each_document_takes_the_keys_of_its_role_and_as_many_people_as_the_root
         ..low.clone()
     };
     let timestamp = world.timestamp(&link);
-    let mut taken = [0; 4];
+    let stop = world.stop();
+    let lift = world.lift(Unsealed::new(&stop).expect("a stop").digest());
+    let mut taken = [0; 6];
     for subset in 0_u32..1 << KEYS.len() {
         let signers: Vec<_> = (0..KEYS.len())
             .filter(|at| subset & (1 << at) != 0)
@@ -118,12 +126,17 @@ fn t7_p4_each_document_takes_the_keys_of_its_role_and_as_many_people_as_the_root
             owners.collect::<std::collections::BTreeSet<_>>().len() >= least
         };
         let reviewers = ["ana", "ana-laptop", "eva"];
+        let publishers = ["ci", "ci-next"];
+        let reviewing = signers.iter().filter(|id| reviewers.contains(id)).count();
+        let publishing = signers.iter().filter(|id| publishers.contains(id)).count();
         let root = &world.root;
         let found = [
             Signed::<Release>::read(&world.sign(release, &signers), root).is_ok(),
             Signed::<SignOff>::read(&world.sign(&low, &signers), root).is_ok(),
             Signed::<SignOff>::read(&world.sign(&high, &signers), root).is_ok(),
             Signed::<TimestampDocument>::read(&world.sign(&timestamp, &signers), root).is_ok(),
+            Signed::<Stop>::read(&world.sign(&stop, &signers), root).is_ok(),
+            Signed::<Lift>::read(&world.sign(&lift, &signers), root).is_ok(),
         ];
         let wanted = [
             only(&["ci", "ci-next"]),
@@ -131,16 +144,30 @@ fn t7_p4_each_document_takes_the_keys_of_its_role_and_as_many_people_as_the_root
             // Two keys of ana are one reviewer.
             only(&reviewers) && people(2),
             only(&["clock"]),
+            only(&["night"]),
+            // Both of them, and nobody else: ana's two keys are one reviewer here too.
+            publishing >= 1
+                && reviewing + publishing == signers.len()
+                && signers.contains(&"eva")
+                && (signers.contains(&"ana") || signers.contains(&"ana-laptop")),
         ];
         assert_eq!(found, wanted, "{signers:?}");
         for (count, found) in taken.iter_mut().zip(found) {
             *count += usize::from(found);
         }
     }
-    assert_eq!(taken, [3, 7, 3, 1]);
+    assert_eq!(taken, [3, 7, 3, 1, 1, 9]);
     // One signature twice is not two.
     let bytes = world.sign(&high, &["ana", "ana"]);
     assert!(Signed::<SignOff>::read(&bytes, &world.root).is_err());
+    for twice in [["ci", "ana", "ana"], ["ci", "ci", "eva"]] {
+        let bytes = world.sign(&lift, &twice);
+        assert!(Signed::<Lift>::read(&bytes, &world.root).is_err());
+    }
+    // One after the other says no less, and nobody else's signature may stand beside them.
+    let bytes = world.sign(&lift, &["eva", "ci-next", "ana"]);
+    let lift = Signed::<Lift>::read(&bytes, &world.root).expect("a lift");
+    assert_eq!(lift.signers(), ["ci-next", "ana", "eva"]);
 }
 
 #[test]
@@ -194,6 +221,15 @@ fn p4_a_root_keeps_its_roles_apart_and_counts_people() {
     let old = TrustRoot::open(&file, now()).expect("a root");
     // Nobody signs what format 1 has no role for.
     assert_eq!(old.threshold(Role::Timestamp), None);
+    let lift = world.lift(super::testing::digest("stop"));
+    let lift = world.sign(&lift, &["ci", "ana", "eva"]);
+    let read = |root: &TrustRoot| Signed::<Lift>::read(&lift, root).map(|_| ());
+    assert_eq!(read(&world.root), Ok(()));
+    let refused = read(&old);
+    assert!(matches!(
+        refused,
+        Err(DocumentError::Trust(TrustError::Roles(_)))
+    ));
     let counted = |root: &TrustRoot| {
         let mut two = ["ana".to_owned(), "ana-laptop".to_owned()].into();
         root.keep_one_of_each(Role::Reviewer, &mut two);

@@ -64,12 +64,12 @@ pub enum Ground {
     /// It is the release in force.
     InForce,
     /// It may be put in force if each of these steps is seen not to be looser. Everything else was signed off.
-    Steps(Vec<Step>),
+    Steps(Vec<UnsignedStep>),
 }
 
 /// A change that nobody signed off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Step {
+pub struct UnsignedStep {
     /// The bundle before.
     pub base: Digest,
     /// The bundle after, which may not be looser.
@@ -299,7 +299,7 @@ pub fn trace(chain: &[Link], wanted: &ChannelId, marks: &Marks) -> Result<Trace,
     let mut stand = |upper: Digest, base: Digest| {
         if upper != base {
             let bundle = upper;
-            steps.push(Step { base, bundle });
+            steps.push(UnsignedStep { base, bundle });
         }
         steps.clone()
     };

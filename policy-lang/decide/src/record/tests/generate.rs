@@ -75,10 +75,7 @@ fn decision() -> impl Strategy<Value = DecisionRecord> {
         digest(),
         attempt(),
     );
-    let limit = (
-        of(Limit::ALL),
-        of(&[LimitedBy::Ceiling, LimitedBy::Freshness]),
-    );
+    let limit = (of(Limit::ALL), of(&LimitedBy::ALL));
     let limit = limit.prop_map(|(class, by)| LimitNow { class, by });
     let enforces = any::<(bool, bool)>().prop_map(|(mask, max_rows)| Enforces { mask, max_rows });
     let asked = (context(), evidence(), limit, enforces);

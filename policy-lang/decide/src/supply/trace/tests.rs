@@ -83,7 +83,7 @@ fn p2_what_nobody_signed_off_has_to_be_seen_not_to_be_looser() {
     let [one, two] = history.as_slice() else {
         panic!("two")
     };
-    let not_looser = Ok(Ground::Steps(vec![Step {
+    let not_looser = Ok(Ground::Steps(vec![UnsignedStep {
         base: held(one).bundle,
         bundle: held(two).bundle,
     }]));
@@ -171,7 +171,7 @@ fn p2_a_history_that_a_publisher_made_up_makes_no_old_sign_off_fit() {
     let fitting = world.link(&world.release("loose!", Some(&between)), true);
     let longer = [&history[..], &[between.clone(), fitting]].concat();
     let found = judged(&longer, &marks);
-    let step = Step {
+    let step = UnsignedStep {
         base: held(&history[3]).bundle,
         bundle: held(&between).bundle,
     };
@@ -200,7 +200,7 @@ fn p3_who_slept_goes_back_to_what_it_has_or_to_what_was_signed_off() {
     let history = world.history(&["one!", "two", "three", "four!", "five", "six"]);
     let bundle = |at: usize| held(&history[at - 1]).bundle;
     // From the top: each change that nobody signed off, as one step as far as it goes.
-    let step = |base, to| Step {
+    let step = |base, to| UnsignedStep {
         base: bundle(base),
         bundle: bundle(to),
     };
@@ -237,7 +237,7 @@ fn p3_nobody_goes_back_further_than_ten_releases() {
         let history = world.history(&bundles);
         let found = judged(&history, &world.marks());
         if strict <= MAX_STEPS_BACK {
-            let step = Step {
+            let step = UnsignedStep {
                 base: held(&history[0]).bundle,
                 bundle: held(history.last().expect("one")).bundle,
             };
