@@ -61,11 +61,12 @@ impl Standing {
     }
 }
 
-/// How far another machine's clock may be ahead of ours. A timestamp from further away would stop everything until then.
-const CLOCK_AHEAD: SignedDuration = SignedDuration::from_mins(5);
+/// How far a timestamp may be ahead of our clock: as far as a clock may be behind. One that is taken from further away would
+/// make our own clock look set back and stop everything until then; refused, it is looked at again once it is time.
+const CLOCK_AHEAD: SignedDuration = CLOCK_BEHIND;
 
-/// Judges a timestamp at the instant `now`, for somebody with these `marks`, who has the release `in_force` of the channel that is `wanted`;
-/// `None` stands for a bundle that no release names.
+/// Judges a timestamp at the instant `now`, for somebody with these `marks`, who has the release `in_force` of the channel
+/// that is `wanted`; `None` stands for a bundle that no release names.
 ///
 /// # Errors
 /// [`SupplyRefusal`]: it is not of the channel, older than one that was seen, or tells of another newest release.
@@ -219,6 +220,13 @@ mod tests {
         assert_eq!(proven.issued, now());
         assert!(proven.root_is_newest);
         assert!(judge(|it| it.expires = Timestamp::MAX, two).is_ok());
+        // What is taken never makes our own clock look set back.
+        let ahead = judge(|it| it.issued = now() + CLOCK_AHEAD, two).expect("it is one");
+        let standing = Standing {
+            proven: Some(ahead),
+            latest: Some(ahead.issued),
+        };
+        assert_eq!(standing.limit(Some(freshness()), now()), Limit::High);
         for (edit, why) in [
             (
                 (|it| it.channel = "dev".parse().expect("a name")) as fn(&mut TimestampDocument),
@@ -238,7 +246,7 @@ mod tests {
             ),
             (
                 |it| {
-                    it.issued = now() + SignedDuration::from_mins(6);
+                    it.issued = now() + SignedDuration::from_millis(2_001);
                     it.expires = Timestamp::MAX;
                 },
                 "from the future",
