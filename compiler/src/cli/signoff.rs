@@ -113,6 +113,12 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failu
             Format::Text => Ok(CommandAnswer::text(exit, verdict)),
         };
     }
+    // A base that means nothing any more is not the same as none: a sign-off from no policy lets a first release pass.
+    if compared.base.is_none() && compared.base_side().commit.is_some() {
+        return Err(Failure::usage(
+            "the base does not compile any more, so nobody can say from which bundle the change goes",
+        ));
+    }
     let sign_off = sign_off(&compared, &gate)?;
     let document = Unsealed::new(&sign_off).map_err(Failure::failed)?;
     let signed = document.digest();
