@@ -14,6 +14,7 @@ pub mod exit;
 mod explain;
 mod init;
 mod keygen;
+mod lift;
 mod lock;
 mod log;
 mod man;
@@ -30,6 +31,7 @@ mod shown;
 mod sign;
 mod signoff;
 mod source;
+mod stop;
 mod test;
 mod timestamp;
 mod verify;
@@ -85,6 +87,8 @@ enum Command {
     Publish(publish::Args),
     Rollback(rollback::Args),
     Timestamp(timestamp::Args),
+    Stop(stop::Args),
+    Lift(lift::Args),
     Drift(drift::Args),
     Log(log::Args),
     Schemas(schemas::Args),
@@ -114,6 +118,8 @@ impl Command {
             Self::Rollback(args) => ("rollback", args.target.format, rollback::run(args, console)),
             Self::Drift(args) => ("drift", args.format, drift::run(args, console)),
             Self::Timestamp(args) => ("timestamp", args.format, timestamp::run(args, console)),
+            Self::Stop(args) => ("stop", args.format, stop::run(args)),
+            Self::Lift(args) => ("lift", args.format, lift::run(args)),
             Self::Log(args) => ("log verify", args.format(), log::run(args)),
             Self::Schemas(args) => ("schemas", args.format, schemas::run(args)),
             Self::Completions(args) => ("completions", args.format, completions::run(args)),

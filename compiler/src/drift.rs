@@ -3,20 +3,25 @@
 //!
 //! There are three answers and not two. What could not be looked at is never called the same.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use stopgate_client::Client;
-use stopgate_client::wire::RiskLimit;
+use stopgate_client::wire::{RiskLimit, StopStatus};
 use stopgate_decide::bundle::{Bundle, MAX_BUNDLE_BYTES, TrustRoot};
 use stopgate_decide::digest::Digest;
 use stopgate_decide::name::ChannelName;
 use stopgate_decide::supply::{
-    ChannelId, HeldRelease, Link, Marks, Release, Signed, Standing, TimestampDocument, prove,
+    ChannelId, HeldRelease, Link, Marks, Release, SeenStops, Signed, Standing, StopInForce,
+    StopsMoment, TimestampDocument, prove,
 };
 use stopgate_decide::surface::Limit;
-use stopgate_store::{Items, NotOffered, Policies, StoreError, offered};
+use stopgate_store::{Items, NotOffered, Policies, Rows, StoreError, offered};
+
+/// Most rows that are named each by itself.
+const NAMED_ROWS: usize = 10;
 
 /// How long a sidecar has for its answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -174,8 +179,82 @@ impl Reference {
         }
     }
 
-    /// Asks the sidecar at `socket` what it enforces.
-    pub async fn beside_sidecar(&self, socket: &Path) -> Sameness {
+    /// Compares the rows that people read with what the bundle in force says.
+    pub fn beside_rows<S: Items>(&self, policies: &Policies<S>) -> Sameness {
+        let rows = match Rows::new(&self.bundle) {
+            Ok(rows) => rows,
+            Err(why) => return Sameness::Unknown(why.to_string()),
+        };
+        match policies.other_rows(&rows) {
+            Err(error) => from_store(&error),
+            Ok(other) if other.is_empty() => Sameness::Same(format!("{} rows", rows.number())),
+            Ok(other) => {
+                let named: Vec<_> = other
+                    .iter()
+                    .take(NAMED_ROWS)
+                    .map(ToString::to_string)
+                    .collect();
+                let more = other.len().saturating_sub(NAMED_ROWS);
+                let more = if more == 0 {
+                    String::new()
+                } else {
+                    format!("; and {more} more")
+                };
+                Sameness::Different(format!("{}{more}", named.join("; ")))
+            }
+        }
+    }
+
+    /// Judges the stops of the channel as a sidecar does that sees it for the first time at the instant `now`, and returns
+    /// those in force.
+    pub fn beside_stops<S: Items>(
+        &self,
+        policies: &Policies<S>,
+        root: &TrustRoot,
+        now: Timestamp,
+    ) -> (Vec<StopInForce>, Sameness) {
+        let wanted = ChannelId {
+            organisation: self.release.organisation.clone(),
+            channel: self.release.channel.clone(),
+        };
+        let read = policies.stops(&wanted.channel);
+        let read = read.and_then(|stops| Ok((stops, policies.timestamp(&wanted.channel)?)));
+        let (stored, timestamp) = match read {
+            Ok(read) => read,
+            Err(error) => return (Vec::new(), from_store(&error)),
+        };
+        let timestamp = timestamp.map(|bytes| Signed::<TimestampDocument>::read(&bytes, root));
+        let listed = timestamp.and_then(Result::ok);
+        let listed = listed.map_or_else(BTreeSet::new, |read| read.document().stops.clone());
+        let at = StopsMoment {
+            root,
+            listed: &listed,
+            now,
+        };
+        let mut seen = SeenStops::new(wanted);
+        let stops = stored.stops.iter().map(|stop| seen.see_stop(stop, &at));
+        let mut wrong: Vec<_> = stops.filter_map(Result::err).collect();
+        let lifts = stored.lifts.iter().map(|lift| seen.see_lift(lift, &at));
+        wrong.extend(lifts.filter_map(Result::err));
+        let holding = seen.in_force(&listed, now);
+        let unreadable = holding.iter().filter(|stop| stop.note.is_none());
+        let mut wrong: Vec<String> = wrong.iter().map(|why| chain(why)).collect();
+        wrong.extend(stored.spoilt.iter().map(|item| format!("{item} is spoilt")));
+        wrong
+            .extend(unreadable.map(|stop| format!("{} is listed and cannot be read", stop.digest)));
+        let sameness = match (wrong.is_empty(), holding.as_slice()) {
+            (false, _) => Sameness::Different(wrong.join("; ")),
+            (true, []) => Sameness::Same("none in force".to_owned()),
+            (true, holding) => {
+                let names: Vec<_> = holding.iter().map(stop_name).collect();
+                Sameness::Same(format!("in force: {}", names.join(", ")))
+            }
+        };
+        (holding, sameness)
+    }
+
+    /// Asks the sidecar at `socket` what it enforces, and whether it enforces these `stops` and no others.
+    pub async fn beside_sidecar(&self, socket: &Path, stops: &[StopInForce]) -> Sameness {
         let asked = async {
             let client = Client::connect(socket).await.map_err(|why| chain(&why))?;
             client.status(PATIENCE).await.map_err(|why| why.to_string())
@@ -188,7 +267,12 @@ impl Reference {
         };
         let version = i64::try_from(self.held.version.get()).unwrap_or(i64::MAX);
         // What passes where the policy is new enough.
-        let limit = match self.bundle.default_ceiling(self.release.channel.as_str()) {
+        let ceiling = self.bundle.default_ceiling(self.release.channel.as_str());
+        let of_all = stops.iter().filter(|stop| stop.reaches_all());
+        let limit = match of_all
+            .map(|stop| stop.limit.into())
+            .fold(ceiling, Limit::min)
+        {
             Limit::None => RiskLimit::None,
             Limit::ReadOnly => RiskLimit::ReadOnly,
             Limit::Low => RiskLimit::Low,
@@ -213,6 +297,8 @@ impl Reference {
             Sameness::Different(format!(
                 "version {version}, and it refuses what it is offered: {refusal}"
             ))
+        } else if let Some(other) = other_stop(&status.stops, stops) {
+            Sameness::Different(format!("version {version}, and {other}"))
         } else if status.risk_limit() != limit {
             let passes = status.risk_limit().as_str_name();
             Sameness::Different(format!(
@@ -222,6 +308,44 @@ impl Reference {
             Sameness::Same(format!("version {version}"))
         }
     }
+}
+
+/// Returns what people call a stop, or its digest where nobody can read it.
+fn stop_name(stop: &StopInForce) -> String {
+    let digest = || stop.digest.to_string();
+    stop.note
+        .as_ref()
+        .map_or_else(digest, |note| note.id.to_string())
+}
+
+/// Says which stop a sidecar enforces and should not, or does not enforce and should.
+fn other_stop(enforced: &[StopStatus], stops: &[StopInForce]) -> Option<String> {
+    let is_enforced = |stop: &&StopInForce| {
+        let digest = stop.digest.to_string();
+        !enforced.iter().any(|status| status.digest == digest)
+    };
+    if let Some(missing) = stops.iter().find(is_enforced) {
+        return Some(format!(
+            "it does not enforce the stop {}",
+            stop_name(missing)
+        ));
+    }
+    let is_known = |status: &&StopStatus| {
+        !stops
+            .iter()
+            .any(|stop| stop.digest.to_string() == status.digest)
+    };
+    let extra = enforced.iter().find(is_known)?;
+    let name = if extra.id.is_empty() {
+        &extra.digest
+    } else {
+        &extra.id
+    };
+    // Another program wrote it.
+    let name = name.escape_debug();
+    Some(format!(
+        "it enforces the stop {name}, which the store does not have"
+    ))
 }
 
 /// Returns an error and all that caused it, in one line.

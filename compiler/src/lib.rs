@@ -30,6 +30,7 @@ pub mod report;
 pub mod review;
 pub mod root;
 pub mod sign;
+pub mod stop;
 pub mod test;
 pub mod timestamp;
 mod turns;

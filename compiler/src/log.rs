@@ -160,7 +160,8 @@ impl CheckedLog {
             RecordBody::Start(_)
             | RecordBody::Bundle(_)
             | RecordBody::Decision(_)
-            | RecordBody::Stop(_) => {}
+            | RecordBody::Stop(_)
+            | RecordBody::Stops(_) => {}
         }
         *last_kind = Some(kind);
         if let Some(last) = self.last.filter(|last| stamp.time < last.time) {

@@ -10,7 +10,7 @@ use std::io::Cursor;
 use jiff::Timestamp;
 use stopgate_decide::bundle::dsse::{Envelope, Signature};
 use stopgate_decide::bundle::{
-    BundleError, MAX_BUNDLE_BYTES, MayBeLooser, TrustRoot, Verified, not_looser,
+    Bundle, BundleError, MAX_BUNDLE_BYTES, MayBeLooser, TrustRoot, Verified, not_looser,
 };
 use stopgate_decide::digest::Digest;
 use stopgate_decide::supply::{
@@ -18,7 +18,7 @@ use stopgate_decide::supply::{
     ReleaseVersion, SignOff, Signed, SupplyRefusal, Trace, Unsealed, trace,
 };
 use stopgate_decide::surface::Risk;
-use stopgate_store::{Items, Moved, Policies, StoreError, StoredRelease};
+use stopgate_store::{Items, Moved, Policies, Rows, StoreError, StoredRelease};
 
 use crate::build::Built;
 use crate::key::{KeyError, SigningKey};
@@ -240,6 +240,7 @@ impl Publication<'_> {
     ) -> Result<(), PublishError> {
         let new = &planned.stored;
         policies.put_bundle(new.bundle, &self.built.bytes, self.now)?;
+        policies.put_rows(&self.rows()?)?;
         let before = planned.before.as_ref().map(|before| &before.stored);
         let moved = policies.move_head(&self.channel.channel, before, new);
         match moved {
@@ -255,6 +256,20 @@ impl Publication<'_> {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Makes the rows of the channel's bundle what the bundle says, whatever somebody made of them, and returns how many
+    /// were something else.
+    ///
+    /// # Errors
+    /// [`PublishError`]
+    pub fn mend_rows<S: Items>(&self, policies: &Policies<S>) -> Result<usize, PublishError> {
+        Ok(policies.mend_rows(&self.rows()?)?)
+    }
+
+    fn rows(&self) -> Result<Rows, PublishError> {
+        let bundle = Bundle::open(&self.built.bytes, self.root).map_err(PublishError::Bundle)?;
+        Ok(Rows::new(&bundle).map_err(StoreError::from)?)
     }
 
     /// Verifies the head of the channel as sidecars do.
@@ -399,8 +414,11 @@ pub fn seal(document: Unsealed, keys: &[SigningKey]) -> Result<Vec<u8>, KeyError
     Ok(document.seal(signatures.collect()))
 }
 
-/// Puts the signatures of several sign-offs of one change under one.
-fn merged(files: &[Vec<u8>]) -> Result<Option<Vec<u8>>, PublishError> {
+/// Puts the signatures of several files of one document under one; `None` of no file.
+///
+/// # Errors
+/// [`PublishError::SignOffs`] if they are of different documents, and [`PublishError::Document`] if one is no document.
+pub(crate) fn merged(files: &[Vec<u8>]) -> Result<Option<Vec<u8>>, PublishError> {
     let mut merged: Option<Envelope> = None;
     for file in files {
         let envelope = Envelope::from_bytes(file).ok_or(DocumentError::Envelope);

@@ -1,19 +1,21 @@
 //! Timestamps: which release of a channel is the newest, signed again and again, so that nobody can hide a newer one.
 //!
 //! Whoever signs keeps marks of its own and never signs for less than it has signed for: a store that somebody puts back to
-//! yesterday gets no fresh timestamp.
+//! yesterday gets no fresh timestamp. It keeps the stops that it has seen too: whoever takes one out of the store does not
+//! take it off the list.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 use stopgate_decide::bundle::{MAX_BUNDLE_BYTES, TrustRoot};
+use stopgate_decide::digest::Digest;
 use stopgate_decide::name::ChannelName;
 use stopgate_decide::supply::{
-    ChannelId, DocumentError, FormatOne, Link, Marks, Signed, SupplyRefusal, TimestampDocument,
-    Unsealed,
+    ChannelId, DocumentError, FormatOne, Link, Marks, SEEN_STOPS_BYTES, SeenStops, Signed,
+    StopsMoment, SupplyRefusal, TimestampDocument, Unsealed,
 };
-use stopgate_store::{Items, Moved, NotOffered, Policies, StoreError, offered};
+use stopgate_store::{Items, Moved, NotOffered, Policies, StoreError, StoredStops, offered};
 
 use crate::key::{KeyError, SigningKey};
 use crate::publish::seal;
@@ -36,7 +38,7 @@ pub struct Timestamper<'a> {
     pub keys: &'a [SigningKey],
     /// How long each timestamp proves anything.
     pub valid: SignedDuration,
-    /// File with what was signed for before.
+    /// File with what was signed for before; beside it, with `.stops` behind its name, are the stops that were seen.
     pub marks: &'a Path,
 }
 
@@ -113,6 +115,7 @@ impl Timestamper<'_> {
         let found = offered(policies, &wanted, self.root, &marks, known, most)?;
         let held = found.map(|found| found.held()).or(marks.release);
         let held = held.ok_or(TimestampError::Nothing)?;
+        let stops = self.stops(policies, &wanted, now)?;
         // Strictly later than the one before, whatever the clock's finest step is.
         let after = marks.issued.map_or(Timestamp::MIN, |before| {
             let step = SignedDuration::from_micros(1);
@@ -131,7 +134,7 @@ impl Timestamper<'_> {
             release: held.release,
             root: self.root.statement().version,
             enrolments: BTreeSet::new(),
-            stops: BTreeSet::new(),
+            stops,
             issued,
             expires: issued.checked_add(self.valid).unwrap_or(Timestamp::MAX),
         };
@@ -149,6 +152,64 @@ impl Timestamper<'_> {
         }
     }
 
+    /// Returns the stops in force at the instant `now`: those in the store, and those that were there before.
+    fn stops<S: Items>(
+        &self,
+        policies: &Policies<S>,
+        wanted: &ChannelId,
+        now: Timestamp,
+    ) -> Result<BTreeSet<Digest>, TimestampError> {
+        if self.root.statement().roles.stop.is_none() {
+            return Ok(BTreeSet::new());
+        }
+        let path = self.stops_path();
+        let unread = |source| TimestampError::Marks {
+            path: path.clone(),
+            source,
+        };
+        let most = u64::try_from(SEEN_STOPS_BYTES).unwrap_or(u64::MAX);
+        let mut seen = match whole::read(&path, most).map_err(unread)? {
+            None => SeenStops::new(wanted.clone()),
+            Some(bytes) => {
+                let read = SeenStops::parse(&bytes, wanted, self.root);
+                read.map_err(|why| unread(std::io::Error::other(why)))?.0
+            }
+        };
+        let before = seen.clone();
+        let at = StopsMoment {
+            root: self.root,
+            listed: &BTreeSet::new(),
+            now,
+        };
+        // Where nobody can say which stops there are, nothing is signed: what is not listed would not be missed.
+        let StoredStops {
+            stops,
+            lifts,
+            spoilt: _,
+        } = policies.stops(self.channel)?;
+        // What does not verify stops nothing.
+        for stop in stops {
+            let _refused = seen.see_stop(&stop, &at);
+        }
+        for lift in lifts {
+            let _refused = seen.see_lift(&lift, &at);
+        }
+        seen.forget(&at);
+        if seen != before {
+            let text = seen.text();
+            let text = text.ok_or_else(|| std::io::Error::other("the stops cannot be written"));
+            let written = text.and_then(|text| whole::write(&path, text.as_bytes()));
+            written.map_err(unread)?;
+        }
+        Ok(seen.to_list(now))
+    }
+
+    fn stops_path(&self) -> PathBuf {
+        let mut path = self.marks.as_os_str().to_owned();
+        path.push(".stops");
+        path.into()
+    }
+
     fn read_marks(&self, wanted: &ChannelId) -> Result<Marks, TimestampError> {
         let unread = |source| TimestampError::Marks {
             path: self.marks.to_owned(),
@@ -158,18 +219,10 @@ impl Timestamper<'_> {
             organisation,
             channel,
         } = wanted.clone();
-        let length = match std::fs::metadata(self.marks) {
-            Ok(found) => found.len(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Marks::new(organisation, channel, self.root));
-            }
-            Err(error) => return Err(unread(error)),
-        };
         let spoilt = || unread(std::io::Error::other("it is not as this program writes it"));
-        if length > MARKS_BYTES {
-            return Err(spoilt());
-        }
-        let bytes = std::fs::read(self.marks).map_err(unread)?;
+        let Some(bytes) = whole::read(self.marks, MARKS_BYTES).map_err(unread)? else {
+            return Ok(Marks::new(organisation, channel, self.root));
+        };
         let mut marks = Marks::parse(&bytes).ok_or_else(spoilt)?;
         if marks.organisation != organisation || marks.channel != channel {
             let other = std::io::Error::other("it is of another channel: name a file for each");

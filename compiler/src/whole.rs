@@ -1,4 +1,4 @@
-//! Files that are written whole or not at all.
+//! Files that are written whole or not at all, and read whole if they are short enough.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -32,6 +32,23 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         let _best_effort = fs::remove_file(&beside);
     }
     written
+}
+
+/// Reads the file at `path`, which has at most `most` bytes; `None` if there is none.
+///
+/// # Errors
+/// The disk's, and one that says that the file is longer.
+pub(crate) fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+    let length = match fs::metadata(path) {
+        Ok(found) => found.len(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if length > most {
+        let long = format!("it has {length} bytes, and this program writes {most} at most");
+        return Err(io::Error::other(long));
+    }
+    fs::read(path).map(Some)
 }
 
 #[cfg(test)]

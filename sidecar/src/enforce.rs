@@ -18,9 +18,9 @@ use std::time::{Duration, Instant};
 use clock::Clock;
 use jiff::Timestamp;
 use pool::{Pool, PoolPlace};
-use principal::{Named, Principal, RefusedToken, Registrar};
+use principal::{Named, RefusedToken, Registrar};
 use recorded::{Considered, RecordDetails};
-use stopgate_decide::attempt::{Attempt, Input, Target};
+use stopgate_decide::attempt::Attempt;
 use stopgate_decide::bundle::Bundle;
 use stopgate_decide::decide::{
     Decision, FEW_STEPS, LimitNow, LimitedBy, Outcome, Reason, Rejection, Situation, StopsInForce,
@@ -31,11 +31,12 @@ use stopgate_decide::name::ChannelName;
 use stopgate_decide::record::Seq;
 use stopgate_decide::supply::Standing;
 use stopgate_decide::surface::{Evidence, Limit};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::audit::{AuditError, AuditLog, Pending, Receipt};
 use crate::bounds::DECIDE_BUDGET;
 use crate::caller::Caller;
+use crate::follow::StopsNow;
 use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::readiness::State;
@@ -54,6 +55,7 @@ pub struct Enforcer {
     audit: AuditLog,
     identity: Arc<Identity>,
     metrics: Arc<Metrics>,
+    stops: watch::Receiver<StopsNow>,
     names: naming::Names,
     pool: Pool,
     over_budget: Seldom,
@@ -127,6 +129,8 @@ pub struct Status {
     pub sources: Vec<(SourceName, Looked)>,
     /// When the trust root expires.
     pub root_expires: Option<Timestamp>,
+    /// The stops in force.
+    pub stops: StopsNow,
 }
 
 impl Enforcer {
@@ -141,6 +145,7 @@ impl Enforcer {
         audit: AuditLog,
         identity: Arc<Identity>,
         metrics: Arc<Metrics>,
+        stops: watch::Receiver<StopsNow>,
     ) -> Result<Self, Unready> {
         Ok(Self {
             sidecar,
@@ -149,6 +154,7 @@ impl Enforcer {
             audit,
             identity,
             metrics,
+            stops,
             names: naming::Names::new().map_err(|_| Unready::Random)?,
             pool: Pool::new().map_err(Unready::Threads)?,
             over_budget: Seldom::default(),
@@ -164,6 +170,7 @@ impl Enforcer {
             supply: self.state.supply.borrow().clone(),
             sources: self.metrics.sources.looked(),
             root_expires: self.metrics.sources.root_expiry().0,
+            stops: Arc::clone(&self.stops.borrow()),
         }
     }
 
@@ -342,13 +349,6 @@ impl Enforcer {
             class: bundle.ceiling(self.channel.as_str(), tool),
             by: LimitedBy::Ceiling,
         };
-        let situation = Situation {
-            now,
-            limit,
-            stops: StopsInForce::default(),
-            evidence: Evidence::NONE,
-            enforces: caller.enforces,
-        };
         let registrar = Registrar {
             identity: &self.identity,
             metrics: &self.metrics,
@@ -363,7 +363,17 @@ impl Enforcer {
         };
         // Whoever is not vouched for is nobody, and the attempt is on record all the same, with what was asked.
         let (principal, vouched) = registrar.principal(named);
-        let attempt = attempt(principal, request);
+        let situation = Situation {
+            now,
+            limit,
+            stops: StopsInForce {
+                stops: StopsNow::from([]),
+                agent_is_vouched: principal.agent_is_vouched,
+            },
+            evidence: Evidence::NONE,
+            enforces: caller.enforces,
+        };
+        let attempt = principal.attempt(request);
         Question {
             attempt,
             situation,
@@ -382,6 +392,8 @@ impl Enforcer {
             refused,
             clock,
         } = question;
+        // Of this moment: the attempt may have waited for its turn.
+        situation.stops.stops = Arc::clone(&self.stops.borrow());
         // By the clock of this moment: a process that was stopped for a day has not looked since.
         let allowed = standing.limit(bundle.freshness(), Timestamp::now());
         if allowed < Limit::High && allowed <= situation.limit.class {
@@ -438,27 +450,6 @@ fn may_ask(caller: &Caller, tool: &str) -> Result<(), Rejection> {
             Reason::UnknownTool,
             "this caller may not ask about such a tool",
         ))
-    }
-}
-
-fn attempt(principal: Principal, request: &Request) -> Attempt {
-    let Principal {
-        subject,
-        profiles,
-        agent,
-    } = principal;
-    Attempt {
-        subject,
-        profiles,
-        agent,
-        tool: request.tool.as_str().to_owned(),
-        // No operation has an empty name: nobody said what to do, so nothing known is to be done.
-        target: request
-            .target
-            .clone()
-            .unwrap_or_else(|| Target::Operation(String::new())),
-        input: Input::parse(&request.input),
-        definition: request.definition,
     }
 }
 

@@ -15,7 +15,9 @@ mod look;
 mod marks;
 pub(crate) mod refusal;
 mod root;
+mod stops;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +43,7 @@ pub use followed::Followed;
 pub use keeper::Last;
 pub use refusal::Refusal;
 pub use root::{Root, RootError, RootFollower};
+pub use stops::{StopFollower, StopsNow};
 
 /// A file that changed less than this many seconds ago may change again without looking another: the coarsest clocks of
 /// file systems tick once in two seconds.
@@ -57,6 +60,8 @@ pub struct Supply {
     pub failures: u32,
     /// How new the one in force is known to be.
     pub standing: Standing,
+    /// Stops that the newest timestamp lists.
+    pub listed: Arc<BTreeSet<Digest>>,
 }
 
 /// What an update came to that was not refused.
@@ -138,6 +143,19 @@ impl Follower {
             told: None,
         };
         (follower, watched)
+    }
+
+    /// Makes a follower of the channel's stops, which has not looked yet, and the watch of those in force. Until it has
+    /// looked everything is stopped.
+    #[must_use]
+    pub fn stops(&self) -> (StopFollower, watch::Receiver<StopsNow>) {
+        StopFollower::new(
+            &self.followed,
+            self.sidecar.clone(),
+            self.audit.clone(),
+            Arc::clone(&self.metrics),
+            self.supply.subscribe(),
+        )
     }
 
     /// Looks again and again, with `poll` in between. The first look is the caller's.
@@ -271,7 +289,10 @@ impl Follower {
         self.followed.agrees(&bundle)?;
         let digest = bundle.digest();
         // If it cannot be recorded nothing is wrong with the bundle: the next look tries it again.
-        let recorded = self.record(Some(digest), BundleChange::Active).await;
+        let change = BundleChange::Active {
+            release: release.map(|held| (held.version, held.release)),
+        };
+        let recorded = self.record(Some(digest), change).await;
         recorded
             .map_err(|error| RefusedUpdate::new(Refusal::AuditUnavailable, error.to_string()))?;
         self.metrics.learn(bundle.tool_names());
@@ -299,12 +320,10 @@ impl Follower {
             since: Timestamp::now(),
         });
         // A timestamp that was good for the release before is good for this one: a release may be newer than it.
-        let standing = self.supply.borrow().standing;
-        self.supply.send_replace(Supply {
-            active,
-            refusal: None,
-            failures: 0,
-            standing,
+        self.supply.send_modify(|supply| {
+            supply.active = active;
+            supply.refusal = None;
+            supply.failures = 0;
         });
         Ok(organisation)
     }

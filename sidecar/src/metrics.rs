@@ -80,6 +80,8 @@ pub struct Metrics {
     tokens: Counters<TokenCheck>,
     /// Without a label.
     kept_removals: AtomicU64,
+    /// How many hold now.
+    stops: AtomicU64,
     decide: Histogram,
     answer: Histogram,
 }
@@ -118,6 +120,7 @@ impl Default for Metrics {
             refusals: Counters::default(),
             tokens: Counters::default(),
             kept_removals: AtomicU64::new(0),
+            stops: AtomicU64::new(0),
             decide: Histogram::new(),
             answer: Histogram::new(),
         }
@@ -186,6 +189,12 @@ impl Metrics {
     /// Counts a subject's token that was judged.
     pub fn token(&self, check: TokenCheck) {
         self.tokens.count(check);
+    }
+
+    /// Notes how many stops are in force.
+    pub fn stops(&self, number: usize) {
+        let number = u64::try_from(number).unwrap_or(u64::MAX);
+        self.stops.store(number, Ordering::Relaxed);
     }
 
     /// Counts that the bundle that is kept for a start after the root's date was found removed or changed.

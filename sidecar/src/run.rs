@@ -244,6 +244,7 @@ impl Sidecar {
         };
         let (mut follower, supply) =
             Follower::new(followed, name.clone(), audit.clone(), Arc::clone(&metrics));
+        let (mut stop_follower, stops) = follower.stops();
         // 5. The first look, before anybody can ask: a sidecar that could be ready never says that it is not.
         let first = async {
             match last {
@@ -258,6 +259,8 @@ impl Sidecar {
         // At the same time: what hangs holds up nothing else.
         let ((), first) = tokio::join!(keys.look(), first);
         first.map_err(|why| expired(&root_file, &root, why))?;
+        // After the policy: only now it is known whose channel it is, and which stops the newest timestamp lists.
+        stop_follower.look().await;
 
         // 6. What decides, and what answers for it. Readiness is a view of the supply and the log, so all that ask for
         // it are told the same.
@@ -274,6 +277,7 @@ impl Sidecar {
             audit.clone(),
             Arc::clone(&identity),
             Arc::clone(&metrics),
+            stops,
         );
         let enforcer = Arc::new(enforcer.map_err(StartError::Unready)?);
         let reporter = HealthReporter::new();
@@ -305,6 +309,7 @@ impl Sidecar {
         // 8. Everything that goes on for ever begins only now: what failed before this has no task to end.
         let mut parts = Parts::default();
         parts.begin("bundle", follower.run(poll));
+        parts.begin("stops", stop_follower.run());
         parts.begin("trust root", root_follower.run(poll));
         for guard in guards {
             parts.begin("places", guard.run(poll));

@@ -22,7 +22,7 @@ const CHILD_DIR: &str = "AUDIT_TEST_STATE_DIR";
 
 /// A record that is known by its name.
 fn body(name: &str) -> RecordBody {
-    let change = BundleChange::Active;
+    let change = BundleChange::Active { release: None };
     RecordBody::Bundle(BundleRecord {
         sidecar: "erp-7f".into(),
         channel: name.into(),

@@ -6,14 +6,22 @@
 //! TIME#CHANNEL  -          the newest timestamp
 //! BUNDLE#HEX    -          a bundle as the list of its chunks
 //! CHUNK#HEX     -          256 KiB of bundles, by its SHA-256
+//! STOP#CHANNEL  ID         a stop; ID#lift is what lifts it
+//! ROWS#HEX      TOOL/OPERATION/PROFILE   what the bundle says of the three, for people and other programs
 //! ```
 //!
 //! Nothing here is believed: whoever reads verifies signatures and digests. What is here is only where things are.
+
+mod rows;
+mod stops;
 
 use jiff::Timestamp;
 use stopgate_decide::digest::Digest;
 use stopgate_decide::name::ChannelName;
 use stopgate_decide::supply::ReleaseVersion;
+
+pub use rows::{OtherCell, OtherRow, Rows};
+pub use stops::{MAX_STOP_ITEMS, StoredStops};
 
 use crate::{Change, Condition, Invalid, Item, Items, Key, StoreError, Value, Write};
 

@@ -169,6 +169,7 @@ async fn measure() {
         audit,
         Arc::new(identity),
         metrics,
+        tokio::sync::watch::channel(std::sync::Arc::from([])).1,
     );
     let (enforcer, caller) = (Arc::new(enforcer.expect("an enforcer")), caller());
 

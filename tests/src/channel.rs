@@ -122,6 +122,25 @@ impl<'s> Channel<'s> {
         self.stage.stopgate(always.iter().chain(more))
     }
 
+    /// Runs `stopgate stop` as the night shift, with `more` arguments.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn stop(&self, more: &[&str]) -> anyhow::Result<Output> {
+        let always = [
+            "stop",
+            "--channel",
+            CHANNEL,
+            "--store",
+            "dir:channels",
+            "--root",
+            "root.dsse.json",
+            "--key",
+            "night.key",
+        ];
+        self.stage.stopgate(always.iter().chain(more))
+    }
+
     /// Publishes the policies as they are, with a sign-off by both reviewers.
     ///
     /// # Errors
@@ -193,6 +212,28 @@ impl<'s> Channel<'s> {
         let history = Key::new(format!("HIST#{CHANNEL}"), format!("{version:020}"))?;
         let item = self.store()?.get(&history)?;
         self.put_head(item.context("it is in the history")?)
+    }
+
+    /// Changes a row of the bundle at the head, as somebody does who may write to the store: `edit` gets what there is.
+    ///
+    /// # Errors
+    /// Nothing was published, or the store cannot be written.
+    pub fn edit_row(
+        &self,
+        place: &str,
+        edit: impl FnOnce(Option<Item>) -> anyhow::Result<Change>,
+    ) -> anyhow::Result<()> {
+        let bundle = self.head()?.context("something was published")?.bundle;
+        let key = Key::new(format!("ROWS#{}", bundle.hex()), place)?;
+        let store = self.store()?;
+        let change = edit(store.get(&key)?)?;
+        let condition = Vec::new();
+        let write = Write {
+            key,
+            condition,
+            change,
+        };
+        Ok(store.transact(&[write])?)
     }
 
     /// Puts an item at the head, whatever is there.

@@ -36,8 +36,10 @@ pub fn records(folder: &Path) -> anyhow::Result<Vec<Record>> {
 pub fn decisions(records: &[Record]) -> impl Iterator<Item = &DecisionRecord> {
     records.iter().filter_map(|record| match &record.body {
         RecordBody::Decision(decision) => Some(&**decision),
-        RecordBody::Start(_) | RecordBody::Bundle(_) | RecordBody::Gap(_) | RecordBody::Stop(_) => {
-            None
-        }
+        RecordBody::Start(_)
+        | RecordBody::Bundle(_)
+        | RecordBody::Gap(_)
+        | RecordBody::Stop(_)
+        | RecordBody::Stops(_) => None,
     })
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde_json::json;
 use stopgate_decide::name::ChannelName;
+use stopgate_decide::supply::StopInForce;
 use stopgate_store::{Policies, StoreAddress};
 
 use crate::build::digest;
@@ -20,8 +21,8 @@ use super::sign::own_root;
 
 /// Whether everything runs what git says
 ///
-/// Compares the commit, the head of the channel with every document and every byte that it rests on, its timestamp, and each
-/// sidecar. Each of them is the same, different, or could not be looked at, which is never called the same.
+/// Compares the commit, the head of the channel with every document and every byte that it rests on, the rows that people
+/// read, its timestamp, its stops, and each sidecar. Each of them is the same, different, or could not be looked at, which is never called the same.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   stopgate drift policies --channel prod --store dir:channels
@@ -71,8 +72,12 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failu
                 let now = Timestamp::now();
                 let timestamp = reference.beside_timestamp(&policies, &root, now);
                 looks.insert(0, look("git", commit.1, reference.beside_commit(commit.0)));
+                let rows = reference.beside_rows(&policies);
+                looks.push(look("rows", args.channel.to_string(), rows));
                 looks.push(look("timestamp", args.channel.to_string(), timestamp));
-                looks.extend(sidecars(args, &reference)?);
+                let (stops, sameness) = reference.beside_stops(&policies, &root, now);
+                looks.push(look("stops", args.channel.to_string(), sameness));
+                looks.extend(sidecars(args, &reference, &stops)?);
             }
             looks
         }
@@ -109,7 +114,11 @@ const fn look(what: &'static str, place: String, sameness: Sameness) -> DriftLoo
 }
 
 /// Asks one sidecar after the other; each has some seconds.
-fn sidecars(args: &Args, reference: &Reference) -> Result<Vec<DriftLook>, Failure> {
+fn sidecars(
+    args: &Args,
+    reference: &Reference,
+    stops: &[StopInForce],
+) -> Result<Vec<DriftLook>, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -121,7 +130,7 @@ fn sidecars(args: &Args, reference: &Reference) -> Result<Vec<DriftLook>, Failur
             looks.push(look(
                 "sidecar",
                 place,
-                reference.beside_sidecar(socket).await,
+                reference.beside_sidecar(socket, stops).await,
             ));
         }
         Ok(looks)

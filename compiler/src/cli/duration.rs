@@ -4,7 +4,17 @@ use std::time::Duration;
 
 /// Reads `500ms`, `10s`, `2m` or `1h`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no time up to 1h: write it as `30s`, `2m` or `500ms`");
+    up_to(text, 1)
+}
+
+/// Reads a time up to a day, such as `24h` or `90m`.
+pub(super) fn day(text: &str) -> Result<Duration, String> {
+    up_to(text, 24)
+}
+
+fn up_to(text: &str, hours: u64) -> Result<Duration, String> {
+    let wrong =
+        || format!("`{text}` is no time up to {hours}h: write it as `30s`, `2m` or `500ms`");
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let number: u64 = digits.parse().map_err(|_| wrong())?;
     let milliseconds = match text.strip_prefix(digits) {
@@ -14,6 +24,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         Some("h") => number.checked_mul(3_600_000),
         _ => None,
     };
-    let sensible = milliseconds.filter(|milliseconds| (1..=3_600_000).contains(milliseconds));
+    let most = hours.saturating_mul(3_600_000);
+    let sensible = milliseconds.filter(|milliseconds| (1..=most).contains(milliseconds));
     sensible.map(Duration::from_millis).ok_or_else(wrong)
 }

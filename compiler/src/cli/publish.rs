@@ -69,6 +69,9 @@ pub(super) struct Target {
     /// Say what would happen, and write nothing
     #[arg(long)]
     plan: bool,
+    /// Also write the rows that people read again, whatever somebody made of them
+    #[arg(long, conflicts_with = "plan")]
+    rows: bool,
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
@@ -171,15 +174,24 @@ pub(super) fn finish<S: Items>(
     let planned = match &plan {
         Plan::Release(planned) => planned,
         Plan::Unchanged(version) => {
-            let text = format!(
+            let mut text = format!(
                 "unchanged  {channel} has {digest} since version {version}, nothing is written\n"
             );
-            let body = json!({
+            let mut body = json!({
                 "channel": channel,
                 "version": version,
                 "bundle": digest,
                 "outcome": "unchanged",
             });
+            if target.rows {
+                let mended = publication.mend_rows(policies)?;
+                text = format!(
+                    "unchanged  {channel} has {digest} since version {version}\nrows       {mended} were something else, and are written again\n"
+                );
+                if let Some(object) = body.as_object_mut() {
+                    object.insert("rows_mended".to_owned(), json!(mended));
+                }
+            }
             return answer(Exit::Fine, text, body);
         }
     };
@@ -195,6 +207,9 @@ pub(super) fn finish<S: Items>(
         return answer(Exit::Fine, text, body(planned, "planned", None));
     }
     publication.publish(planned, policies)?;
+    if target.rows {
+        publication.mend_rows(policies)?;
+    }
     let text = format!("{}published  {channel} in {store}\n", told(planned));
     answer(Exit::Fine, text, body(planned, "published", None))
 }

@@ -22,8 +22,9 @@ use super::verify::MAX_ROOT_BYTES;
 /// Sign which release of a channel is the newest
 ///
 /// Sidecars of a policy that states `freshness` let less pass the older the newest timestamp is: without one, whoever can
-/// write to the store could keep a newer release from them. Run it every minute, or leave it running with --every. It
-/// never signs for an older release than it has signed for before, which it notes in a file beside its key.
+/// write to the store could keep a newer release from them. It lists the stops in force too, so that nobody can take one
+/// out of the store unseen. Run it every minute, or leave it running with --every. It never signs for an older release
+/// than it has signed for before, and forgets no stop that it has seen: both it notes in files beside its key.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   stopgate timestamp --channel prod --store dir:channels --root root.dsse.json --key clock.key
@@ -119,13 +120,17 @@ fn answer(args: &Args, signed: &TimestampDocument) -> Result<CommandAnswer, Fail
                 "root": signed.root,
                 "issued": signed.issued,
                 "expires": signed.expires,
+                "stops": signed.stops,
             });
             CommandAnswer::json("timestamp", Exit::Fine, body)
         }
         Format::Text => {
             let text = format!(
-                "version    {}\nrelease    {}\nexpires    {}\n",
-                signed.version, signed.release, signed.expires
+                "version    {}\nrelease    {}\nexpires    {}\nstops      {}\n",
+                signed.version,
+                signed.release,
+                signed.expires,
+                signed.stops.len()
             );
             Ok(CommandAnswer::text(Exit::Fine, text))
         }

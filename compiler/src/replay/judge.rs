@@ -187,7 +187,10 @@ impl<'a> Judge<'a> {
                 RecordBody::Gap(gap) => {
                     found.seen.unrecorded = found.seen.unrecorded.saturating_add(gap.count);
                 }
-                RecordBody::Start(_) | RecordBody::Bundle(_) | RecordBody::Stop(_) => {}
+                RecordBody::Start(_)
+                | RecordBody::Bundle(_)
+                | RecordBody::Stop(_)
+                | RecordBody::Stops(_) => {}
             }
         }
         Ok(found)

@@ -28,10 +28,10 @@ const NEVER: &str = r#"@id("closed") @owner("security") @review_by("2099-01-01")
 forbid (principal, action == Stopgate::Action::"tickets/close_ticket", resource);
 "#;
 
-/// A committed repository whose root names a publisher, two reviewers and a timestamper.
+/// A committed repository whose root names a publisher, two reviewers, a timestamper and somebody who may stop.
 pub(crate) fn desk() -> Desk {
     let desk = Desk::with_repository();
-    for name in ["root", "ci", "ana", "eva", "clock"] {
+    for name in ["root", "ci", "ana", "eva", "clock", "night"] {
         assert_eq!(desk.run(&["keygen", name]).exit, 0);
     }
     let root = desk.run(&[
@@ -41,6 +41,7 @@ pub(crate) fn desk() -> Desk {
         "--reviewer=ana.pub",
         "--reviewer=eva.pub",
         "--timestamp=clock.pub",
+        "--stop=night.pub",
         "-o",
         "p/trust/root.dsse.json",
     ]);

@@ -162,7 +162,7 @@ fn what_is_printed_fits() {
 }
 
 /// What is printed of a channel, and the commands that were tried.
-fn channels(schemas: &BTreeMap<String, Validator>) -> [String; 5] {
+fn channels(schemas: &BTreeMap<String, Validator>) -> [String; 7] {
     let desk = publish::desk();
     let (ana, eva) = (
         publish::sign_off(&desk, "ana"),
@@ -181,6 +181,8 @@ fn channels(schemas: &BTreeMap<String, Validator>) -> [String; 5] {
         "--store=dir:channels",
         "--root=p/trust/root.dsse.json",
     ];
+    let stop = [&["stop"], &time[1..]].concat();
+    let lift = [&["lift", "INC-7"], &time[1..]].concat();
     let back = [&["rollback"], &to[1..]].concat();
     let drift = ["drift", "p", "--channel=prod", "--store=dir:channels"];
     let off = ["signoff", "p", "--base=empty", "--key=ana.key"];
@@ -189,6 +191,7 @@ fn channels(schemas: &BTreeMap<String, Validator>) -> [String; 5] {
         ([&to[..], &[&ana, &eva, "--plan"]].concat(), 0),
         ([&to[..], &[&ana, &eva]].concat(), 0),
         ([&to[..], &[]].concat(), 0),
+        ([&to[..], &["--rows"]].concat(), 0),
         ([&to[..], &["--key=ana.key"]].concat(), 8),
         (off.to_vec(), 8),
         ([&back[..], &["--to=1"]].concat(), 0),
@@ -197,6 +200,25 @@ fn channels(schemas: &BTreeMap<String, Validator>) -> [String; 5] {
         ([&back[..], &["--to=2"]].concat(), 1),
         ([&time[..], &["--key=clock.key"]].concat(), 0),
         ([&time[..], &["--key=ana.key"]].concat(), 8),
+        (
+            [
+                &stop[..],
+                &["--key=night.key", "--id=INC-7", "--reason=odd"],
+            ]
+            .concat(),
+            0,
+        ),
+        ([&stop[..], &["--key=ana.key", "--reason=odd"]].concat(), 8),
+        ([&lift[..], &["--key=ana.key", "-o=ana.lift"]].concat(), 5),
+        ([&lift[..], &["--key=night.key"]].concat(), 8),
+        (
+            [
+                &lift[..],
+                &["--key=ci.key", "--key=eva.key", "--signed=ana.lift"],
+            ]
+            .concat(),
+            0,
+        ),
     ] {
         let run = desk.run(&[&args[..], &["--format=json"]].concat());
         let json = run.json();
@@ -213,7 +235,16 @@ fn channels(schemas: &BTreeMap<String, Validator>) -> [String; 5] {
             run.shown()
         );
     }
-    ["drift", "publish", "rollback", "signoff", "timestamp"].map(str::to_owned)
+    [
+        "drift",
+        "lift",
+        "publish",
+        "rollback",
+        "signoff",
+        "stop",
+        "timestamp",
+    ]
+    .map(str::to_owned)
 }
 
 #[test]

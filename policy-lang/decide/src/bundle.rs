@@ -8,6 +8,7 @@
 mod alike;
 mod archive;
 mod catalog;
+mod cells;
 mod compiled;
 pub mod dsse;
 mod error;
@@ -21,6 +22,7 @@ mod unsigned;
 mod verify;
 
 pub use alike::Alike;
+pub use cells::{BundleCell, CellAnswer, CellRule};
 pub use error::BundleError;
 pub(crate) use loaded::{LoadedFunction, LoadedOperation, LoadedProfile, LoadedTool};
 pub use not_looser::{MayBeLooser, not_looser};

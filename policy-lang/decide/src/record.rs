@@ -15,11 +15,13 @@ mod lattice;
 mod line;
 mod members;
 mod skim;
+mod stops;
 mod value;
 
 pub use chain::{Break, Chain, Fault, file_name, first_seq_of};
 pub use decision::{DecisionRecord, RecordedAttempt, RecordedContext, RecordedResult};
 pub use event::{BundleChange, BundleRecord, GapRecord, StartRecord, StopRecord};
+pub use stops::{RecordedStop, StopsRecord};
 
 pub use input::{KeyedDigest, LONG_REFUSED_BYTES, MaskKey, RecordedInput, Sent, is_mask};
 pub use line::Encoded;
@@ -63,14 +65,16 @@ pub enum RecordVersion {
     V1,
     /// A keyed digest is one of a tool, an operation and a place; a long input of a refused attempt is left out.
     V2,
+    /// A bundle is put in force by a release, and stops are on record.
+    V3,
 }
 
 impl RecordVersion {
     /// Every version, oldest first.
-    pub const ALL: [Self; 2] = [Self::V1, Self::V2];
+    pub const ALL: [Self; 3] = [Self::V1, Self::V2, Self::V3];
 
     /// The version that is written.
-    pub const CURRENT: Self = Self::V2;
+    pub const CURRENT: Self = Self::V3;
 
     /// Returns the number in the member `v`.
     #[must_use]
@@ -78,6 +82,7 @@ impl RecordVersion {
         match self {
             Self::V1 => 1,
             Self::V2 => 2,
+            Self::V3 => 3,
         }
     }
 
@@ -172,6 +177,8 @@ pub enum RecordBody {
     Gap(GapRecord),
     /// `stop`: the log was closed in good order.
     Stop(StopRecord),
+    /// `stops`: these stops are in force from now on, and no others.
+    Stops(StopsRecord),
 }
 
 /// The kinds of records.
@@ -187,16 +194,19 @@ pub enum RecordKind {
     Gap,
     /// [`RecordBody::Stop`]
     Stop,
+    /// [`RecordBody::Stops`]
+    Stops,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Start,
         Self::Bundle,
         Self::Decision,
         Self::Gap,
         Self::Stop,
+        Self::Stops,
     ];
 
     /// Returns the word for the kind in the member `kind`.
@@ -208,6 +218,7 @@ impl RecordKind {
             Self::Decision => "decision",
             Self::Gap => "gap",
             Self::Stop => "stop",
+            Self::Stops => "stops",
         }
     }
 
@@ -228,6 +239,7 @@ impl RecordBody {
             Self::Decision(_) => RecordKind::Decision,
             Self::Gap(_) => RecordKind::Gap,
             Self::Stop(_) => RecordKind::Stop,
+            Self::Stops(_) => RecordKind::Stops,
         }
     }
 }

@@ -208,8 +208,8 @@ pub struct GetStatusResponse {
     /// When it was still proved that the release in force is the newest. Unset: never yet.
     #[prost(message, optional, tag = "5")]
     pub fresh_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// Highest class let through now for tools that the channel does not name: by its ceiling or by the age of the policy,
-    /// whichever is lower.
+    /// Highest class let through now for tools that the channel does not name: by its ceiling, by the age of the policy or by
+    /// a stop of the whole channel, whichever is lowest.
     #[prost(enumeration = "RiskLimit", tag = "6")]
     pub risk_limit: i32,
     /// Updates that failed in a row, counted until one succeeds.
@@ -230,6 +230,36 @@ pub struct GetStatusResponse {
     /// The same of the compiler that the bundle was tested with. Empty: the bundle does not say it.
     #[prost(string, tag = "12")]
     pub bundle_zone_data: ::prost::alloc::string::String,
+    /// What operators have stopped for now, in no order that means anything.
+    #[prost(message, repeated, tag = "13")]
+    pub stops: ::prost::alloc::vec::Vec<StopStatus>,
+}
+/// A stop in force: no more than the limit passes where it reaches.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StopStatus {
+    /// "sha256:{hex}" of the document.
+    #[prost(string, tag = "1")]
+    pub digest: ::prost::alloc::string::String,
+    /// What people call it. Empty: it is known that there is one, and nobody can read it, so it stops everything.
+    #[prost(string, tag = "2")]
+    pub id: ::prost::alloc::string::String,
+    /// The tool that it reaches. Empty: all of them.
+    #[prost(string, tag = "3")]
+    pub tool: ::prost::alloc::string::String,
+    /// The operation of that tool that it reaches. Empty: all of them.
+    #[prost(string, tag = "4")]
+    pub operation: ::prost::alloc::string::String,
+    /// The agent that it reaches. Empty: all of them.
+    #[prost(string, tag = "5")]
+    pub agent: ::prost::alloc::string::String,
+    #[prost(enumeration = "RiskLimit", tag = "6")]
+    pub risk_limit: i32,
+    /// Why there is one.
+    #[prost(string, tag = "7")]
+    pub reason: ::prost::alloc::string::String,
+    /// It ends then. Unset: as long as the newest timestamp lists it.
+    #[prost(message, optional, tag = "8")]
+    pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SourceStatus {
@@ -554,6 +584,8 @@ pub enum SourceKind {
     Socket = 4,
     StateDir = 5,
     Configuration = 6,
+    /// The stops of the channel.
+    Stops = 7,
 }
 impl SourceKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -569,6 +601,7 @@ impl SourceKind {
             Self::Socket => "SOURCE_KIND_SOCKET",
             Self::StateDir => "SOURCE_KIND_STATE_DIR",
             Self::Configuration => "SOURCE_KIND_CONFIGURATION",
+            Self::Stops => "SOURCE_KIND_STOPS",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -581,6 +614,7 @@ impl SourceKind {
             "SOURCE_KIND_SOCKET" => Some(Self::Socket),
             "SOURCE_KIND_STATE_DIR" => Some(Self::StateDir),
             "SOURCE_KIND_CONFIGURATION" => Some(Self::Configuration),
+            "SOURCE_KIND_STOPS" => Some(Self::Stops),
             _ => None,
         }
     }

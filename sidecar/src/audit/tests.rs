@@ -75,7 +75,7 @@ fn bundle() -> RecordBody {
         sidecar: "erp-7f".to_owned(),
         channel: "prod".to_owned(),
         bundle: Some(Digest::compute(b"bundle")),
-        change: BundleChange::Active,
+        change: BundleChange::Active { release: None },
     })
 }
 
@@ -127,7 +127,10 @@ pub(crate) fn contents(files: &BTreeMap<Seq, Vec<u8>>) -> Contents {
                     contents.overloaded += gap.overloaded;
                     assert!(gap.first <= gap.last && gap.last <= stamp.time);
                 }
-                RecordBody::Start(_) | RecordBody::Bundle(_) | RecordBody::Stop(_) => {}
+                RecordBody::Start(_)
+                | RecordBody::Bundle(_)
+                | RecordBody::Stop(_)
+                | RecordBody::Stops(_) => {}
             }
         }
     }

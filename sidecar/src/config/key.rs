@@ -62,8 +62,8 @@ settings! {
     ORGANISATION: "organisation", Presence::Optional, "the organisation of stopgate.yaml",
         "Whose bundles are taken. One of another organisation is refused, whoever signed it.";
     STATE_DIR: "state_dir", Presence::Required, "a folder",
-        "Holds the decision log and the bundle that was verified last. One process at a time; created with mode 0700 if \
-         it is missing.";
+        "Holds the decision log, the bundle that was verified last, and what was seen of the channel: its marks and its \
+         stops. One process at a time; created with mode 0700 if it is missing.";
     NAME: "name", Presence::Default("sidecar"), "1 to 64 printable characters",
         "Name of this sidecar in its records.";
     SOCKET: "listen.socket", Presence::Required, "a path of at most 107 bytes",

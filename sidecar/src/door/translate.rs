@@ -1,20 +1,19 @@
 //! Between the wire and the house: each message is taken apart whole, so that a new field does not compile until
 //! somebody has decided what it means.
 
+mod status;
+
 use jiff::Timestamp;
 use stopgate_decide::attempt::Target;
-use stopgate_decide::calendar::zone_data;
 use stopgate_decide::decide::{MatchKind, MatchedRule, Outcome, Reason, Rejection};
 use stopgate_decide::digest::Digest;
-use stopgate_decide::surface::{Approval, Limit, Need, Risk, Surface};
+use stopgate_decide::surface::{Approval, Need, Risk, Surface};
 use stopgate_proto::v1 as pb;
 
 use crate::enforce::{
-    Answer, AssertedSubject, Label, NamedSubject, OutOfBounds, Request, RequestId, Status,
+    Answer, AssertedSubject, Label, NamedSubject, OutOfBounds, Request, RequestId,
 };
-use crate::follow::Refusal;
 use crate::identity::SubjectToken;
-use crate::source::{Looked, SourceName};
 
 /// Why a `DecideRequest` is malformed: the field, and what is wrong with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -263,109 +262,6 @@ const fn reason(reason: Reason) -> pb::RejectReason {
     }
 }
 
-impl From<Status> for pb::GetStatusResponse {
-    fn from(status: Status) -> Self {
-        let Status {
-            channel,
-            supply,
-            sources,
-            root_expires,
-        } = status;
-        let crate::follow::Supply {
-            active,
-            refusal: refused,
-            failures,
-            standing,
-        } = supply;
-        // Without a bundle nothing passes, and the status says so.
-        let ceiling = active.as_ref().map_or(Limit::None, |active| {
-            let allowed = standing.limit(active.bundle.freshness(), Timestamp::now());
-            active.bundle.default_ceiling(channel.as_str()).min(allowed)
-        });
-        let bundle_zone_data = active
-            .as_ref()
-            .and_then(|active| active.bundle.zone_data().map(str::to_owned));
-        Self {
-            channel: channel.to_string(),
-            bundle_digest: active
-                .as_ref()
-                .map_or_else(String::new, |active| active.bundle.digest().to_string()),
-            bundle_version: active
-                .as_ref()
-                .and_then(|active| active.release)
-                .map_or(0, |held| {
-                    i64::try_from(held.version.get()).unwrap_or(i64::MAX)
-                }),
-            activate_time: active.as_ref().map(|active| timestamp(active.since)),
-            fresh_time: standing.proven.map(|proven| timestamp(proven.issued)),
-            risk_limit: limit(ceiling).into(),
-            consecutive_failures: i32::try_from(failures).unwrap_or(i32::MAX),
-            bundle_refusal: refused
-                .map_or(pb::BundleRefusal::Unspecified, refusal)
-                .into(),
-            sources: sources.into_iter().map(source).collect(),
-            root_expire_time: root_expires.map(timestamp),
-            zone_data: zone_data().to_owned(),
-            bundle_zone_data: bundle_zone_data.unwrap_or_default(),
-        }
-    }
-}
-
-fn source((name, looked): (SourceName, Looked)) -> pb::SourceStatus {
-    let Looked {
-        last_success,
-        failures,
-        unusable_keys,
-    } = looked;
-    let (kind, issuer) = match name {
-        SourceName::Bundle => (pb::SourceKind::Bundle, String::new()),
-        SourceName::Root => (pb::SourceKind::Root, String::new()),
-        SourceName::KeySet(issuer) => (pb::SourceKind::KeySet, issuer),
-        SourceName::Socket => (pb::SourceKind::Socket, String::new()),
-        SourceName::StateDir => (pb::SourceKind::StateDir, String::new()),
-        SourceName::Configuration => (pb::SourceKind::Configuration, String::new()),
-    };
-    pb::SourceStatus {
-        kind: kind.into(),
-        issuer,
-        last_success_time: last_success.map(timestamp),
-        consecutive_failures: i32::try_from(failures).unwrap_or(i32::MAX),
-        unusable_keys: i32::try_from(unusable_keys).unwrap_or(i32::MAX),
-    }
-}
-
-const fn limit(limit: Limit) -> pb::RiskLimit {
-    match limit {
-        Limit::None => pb::RiskLimit::None,
-        Limit::ReadOnly => pb::RiskLimit::ReadOnly,
-        Limit::Low => pb::RiskLimit::Low,
-        Limit::Medium => pb::RiskLimit::Medium,
-        Limit::High => pb::RiskLimit::High,
-    }
-}
-
-const fn refusal(refusal: Refusal) -> pb::BundleRefusal {
-    match refusal {
-        Refusal::Signature => pb::BundleRefusal::Signature,
-        Refusal::Threshold => pb::BundleRefusal::Threshold,
-        Refusal::Digest => pb::BundleRefusal::Digest,
-        Refusal::Expired => pb::BundleRefusal::Expired,
-        Refusal::Format => pb::BundleRefusal::Format,
-        Refusal::Channel => pb::BundleRefusal::Channel,
-        Refusal::SourceUnavailable => pb::BundleRefusal::SourceUnavailable,
-        Refusal::Empty => pb::BundleRefusal::Empty,
-        Refusal::AuditUnavailable => pb::BundleRefusal::AuditUnavailable,
-        Refusal::Organisation => pb::BundleRefusal::Organisation,
-        Refusal::TooLong => pb::BundleRefusal::TooLong,
-        Refusal::MayBeReplaced => pb::BundleRefusal::MayBeReplaced,
-        Refusal::Rollback => pb::BundleRefusal::Rollback,
-        Refusal::History => pb::BundleRefusal::History,
-        Refusal::NotSignedOff => pb::BundleRefusal::NotSignedOff,
-        Refusal::Marks => pb::BundleRefusal::Marks,
-        Refusal::Timestamp => pb::BundleRefusal::Timestamp,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -377,13 +273,6 @@ mod tests {
             assert_eq!(
                 wire,
                 format!("REJECT_REASON_{}", known.as_str().to_uppercase())
-            );
-        }
-        for known in Refusal::ALL {
-            let wire = refusal(known).as_str_name();
-            assert_eq!(
-                wire,
-                format!("BUNDLE_REFUSAL_{}", known.as_str().to_uppercase())
             );
         }
     }

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use stopgate_decide::attempt::Subject;
+use stopgate_decide::attempt::{Attempt, Input, Subject, Target};
 use stopgate_decide::bundle::Bundle;
 use stopgate_decide::decide::{Reason, Rejection};
 use stopgate_decide::name::ProfileName;
@@ -17,7 +17,7 @@ use crate::identity::{Identity, SubjectToken};
 use crate::metrics::{Metrics, TokenCheck};
 use crate::seldom::SeldomEach;
 
-use super::request::{AssertedSubject, Label, NamedSubject};
+use super::request::{AssertedSubject, Label, NamedSubject, Request};
 
 /// A kind of refused token: the uid of the caller, and what is wrong. There are as many as callers and reasons.
 pub(super) type RefusedToken = (u32, Refused);
@@ -31,6 +31,9 @@ pub(super) struct Principal {
     pub(super) profiles: BTreeSet<ProfileName>,
     /// The agent.
     pub(super) agent: String,
+    /// Whether it is known which agent it is: the user's token names it, or the caller can name none but its own. A stop
+    /// for one agent reaches every attempt of which that is not known.
+    pub(super) agent_is_vouched: bool,
 }
 
 /// What a request says of people and agents.
@@ -59,6 +62,31 @@ struct Vouched {
     agent: Option<String>,
 }
 
+impl Principal {
+    /// Makes an attempt of what is asked.
+    pub(super) fn attempt(self, request: &Request) -> Attempt {
+        let Self {
+            subject,
+            profiles,
+            agent,
+            agent_is_vouched: _,
+        } = self;
+        Attempt {
+            subject,
+            profiles,
+            agent,
+            tool: request.tool.as_str().to_owned(),
+            // No operation has an empty name: nobody said what to do, so nothing known is to be done.
+            target: request
+                .target
+                .clone()
+                .unwrap_or_else(|| Target::Operation(String::new())),
+            input: Input::parse(&request.input),
+            definition: request.definition,
+        }
+    }
+}
+
 fn unverified(message: &str) -> Rejection {
     Rejection::new(Reason::SubjectUnverified, message)
 }
@@ -68,11 +96,13 @@ impl Registrar<'_> {
     /// rejection comes with the answer.
     pub(super) fn principal(self, named: Named<'_>) -> (Principal, Result<(), Rejection>) {
         let found = self.vouched(named.subject).and_then(|vouched| {
+            let agent_is_vouched = vouched.agent.is_some() || !self.caller.may.assert_agent;
             let agent = self.agent(vouched.agent, named.agent)?;
             Ok(Principal {
                 subject: vouched.subject,
                 profiles: vouched.profiles,
                 agent,
+                agent_is_vouched,
             })
         });
         match found {
@@ -93,6 +123,7 @@ impl Registrar<'_> {
             agent: agent
                 .map_or(self.caller.agent.as_str(), Label::as_str)
                 .to_owned(),
+            agent_is_vouched: false,
         }
     }
 

@@ -156,8 +156,8 @@ mod tests {
             let caller = caller();
             let supplied = (&bundle, Standing::default());
             let now = Timestamp::now();
-            let mut question = stage.enforcer.question(&caller, supplied, &request, now);
-            question.situation.stops = stops;
+            let question = stage.enforcer.question(&caller, supplied, &request, now);
+            stage.stops.send_replace(stops.stops);
             let told = RecordDetails {
                 name: "decisions/1",
                 sidecar: "erp-7f",

@@ -16,7 +16,7 @@ use crate::audit::tests::faulty::Disk;
 use crate::audit::tests::{Contents, contents, open};
 use crate::audit::{AuditLog, Options};
 use crate::caller::{Caller, May};
-use crate::follow::{Active, Supply};
+use crate::follow::{Active, StopsNow, Supply};
 use crate::identity::Identity;
 use crate::metrics::{Gauges, Metrics};
 use crate::readiness::State;
@@ -28,6 +28,8 @@ pub(crate) struct Stage {
     pub(crate) log: AuditLog,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) enforcer: Arc<Enforcer>,
+    /// The stops in force.
+    pub(crate) stops: watch::Sender<StopsNow>,
 }
 
 /// Opens the policy that every release has to read.
@@ -63,6 +65,7 @@ impl Stage {
             draining: watch::channel(false).1,
         };
         let (identity, _) = Identity::new(&BTreeMap::new(), Duration::MAX, &metrics);
+        let (stops, watched) = watch::channel(StopsNow::from([]));
         let enforcer = Enforcer::new(
             "erp-7f".to_owned(),
             "dev".parse().expect("a channel"),
@@ -70,11 +73,13 @@ impl Stage {
             log.clone(),
             Arc::new(identity),
             Arc::clone(&metrics),
+            watched,
         );
         Self {
             disk,
             log,
             metrics,
+            stops,
             enforcer: Arc::new(enforcer.expect("random bytes")),
         }
     }

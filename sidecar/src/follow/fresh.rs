@@ -3,10 +3,15 @@
 //! It is judged beside what is in force and not beside what is offered: an update that is refused makes nothing older,
 //! and a timestamp of a release that nobody could put in force makes nothing newer.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
+use stopgate_decide::digest::Digest;
 use stopgate_decide::freshness::Freshness;
 use stopgate_decide::supply::{
-    ChannelId, HeldRelease, Marks, Proven, Signed, SupplyRefusal, TimestampDocument, prove,
+    ChannelId, HeldRelease, Marks, Proven, Signed, SupplyRefusal, TimestampDocument, is_newest,
+    prove,
 };
 use stopgate_decide::surface::Limit;
 
@@ -62,9 +67,10 @@ impl Follower {
             return freshness.map_or(Ok(()), |_| Err(none()));
         };
         let mut marks = self.known_marks(&channel);
-        let proven = self.judge(&bytes, &channel, &mut marks, release)?;
-        self.stand(marks.time, Some(proven));
+        let proven = self.judge(&bytes, &channel, &mut marks, release);
+        self.stand(marks.time, proven.as_ref().ok().copied());
         self.note(marks).await;
+        let proven = proven?;
         // Operators hear of it before everything stops.
         let standing = self.supply.borrow().standing;
         match standing.limit(freshness, Timestamp::now()) {
@@ -76,6 +82,17 @@ impl Follower {
                 )))
             }
         }
+    }
+
+    /// Says which stops the newest timestamp lists.
+    fn list(&self, stops: &BTreeSet<Digest>) {
+        self.supply.send_if_modified(|supply| {
+            let is_new = *supply.listed != *stops;
+            if is_new {
+                supply.listed = Arc::new(stops.clone());
+            }
+            is_new
+        });
     }
 
     /// Says what is known from now on.
@@ -104,11 +121,14 @@ impl Follower {
                 why,
             })
         })?;
-        let proven = prove(&document, channel, root, marks, release, Timestamp::now());
-        let proven = proven.map_err(refused)?;
-        marks.issued = marks.issued.max(Some(proven.issued));
-        marks.see_time(proven.issued);
-        Ok(proven)
+        let now = Timestamp::now();
+        is_newest(&document, channel, marks, now).map_err(refused)?;
+        // Whatever it says of releases: a stop counts also where the newest release is being withheld.
+        let said = document.document();
+        marks.issued = Some(said.issued);
+        marks.see_time(said.issued);
+        self.list(&said.stops);
+        prove(&document, channel, root, marks, release, now).map_err(refused)
     }
 
     /// Returns whose channel it is, the release that is in force, and what its policy says of freshness; `None` while

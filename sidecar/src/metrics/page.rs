@@ -68,6 +68,11 @@ impl Page {
             "Looks that found the bundle kept for a start after the root's date removed or changed.",
             metrics.kept_removals.load(Ordering::Relaxed),
         )?;
+        self.gauge(
+            "stopgate_stops",
+            "Stops in force.",
+            metrics.stops.load(Ordering::Relaxed),
+        )?;
         self.histogram(
             "stopgate_decide_seconds",
             "Time from the first byte that is looked at until the policy's answer; processor time where it is over budget.",

@@ -20,6 +20,8 @@ pub enum SourceName {
     StateDir,
     /// The configuration; the same.
     Configuration,
+    /// The stops of the channel.
+    Stops,
 }
 
 /// How the looks at one source went.
@@ -56,6 +58,7 @@ impl SourceName {
             Self::Socket => "socket",
             Self::StateDir => "state_dir",
             Self::Configuration => "configuration",
+            Self::Stops => "stops",
         }
     }
 
@@ -63,7 +66,12 @@ impl SourceName {
     #[must_use]
     pub fn issuer(&self) -> &str {
         match self {
-            Self::Bundle | Self::Root | Self::Socket | Self::StateDir | Self::Configuration => "",
+            Self::Bundle
+            | Self::Root
+            | Self::Socket
+            | Self::StateDir
+            | Self::Configuration
+            | Self::Stops => "",
             Self::KeySet(issuer) => issuer,
         }
     }

@@ -82,7 +82,7 @@ async fn t11_a_pipe_in_place_of_any_source_is_seen_and_the_others_go_on() {
     ];
     let expected = |failing: Option<&str>| {
         let looked_at = all.map(|(wire, _, issuer, file)| (wire, issuer, Some(file) == failing));
-        let guarded = ["SOCKET", "STATE_DIR", "CONFIGURATION"];
+        let guarded = ["SOCKET", "STATE_DIR", "CONFIGURATION", "STOPS"];
         let guarded = guarded.map(|name| (name, "", false));
         [looked_at.as_slice(), guarded.as_slice()].concat()
     };

@@ -1,10 +1,11 @@
-//! From merge to enforcement: a channel of releases, two sidecars that follow it, and what none of them takes.
+//! From merge to enforcement: a channel of releases, two sidecars that follow it, what none of them takes, and a stop.
 
 use std::fs;
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
 use stopgate_client::wire::{BundleRefusal, GetStatusResponse};
+use stopgate_store::{Change, Item, Value};
 use stopgate_tests::channel::{CHANNEL, Channel};
 use stopgate_tests::sidecar::Sidecar;
 use stopgate_tests::stage::{Hours, Stage, said};
@@ -60,6 +61,30 @@ pub(crate) async fn play(screen: &Screen) -> anyhow::Result<()> {
         Some(start.elapsed()),
     );
     // 3. Somebody may write to the store, and has no key.
+    channel.edit_row("erp/create_refund/support-analyst", |_| {
+        let row = [("risk", Value::Text("low".to_owned()))];
+        Ok(Change::Put(Item::new(row)?))
+    })?;
+    let drift = [
+        "drift",
+        "policies",
+        "--channel",
+        CHANNEL,
+        "--store",
+        "dir:channels",
+    ];
+    let output = stage.stopgate(drift)?;
+    let told = said(&output);
+    let row = told.lines().find_map(|line| line.split_once("rows dev: "));
+    ensure!(output.status.code() == Some(7), "{told}");
+    screen.step(
+        "drift",
+        &format!(
+            "a row that people read was edited by hand, and drift names it: {}",
+            row.context("a row")?.1
+        ),
+        None,
+    );
     channel.put_back(1)?;
     refused(&mut both, BundleRefusal::Rollback).await?;
     screen.step("a thief", "puts version 1 back, with every signature it had: both refuse it (ROLLBACK) and keep version 2", None);
@@ -74,6 +99,25 @@ pub(crate) async fn play(screen: &Screen) -> anyhow::Result<()> {
         "a thief",
         "with the pipeline's key publishes it without that rule, as stricter: NOT_SIGNED_OFF",
         None,
+    );
+    // 5. Somebody sees it at night, and may only make it stricter.
+    let start = Instant::now();
+    let output = channel.stop(&[
+        "--tool=erp",
+        "--operation=create_refund",
+        "--reason=refunds go to one account",
+        "--for=4h",
+        "--id=INC-7",
+    ])?;
+    ensure!(output.status.success(), "{}", said(&output));
+    until(&mut both, "refunds are stopped", |status| {
+        status.stops.iter().any(|stop| stop.id == "INC-7")
+    })
+    .await?;
+    screen.step(
+        "stop",
+        "refunds, by the night shift alone: both reject them from now on, for four hours at most",
+        Some(start.elapsed()),
     );
     for sidecar in both {
         let ended = sidecar.terminate().await?;

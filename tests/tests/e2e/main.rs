@@ -10,11 +10,13 @@
 mod bundles;
 mod canaries;
 mod decisions;
+mod drift;
 mod fail_closed;
 mod faults;
 mod identity;
 mod kill9;
 mod languages;
 mod readme;
+mod stops;
 mod supply;
 mod wire;

@@ -42,7 +42,7 @@ pub struct Bundle {
     calendar: Calendar,
     routes: Vec<Route>,
     deadlines: Deadlines,
-    groups: HashMap<String, BTreeSet<ProfileName>>,
+    pub(super) groups: HashMap<String, BTreeSet<ProfileName>>,
     pub(super) profiles: Vec<LoadedProfile>,
     profile_places: BTreeMap<ProfileName, ProfileAt>,
     pub(super) tools: BTreeMap<ToolName, LoadedTool>,

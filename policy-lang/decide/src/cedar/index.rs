@@ -315,6 +315,21 @@ impl Index {
         matches
     }
 
+    /// Returns the rules that can match a request on an operation by a user who holds `profiles`, which are the whole
+    /// closure, and whether each of them has a condition.
+    pub(crate) fn reach(
+        &self,
+        operation: OperationAt,
+        profiles: &[ProfileAt],
+    ) -> BTreeMap<RuleAt, bool> {
+        let own = self.by_action.get(&operation).into_iter();
+        let own = own.flat_map(|buckets| buckets.read(profiles));
+        let reaching = own.chain(self.anywhere.read(profiles));
+        reaching
+            .map(|ready| (ready.rule, ready.condition.is_some()))
+            .collect()
+    }
+
     /// Counts the most steps that the rules of one operation take for one attempt. `scene` says what the requests on
     /// the operation can hold.
     pub(crate) fn steps(&self, operation: OperationAt, scene: &Scene<'_>) -> Steps {

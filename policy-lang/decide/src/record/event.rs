@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 
-use super::InvalidRecord;
 use super::input::KeyedDigest;
 use super::members::{Members, variant};
 use super::value::{RecordValue, count, object, printed, text, time};
+use super::{InvalidRecord, RecordVersion};
 use crate::digest::Digest;
+use crate::supply::ReleaseVersion;
 
-type NamedValues<'a> = Vec<(&'static str, RecordValue<'a>)>;
+pub(super) type NamedValues<'a> = Vec<(&'static str, RecordValue<'a>)>;
 
 /// The log was opened. A `start` that follows anything but a `stop` tells of a process that ended otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +75,10 @@ pub struct BundleRecord {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BundleChange {
     /// It explains every decision from here on.
-    Active,
+    Active {
+        /// The release that put it in force; `None` of a bundle that is followed as a file.
+        release: Option<(ReleaseVersion, Digest)>,
+    },
     /// It changed nothing.
     Refused {
         /// Why, as a word of a closed list.
@@ -93,7 +97,16 @@ impl BundleRecord {
             change,
         } = self;
         let result = match change {
-            BundleChange::Active => ("active", object([])),
+            BundleChange::Active { release: None } => ("active", object([])),
+            BundleChange::Active {
+                release: Some((version, release)),
+            } => (
+                "active",
+                object([
+                    ("release", printed(release)),
+                    ("version", count(version.get())),
+                ]),
+            ),
             BundleChange::Refused { reason, message } => (
                 "refused",
                 object([("reason", text(reason)), ("message", text(message))]),
@@ -108,11 +121,19 @@ impl BundleRecord {
         members
     }
 
-    pub(super) fn read(mut members: Members) -> Result<Self, InvalidRecord> {
+    pub(super) fn read(
+        version: RecordVersion,
+        mut members: Members,
+    ) -> Result<Self, InvalidRecord> {
         let (word, value) = variant(members.take("result")?, "result")?;
         let mut inner = Members::from_json(value, "result")?;
         let change = match word.as_str() {
-            "active" => BundleChange::Active,
+            "active" => BundleChange::Active {
+                release: match version {
+                    RecordVersion::V1 | RecordVersion::V2 => None,
+                    RecordVersion::V3 => release(&mut inner)?,
+                },
+            },
             "refused" => BundleChange::Refused {
                 reason: inner.text("reason")?,
                 message: inner.text("message")?,
@@ -128,6 +149,17 @@ impl BundleRecord {
         };
         members.finish()?;
         Ok(record)
+    }
+}
+
+/// Takes the release that put a bundle in force, both of whose members are there or none.
+fn release(members: &mut Members) -> Result<Option<(ReleaseVersion, Digest)>, InvalidRecord> {
+    let version = members.optional_number("version")?;
+    let release = members.optional_parsed("release")?;
+    match (version.map(ReleaseVersion::new), release) {
+        (None, None) => Ok(None),
+        (Some(Some(version)), Some(release)) => Ok(Some((version, release))),
+        (Some(_), _) | (None, Some(_)) => Err(InvalidRecord::Value("result")),
     }
 }
 

@@ -321,7 +321,9 @@ impl RecordedInput {
                 // Left to be refused as unknown where the version has no such member.
                 let bytes = match version {
                     RecordVersion::V1 => None,
-                    RecordVersion::V2 => members.optional_number("input_bytes")?,
+                    RecordVersion::V2 | RecordVersion::V3 => {
+                        members.optional_number("input_bytes")?
+                    }
                 };
                 Ok(match bytes {
                     Some(bytes) => Self::Long { bytes, digest },

@@ -57,6 +57,7 @@ impl RecordBody {
             }
             Self::Gap(record) => record.members(),
             Self::Stop(record) => record.members(),
+            Self::Stops(record) => record.members(),
         };
         members.extend([
             ("v", RecordValue::Integer(version.number())),
@@ -90,12 +91,13 @@ impl RecordBody {
     ) -> Result<Self, InvalidRecord> {
         Ok(match kind {
             RecordKind::Start => Self::Start(super::StartRecord::read(members)?),
-            RecordKind::Bundle => Self::Bundle(super::BundleRecord::read(members)?),
+            RecordKind::Bundle => Self::Bundle(super::BundleRecord::read(version, members)?),
             RecordKind::Decision => {
                 Self::Decision(Box::new(super::DecisionRecord::read(version, members)?))
             }
             RecordKind::Gap => Self::Gap(super::GapRecord::read(members)?),
             RecordKind::Stop => Self::Stop(super::StopRecord::read(members)?),
+            RecordKind::Stops => Self::Stops(super::StopsRecord::read(version, members)?),
         })
     }
 }

@@ -17,7 +17,7 @@ const NO_LIMITS: Limits = Limits {
 
 /// The example of the reference page, wrapped as it stands there.
 const EXAMPLE: &str = r#"{
-  "v": 2, "seq": 4711, "time": "2026-11-24T10:00:00.123456Z", "kind": "decision",
+  "v": 3, "seq": 4711, "time": "2026-11-24T10:00:00.123456Z", "kind": "decision",
   "prev": "sha256:77ab0000000000000000000000000000000000000000000000000000000077ab",
   "decision": "decisions/01JDGX3V9C", "request_id": "5b0e", "sidecar": "erp-7f",
   "bundle": "sha256:aa100000000000000000000000000000000000000000000000000000000aa100",
@@ -67,11 +67,11 @@ fn what_this_reader_does_not_know_is_refused() {
     let line = canonical(EXAMPLE);
     let refused = |line: &str| Record::parse(line.as_bytes()).expect_err(line);
     assert_eq!(
-        refused(&with(&line, "\"v\":2", "\"v\":3")),
+        refused(&with(&line, "\"v\":3", "\"v\":4")),
         InvalidRecord::Version
     );
     assert_eq!(
-        refused(&with(&line, "\"v\":2", "\"v\":\"2\"")),
+        refused(&with(&line, "\"v\":3", "\"v\":\"3\"")),
         InvalidRecord::Version
     );
     assert_eq!(
@@ -79,7 +79,7 @@ fn what_this_reader_does_not_know_is_refused() {
         InvalidRecord::Kind
     );
     assert_eq!(
-        refused(&with(&line, "\"v\":2", "\"v\":2,\"w\":1")),
+        refused(&with(&line, "\"v\":3", "\"v\":3,\"w\":1")),
         InvalidRecord::UnknownMember("w".into())
     );
     assert_eq!(
@@ -123,8 +123,9 @@ fn a_record_is_read_in_the_version_that_it_names() {
     for (version, named) in [
         (RecordVersion::V1, "\"v\":1"),
         (RecordVersion::V2, "\"v\":2"),
+        (RecordVersion::V3, "\"v\":3"),
     ] {
-        let line = with(&line, "\"v\":2", named);
+        let line = with(&line, "\"v\":3", named);
         let record = Record::parse(line.as_bytes()).expect("a record");
         assert_eq!(record.version, version);
         assert_eq!(record.line(), format!("{line}\n"));
@@ -144,7 +145,7 @@ fn a_record_is_read_in_the_version_that_it_names() {
                 );
                 assert!(skimmed.is_none());
             }
-            RecordVersion::V2 => {
+            RecordVersion::V2 | RecordVersion::V3 => {
                 assert_eq!(read.expect("a record").line(), format!("{long}\n"));
                 assert!(skimmed.is_some());
             }
@@ -260,8 +261,8 @@ fn a_quick_look_sees_plain_records_and_refuses_others() {
     agree(&record, &line);
     // What it cannot see plainly it leaves to the whole reader.
     for (from, to) in [
-        ("\"v\":2", "\"v\":3"),
-        ("\"v\":2", "\"v\":2,\"w\":1"),
+        ("\"v\":3", "\"v\":4"),
+        ("\"v\":3", "\"v\":3,\"w\":1"),
         ("\"latency_us\":41,", ""),
         ("\"approval\":\"automatic\"", "\"approval\":\"committee\""),
         ("\"kind\":\"decision\"", "\"kind\":\"vote\""),

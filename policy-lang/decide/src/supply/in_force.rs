@@ -42,6 +42,12 @@ pub struct StopNote {
 }
 
 impl StopInForce {
+    /// Returns whether the stop reaches every attempt in the channel.
+    #[must_use]
+    pub const fn reaches_all(&self) -> bool {
+        self.tool.is_none() && self.operation.is_none() && self.agent.is_none()
+    }
+
     /// Returns whether the stop reaches an attempt of `agent` at this `operation` of `tool`. Where nobody vouches for the
     /// agent it could be any, so a stop for one agent reaches it too.
     #[must_use]
@@ -94,15 +100,8 @@ impl KnownStops<'_> {
     pub fn withheld(&self, listed: &BTreeSet<Digest>) -> Vec<StopInForce> {
         let mut known = self.lifted();
         known.extend(self.own_stops().map(Signed::digest));
-        let unreadable = listed.difference(&known).map(|digest| StopInForce {
-            digest: *digest,
-            note: None,
-            tool: None,
-            operation: None,
-            agent: None,
-            limit: StopLimit::None,
-            until: None,
-        });
+        let unreadable = listed.difference(&known);
+        let unreadable = unreadable.map(|digest| StopInForce::unreadable(*digest));
         unreadable.collect()
     }
 

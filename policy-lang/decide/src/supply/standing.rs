@@ -65,19 +65,17 @@ impl Standing {
 /// make our own clock look set back and stop everything until then; refused, it is looked at again once it is time.
 const CLOCK_AHEAD: SignedDuration = CLOCK_BEHIND;
 
-/// Judges a timestamp at the instant `now`, for somebody with these `marks`, who has the release `in_force` of the channel
-/// that is `wanted`; `None` stands for a bundle that no release names.
+/// Judges whether a timestamp is to be heard at the instant `now` by somebody with these `marks`: what it lists then
+/// counts, whichever release is in force.
 ///
 /// # Errors
-/// [`SupplyRefusal`]: it is not of the channel, older than one that was seen, or tells of another newest release.
-pub fn prove(
+/// [`SupplyRefusal`]: it is not of the channel that is `wanted`, from the future, or older than one that was seen.
+pub fn is_newest(
     timestamp: &Signed<TimestampDocument>,
     wanted: &ChannelId,
-    root: &TrustRoot,
     marks: &Marks,
-    in_force: Option<HeldRelease>,
     now: Timestamp,
-) -> Result<Proven, SupplyRefusal> {
+) -> Result<(), SupplyRefusal> {
     let said = timestamp.document();
     wanted.is_of(&said.organisation, &said.channel)?;
     if said.issued.duration_since(now) > CLOCK_AHEAD {
@@ -90,6 +88,24 @@ pub fn prove(
             seen,
         });
     }
+    Ok(())
+}
+
+/// Judges a timestamp at the instant `now`, for somebody with these `marks`, who has the release `in_force` of the channel
+/// that is `wanted`; `None` stands for a bundle that no release names.
+///
+/// # Errors
+/// [`SupplyRefusal`], as [`is_newest`], or it tells of another newest release.
+pub fn prove(
+    timestamp: &Signed<TimestampDocument>,
+    wanted: &ChannelId,
+    root: &TrustRoot,
+    marks: &Marks,
+    in_force: Option<HeldRelease>,
+    now: Timestamp,
+) -> Result<Proven, SupplyRefusal> {
+    is_newest(timestamp, wanted, marks, now)?;
+    let said = timestamp.document();
     if let Some(held) = in_force {
         // An older one was the newest when this was signed: the release in force has come since.
         if said.version > held.version {

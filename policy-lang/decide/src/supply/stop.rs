@@ -73,6 +73,28 @@ pub enum StopLimit {
     Medium,
 }
 
+impl StopLimit {
+    /// Every limit, lowest first.
+    pub const ALL: [Self; 4] = [Self::None, Self::ReadOnly, Self::Low, Self::Medium];
+
+    /// Returns the limit that a word stands for; `None` if it is no such word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|limit| limit.as_str() == word)
+    }
+
+    /// Returns the word for the limit in documents and records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::ReadOnly => "read_only",
+            Self::Low => "low",
+            Self::Medium => "medium",
+        }
+    }
+}
+
 impl From<StopLimit> for Limit {
     fn from(limit: StopLimit) -> Self {
         match limit {

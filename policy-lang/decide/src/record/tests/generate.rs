@@ -13,6 +13,7 @@ use crate::json::Json;
 use crate::name::{ProfileName, RuleId};
 use crate::pointer::Pointer;
 use crate::record::*;
+use crate::supply::{ReleaseVersion, StopLimit};
 use crate::surface::{Approval, Enforces, Evidence, Limit, Need, Risk, Surface};
 
 pub(super) fn record() -> impl Strategy<Value = Record> {
@@ -25,21 +26,32 @@ pub(super) fn record() -> impl Strategy<Value = Record> {
     })
 }
 
-/// Returns a version of the format that has every member of `body`. Where the older one has them too, it is chosen for
-/// half of the records.
+/// Returns a version of the format that has every member of `body`. Where older ones have them too, each is chosen for
+/// some of the records.
 fn written(body: &RecordBody) -> RecordVersion {
-    let RecordBody::Decision(record) = body else {
-        return RecordVersion::V1;
+    let record = match body {
+        RecordBody::Decision(record) => record,
+        RecordBody::Stops(_) => return RecordVersion::V3,
+        RecordBody::Bundle(record) => {
+            return match record.change {
+                BundleChange::Active { release: Some(_) } => RecordVersion::V3,
+                BundleChange::Active { release: None } | BundleChange::Refused { .. } => {
+                    RecordVersion::V1
+                }
+            };
+        }
+        RecordBody::Start(_) | RecordBody::Gap(_) | RecordBody::Stop(_) => {
+            return RecordVersion::V1;
+        }
     };
-    match record.attempt.input {
-        RecordedInput::Long { .. } => RecordVersion::V2,
+    let newer = match record.attempt.input {
+        RecordedInput::Long { .. } => &RecordVersion::ALL[1..],
         RecordedInput::Clear { .. }
         | RecordedInput::Masked { .. }
         | RecordedInput::Withheld { .. }
-        | RecordedInput::Refused { .. } => {
-            RecordVersion::ALL[usize::from(record.latency_us.is_multiple_of(2))]
-        }
-    }
+        | RecordedInput::Refused { .. } => &RecordVersion::ALL,
+    };
+    newer[usize::try_from(record.latency_us).expect("32 bits") % newer.len()]
 }
 
 pub(super) fn body() -> impl Strategy<Value = RecordBody> {
@@ -57,13 +69,35 @@ pub(super) fn body() -> impl Strategy<Value = RecordBody> {
             RecordBody::Gap(GapRecord { count, overloaded, first, last })
         }),
         1 => text().prop_map(|sidecar| RecordBody::Stop(StopRecord { sidecar })),
+        1 => (text(), text(), prop::collection::vec(stop(), 0..4)).prop_map(|(sidecar, channel, stops)| {
+            RecordBody::Stops(StopsRecord { sidecar, channel, stops })
+        }),
     ]
 }
 
 fn change() -> impl Strategy<Value = BundleChange> {
     let refused =
         (text(), text()).prop_map(|(reason, message)| BundleChange::Refused { reason, message });
-    prop_oneof![Just(BundleChange::Active), refused]
+    let version = (1..1_u64 << 53).prop_map(|version| ReleaseVersion::new(version).expect("one"));
+    let active = option::of((version, digest()));
+    let active = active.prop_map(|release| BundleChange::Active { release });
+    prop_oneof![active, refused]
+}
+
+fn stop() -> impl Strategy<Value = RecordedStop> {
+    let reach = (option::of(word()), option::of(word()), option::of(text()));
+    let rest = (option::of(word()), of(&StopLimit::ALL), option::of(time(1)));
+    (digest(), reach, rest).prop_map(|(digest, (tool, operation, agent), (id, limit, until))| {
+        RecordedStop {
+            digest,
+            id: id.map(|id| id.parse().expect("an id")),
+            tool: tool.map(|tool| tool.parse().expect("a tool")),
+            operation: operation.map(|operation| operation.parse().expect("an operation")),
+            agent,
+            limit,
+            until,
+        }
+    })
 }
 
 fn decision() -> impl Strategy<Value = DecisionRecord> {

@@ -1,0 +1,176 @@
+//! The stops of a channel and their lifts, beside its releases.
+
+use jiff::{SignedDuration, Timestamp};
+use stopgate_decide::digest::Digest;
+use stopgate_decide::name::{ChannelName, StopId};
+use stopgate_decide::supply::MAX_STOPS;
+
+use super::{DOCUMENT, Moved, Policies, bytes, instant, text};
+use crate::{
+    Change, Condition, Invalid, Item, Items, Key, StoreError, TRANSACTION_WRITES, Value, Write,
+};
+
+const EXPIRES: &str = "expires";
+const STOP: &str = "stop";
+
+/// Stands behind the id of a stop in the key of its lift. No id has it.
+const LIFT: &str = "#lift";
+
+/// Most items of stops that are read of a channel: those that hold, their lifts, and as many that are over. Whoever makes
+/// a stop takes away what is over.
+pub const MAX_STOP_ITEMS: usize = 8 * MAX_STOPS;
+
+/// How long a stop stays in the store once it is over. Who sees it only then still learns that it was one.
+const KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// What the store holds of a channel's stops: documents that nobody has verified yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoredStops {
+    /// The stops, by their ids.
+    pub stops: Vec<Vec<u8>>,
+    /// The lifts.
+    pub lifts: Vec<Vec<u8>>,
+    /// Items that are not as this program writes them.
+    pub spoilt: Vec<String>,
+}
+
+impl<S: Items> Policies<S> {
+    /// Reads the stops and lifts of `channel`. An item that is not as this program writes it is only named: it says
+    /// nothing, and hides none of the others.
+    ///
+    /// # Errors
+    /// [`StoreError`], also if there are more than [`MAX_STOP_ITEMS`] items: nobody knows then which stops there are.
+    pub fn stops(&self, channel: &ChannelName) -> Result<StoredStops, StoreError> {
+        let partition = partition(channel);
+        let found = self.0.query(&partition, "", MAX_STOP_ITEMS + 1)?;
+        if found.len() > MAX_STOP_ITEMS {
+            return Err(StoreError::Spoilt {
+                place: partition,
+                why: format!(
+                    "there are more than {MAX_STOP_ITEMS} items, and so many stops were never made"
+                ),
+            });
+        }
+        let mut stored = StoredStops::default();
+        for (sort, item) in found {
+            match bytes(&item, DOCUMENT) {
+                Some(document) if sort.ends_with(LIFT) => stored.lifts.push(document.to_vec()),
+                Some(document) => stored.stops.push(document.to_vec()),
+                None => stored.spoilt.push(format!("{partition} {sort}")),
+            }
+        }
+        Ok(stored)
+    }
+
+    /// Reads the stop called `id` of `channel`.
+    ///
+    /// # Errors
+    /// [`StoreError`]; an item that is not as this program writes it is spoilt.
+    pub fn stop(&self, channel: &ChannelName, id: &StopId) -> Result<Option<Vec<u8>>, StoreError> {
+        let key = stop_key(channel, id)?;
+        let Some(item) = self.0.get(&key)? else {
+            return Ok(None);
+        };
+        let document = bytes(&item, DOCUMENT).map(<[u8]>::to_vec);
+        document.map(Some).ok_or_else(|| super::spoilt(&key))
+    }
+
+    /// Puts a stop of `channel` called `id`, unless there is one with that id. `digest` names it, and it ends at `expires`.
+    ///
+    /// # Errors
+    /// As [`Policies::move_head`].
+    pub fn put_stop(
+        &self,
+        channel: &ChannelName,
+        id: &StopId,
+        document: Vec<u8>,
+        (digest, expires): (Digest, Timestamp),
+    ) -> Result<Moved, StoreError> {
+        self.moved(&[Write {
+            key: stop_key(channel, id)?,
+            condition: vec![Condition::Absent],
+            change: Change::Put(item(document, digest, expires)?),
+        }])
+    }
+
+    /// Puts a lift of the stop of `channel` called `id`, in the place of any that is there. `digest` names the stop, which
+    /// has to be the one in the store, and it ends at `expires`.
+    ///
+    /// # Errors
+    /// As [`Policies::move_head`].
+    pub fn put_lift(
+        &self,
+        channel: &ChannelName,
+        id: &StopId,
+        document: Vec<u8>,
+        (digest, expires): (Digest, Timestamp),
+    ) -> Result<Moved, StoreError> {
+        let stop = Write {
+            key: stop_key(channel, id)?,
+            condition: vec![Condition::Equals(
+                STOP.to_owned(),
+                Value::Text(digest.to_string()),
+            )],
+            change: Change::Check,
+        };
+        let lift = Write {
+            key: lift_key(channel, id)?,
+            condition: Vec::new(),
+            change: Change::Put(item(document, digest, expires)?),
+        };
+        self.moved(&[stop, lift])
+    }
+
+    /// Takes away the stops and lifts of `channel` that have been over for a day at the instant `now`, as far as their
+    /// items say so, and returns how many items that were. What somebody else changes meanwhile stays.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what was taken away until then is gone.
+    pub fn tidy_stops(&self, channel: &ChannelName, now: Timestamp) -> Result<usize, StoreError> {
+        let before = instant(now.checked_sub(KEPT).unwrap_or(Timestamp::MIN));
+        let partition = partition(channel);
+        let found = self.0.query(&partition, "", MAX_STOP_ITEMS)?;
+        let over = found.into_iter().filter_map(|(sort, item)| {
+            let expires = text(&item, EXPIRES)?.to_owned();
+            (expires < before).then_some((sort, expires))
+        });
+        let mut removed = 0;
+        let over: Vec<_> = over.collect();
+        for some in over.chunks(TRANSACTION_WRITES) {
+            let writes = some.iter().map(|(sort, expires)| {
+                let unchanged = Condition::Equals(EXPIRES.to_owned(), Value::Text(expires.clone()));
+                Ok(Write {
+                    key: Key::new(&partition, sort)?,
+                    condition: vec![unchanged],
+                    change: Change::Delete,
+                })
+            });
+            match self.moved(&writes.collect::<Result<Vec<_>, Invalid>>()?)? {
+                Moved::Here => removed += some.len(),
+                // Whoever was there first takes them away.
+                Moved::Overtaken => {}
+            }
+        }
+        Ok(removed)
+    }
+}
+
+fn item(document: Vec<u8>, stop: Digest, expires: Timestamp) -> Result<Item, Invalid> {
+    Item::new([
+        (DOCUMENT, Value::Bytes(document)),
+        (STOP, Value::Text(stop.to_string())),
+        (EXPIRES, Value::Text(instant(expires))),
+    ])
+}
+
+fn partition(channel: &ChannelName) -> String {
+    format!("STOP#{channel}")
+}
+
+fn stop_key(channel: &ChannelName, id: &StopId) -> Result<Key, Invalid> {
+    Key::new(partition(channel), id.as_str())
+}
+
+fn lift_key(channel: &ChannelName, id: &StopId) -> Result<Key, Invalid> {
+    Key::new(partition(channel), format!("{id}{LIFT}"))
+}
