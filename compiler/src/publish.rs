@@ -42,6 +42,8 @@ pub struct Publication<'a> {
     pub sign_offs: &'a [Vec<u8>],
     /// The instant.
     pub now: Timestamp,
+    /// Whether it is published although the channel has this bundle already: signed with other keys.
+    pub again: bool,
 }
 
 /// What publishing would do.
@@ -179,6 +181,7 @@ impl Publication<'_> {
         let head = stored.map(|stored| self.head(stored)).transpose()?;
         if let Some((before, _)) = &head
             && before.release.bundle == self.built.digest
+            && !self.again
         {
             return Ok(Plan::Unchanged(before.release.version));
         }
@@ -187,6 +190,8 @@ impl Publication<'_> {
         let new = self.read(new, PublishError::Bundle)?;
         let looser = match &head {
             None => Some(Missing::First),
+            // Nothing is looser than itself, and what is there may be signed with a key that leaves.
+            Some((before, _)) if before.release.bundle == self.built.digest => None,
             Some((before, _)) => {
                 let base = before.release.bundle;
                 let most = u64::try_from(MAX_BUNDLE_BYTES).unwrap_or(u64::MAX);
@@ -330,10 +335,12 @@ impl Publication<'_> {
             bundle: self.built.digest,
             base: head.map(|(before, _)| before.release.bundle),
             previous: head.map(|(_, link)| link.release().digest()),
-            change: if looser {
-                ReleaseChange::Looser
-            } else {
-                ReleaseChange::Stricter
+            change: match head {
+                Some((before, _)) if before.release.bundle == self.built.digest => {
+                    ReleaseChange::Same
+                }
+                _ if looser => ReleaseChange::Looser,
+                _ => ReleaseChange::Stricter,
             },
             // At which risk exactly, only the gate can say; reviewers do, in their sign-off.
             risk: looser.then_some(Risk::High),

@@ -2,7 +2,7 @@
 //! and a sidecar's configuration that follows it.
 //!
 //! ```text
-//! ci.key, ana.key, eva.key, clock.key, night.key
+//! root.key, ci.key, ana.key, eva.key, clock.key, night.key
 //! policies/trust/root.dsse.json, root.dsse.json    the same root
 //! channels/                                        the store
 //! ```
@@ -71,12 +71,9 @@ impl<'s> Channel<'s> {
             timestampers: held(&["clock"])?,
             stoppers: held(&["night"])?,
         };
-        let root = first_with(
-            &SigningKey::generate()?,
-            "security",
-            &holders,
-            Timestamp::MAX,
-        )?;
+        let root = SigningKey::generate()?;
+        root.write_new(&stage.path("root.key"))?;
+        let root = first_with(&root, "security", &holders, Timestamp::MAX)?;
         fs::write(stage.root(), &root)?;
         let beside = stage.policies().join("trust");
         fs::create_dir_all(&beside)?;

@@ -46,6 +46,9 @@ pub(super) struct Args {
     /// Revision to publish, read from git; left out: HEAD, if the files are exactly that
     #[arg(long, value_name = "REV")]
     rev: Option<String>,
+    /// Publish also what the channel has already, as the next version: signed with these keys, before others leave
+    #[arg(long)]
+    again: bool,
     /// Write nothing unless the bundle has this digest, which the gate prints
     #[arg(long, value_name = "DIGEST")]
     expect: Option<Digest>,
@@ -138,6 +141,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failu
         keys: &signatures.keys,
         sign_offs: &signatures.sign_offs,
         now: Timestamp::now(),
+        again: args.again,
     };
     // 2. What it would do, whether anybody has to sign it off, and then the writes.
     let dir = args.repository.dir.to_string_lossy();

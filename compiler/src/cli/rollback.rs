@@ -100,6 +100,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failu
         keys: &signatures.keys,
         sign_offs: &signatures.sign_offs,
         now: Timestamp::now(),
+        again: false,
     };
     let dir = args.repository.dir.to_string_lossy();
     finish("rollback", &args.target, &dir, &publication, &policies)

@@ -34,6 +34,11 @@ fn publishing_shows_what_happens() {
     is_current("publish.md");
 }
 
+#[test]
+fn keys_show_what_happens() {
+    is_current("keys.md");
+}
+
 fn is_current(page: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../docs/guide")

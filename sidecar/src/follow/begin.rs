@@ -62,6 +62,12 @@ impl Follower {
             .await;
         match read {
             Ok(Ok(mut marks)) => {
+                let (ours, seen) = (self.followed.root.trust.statement().version, marks.root);
+                if ours < seen {
+                    // The first look says so, and takes nothing.
+                    self.tell(&format!("the trust root is version {ours}, not {seen}"));
+                    return None;
+                }
                 // A root that takes back versions takes back what was in force too.
                 marks.see_root(&self.followed.root.trust);
                 let held = marks.release?;

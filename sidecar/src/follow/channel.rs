@@ -44,12 +44,19 @@ pub(super) enum NoRelease {
     Marks(#[from] UnreadMarks),
     #[error(transparent)]
     NotOffered(#[from] NotOffered),
+    #[error("the trust root is version {ours}, and version {seen} was in force before")]
+    OlderRoot { ours: u64, seen: u64 },
 }
 
 impl ChannelLook {
     pub(super) fn look(self) -> Result<FoundChannel, NoRelease> {
         let read = || self.kept.read(&self.channel, &self.root);
         let mut marks = self.marks.clone().map_or_else(read, Ok)?;
+        let ours = self.root.statement().version;
+        if ours < marks.root {
+            let seen = marks.root;
+            return Err(NoRelease::OlderRoot { ours, seen });
+        }
         marks.see_root(&self.root);
         let store = self.store.open().map_err(NotOffered::from)?;
         let policies = Policies::new(store);
@@ -78,6 +85,7 @@ impl From<NoRelease> for RefusedUpdate {
         let word = match &why {
             NoRelease::Marks(_) => Refusal::Marks,
             NoRelease::NotOffered(why) => Refusal::from(why),
+            NoRelease::OlderRoot { .. } => Refusal::Rollback,
         };
         Self::new(word, chain(&why))
     }

@@ -38,6 +38,24 @@ fn table(page: &mut String, keys: &[TableKey]) {
     }
 }
 
+/// Checks that whoever is woken by a word finds what to do about it.
+#[test]
+fn every_word_that_operators_meet_has_a_page() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guide/operate.md");
+    let page = std::fs::read_to_string(path).expect("a page");
+    let operators = [
+        Reason::PolicyStale,
+        Reason::AuditUnavailable,
+        Reason::Overloaded,
+        Reason::Stopped,
+    ];
+    let reasons = operators.map(Reason::as_str);
+    for word in reasons.into_iter().chain(Refusal::ALL.map(Refusal::as_str)) {
+        let heading = format!("\n### {word}\n");
+        assert_eq!(page.matches(&heading).count(), 1, "{word}");
+    }
+}
+
 #[test]
 fn the_configuration_reference_is_current() {
     let mut page = String::from(
@@ -295,7 +313,7 @@ const fn refusal(why: Refusal) -> (&'static str, &'static str) {
              [this page](trusted-inputs.md) the reason.",
         ),
         Refusal::Rollback => (
-            "An older release than one that was in force is at the head of the channel.",
+            "An older release than one that was in force is at the head of the channel, or the trust root is older than one before.",
             "Find out who wrote to the store, and put the newest release back. To go back on purpose, publish the older \
              commit as a new version.",
         ),

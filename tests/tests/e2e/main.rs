@@ -17,6 +17,7 @@ mod identity;
 mod kill9;
 mod languages;
 mod readme;
+mod rotation;
 mod stops;
 mod supply;
 mod wire;
