@@ -217,7 +217,7 @@ impl Reference {
             organisation: self.release.organisation.clone(),
             channel: self.release.channel.clone(),
         };
-        let read = policies.stops(&wanted.channel);
+        let read = policies.stops(&wanted.channel, now);
         let read = read.and_then(|stops| Ok((stops, policies.timestamp(&wanted.channel)?)));
         let (stored, timestamp) = match read {
             Ok(read) => read,
@@ -239,7 +239,7 @@ impl Reference {
         let holding = seen.in_force(&listed, now);
         let unreadable = holding.iter().filter(|stop| stop.note.is_none());
         let mut wrong: Vec<String> = wrong.iter().map(|why| chain(why)).collect();
-        wrong.extend(stored.spoilt.iter().map(|item| format!("{item} is spoilt")));
+        wrong.extend(stored.spoilt);
         wrong
             .extend(unreadable.map(|stop| format!("{} is listed and cannot be read", stop.digest)));
         let sameness = match (wrong.is_empty(), holding.as_slice()) {

@@ -1,5 +1,7 @@
 //! Stops and lifts: an operator lets less through for a while, and publishers with reviewers take that back.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use stopgate_decide::bundle::TrustRoot;
 use stopgate_decide::bundle::dsse::Envelope;
@@ -7,8 +9,8 @@ use stopgate_decide::bundle::root::{Role, TrustError};
 use stopgate_decide::digest::Digest;
 use stopgate_decide::name::{ChannelName, OperationName, OwnerName, StopId, ToolName};
 use stopgate_decide::supply::{
-    ChannelId, DocumentError, FormatOne, Lift, Link, Stop, StopLimit, SupplyRefusal, Unsealed,
-    read_lift, read_stop,
+    ChannelId, DocumentError, FormatOne, Lift, Link, SeenStops, Signed, Stop, StopLimit,
+    StopsMoment, SupplyRefusal, TimestampDocument, Unsealed, read_lift, read_stop,
 };
 use stopgate_store::{Items, Moved, Policies, StoreError};
 
@@ -71,15 +73,28 @@ pub enum StopError {
     /// There is no such stop.
     #[error("the channel has no stop `{0}`")]
     NoStop(StopId),
+    /// Another stop is in its place.
+    #[error("in the place of the stop `{wanted}` is another one, `{found}`")]
+    OtherStop {
+        /// The one that was named.
+        wanted: StopId,
+        /// The one that is there.
+        found: StopId,
+    },
+    /// It is stored, and whoever looks for stops does not find it in force.
+    #[error("the stop `{id}` is stored, and sidecars cannot see it: {why}")]
+    Unseen {
+        /// The stop.
+        id: StopId,
+        /// Why.
+        why: String,
+    },
     /// What the others signed is no lift of this stop.
     #[error("what was signed before is not the lift of this stop")]
     OtherLift,
-    /// Somebody changed the stop meanwhile.
-    #[error("the stop `{0}` is another one than a moment ago")]
-    Changed(StopId),
     /// Nobody says whose channel it is.
     #[error("the channel holds nothing that says whose it is")]
-    NoOrganisation(#[source] Option<SupplyRefusal>),
+    NoOrganisation(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
 }
 
 impl Stopping<'_> {
@@ -143,43 +158,96 @@ pub fn organisation<S: Items>(
     channel: &ChannelName,
     root: &TrustRoot,
 ) -> Result<OwnerName, StopError> {
-    let head = policies.head(channel)?;
+    // Whatever is wrong with the head, something can still be stopped by whoever says whose channel it is.
+    let head = policies.head(channel);
+    let head = head.map_err(|why| StopError::NoOrganisation(Some(why.into())))?;
     let head = head.ok_or(StopError::NoOrganisation(None))?;
     let link = Link::offered(&head.release, head.sign_off.as_deref(), root)
-        .map_err(|why| StopError::NoOrganisation(Some(why)))?;
+        .map_err(|why| StopError::NoOrganisation(Some(why.into())))?;
     Ok(link.release().document().organisation.clone())
 }
 
+/// Returns the later one of `now` and the newest timestamp of the channel: a clock that is behind would make a stop that is
+/// over before it begins.
+pub fn not_behind<S: Items>(
+    policies: &Policies<S>,
+    channel: &ChannelId,
+    root: &TrustRoot,
+    now: Timestamp,
+) -> Timestamp {
+    // Where there is none to go by, the own clock has to do.
+    let found = policies.timestamp(&channel.channel).ok().flatten();
+    let read = found.and_then(|bytes| Signed::<TimestampDocument>::read(&bytes, root).ok());
+    let read = read.filter(|timestamp| {
+        let said = timestamp.document();
+        said.organisation == channel.organisation && said.channel == channel.channel
+    });
+    read.map_or(now, |timestamp| timestamp.document().issued.max(now))
+}
+
 impl Sealed<Stop> {
-    /// Puts the stop into the store, and takes those away that have long been over.
+    /// Reads a stop of `channel` that somebody has signed.
     ///
     /// # Errors
-    /// [`StopError`].
-    pub fn put<S: Items>(&self, policies: &Policies<S>) -> Result<(), StopError> {
-        let Stop {
-            channel,
-            id,
-            issued,
-            expires,
-            ..
-        } = &self.document;
+    /// [`StopError::Refused`]
+    pub fn read(bytes: Vec<u8>, channel: &ChannelId, root: &TrustRoot) -> Result<Self, StopError> {
+        let read = read_stop(&bytes, channel, root).map_err(StopError::Refused)?;
+        Ok(Self {
+            document: read.document().clone(),
+            digest: read.digest(),
+            bytes,
+        })
+    }
+
+    /// Puts the stop into the store, and looks whether a sidecar would find it in force at the instant `now`.
+    ///
+    /// # Errors
+    /// [`StopError`]
+    pub fn put<S: Items>(
+        &self,
+        policies: &Policies<S>,
+        channel: &ChannelId,
+        root: &TrustRoot,
+        now: Timestamp,
+    ) -> Result<(), StopError> {
+        let Stop { id, expires, .. } = &self.document;
         let named = (self.digest, *expires);
-        let put = policies.put_stop(channel, id, self.bytes.clone(), named);
+        let put = policies.put_stop(&channel.channel, id, self.bytes.clone(), named);
         match put {
             Ok(Moved::Here) => {}
             // It may be the very one, of a try whose answer was lost.
             Ok(Moved::Overtaken) | Err(StoreError::Unavailable { .. }) => {
-                if policies.stop(channel, id)?.as_ref() != Some(&self.bytes) {
-                    return Err(put
-                        .err()
-                        .map_or_else(|| StopError::Taken(id.clone()), StopError::from));
+                if policies.stop(&channel.channel, id)?.as_ref() != Some(&self.bytes) {
+                    let taken = || StopError::Taken(id.clone());
+                    return Err(put.err().map_or_else(taken, StopError::from));
                 }
             }
             Err(error) => return Err(error.into()),
         }
-        // The stop is made, whatever becomes of this.
-        let _next_time = policies.tidy_stops(channel, *issued);
-        Ok(())
+        let unseen = |why: String| StopError::Unseen {
+            id: id.clone(),
+            why,
+        };
+        let stored = policies.stops(&channel.channel, now);
+        let stored = stored.map_err(|why| unseen(why.to_string()))?;
+        let listed = BTreeSet::new();
+        let at = StopsMoment {
+            root,
+            listed: &listed,
+            now,
+        };
+        let mut seen = SeenStops::new(channel.clone());
+        for stop in &stored.stops {
+            // What is not this one is no concern of whoever makes it.
+            let _refused = seen.see_stop(stop, &at);
+        }
+        if seen.to_list(now).contains(&self.digest) {
+            Ok(())
+        } else {
+            Err(unseen(
+                "it is over already, or crowded out by others".to_owned(),
+            ))
+        }
     }
 }
 
@@ -228,31 +296,52 @@ impl std::fmt::Display for LiftSigners {
 /// A lift that is being signed, by one holder of a key after the other.
 #[derive(Debug)]
 pub struct Lifting {
-    /// The stop.
-    pub stop: Stop,
     /// Its lift, with the signatures so far.
     pub lift: Sealed<Lift>,
     /// Who has signed and who has to, as long as it does not lift the stop; `None` once it does.
     pub missing: Option<LiftSigners>,
 }
 
+/// Reads the stop of `channel` called `id` in the store.
+///
+/// # Errors
+/// [`StopError`], and [`StopError::OtherStop`] if what is there is called otherwise: what is signed has to be what was meant.
+pub fn stop_called<S: Items>(
+    policies: &Policies<S>,
+    channel: &ChannelId,
+    id: &StopId,
+    root: &TrustRoot,
+) -> Result<Sealed<Stop>, StopError> {
+    let stored = policies.stop(&channel.channel, id)?;
+    let stored = stored.ok_or_else(|| StopError::NoStop(id.clone()))?;
+    let stop = Sealed::<Stop>::read(stored, channel, root)?;
+    if stop.document.id == *id {
+        Ok(stop)
+    } else {
+        Err(StopError::OtherStop {
+            wanted: id.clone(),
+            found: stop.document.id,
+        })
+    }
+}
+
 impl Lifting {
-    /// Signs the lift of the stop in `bytes` with `keys`, beside what others have `signed`.
+    /// Signs the lift of the stop of `channel` whose document is called `stop` with `keys`, beside what others have
+    /// `signed`.
     ///
     /// # Errors
     /// [`StopError`]. That too few have signed is none.
     pub fn sign(
-        (channel, bytes): (&ChannelId, &[u8]),
+        (channel, stop): (&ChannelId, Digest),
         root: &TrustRoot,
         keys: &[SigningKey],
         signed: &[Vec<u8>],
     ) -> Result<Self, StopError> {
-        let stop = read_stop(bytes, channel, root).map_err(StopError::Refused)?;
         let document = Lift {
             format: FormatOne,
             organisation: channel.organisation.clone(),
             channel: channel.channel.clone(),
-            stop: stop.digest(),
+            stop,
         };
         for key in keys {
             let id = key.public()?.id();
@@ -272,32 +361,28 @@ impl Lifting {
             }) => Some(LiftSigners::count(&bytes, root)),
             Err(why) => return Err(StopError::Refused(why)),
         };
-        Ok(Self {
-            lift: Sealed {
-                digest: stop.digest(),
-                document,
-                bytes,
-            },
-            stop: stop.document().clone(),
-            missing,
-        })
+        let lift = Sealed {
+            digest: stop,
+            document,
+            bytes,
+        };
+        Ok(Self { lift, missing })
     }
 
-    /// Puts the lift into the store.
+    /// Puts the lift into the store, where it is of use until `expires`.
     ///
     /// # Errors
-    /// [`StopError`], and [`StopError::Changed`] if the stop is not the one in the store.
-    pub fn put<S: Items>(&self, policies: &Policies<S>) -> Result<(), StopError> {
-        let Stop {
-            channel,
-            id,
-            expires,
-            ..
-        } = &self.stop;
-        let named = (self.lift.digest, *expires);
-        match policies.put_lift(channel, id, self.lift.bytes.clone(), named)? {
-            Moved::Here => Ok(()),
-            Moved::Overtaken => Err(StopError::Changed(id.clone())),
-        }
+    /// [`StopError::Store`]
+    pub fn put<S: Items>(
+        &self,
+        policies: &Policies<S>,
+        expires: Timestamp,
+    ) -> Result<(), StopError> {
+        let Sealed {
+            document,
+            digest,
+            bytes,
+        } = &self.lift;
+        Ok(policies.put_lift(&document.channel, bytes.clone(), (*digest, expires))?)
     }
 }

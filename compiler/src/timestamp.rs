@@ -147,9 +147,12 @@ impl Timestamper<'_> {
         marks.see_time(issued);
         self.write_marks(&marks)?;
         match policies.put_timestamp(self.channel, bytes, issued)? {
-            Moved::Here => Ok(document),
-            Moved::Overtaken => Err(TimestampError::Later),
+            Moved::Here => {}
+            Moved::Overtaken => return Err(TimestampError::Later),
         }
+        // By a clock that is held to what was signed before. What cannot be taken away now, the next turn takes away.
+        let _next_time = policies.tidy_stops(self.channel, now);
+        Ok(document)
     }
 
     /// Returns the stops in force at the instant `now`: those in the store, and those that were there before.
@@ -186,7 +189,7 @@ impl Timestamper<'_> {
             stops,
             lifts,
             spoilt: _,
-        } = policies.stops(self.channel)?;
+        } = policies.stops(self.channel, now)?;
         // What does not verify stops nothing.
         for stop in stops {
             let _refused = seen.see_stop(&stop, &at);

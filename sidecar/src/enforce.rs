@@ -369,6 +369,7 @@ impl Enforcer {
             stops: StopsInForce {
                 stops: StopsNow::from([]),
                 agent_is_vouched: principal.agent_is_vouched,
+                caller_agent: Some(caller.agent.as_str().into()),
             },
             evidence: Evidence::NONE,
             enforces: caller.enforces,

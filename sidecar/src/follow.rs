@@ -61,7 +61,16 @@ pub struct Supply {
     /// How new the one in force is known to be.
     pub standing: Standing,
     /// Stops that the newest timestamp lists.
-    pub listed: Arc<BTreeSet<Digest>>,
+    pub listed: Arc<ListedStops>,
+}
+
+/// What a timestamp lists.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListedStops {
+    /// When it was issued; `None` before the first.
+    pub issued: Option<Timestamp>,
+    /// The stops.
+    pub stops: BTreeSet<Digest>,
 }
 
 /// What an update came to that was not refused.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::{Directory, Item, Items, Key, StoreError, TableName, Write};
+use crate::{Directory, EachItem, Item, Items, Key, Most, StoreError, TableName, Write};
 
 /// Where a store is. Prints as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,13 +107,13 @@ impl<S: Items + ?Sized> Items for Box<S> {
         (**self).get(key)
     }
 
-    fn query(
+    fn query_each(
         &self,
         partition: &str,
         sort_prefix: &str,
-        most: usize,
-    ) -> Result<Vec<(String, Item)>, StoreError> {
-        (**self).query(partition, sort_prefix, most)
+        most: Most,
+    ) -> Result<EachItem, StoreError> {
+        (**self).query_each(partition, sort_prefix, most)
     }
 
     fn transact(&self, writes: &[Write]) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@ use std::sync::Barrier;
 use std::thread;
 
 use crate::{
-    Change, Condition, ITEM_BYTES, Invalid, Item, Items, Key, LARGEST_NUMBER, StoreError,
+    Change, Condition, ITEM_BYTES, Invalid, Item, Items, Key, LARGEST_NUMBER, Most, StoreError,
     TRANSACTION_BYTES, TRANSACTION_WRITES, Value, Write,
 };
 
@@ -302,6 +302,23 @@ fn a_query_is_ordered_and_bounded(store: &impl Items) -> Result<(), StoreError> 
             );
         }
     }
+    // Each for itself, and no more bytes than somebody has room for.
+    let most = |items, bytes| Most { items, bytes };
+    let each = store.query_each("Q", "", most(99, usize::MAX))?;
+    let each = each.into_iter().map(|(sort, item)| Ok((sort, item?)));
+    let each = each.collect::<Result<Vec<_>, StoreError>>()?;
+    assert_eq!(each, store.query("Q", "", 99)?);
+    let size = |(sort, item): &(String, Item)| Ok(item.size(&Key::new("Q", sort)?));
+    let bytes = each.iter().map(size).sum::<Result<usize, Invalid>>()?;
+    assert_eq!(
+        store.query_each("Q", "", most(99, bytes))?.len(),
+        each.len()
+    );
+    let refused = store.query_each("Q", "", most(99, bytes - 1));
+    assert!(
+        matches!(refused, Err(StoreError::Spoilt { .. })),
+        "{refused:?}"
+    );
     assert_eq!(store.query("NOTHING", "", 9)?, []);
     for (partition, prefix) in [("", ""), ("a/b", ""), ("..", ""), ("Q", "\n"), ("Q", "../")] {
         let refused = store.query(partition, prefix, 9);

@@ -23,8 +23,8 @@ use rustix::io::Errno;
 use self::disk::{Folder, Lock, PAUSE, failed, spoilt};
 use self::text::{BY_DIGEST, Record, decode, encode, name, read_name};
 use crate::{
-    Change, ITEM_BYTES, Item, Items, Key, StoreError, TRANSACTION_WRITES, Write, check_items,
-    check_transaction,
+    Change, EachItem, ITEM_BYTES, Item, Items, Key, Most, StoreError, TRANSACTION_WRITES, Write,
+    check_items, check_transaction,
 };
 
 /// How long a lock is waited for.
@@ -123,6 +123,9 @@ impl Directory {
     }
 }
 
+/// Files that are none of an item, with what is wrong with each.
+type Strangers = Vec<(String, StoreError)>;
+
 /// A store under a lock.
 struct Opened {
     root: Folder,
@@ -154,23 +157,28 @@ impl Opened {
         }
     }
 
-    /// Returns the sort keys in `partition`.
-    fn sort_keys(&self, partition: &str) -> Result<BTreeSet<String>, StoreError> {
-        let mut keys = BTreeSet::new();
+    /// Returns the sort keys in `partition`, and files that are none of an item, with what is wrong with each.
+    fn sort_keys(&self, partition: &str) -> Result<(BTreeSet<String>, Strangers), StoreError> {
+        let (mut keys, mut strangers) = (BTreeSet::new(), Vec::new());
         if let Some(folder) = self.items.enter(&name(partition))? {
             for file in folder.names()? {
                 let stem = file.strip_suffix(SUFFIX);
                 let sort = if stem.is_some_and(|stem| stem.starts_with(BY_DIGEST)) {
-                    read_item(&folder, &file)?
-                        .map(|(key, _)| key)
-                        .filter(|key| file_name(key) == file)
+                    read_item(&folder, &file).map(|read| {
+                        let key = read.map(|(key, _)| key);
+                        key.filter(|key| file_name(key) == file)
+                    })
                 } else {
-                    stem.and_then(read_name)
-                        .and_then(|sort| Key::new(partition, sort).ok())
+                    let sort = stem.and_then(read_name);
+                    Ok(sort.and_then(|sort| Key::new(partition, sort).ok()))
                 };
-                let key =
-                    sort.ok_or_else(|| spoilt(&folder.place(&file), "no item has this name"))?;
-                keys.insert(key.sort().to_owned());
+                let nobody = || spoilt(&folder.place(&file), "no item has this name");
+                match sort.and_then(|key| key.ok_or_else(nobody)) {
+                    Ok(key) => {
+                        keys.insert(key.sort().to_owned());
+                    }
+                    Err(error) => strangers.push((file, error)),
+                }
             }
         }
         for (key, item) in self
@@ -183,7 +191,7 @@ impl Opened {
                 None => keys.remove(key.sort()),
             };
         }
-        Ok(keys)
+        Ok((keys, strangers))
     }
 
     /// Makes `records` what the store holds, all of them or none.
@@ -255,12 +263,12 @@ impl Items for Directory {
         self.enter(FlockOperation::NonBlockingLockShared)?.find(key)
     }
 
-    fn query(
+    fn query_each(
         &self,
         partition: &str,
         sort_prefix: &str,
-        most: usize,
-    ) -> Result<Vec<(String, Item)>, StoreError> {
+        mut most: Most,
+    ) -> Result<EachItem, StoreError> {
         let beginning = if sort_prefix.is_empty() {
             "-"
         } else {
@@ -268,13 +276,22 @@ impl Items for Directory {
         };
         Key::new(partition, beginning)?;
         let opened = self.enter(FlockOperation::NonBlockingLockShared)?;
-        let keys = opened.sort_keys(partition)?.into_iter();
-        let mut found = Vec::new();
-        for sort in keys.filter(|sort| sort.starts_with(sort_prefix)).take(most) {
+        let (keys, strangers) = opened.sort_keys(partition)?;
+        let strangers = strangers.into_iter().take(most.items);
+        let mut found: Vec<_> = strangers.map(|(name, error)| (name, Err(error))).collect();
+        let keys = keys.into_iter();
+        let keys = keys.filter(|sort| sort.starts_with(sort_prefix));
+        for sort in keys.take(most.items) {
             let key = Key::new(partition, sort)?;
-            let item = opened
-                .find(&key)?
-                .ok_or_else(|| spoilt(&key.to_string(), "it vanished under the lock"))?;
+            let vanished = || spoilt(&key.to_string(), "it vanished under the lock");
+            let item = match opened.find(&key) {
+                Ok(item) => item.ok_or_else(vanished),
+                Err(error @ StoreError::Spoilt { .. }) => Err(error),
+                Err(error) => return Err(error),
+            };
+            if let Ok(item) = &item {
+                most.take(&key, item)?;
+            }
             found.push((key.sort().to_owned(), item));
         }
         Ok(found)

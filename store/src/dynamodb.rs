@@ -36,7 +36,9 @@ use self::attempts::{CONNECT, Deadlines, Ended, Failed, attempts};
 use self::batch::{batches, put_batches};
 use self::form::{Attributes, decode, encode_key};
 use self::transaction::{judge, sent, token, transact_item};
-use crate::{Item, Items, Key, StoreError, TableName, Write, check_items, check_transaction};
+use crate::{
+    EachItem, Item, Items, Key, Most, StoreError, TableName, Write, check_items, check_transaction,
+};
 
 /// How the SDK behaves where it has changed its mind over the years.
 const BEHAVIOR: fn() -> BehaviorVersion = BehaviorVersion::v2026_01_12;
@@ -209,12 +211,12 @@ impl Items for DynamoDb {
         found?.map(|stored| decode(key, stored)).transpose()
     }
 
-    fn query(
+    fn query_each(
         &self,
         partition: &str,
         sort_prefix: &str,
-        most: usize,
-    ) -> Result<Vec<(String, Item)>, StoreError> {
+        mut most: Most,
+    ) -> Result<EachItem, StoreError> {
         let beginning = if sort_prefix.is_empty() {
             "-"
         } else {
@@ -226,25 +228,34 @@ impl Items for DynamoDb {
             why: why.to_owned(),
         };
         let started = Instant::now();
-        let mut found: Vec<(String, Item)> = Vec::new();
+        let mut found = Vec::new();
+        let mut strangers = Vec::new();
+        let mut last: Option<String> = None;
         let mut after = None;
-        while found.len() < most {
-            let left = most.saturating_sub(found.len());
+        while found.len().saturating_add(strangers.len()) < most.items {
+            let taken = found.len().saturating_add(strangers.len());
+            let left = most.items.saturating_sub(taken);
             let (items, next) = self.page(partition, sort_prefix, left, after)?;
             for stored in items.into_iter().take(left) {
                 let sort = stored.get(form::SORT).and_then(|sort| sort.as_s().ok());
                 let sort = sort.ok_or_else(|| spoilt("an item was given without a sort key"))?;
-                // A table may hold keys that are none of ours, if somebody else writes it.
-                let key = Key::new(partition, sort)
-                    .map_err(|_| spoilt("it holds a key that no store writes"))?;
-                let follows = found
-                    .last()
-                    .is_none_or(|(last, _)| last.as_str() < key.sort());
-                if !follows || !key.sort().starts_with(sort_prefix) {
+                let follows = last.as_deref().is_none_or(|last| last < sort.as_str());
+                if !follows || !sort.starts_with(sort_prefix) {
                     return Err(spoilt("an item was given that was not asked for"));
                 }
-                let item = decode(&key, stored)?;
-                found.push((key.sort().to_owned(), item));
+                let sort = sort.clone();
+                last = Some(sort.clone());
+                // A table may hold keys that are none of ours, if somebody else writes it.
+                let Ok(key) = Key::new(partition, &sort) else {
+                    let error = spoilt("it holds a key that no store writes");
+                    strangers.push((sort.escape_debug().to_string(), Err(error)));
+                    continue;
+                };
+                let item = decode(&key, stored);
+                if let Ok(item) = &item {
+                    most.take(&key, item)?;
+                }
+                found.push((sort, item));
             }
             after = next.filter(|next| !next.is_empty());
             if after.is_none() {
@@ -256,7 +267,8 @@ impl Items for DynamoDb {
                 return Err(unavailable(&what, &self.table, why));
             }
         }
-        Ok(found)
+        strangers.append(&mut found);
+        Ok(strangers)
     }
 
     fn transact(&self, writes: &[Write]) -> Result<(), StoreError> {

@@ -27,9 +27,7 @@ pub use dynamodb::DynamoDb;
 pub use item::{Item, Value};
 pub use key::Key;
 pub use offer::{NotOffered, Offered, offered};
-pub use policy::{
-    MAX_STOP_ITEMS, Moved, OtherCell, OtherRow, Policies, Rows, StoredRelease, StoredStops,
-};
+pub use policy::{Moved, OtherCell, OtherRow, Policies, Rows, StoredRelease, StoredStops};
 pub use table::{InvalidTableName, TableName};
 pub use write::{Change, Condition, Write, check_items, check_transaction};
 
@@ -55,7 +53,26 @@ pub trait Items: Send + Sync {
         partition: &str,
         sort_prefix: &str,
         most: usize,
-    ) -> Result<Vec<(String, Item)>, StoreError>;
+    ) -> Result<Vec<(String, Item)>, StoreError> {
+        let most = Most {
+            items: most,
+            bytes: usize::MAX,
+        };
+        let found = self.query_each(partition, sort_prefix, most)?.into_iter();
+        found.map(|(sort, item)| Ok((sort, item?))).collect()
+    }
+
+    /// Returns the same as [`Items::query`], but an item that is spoilt, or has a name that no item has, hides none of the
+    /// others: it is an error in its place, and those stand first. Nothing is read into memory beyond `most.bytes`.
+    ///
+    /// # Errors
+    /// As for [`Items::query`], and [`StoreError::Spoilt`] if the items have more bytes than that.
+    fn query_each(
+        &self,
+        partition: &str,
+        sort_prefix: &str,
+        most: Most,
+    ) -> Result<EachItem, StoreError>;
 
     /// Makes all changes of `writes`, or none of them. Whoever has seen one of them sees the others too, until somebody
     /// writes again. Success says that the changes survive a crash.
@@ -73,6 +90,30 @@ pub trait Items: Send + Sync {
     /// # Errors
     /// After [`StoreError::Invalid`] nothing was stored; after every other error any of the items may have been.
     fn put_all(&self, items: &[(Key, Item)]) -> Result<(), StoreError>;
+}
+
+/// Items with their sort keys, or what is wrong with each.
+pub type EachItem = Vec<(String, Result<Item, StoreError>)>;
+
+/// How much of a partition is read at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Most {
+    /// Items.
+    pub items: usize,
+    /// Bytes of them all, as [`Item::size`] counts them.
+    pub bytes: usize,
+}
+
+impl Most {
+    /// Takes the bytes of `item` away.
+    fn take(&mut self, key: &Key, item: &Item) -> Result<(), StoreError> {
+        let left = self.bytes.checked_sub(item.size(key));
+        self.bytes = left.ok_or_else(|| StoreError::Spoilt {
+            place: key.partition().to_owned(),
+            why: "its items have more bytes than anybody wrote".to_owned(),
+        })?;
+        Ok(())
+    }
 }
 
 /// Why a store did not do what it was asked. None of it is an answer about policy, and every caller treats it as no.

@@ -6,7 +6,7 @@
 //! TIME#CHANNEL  -          the newest timestamp
 //! BUNDLE#HEX    -          a bundle as the list of its chunks
 //! CHUNK#HEX     -          256 KiB of bundles, by its SHA-256
-//! STOP#CHANNEL  ID         a stop; ID#lift is what lifts it
+//! STOP#CHANNEL  ID         a stop; HEX#lift is what lifts the stop with this digest
 //! ROWS#HEX      TOOL/OPERATION/PROFILE   what the bundle says of the three, for people and other programs
 //! ```
 //!
@@ -21,7 +21,7 @@ use stopgate_decide::name::ChannelName;
 use stopgate_decide::supply::ReleaseVersion;
 
 pub use rows::{OtherCell, OtherRow, Rows};
-pub use stops::{MAX_STOP_ITEMS, StoredStops};
+pub use stops::StoredStops;
 
 use crate::{Change, Condition, Invalid, Item, Items, Key, StoreError, Value, Write};
 

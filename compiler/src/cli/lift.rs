@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde_json::json;
+use stopgate_decide::digest::Digest;
 use stopgate_decide::name::StopId;
-use stopgate_decide::supply::MAX_DOCUMENT_BYTES;
+use stopgate_decide::supply::{LONGEST_STOP, MAX_DOCUMENT_BYTES};
 
-use crate::stop::{Lifting, StopError};
+use crate::stop::{Lifting, Sealed, stop_called};
 
 use super::console::{CommandAnswer, Failure, Format};
 use super::exit::Exit;
@@ -25,23 +27,27 @@ use super::stop::{StopPlace, keys, reaches};
   stopgate lift INC-7 --channel prod --store dir:channels --root root.dsse.json --key ci.key --signed both.lift
 
 Exits 0 when the store has it, or the file has every signature, 1 when the store cannot be used or has no such stop, 5 when
-others have to sign too, 7 when an item of the store is spoilt, 8 when a key or a signature is not to be trusted.")]
+others have to sign too, 7 when an item of the store is spoilt or another stop is in its place, 8 when a key or a signature is not to be trusted.")]
 pub(super) struct Args {
     /// Stop that ends
-    #[arg(value_name = "ID", required_unless_present = "document")]
+    #[arg(
+        value_name = "ID",
+        required_unless_present = "digest",
+        requires = "store"
+    )]
     id: Option<StopId>,
     #[command(flatten)]
     place: StopPlace,
-    /// The stop in a file, where it is in no store
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["store", "id"], requires = "output")]
-    document: Option<PathBuf>,
+    /// Digest of the stop, where it is in no store: sidecars and `stopgate drift` name it
+    #[arg(long, value_name = "DIGEST", conflicts_with = "id")]
+    digest: Option<Digest>,
     /// Key of a publisher or a reviewer; repeat it to sign with several
     #[arg(long = "key", value_name = "FILE", required = true)]
     keys: Vec<PathBuf>,
     /// What others have signed with --output; repeat it for several
     #[arg(long, value_name = "FILE")]
     signed: Vec<PathBuf>,
-    /// File to write instead of the store: for others to sign too, or as ID.lift in FILE.stops/
+    /// File to write instead of the store: for others to sign too, or a name in FILE.stops/ that ends with .lift
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// How to print the result
@@ -57,18 +63,22 @@ pub(super) fn run(args: &Args) -> Result<CommandAnswer, Failure> {
     let root = args.place.root()?;
     let policies = args.place.open()?;
     let channel = args.place.channel(policies.as_ref(), &root)?;
-    let stop = match (&args.document, &args.id, &policies) {
-        (Some(file), _, _) => read_whole(file, MAX_DOCUMENT_BYTES)?,
-        (None, Some(id), Some(policies)) => {
-            let stored = policies.stop(&channel.channel, id)?;
-            stored.ok_or_else(|| StopError::NoStop(id.clone()))?
-        }
-        (None, _, _) => return Err(Failure::usage("--store or --document is missing")),
+    let stop = match (&args.id, &policies) {
+        (Some(id), Some(policies)) => Some(stop_called(policies, &channel, id, &root)?),
+        (Some(_), None) | (None, _) => None,
     };
-    let lifting = Lifting::sign((&channel, &stop), &root, &keys, &signed)?;
+    let digest = stop.as_ref().map(|stop| stop.digest).or(args.digest);
+    let digest = digest.ok_or_else(|| Failure::usage("--digest is missing"))?;
+    let lifting = Lifting::sign((&channel, digest), &root, &keys, &signed)?;
     match (&args.output, &policies, &lifting.missing) {
         (Some(file), _, _) => write_whole(file, &lifting.lift.bytes)?,
-        (None, Some(policies), None) => lifting.put(policies)?,
+        (None, Some(policies), None) => {
+            // Of a stop that is not there nobody says when it ends: as long as one that is made now could hold.
+            let now = Timestamp::now();
+            let longest = now.checked_add(LONGEST_STOP).unwrap_or(Timestamp::MAX);
+            let expires = stop.as_ref().map_or(longest, |stop| stop.document.expires);
+            lifting.put(policies, expires)?;
+        }
         (None, _, _) => {}
     }
     let missing = lifting.missing.map(|signers| signers.to_string());
@@ -80,7 +90,7 @@ pub(super) fn run(args: &Args) -> Result<CommandAnswer, Failure> {
         Format::Json => {
             let body = json!({
                 "channel": channel.channel,
-                "id": lifting.stop.id,
+                "id": stop.as_ref().map(|stop| &stop.document.id),
                 "stop": lifting.lift.digest,
                 "file": args.output.as_ref().map(|file| file.display().to_string()),
                 "missing": missing,
@@ -88,11 +98,16 @@ pub(super) fn run(args: &Args) -> Result<CommandAnswer, Failure> {
             CommandAnswer::json("lift", exit, body)
         }
         Format::Text => {
-            let mut text = format!(
-                "stop       {}\nreached    {}\n",
-                lifting.stop.id,
-                reaches(&lifting.stop)
-            );
+            let mut text = match &stop {
+                Some(Sealed { document, .. }) => {
+                    format!(
+                        "stop       {}\nreached    {}\n",
+                        document.id,
+                        reaches(document)
+                    )
+                }
+                None => format!("stop       {digest}\n"),
+            };
             let place = args.place.told(args.output.as_ref());
             match (missing, &args.output) {
                 (None, None) => text.push_str(&format!("lifted     {place}\n")),

@@ -1,19 +1,19 @@
 //! `stopgate stop`: let less through for a while, at once and alone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use stopgate_decide::bundle::TrustRoot;
 use stopgate_decide::name::{ChannelName, OperationName, OwnerName, StopId, ToolName};
-use stopgate_decide::supply::{ChannelId, Stop, StopLimit};
+use stopgate_decide::supply::{ChannelId, MAX_DOCUMENT_BYTES, Stop, StopLimit};
 use stopgate_store::{Items, Policies, StoreAddress};
 
 use crate::key::SigningKey;
-use crate::stop::{StopError, Stopping, organisation};
+use crate::stop::{Sealed, StopError, Stopping, not_behind, organisation};
 
-use super::console::{CommandAnswer, Failure, Format};
+use super::console::{CommandAnswer, Console, Failure, Format};
 use super::duration::day;
 use super::exit::Exit;
 use super::output::{read_whole, write_whole};
@@ -30,13 +30,17 @@ use super::verify::MAX_ROOT_BYTES;
   stopgate stop --channel prod --store dir:channels --root root.dsse.json --key night.key --tool erp --operation create_refund --for 4h --reason 'being looked into'
   stopgate stop --channel prod --store dir:channels --root root.dsse.json --key night.key --agent refund-bot --limit read_only --reason 'odd calls'
 
-Exits 0 when the store has it, 1 when the store cannot be used, 2 when there is another stop with that name, 7 when an item of
-the store is spoilt, 8 when the key is of nobody who may stop.")]
+Exits 0 when sidecars can see it, 1 when the store cannot be used, 2 when there is another stop with that name, 7 when it is
+stored and sidecars cannot see it, 8 when the key is of nobody who may stop, or nobody says whose channel it is.")]
 pub(super) struct Args {
     #[command(flatten)]
     place: StopPlace,
     /// Key of a holder of the role `stop`, made by `stopgate keygen`; repeat it if the root asks for several
-    #[arg(long = "key", value_name = "FILE", required = true)]
+    #[arg(
+        long = "key",
+        value_name = "FILE",
+        required_unless_present = "document"
+    )]
     keys: Vec<PathBuf>,
     /// Stop only what is done with this tool
     #[arg(long, value_name = "NAME")]
@@ -51,17 +55,20 @@ pub(super) struct Args {
     #[arg(long, value_name = "LIMIT", default_value = "none", value_parser = limit)]
     limit: StopLimit,
     /// Why, for the people whose calls are rejected
-    #[arg(long, value_name = "TEXT")]
-    reason: String,
+    #[arg(long, value_name = "TEXT", required_unless_present = "document")]
+    reason: Option<String>,
     /// How long it holds, up to 24h
     #[arg(long = "for", value_name = "TIME", default_value = "24h", value_parser = day)]
     lasts: Duration,
     /// What people call it; left out: the time
     #[arg(long, value_name = "ID")]
     id: Option<StopId>,
-    /// File to write instead of the store: ID.stop in FILE.stops/ stops sidecars that follow file:FILE
-    #[arg(short, long, value_name = "FILE", conflicts_with = "store")]
+    /// File to write too, or instead of a store: a name in FILE.stops/ that ends with .stop stops sidecars that follow file:FILE
+    #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// A stop that somebody has signed: put that into the store
+    #[arg(long, value_name = "FILE", requires = "store", conflicts_with_all = ["keys", "tool", "operation", "agent", "reason", "id", "output"])]
+    document: Option<PathBuf>,
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
@@ -135,29 +142,28 @@ pub(super) fn keys(paths: &[PathBuf]) -> Result<Vec<SigningKey>, Failure> {
     keys.collect::<Result<_, _>>().map_err(Failure::untrusted)
 }
 
-pub(super) fn run(args: &Args) -> Result<CommandAnswer, Failure> {
+pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failure> {
     let keys = keys(&args.keys)?;
     let root = args.place.root()?;
     let policies = args.place.open()?;
     let channel = args.place.channel(policies.as_ref(), &root)?;
-    let now = Timestamp::now();
-    let made = || now.strftime("stop-%Y%m%d-%H%M%S").to_string().parse();
-    let id = args.id.clone().map_or_else(made, Ok);
-    let stopping = Stopping {
-        channel: &channel,
-        id: &id.map_err(Failure::failed)?,
-        tool: args.tool.as_ref(),
-        operation: args.operation.as_ref(),
-        agent: args.agent.as_deref(),
-        limit: args.limit,
-        reason: &args.reason,
-        lasts: SignedDuration::try_from(args.lasts).map_err(Failure::usage)?,
+    let clock = Timestamp::now();
+    let now = policies.as_ref().map_or(clock, |policies| {
+        not_behind(policies, &channel, &root, clock)
+    });
+    let sealed = match &args.document {
+        Some(file) => Sealed::<Stop>::read(read_whole(file, MAX_DOCUMENT_BYTES)?, &channel, &root)?,
+        None => sign(args, &channel, &root, &keys, now)?,
     };
-    let sealed = stopping.sign(&root, &keys, now)?;
-    match (&args.output, &policies) {
-        (Some(file), _) => write_whole(file, &sealed.bytes)?,
-        (None, Some(policies)) => sealed.put(policies)?,
-        (None, None) => return Err(Failure::usage("--store is missing")),
+    if let Some(file) = &args.output {
+        is_found_there(file)?;
+        write_whole(file, &sealed.bytes)?;
+    }
+    if let Some(policies) = &policies {
+        sealed.put(policies, &channel, &root, now)?;
+        if let Some(warning) = unreached(policies, &sealed.document)? {
+            console.progress(format_args!("{warning}"));
+        }
     }
     let stop = &sealed.document;
     match args.format {
@@ -170,8 +176,12 @@ pub(super) fn run(args: &Args) -> Result<CommandAnswer, Failure> {
         }
         Format::Text => {
             let place = args.place.told(args.output.as_ref());
+            let done = match &policies {
+                Some(_) => "stopped",
+                None => "written",
+            };
             let text = format!(
-                "stop       {}\nlimit      {}\nreaches    {}\nuntil      {}\ndigest     {}\nstopped    {place}\n",
+                "stop       {}\nlimit      {}\nreaches    {}\nuntil      {}\ndigest     {}\n{done}    {place}\n",
                 stop.id,
                 lets_through(stop.limit),
                 reaches(stop),
@@ -181,6 +191,61 @@ pub(super) fn run(args: &Args) -> Result<CommandAnswer, Failure> {
             Ok(CommandAnswer::text(Exit::Fine, text))
         }
     }
+}
+
+fn sign(
+    args: &Args,
+    channel: &ChannelId,
+    root: &TrustRoot,
+    keys: &[SigningKey],
+    now: Timestamp,
+) -> Result<Sealed<Stop>, Failure> {
+    let made = || now.strftime("stop-%Y%m%d-%H%M%S-%6f").to_string().parse();
+    let id = args.id.clone().map_or_else(made, Ok);
+    let stopping = Stopping {
+        channel,
+        id: &id.map_err(Failure::failed)?,
+        tool: args.tool.as_ref(),
+        operation: args.operation.as_ref(),
+        agent: args.agent.as_deref(),
+        limit: args.limit,
+        reason: args.reason.as_deref().unwrap_or_default(),
+        lasts: SignedDuration::try_from(args.lasts).map_err(Failure::usage)?,
+    };
+    Ok(stopping.sign(root, keys, now)?)
+}
+
+/// Checks that sidecars that follow a file find the stop, where it is written beside that file.
+fn is_found_there(file: &Path) -> Result<(), Failure> {
+    let folder = file.parent().and_then(Path::extension);
+    let is_beside = folder.is_some_and(|extension| extension == "stops");
+    if is_beside && file.extension().is_none_or(|extension| extension != "stop") {
+        let message = format!(
+            "{} does not end with .stop, so no sidecar reads it",
+            file.display()
+        );
+        return Err(Failure::usage(message));
+    }
+    Ok(())
+}
+
+/// Returns a warning if no rule of the channel's bundle reaches what is stopped, as far as its rows say: nothing passes there
+/// anyway, unless the name is another one.
+fn unreached<S: Items>(policies: &Policies<S>, stop: &Stop) -> Result<Option<String>, Failure> {
+    let Some(tool) = &stop.tool else {
+        return Ok(None);
+    };
+    // The stop is made, and this only looks for a slip of the pen.
+    let Ok(Some(head)) = policies.head(&stop.channel) else {
+        return Ok(None);
+    };
+    let found = policies.has_row(head.bundle, tool, stop.operation.as_ref())?;
+    Ok((found == Some(false)).then(|| {
+        format!(
+            "no rule reaches {}, where nothing passes anyway: is it spelt so?",
+            reaches(stop)
+        )
+    }))
 }
 
 /// Returns what a stop says, as JSON.
@@ -230,7 +295,12 @@ impl From<StopError> for Failure {
         match error {
             StopError::Store(error) => error.into(),
             StopError::Taken(_) => Self::usage(error).with_help("give it another name with --id"),
-            StopError::NoStop(_) | StopError::Changed(_) => Self::failed(error),
+            StopError::NoStop(_) => Self::failed(error)
+                .with_help("`drift` and `GetStatus` name stops by their digest: --digest lifts one that is in no store"),
+            StopError::OtherStop { .. } => Self::new(Exit::Differs, error)
+                .with_help("somebody else wrote to the store: look at both stops before anything is lifted"),
+            StopError::Unseen { .. } => Self::new(Exit::Differs, error)
+                .with_help("mend the items of stops in the store, or stop by other means: nothing is stopped by this"),
             StopError::OtherLift => Self::usage(error),
             StopError::NoOrganisation(_) => {
                 Self::untrusted(error).with_help("say whose it is with --organisation")

@@ -143,7 +143,7 @@ impl From<TimestampError> for Failure {
             TimestampError::Store(error) => error.into(),
             TimestampError::Nothing | TimestampError::Later => Self::failed(error),
             TimestampError::Marks { .. } => Self::usage(error)
-                .with_help("it keeps an older release from being signed for: restore it, or name another with --marks"),
+                .with_help("it keeps an older release from being signed for, and a stop from being forgotten: restore it, or name another with --marks"),
             TimestampError::NotOffered(NotOffered::Store(error)) => error.into(),
             TimestampError::Refused(_) | TimestampError::NotOffered(_) => Self::untrusted(error)
                 .with_help("find out who wrote to the store; sidecars keep what they have, and let less pass as time goes by"),

@@ -171,6 +171,7 @@ impl Desk {
         let stops = StopsInForce {
             stops: [stop].into(),
             agent_is_vouched: true,
+            caller_agent: None,
         };
         self.record_under(asked, stops)
     }

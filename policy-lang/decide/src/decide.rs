@@ -45,6 +45,8 @@ pub struct StopsInForce {
     /// Whether somebody vouches for the attempt's agent. If not, stops for one agent reach the attempt, whatever agent it
     /// names: another name would get around them.
     pub agent_is_vouched: bool,
+    /// The agent that the caller itself is, whoever acts through it; stops for that one reach the attempt too.
+    pub caller_agent: Option<Arc<str>>,
 }
 
 impl StopsInForce {
@@ -58,8 +60,8 @@ impl StopsInForce {
     ) -> (LimitNow, Option<&StopInForce>) {
         let vouched = self.agent_is_vouched;
         let reaching = self.stops.iter();
-        let reaching =
-            reaching.filter(|stop| stop.reaches(tool, operation, &attempt.agent, vouched));
+        let agents = [Some(attempt.agent.as_str()), self.caller_agent.as_deref()];
+        let reaching = reaching.filter(|stop| stop.reaches(tool, operation, agents, vouched));
         let strictest = reaching.min_by_key(|stop| stop.limit);
         let binding = strictest.filter(|stop| Limit::from(stop.limit) <= limit.class);
         let lowered = binding.map(|stop| LimitNow {

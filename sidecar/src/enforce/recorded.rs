@@ -141,6 +141,7 @@ mod tests {
         StopsInForce {
             stops: [stop].into(),
             agent_is_vouched: false,
+            caller_agent: None,
         }
     }
 

@@ -3,11 +3,9 @@
 //! It is judged beside what is in force and not beside what is offered: an update that is refused makes nothing older,
 //! and a timestamp of a release that nobody could put in force makes nothing newer.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use stopgate_decide::digest::Digest;
 use stopgate_decide::freshness::Freshness;
 use stopgate_decide::supply::{
     ChannelId, HeldRelease, Marks, Proven, Signed, SupplyRefusal, TimestampDocument, is_newest,
@@ -15,9 +13,9 @@ use stopgate_decide::supply::{
 };
 use stopgate_decide::surface::Limit;
 
-use super::Follower;
 use super::look::{FoundTimestamp, RefusedUpdate};
 use super::refusal::Refusal;
+use super::{Follower, ListedStops};
 use crate::source::chain;
 
 /// Marks that say only that time has passed are written this seldom: it is how far a clock can be set back over a
@@ -85,13 +83,15 @@ impl Follower {
     }
 
     /// Says which stops the newest timestamp lists.
-    fn list(&self, stops: &BTreeSet<Digest>) {
+    fn list(&self, listed: ListedStops) {
         self.supply.send_if_modified(|supply| {
-            let is_new = *supply.listed != *stops;
+            let is_new = *supply.listed != listed;
+            let names_others = supply.listed.stops != listed.stops;
             if is_new {
-                supply.listed = Arc::new(stops.clone());
+                supply.listed = Arc::new(listed);
             }
-            is_new
+            // Nobody is woken to hear that nothing has changed but the time.
+            names_others
         });
     }
 
@@ -127,7 +127,10 @@ impl Follower {
         let said = document.document();
         marks.issued = Some(said.issued);
         marks.see_time(said.issued);
-        self.list(&said.stops);
+        self.list(ListedStops {
+            issued: Some(said.issued),
+            stops: said.stops.clone(),
+        });
         prove(&document, channel, root, marks, release, now).map_err(refused)
     }
 

@@ -109,18 +109,9 @@ pub(super) struct Look {
 }
 
 impl Look {
-    /// Reads the timestamp that stands beside the bundle, under its name with `.timestamp` behind it, if one does.
+    /// Reads the timestamp that stands beside the bundle, if one does.
     pub(super) fn timestamp(&self) -> FoundTimestamp {
-        let mut path = self.file.clone().into_os_string();
-        path.push(".timestamp");
-        let most = u64::try_from(MAX_DOCUMENT_BYTES).unwrap_or(u64::MAX);
-        match source::read(Path::new(&path), most) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(Unreadable::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                Ok(None)
-            }
-            Err(why) => Err(chain(&why)),
-        }
+        beside_timestamp(&self.file)
     }
 
     pub(super) fn look(&self) -> Result<FoundBundle, NotFound> {
@@ -141,6 +132,18 @@ impl Look {
             })),
             Err(error) => Err(NotFound::Bundle(error, identity)),
         }
+    }
+}
+
+/// Reads the timestamp that stands beside the bundle in `file`, under its name with `.timestamp` behind it, if one does.
+pub(super) fn beside_timestamp(file: &Path) -> FoundTimestamp {
+    let mut path = file.as_os_str().to_owned();
+    path.push(".timestamp");
+    let most = u64::try_from(MAX_DOCUMENT_BYTES).unwrap_or(u64::MAX);
+    match source::read(Path::new(&path), most) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(Unreadable::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(why) => Err(chain(&why)),
     }
 }
 

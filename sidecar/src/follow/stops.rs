@@ -4,6 +4,8 @@
 //! more or where the source is away. Whatever is in doubt stops: until somebody has looked for the first time, what the
 //! newest timestamp lists and nobody can read, and what was kept and cannot be read back.
 
+mod look;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write as _};
@@ -15,25 +17,29 @@ use jiff::Timestamp;
 use stopgate_decide::bundle::TrustRoot;
 use stopgate_decide::digest::Digest;
 use stopgate_decide::name::{ChannelName, OwnerName};
-use stopgate_decide::record::{RecordBody, RecordedStop, StopsRecord};
-use stopgate_decide::supply::{
-    ChannelId, MAX_DOCUMENT_BYTES, SEEN_STOPS_BYTES, SeenStops, StopInForce, StopsMoment,
-};
-use stopgate_store::{MAX_STOP_ITEMS, Policies, StoredStops};
+use stopgate_decide::record::{RecordBody, RecordedStop, Seq, StopsRecord};
+use stopgate_decide::supply::{ChannelId, LONGEST_STOP, SeenStops, StopInForce};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::kept::put;
-use super::{Followed, Supply};
-use crate::audit::AuditLog;
+use super::{Followed, ListedStops, Supply};
+use crate::audit::{AuditError, AuditLog};
 use crate::config::Source;
 use crate::metrics::Metrics;
-use crate::source::{self, Looker, SourceName, Unreadable, chain};
+use crate::seldom::Seldom;
+use crate::source::{Looker, SourceName};
+
+use look::{StopLook, read_back};
 
 /// What was seen, in `state_dir`.
 const FILE: &str = "stops.json";
 
 /// How long after a look the next one begins. Nobody configures it: an operator who stops something waits for it.
 const POLL: Duration = Duration::from_secs(3);
+
+/// Most problems of a look that are named each by itself.
+const NAMED_PROBLEMS: usize = 10;
 
 /// The stops in force. Many decisions share them.
 pub type StopsNow = Arc<[StopInForce]>;
@@ -47,49 +53,24 @@ pub struct StopFollower {
     organisation: Option<OwnerName>,
     channel: ChannelName,
     deadline: Duration,
-    kept: PathBuf,
     state_dir: PathBuf,
     audit: AuditLog,
     metrics: Arc<Metrics>,
     supply: watch::Receiver<Supply>,
     stops: watch::Sender<StopsNow>,
     looker: Looker,
+    keeper: Looker,
     /// What was seen; `None` until what was kept is read back.
     seen: Option<SeenStops>,
+    /// What the newest timestamp lists, by these looks or by those at the policy.
+    listed: Arc<ListedStops>,
     /// Everything that was seen is on the disk.
     is_kept: bool,
-    /// The log tells of stops since this process began.
-    on_record: bool,
-    /// What was said last of a look that failed.
-    told: Option<String>,
-}
-
-/// What a look came to.
-struct LookedAt {
-    seen: Result<SeenStops, NotReadBack>,
-    /// It holds more than before.
-    is_new: bool,
-    problems: Vec<String>,
-}
-
-/// Why nobody can say which stops were seen before.
-#[derive(Debug, thiserror::Error)]
-#[error("{} cannot be read back, so nobody can say which stops were seen: {why}", path.display())]
-struct NotReadBack {
-    path: PathBuf,
-    why: String,
-    /// What was read of it.
-    digest: Digest,
-}
-
-/// What a look needs to know.
-struct StopLook {
-    source: Source,
-    root: Arc<TrustRoot>,
-    channel: ChannelId,
-    kept: PathBuf,
-    seen: Option<SeenStops>,
-    listed: Arc<BTreeSet<Digest>>,
+    /// The stops that the log tells of; after a start it tells of none.
+    recorded: StopsNow,
+    /// Stops on their way to the log.
+    recording: Option<(StopsNow, JoinHandle<Result<Seq, AuditError>>)>,
+    problems: Seldom,
 }
 
 impl StopFollower {
@@ -103,6 +84,7 @@ impl StopFollower {
         let unknown = StopInForce::unreadable(Digest::compute(b""));
         let (stops, watched) = watch::channel(StopsNow::from([unknown]));
         metrics.sources.expect(SourceName::Stops);
+        metrics.stops(1);
         let follower = Self {
             sidecar,
             source: followed.policy.source.clone(),
@@ -110,17 +92,19 @@ impl StopFollower {
             organisation: followed.organisation.clone(),
             channel: followed.channel.clone(),
             deadline: followed.policy.deadline.duration(),
-            kept: followed.state_dir.join(FILE),
             state_dir: followed.state_dir.clone(),
             audit,
             metrics,
             supply,
             stops,
             looker: Looker::new("look-stops"),
+            keeper: Looker::new("keep-stops"),
             seen: None,
+            listed: Arc::default(),
             is_kept: true,
-            on_record: false,
-            told: None,
+            recorded: StopsNow::from([]),
+            recording: None,
+            problems: Seldom::default(),
         };
         (follower, watched)
     }
@@ -143,78 +127,125 @@ impl StopFollower {
 
     /// Looks once.
     pub async fn look(&mut self) {
-        let (organisation, listed) = {
+        let organisation = {
             let supply = self.supply.borrow_and_update();
             let active = supply.active.as_ref();
-            let organisation = active.map(|active| active.bundle.organisation().clone());
-            (organisation, Arc::clone(&supply.listed))
+            // Whoever looked last at the timestamp may have seen the newer one.
+            if supply.listed.issued > self.listed.issued {
+                self.listed = Arc::clone(&supply.listed);
+            }
+            active.map(|active| active.bundle.organisation().clone())
         };
         // Of a bundle in a file only the bundle says whose it is. Before that nothing passes anyway.
         let Some(organisation) = self.organisation.clone().or(organisation) else {
             return;
         };
-        let look = StopLook {
-            source: self.source.clone(),
-            root: Arc::clone(&self.root),
-            channel: ChannelId {
-                organisation,
-                channel: self.channel.clone(),
-            },
-            kept: self.kept.clone(),
-            seen: self.seen.clone(),
-            listed: Arc::clone(&listed),
+        let channel = ChannelId {
+            organisation,
+            channel: self.channel.clone(),
         };
-        let looked = self.looker.look(self.deadline, move || look.look()).await;
-        let problems = match looked {
-            Ok(LookedAt {
-                seen: Ok(seen),
-                is_new,
-                problems,
-            }) => {
-                self.is_kept &= !is_new;
-                self.seen = Some(seen);
-                problems
+        // 1. What was seen before this process began: by itself, so that no source that hangs keeps it back.
+        let mut problems = Vec::new();
+        if self.seen.is_none() {
+            match self.read_back(&channel).await {
+                Ok((seen, left_out)) => {
+                    self.seen = Some(seen);
+                    problems = left_out;
+                    self.hold();
+                }
+                Err(problem) => {
+                    self.record().await;
+                    return self.tell(false, vec![problem]);
+                }
             }
-            Ok(LookedAt { seen: Err(why), .. }) => {
-                self.hold(vec![StopInForce::unreadable(why.digest)]).await;
-                vec![why.to_string()]
-            }
-            Err(missed) => vec![missed.to_string()],
-        };
-        // Also where the look came to nothing: what was seen goes on, and ends in its time.
-        if let Some(seen) = &self.seen {
-            let holding = seen.in_force(&listed, Timestamp::now());
-            self.hold(holding).await;
-            self.keep().await;
         }
-        self.tell(problems);
+        // 2. The timestamp and the stops of the source.
+        let mut is_read = false;
+        if let Some(seen) = self.seen.clone() {
+            let look = StopLook {
+                source: self.source.clone(),
+                root: Arc::clone(&self.root),
+                channel,
+                seen,
+                listed: Arc::clone(&self.listed),
+            };
+            match self.looker.look(self.deadline, move || look.look()).await {
+                Ok(looked) => {
+                    self.is_kept &= self.seen.as_ref() == Some(&looked.seen);
+                    self.seen = Some(looked.seen);
+                    self.listed = looked.listed.map_or(Arc::clone(&self.listed), Arc::new);
+                    is_read = looked.is_read;
+                    problems.extend(looked.problems);
+                }
+                Err(missed) => problems.push(missed.to_string()),
+            }
+        }
+        // 3. Also where the look came to nothing: what was seen goes on, and ends in its time. First in force, then on
+        // record and kept: no disk of ours holds up a stop.
+        self.hold();
+        self.record().await;
+        self.keep().await;
+        self.tell(is_read, problems);
     }
 
-    /// Puts these stops in force, and no others, and records it.
-    async fn hold(&mut self, stops: Vec<StopInForce>) {
+    /// Puts what was seen in force, and what is listed and was not seen.
+    fn hold(&self) {
+        let Some(seen) = &self.seen else {
+            return;
+        };
+        let now = Timestamp::now();
+        // A stop that is listed ends within a day, whether or not anybody signs another list.
+        let is_over = |issued: Timestamp| {
+            issued
+                .checked_add(LONGEST_STOP)
+                .is_ok_and(|over| over <= now)
+        };
+        let nothing = BTreeSet::new();
+        let listed = match self.listed.issued {
+            Some(issued) if is_over(issued) => &nothing,
+            Some(_) | None => &self.listed.stops,
+        };
+        self.put_in_force(&seen.in_force(listed, now));
+    }
+
+    fn put_in_force(&self, stops: &[StopInForce]) {
         if **self.stops.borrow() == *stops {
             return;
         }
-        // First in force, then on record: no disk of ours holds up a stop. What it stops is recorded with its limit.
-        self.stops.send_replace(StopsNow::from(stops.as_slice()));
+        self.stops.send_replace(StopsNow::from(stops));
         self.metrics.stops(stops.len());
-        // After a start none is in force until a record says so.
-        if stops.is_empty() && !self.on_record {
+        // That there is none at a start is nothing to tell.
+        if !(stops.is_empty() && self.recorded.is_empty()) {
+            let told: Vec<_> = stops.iter().map(told).collect();
+            tracing::warn!(stops = ?told, "stops in force changed");
+        }
+    }
+
+    /// Sees to it that the log tells of what is in force, and waits for no disk.
+    async fn record(&mut self) {
+        if let Some((stops, recording)) = self.recording.take() {
+            if !recording.is_finished() {
+                self.recording = Some((stops, recording));
+                return;
+            }
+            match recording.await {
+                Ok(Ok(_)) => self.recorded = stops,
+                Ok(Err(error)) => tracing::error!(%error, "stops not recorded"),
+                Err(error) => tracing::error!(%error, "stops not recorded"),
+            }
+        }
+        let now = Arc::clone(&self.stops.borrow());
+        if now == self.recorded {
             return;
         }
-        self.on_record = true;
-        tracing::warn!(
-            stops = ?stops.iter().map(told).collect::<Vec<_>>(),
-            "stops in force changed"
-        );
         let record = RecordBody::Stops(StopsRecord {
             sidecar: self.sidecar.clone(),
             channel: self.channel.to_string(),
-            stops: stops.iter().map(RecordedStop::from).collect(),
+            stops: now.iter().map(RecordedStop::from).collect(),
         });
-        if let Err(error) = self.audit.append(&record).await {
-            tracing::error!(%error, "stops not recorded");
-        }
+        let audit = self.audit.clone();
+        let recording = tokio::spawn(async move { audit.append(&record).await });
+        self.recording = Some((now, recording));
     }
 
     /// Writes what was seen, if the disk has less. What it does not take is tried again at the next look.
@@ -224,7 +255,7 @@ impl StopFollower {
         };
         let state_dir = self.state_dir.clone();
         let write = move || write(&state_dir, &seen);
-        let problem = match self.looker.look(self.deadline, write).await {
+        let problem = match self.keeper.look(self.deadline, write).await {
             Ok(Ok(())) => {
                 self.is_kept = true;
                 return;
@@ -235,17 +266,43 @@ impl StopFollower {
         tracing::error!(%problem, "stops that were seen are not kept: a start now would have to find them again");
     }
 
-    fn tell(&mut self, problems: Vec<String>) {
-        if problems.is_empty() {
-            self.told = None;
-            let now = Timestamp::now();
-            return self.metrics.sources.succeeded(&SourceName::Stops, now);
+    /// Reads what was seen before this process began, and returns what of it does not count any more. If it cannot be
+    /// read, everything stops.
+    async fn read_back(&self, channel: &ChannelId) -> Result<(SeenStops, Vec<String>), String> {
+        let (channel, root) = (channel.clone(), Arc::clone(&self.root));
+        let path = self.state_dir.join(FILE);
+        let work = move || read_back(path, &channel, &root);
+        match self.keeper.look(self.deadline, work).await {
+            Ok(Ok(read)) => Ok(read),
+            Ok(Err(why)) => {
+                self.put_in_force(&[StopInForce::unreadable(why.digest)]);
+                Err(why.to_string())
+            }
+            Err(missed) => Err(missed.to_string()),
         }
-        self.metrics.sources.failed(&SourceName::Stops);
-        let problem = problems.join("; ");
-        if self.told.as_ref() != Some(&problem) {
-            tracing::error!(%problem, "stops of the channel not all read, those that were seen hold on");
-            self.told = Some(problem);
+    }
+
+    /// Tells operators of problems, at most once a minute, and counts the look.
+    fn tell(&self, is_read: bool, problems: Vec<String>) {
+        if is_read {
+            let now = Timestamp::now();
+            self.metrics.sources.succeeded(&SourceName::Stops, now);
+        } else {
+            self.metrics.sources.failed(&SourceName::Stops);
+        }
+        if problems.is_empty() {
+            return self.problems.reset();
+        }
+        if let Some(passed_over) = self.problems.tell() {
+            let more = problems.len().saturating_sub(NAMED_PROBLEMS);
+            let named: Vec<_> = problems.into_iter().take(NAMED_PROBLEMS).collect();
+            let problems = named.join("; ");
+            tracing::error!(
+                %problems,
+                more,
+                passed_over,
+                "stops of the channel not all read, those that were seen hold on"
+            );
         }
     }
 }
@@ -262,130 +319,4 @@ fn write(state_dir: &Path, seen: &SeenStops) -> io::Result<()> {
     let text = text.ok_or_else(|| io::Error::other("the stops cannot be written as JSON"))?;
     put(state_dir, FILE, |file| file.write_all(text.as_bytes()))?;
     fs::File::open(state_dir)?.sync_all()
-}
-
-impl StopLook {
-    fn look(self) -> LookedAt {
-        let now = Timestamp::now();
-        let mut problems = Vec::new();
-        let read = match self.seen.clone() {
-            Some(seen) => Ok(seen),
-            None => self.read_back(&mut problems),
-        };
-        let mut seen = match read {
-            Ok(seen) => seen,
-            Err(why) => {
-                return LookedAt {
-                    seen: Err(why),
-                    is_new: false,
-                    problems,
-                };
-            }
-        };
-        let before = seen.clone();
-        let at = StopsMoment {
-            root: &self.root,
-            listed: &self.listed,
-            now,
-        };
-        match self.stored() {
-            Ok(StoredStops {
-                stops,
-                lifts,
-                spoilt,
-            }) => {
-                // What is refused stops nothing: nobody who may only write to the source does.
-                let refused = stops.iter().map(|stop| seen.see_stop(stop, &at));
-                let mut refused: Vec<_> = refused.filter_map(Result::err).collect();
-                let lifts = lifts.iter().map(|lift| seen.see_lift(lift, &at));
-                refused.extend(lifts.filter_map(Result::err));
-                problems.extend(refused.iter().map(|why| chain(why)));
-                problems.extend(spoilt.iter().map(|item| format!("{item} is spoilt")));
-            }
-            Err(why) => problems.push(why),
-        }
-        seen.forget(&at);
-        let is_new = before != seen;
-        problems.sort();
-        problems.dedup();
-        LookedAt {
-            seen: Ok(seen),
-            is_new,
-            problems,
-        }
-    }
-
-    /// Reads what was seen before this process began.
-    fn read_back(&self, problems: &mut Vec<String>) -> Result<SeenStops, NotReadBack> {
-        let not = |why: String, bytes: &[u8]| NotReadBack {
-            path: self.kept.clone(),
-            why,
-            digest: Digest::compute(bytes),
-        };
-        let most = u64::try_from(SEEN_STOPS_BYTES).unwrap_or(u64::MAX);
-        let bytes = match source::read(&self.kept, most) {
-            Ok(bytes) => bytes,
-            Err(Unreadable::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                return Ok(SeenStops::new(self.channel.clone()));
-            }
-            Err(why) => return Err(not(chain(&why), b"")),
-        };
-        let (seen, left_out) = SeenStops::parse(&bytes, &self.channel, &self.root)
-            .map_err(|why| not(why.to_string(), &bytes))?;
-        problems.extend(left_out.iter().map(|why| chain(why)));
-        Ok(seen)
-    }
-
-    fn stored(&self) -> Result<StoredStops, String> {
-        // Under a root that lets nobody stop there is nothing to find.
-        if self.root.statement().roles.stop.is_none() {
-            return Ok(StoredStops::default());
-        }
-        match &self.source {
-            Source::Store(store) => {
-                let store = store.open().map_err(|why| chain(&why))?;
-                let stops = Policies::new(store).stops(&self.channel.channel);
-                stops.map_err(|why| chain(&why))
-            }
-            Source::File(bundle) => {
-                let mut folder = bundle.clone().into_os_string();
-                folder.push(".stops");
-                beside(Path::new(&folder)).map_err(|why| chain(&why))
-            }
-        }
-    }
-}
-
-/// Reads the stops and lifts in `folder`, files whose names end with `.stop` and `.lift`; none where there is no folder.
-fn beside(folder: &Path) -> Result<StoredStops, Unreadable> {
-    let mut stored = StoredStops::default();
-    let failed = |source| Unreadable::Io {
-        action: "look at",
-        path: folder.to_owned(),
-        source,
-    };
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(stored),
-        Err(error) => return Err(failed(error)),
-    };
-    let most = u64::try_from(MAX_DOCUMENT_BYTES).unwrap_or(u64::MAX);
-    for (at, entry) in entries.enumerate() {
-        if at >= MAX_STOP_ITEMS {
-            let many = io::Error::other(format!("there are more than {MAX_STOP_ITEMS} files"));
-            return Err(failed(many));
-        }
-        let path = entry.map_err(failed)?.path();
-        let into = match path.extension().and_then(|extension| extension.to_str()) {
-            Some("stop") => &mut stored.stops,
-            Some("lift") => &mut stored.lifts,
-            Some(_) | None => continue,
-        };
-        // Whoever could replace it has no key: what verifies is what somebody signed.
-        match source::read_unowned(&path, most) {
-            Ok(document) => into.push(document),
-            Err(why) => stored.spoilt.push(chain(&why)),
-        }
-    }
-    Ok(stored)
 }

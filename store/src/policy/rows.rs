@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use stopgate_decide::bundle::{Bundle, BundleCell};
 use stopgate_decide::digest::Digest;
+use stopgate_decide::name::{OperationName, ToolName};
 use stopgate_decide::surface::Evidence;
 
 use super::Policies;
@@ -158,6 +159,28 @@ impl<S: Items> Policies<S> {
         let items = items.map(|(place, item)| Ok((Key::new(&partition, place)?, item.clone())));
         let items = items.collect::<Result<Vec<_>, Invalid>>()?;
         self.0.put_all(&items)
+    }
+
+    /// Returns whether the bundle called `bundle` has a row for `tool`, or for that operation of it; `None` if it has no
+    /// rows, or not all of them.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn has_row(
+        &self,
+        bundle: Digest,
+        tool: &ToolName,
+        operation: Option<&OperationName>,
+    ) -> Result<Option<bool>, StoreError> {
+        let partition = format!("ROWS#{}", bundle.hex());
+        if self.0.get(&Key::new(&partition, ALL)?)?.is_none() {
+            return Ok(None);
+        }
+        let operation = operation.map_or_else(String::new, |operation| format!("{operation}/"));
+        let found = self
+            .0
+            .query(&partition, &format!("{tool}/{operation}"), 1)?;
+        Ok(Some(!found.is_empty()))
     }
 
     /// Compares `rows` with what is stored.

@@ -3,22 +3,25 @@
 use jiff::{SignedDuration, Timestamp};
 use stopgate_decide::digest::Digest;
 use stopgate_decide::name::{ChannelName, StopId};
-use stopgate_decide::supply::MAX_STOPS;
+use stopgate_decide::supply::{MAX_DOCUMENT_BYTES, MAX_STOPS};
 
 use super::{DOCUMENT, Moved, Policies, bytes, instant, text};
 use crate::{
-    Change, Condition, Invalid, Item, Items, Key, StoreError, TRANSACTION_WRITES, Value, Write,
+    Change, Condition, EachItem, Invalid, Item, Items, Key, Most, StoreError, TRANSACTION_WRITES,
+    Value, Write,
 };
 
 const EXPIRES: &str = "expires";
 const STOP: &str = "stop";
 
-/// Stands behind the id of a stop in the key of its lift. No id has it.
+/// Stands behind the digest of a stop in the key of its lift. No id of a stop has it.
 const LIFT: &str = "#lift";
 
-/// Most items of stops that are read of a channel: those that hold, their lifts, and as many that are over. Whoever makes
-/// a stop takes away what is over.
-pub const MAX_STOP_ITEMS: usize = 8 * MAX_STOPS;
+/// How much of a channel's stops is read: those that hold, their lifts, and those that are over and still there.
+const MOST: Most = Most {
+    items: 4 * MAX_STOPS,
+    bytes: 4 * MAX_STOPS * MAX_DOCUMENT_BYTES,
+};
 
 /// How long a stop stays in the store once it is over. Who sees it only then still learns that it was one.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
@@ -35,31 +38,54 @@ pub struct StoredStops {
 }
 
 impl<S: Items> Policies<S> {
-    /// Reads the stops and lifts of `channel`. An item that is not as this program writes it is only named: it says
-    /// nothing, and hides none of the others.
+    /// Reads the stops and lifts of `channel`, but for those that have been over for a day at the instant `now`, as their
+    /// items say. An item that is not as this program writes it is only named: it says nothing, and hides none of the
+    /// others.
     ///
     /// # Errors
-    /// [`StoreError`], also if there are more than [`MAX_STOP_ITEMS`] items: nobody knows then which stops there are.
-    pub fn stops(&self, channel: &ChannelName) -> Result<StoredStops, StoreError> {
-        let partition = partition(channel);
-        let found = self.0.query(&partition, "", MAX_STOP_ITEMS + 1)?;
-        if found.len() > MAX_STOP_ITEMS {
-            return Err(StoreError::Spoilt {
-                place: partition,
-                why: format!(
-                    "there are more than {MAX_STOP_ITEMS} items, and so many stops were never made"
-                ),
-            });
-        }
+    /// [`StoreError`], also if there are more items than ever were stops: nobody knows then which there are.
+    pub fn stops(&self, channel: &ChannelName, now: Timestamp) -> Result<StoredStops, StoreError> {
+        let over = over_before(now);
         let mut stored = StoredStops::default();
-        for (sort, item) in found {
+        for (sort, item) in self.stop_items(channel)? {
+            let item = match item {
+                Ok(item) => item,
+                Err(error) => {
+                    stored.spoilt.push(error.to_string());
+                    continue;
+                }
+            };
+            if text(&item, EXPIRES).is_some_and(|expires| *expires < *over) {
+                continue;
+            }
             match bytes(&item, DOCUMENT) {
                 Some(document) if sort.ends_with(LIFT) => stored.lifts.push(document.to_vec()),
                 Some(document) => stored.stops.push(document.to_vec()),
-                None => stored.spoilt.push(format!("{partition} {sort}")),
+                None => {
+                    let place = format!("{} {sort}", partition(channel));
+                    stored
+                        .spoilt
+                        .push(format!("{place} is spoilt: it has no document"));
+                }
             }
         }
         Ok(stored)
+    }
+
+    fn stop_items(&self, channel: &ChannelName) -> Result<EachItem, StoreError> {
+        let partition = partition(channel);
+        let one_more = Most {
+            items: MOST.items + 1,
+            ..MOST
+        };
+        let found = self.0.query_each(&partition, "", one_more)?;
+        if found.len() > MOST.items {
+            return Err(StoreError::Spoilt {
+                place: partition,
+                why: format!("it has more than {} items", MOST.items),
+            });
+        }
+        Ok(found)
     }
 
     /// Reads the stop called `id` of `channel`.
@@ -93,32 +119,22 @@ impl<S: Items> Policies<S> {
         }])
     }
 
-    /// Puts a lift of the stop of `channel` called `id`, in the place of any that is there. `digest` names the stop, which
-    /// has to be the one in the store, and it ends at `expires`.
+    /// Puts a lift of the stop of `channel` that is called `stop`, in the place of any that is there, whether or not the
+    /// stop is in the store. It is of use until `expires`.
     ///
     /// # Errors
-    /// As [`Policies::move_head`].
+    /// [`StoreError`]
     pub fn put_lift(
         &self,
         channel: &ChannelName,
-        id: &StopId,
         document: Vec<u8>,
-        (digest, expires): (Digest, Timestamp),
-    ) -> Result<Moved, StoreError> {
-        let stop = Write {
-            key: stop_key(channel, id)?,
-            condition: vec![Condition::Equals(
-                STOP.to_owned(),
-                Value::Text(digest.to_string()),
-            )],
-            change: Change::Check,
-        };
-        let lift = Write {
-            key: lift_key(channel, id)?,
+        (stop, expires): (Digest, Timestamp),
+    ) -> Result<(), StoreError> {
+        self.0.transact(&[Write {
+            key: Key::new(partition(channel), format!("{}{LIFT}", stop.hex()))?,
             condition: Vec::new(),
-            change: Change::Put(item(document, digest, expires)?),
-        };
-        self.moved(&[stop, lift])
+            change: Change::Put(item(document, stop, expires)?),
+        }])
     }
 
     /// Takes away the stops and lifts of `channel` that have been over for a day at the instant `now`, as far as their
@@ -127,12 +143,12 @@ impl<S: Items> Policies<S> {
     /// # Errors
     /// [`StoreError`]; what was taken away until then is gone.
     pub fn tidy_stops(&self, channel: &ChannelName, now: Timestamp) -> Result<usize, StoreError> {
-        let before = instant(now.checked_sub(KEPT).unwrap_or(Timestamp::MIN));
+        let before = over_before(now);
         let partition = partition(channel);
-        let found = self.0.query(&partition, "", MAX_STOP_ITEMS)?;
+        let found = self.stop_items(channel)?;
         let over = found.into_iter().filter_map(|(sort, item)| {
-            let expires = text(&item, EXPIRES)?.to_owned();
-            (expires < before).then_some((sort, expires))
+            let expires = text(&item.ok()?, EXPIRES)?.to_owned();
+            (*expires < *before).then_some((sort, expires))
         });
         let mut removed = 0;
         let over: Vec<_> = over.collect();
@@ -171,6 +187,7 @@ fn stop_key(channel: &ChannelName, id: &StopId) -> Result<Key, Invalid> {
     Key::new(partition(channel), id.as_str())
 }
 
-fn lift_key(channel: &ChannelName, id: &StopId) -> Result<Key, Invalid> {
-    Key::new(partition(channel), format!("{id}{LIFT}"))
+/// Returns the instant, as a text, before which a stop has been over for so long that nobody needs it at `now`.
+fn over_before(now: Timestamp) -> String {
+    instant(now.checked_sub(KEPT).unwrap_or(Timestamp::MIN))
 }

@@ -138,6 +138,18 @@ async fn p8_a_stop_holds_until_it_is_lifted_by_those_who_may_loosen() -> anyhow:
         code == Some(1) && said.contains("no stop `INC-7`"),
         "{said}"
     );
+    // Another stop in its place is not what anybody means to lift.
+    let other = [
+        "--key=night.key",
+        "--id=INC-9",
+        "--limit=medium",
+        "--reason=all",
+    ];
+    stop(&stage, &other)?;
+    let other = take(&channel, "INC-9")?;
+    change(&channel, stop_key("INC-7")?, Change::Put(other))?;
+    let (code, said) = command(&stage, &["lift", "INC-7"], &["--key=ci.key"])?;
+    ensure!(code == Some(7) && said.contains("`INC-9`"), "{said}");
     change(&channel, stop_key("INC-7")?, Change::Put(item))?;
 
     // A reviewer and the pipeline are not enough, whoever comes first.
@@ -208,6 +220,82 @@ async fn p8_a_stop_that_a_new_sidecar_is_not_shown_stops_everything_there() -> a
 }
 
 #[tokio::test]
+async fn a_stop_that_is_in_no_store_any_more_is_lifted_by_its_digest_and_put_back_from_a_copy()
+-> anyhow::Result<()> {
+    let stage = Stage::new(CHANNEL, Hours::Business)?;
+    let channel = Channel::new(&stage)?;
+    channel.publish_signed_off()?;
+    let mut sidecar = Sidecar::start(&stage).await?;
+    stop(&stage, &[REFUNDS, &["-o", "INC-7.stop"]].concat())?;
+    answers(&mut sidecar, "permit", STOPPED).await?;
+    take(&channel, "INC-7")?;
+    let (code, said) = command(&stage, &["stop"], &["--document=INC-7.stop"])?;
+    ensure!(code == Some(0) && said.contains("INC-7"), "{said}");
+    take(&channel, "INC-7")?;
+    let now = status(&sidecar).await.context("it answers")?;
+    let digest = format!("--digest={}", now.stops.first().context("a stop")?.digest);
+    let keys = ["--key=ci.key", "--key=ana.key", "--key=eva.key"];
+    let (code, said) = command(&stage, &["lift", &digest], &keys)?;
+    ensure!(code == Some(0), "{said}");
+    answers(&mut sidecar, "permit", ROUTE).await
+}
+
+#[tokio::test]
+async fn something_can_be_stopped_whatever_is_wrong_with_the_store() -> anyhow::Result<()> {
+    let stage = Stage::new(CHANNEL, Hours::Business)?;
+    let channel = Channel::new(&stage)?;
+    channel.publish_signed_off()?;
+    let mut sidecar = Sidecar::start(&stage).await?;
+    // The head is spoilt, and beside the stops lies what is no item, and one that is broken.
+    stop(
+        &stage,
+        &[
+            "--key=night.key",
+            "--id=broken",
+            "--limit=medium",
+            "--reason=odd",
+        ],
+    )?;
+    let items = channel.store_path().join("items");
+    fs::write(items.join("HEAD%23dev/-.item"), "spoilt")?;
+    let folder = items.join("STOP%23dev");
+    fs::write(folder.join("INC-7.item~"), "a copy of an editor")?;
+    let broken = fs::read_to_string(folder.join("broken.item"))?;
+    fs::write(
+        folder.join("broken.item"),
+        broken.replace("document", "documen?"),
+    )?;
+    let (code, said) = command(&stage, &["stop"], REFUNDS)?;
+    ensure!(code == Some(8) && said.contains("--organisation"), "{said}");
+    let mistyped = [
+        "--organisation=acme-bank",
+        "--key=night.key",
+        "--tool=epr",
+        "--reason=odd",
+    ];
+    let (code, said) = command(&stage, &["stop"], &mistyped)?;
+    ensure!(code == Some(0), "{said}");
+    stop(&stage, &[REFUNDS, &["--organisation=acme-bank"]].concat())?;
+    answers(&mut sidecar, "permit", STOPPED).await?;
+    // Where sidecars cannot see it, nobody is told that it is stopped.
+    for number in 0..513 {
+        fs::write(folder.join(format!("{number}~")), "")?;
+    }
+    let more = [
+        "--organisation=acme-bank",
+        "--key=night.key",
+        "--id=more",
+        "--reason=odd",
+    ];
+    let (code, said) = command(&stage, &["stop"], &more)?;
+    ensure!(
+        code == Some(7) && said.contains("sidecars cannot see it"),
+        "{said}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn p18_a_stop_for_an_agent_reaches_whoever_may_be_it() -> anyhow::Result<()> {
     let stage = Stage::new(CHANNEL, Hours::Business)?;
     let channel = Channel::new(&stage)?;
@@ -240,7 +328,16 @@ async fn p18_a_stop_for_an_agent_reaches_whoever_may_be_it() -> anyhow::Result<(
     let text = fs::read_to_string(&file)?;
     fs::write(&file, text.replace(", \"assert_agent\"", ""))?;
     let mut sidecar = Sidecar::start(&stage).await?;
-    answers(&mut sidecar, "permit", ROUTE).await
+    answers(&mut sidecar, "permit", ROUTE).await?;
+    stop(
+        &stage,
+        &[
+            "--key=night.key",
+            "--agent=orchestrator",
+            "--reason=odd calls",
+        ],
+    )?;
+    answers(&mut sidecar, STOPPED, STOPPED).await
 }
 
 #[tokio::test]
@@ -311,7 +408,9 @@ async fn sidecars_that_follow_a_file_find_stops_beside_it() -> anyhow::Result<()
     ensure!(output.status.success(), "{}", said(&output));
     answers(&mut sidecar, "permit", STOPPED).await?;
     let keys = ["--key=ci.key", "--key=ana.key", "--key=eva.key"];
-    let lift = ["lift", "--document", &stop, "-o", &lift];
+    let now = status(&sidecar).await.context("it answers")?;
+    let digest = &now.stops.first().context("a stop")?.digest;
+    let lift = ["lift", "--digest", digest, "-o", &lift];
     let output = stage.stopgate([&lift[..], &place, &keys].concat())?;
     ensure!(output.status.success(), "{}", said(&output));
     answers(&mut sidecar, "permit", ROUTE).await

@@ -52,6 +52,7 @@ fn stops(stops: &[StopInForce], agent_is_vouched: bool) -> StopsInForce {
     StopsInForce {
         stops: stops.into(),
         agent_is_vouched,
+        caller_agent: None,
     }
 }
 

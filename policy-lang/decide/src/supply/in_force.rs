@@ -48,21 +48,22 @@ impl StopInForce {
         self.tool.is_none() && self.operation.is_none() && self.agent.is_none()
     }
 
-    /// Returns whether the stop reaches an attempt of `agent` at this `operation` of `tool`. Where nobody vouches for the
-    /// agent it could be any, so a stop for one agent reaches it too.
+    /// Returns whether the stop reaches an attempt of one of `agents` at this `operation` of `tool`. Where nobody vouches for
+    /// the agent it could be any, so a stop for one agent reaches it too.
     #[must_use]
     pub fn reaches(
         &self,
         tool: &ToolName,
         operation: &OperationName,
-        agent: &str,
+        agents: [Option<&str>; 2],
         agent_is_vouched: bool,
     ) -> bool {
         let of_tool = self.tool.as_ref().is_none_or(|named| named == tool);
         let named = self.operation.as_ref();
         let of_operation = named.is_none_or(|named| named == operation);
-        let named = self.agent.as_ref();
-        of_tool && of_operation && named.is_none_or(|named| named == agent || !agent_is_vouched)
+        let named = self.agent.as_deref();
+        let is_one = |named| !agent_is_vouched || agents.contains(&Some(named));
+        of_tool && of_operation && named.is_none_or(is_one)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::in_force::{KnownStops, StopInForce};
@@ -19,6 +19,9 @@ use crate::name::{ChannelName, OwnerName};
 
 /// Most stops of one channel that are known at a time, and most lifts. One stop more stops everything.
 pub const MAX_STOPS: usize = 128;
+
+/// How long a stop is known after its end.
+const KNOWN_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// Most bytes of seen stops that are read back: each stop and lift as long as a document can be, written as a string,
 /// in which each byte of a document takes two at most.
@@ -101,7 +104,7 @@ impl SeenStops {
         }
     }
 
-    /// Takes note of a stop in `bytes`. One whose own time is over says nothing any more, unless it is still listed.
+    /// Takes note of a stop in `bytes`. One that has been over for a day says nothing any more, unless it is still listed.
     ///
     /// # Errors
     /// [`SupplyRefusal`] if it is no stop of the channel; nothing is noted then.
@@ -131,7 +134,7 @@ impl SeenStops {
         Ok(())
     }
 
-    /// Forgets what says nothing any more: stops whose own time is over and that are not listed, and lifts of stops that
+    /// Forgets what says nothing any more: stops that have been over for a day and are not listed, and lifts of stops that
     /// are neither known nor listed.
     pub fn forget(&mut self, at: &StopsMoment<'_>) {
         self.stops
@@ -145,10 +148,11 @@ impl SeenStops {
     }
 
     /// Returns whether a stop has to be known: not only while it holds, else one from the future would begin anew a day
-    /// after it was first seen, and not only until its end, else one that is listed a moment longer would be taken for one
-    /// that is withheld.
+    /// after it was first seen; not only until its end, else one that is listed a moment longer would be taken for one
+    /// that is withheld; and a day longer than that, for a clock that goes wrong and comes back.
     fn counts(digest: Digest, stop: &Signed<Stop>, at: &StopsMoment<'_>) -> bool {
-        at.now < stop.document().expires || at.listed.contains(&digest)
+        let end = stop.document().expires.checked_add(KNOWN_AFTER);
+        at.now < end.unwrap_or(Timestamp::MAX) || at.listed.contains(&digest)
     }
 
     fn add_stop(&mut self, signed: Signed<Stop>, bytes: &[u8], first_seen: Timestamp) {

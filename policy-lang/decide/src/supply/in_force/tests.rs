@@ -151,7 +151,12 @@ fn p8_a_stop_that_is_listed_and_cannot_be_read_stops_the_whole_channel() {
     assert_eq!((&found.until, &found.note), (&None, &None));
     for (tool, operation) in [("erp", "get_order"), ("hr", "hire")] {
         let (tool, operation) = (tool.parse().expect("a name"), operation.parse());
-        assert!(found.reaches(&tool, &operation.expect("a name"), "bot", true));
+        assert!(found.reaches(
+            &tool,
+            &operation.expect("a name"),
+            [Some("bot"), None],
+            true
+        ));
     }
     // One that ended is no secret, and neither is one that was lifted.
     assert!(!case.holds(now() + LONGEST_STOP));
@@ -187,7 +192,12 @@ fn p18_a_stop_reaches_what_it_names_and_every_agent_that_nobody_vouches_for() {
         ];
         tries.map(|(tool, operation, agent)| {
             let (tool, operation) = (tool.parse().expect("a name"), operation.parse());
-            stop.reaches(&tool, &operation.expect("a name"), agent, vouched)
+            let operation = operation.expect("a name");
+            // As the attempt's own agent, and as the caller behind it.
+            let own = stop.reaches(&tool, &operation, [Some(agent), None], vouched);
+            let behind = stop.reaches(&tool, &operation, [Some("nobody"), Some(agent)], vouched);
+            assert_eq!(own, behind);
+            own
         })
     };
     let (erp, refund, bot) = (Some("erp"), Some("refund"), Some("bot"));

@@ -51,8 +51,12 @@ fn p8_a_stop_that_was_seen_holds_until_its_end_whatever_is_offered_since() {
     }
     seen.forget(&at(&world, now() + LONGEST_STOP));
     assert_eq!(limits(&seen, &NOTHING, now() + LONGEST_STOP), []);
-    // What is over when it is seen first says nothing.
-    let late = seen.see_stop(&bytes, &at(&world, now() + LONGEST_STOP));
+    // A clock that was wrong for one look has not taken it away.
+    assert_eq!(limits(&seen, &NOTHING, now()), [StopLimit::ReadOnly]);
+    let long_after = now() + LONGEST_STOP + KNOWN_AFTER;
+    seen.forget(&at(&world, long_after));
+    // What has long been over when it is seen first says nothing.
+    let late = seen.see_stop(&bytes, &at(&world, long_after));
     assert_eq!(late, Ok(()));
     assert_eq!(seen, SeenStops::new(wanted()));
 }
@@ -145,8 +149,8 @@ fn one_stop_more_than_can_be_kept_stops_everything_until_there_is_room() {
     assert_eq!(all, [StopLimit::Medium; MAX_STOPS]);
     let more = stop(&world, "more", |stop| {
         stop.limit = StopLimit::Medium;
-        stop.expires = now() + LONGEST_STOP + SECOND;
-        stop.issued = now() + SECOND;
+        stop.expires = now() + LONGEST_STOP * 2 + SECOND;
+        stop.issued = now() + LONGEST_STOP + SECOND;
     });
     let found = seen.see_stop(&more, &at(&world, now()));
     assert_eq!(found, Ok(()));
@@ -156,7 +160,7 @@ fn one_stop_more_than_can_be_kept_stops_everything_until_there_is_room() {
     // All of these fit where they are kept.
     let text = seen.text().expect("a text");
     assert!(SeenStops::parse(text.as_bytes(), &wanted(), &world.root).is_ok());
-    let later = now() + LONGEST_STOP;
+    let later = now() + LONGEST_STOP + KNOWN_AFTER;
     seen.forget(&at(&world, later));
     assert!(seen.see_stop(&more, &at(&world, later)).is_ok());
     assert_eq!(limits(&seen, &NOTHING, later), [StopLimit::Medium]);
