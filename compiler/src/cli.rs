@@ -118,7 +118,7 @@ impl Command {
             Self::Rollback(args) => ("rollback", args.target.format, rollback::run(args, console)),
             Self::Drift(args) => ("drift", args.format, drift::run(args, console)),
             Self::Timestamp(args) => ("timestamp", args.format, timestamp::run(args, console)),
-            Self::Stop(args) => ("stop", args.format, stop::run(args, console)),
+            Self::Stop(args) => ("stop", args.format, stop::run(args)),
             Self::Lift(args) => ("lift", args.format, lift::run(args)),
             Self::Log(args) => ("log verify", args.format(), log::run(args)),
             Self::Schemas(args) => ("schemas", args.format, schemas::run(args)),

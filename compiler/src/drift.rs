@@ -242,13 +242,15 @@ impl Reference {
         wrong.extend(stored.spoilt);
         wrong
             .extend(unreadable.map(|stop| format!("{} is listed and cannot be read", stop.digest)));
-        let sameness = match (wrong.is_empty(), holding.as_slice()) {
-            (false, _) => Sameness::Different(wrong.join("; ")),
-            (true, []) => Sameness::Same("none in force".to_owned()),
-            (true, holding) => {
-                let names: Vec<_> = holding.iter().map(stop_name).collect();
-                Sameness::Same(format!("in force: {}", names.join(", ")))
-            }
+        let names: Vec<_> = holding.iter().map(stop_name).collect();
+        let told = match names.as_slice() {
+            [] => "none in force".to_owned(),
+            names => format!("in force: {}", names.join(", ")),
+        };
+        let sameness = if wrong.is_empty() {
+            Sameness::Same(told)
+        } else {
+            Sameness::Different(format!("{told}; what does not count: {}", wrong.join("; ")))
         };
         (holding, sameness)
     }
@@ -301,6 +303,8 @@ impl Reference {
             Sameness::Different(format!("version {version}, and {other}"))
         } else if status.risk_limit() != limit {
             let passes = status.risk_limit().as_str_name();
+            let passes = passes.strip_prefix("RISK_LIMIT_").unwrap_or(passes);
+            let passes = passes.to_ascii_lowercase();
             Sameness::Different(format!(
                 "version {version}, and no more than {passes} passes"
             ))
@@ -312,10 +316,12 @@ impl Reference {
 
 /// Returns what people call a stop, or its digest where nobody can read it.
 fn stop_name(stop: &StopInForce) -> String {
-    let digest = || stop.digest.to_string();
-    stop.note
-        .as_ref()
-        .map_or_else(digest, |note| note.id.to_string())
+    let digest = stop.digest;
+    let note = stop.note.as_ref();
+    note.map_or_else(
+        || digest.to_string(),
+        |note| format!("{} ({digest})", note.id),
+    )
 }
 
 /// Says which stop a sidecar enforces and should not, or does not enforce and should.

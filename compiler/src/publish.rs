@@ -96,6 +96,12 @@ pub enum Missing {
     /// It may be looser.
     #[error(transparent)]
     Looser(#[from] MayBeLooser),
+    /// It is published again, with another key.
+    #[error(
+        "it is published again, and what was signed before may be signed with keys that leave: nobody who comes later would find \
+         anything to stand on"
+    )]
+    Again,
     /// Sidecars that were away would find nothing to stand on.
     #[error(
         "none of the last {} releases was signed off",
@@ -213,6 +219,9 @@ impl Publication<'_> {
         let passes = match (link.sign_off(), looser) {
             (Some(sign_off), _) => Passes::SignedOff(sign_off.signers().to_vec()),
             (None, Some(missing)) => Passes::NeedsSignOff(missing),
+            (None, None) if release.change == ReleaseChange::Same => {
+                Passes::NeedsSignOff(Missing::Again)
+            }
             (None, None) => match self.stands(policies, link)? {
                 true => Passes::NotLooser,
                 false => Passes::NeedsSignOff(Missing::TooLongAgo),
@@ -280,7 +289,12 @@ impl Publication<'_> {
     /// Verifies the head of the channel as sidecars do.
     fn head(&self, stored: StoredRelease) -> Result<(Replaced, Link), PublishError> {
         let sign_off = stored.sign_off.as_deref();
-        let link = Link::offered(&stored.release, sign_off, self.root);
+        let link = match Link::offered(&stored.release, sign_off, self.root) {
+            // Its publisher has left the root before anybody else published. Reviewers sign off what is published now, and
+            // nobody who has a release in force takes a history that does not lead back to it.
+            Err(_) if self.again => Link::before(&stored.release, stored.digest, None, self.root),
+            link => link,
+        };
         let link = link.map_err(PublishError::Head)?;
         trace(std::slice::from_ref(&link), self.channel, &self.nobody())
             .map_err(PublishError::Head)?;

@@ -12,6 +12,7 @@ use stopgate_decide::supply::{
     ChannelId, DocumentError, FormatOne, Lift, Link, SeenStops, Signed, Stop, StopLimit,
     StopsMoment, SupplyRefusal, TimestampDocument, Unsealed, read_lift, read_stop,
 };
+use stopgate_decide::visible::visible;
 use stopgate_store::{Items, Moved, Policies, StoreError};
 
 use crate::key::{KeyError, SigningKey};
@@ -67,6 +68,14 @@ pub enum StopError {
     /// The trust root lets the holder of a key sign nothing of the kind.
     #[error("the trust root has no such role for the key {0}")]
     Stranger(String),
+    /// A key is of nobody who may stop.
+    #[error("the key {key} is of nobody who may stop; those are {those}")]
+    NoStopKey {
+        /// Its id.
+        key: String,
+        /// The owners of the keys of the role.
+        those: String,
+    },
     /// A stop has this id already.
     #[error("there is a stop `{0}` already, and what it says stays")]
     Taken(StopId),
@@ -112,6 +121,9 @@ impl Stopping<'_> {
             organisation,
             channel,
         } = self.channel.clone();
+        for key in keys {
+            may_stop(root, &key.public()?.id())?;
+        }
         let expires = now.checked_add(self.lasts).unwrap_or(Timestamp::MAX);
         let document = Stop {
             format: FormatOne,
@@ -135,6 +147,24 @@ impl Stopping<'_> {
             bytes,
         })
     }
+}
+
+/// Checks that the key `id` has the role `stop`.
+fn may_stop(root: &TrustRoot, id: &str) -> Result<(), StopError> {
+    if root.has(Role::Stop, id) {
+        return Ok(());
+    }
+    let statement = root.statement();
+    let keys = statement.roles.stop.iter().flat_map(|role| &role.keys);
+    let owners = keys.filter_map(|id| Some(visible(&statement.keys.get(id)?.owner, 60)));
+    let owners: Vec<_> = owners.collect();
+    Err(StopError::NoStopKey {
+        key: id.to_owned(),
+        those: match owners.as_slice() {
+            [] => "none: the trust root has no role `stop`".to_owned(),
+            owners => owners.join(", "),
+        },
+    })
 }
 
 /// Returns whose the first of `keys` is; where the trust root has a name for them that no document takes, the key's id.

@@ -13,8 +13,7 @@ pub(super) fn day(text: &str) -> Result<Duration, String> {
 }
 
 fn up_to(text: &str, hours: u64) -> Result<Duration, String> {
-    let wrong =
-        || format!("`{text}` is no time up to {hours}h: write it as `30s`, `2m` or `500ms`");
+    let wrong = || format!("`{text}` is no time up to {hours}h: write it as `30s`, `2m` or `1h`");
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let number: u64 = digits.parse().map_err(|_| wrong())?;
     let milliseconds = match text.strip_prefix(digits) {

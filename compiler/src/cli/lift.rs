@@ -108,14 +108,15 @@ pub(super) fn run(args: &Args) -> Result<CommandAnswer, Failure> {
                 }
                 None => format!("stop       {digest}\n"),
             };
-            let place = args.place.told(args.output.as_ref());
-            match (missing, &args.output) {
-                (None, None) => text.push_str(&format!("lifted     {place}\n")),
-                (None, Some(_)) => text.push_str(&format!("signed     {place}: it lifts the stop\n")),
+            let written = args.output.as_ref().map(|file| file.display());
+            let stored = args.place.stored().unwrap_or_default();
+            match (missing, written) {
+                (None, None) => text.push_str(&format!("lifted     {stored}\n")),
+                (None, Some(file)) => text.push_str(&format!("signed     {file}: it lifts the stop\n")),
                 (Some(why), None) => text.push_str(&format!(
                     "missing    {why}\n           nothing is written: --output FILE writes what was signed, for others to add to\n"
                 )),
-                (Some(why), Some(_)) => text.push_str(&format!("missing    {why}\nsigned     {place}\n")),
+                (Some(why), Some(file)) => text.push_str(&format!("missing    {why}\nsigned     {file}\n")),
             }
             Ok(CommandAnswer::text(exit, text))
         }

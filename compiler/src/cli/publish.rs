@@ -8,7 +8,7 @@ use stopgate_decide::bundle::TrustRoot;
 use stopgate_decide::digest::Digest;
 use stopgate_decide::json::Json;
 use stopgate_decide::name::ChannelName;
-use stopgate_decide::supply::{ChannelId, MAX_DOCUMENT_BYTES};
+use stopgate_decide::supply::{ChannelId, MAX_DOCUMENT_BYTES, ReleaseChange};
 use stopgate_decide::visible::visible;
 use stopgate_store::{Items, Policies, StoreAddress, StoreError};
 
@@ -46,7 +46,8 @@ pub(super) struct Args {
     /// Revision to publish, read from git; left out: HEAD, if the files are exactly that
     #[arg(long, value_name = "REV")]
     rev: Option<String>,
-    /// Publish also what the channel has already, as the next version: signed with these keys, before others leave
+    /// Publish also what the channel has already, as the next version: signed with these keys, because others leave. It takes a
+    /// sign-off (`stopgate signoff --again`)
     #[arg(long)]
     again: bool,
     /// Write nothing unless the bundle has this digest, which the gate prints
@@ -290,8 +291,12 @@ fn told(planned: &PlannedRelease) -> String {
 fn ask_for(dir: &str, planned: &PlannedRelease) -> String {
     let before = planned.before.as_ref();
     let base = before.map_or("empty", |before| before.release.commit.as_str());
+    let again = match planned.release.change {
+        ReleaseChange::Same => " --again",
+        ReleaseChange::Stricter | ReleaseChange::Looser => "",
+    };
     format!(
-        "stopgate signoff {} --base {} --rev {} --key KEY",
+        "stopgate signoff {} --base {} --rev {} --key KEY{again}",
         word(dir),
         word(&visible(base, 100)),
         word(&visible(&planned.release.commit, 100)),

@@ -49,6 +49,9 @@ pub(super) struct Args {
     /// Revision that will be published, read from git; left out: HEAD, if the files are exactly that
     #[arg(long, value_name = "REV")]
     rev: Option<String>,
+    /// Sign off that a channel's bundle is published once more, because a publisher's key leaves: base and rev make the same
+    #[arg(long)]
+    again: bool,
     /// Private key of the reviewer
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
@@ -119,7 +122,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failu
             "the base does not compile any more, so nobody can say from which bundle the change goes",
         ));
     }
-    let sign_off = sign_off(&compared, &gate)?;
+    let sign_off = sign_off(&compared, &gate, args.again)?;
     let document = Unsealed::new(&sign_off).map_err(Failure::failed)?;
     let signed = document.digest();
     let shown = shown(&verdict, &sign_off, (&id, &owner), signed);
@@ -151,16 +154,22 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failu
 }
 
 /// Returns what is signed: the change, at the highest risk at which the gate found it looser.
-fn sign_off(compared: &Compared, gate: &Gate<'_>) -> Result<SignOff, Failure> {
+fn sign_off(compared: &Compared, gate: &Gate<'_>, again: bool) -> Result<SignOff, Failure> {
     let base = compared.base.as_ref().map(|base| digest(&base.policy));
     let base = base.transpose()?;
     let bundle = match compared.bundle {
         Some(bundle) => bundle,
         None => digest(&compared.head.policy)?,
     };
-    if base == Some(bundle) {
+    let is_same = base == Some(bundle);
+    if is_same && !again {
+        let same = "both revisions make the same bundle: there is nothing to sign off";
+        let help = "for `stopgate publish --again`, add --again";
+        return Err(Failure::usage(same).with_help(help));
+    }
+    if again && !is_same {
         return Err(Failure::usage(
-            "both revisions make the same bundle: there is nothing to sign off",
+            "the revisions make different bundles: that is a change, and nothing is published again",
         ));
     }
     let risks = gate.judged.iter().map(|(loosening, _)| loosening.risk);

@@ -13,7 +13,7 @@ use stopgate_store::{Items, Policies, StoreAddress};
 use crate::key::SigningKey;
 use crate::stop::{Sealed, StopError, Stopping, not_behind, organisation};
 
-use super::console::{CommandAnswer, Console, Failure, Format};
+use super::console::{CommandAnswer, Failure, Format};
 use super::duration::day;
 use super::exit::Exit;
 use super::output::{read_whole, write_whole};
@@ -110,9 +110,15 @@ impl StopPlace {
         policies: Option<&Policies<S>>,
         root: &TrustRoot,
     ) -> Result<ChannelId, Failure> {
-        let organisation = match (&self.organisation, policies) {
-            (Some(organisation), _) => organisation.clone(),
-            (None, Some(policies)) => organisation(policies, &self.channel, root)?,
+        let found = policies.map(|policies| organisation(policies, &self.channel, root));
+        let organisation = match (&self.organisation, found) {
+            (Some(named), Some(Ok(found))) if *named != found => {
+                let channel = &self.channel;
+                let other = format!("the channel `{channel}` is of `{found}`, not of `{named}`");
+                return Err(Failure::usage(other));
+            }
+            (Some(named), _) => named.clone(),
+            (None, Some(found)) => found?,
             (None, None) => return Err(Failure::usage("--organisation is missing")),
         };
         Ok(ChannelId {
@@ -121,13 +127,10 @@ impl StopPlace {
         })
     }
 
-    /// Returns where the document went, in words.
-    pub(super) fn told(&self, output: Option<&PathBuf>) -> String {
-        match (output, &self.store) {
-            (Some(file), _) => file.display().to_string(),
-            (None, Some(store)) => format!("{} in {store}", self.channel),
-            (None, None) => String::new(),
-        }
+    /// Returns where it is stored, in words.
+    pub(super) fn stored(&self) -> Option<String> {
+        let store = self.store.as_ref()?;
+        Some(format!("{} in {store}", self.channel))
     }
 }
 
@@ -142,7 +145,7 @@ pub(super) fn keys(paths: &[PathBuf]) -> Result<Vec<SigningKey>, Failure> {
     keys.collect::<Result<_, _>>().map_err(Failure::untrusted)
 }
 
-pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failure> {
+pub(super) fn run(args: &Args) -> Result<CommandAnswer, Failure> {
     let keys = keys(&args.keys)?;
     let root = args.place.root()?;
     let policies = args.place.open()?;
@@ -157,36 +160,45 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failu
     };
     if let Some(file) = &args.output {
         is_found_there(file)?;
+        if file.symlink_metadata().is_ok() {
+            let message = format!("{} exists and is not overwritten", file.display());
+            return Err(Failure::usage(message));
+        }
         write_whole(file, &sealed.bytes)?;
     }
     if let Some(policies) = &policies {
         sealed.put(policies, &channel, &root, now)?;
-        if let Some(warning) = unreached(policies, &sealed.document)? {
-            console.progress(format_args!("{warning}"));
-        }
     }
+    // The stop is made: what is looked for from here on is only a slip of the pen.
+    let warning = policies
+        .as_ref()
+        .and_then(|policies| unreached(policies, &sealed.document));
     let stop = &sealed.document;
     match args.format {
         Format::Json => {
             let mut body = said(stop);
             if let Value::Object(members) = &mut body {
                 members.insert("digest".to_owned(), json!(sealed.digest));
+                members.insert("warning".to_owned(), json!(warning));
             }
             CommandAnswer::json("stop", Exit::Fine, body)
         }
         Format::Text => {
-            let place = args.place.told(args.output.as_ref());
-            let done = match &policies {
-                Some(_) => "stopped",
-                None => "written",
-            };
+            let written = args.output.as_ref();
+            let written = written.map(|file| format!("written    {}\n", file.display()));
+            let stored = args.place.stored();
+            let stored = stored.map(|place| format!("stopped    {place}\n"));
+            let warning = warning.map(|warning| format!("warning    {warning}\n"));
             let text = format!(
-                "stop       {}\nlimit      {}\nreaches    {}\nuntil      {}\ndigest     {}\n{done}    {place}\n",
+                "stop       {}\nlimit      {}\nreaches    {}\nuntil      {}\ndigest     {}\n{}{}{}",
                 stop.id,
                 lets_through(stop.limit),
                 reaches(stop),
                 stop.expires,
                 sealed.digest,
+                written.unwrap_or_default(),
+                stored.unwrap_or_default(),
+                warning.unwrap_or_default(),
             );
             Ok(CommandAnswer::text(Exit::Fine, text))
         }
@@ -229,23 +241,21 @@ fn is_found_there(file: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Returns a warning if no rule of the channel's bundle reaches what is stopped, as far as its rows say: nothing passes there
-/// anyway, unless the name is another one.
-fn unreached<S: Items>(policies: &Policies<S>, stop: &Stop) -> Result<Option<String>, Failure> {
-    let Some(tool) = &stop.tool else {
-        return Ok(None);
+/// Returns a warning if nothing was published to the channel, or if no rule of its bundle reaches what is stopped, as far as its
+/// rows say: nothing passes there anyway, unless a name is another one.
+fn unreached<S: Items>(policies: &Policies<S>, stop: &Stop) -> Option<String> {
+    let Some(head) = policies.head(&stop.channel).ok()? else {
+        let channel = &stop.channel;
+        return Some(format!(
+            "nothing was ever published to `{channel}` here: nobody may follow it"
+        ));
     };
-    // The stop is made, and this only looks for a slip of the pen.
-    let Ok(Some(head)) = policies.head(&stop.channel) else {
-        return Ok(None);
-    };
-    let found = policies.has_row(head.bundle, tool, stop.operation.as_ref())?;
-    Ok((found == Some(false)).then(|| {
-        format!(
-            "no rule reaches {}, where nothing passes anyway: is it spelt so?",
-            reaches(stop)
-        )
-    }))
+    let tool = stop.tool.as_ref()?;
+    let found = policies.has_row(head.bundle, tool, stop.operation.as_ref());
+    (found.ok()? == Some(false)).then(|| {
+        let reaches = reaches(stop);
+        format!("no rule reaches {reaches}, so this stops nothing that passes: is it spelt so?")
+    })
 }
 
 /// Returns what a stop says, as JSON.
@@ -302,11 +312,9 @@ impl From<StopError> for Failure {
             StopError::Unseen { .. } => Self::new(Exit::Differs, error)
                 .with_help("mend the items of stops in the store, or stop by other means: nothing is stopped by this"),
             StopError::OtherLift => Self::usage(error),
-            StopError::NoOrganisation(_) => {
-                Self::untrusted(error).with_help("say whose it is with --organisation")
-            }
-            StopError::Stranger(_) => Self::untrusted(error)
-                .with_help("`stopgate root` names the keys that may stop, publish and review"),
+            StopError::NoOrganisation(_) => Self::untrusted(error)
+                .with_help("is the channel spelt so? if it is, say whose it is with --organisation"),
+            StopError::Stranger(_) | StopError::NoStopKey { .. } => Self::untrusted(error),
             StopError::Document(_) => Self::usage(error),
             StopError::Refused(_) | StopError::Key(_) => Self::untrusted(error),
         }

@@ -357,3 +357,41 @@ fn p16_going_back_is_a_new_version_of_the_very_bundle_and_is_signed_off_like_any
         run.shown()
     );
 }
+
+#[test]
+fn what_a_channel_has_is_published_again_once_a_reviewer_has_agreed() {
+    let desk = desk();
+    begin(&desk);
+    let run = publish(&desk, &["--again"]);
+    assert_eq!(run.exit, 5, "{}", run.shown());
+    assert!(run.stdout.contains("--again"), "{}", run.shown());
+    let again = |more: &[&str]| {
+        let command = ["signoff", "p", "--base=main", "--rev=main", "--key=ana.key"];
+        desk.run(&[&command[..], &["-o", "again.signoff"], more].concat())
+    };
+    let run = again(&[]);
+    assert_eq!(run.exit, 2, "{}", run.shown());
+    assert!(run.stderr.contains("--again"), "{}", run.shown());
+    let run = again(&["--again"]);
+    assert_eq!(run.exit, 8, "{}", run.shown());
+    let digest = run
+        .stderr
+        .lines()
+        .find_map(|line| line.strip_prefix("digest "));
+    let yes = format!("--yes={}", digest.expect("a digest").trim());
+    let run = again(&["--again", &yes]);
+    assert_eq!(run.exit, 0, "{}", run.shown());
+    let run = publish(&desk, &["--again", "--sign-off=again.signoff"]);
+    assert_eq!(
+        (run.exit, line(&run, "version")),
+        (0, "2"),
+        "{}",
+        run.shown()
+    );
+    // What is no repetition is not signed off as one.
+    fs::write(desk.path("p/rules/guard.cedar"), NEVER).expect("written");
+    desk.commit("p");
+    let command = ["signoff", "p", "--base=main~1", "--again", "--key=ana.key"];
+    let run = desk.run(&command);
+    assert_eq!(run.exit, 2, "{}", run.shown());
+}

@@ -9,7 +9,9 @@ use stopgate_decide::name::{OperationName, ToolName};
 use stopgate_decide::surface::Evidence;
 
 use super::Policies;
-use crate::{Change, Invalid, Item, Items, Key, StoreError, TRANSACTION_WRITES, Value, Write};
+use crate::{
+    Change, Invalid, Item, Items, Key, Most, StoreError, TRANSACTION_WRITES, Value, Write,
+};
 
 const NUMBER: &str = "number";
 
@@ -45,6 +47,8 @@ pub enum OtherCell {
     Missing,
     /// It is there, and the bundle has no such cell.
     Extra,
+    /// It is not the text of an item any more.
+    Spoilt,
     /// It says something else: the attribute, what it should say, and what it says, where there is such an attribute.
     Changed {
         /// The first attribute that differs.
@@ -62,6 +66,7 @@ impl std::fmt::Display for OtherRow {
         match other {
             OtherCell::Missing => write!(f, "{place} is missing"),
             OtherCell::Extra => write!(f, "{place} is one too many"),
+            OtherCell::Spoilt => write!(f, "{place} is spoilt"),
             OtherCell::Changed {
                 attribute,
                 wanted,
@@ -145,8 +150,11 @@ impl<S: Items> Policies<S> {
     /// [`StoreError`]; they can be put again.
     pub fn put_rows(&self, rows: &Rows) -> Result<(), StoreError> {
         let (key, all) = rows.all()?;
-        if self.0.get(&key)?.as_ref() == Some(&all) {
-            return Ok(());
+        // A row that somebody spoilt is no reason to publish nothing.
+        match self.0.get(&key) {
+            Ok(Some(found)) if found == all => return Ok(()),
+            Ok(_) | Err(StoreError::Spoilt { .. }) => {}
+            Err(error) => return Err(error),
         }
         self.rewrite(rows)?;
         // After them, so that whoever finds it finds all of them.
@@ -188,9 +196,12 @@ impl<S: Items> Policies<S> {
     /// # Errors
     /// [`StoreError`]; nobody knows then whether any differ.
     pub fn other_rows(&self, rows: &Rows) -> Result<Vec<OtherRow>, StoreError> {
-        let most = rows.items.len().saturating_add(STRANGE_ROWS);
-        let found = self.0.query(&rows.partition(), "", most)?;
-        let mut found: BTreeMap<String, Item> = found.into_iter().collect();
+        let most = Most {
+            items: rows.items.len().saturating_add(STRANGE_ROWS),
+            bytes: usize::MAX,
+        };
+        let found = self.0.query_each(&rows.partition(), "", most)?;
+        let mut found: BTreeMap<String, Result<Item, StoreError>> = found.into_iter().collect();
         let (_, all) = rows.all()?;
         let mut other = BTreeSet::new();
         let mut tell = |place: &str, found| {
@@ -208,12 +219,17 @@ impl<S: Items> Policies<S> {
         for (place, wanted) in stated.chain(wanted) {
             match found.remove(place) {
                 None => tell(place, OtherCell::Missing),
-                Some(found) if found == *wanted => {}
-                Some(found) => tell(place, changed(wanted, &found)),
+                Some(Ok(found)) if found == *wanted => {}
+                Some(Ok(found)) => tell(place, changed(wanted, &found)),
+                Some(Err(_)) => tell(place, OtherCell::Spoilt),
             }
         }
-        for place in found.keys() {
-            tell(place, OtherCell::Extra);
+        for (place, found) in &found {
+            let what = match found {
+                Ok(_) => OtherCell::Extra,
+                Err(_) => OtherCell::Spoilt,
+            };
+            tell(place, what);
         }
         Ok(other.into_iter().collect())
     }
@@ -225,8 +241,8 @@ impl<S: Items> Policies<S> {
     pub fn mend_rows(&self, rows: &Rows) -> Result<usize, StoreError> {
         let other = self.other_rows(rows)?;
         let partition = rows.partition();
-        let extra = other.iter().filter(|row| row.other == OtherCell::Extra);
-        let extra = extra.map(|row| {
+        let is_extra = |row: &&OtherRow| !rows.items.contains_key(&row.place) && row.place != ALL;
+        let extra = other.iter().filter(is_extra).map(|row| {
             Ok(Write {
                 key: Key::new(&partition, &row.place)?,
                 condition: Vec::new(),
