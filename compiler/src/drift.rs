@@ -232,13 +232,10 @@ impl Reference {
             now,
         };
         let mut seen = SeenStops::new(wanted);
-        let stops = stored.stops.iter().map(|stop| seen.see_stop(stop, &at));
-        let mut wrong: Vec<_> = stops.filter_map(Result::err).collect();
-        let lifts = stored.lifts.iter().map(|lift| seen.see_lift(lift, &at));
-        wrong.extend(lifts.filter_map(Result::err));
+        let refused = stored.show(&mut seen, &at);
         let holding = seen.in_force(&listed, now);
         let unreadable = holding.iter().filter(|stop| stop.note.is_none());
-        let mut wrong: Vec<String> = wrong.iter().map(|why| chain(why)).collect();
+        let mut wrong: Vec<String> = refused.iter().map(|why| chain(why)).collect();
         wrong.extend(stored.spoilt);
         wrong
             .extend(unreadable.map(|stop| format!("{} is listed and cannot be read", stop.digest)));

@@ -140,6 +140,9 @@ pub enum PublishError {
         #[source]
         why: DocumentError,
     },
+    /// What would be published again is not what the channel has.
+    #[error("the channel has {0}, so this would not publish it again")]
+    NotAgain(Digest),
     /// The sign-offs are not of one change.
     #[error("the sign-offs are for different changes")]
     SignOffs,
@@ -190,6 +193,13 @@ impl Publication<'_> {
             && !self.again
         {
             return Ok(Plan::Unchanged(before.release.version));
+        }
+        // A head that nobody vouches for any more is followed by its own bundle and by no other.
+        if let Some((before, _)) = &head
+            && self.again
+            && before.release.bundle != self.built.digest
+        {
+            return Err(PublishError::NotAgain(before.release.bundle));
         }
         // 2. Beside the bundle in force.
         let new = (self.built.bytes.as_slice(), self.built.digest);

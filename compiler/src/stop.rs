@@ -267,10 +267,8 @@ impl Sealed<Stop> {
             now,
         };
         let mut seen = SeenStops::new(channel.clone());
-        for stop in &stored.stops {
-            // What is not this one is no concern of whoever makes it.
-            let _refused = seen.see_stop(stop, &at);
-        }
+        // What is not this one is no concern of whoever makes it.
+        let _refused = stored.show(&mut seen, &at);
         if seen.to_list(now).contains(&self.digest) {
             Ok(())
         } else {

@@ -15,7 +15,7 @@ use stopgate_decide::supply::{
     ChannelId, DocumentError, FormatOne, Link, Marks, SEEN_STOPS_BYTES, SeenStops, Signed,
     StopsMoment, SupplyRefusal, TimestampDocument, Unsealed,
 };
-use stopgate_store::{Items, Moved, NotOffered, Policies, StoreError, StoredStops, offered};
+use stopgate_store::{Items, Moved, NotOffered, Policies, StoreError, offered};
 
 use crate::key::{KeyError, SigningKey};
 use crate::publish::seal;
@@ -185,18 +185,9 @@ impl Timestamper<'_> {
             now,
         };
         // Where nobody can say which stops there are, nothing is signed: what is not listed would not be missed.
-        let StoredStops {
-            stops,
-            lifts,
-            spoilt: _,
-        } = policies.stops(self.channel, now)?;
+        let stored = policies.stops(self.channel, now)?;
         // What does not verify stops nothing.
-        for stop in stops {
-            let _refused = seen.see_stop(&stop, &at);
-        }
-        for lift in lifts {
-            let _refused = seen.see_lift(&lift, &at);
-        }
+        let _refused = stored.show(&mut seen, &at);
         seen.forget(&at);
         if seen != before {
             let text = seen.text();

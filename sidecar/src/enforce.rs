@@ -367,7 +367,7 @@ impl Enforcer {
             now,
             limit,
             stops: StopsInForce {
-                stops: StopsNow::from([]),
+                stops: Arc::clone(&self.stops.borrow()),
                 agent_is_vouched: principal.agent_is_vouched,
                 caller_agent: Some(caller.agent.as_str().into()),
             },
@@ -393,7 +393,7 @@ impl Enforcer {
             refused,
             clock,
         } = question;
-        // Of this moment: the attempt may have waited for its turn.
+        // Of this moment too: the attempt may have waited for its turn.
         situation.stops.stops = Arc::clone(&self.stops.borrow());
         // By the clock of this moment: a process that was stopped for a day has not looked since.
         let allowed = standing.limit(bundle.freshness(), Timestamp::now());

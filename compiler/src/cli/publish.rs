@@ -364,6 +364,8 @@ impl From<PublishError> for Failure {
                 "sidecars keep what they have; find out who wrote to the store before anything is published",
             ),
             PublishError::SignOffs => Self::usage(error),
+            PublishError::NotAgain(_) => Self::usage(error)
+                .with_help("publish the commit that the channel has with --rev, or this one without --again"),
             PublishError::Base(_)
             | PublishError::Bundle(_)
             | PublishError::Release(_)

@@ -391,6 +391,8 @@ fn what_a_channel_has_is_published_again_once_a_reviewer_has_agreed() {
     // What is no repetition is not signed off as one.
     fs::write(desk.path("p/rules/guard.cedar"), NEVER).expect("written");
     desk.commit("p");
+    let run = publish(&desk, &["--again"]);
+    assert_eq!(run.exit, 2, "{}", run.shown());
     let command = ["signoff", "p", "--base=main~1", "--again", "--key=ana.key"];
     let run = desk.run(&command);
     assert_eq!(run.exit, 2, "{}", run.shown());

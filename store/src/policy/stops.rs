@@ -3,7 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use stopgate_decide::digest::Digest;
 use stopgate_decide::name::{ChannelName, StopId};
-use stopgate_decide::supply::{MAX_DOCUMENT_BYTES, MAX_STOPS};
+use stopgate_decide::supply::{
+    MAX_DOCUMENT_BYTES, MAX_STOPS, SeenStops, StopsMoment, SupplyRefusal,
+};
 
 use super::{DOCUMENT, Moved, Policies, bytes, instant, text};
 use crate::{
@@ -35,6 +37,17 @@ pub struct StoredStops {
     pub lifts: Vec<Vec<u8>>,
     /// Items that are not as this program writes them.
     pub spoilt: Vec<String>,
+}
+
+impl StoredStops {
+    /// Shows everything to `seen`, and returns why each document was refused that was.
+    pub fn show(&self, seen: &mut SeenStops, at: &StopsMoment<'_>) -> Vec<SupplyRefusal> {
+        let stops = self.stops.iter().map(|stop| seen.see_stop(stop, at));
+        let mut refused: Vec<_> = stops.filter_map(Result::err).collect();
+        let lifts = self.lifts.iter().map(|lift| seen.see_lift(lift, at));
+        refused.extend(lifts.filter_map(Result::err));
+        refused
+    }
 }
 
 impl<S: Items> Policies<S> {

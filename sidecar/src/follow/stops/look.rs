@@ -94,18 +94,11 @@ impl StopLook {
         let stored = self.stored(now);
         let is_read = stored.is_ok();
         match stored {
-            Ok(StoredStops {
-                stops,
-                lifts,
-                spoilt,
-            }) => {
+            Ok(stored) => {
                 // What is refused stops nothing: nobody who may only write to the source does.
-                let refused = stops.iter().map(|stop| seen.see_stop(stop, &at));
-                let mut refused: Vec<_> = refused.filter_map(Result::err).collect();
-                let lifts = lifts.iter().map(|lift| seen.see_lift(lift, &at));
-                refused.extend(lifts.filter_map(Result::err));
+                let refused = stored.show(&mut seen, &at);
                 problems.extend(refused.iter().map(|why| chain(why)));
-                problems.extend(spoilt);
+                problems.extend(stored.spoilt);
             }
             Err(why) => problems.push(why),
         }
