@@ -8,6 +8,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use stopgate_author::compile::{Compiled, compile};
+use stopgate_author::diagnostic::{Code, Diagnostic};
 use stopgate_decide::bundle::TrustRoot;
 
 pub use proof::Depth;
@@ -36,6 +37,29 @@ pub fn signed_reviews(trust: &Trust, compiled: &Compiled, now: Timestamp) -> Rev
     let root = trust.root.as_deref();
     let root = root.and_then(|bytes| TrustRoot::open(bytes, now).ok());
     Reviews::verified(reviews, &trust.signatures, organisation, root.as_ref())
+}
+
+/// Adds a warning to a valid policy's diagnostics where `trust` names who signs timestamps and the policy asks for none.
+pub fn look_at_freshness(compiled: &mut Compiled, trust: &Trust) {
+    let Some(policy) = &compiled.policy else {
+        return;
+    };
+    let root = trust.root.as_deref();
+    // Whatever its date: what is missing is missing then too.
+    let root = root.and_then(|bytes| TrustRoot::open(bytes, Timestamp::MIN).ok());
+    if policy.freshness.is_none()
+        && root.is_some_and(|root| root.statement().roles.timestamp.is_some())
+        && let Some((channel, span)) = compiled.places.channels.first_key_value()
+    {
+        let message =
+            "the policy does not say how old it may be, and the trust root names timestampers";
+        let label = format!(
+            "`{channel}` goes on without an end while nothing proves that it is the newest"
+        );
+        let finding = Diagnostic::new(Code::NoFreshness, *span, message, label);
+        let help = "state `freshness: {soft: 15m, hard: 24h}` in stopgate.yaml";
+        compiled.diagnostics.push(finding.help(help));
+    }
 }
 
 /// Adds to a valid policy's diagnostics what a date, signed reviews and the solver can say about it. Whether everything

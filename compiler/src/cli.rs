@@ -31,6 +31,7 @@ mod shown;
 mod sign;
 mod signoff;
 mod source;
+mod status;
 mod stop;
 mod test;
 mod timestamp;
@@ -90,6 +91,7 @@ enum Command {
     Stop(stop::Args),
     Lift(lift::Args),
     Drift(drift::Args),
+    Status(status::Args),
     Log(log::Args),
     Schemas(schemas::Args),
     Completions(completions::Args),
@@ -117,6 +119,7 @@ impl Command {
             Self::Publish(args) => ("publish", args.target.format, publish::run(args, console)),
             Self::Rollback(args) => ("rollback", args.target.format, rollback::run(args, console)),
             Self::Drift(args) => ("drift", args.format, drift::run(args, console)),
+            Self::Status(args) => ("status", args.format, status::run(args, console)),
             Self::Timestamp(args) => ("timestamp", args.format, timestamp::run(args, console)),
             Self::Stop(args) => ("stop", args.format, stop::run(args)),
             Self::Lift(args) => ("lift", args.format, lift::run(args)),

@@ -18,7 +18,7 @@ use stopgate_decide::supply::{
     StopsMoment, TimestampDocument, prove,
 };
 use stopgate_decide::surface::Limit;
-use stopgate_store::{Items, NotOffered, Policies, Rows, StoreError, offered};
+use stopgate_store::{Items, NotNext, NotOffered, Policies, Rows, StoreError, offered};
 
 /// Most rows that are named each by itself.
 const NAMED_ROWS: usize = 10;
@@ -117,6 +117,12 @@ fn from_store(error: &StoreError) -> Sameness {
 }
 
 impl Reference {
+    /// Returns whether the channel has another head by now, or nobody can say.
+    pub fn has_moved<S: Items>(&self, policies: &Policies<S>) -> bool {
+        let head = policies.head(&self.release.channel);
+        !head.is_ok_and(|head| head.is_some_and(|head| head.digest == self.held.release))
+    }
+
     /// Compares the bundle that a commit makes with the one that is in force.
     #[must_use]
     pub fn beside_commit(&self, bundle: Digest) -> Sameness {
@@ -127,6 +133,43 @@ impl Reference {
                 "it makes {bundle}, and {} is in force, of commit {}",
                 self.held.bundle, self.release.commit
             ))
+        }
+    }
+
+    /// Compares the trust root of a commit with the one that sidecars come to.
+    pub fn beside_root<S: Items>(
+        &self,
+        policies: &Policies<S>,
+        trust: (&TrustRoot, &[u8]),
+    ) -> Sameness {
+        let (root, file) = trust;
+        let version = root.statement().version;
+        let (newer, not_next) = policies.newer_roots(root);
+        if let Some(newest) = newer.last() {
+            let newest = newest.trust.statement().version;
+            return Sameness::Different(format!(
+                "version {version}, and sidecars come to version {newest} in the store"
+            ));
+        }
+        match not_next {
+            Some(NotNext::Store(error)) => return from_store(&error),
+            Some(NotNext::Refused { version, why }) => {
+                return Sameness::Different(format!("version {version} in the store: {why}"));
+            }
+            None => {}
+        }
+        let told = format!("version {version}");
+        if version == 1 {
+            // It is given to each sidecar by hand.
+            return Sameness::Same(told);
+        }
+        match policies.root(version) {
+            Ok(Some(there)) if there == file => Sameness::Same(told),
+            Ok(Some(_)) => Sameness::Different(format!("{told}, and the store has another one")),
+            Ok(None) => Sameness::Different(format!(
+                "{told}, and the store does not have it: `stopgate publish` puts it there"
+            )),
+            Err(error) => from_store(&error),
         }
     }
 
@@ -167,7 +210,7 @@ impl Reference {
         };
         let standing = Standing {
             proven: Some(proven),
-            latest: None,
+            ..Standing::default()
         };
         let age = now.duration_since(proven.issued).max(SignedDuration::ZERO);
         let told = format!("issued {}, {} s ago", proven.issued, age.as_secs());
@@ -252,8 +295,14 @@ impl Reference {
         (holding, sameness)
     }
 
-    /// Asks the sidecar at `socket` what it enforces, and whether it enforces these `stops` and no others.
-    pub async fn beside_sidecar(&self, socket: &Path, stops: &[StopInForce]) -> Sameness {
+    /// Asks the sidecar at `socket` what it enforces, whether it goes by this version of the trust root, and whether it enforces
+    /// these `stops` and no others.
+    pub async fn beside_sidecar(
+        &self,
+        socket: &Path,
+        root: &TrustRoot,
+        stops: &[StopInForce],
+    ) -> Sameness {
         let asked = async {
             let client = Client::connect(socket).await.map_err(|why| chain(&why))?;
             client.status(PATIENCE).await.map_err(|why| why.to_string())
@@ -295,6 +344,11 @@ impl Reference {
         } else if refusal != "UNSPECIFIED" {
             Sameness::Different(format!(
                 "version {version}, and it refuses what it is offered: {refusal}"
+            ))
+        } else if u64::try_from(status.root_version) != Ok(root.statement().version) {
+            Sameness::Different(format!(
+                "version {version}, and it goes by version {} of the trust root",
+                status.root_version
             ))
         } else if let Some(other) = other_stop(&status.stops, stops) {
             Sameness::Different(format!("version {version}, and {other}"))

@@ -161,7 +161,8 @@ impl CheckedLog {
             | RecordBody::Bundle(_)
             | RecordBody::Decision(_)
             | RecordBody::Stop(_)
-            | RecordBody::Stops(_) => {}
+            | RecordBody::Stops(_)
+            | RecordBody::Root(_) => {}
         }
         *last_kind = Some(kind);
         if let Some(last) = self.last.filter(|last| stamp.time < last.time) {

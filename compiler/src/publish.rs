@@ -4,13 +4,16 @@
 //! writes can be cut short anywhere. Chunks and bundle come first and mean nothing by themselves, and the head moves
 //! last, in one transaction with the history; whoever begins again goes on where they ended.
 
+mod hand_out;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
 
 use jiff::Timestamp;
 use stopgate_decide::bundle::dsse::{Envelope, Signature};
 use stopgate_decide::bundle::{
-    Bundle, BundleError, MAX_BUNDLE_BYTES, MayBeLooser, TrustRoot, Verified, not_looser,
+    Bundle, BundleError, MAX_BUNDLE_BYTES, MayBeLooser, NamedBundle, TrustRoot, Verified,
+    not_looser,
 };
 use stopgate_decide::digest::Digest;
 use stopgate_decide::supply::{
@@ -22,6 +25,8 @@ use stopgate_store::{Items, Moved, Policies, Rows, StoreError, StoredRelease};
 
 use crate::build::Built;
 use crate::key::{KeyError, SigningKey};
+
+pub use hand_out::RootOut;
 
 /// What is to be published, and by whom.
 #[derive(Debug)]
@@ -36,6 +41,9 @@ pub struct Publication<'a> {
     pub tests: Digest,
     /// The trust root that sidecars judge by.
     pub root: &'a TrustRoot,
+    /// The file of that root, which is handed out with the release: whoever has the version before finds it there. `None` where
+    /// a commit of long ago is published, whose root may be as old.
+    pub root_file: Option<&'a [u8]>,
     /// Keys of publishers.
     pub keys: &'a [SigningKey],
     /// Files of sign-offs: of one change, by one reviewer or more each.
@@ -149,6 +157,9 @@ pub enum PublishError {
     /// The sign-off is for another change than this one.
     #[error(transparent)]
     OtherChange(Box<OtherChange>),
+    /// The store has another trust root of this version, and root keys have signed both.
+    #[error("the store has another trust root of version {0}, which its root keys have signed too")]
+    OtherRoot(u64),
     /// The last version there can be was published.
     #[error("there is no version after {0}")]
     Versions(ReleaseVersion),
@@ -203,7 +214,7 @@ impl Publication<'_> {
         }
         // 2. Beside the bundle in force.
         let new = (self.built.bytes.as_slice(), self.built.digest);
-        let new = self.read(new, PublishError::Bundle)?;
+        let new = self.read(new)?;
         let looser = match &head {
             None => Some(Missing::First),
             // Nothing is looser than itself, and what is there may be signed with a key that leaves.
@@ -213,8 +224,10 @@ impl Publication<'_> {
                 let most = u64::try_from(MAX_BUNDLE_BYTES).unwrap_or(u64::MAX);
                 let file = policies.bundle(base, most)?;
                 let file = file.ok_or(PublishError::NoBase(base))?;
-                let base = self.read((&file, base), PublishError::Base)?;
-                not_looser(&base, &new).err().map(Missing::Looser)
+                // By its digest, which the head names: whoever signed it may have left.
+                let base = NamedBundle::read(Cursor::new(&file), base, most);
+                let base = base.map_err(PublishError::Base)?;
+                not_looser(&base, new.named()).err().map(Missing::Looser)
             }
         };
         // 3. The release and what was signed for it.
@@ -253,7 +266,7 @@ impl Publication<'_> {
         })))
     }
 
-    /// Writes what was planned: the bundle, and then the head.
+    /// Writes what was planned: the trust root, the bundle, and then the head. Returns the root if it was not there.
     ///
     /// # Errors
     /// [`PublishError`], and [`PublishError::Conflict`] if the channel moved since the plan was made.
@@ -261,19 +274,21 @@ impl Publication<'_> {
         &self,
         planned: &PlannedRelease,
         policies: &Policies<S>,
-    ) -> Result<(), PublishError> {
+    ) -> Result<Option<RootOut>, PublishError> {
         let new = &planned.stored;
+        // Before the head: what follows may be signed with keys that are new in it.
+        let root = self.hand_out_root(policies)?;
         policies.put_bundle(new.bundle, &self.built.bytes, self.now)?;
         policies.put_rows(&self.rows()?)?;
         let before = planned.before.as_ref().map(|before| &before.stored);
         let moved = policies.move_head(&self.channel.channel, before, new);
         match moved {
-            Ok(Moved::Here) => Ok(()),
+            Ok(Moved::Here) => Ok(root),
             // Whether it was written is not known, or this was tried twice: the head says which.
             Ok(Moved::Overtaken) | Err(StoreError::Unavailable { .. }) => {
                 let head = policies.head(&self.channel.channel)?;
                 match (head, moved) {
-                    (Some(head), _) if head == *new => Ok(()),
+                    (Some(head), _) if head == *new => Ok(root),
                     (_, Err(error)) => Err(error.into()),
                     (_, Ok(_)) => Err(PublishError::Conflict(new.version)),
                 }
@@ -321,15 +336,11 @@ impl Publication<'_> {
         Marks::new(organisation, channel, self.root)
     }
 
-    /// Reads a bundle, which has to be the one called `digest`.
-    fn read(
-        &self,
-        (file, digest): (&[u8], Digest),
-        refused: fn(BundleError) -> PublishError,
-    ) -> Result<Verified, PublishError> {
+    /// Reads the bundle that is to be published, which has to be the one called `digest`, as sidecars will.
+    fn read(&self, (file, digest): (&[u8], Digest)) -> Result<Verified, PublishError> {
         let most = u64::try_from(MAX_BUNDLE_BYTES).unwrap_or(u64::MAX);
-        let verified = Verified::read(Cursor::new(file), self.root, most, None).map_err(refused)?;
-        // The store is not trusted: another bundle than the one that was named would be compared with.
+        let verified = Verified::read(Cursor::new(file), self.root, most, None);
+        let verified = verified.map_err(PublishError::Bundle)?;
         verified
             .filter(|verified| verified.digest() == digest)
             .ok_or(PublishError::NoBase(digest))
@@ -476,3 +487,6 @@ pub(crate) fn merged(files: &[Vec<u8>]) -> Result<Option<Vec<u8>>, PublishError>
         envelope.to_bytes()
     }))
 }
+
+#[cfg(test)]
+mod tests;

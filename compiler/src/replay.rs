@@ -8,6 +8,7 @@ mod flips;
 mod forecast;
 mod judge;
 mod lines;
+mod predicted;
 mod question;
 mod share;
 
@@ -19,6 +20,7 @@ pub use flips::{Counts, Flips, OperationFlips, Sample, User, Word};
 pub use forecast::{Approver, Forecast, Load, Peak, RouteLoad};
 pub use judge::{Flip, Otherwise, Seen};
 pub use lines::Torn;
+pub use predicted::{NotPredicted, Predicted, Surprise, Unpredicted};
 pub use question::{Question, ReplayError, ReplayedPolicy};
 
 use judge::{BatchFindings, Judge};

@@ -11,11 +11,14 @@ mod found;
 mod fresh;
 mod keeper;
 mod kept;
+mod kept_roots;
 mod look;
 mod marks;
+mod put;
 pub(crate) mod refusal;
 mod root;
 mod stops;
+mod vouched;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,7 +29,7 @@ use keeper::Keeper;
 use kept::Note;
 use look::{FoundBundle, FoundNew, RefusedUpdate, Told};
 use marks::KeptMarks;
-use stopgate_decide::bundle::{Bundle, Verified};
+use stopgate_decide::bundle::{Bundle, TrustRoot, Verified};
 use stopgate_decide::digest::Digest;
 use stopgate_decide::name::OwnerName;
 use stopgate_decide::record::{BundleChange, BundleRecord, RecordBody};
@@ -36,7 +39,7 @@ use tokio::sync::watch;
 use crate::audit::AuditLog;
 use crate::bounds::LOAD_DEADLINE;
 use crate::metrics::Metrics;
-use crate::seldom::SeldomEach;
+use crate::seldom::{Seldom, SeldomEach};
 use crate::source::{FileIdentity, Looker, SourceName, chain};
 
 pub use followed::Followed;
@@ -62,6 +65,8 @@ pub struct Supply {
     pub standing: Standing,
     /// Stops that the newest timestamp lists.
     pub listed: Arc<ListedStops>,
+    /// The trust root that all of this is judged by; `None` before there is one.
+    pub root: Option<Arc<TrustRoot>>,
 }
 
 /// What a timestamp lists.
@@ -96,6 +101,8 @@ pub struct Active {
 #[derive(Debug)]
 pub struct Follower {
     followed: Followed,
+    /// The trust root to go by from the next look on.
+    roots: watch::Receiver<Root>,
     sidecar: String,
     audit: AuditLog,
     metrics: Arc<Metrics>,
@@ -108,6 +115,8 @@ pub struct Follower {
     told: Option<Told>,
     /// Refusals that are on record already.
     recorded: SeldomEach<Refusal>,
+    /// That the trust root does not vouch for the policy.
+    unvouched: Seldom,
     kept_marks: KeptMarks,
     /// What was seen of the channel; `None` until somebody could look.
     marks: Option<Marks>,
@@ -118,15 +127,19 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Makes a follower that has not looked yet, and the watch of what it finds.
+    /// Makes a follower that has not looked yet, and the watch of what it finds. It goes by the newest of `roots`.
     #[must_use]
     pub fn new(
         followed: Followed,
+        roots: watch::Receiver<Root>,
         sidecar: String,
         audit: AuditLog,
         metrics: Arc<Metrics>,
     ) -> (Self, watch::Receiver<Supply>) {
-        let (supply, watched) = watch::channel(Supply::default());
+        let (supply, watched) = watch::channel(Supply {
+            root: Some(Arc::clone(&followed.root.trust)),
+            ..Supply::default()
+        });
         metrics.sources.expect(SourceName::Bundle);
         let keeper = Keeper::new(
             followed.state_dir.clone(),
@@ -142,7 +155,9 @@ impl Follower {
             noted: None,
             unwritten: false,
             recorded: SeldomEach::default(),
+            unvouched: Seldom::default(),
             followed,
+            roots,
             sidecar,
             audit,
             metrics,
@@ -167,10 +182,17 @@ impl Follower {
         )
     }
 
-    /// Looks again and again, with `poll` in between. The first look is the caller's.
+    /// Looks again and again, with `poll` in between, and at once where there is another trust root. The first look is the
+    /// caller's.
     pub async fn run(mut self, poll: Duration) {
         loop {
-            tokio::time::sleep(poll).await;
+            tokio::select! {
+                () = tokio::time::sleep(poll) => {}
+                changed = self.roots.changed() => if changed.is_err() {
+                    // Who follows the root is gone, and the process ends because of that.
+                    std::future::pending::<()>().await;
+                }
+            }
             self.look().await;
         }
     }
@@ -180,6 +202,7 @@ impl Follower {
         // 1. What is kept, also when nothing new may be taken: it is for the very time after the root's date.
         self.keeper.look().await;
         self.pass_time().await;
+        self.take_root().await;
         // 2. The root's date, by the clock of each look: a refusal for it ends when a clock that was wrong is set back.
         if self.followed.root.expired(Timestamp::now()) {
             let refused = self.expired();
@@ -190,6 +213,7 @@ impl Follower {
         // again, and is kept again if what was kept is spoilt.
         let (found, timestamp) = self.found().await;
         let updated = self.update(found).await;
+        self.vouch(&updated);
         // 5. Whether what is in force now is known to be new. It is that whatever was offered.
         let proven = self.prove(timestamp).await;
         match updated {

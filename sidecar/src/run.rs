@@ -118,7 +118,7 @@ pub struct Sidecar {
 struct Ground {
     metrics: Arc<Metrics>,
     root_follower: RootFollower,
-    root: Root,
+    roots: watch::Receiver<Root>,
     /// What is started with after the root's date.
     last: Option<Last>,
 }
@@ -127,12 +127,12 @@ impl Ground {
     /// Looks at the trust root, at the bundle for a start after the root's date, and at the place of the socket, and
     /// makes nothing.
     async fn find(config: &Config) -> Result<Self, StartError> {
-        let Config { policy, listen, .. } = config;
+        let Config { listen, .. } = config;
         // 1.1. The root first: without one nothing could ever be trusted, and everything else would be in vain.
         let metrics = Arc::new(Metrics::default());
-        let deadline = policy.deadline.duration();
-        let opened = RootFollower::open(policy.root.clone(), deadline, Arc::clone(&metrics));
-        let (root_follower, root) = opened.await.map_err(StartError::Root)?;
+        let opened = RootFollower::open(config, Arc::clone(&metrics)).await;
+        let (root_follower, roots) = opened.map_err(StartError::Root)?;
+        let root = roots.borrow().clone();
         // 1.2. After the root's date only the bundle that was kept can be started with, and it is there or it is not.
         let last = last_kept(config, &root).await?;
         // 1.3. A socket that cannot be made is found out before a log says that the sidecar started.
@@ -140,7 +140,7 @@ impl Ground {
         Ok(Self {
             metrics,
             root_follower,
-            root,
+            roots,
             last,
         })
     }
@@ -201,10 +201,11 @@ impl Sidecar {
     async fn start_on(ground: Ground, config: Config, audit: AuditLog) -> Result<Self, StartError> {
         let Ground {
             metrics,
-            root_follower,
-            root,
+            mut root_follower,
+            roots,
             last,
         } = ground;
+        let root = roots.borrow().clone();
         // 3. A log that is long takes a while to open, and the root's date may have come meanwhile. Without this second
         // look the sidecar would serve without a bundle until somebody starts it again.
         let last = match last {
@@ -242,9 +243,16 @@ impl Sidecar {
             issuers,
             state_dir,
         };
-        let (mut follower, supply) =
-            Follower::new(followed, name.clone(), audit.clone(), Arc::clone(&metrics));
+        let (mut follower, supply) = Follower::new(
+            followed,
+            roots,
+            name.clone(),
+            audit.clone(),
+            Arc::clone(&metrics),
+        );
         let (mut stop_follower, stops) = follower.stops();
+        // Before what is seen under them: marks of a root that is not kept would be of no use to the next start.
+        root_follower.keep().await;
         // 5. The first look, before anybody can ask: a sidecar that could be ready never says that it is not.
         let first = async {
             match last {

@@ -27,7 +27,10 @@ pub use dynamodb::DynamoDb;
 pub use item::{Item, Value};
 pub use key::Key;
 pub use offer::{NotOffered, Offered, offered};
-pub use policy::{Moved, OtherCell, OtherRow, Policies, Rows, StoredRelease, StoredStops};
+pub use policy::{
+    HandedOut, Moved, NextRoot, NotNext, OtherCell, OtherRow, Policies, Rows, StoredRelease,
+    StoredStops,
+};
 pub use table::{InvalidTableName, TableName};
 pub use write::{Change, Condition, Write, check_items, check_transaction};
 

@@ -3,7 +3,9 @@
 
 use std::io::Cursor;
 
-use stopgate_decide::bundle::{BundleError, MayBeLooser, TrustRoot, Verified, not_looser};
+use stopgate_decide::bundle::{
+    BundleError, MayBeLooser, NamedBundle, TrustRoot, Verified, not_looser,
+};
 use stopgate_decide::digest::Digest;
 use stopgate_decide::supply::{
     ChannelId, Ground, HeldRelease, Link, Marks, SupplyRefusal, Trace, trace,
@@ -95,17 +97,18 @@ pub fn offered<S: Items>(
     // 2. The bundle that the release names.
     let release = link.release().document();
     let version = release.version.get();
-    let read = |digest| read(policies, digest, root, most, version);
-    let bundle = read(release.bundle)?;
-    // 3. What nobody let pass is seen not to be looser.
+    let bundle = read(policies, release.bundle, root, most, version)?;
+    // 3. What nobody let pass is seen not to be looser. Bundles of before count by the digest by which a signed release names
+    // them: whoever signed them may have left.
+    let named = |digest| read_named(policies, digest, most, version);
     if let Ground::Steps(steps) = &ground {
         for step in steps {
             let looser = |why| NotOffered::Looser { version, why };
-            let base = read(step.base)?;
+            let base = named(step.base)?;
             if step.bundle == bundle.digest() {
-                not_looser(&base, &bundle).map_err(looser)?;
+                not_looser(&base, bundle.named()).map_err(looser)?;
             } else {
-                not_looser(&base, &read(step.bundle)?).map_err(looser)?;
+                not_looser(&base, &named(step.bundle)?).map_err(looser)?;
             }
         }
     }
@@ -138,6 +141,19 @@ fn ground<S: Items>(
             }
         }
     }
+}
+
+/// Reads the bundle called `digest`, whoever signed it, for the release of this `version`.
+fn read_named<S: Items>(
+    policies: &Policies<S>,
+    digest: Digest,
+    most: u64,
+    version: u64,
+) -> Result<NamedBundle, NotOffered> {
+    let missing = || NotOffered::Missing(format!("the bundle {digest}"));
+    let file = policies.bundle(digest, most)?.ok_or_else(missing)?;
+    let refused = |why| NotOffered::Bundle { version, why };
+    NamedBundle::read(Cursor::new(&file), digest, most).map_err(refused)
 }
 
 /// Reads the bundle called `digest` and verifies it, for the release of this `version`.

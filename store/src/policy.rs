@@ -1,6 +1,7 @@
 //! The policy table: which item holds what, and what must be true before one is written.
 //!
 //! ```text
+//! ROOT          VERSION    a trust root, for those who have the one before
 //! HEAD#CHANNEL  -          the release in force: version, bundle, release, sign-off
 //! HIST#CHANNEL  VERSION    each release, put in the transaction that makes it the head
 //! TIME#CHANNEL  -          the newest timestamp
@@ -12,6 +13,7 @@
 //!
 //! Nothing here is believed: whoever reads verifies signatures and digests. What is here is only where things are.
 
+mod roots;
 mod rows;
 mod stops;
 
@@ -20,6 +22,7 @@ use stopgate_decide::digest::Digest;
 use stopgate_decide::name::ChannelName;
 use stopgate_decide::supply::ReleaseVersion;
 
+pub use roots::{HandedOut, NextRoot, NotNext};
 pub use rows::{OtherCell, OtherRow, Rows};
 pub use stops::StoredStops;
 

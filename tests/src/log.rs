@@ -40,6 +40,7 @@ pub fn decisions(records: &[Record]) -> impl Iterator<Item = &DecisionRecord> {
         | RecordBody::Bundle(_)
         | RecordBody::Gap(_)
         | RecordBody::Stop(_)
-        | RecordBody::Stops(_) => None,
+        | RecordBody::Stops(_)
+        | RecordBody::Root(_) => None,
     })
 }

@@ -13,7 +13,7 @@ use super::progress::Progress;
 use super::repository::{Checked, Repository, diagnostics};
 use super::source::From;
 use super::worker::program;
-use crate::check::{Depth, look_closer, signed_reviews};
+use crate::check::{Depth, look_at_freshness, look_closer, signed_reviews};
 use crate::proof::Limits;
 use crate::report::sarif;
 
@@ -99,6 +99,7 @@ fn once(args: &Args, console: &Console) -> Result<CommandAnswer, Failure> {
     let reviews = signed_reviews(&trust, &compiled, now.timestamp());
     let today = now.date();
     let tell = |done, of| progress.tell(done, of, "asked about");
+    look_at_freshness(&mut compiled, &trust);
     let reviews = (&reviews, args.repository.dir.as_path());
     let proved = look_closer(&mut compiled, reviews, today, depth, &limits, &tell);
     let exit = if args.require_proof && !proved {

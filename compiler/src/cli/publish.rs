@@ -14,7 +14,7 @@ use stopgate_store::{Items, Policies, StoreAddress, StoreError};
 
 use crate::build::build;
 use crate::key::SigningKey;
-use crate::publish::{Passes, Plan, PlannedRelease, Publication, PublishError};
+use crate::publish::{Passes, Plan, PlannedRelease, Publication, PublishError, RootOut};
 use crate::reader::{Source, committed};
 use crate::words::{list, word};
 
@@ -28,7 +28,8 @@ use super::repository::{Checked, Repository, Valid};
 /// Builds and signs the bundle of a commit, compares it with the one that the channel has, and makes it the next version
 /// if nobody can do more under it, or if reviewers signed off that they can (`stopgate signoff`). Everything is checked
 /// as sidecars will check it, before anything is written. The head moves last, in one step: whoever is cut short, or
-/// runs twice, begins again. If the channel has the bundle already, nothing is written.
+/// runs twice, begins again. If the channel has the bundle already, nothing is written. A trust root that follows another is
+/// put into the store first, where sidecars find it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   stopgate publish policies --channel prod --store dir:channels --key ci.key --plan    what would happen
@@ -120,6 +121,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failu
     let read = committed(&args.repository.dir, args.rev.as_deref())?;
     let checked = Checked::compile(read, console);
     let root = super::sign::own_root(&checked.trust)?;
+    let root_file = checked.trust.root.clone();
     let valid = checked.valid("publish", *format, console)?;
     let root = root.ok_or_else(no_root)?;
     let channel = ChannelId {
@@ -139,6 +141,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failu
         commit: commit(&valid.source),
         tests: tests(&valid),
         root: &root,
+        root_file: root_file.as_deref(),
         keys: &signatures.keys,
         sign_offs: &signatures.sign_offs,
         now: Timestamp::now(),
@@ -179,19 +182,31 @@ pub(super) fn finish<S: Items>(
     let planned = match &plan {
         Plan::Release(planned) => planned,
         Plan::Unchanged(version) => {
-            let mut text = format!(
-                "unchanged  {channel} has {digest} since version {version}, nothing is written\n"
-            );
+            let out = match target.plan {
+                true => None,
+                false => publication.hand_out_root(policies)?,
+            };
+            let mut text = match out {
+                None => format!(
+                    "unchanged  {channel} has {digest} since version {version}, nothing is written\n"
+                ),
+                Some(out) => format!(
+                    "unchanged  {channel} has {digest} since version {version}\n{}",
+                    told_root(out)
+                ),
+            };
             let mut body = json!({
                 "channel": channel,
                 "version": version,
                 "bundle": digest,
                 "outcome": "unchanged",
             });
+            with_root(&mut body, out);
             if target.rows {
                 let mended = publication.mend_rows(policies)?;
                 text = format!(
-                    "unchanged  {channel} has {digest} since version {version}\nrows       {mended} were something else, and are written again\n"
+                    "unchanged  {channel} has {digest} since version {version}\n{}rows       {mended} were something else, and are written again\n",
+                    out.map(told_root).unwrap_or_default()
                 );
                 if let Some(object) = body.as_object_mut() {
                     object.insert("rows_mended".to_owned(), json!(mended));
@@ -211,12 +226,40 @@ pub(super) fn finish<S: Items>(
         let text = format!("{}planned    nothing is written\n", told(planned));
         return answer(Exit::Fine, text, body(planned, "planned", None));
     }
-    publication.publish(planned, policies)?;
+    let out = publication.publish(planned, policies)?;
     if target.rows {
         publication.mend_rows(policies)?;
     }
-    let text = format!("{}published  {channel} in {store}\n", told(planned));
-    answer(Exit::Fine, text, body(planned, "published", None))
+    let text = format!(
+        "{}{}published  {channel} in {store}\n",
+        told(planned),
+        out.map(told_root).unwrap_or_default()
+    );
+    let mut body = body(planned, "published", None);
+    with_root(&mut body, out);
+    answer(Exit::Fine, text, body)
+}
+
+/// Returns what became of the trust root, as a line.
+fn told_root(RootOut { version, follows }: RootOut) -> String {
+    let before = version.saturating_sub(1);
+    let gap = if follows {
+        String::new()
+    } else {
+        format!(
+            ", and version {before} is not: publish the commit that has it, so that sidecars with an older one come to this"
+        )
+    };
+    format!("root       version {version} of the trust root is in the store now{gap}\n")
+}
+
+fn with_root(body: &mut serde_json::Value, out: Option<RootOut>) {
+    if let (Some(out), Some(object)) = (out, body.as_object_mut()) {
+        object.insert(
+            "root".to_owned(),
+            json!({"version": out.version, "follows": out.follows}),
+        );
+    }
 }
 
 /// Checks that the policy names the channel: sidecars would refuse another.
@@ -363,6 +406,8 @@ impl From<PublishError> for Failure {
             PublishError::Head(_) => Self::untrusted(error).with_help(
                 "sidecars keep what they have; find out who wrote to the store before anything is published",
             ),
+            PublishError::OtherRoot(_) => Self::untrusted(error)
+                .with_help("sidecars have the one or the other: find out who signed it, and make a next version that follows the one they have"),
             PublishError::SignOffs => Self::usage(error),
             PublishError::NotAgain(_) => Self::usage(error)
                 .with_help("publish the commit that the channel has with --rev, or this one without --again"),

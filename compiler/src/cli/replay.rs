@@ -9,7 +9,7 @@ use crate::build::rehearse;
 use crate::compared::{ReadRevision, WORKTREE, broken};
 use crate::diff::Side;
 use crate::reader::Source;
-use crate::replay::{Done, Question, ReplayError, Replayed, ReplayedPolicy, replay};
+use crate::replay::{Done, Predicted, Question, ReplayError, Replayed, ReplayedPolicy, replay};
 use crate::report::{Paint, json as body, text};
 
 use super::comparing::telling;
@@ -19,6 +19,9 @@ use super::output::read_whole;
 use super::progress::Progress;
 use super::repository::{Repository, diagnostics};
 use super::source::said;
+
+/// Longest report of a change that is read, in bytes: some thousand changed operations.
+const MAX_PREDICTION_BYTES: usize = 256 * 1024 * 1024;
 
 /// Decide recorded attempts again, before and after a change of policy
 ///
@@ -30,9 +33,10 @@ use super::source::said;
 #[command(after_help = "Examples:
   stopgate replay policies --log /var/lib/stopgate/log --base main
   stopgate replay policies.git --log a.jsonl b.jsonl --base v1 --head v2 --directory people.json
+  stopgate replay policies --log /var/lib/stopgate/log --base main --predicted diff.json
 
 Exits 0 when nobody is asked for more than the budget, 3 when a policy is invalid, 5 when somebody would be asked for
-more, or for something that too few people can approve. Without --directory each route counts as if the fewest people
+more, or for something that too few people can approve, or when an answer flips that --predicted does not tell of. Without --directory each route counts as if the fewest people
 shared it. Whether the log is whole is for `stopgate log verify` to say.")]
 pub(super) struct Args {
     #[command(flatten)]
@@ -55,6 +59,9 @@ pub(super) struct Args {
     /// People, as JSON: who can fill a seat shares its load
     #[arg(long, value_name = "FILE")]
     directory: Option<PathBuf>,
+    /// What `stopgate diff --format json` has printed of this change: a flip that it has not predicted exits 5
+    #[arg(long, value_name = "FILE")]
+    predicted: Option<PathBuf>,
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(super) format: Format,
@@ -71,6 +78,9 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failu
         Ok(head) => head,
         Err(invalid) => return Ok(invalid),
     };
+    let sides = [&base_side, &head_side];
+    let predicted = args.predicted.as_deref();
+    let predicted = predicted.map(|file| prediction(file, sides)).transpose()?;
     if let Some(channel) = args.channel.as_deref() {
         let known = [&base, &head].map(|side| side.bundle.has_channel(channel));
         if known == [false, false] {
@@ -104,16 +114,19 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failu
             torn.line
         ));
     }
-    let exit = exit(&found);
-    let sides = [&base_side, &head_side];
+    let surprise = predicted.map(|predicted| predicted.surprise(&found.flips));
+    let exit = match &surprise {
+        Some(surprise) if !surprise.flips.is_empty() => Exit::ReviewNeeded,
+        Some(_) | None => exit(&found),
+    };
     match args.format {
         Format::Json => {
-            let body = said(body::replay(&found, question, sides), &source);
-            CommandAnswer::json("replay", exit, body)
+            let body = body::replay(&found, surprise.as_ref(), question, sides);
+            CommandAnswer::json("replay", exit, said(body, &source))
         }
         Format::Text => {
             let paint = Paint::new(console.colour());
-            let text = text::replay(&found, question, sides, paint);
+            let text = text::replay(&found, surprise.as_ref(), (question, sides), paint);
             Ok(CommandAnswer::text(exit, format!("{source}\n{text}")))
         }
     }
@@ -125,6 +138,14 @@ const fn exit(found: &Replayed) -> Exit {
     } else {
         Exit::Fine
     }
+}
+
+fn prediction(file: &Path, sides: [&Side; 2]) -> Result<Predicted, Failure> {
+    let bytes = read_whole(file, MAX_PREDICTION_BYTES)?;
+    Predicted::parse(&bytes, sides).map_err(|why| {
+        Failure::usage(why)
+            .with_help("`stopgate diff --format json` with the same --base and --head prints it")
+    })
 }
 
 fn people(path: &Path) -> Result<Directory, Failure> {

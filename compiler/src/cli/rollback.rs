@@ -97,6 +97,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failu
         commit: &then.commit,
         tests: then.tests,
         root: &root,
+        root_file: None,
         keys: &signatures.keys,
         sign_offs: &signatures.sign_offs,
         now: Timestamp::now(),

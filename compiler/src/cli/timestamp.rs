@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use stopgate_decide::bundle::TrustRoot;
+use stopgate_decide::bundle::root::TrustError;
 use stopgate_decide::name::ChannelName;
 use stopgate_decide::supply::TimestampDocument;
 use stopgate_store::{Items, NotOffered, Policies, StoreAddress};
@@ -40,7 +41,7 @@ pub(super) struct Args {
     /// Where channels are, such as dir:FOLDER
     #[arg(long, value_name = "STORE")]
     store: StoreAddress,
-    /// Trust root that sidecars judge by
+    /// Trust root that sidecars judge by; it goes on to those in the store that follow it
     #[arg(long, value_name = "FILE")]
     root: PathBuf,
     /// Key of a timestamper, made by `stopgate keygen`; repeat it to sign with several
@@ -90,7 +91,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failu
     }
 }
 
-/// Signs once. Root and store are read each time, so that a newer root is found.
+/// Signs once. Root and store are read each time, so that a newer root is found, in the file or in the store.
 fn sign(
     args: &Args,
     keys: &[SigningKey],
@@ -98,8 +99,16 @@ fn sign(
 ) -> Result<TimestampDocument, Failure> {
     let now = Timestamp::now();
     let root = read_whole(&args.root, MAX_ROOT_BYTES)?;
-    let root = TrustRoot::open(&root, now).map_err(Failure::untrusted)?;
+    let root = TrustRoot::open(&root, Timestamp::MIN).map_err(Failure::untrusted)?;
     let store: Box<dyn Items> = args.store.open()?;
+    let policies = Policies::new(store);
+    // What stands behind the newest one and does not follow it changes nothing.
+    let (newer, _not_next) = policies.newer_roots(&root);
+    let root = newer.into_iter().last().map_or(root, |newest| newest.trust);
+    let expires = root.statement().expires;
+    if now >= expires {
+        return Err(Failure::untrusted(TrustError::Expired(expires)));
+    }
     let timestamper = Timestamper {
         channel: &args.channel,
         root: &root,
@@ -107,7 +116,7 @@ fn sign(
         valid: SignedDuration::try_from(args.valid).map_err(Failure::usage)?,
         marks,
     };
-    Ok(timestamper.sign(&Policies::new(store), now)?)
+    Ok(timestamper.sign(&policies, now)?)
 }
 
 fn answer(args: &Args, signed: &TimestampDocument) -> Result<CommandAnswer, Failure> {

@@ -190,7 +190,8 @@ impl<'a> Judge<'a> {
                 RecordBody::Start(_)
                 | RecordBody::Bundle(_)
                 | RecordBody::Stop(_)
-                | RecordBody::Stops(_) => {}
+                | RecordBody::Stops(_)
+                | RecordBody::Root(_) => {}
             }
         }
         Ok(found)

@@ -162,7 +162,7 @@ fn what_is_printed_fits() {
 }
 
 /// What is printed of a channel, and the commands that were tried.
-fn channels(schemas: &BTreeMap<String, Validator>) -> [String; 7] {
+fn channels(schemas: &BTreeMap<String, Validator>) -> [String; 8] {
     let desk = publish::desk();
     let (ana, eva) = (
         publish::sign_off(&desk, "ana"),
@@ -197,6 +197,7 @@ fn channels(schemas: &BTreeMap<String, Validator>) -> [String; 7] {
         ([&back[..], &["--to=1"]].concat(), 0),
         (drift.to_vec(), 0),
         ([&drift[..], &["--sidecar=nowhere"]].concat(), 1),
+        ([&["status"], &time[1..]].concat(), 0),
         ([&back[..], &["--to=2"]].concat(), 1),
         ([&time[..], &["--key=clock.key"]].concat(), 0),
         ([&time[..], &["--key=ana.key"]].concat(), 8),
@@ -241,6 +242,7 @@ fn channels(schemas: &BTreeMap<String, Validator>) -> [String; 7] {
         "publish",
         "rollback",
         "signoff",
+        "status",
         "stop",
         "timestamp",
     ]

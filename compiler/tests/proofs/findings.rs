@@ -1,8 +1,10 @@
 //! Each finding that takes a date, a proof or a whole policy.
 
 use jiff::civil::{Date, date};
-use stopgate::check::{Depth, check, look_closer, signed_reviews};
+use stopgate::check::{Depth, check, look_at_freshness, look_closer, signed_reviews};
 use stopgate::diff::Limits;
+use stopgate::key::SigningKey;
+use stopgate::root::{Holders, first_with};
 use stopgate_author::diagnostic::Code;
 
 use crate::Desk;
@@ -180,4 +182,38 @@ fn i9_more_of_a_monotone_fact_is_never_easier() {
         "{}",
         run.shown()
     );
+}
+
+#[test]
+fn p17_a_policy_of_any_age_is_told_of_where_somebody_signs_timestamps() {
+    let desk = Desk::new();
+    let found = || {
+        let dir = desk.path("p");
+        let mut compiled = check(&dir).expect("readable");
+        let trust = stopgate::workspace::read(&dir).expect("readable").trust;
+        look_at_freshness(&mut compiled, &trust);
+        let found = compiled.diagnostics.iter().map(|found| found.code);
+        found.collect::<Vec<_>>()
+    };
+    assert_eq!(found(), []);
+    let root = SigningKey::generate().expect("a key");
+    let mut holders = Holders::default();
+    let give = |holders: &Holders| {
+        let file = first_with(&root, "security", holders, jiff::Timestamp::MAX);
+        let folder = desk.path("p/trust");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(folder.join("root.dsse.json"), file.expect("a root")).expect("written");
+    };
+    give(&holders);
+    assert_eq!(found(), []);
+    let clock = SigningKey::generate().expect("a key");
+    let clock = clock.public().expect("a public key");
+    holders.timestampers.insert("clock".to_owned(), clock);
+    give(&holders);
+    assert_eq!(found(), [Code::NoFreshness]);
+    let path = desk.path("p/stopgate.yaml");
+    let text = std::fs::read_to_string(&path).expect("a file");
+    let text = format!("{text}\nfreshness: {{soft: 15m, hard: 24h}}\n");
+    std::fs::write(&path, text).expect("written");
+    assert_eq!(found(), []);
 }

@@ -9,6 +9,7 @@
 #[path = "../shared/copy.rs"]
 mod copy;
 mod desk;
+mod predicted;
 
 use std::fs;
 

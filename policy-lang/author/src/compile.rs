@@ -23,7 +23,9 @@ use drafts::Draft;
 use files::FileKind;
 use names::Names;
 use repository::Repository;
-use stopgate_decide::name::{OperationName, OwnerName, ProfileName, ReviewId, RuleId, ToolName};
+use stopgate_decide::name::{
+    ChannelName, OperationName, OwnerName, ProfileName, ReviewId, RuleId, ToolName,
+};
 use stopgate_decide::organisation::Ceiling;
 use stopgate_decide::routing::Route;
 use stopgate_decide::version::Version;
@@ -94,6 +96,8 @@ pub struct Places {
     pub operations: BTreeMap<(ToolName, OperationName), Span>,
     /// Reviews, by their ids.
     pub reviews: BTreeMap<ReviewId, Span>,
+    /// Channels, in stopgate.yaml.
+    pub channels: BTreeMap<ChannelName, Span>,
 }
 
 impl Places {
@@ -109,10 +113,14 @@ impl Places {
         });
         let reviews = repository.reviews.iter();
         let reviews = reviews.map(|(id, (span, _))| (id.clone(), *span));
+        let channels = repository.workspace.iter();
+        let channels = channels.flat_map(|workspace| &workspace.channels.entries);
+        let channels = channels.map(|(name, _)| (name.value.clone(), name.span));
         Self {
             operations: operations.collect(),
             reviews: reviews.collect(),
             rules: rules.collect(),
+            channels: channels.collect(),
         }
     }
 }

@@ -29,7 +29,7 @@ pub use not_looser::{MayBeLooser, not_looser};
 pub use open::Bundle;
 pub use root::TrustRoot;
 pub use unsigned::Unsigned;
-pub use verify::Verified;
+pub use verify::{NamedBundle, Verified};
 
 use crate::json::Limits;
 

@@ -20,7 +20,7 @@ mod value;
 
 pub use chain::{Break, Chain, Fault, file_name, first_seq_of};
 pub use decision::{DecisionRecord, RecordedAttempt, RecordedContext, RecordedResult};
-pub use event::{BundleChange, BundleRecord, GapRecord, StartRecord, StopRecord};
+pub use event::{BundleChange, BundleRecord, GapRecord, RootRecord, StartRecord, StopRecord};
 pub use stops::{RecordedStop, StopsRecord};
 
 pub use input::{KeyedDigest, LONG_REFUSED_BYTES, MaskKey, RecordedInput, Sent, is_mask};
@@ -65,7 +65,7 @@ pub enum RecordVersion {
     V1,
     /// A keyed digest is one of a tool, an operation and a place; a long input of a refused attempt is left out.
     V2,
-    /// A bundle is put in force by a release, and stops are on record.
+    /// A bundle is put in force by a release, and stops and other trust roots are on record.
     V3,
 }
 
@@ -179,6 +179,8 @@ pub enum RecordBody {
     Stop(StopRecord),
     /// `stops`: these stops are in force from now on, and no others.
     Stops(StopsRecord),
+    /// `root`: another trust root is in force.
+    Root(RootRecord),
 }
 
 /// The kinds of records.
@@ -196,17 +198,20 @@ pub enum RecordKind {
     Stop,
     /// [`RecordBody::Stops`]
     Stops,
+    /// [`RecordBody::Root`]
+    Root,
 }
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Start,
         Self::Bundle,
         Self::Decision,
         Self::Gap,
         Self::Stop,
         Self::Stops,
+        Self::Root,
     ];
 
     /// Returns the word for the kind in the member `kind`.
@@ -219,6 +224,7 @@ impl RecordKind {
             Self::Gap => "gap",
             Self::Stop => "stop",
             Self::Stops => "stops",
+            Self::Root => "root",
         }
     }
 
@@ -240,6 +246,7 @@ impl RecordBody {
             Self::Gap(_) => RecordKind::Gap,
             Self::Stop(_) => RecordKind::Stop,
             Self::Stops(_) => RecordKind::Stops,
+            Self::Root(_) => RecordKind::Root,
         }
     }
 }

@@ -31,7 +31,7 @@ pub use release::{Release, ReleaseChange, ReleaseVersion};
 pub use seen_stops::{MAX_STOPS, SEEN_STOPS_BYTES, SeenStops, StopsMoment, UnreadStops};
 pub use sign_off::SignOff;
 pub use signed::{Document, DocumentError, FormatOne, MAX_DOCUMENT_BYTES, Signed, Unsealed};
-pub use standing::{Proven, Standing, is_newest, prove};
+pub use standing::{Proven, Standing, UNVOUCHED, is_newest, prove};
 pub use stop::{LONGEST_STOP, Lift, MAX_STOP_REASON, Stop, StopLimit, read_lift, read_stop};
 pub use timestamp::TimestampDocument;
 pub use trace::{

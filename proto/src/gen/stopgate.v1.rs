@@ -233,6 +233,9 @@ pub struct GetStatusResponse {
     /// What operators have stopped for now, in no order that means anything.
     #[prost(message, repeated, tag = "13")]
     pub stops: ::prost::alloc::vec::Vec<StopStatus>,
+    /// Version of the trust root that says whose signatures count.
+    #[prost(int64, tag = "14")]
+    pub root_version: i64,
 }
 /// A stop in force: no more than the limit passes where it reaches.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

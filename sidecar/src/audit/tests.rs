@@ -130,7 +130,8 @@ pub(crate) fn contents(files: &BTreeMap<Seq, Vec<u8>>) -> Contents {
                 RecordBody::Start(_)
                 | RecordBody::Bundle(_)
                 | RecordBody::Stop(_)
-                | RecordBody::Stops(_) => {}
+                | RecordBody::Stops(_)
+                | RecordBody::Root(_) => {}
             }
         }
     }

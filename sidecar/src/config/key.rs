@@ -62,8 +62,8 @@ settings! {
     ORGANISATION: "organisation", Presence::Optional, "the organisation of stopgate.yaml",
         "Whose bundles are taken. One of another organisation is refused, whoever signed it.";
     STATE_DIR: "state_dir", Presence::Required, "a folder",
-        "Holds the decision log, the bundle that was verified last, and what was seen of the channel: its marks and its \
-         stops. One process at a time; created with mode 0700 if it is missing.";
+        "Holds the decision log, the bundle that was verified last, and what was seen: the channel's marks and stops, and \
+         the trust roots. One process at a time; created with mode 0700 if it is missing.";
     NAME: "name", Presence::Default("sidecar"), "1 to 64 printable characters",
         "Name of this sidecar in its records.";
     SOCKET: "listen.socket", Presence::Required, "a path of at most 107 bytes",
@@ -76,8 +76,8 @@ settings! {
         "A signed bundle in a file, which a new one is renamed over; or a store that `stopgate publish` writes to, whose \
          releases of the channel are followed and never go back.";
     ROOT: "policy.root", Presence::Required, "a file",
-        "The trust root as it is at the start: only bundles signed as it asks are ever used. Looked at as often as the \
-         policy; one that changes is reported, and taken at the next start.";
+        "The trust root: only bundles signed as it asks are ever used. Looked at as often as the policy, and so is the store: \
+         the next version is taken when the root keys of this one have signed it; any other change is reported.";
     POLL: "policy.poll", Presence::Default("5s"), "a duration from 50ms to 1h",
         "Time between two looks at the bundle, the root and each key set.";
     MAX_BYTES: "policy.max_bytes", Presence::Default("32MiB"), "a number of bytes from 64KiB to 256MiB",

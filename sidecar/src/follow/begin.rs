@@ -69,7 +69,7 @@ impl Follower {
                     return None;
                 }
                 // A root that takes back versions takes back what was in force too.
-                marks.see_root(&self.followed.root.trust);
+                self.followed.root.show(&mut marks);
                 let held = marks.release?;
                 Some((marks, held))
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stopgate_decide::bundle::{TrustRoot, Verified};
+use stopgate_decide::bundle::Verified;
 use stopgate_decide::digest::Digest;
 use stopgate_decide::supply::{ChannelId, DocumentError, HeldRelease, Marks, SupplyRefusal};
 use stopgate_store::{NotOffered, Policies, StoreAddress, StoreError, offered};
@@ -12,12 +12,13 @@ use crate::source::chain;
 use super::look::RefusedUpdate;
 use super::marks::{KeptMarks, UnreadMarks};
 use super::refusal::Refusal;
+use super::root::Root;
 
 /// What a look needs to know.
 pub(super) struct ChannelLook {
     pub(super) store: StoreAddress,
     pub(super) channel: ChannelId,
-    pub(super) root: Arc<TrustRoot>,
+    pub(super) root: Root,
     /// What was seen so far; `None` before the first look.
     pub(super) marks: Option<Marks>,
     pub(super) kept: KeptMarks,
@@ -50,14 +51,14 @@ pub(super) enum NoRelease {
 
 impl ChannelLook {
     pub(super) fn look(self) -> Result<FoundChannel, NoRelease> {
-        let read = || self.kept.read(&self.channel, &self.root);
+        let read = || self.kept.read(&self.channel, &self.root.trust);
         let mut marks = self.marks.clone().map_or_else(read, Ok)?;
-        let ours = self.root.statement().version;
+        let ours = self.root.version();
         if ours < marks.root {
             let seen = marks.root;
             return Err(NoRelease::OlderRoot { ours, seen });
         }
-        marks.see_root(&self.root);
+        self.root.show(&mut marks);
         let store = self.store.open().map_err(NotOffered::from)?;
         let policies = Policies::new(store);
         // Before the head: a release that is published in between is newer than what the timestamp says, never older.
@@ -65,7 +66,7 @@ impl ChannelLook {
         let found = offered(
             &policies,
             &self.channel,
-            &self.root,
+            &self.root.trust,
             &marks,
             self.in_force,
             self.most,

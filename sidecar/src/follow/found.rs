@@ -44,7 +44,7 @@ impl Follower {
                 organisation,
                 channel: self.followed.channel.clone(),
             },
-            root: Arc::clone(&self.followed.root.trust),
+            root: self.followed.root.clone(),
             marks: self.marks.clone(),
             kept: self.kept_marks.clone(),
             most: self.followed.policy.max_bytes.bytes(),

@@ -91,6 +91,21 @@ impl Keeper {
         }
     }
 
+    /// Goes by another trust root from here on. Whether the bundle in force is good under it has to be seen, so it is read
+    /// from the source once more.
+    pub(super) fn go_by(&mut self, root: &Root) {
+        self.root = Arc::clone(&root.trust);
+        let note = match &self.keeping {
+            Keeping::Nothing => return,
+            Keeping::Held(held) => &held.note,
+            Keeping::Unwritten(_, note) | Keeping::Spoilt(note) => note,
+        };
+        self.keeping = Keeping::Spoilt(Note {
+            root: root.digest,
+            ..note.clone()
+        });
+    }
+
     /// Returns whether the bundle in force has to be read from the source to be kept again.
     pub(super) const fn is_spoilt(&self) -> bool {
         matches!(self.keeping, Keeping::Spoilt(_))

@@ -11,10 +11,9 @@
 //! The file is held open. Somebody who removes it takes its name away and not what is in it, so it can be written again,
 //! also when the source has no such bundle any more.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use stopgate_decide::bundle::{TrustRoot, Verified};
@@ -25,13 +24,12 @@ use stopgate_decide::name::OwnerName;
 use crate::source::{self, Opened, Unreadable};
 
 use super::look::{self, Unfit};
+use super::put::{BESIDE, put};
 use super::root::Root;
 
 const NOTE: &str = "verified.json";
 const BEGIN: &str = "verified.";
 const END: &str = ".stopgate";
-/// What a file is called behind its name until all of it is written.
-const BESIDE: &str = ".new";
 
 /// A note has some 300 bytes and five members.
 const LIMITS: Limits = Limits {
@@ -260,38 +258,6 @@ impl Kept {
         }
         Ok(())
     }
-}
-
-/// Writes a file called `name` in `folder`, in the place of what was there: whole, or not at all.
-pub(super) fn put(
-    folder: &Path,
-    name: &str,
-    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
-) -> io::Result<()> {
-    let beside = folder.join(format!("{name}{BESIDE}"));
-    let put = put_beside(&beside, write).and_then(|()| fs::rename(&beside, folder.join(name)));
-    if put.is_err() {
-        // What was written of it would take the last of the disk from the log.
-        let _gone_or_never_there = fs::remove_file(&beside);
-    }
-    put
-}
-
-fn put_beside(
-    beside: &Path,
-    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
-) -> io::Result<()> {
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(beside)?;
-    let mut file = BufWriter::new(file);
-    write(&mut file)?;
-    file.into_inner()
-        .map_err(io::IntoInnerError::into_error)?
-        .sync_all()
 }
 
 fn name(digest: Digest) -> String {

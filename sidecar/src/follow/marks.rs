@@ -9,7 +9,7 @@ use stopgate_decide::supply::{ChannelId, Marks};
 
 use crate::source::{self, Unreadable};
 
-use super::kept::put;
+use super::put::put;
 
 const FILE: &str = "marks.json";
 

@@ -1,5 +1,9 @@
-//! The trust root: opened once at the start, and looked at ever after, so that a file that is gone, was changed or is
-//! about to expire is seen before the next start needs it.
+//! The trust root: the file that the operator gives, and the roots that follow it, one version after the other.
+//!
+//! A next root comes as another file in the same place, or from the store, where publishers put it. It is taken if the root
+//! keys of the one before have signed it, and kept in `state_dir`, so that a start with the old file goes on where this
+//! sidecar was. The file is looked at ever after too: one that is gone, was changed or is about to expire is seen before the
+//! next start needs it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,10 +13,17 @@ use jiff::{SignedDuration, Timestamp};
 use stopgate_decide::bundle::TrustRoot;
 use stopgate_decide::bundle::root::TrustError;
 use stopgate_decide::digest::Digest;
+use stopgate_decide::supply::Marks;
+use stopgate_store::{NextRoot, Policies, StoreAddress};
+use tokio::sync::watch;
 
 use crate::bounds::MAX_ROOT_BYTES;
+use crate::config::{Config, Source};
 use crate::metrics::Metrics;
+use crate::seldom::Seldom;
 use crate::source::{self, Looker, Missed, SourceName, Unreadable, chain};
+
+use super::kept_roots::KeptRoots;
 
 /// Operators are warned of its date from this time before it: a month is enough to gather whoever signs a new one.
 const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -27,6 +38,8 @@ pub struct Root {
     pub trust: Arc<TrustRoot>,
     /// SHA-256 of its file.
     pub digest: Digest,
+    /// The roots that led here since the start, the oldest first.
+    pub before: Vec<Arc<TrustRoot>>,
 }
 
 /// Why there is no root.
@@ -57,12 +70,21 @@ pub enum RootError {
 #[derive(Debug)]
 pub struct RootFollower {
     file: PathBuf,
-    root: Root,
+    /// What the file held when that was taken.
+    taken: Digest,
+    store: Option<StoreAddress>,
+    kept: KeptRoots,
+    /// The roots that are not kept yet, the oldest first.
+    unkept: Vec<NextRoot>,
+    root: watch::Sender<Root>,
     deadline: Duration,
     looker: Looker,
+    store_looker: Looker,
     metrics: Arc<Metrics>,
     /// What was said about the file last.
     told: Option<String>,
+    /// What was said about roots in the store.
+    refused: Seldom,
     /// When its date was spoken of last.
     warned: Option<Timestamp>,
 }
@@ -73,18 +95,44 @@ impl Root {
     pub fn expired(&self, now: Timestamp) -> bool {
         now >= self.trust.statement().expires
     }
+
+    /// Shows this root to `marks`, after those that led here: what each of them takes back is taken back.
+    pub(super) fn show(&self, marks: &mut Marks) {
+        for root in &self.before {
+            marks.see_root(root);
+        }
+        marks.see_root(&self.trust);
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.trust.statement().version
+    }
+
+    fn followed_by(&self, next: &NextRoot) -> Self {
+        let mut before = self.before.clone();
+        before.push(Arc::clone(&self.trust));
+        Self {
+            trust: Arc::new(next.trust.clone()),
+            digest: Digest::compute(&next.file),
+            before,
+        }
+    }
 }
 
 impl RootFollower {
-    /// Reads the root in `file`, expired or not, and makes the follower that goes on looking at it.
+    /// Reads the root that `config` names, expired or not, goes on to the newest that follows it, kept or in the store, and
+    /// makes the follower that goes on looking, with the watch of what it finds. Nothing is written yet.
     ///
     /// # Errors
-    /// [`RootError`]: it is not there within `deadline`, or not one to trust.
+    /// [`RootError`]: the file is not there within the deadline, or not one to trust.
     pub async fn open(
-        file: PathBuf,
-        deadline: Duration,
+        config: &Config,
         metrics: Arc<Metrics>,
-    ) -> Result<(Self, Root), RootError> {
+    ) -> Result<(Self, watch::Receiver<Root>), RootError> {
+        let Config {
+            policy, state_dir, ..
+        } = config;
+        let (file, deadline) = (policy.root.clone(), policy.deadline.duration());
         let looker = Looker::new("look-root");
         metrics.sources.expect(SourceName::Root);
         let bytes = look(&looker, &file, deadline).await?;
@@ -94,40 +142,62 @@ impl RootFollower {
             path: file.clone(),
             source,
         })?;
-        let root = Root {
+        let digest = Digest::compute(&bytes);
+        let (root, watched) = watch::channel(Root {
             trust: Arc::new(trust),
-            digest: Digest::compute(&bytes),
-        };
+            digest,
+            before: Vec::new(),
+        });
         let now = Timestamp::now();
         metrics.sources.succeeded(&SourceName::Root, now);
         let mut follower = Self {
             file,
-            root: root.clone(),
+            taken: digest,
+            store: match &policy.source {
+                Source::Store(store) => Some(store.clone()),
+                Source::File(_) => None,
+            },
+            kept: KeptRoots::new(state_dir.clone()),
+            unkept: Vec::new(),
+            root,
             deadline,
             looker,
+            store_looker: Looker::new("look-roots"),
             metrics,
             told: None,
+            refused: Seldom::default(),
             warned: None,
         };
+        follower.read_back().await;
+        // A root that is withheld now is found by a later look.
+        let (newer, _told) = follower.look_in_store().await;
+        for next in newer {
+            follower.put_in_force(&next);
+            follower.unkept.push(next);
+        }
         follower.warn(now);
-        Ok((follower, root))
+        Ok((follower, watched))
     }
 
     /// Looks again and again, with `poll` in between.
     pub async fn run(mut self, poll: Duration) {
         loop {
             tokio::time::sleep(poll).await;
-            self.warn(Timestamp::now());
             self.look().await;
+            self.keep().await;
+            self.warn(Timestamp::now());
         }
     }
 
     async fn look(&mut self) {
-        // By its digest and not by its meaning: a root that says the same in other bytes is another file to the next
-        // start.
         let problem = match look(&self.looker, &self.file, self.deadline).await {
-            Ok(bytes) if Digest::compute(&bytes) == self.root.digest => None,
-            Ok(_) => Some("it is another one than at the start".to_owned()),
+            Ok(bytes) => match self.next_in_file(bytes) {
+                Ok(next) => {
+                    self.take(next).await;
+                    None
+                }
+                Err(problem) => Some(problem),
+            },
             Err(error) => {
                 if let RootError::Unreadable(Unreadable::Replaceable(replaceable)) = &error
                     && self.told.is_none()
@@ -137,9 +207,15 @@ impl RootFollower {
                 Some(chain(&error))
             }
         };
+        let (newer, is_read) = self.look_in_store().await;
+        self.take(newer).await;
         let Some(problem) = problem else {
-            let now = Timestamp::now();
-            self.metrics.sources.succeeded(&SourceName::Root, now);
+            if is_read {
+                let now = Timestamp::now();
+                self.metrics.sources.succeeded(&SourceName::Root, now);
+            } else {
+                self.metrics.sources.failed(&SourceName::Root);
+            }
             if self.told.take().is_some() {
                 tracing::info!("trust root as at the start again");
             }
@@ -150,15 +226,109 @@ impl RootFollower {
             tracing::error!(
                 file = %self.file.display(),
                 %problem,
-                "trust root not as at the start, the one of the start stays in force until the next"
+                "trust root not as at the start, the one in force stays until the next start"
             );
             self.told = Some(problem);
         }
     }
 
+    /// Returns what the file holds, if that is another root than before and the next one.
+    fn next_in_file(&mut self, bytes: Vec<u8>) -> Result<Option<NextRoot>, String> {
+        // By its digest and not by its meaning: a root that says the same in other bytes is another file to the next start.
+        let digest = Digest::compute(&bytes);
+        let root = self.root.borrow().clone();
+        if digest == self.taken || digest == root.digest {
+            self.taken = digest;
+            return Ok(None);
+        }
+        let next = root.trust.open_next(&bytes).map_err(|why| {
+            let version = root.version();
+            format!("it is another one, which does not follow version {version}: {why}")
+        })?;
+        self.taken = digest;
+        Ok(Some(NextRoot {
+            trust: next,
+            file: bytes,
+        }))
+    }
+
+    /// Returns the roots in the store that follow, and whether it could be said which there are.
+    async fn look_in_store(&self) -> (Vec<NextRoot>, bool) {
+        let Some(store) = self.store.clone() else {
+            return (Vec::new(), true);
+        };
+        let root = Arc::clone(&self.root.borrow().trust);
+        let look = move || match store.open() {
+            Ok(store) => Policies::new(store).newer_roots(&root),
+            Err(why) => (Vec::new(), Some(why.into())),
+        };
+        let (newer, problem) = match self.store_looker.look(self.deadline, look).await {
+            Ok((newer, problem)) => (newer, problem.map(|why| chain(&why))),
+            Err(missed) => (Vec::new(), Some(missed.to_string())),
+        };
+        let Some(problem) = problem else {
+            self.refused.reset();
+            return (newer, true);
+        };
+        if let Some(passed_over) = self.refused.tell() {
+            tracing::warn!(%problem, passed_over, "nobody can say whether there is a newer trust root in the store");
+        }
+        (newer, false)
+    }
+
+    /// Goes on from the file to the newest root that was kept. What does not follow is of no use any more.
+    async fn read_back(&mut self) {
+        let (kept, root) = (self.kept.clone(), Arc::clone(&self.root.borrow().trust));
+        let read = move || kept.read(&root);
+        let problem = match self.looker.look(self.deadline, read).await {
+            Ok((newer, problem)) => {
+                for next in newer {
+                    self.put_in_force(&next);
+                }
+                problem
+            }
+            Err(missed) => Some(missed.to_string()),
+        };
+        if let Some(problem) = problem {
+            tracing::warn!(%problem, "a trust root that was kept is not gone on to");
+        }
+    }
+
+    /// Takes the roots in `next`, the oldest first: each is kept, and then the one to go by.
+    async fn take(&mut self, next: impl IntoIterator<Item = NextRoot>) {
+        for next in next {
+            self.unkept.push(next.clone());
+            self.keep().await;
+            self.put_in_force(&next);
+        }
+    }
+
+    fn put_in_force(&self, next: &NextRoot) {
+        self.root.send_modify(|root| *root = root.followed_by(next));
+    }
+
+    /// Keeps what was taken and is not kept yet. What the disk does not take is tried again at the next look: no disk of ours holds up a root
+    /// that takes a key away.
+    pub(crate) async fn keep(&mut self) {
+        if self.unkept.is_empty() {
+            return;
+        }
+        let (kept, unkept) = (self.kept.clone(), self.unkept.clone());
+        let write = move || kept.write(&unkept);
+        let problem = match self.looker.look(self.deadline, write).await {
+            Ok(Ok(())) => {
+                self.unkept.clear();
+                return;
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(missed) => missed.to_string(),
+        };
+        tracing::error!(%problem, "trust root in force not kept: a start now would have to find it again");
+    }
+
     /// Warns operators of the root's date, once a day from a month before it.
     fn warn(&mut self, now: Timestamp) {
-        let expires = self.root.trust.statement().expires;
+        let expires = self.root.borrow().trust.statement().expires;
         let left = expires.duration_since(now);
         let soon = left <= SOON;
         self.metrics.sources.root_expires(expires, soon);
@@ -194,3 +364,6 @@ async fn look(looker: &Looker, file: &Path, deadline: Duration) -> Result<Vec<u8
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,13 +22,13 @@ use stopgate_decide::supply::{ChannelId, LONGEST_STOP, SeenStops, StopInForce};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::kept::put;
+use super::put::put;
 use super::{Followed, ListedStops, Supply};
 use crate::audit::{AuditError, AuditLog};
 use crate::config::Source;
 use crate::metrics::Metrics;
 use crate::seldom::Seldom;
-use crate::source::{Looker, SourceName};
+use crate::source::{Looker, SourceName, chain};
 
 use look::{StopLook, read_back};
 
@@ -127,9 +127,25 @@ impl StopFollower {
 
     /// Looks once.
     pub async fn look(&mut self) {
+        let mut problems = Vec::new();
         let organisation = {
             let supply = self.supply.borrow_and_update();
             let active = supply.active.as_ref();
+            if let Some(root) = supply
+                .root
+                .as_ref()
+                .filter(|root| !Arc::ptr_eq(root, &self.root))
+            {
+                self.root = Arc::clone(root);
+                self.seen = self.seen.take().map(|seen| {
+                    let (seen, left_out) = seen.under(root);
+                    problems.extend(left_out.iter().map(|why| chain(why)));
+                    seen
+                });
+                // Who listed them may have left.
+                self.listed = Arc::default();
+                self.is_kept = false;
+            }
             // Whoever looked last at the timestamp may have seen the newer one.
             if supply.listed.issued > self.listed.issued {
                 self.listed = Arc::clone(&supply.listed);
@@ -145,12 +161,11 @@ impl StopFollower {
             channel: self.channel.clone(),
         };
         // 1. What was seen before this process began: by itself, so that no source that hangs keeps it back.
-        let mut problems = Vec::new();
         if self.seen.is_none() {
             match self.read_back(&channel).await {
                 Ok((seen, left_out)) => {
                     self.seen = Some(seen);
-                    problems = left_out;
+                    problems.extend(left_out);
                     self.hold();
                 }
                 Err(problem) => {

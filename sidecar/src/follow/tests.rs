@@ -29,12 +29,18 @@ pub(crate) fn released(name: &str) -> Vec<u8> {
 /// Makes the file of a root that has the publishers of the release and the date `expires`.
 pub(crate) fn root_file(expires: &str) -> Vec<u8> {
     let pair = Ed25519KeyPair::generate().expect("a key");
+    root_version(&pair, 1, expires)
+}
+
+/// Makes the file of a root of this `version`, which `pair` alone has signed.
+pub(super) fn root_version(pair: &Ed25519KeyPair, version: u64, expires: &str) -> Vec<u8> {
     let envelope = Envelope::from_bytes(&released("root.dsse.json")).expect("an envelope");
     let mut statement: Value = serde_json::from_slice(&envelope.payload).expect("a statement");
     let public = BASE64.encode(pair.public_key().as_ref());
     statement["keys"]["k1"] = json!({"type": "ed25519", "public": public, "owner": "tests"});
     statement["roles"]["root"] = json!({"keys": ["k1"], "threshold": 1});
     statement["expires"] = json!(expires);
+    statement["version"] = json!(version);
     let payload = statement.to_string().into_bytes();
     let signature = Signature {
         key: "k1".to_owned(),
@@ -60,6 +66,7 @@ fn opened(file: &[u8]) -> Root {
     Root {
         trust: Arc::new(TrustRoot::open(file, Timestamp::MIN).expect("a root")),
         digest: Digest::compute(file),
+        before: Vec::new(),
     }
 }
 
@@ -98,7 +105,14 @@ fn follower(folder: &Path, root: Root) -> (Follower, watch::Receiver<Supply>) {
         state_dir: config.state_dir,
     };
     let audit = AuditLog::discarding(Options::new("tests")).expect("a log");
-    Follower::new(followed, "tests".to_owned(), audit, Arc::default())
+    let (_root_follower, roots) = watch::channel(followed.root.clone());
+    Follower::new(followed, roots, "tests".to_owned(), audit, Arc::default())
+}
+
+/// Makes `root` the one that `follower` goes by, as if it had been at the start.
+fn go_by(follower: &mut Follower, root: Root) {
+    follower.roots = watch::channel(root.clone()).1;
+    follower.followed.root = root;
 }
 
 fn seen(supply: &watch::Receiver<Supply>) -> (bool, Option<Refusal>, u32) {
@@ -120,12 +134,12 @@ async fn t11_a_refusal_for_the_roots_date_does_not_outlive_a_clock_that_was_set_
     assert_eq!(seen(&supply), (true, None, 0));
     let since = supply.borrow().active.as_ref().map(|active| active.since);
     // A clock that goes on past the date is a date that moves back behind the clock.
-    follower.followed.root = expired;
+    go_by(&mut follower, expired);
     for failures in 1..=2 {
         follower.look().await;
         assert_eq!(seen(&supply), (true, Some(Refusal::Expired), failures));
     }
-    follower.followed.root = valid;
+    go_by(&mut follower, valid);
     follower.look().await;
     assert_eq!(seen(&supply), (true, None, 0));
     // It was in force all the time.
@@ -318,12 +332,12 @@ async fn t11_what_is_taken_from_the_kept_bundle_is_told_and_kept_again() {
             }
             let valid = follower.followed.root.clone();
             if expired {
-                follower.followed.root = root("2020-01-01T00:00:00Z");
+                go_by(&mut follower, root("2020-01-01T00:00:00Z"));
             }
             let heard = Heard::begin();
             take(&note, &bundle);
             follower.look().await;
-            follower.followed.root = valid;
+            go_by(&mut follower, valid);
             let again = !spoilt || (source && !expired);
             assert_eq!(
                 would_start(&follower).await,

@@ -50,7 +50,7 @@ async fn t11_a_part_that_panics_ends_the_process() {
         ),
         (
             "trust root",
-            "trust root not as at the start, the one of the start stays in force until the next",
+            "trust root not as at the start, the one in force stays until the next start",
             "root.dsse.json",
         ),
         (

@@ -35,7 +35,7 @@ async fn status(client: &Client) -> wire::GetStatusResponse {
     client.status(PATIENCE).await.expect("a status")
 }
 
-async fn until(
+pub(crate) async fn until(
     client: &Client,
     what: &str,
     holds: impl Fn(&wire::GetStatusResponse) -> bool,

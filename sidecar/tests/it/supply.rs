@@ -5,6 +5,7 @@ use std::fs;
 
 use stopgate_client::{Client, wire};
 
+use crate::sources::until;
 use crate::support::{Key, PATIENCE, Place, Policy, Running, ask, eventually, get_order};
 
 async fn status(client: &Client) -> wire::GetStatusResponse {
@@ -160,6 +161,8 @@ async fn without_a_verified_bundle_nothing_is_decided() {
 
     place.publish(&good);
     refused(&client, wire::BundleRefusal::Unspecified).await;
+    // Whose channel it is, and so which stops hold there, the bundle alone says: until they are looked at, all is stopped.
+    until(&client, "nothing is stopped", |now| now.stops.is_empty()).await;
     assert_eq!(ask(&client, get_order()).await, "permit");
     eventually("it is ready", || running.get("/readyz").0 == 200);
 }

@@ -29,6 +29,7 @@ async fn drift_tells_what_is_different_from_what_nobody_could_look_at() -> anyho
             "policies",
             "--channel=dev",
             "--format=json",
+            "--wait=1ms",
             "--store=dir:channels",
         ];
         let output = stage.stopgate([&always[..], &[&socket], more].concat())?;
@@ -50,6 +51,7 @@ async fn drift_tells_what_is_different_from_what_nobody_could_look_at() -> anyho
     let same = [
         ("git", "same"),
         ("store", "same"),
+        ("root", "same"),
         ("rows", "same"),
         ("timestamp", "same"),
         ("stops", "same"),
@@ -79,6 +81,7 @@ async fn drift_tells_what_is_different_from_what_nobody_could_look_at() -> anyho
     let back = [
         ("git", "different"),
         ("store", "same"),
+        ("root", "same"),
         ("rows", "same"),
         ("timestamp", "same"),
         ("stops", "same"),

@@ -6,14 +6,17 @@ use anyhow::{Context as _, ensure};
 use jiff::Timestamp;
 use stopgate_client::wire::BundleRefusal;
 use stopgate_decide::bundle::TrustRoot;
+use stopgate_decide::record::RecordBody;
 use stopgate_decide::supply::{Release, Signed};
+use stopgate_store::Policies;
 use stopgate_tests::channel::{CHANNEL, Channel};
+use stopgate_tests::log::records;
 use stopgate_tests::sidecar::Sidecar;
 use stopgate_tests::stage::{Hours, Stage, said};
 
 use crate::supply::{GUARDRAILS, NEVER, append, enforces, refuses, status};
 
-/// Makes the next root with `more` arguments, beside the policy and where the sidecar finds its own.
+/// Makes the next root with `more` arguments, in the policy repository alone.
 fn next(stage: &Stage, more: &[&str]) -> anyhow::Result<()> {
     let root = "policies/trust/root.dsse.json";
     let always = [
@@ -27,8 +30,43 @@ fn next(stage: &Stage, more: &[&str]) -> anyhow::Result<()> {
     ];
     let output = stage.stopgate([&always[..], more].concat())?;
     ensure!(output.status.success(), "{}", said(&output));
-    fs::copy(stage.path(root), stage.root())?;
     Ok(())
+}
+
+/// Gives the root of the policy repository to the sidecar, in the place of the one that it had.
+fn give(stage: &Stage) -> anyhow::Result<()> {
+    let root = stage.policies().join("trust/root.dsse.json");
+    // Renamed, as whoever gives a file to a process that reads it does.
+    let beside = stage.path("root.new");
+    fs::copy(root, &beside)?;
+    Ok(fs::rename(&beside, stage.root())?)
+}
+
+/// Waits until the sidecar goes by this version of the trust root.
+async fn goes_by(sidecar: &mut Sidecar<'_>, version: i64) -> anyhow::Result<()> {
+    let what = format!("it goes by version {version} of the trust root");
+    sidecar
+        .until(&what, async |sidecar| {
+            status(sidecar)
+                .await
+                .is_some_and(|status| status.root_version == version)
+        })
+        .await
+}
+
+/// Returns the versions of the roots in the log.
+fn recorded_roots(stage: &Stage) -> anyhow::Result<Vec<u64>> {
+    let records = records(&stage.log())?;
+    let roots = records.into_iter().filter_map(|record| match record.body {
+        RecordBody::Root(record) => Some(record.version),
+        RecordBody::Start(_)
+        | RecordBody::Bundle(_)
+        | RecordBody::Decision(_)
+        | RecordBody::Gap(_)
+        | RecordBody::Stop(_)
+        | RecordBody::Stops(_) => None,
+    });
+    Ok(roots.collect())
 }
 
 fn publish(stage: &Stage, key: &str, more: &[&str]) -> anyhow::Result<(Option<i32>, String)> {
@@ -89,37 +127,43 @@ async fn is_served(stage: &Stage, version: i64) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn p6_a_publisher_is_replaced_and_nobody_is_stopped_meanwhile() -> anyhow::Result<()> {
+async fn p6_a_publisher_is_replaced_and_no_sidecar_is_started_again() -> anyhow::Result<()> {
     let stage = Stage::new(CHANNEL, Hours::Business)?;
     let channel = Channel::new(&stage)?;
     two_versions(&stage, &channel)?;
     let mut sidecar = Sidecar::start(&stage).await?;
     enforces(&mut sidecar, 2).await?;
-    sidecar.terminate().await?;
-    let first = fs::read(stage.root())?;
 
-    // 1. The new key joins. What the old one signed is good as before.
+    // 1. The new key joins. Whoever publishes under the root hands it out, and what the old one signed is good as before.
     let (code, told) = publish(&stage, "ci2", &["--again"])?;
     ensure!(code == Some(8), "{told}");
     next(&stage, &["--publisher=ci2.pub"])?;
-    let mut sidecar = Sidecar::start(&stage).await?;
-    enforces(&mut sidecar, 2).await?;
-    // 2. It signs what is in force, as the next version; by itself there is nothing to do.
+    let (code, told) = publish(&stage, "ci2", &["--plan"])?;
+    ensure!(
+        code == Some(0) && told.contains("nothing is written"),
+        "{told}"
+    );
     let (code, told) = publish(&stage, "ci2", &[])?;
-    ensure!(code == Some(0) && told.contains("unchanged"), "{told}");
+    let unchanged = told.contains("unchanged") && told.contains("version 2 of the trust root");
+    ensure!(code == Some(0) && unchanged, "{told}");
+    goes_by(&mut sidecar, 2).await?;
+    enforces(&mut sidecar, 2).await?;
+    // 2. It signs what is in force, as the next version.
     again(&stage, &channel, "ci2")?;
     enforces(&mut sidecar, 3).await?;
-    sidecar.terminate().await?;
     // 3. Only now the old one leaves.
     next(&stage, &["--leave=ci"])?;
-    let root = TrustRoot::open(&fs::read(stage.root())?, Timestamp::MIN)?;
+    let (code, told) = publish(&stage, "ci2", &[])?;
+    ensure!(code == Some(0), "{told}");
+    let newest = fs::read(stage.policies().join("trust/root.dsse.json"))?;
+    let root = TrustRoot::open(&newest, Timestamp::MIN)?;
     let statement = root.statement();
     ensure!(
         statement.version == 3 && statement.keys.len() == 6,
         "{statement:?}"
     );
-    let mut sidecar = Sidecar::start(&stage).await?;
-    enforces(&mut sidecar, 3).await?;
+    goes_by(&mut sidecar, 3).await?;
+    refuses(&mut sidecar, BundleRefusal::Unspecified).await?;
     let (code, told) = publish(&stage, "ci", &["--again"])?;
     ensure!(code == Some(8), "{told}");
     let release = Signed::<Release>::read(&channel.head()?.context("a head")?.release, &root)?;
@@ -133,15 +177,45 @@ async fn p6_a_publisher_is_replaced_and_nobody_is_stopped_meanwhile() -> anyhow:
     channel.put_back(3)?;
     refuses(&mut sidecar, BundleRefusal::Unspecified).await?;
     sidecar.terminate().await?;
+    ensure!(
+        recorded_roots(&stage)? == [2, 3],
+        "{:?}",
+        recorded_roots(&stage)?
+    );
+    let now = drift(&stage)?;
+    ensure!(now.contains("root dev: version 3"), "{now}");
+    // 4. Whoever was away, or is new, comes from the first root to the last; so does the timestamper.
     is_served(&stage, 3).await?;
-    // 4. Whoever brings the first root back brings no key back.
-    fs::write(stage.root(), first)?;
+    // 5. Whoever hides the roots brings no key back to a sidecar that has seen them.
+    fs::remove_dir_all(channel.store_path().join("items/ROOT"))?;
+    let mut sidecar = Sidecar::start(&stage).await?;
+    goes_by(&mut sidecar, 3).await?;
+    enforces(&mut sidecar, 3).await?;
+    sidecar.terminate().await?;
+    let now = drift(&stage)?;
+    ensure!(now.contains("the store does not have it"), "{now}");
+    // And without what it has kept of them, it takes nothing by an older one.
+    for version in [2, 3] {
+        fs::remove_file(stage.path(&format!("state/root.{version}.json")))?;
+    }
     let mut sidecar = Sidecar::launch(&stage, &[])?;
     sidecar.listening().await?;
     refuses(&mut sidecar, BundleRefusal::Rollback).await?;
     let now = status(&sidecar).await.context("it answers")?;
     ensure!(now.bundle_digest.is_empty(), "{now:?}");
     Ok(())
+}
+
+/// Returns what `stopgate drift` says of the channel.
+fn drift(stage: &Stage) -> anyhow::Result<String> {
+    let output = stage.stopgate([
+        "drift",
+        "policies",
+        "--channel",
+        CHANNEL,
+        "--store=dir:channels",
+    ])?;
+    Ok(said(&output))
 }
 
 #[tokio::test]
@@ -152,15 +226,26 @@ async fn p6_a_publisher_that_is_stolen_leaves_at_once_and_the_channel_goes_on() 
     two_versions(&stage, &channel)?;
     let mut sidecar = Sidecar::start(&stage).await?;
     enforces(&mut sidecar, 2).await?;
-    sidecar.terminate().await?;
     next(&stage, &["--publisher=ci2.pub", "--leave=ci"])?;
     // Nothing that is at the head verifies any more, and nobody publishes behind it by accident.
     let (code, told) = publish(&stage, "ci2", &[])?;
     ensure!(code == Some(8), "{told}");
-    again(&stage, &channel, "ci2")?;
+    ensure!(Policies::new(channel.store()?).root(2)?.is_none(), "{told}");
+    // A sidecar that is given the root all the same goes on with what it has, for a while, and says so.
+    give(&stage)?;
+    goes_by(&mut sidecar, 2).await?;
+    refuses(&mut sidecar, BundleRefusal::Signature).await?;
+    sidecar
+        .until("it is told", async |_| {
+            fs::read_to_string(stage.events())
+                .is_ok_and(|events| events.contains("not verified under the trust root"))
+        })
+        .await?;
+    enforces(&mut sidecar, 2).await?;
     // Who had the version before goes on from there, and who had nothing begins there.
-    let mut sidecar = Sidecar::start(&stage).await?;
+    again(&stage, &channel, "ci2")?;
     enforces(&mut sidecar, 3).await?;
+    refuses(&mut sidecar, BundleRefusal::Unspecified).await?;
     sidecar.terminate().await?;
     is_served(&stage, 3).await
 }

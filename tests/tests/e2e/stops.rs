@@ -86,7 +86,8 @@ fn recorded(stage: &Stage) -> anyhow::Result<Vec<Vec<String>>> {
         | RecordBody::Bundle(_)
         | RecordBody::Decision(_)
         | RecordBody::Gap(_)
-        | RecordBody::Stop(_) => None,
+        | RecordBody::Stop(_)
+        | RecordBody::Root(_) => None,
     });
     Ok(records.collect())
 }

@@ -92,7 +92,8 @@ fn refused(stage: &Stage) -> anyhow::Result<Vec<String>> {
         | RecordBody::Decision(_)
         | RecordBody::Gap(_)
         | RecordBody::Stop(_)
-        | RecordBody::Stops(_) => None,
+        | RecordBody::Stops(_)
+        | RecordBody::Root(_) => None,
     });
     Ok(reasons.collect())
 }

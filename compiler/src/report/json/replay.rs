@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 use stopgate_decide::decide::Decision;
-use stopgate_decide::record::RecordedResult;
+use stopgate_decide::record::{RecordedResult, Seq};
 use stopgate_decide::replay::Lost;
 
 use crate::diff::{Direction, Part, Side};
 use crate::replay::{
     Approver, Counts, Flip, Flips, Forecast, Load, OperationFlips, Otherwise, Peak, Question,
-    Replayed, RouteLoad, Sample, Seen, User,
+    Replayed, RouteLoad, Sample, Seen, Surprise, Unpredicted, User,
 };
 
 use super::{result, surface, words};
@@ -17,7 +17,12 @@ use super::{result, surface, words};
 const APPROVERS: usize = 100;
 
 /// Returns the body of `replay`: everything that was found.
-pub(crate) fn replay(found: &Replayed, question: Question<'_>, [base, head]: [&Side; 2]) -> Value {
+pub(crate) fn replay(
+    found: &Replayed,
+    surprise: Option<&Surprise>,
+    question: Question<'_>,
+    [base, head]: [&Side; 2],
+) -> Value {
     let Replayed {
         files,
         seen,
@@ -45,7 +50,28 @@ pub(crate) fn replay(found: &Replayed, question: Question<'_>, [base, head]: [&S
         },
         "flips": all_flips(flips),
         "approvals": approvals(forecast, question),
+        "unpredicted": surprise.map(unpredicted),
     })
+}
+
+fn unpredicted(surprise: &Surprise) -> Value {
+    let Surprise { flips, settings } = surprise;
+    let flip = |flip: &Unpredicted| {
+        let Unpredicted {
+            operation,
+            direction,
+            predicted,
+            count,
+            first,
+        } = flip;
+        let named = operation.as_ref();
+        json!({
+            "tool": named.map(|(tool, _)| tool), "operation": named.map(|(_, operation)| operation),
+            "direction": direction.word(), "predicted": predicted.as_str(), "count": count,
+            "first": first.map(Seq::get),
+        })
+    };
+    json!({"flips": flips.iter().map(flip).collect::<Vec<_>>(), "settings": settings})
 }
 
 fn side(side: &Side) -> Value {

@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 
 use stopgate_decide::calendar::zone_data;
 use stopgate_decide::decide::{Decision, Outcome};
+use stopgate_decide::name::{OperationName, ToolName};
 use stopgate_decide::record::RecordedResult;
 use stopgate_decide::replay::Lost;
 use stopgate_decide::visible::visible;
 
 use crate::diff::Side;
 use crate::replay::{
-    Counts, Flip, Flips, Forecast, Load, Peak, Question, Replayed, RouteLoad, Seen,
+    Counts, Flip, Flips, Forecast, Load, Peak, Question, Replayed, RouteLoad, Seen, Surprise,
 };
 use crate::report::{Paint, named_side};
 use crate::words::{count, list};
@@ -26,8 +27,8 @@ const NAME: usize = 128;
 /// Returns everything that was found.
 pub(crate) fn replay(
     found: &Replayed,
-    question: Question<'_>,
-    [base, head]: [&Side; 2],
+    surprise: Option<&Surprise>,
+    (question, [base, head]): (Question<'_>, [&Side; 2]),
     paint: Paint,
 ) -> String {
     let mut out = String::new();
@@ -41,7 +42,55 @@ pub(crate) fn replay(
     seen(&mut out, found);
     flips(&mut out, &found.flips, paint);
     approvals(&mut out, &found.forecast, question, paint);
+    if let Some(surprise) = surprise {
+        unpredicted(&mut out, surprise, paint);
+    }
     out
+}
+
+fn unpredicted(out: &mut String, surprise: &Surprise, paint: Paint) {
+    let Surprise { flips, settings } = surprise;
+    if flips.is_empty() {
+        return line(
+            out,
+            format_args!("{}", paint.good("every flip was predicted")),
+        );
+    }
+    for flip in flips {
+        let name = operation_name(flip.operation.as_ref());
+        let title = format!("not predicted: {name} is {}", flip.direction.word());
+        let predicted = flip.predicted.as_str();
+        let first = flip
+            .first
+            .map_or_else(String::new, |seq| format!(", first at record {seq}"));
+        line(
+            out,
+            format_args!(
+                "{}  {} where `{predicted}` was predicted{first}",
+                paint.bad(&title),
+                count(flip.count, "attempt")
+            ),
+        );
+    }
+    if *settings > 0 {
+        line(
+            out,
+            format_args!(
+                "  the prediction lists {}, which may explain it",
+                count(
+                    u64::try_from(*settings).unwrap_or(u64::MAX),
+                    "changed setting"
+                )
+            ),
+        );
+    }
+}
+
+fn operation_name(named: Option<&(ToolName, OperationName)>) -> String {
+    named.map_or_else(
+        || "an operation that neither policy knows".to_owned(),
+        |(tool, operation)| format!("{tool}/{operation}"),
+    )
 }
 
 fn side(side: &Side) -> String {
@@ -159,10 +208,7 @@ fn flips(out: &mut String, flips: &Flips, paint: Paint) {
         line(out, format_args!("  {}", list(parts)));
     }
     for (named, flips) in operations {
-        let name = named.as_ref().map_or_else(
-            || "an operation that neither policy knows".to_owned(),
-            |(tool, operation)| format!("{tool}/{operation}"),
-        );
+        let name = operation_name(named.as_ref());
         line(
             out,
             format_args!("{name}  {}: {}", flips.counts.total, ways(flips.counts)),

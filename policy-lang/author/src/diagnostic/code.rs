@@ -282,6 +282,8 @@ codes! {
         => "Split the rule; sums, `if`s and mixed `&&` and `||` inside each other double what has to be prepared.";
     FreshnessOrder Error "freshness-order" "The age beyond which nothing passes is shorter than the age beyond which little does."
         => "Make `hard` of `freshness` as long as `soft`, or longer.";
+    NoFreshness Warning "no-freshness" "The trust root names timestampers, and the policy does not say how old it may be."
+        => "State `freshness` in stopgate.yaml, or whoever can write to the store can keep a newer policy from everybody.";
 }
 
 /// What a base still says in which a rule that got stricter finds a mistake.

@@ -14,7 +14,7 @@ use crate::fixture::{Files, base, codes, compiled, edited, over_base, read, test
 /// What compiling a repository cannot say: guards against mistakes of the compiler's own, which no author can trigger,
 /// what takes a date or a proof, which `stopgate check` adds and its tests show, and what no text can be, which
 /// [`what_is_no_text_is_a_mistake_of_its_own`] hands over.
-const UNREACHABLE: [Code; 12] = [
+const UNREACHABLE: [Code; 13] = [
     Code::CedarSchema,
     Code::Incomplete,
     Code::AboveEveryCeiling,
@@ -27,6 +27,7 @@ const UNREACHABLE: [Code; 12] = [
     Code::ReviewOverdue,
     Code::ReviewNotSigned,
     Code::NotPolicy,
+    Code::NoFreshness,
 ];
 
 /// Repositories by the name of their fixture, which begins with the code it has to trigger.

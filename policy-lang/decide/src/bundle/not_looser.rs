@@ -18,7 +18,7 @@ use super::parts::{
     CatalogPart, CeilingPart, FreshnessPart, OperationPart, PolicyPart, RulePart, SurfacePart,
     ToolPart,
 };
-use super::verify::{Manifest, Verified};
+use super::verify::{Manifest, NamedBundle};
 use super::{CATALOG, DECIDE, POLICY, SCHEMA, SLICE_END, SLICES, SOURCES};
 use crate::cedar::token::{Token, split, tokens};
 use crate::decide::MatchKind;
@@ -111,7 +111,7 @@ pub enum MayBeLooser {
 ///
 /// # Errors
 /// [`MayBeLooser`], the first part that may be looser. That does not say that it is.
-pub fn not_looser(base: &Verified, head: &Verified) -> Result<(), MayBeLooser> {
+pub fn not_looser(base: &NamedBundle, head: &NamedBundle) -> Result<(), MayBeLooser> {
     // The digest stands for every part, so this is one bundle, whoever signed it.
     if base.digest() == head.digest() {
         return Ok(());
@@ -137,7 +137,7 @@ struct Compared<'v> {
 }
 
 impl<'v> Compared<'v> {
-    fn read(verified: &'v Verified) -> Result<Self, MayBeLooser> {
+    fn read(verified: &'v NamedBundle) -> Result<Self, MayBeLooser> {
         let Manifest {
             decide,
             // It says what the compiler knew. Decisions read the zone data of the program that decides.

@@ -236,10 +236,18 @@ impl TrustRoot {
                 "version {theirs} does not follow version {ours}"
             )));
         }
+        self.has_signed(bytes)?;
+        Ok(next)
+    }
+
+    /// Checks that enough root keys of this root signed the root in `bytes`, whatever other keys signed it too.
+    ///
+    /// # Errors
+    /// [`TrustError`]
+    pub fn has_signed(&self, bytes: &[u8]) -> Result<(), TrustError> {
         let envelope = Envelope::from_bytes(bytes)
             .ok_or(TrustError::Format("not a DSSE envelope".to_owned()))?;
-        self.verify_beside_others(&envelope)?;
-        Ok(next)
+        self.verify_beside_others(&envelope)
     }
 
     /// Checks that enough root keys of this root signed `envelope`, whatever keys that it does not know signed too.

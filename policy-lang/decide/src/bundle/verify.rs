@@ -30,8 +30,15 @@ const MAX_ENVELOPE_BYTES: u64 = 256 * 1024;
 /// A bundle whose every byte was verified, and of which nothing was loaded yet.
 #[derive(Debug)]
 pub struct Verified {
-    digest: Digest,
+    named: NamedBundle,
     signers: Vec<String>,
+}
+
+/// A bundle that is, byte for byte, the one that its digest names. Nobody says who signed it, so it can be compared with and
+/// never be loaded.
+#[derive(Debug)]
+pub struct NamedBundle {
+    digest: Digest,
     manifest: Manifest,
     /// All of them, the manifest first and the envelope last.
     parts: Parts,
@@ -70,11 +77,77 @@ impl Verified {
     /// [`BundleError`]: the file cannot be read, or its length, its layout, a digest, a signature, the threshold or what
     /// it requires is wrong.
     pub fn read(
-        mut source: impl Read + Seek,
+        source: impl Read + Seek,
         root: &TrustRoot,
         most: u64,
         known: Option<Digest>,
     ) -> Result<Option<Self>, BundleError> {
+        let publishers = |envelope: &[u8], digest| signers(envelope, digest, root);
+        let (signers, named) = NamedBundle::read_vouched(source, most, known, publishers)?;
+        Ok(named.map(|named| Self { named, signers }))
+    }
+
+    /// Writes the bundle file again, byte for byte as it was read.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn write(&self, into: &mut impl Write) -> io::Result<()> {
+        pack(&self.named.parts, into)
+    }
+
+    /// Returns the bundle, to be compared with another.
+    #[must_use]
+    pub const fn named(&self) -> &NamedBundle {
+        &self.named
+    }
+
+    pub(super) const fn manifest(&self) -> &Manifest {
+        &self.named.manifest
+    }
+
+    /// Returns the digest of the manifest, which is the bundle's name.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.named.digest
+    }
+
+    /// Returns the ids of the publisher keys that signed the bundle.
+    #[must_use]
+    pub fn signers(&self) -> &[String] {
+        &self.signers
+    }
+
+    /// Returns every part, with its name, but the manifest and the envelope.
+    pub(super) fn content(&self) -> &[(String, Vec<u8>)] {
+        self.named.content()
+    }
+}
+
+impl NamedBundle {
+    /// Reads a file of at most `most` bytes, which has to be the bundle called `digest`. Who signed it does not count: a document
+    /// that names the digest has to be believed.
+    ///
+    /// # Errors
+    /// [`BundleError`]: the file cannot be read, is another bundle, or its length, its layout, a digest or what it requires is
+    /// wrong.
+    pub fn read(source: impl Read + Seek, digest: Digest, most: u64) -> Result<Self, BundleError> {
+        let is_named = |_: &[u8], found| {
+            (found == digest)
+                .then_some(())
+                .ok_or_else(|| BundleError::Digest(MANIFEST.to_owned()))
+        };
+        let ((), named) = Self::read_vouched(source, most, None, is_named)?;
+        named.ok_or_else(|| format("there is nothing in it"))
+    }
+
+    /// Reads a file of at most `most` bytes whose envelope and digest `vouch` for what it holds. A bundle whose digest is
+    /// `known` is verified all the same, but not kept: it is then `None`.
+    fn read_vouched<T>(
+        mut source: impl Read + Seek,
+        most: u64,
+        known: Option<Digest>,
+        vouch: impl FnOnce(&[u8], Digest) -> Result<T, BundleError>,
+    ) -> Result<(T, Option<Self>), BundleError> {
         // 1.1. The length, before anything is read.
         let length = source.seek(SeekFrom::End(0)).map_err(BundleError::Read)?;
         if length > most {
@@ -86,9 +159,10 @@ impl Verified {
         let manifest = manifest(&mut archive)?;
         let first = archive.at();
         let (last, envelope) = envelope(&mut archive)?;
-        // 1.3. The signatures: publishers signed a statement that names this very manifest.
+        // 1.3. The signatures: publishers signed a statement that names this very manifest. Or its digest, which somebody
+        // named who is believed.
         let digest = Digest::compute(&manifest);
-        let signers = signers(&envelope, digest, root)?;
+        let vouched = vouch(&envelope, digest)?;
         // 1.4. What the manifest says. From here on the manifest is a publisher's word.
         let (said, listed) = read_manifest(&manifest)?;
         // 1.5. Each part between manifest and envelope: its header, its bytes and its digest are those that the
@@ -110,23 +184,15 @@ impl Verified {
             return Err(format("the parts are not those of the manifest"));
         }
         if !keep {
-            return Ok(None);
+            return Ok((vouched, None));
         }
         parts.push((ENVELOPE.to_owned(), envelope));
-        Ok(Some(Self {
+        let named = Self {
             digest,
-            signers,
             manifest: said,
             parts,
-        }))
-    }
-
-    /// Writes the bundle file again, byte for byte as it was read.
-    ///
-    /// # Errors
-    /// The writer's.
-    pub fn write(&self, into: &mut impl Write) -> io::Result<()> {
-        pack(&self.parts, into)
+        };
+        Ok((vouched, Some(named)))
     }
 
     pub(super) const fn manifest(&self) -> &Manifest {
@@ -137,12 +203,6 @@ impl Verified {
     #[must_use]
     pub const fn digest(&self) -> Digest {
         self.digest
-    }
-
-    /// Returns the ids of the publisher keys that signed the bundle.
-    #[must_use]
-    pub fn signers(&self) -> &[String] {
-        &self.signers
     }
 
     /// Returns every part, with its name, but the manifest and the envelope.

@@ -229,3 +229,51 @@ impl StopRecord {
         Ok(record)
     }
 }
+
+/// From here on another trust root says whose signatures count: the one that follows the one before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootRecord {
+    /// Name of the sidecar.
+    pub sidecar: String,
+    /// Channel it follows.
+    pub channel: String,
+    /// SHA-256 of the root's file.
+    pub root: Digest,
+    /// Version of the root; below 2^53.
+    pub version: u64,
+}
+
+impl RootRecord {
+    pub(super) fn members(&self) -> NamedValues<'_> {
+        let Self {
+            sidecar,
+            channel,
+            root,
+            version,
+        } = self;
+        vec![
+            ("sidecar", text(sidecar)),
+            ("channel", text(channel)),
+            ("root", printed(root)),
+            ("version", count(*version)),
+        ]
+    }
+
+    pub(super) fn read(
+        version: RecordVersion,
+        mut members: Members,
+    ) -> Result<Self, InvalidRecord> {
+        match version {
+            RecordVersion::V1 | RecordVersion::V2 => return Err(InvalidRecord::Kind),
+            RecordVersion::V3 => {}
+        }
+        let record = Self {
+            sidecar: members.text("sidecar")?,
+            channel: members.text("channel")?,
+            root: members.parsed("root")?,
+            version: members.number("version")?,
+        };
+        members.finish()?;
+        Ok(record)
+    }
+}

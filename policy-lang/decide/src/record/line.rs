@@ -58,6 +58,7 @@ impl RecordBody {
             Self::Gap(record) => record.members(),
             Self::Stop(record) => record.members(),
             Self::Stops(record) => record.members(),
+            Self::Root(record) => record.members(),
         };
         members.extend([
             ("v", RecordValue::Integer(version.number())),
@@ -98,6 +99,7 @@ impl RecordBody {
             RecordKind::Gap => Self::Gap(super::GapRecord::read(members)?),
             RecordKind::Stop => Self::Stop(super::StopRecord::read(members)?),
             RecordKind::Stops => Self::Stops(super::StopsRecord::read(version, members)?),
+            RecordKind::Root => Self::Root(super::RootRecord::read(version, members)?),
         })
     }
 }

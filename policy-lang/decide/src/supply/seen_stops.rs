@@ -122,15 +122,7 @@ impl SeenStops {
     /// As [`SeenStops::see_stop`].
     pub fn see_lift(&mut self, bytes: &[u8], at: &StopsMoment<'_>) -> Result<(), SupplyRefusal> {
         let signed = read_lift(bytes, &self.channel, at.root)?;
-        if self.lifts.len() < MAX_STOPS {
-            self.lifts
-                .entry(signed.document().stop)
-                .or_insert_with(|| SeenDocument {
-                    signed,
-                    envelope: bytes.to_vec(),
-                    first_seen: at.now,
-                });
-        }
+        self.add_lift(signed, bytes, at.now);
         Ok(())
     }
 
@@ -166,6 +158,18 @@ impl SeenStops {
             envelope: bytes.to_vec(),
             first_seen,
         });
+    }
+
+    fn add_lift(&mut self, signed: Signed<Lift>, bytes: &[u8], first_seen: Timestamp) {
+        if self.lifts.len() < MAX_STOPS {
+            self.lifts
+                .entry(signed.document().stop)
+                .or_insert_with(|| SeenDocument {
+                    signed,
+                    envelope: bytes.to_vec(),
+                    first_seen,
+                });
+        }
     }
 
     /// Returns the stops that hold at the instant `now`: those that were seen, and one of the whole channel for each that
@@ -225,6 +229,51 @@ impl SeenStops {
         Some(format!("{}\n", json.canonical()))
     }
 
+    /// Verifies everything that was seen once more, under `root`, a newer one than then. What does not verify any more is
+    /// left out, and told of in the second part of the answer.
+    #[must_use]
+    pub fn under(self, root: &TrustRoot) -> (Self, Vec<SupplyRefusal>) {
+        fn documents<D>(
+            seen: BTreeMap<Digest, SeenDocument<D>>,
+        ) -> impl Iterator<Item = (Vec<u8>, Timestamp)> {
+            let documents = seen.into_values();
+            documents.map(|seen| (seen.envelope, seen.first_seen))
+        }
+        let Self {
+            channel,
+            stops,
+            lifts,
+            crowded_out,
+        } = self;
+        let mut seen = Self::new(channel);
+        seen.crowded_out = crowded_out;
+        seen.with_verified(documents(stops), documents(lifts), root)
+    }
+
+    /// Adds the `stops` and `lifts` that verify under `root`, each with when it was first seen, and returns why the others
+    /// do not.
+    fn with_verified(
+        mut self,
+        stops: impl Iterator<Item = (Vec<u8>, Timestamp)>,
+        lifts: impl Iterator<Item = (Vec<u8>, Timestamp)>,
+        root: &TrustRoot,
+    ) -> (Self, Vec<SupplyRefusal>) {
+        let mut left_out = Vec::new();
+        for (envelope, first_seen) in stops {
+            match read_stop(&envelope, &self.channel, root) {
+                Ok(signed) => self.add_stop(signed, &envelope, first_seen),
+                Err(why) => left_out.push(why),
+            }
+        }
+        for (envelope, first_seen) in lifts {
+            match read_lift(&envelope, &self.channel, root) {
+                Ok(signed) => self.add_lift(signed, &envelope, first_seen),
+                Err(why) => left_out.push(why),
+            }
+        }
+        (self, left_out)
+    }
+
     /// Reads what [`SeenStops::text`] wrote of `channel`. A document that does not verify under `root`, which may be a
     /// newer one than then, is left out, and told of in the second part of the answer.
     ///
@@ -247,26 +296,12 @@ impl SeenStops {
         if written.organisation != channel.organisation || written.channel != channel.channel {
             return Err(UnreadStops::OtherChannel);
         }
-        let mut seen = Self::new(channel.clone());
-        let mut left_out = Vec::new();
-        let nothing = BTreeSet::new();
-        let moment = |now| StopsMoment {
-            root,
-            listed: &nothing,
-            now,
+        let documents = |written: Vec<WrittenDocument>| {
+            let documents = written.into_iter();
+            documents.map(|written| (written.envelope.into_bytes(), written.first_seen))
         };
-        for stop in written.stops {
-            let bytes = stop.envelope.as_bytes();
-            match read_stop(bytes, channel, root) {
-                Ok(signed) => seen.add_stop(signed, bytes, stop.first_seen),
-                Err(why) => left_out.push(why),
-            }
-        }
-        for lift in written.lifts {
-            let read = seen.see_lift(lift.envelope.as_bytes(), &moment(lift.first_seen));
-            left_out.extend(read.err());
-        }
-        Ok((seen, left_out))
+        let (stops, lifts) = (documents(written.stops), documents(written.lifts));
+        Ok(Self::new(channel.clone()).with_verified(stops, lifts, root))
     }
 }
 

@@ -14,6 +14,10 @@ use crate::surface::Limit;
 /// set back.
 const CLOCK_BEHIND: SignedDuration = SignedDuration::from_secs(2);
 
+/// How long a policy goes on that a new trust root does not vouch for any more: long enough for publishers to sign it again,
+/// short enough for whoever stole the key that has left.
+pub const UNVOUCHED: SignedDuration = SignedDuration::from_mins(15);
+
 /// Until when a release was known to be the newest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Proven {
@@ -32,13 +36,19 @@ pub struct Standing {
     pub proven: Option<Proven>,
     /// The latest instant that was ever told of; `None` before the first.
     pub latest: Option<Timestamp>,
+    /// Since when the policy does not verify under the trust root in force; `None` as long as it does.
+    pub unvouched: Option<Timestamp>,
 }
 
 impl Standing {
     /// Returns the highest class of action that the age of the policy lets through at the instant `now`. A policy that
-    /// says nothing of freshness is never too old.
+    /// says nothing of freshness is never too old, as long as the trust root in force vouches for it.
     #[must_use]
     pub fn limit(&self, freshness: Option<Freshness>, now: Timestamp) -> Limit {
+        let is_over = |since| now.duration_since(since).abs() >= UNVOUCHED;
+        if self.unvouched.is_some_and(is_over) {
+            return Limit::None;
+        }
         let Some(freshness) = freshness else {
             return Limit::High;
         };
@@ -148,6 +158,7 @@ mod tests {
                 root_is_newest: true,
             }),
             latest: Some(now()),
+            unvouched: None,
         }
     }
 
@@ -208,6 +219,28 @@ mod tests {
     }
 
     #[test]
+    fn p6_a_policy_that_the_root_does_not_vouch_for_ends_after_a_while() {
+        let standing = Standing {
+            unvouched: Some(now()),
+            ..standing()
+        };
+        let second = SignedDuration::from_secs(1);
+        for (after, limit) in [
+            (SignedDuration::ZERO, Limit::High),
+            (UNVOUCHED - second, Limit::High),
+            (UNVOUCHED, Limit::None),
+            // Nobody gains by setting the clock back.
+            (SignedDuration::ZERO - UNVOUCHED, Limit::None),
+        ] {
+            assert_eq!(standing.limit(None, now() + after), limit, "{after}");
+        }
+        assert_eq!(
+            standing.limit(Some(freshness()), now() + UNVOUCHED),
+            Limit::None
+        );
+    }
+
+    #[test]
     fn t11_a_timestamp_is_of_the_channel_and_never_older_than_another() {
         let world = World::new();
         let history = world.history(&["one!", "two"]);
@@ -241,6 +274,7 @@ mod tests {
         let standing = Standing {
             proven: Some(ahead),
             latest: Some(ahead.issued),
+            unvouched: None,
         };
         assert_eq!(standing.limit(Some(freshness()), now()), Limit::High);
         for (edit, why) in [

@@ -26,6 +26,7 @@ impl From<Status> for pb::GetStatusResponse {
             failures,
             standing,
             listed: _,
+            root,
         } = supply;
         // Without a bundle nothing passes, and the status says so.
         let ceiling = active.as_ref().map_or(Limit::None, |active| {
@@ -61,6 +62,9 @@ impl From<Status> for pb::GetStatusResponse {
             zone_data: zone_data().to_owned(),
             bundle_zone_data: bundle_zone_data.unwrap_or_default(),
             stops: stops.iter().map(stop).collect(),
+            root_version: root.map_or(0, |root| {
+                i64::try_from(root.statement().version).unwrap_or(i64::MAX)
+            }),
         }
     }
 }

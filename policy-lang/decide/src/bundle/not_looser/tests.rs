@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::super::dsse::{self, Envelope, Signature};
 use super::super::parts::{BundleParts, SourcesPart};
-use super::super::{TrustRoot, Unsigned};
+use super::super::{TrustRoot, Unsigned, Verified};
 use super::*;
 
 /// The parts of a bundle as JSON and text, free to be spoilt.
@@ -120,7 +120,7 @@ fn verified(bytes: Vec<u8>, root: &TrustRoot) -> Verified {
 fn after(spoil: impl FnOnce(&mut Spoilt)) -> Result<(), MayBeLooser> {
     let mut head = good();
     spoil(&mut head);
-    not_looser(&good().signed(), &head.signed())
+    not_looser(good().signed().named(), head.signed().named())
 }
 
 fn changed(rule: &str) -> Result<(), MayBeLooser> {
@@ -229,7 +229,10 @@ fn a_policy_part_that_does_not_hold_together_is_not_vouched_for() {
     nowhere.policy["rules"][2]["at"]["pay/refund"] = json!(7);
     let mut other = nowhere.clone();
     other.slices.remove("@any");
-    assert_eq!(not_looser(&nowhere.signed(), &other.signed()), policy);
+    assert_eq!(
+        not_looser(nowhere.signed().named(), other.signed().named()),
+        policy
+    );
 }
 
 #[test]
@@ -338,7 +341,11 @@ fn a_policy_may_get_no_older_than_before() {
         if let Some(after) = after {
             head.policy["freshness"] = after;
         }
-        assert_eq!(not_looser(&with(before), &head.signed()), *said, "{about}");
+        assert_eq!(
+            not_looser(with(before).named(), head.signed().named()),
+            *said,
+            "{about}"
+        );
     }
 }
 
@@ -349,10 +356,10 @@ fn bundles_of_the_first_table_are_compared_with_themselves_only() {
     let root = TrustRoot::open(&root, Timestamp::UNIX_EPOCH).expect("a root");
     let bytes = std::fs::read(format!("{folder}/policy.stopgate")).expect("a bundle");
     let first = verified(bytes, &root);
-    assert_eq!(not_looser(&first, &first), Ok(()));
+    assert_eq!(not_looser(first.named(), first.named()), Ok(()));
     let version = Err(MayBeLooser::Version);
-    assert_eq!(not_looser(&first, &good().signed()), version);
-    assert_eq!(not_looser(&good().signed(), &first), version);
+    assert_eq!(not_looser(first.named(), good().signed().named()), version);
+    assert_eq!(not_looser(good().signed().named(), first.named()), version);
     // Its slices were printed by our compiler.
     let slices = first
         .content()

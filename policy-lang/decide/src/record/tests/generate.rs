@@ -31,7 +31,7 @@ pub(super) fn record() -> impl Strategy<Value = Record> {
 fn written(body: &RecordBody) -> RecordVersion {
     let record = match body {
         RecordBody::Decision(record) => record,
-        RecordBody::Stops(_) => return RecordVersion::V3,
+        RecordBody::Stops(_) | RecordBody::Root(_) => return RecordVersion::V3,
         RecordBody::Bundle(record) => {
             return match record.change {
                 BundleChange::Active { release: Some(_) } => RecordVersion::V3,
@@ -71,6 +71,9 @@ pub(super) fn body() -> impl Strategy<Value = RecordBody> {
         1 => text().prop_map(|sidecar| RecordBody::Stop(StopRecord { sidecar })),
         1 => (text(), text(), prop::collection::vec(stop(), 0..4)).prop_map(|(sidecar, channel, stops)| {
             RecordBody::Stops(StopsRecord { sidecar, channel, stops })
+        }),
+        1 => (text(), text(), digest(), 0..1_u64 << 53).prop_map(|(sidecar, channel, root, version)| {
+            RecordBody::Root(RootRecord { sidecar, channel, root, version })
         }),
     ]
 }
