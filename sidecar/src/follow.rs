@@ -117,6 +117,8 @@ pub struct Follower {
     recorded: SeldomEach<Refusal>,
     /// That the trust root does not vouch for the policy.
     unvouched: Seldom,
+    /// What is known of its age was proved under the trust root before.
+    proven_before: bool,
     kept_marks: KeptMarks,
     /// What was seen of the channel; `None` until somebody could look.
     marks: Option<Marks>,
@@ -156,6 +158,7 @@ impl Follower {
             unwritten: false,
             recorded: SeldomEach::default(),
             unvouched: Seldom::default(),
+            proven_before: false,
             followed,
             roots,
             sidecar,
@@ -205,6 +208,7 @@ impl Follower {
         self.take_root().await;
         // 2. The root's date, by the clock of each look: a refusal for it ends when a clock that was wrong is set back.
         if self.followed.root.expired(Timestamp::now()) {
+            self.prove_again(false);
             let refused = self.expired();
             self.refuse(refused).await;
             return;
@@ -216,6 +220,7 @@ impl Follower {
         self.vouch(&updated);
         // 5. Whether what is in force now is known to be new. It is that whatever was offered.
         let proven = self.prove(timestamp).await;
+        self.prove_again(proven.is_ok());
         match updated {
             Ok(Updated::Again(why)) => self.count(why),
             Ok(Updated::Well) => match proven {

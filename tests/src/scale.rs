@@ -23,7 +23,7 @@ pub fn kills() -> anyhow::Result<u64> {
 /// # Errors
 /// The variable is set and not a number.
 pub fn mutations() -> anyhow::Result<u64> {
-    number("STOPGATE_MUTATIONS", 10_000)
+    number("STOPGATE_MUTATIONS", 5_000)
 }
 
 /// Rounds of a load benchmark: `STOPGATE_ROUNDS`.

@@ -67,7 +67,7 @@ pub(super) struct Places {
     /// Channel that is looked at
     #[arg(long, value_name = "NAME")]
     channel: ChannelName,
-    /// Where channels are, such as dir:FOLDER
+    /// Where channels are: dir:FOLDER or dynamodb:TABLE
     #[arg(long, value_name = "STORE")]
     store: StoreAddress,
     /// Socket of a sidecar; repeat it for several

@@ -62,7 +62,7 @@ pub(super) struct Target {
     /// Channel that gets it; the policy has to name it
     #[arg(long, value_name = "NAME")]
     pub(super) channel: ChannelName,
-    /// Where channels are, such as dir:FOLDER
+    /// Where channels are: dir:FOLDER or dynamodb:TABLE
     #[arg(long, value_name = "STORE")]
     store: StoreAddress,
     /// Key of a publisher, made by `stopgate keygen`; repeat it to sign with several

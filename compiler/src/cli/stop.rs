@@ -80,7 +80,7 @@ pub(super) struct StopPlace {
     /// Channel
     #[arg(long, value_name = "NAME")]
     pub(super) channel: ChannelName,
-    /// Where channels are, such as dir:FOLDER
+    /// Where channels are: dir:FOLDER or dynamodb:TABLE
     #[arg(long, value_name = "STORE", required_unless_present = "output")]
     store: Option<StoreAddress>,
     /// Whose channel it is; left out: what its newest release says

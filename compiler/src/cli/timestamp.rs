@@ -38,7 +38,7 @@ pub(super) struct Args {
     /// Channel whose newest release is signed for
     #[arg(long, value_name = "NAME")]
     channel: ChannelName,
-    /// Where channels are, such as dir:FOLDER
+    /// Where channels are: dir:FOLDER or dynamodb:TABLE
     #[arg(long, value_name = "STORE")]
     store: StoreAddress,
     /// Trust root that sidecars judge by; it goes on to those in the store that follow it

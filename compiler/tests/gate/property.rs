@@ -278,7 +278,7 @@ fn number(variable: &str, default: u64) -> u64 {
 
 #[test]
 fn t1_t2_i19_on_random_changes_the_gate_names_the_parts_that_trying_finds() {
-    let pairs = number("STOPGATE_PAIRS", 2_000);
+    let pairs = number("STOPGATE_PAIRS", 1_000);
     let seed = number("STOPGATE_SEED", 20_261_124);
     let next = AtomicU64::new(0);
     let worker = || {

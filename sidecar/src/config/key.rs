@@ -72,7 +72,7 @@ settings! {
         "Group that may connect too: the socket gets mode 0660. Callers are still checked by uid.";
     METRICS: "listen.metrics", Presence::Default("127.0.0.1:9464"), "a loopback address and a port",
         "Where GET /metrics, /livez and /readyz are answered, and nothing else.";
-    SOURCE: "policy.source", Presence::Required, "file:PATH or dir:FOLDER",
+    SOURCE: "policy.source", Presence::Required, "file:PATH, dir:FOLDER or dynamodb:TABLE",
         "A signed bundle in a file, which a new one is renamed over; or a store that `stopgate publish` writes to, whose \
          releases of the channel are followed and never go back.";
     ROOT: "policy.root", Presence::Required, "a file",

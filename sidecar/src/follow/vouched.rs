@@ -40,15 +40,24 @@ impl Follower {
         let now = Timestamp::now();
         self.supply.send_modify(|supply| {
             supply.root = Some(Arc::clone(&root.trust));
-            // Who listed and who proved may have left.
+            // Who listed may have left.
             supply.listed = Arc::default();
-            supply.standing.proven = None;
             if supply.active.is_some() {
                 supply.standing.unvouched.get_or_insert(now);
             }
         });
         tracing::warn!(version = root.version(), root = %root.digest, "trust root in force");
         self.followed.root = root;
+        self.proven_before = true;
+    }
+
+    /// Forgets what was proved under the trust root before, unless it `is_proven` under this one too: who signed may have
+    /// left.
+    pub(super) fn prove_again(&mut self, is_proven: bool) {
+        if std::mem::take(&mut self.proven_before) && !is_proven {
+            self.supply
+                .send_modify(|supply| supply.standing.proven = None);
+        }
     }
 
     /// Notes whether the look that came to `updated` found what is in force, or something else, under the trust root, and

@@ -1,14 +1,7 @@
-//! Amazon's DynamoDB Local, as `ci/setup` has fetched it: one process for all tests of this binary, on the loopback
-//! interface, in memory.
+//! Amazon's DynamoDB Local: one process for all tests of this binary.
 
-use std::io::{BufRead as _, BufReader};
-use std::os::unix::process::CommandExt as _;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{OnceLock, mpsc};
-use std::thread;
-use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::BehaviorVersion;
@@ -19,16 +12,17 @@ use aws_sdk_dynamodb::types::{
 };
 use stopgate_store::TableName;
 
-/// How long the process may take to start on a busy machine.
-const START: Duration = Duration::from_secs(60);
+use crate::engine::Engine;
 
-/// The running process. Its standard input ends with this process, and then it ends too.
-pub(crate) struct Local {
-    _process: Child,
-    pub(crate) port: u16,
-}
+/// The running process.
+pub(crate) struct Local(Engine);
 
 impl Local {
+    /// Returns the port at which it answers.
+    pub(crate) const fn port(&self) -> u16 {
+        self.0.port
+    }
+
     /// Returns the process, started once.
     pub(crate) fn running() -> &'static Self {
         static RUNNING: OnceLock<Local> = OnceLock::new();
@@ -36,42 +30,7 @@ impl Local {
     }
 
     fn start() -> Self {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let jars = here.join("../target/tools/dynamodb-local");
-        assert!(jars.is_dir(), "DynamoDB Local is not there: run ci/setup");
-        let mut native = std::ffi::OsString::from("-Djava.library.path=");
-        native.push(&jars);
-        let mut process = Command::new("java")
-            .arg("-Xmx512m")
-            .arg(native)
-            .arg("-cp")
-            .arg(jars.join("*"))
-            .arg(here.join("tests/dynamodb/Loopback.java"))
-            .args(["-inMemory", "-sharedDb", "-disableTelemetry"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .expect("java");
-        let (said, port) = mpsc::channel();
-        let output = process.stdout.take().unwrap();
-        thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                let port = line.strip_prefix("port ").map(|port| port.parse().unwrap());
-                if let Some(port) = port {
-                    let _ = said.send(port);
-                }
-            }
-        });
-        let Ok(port) = port.recv_timeout(START) else {
-            let _ = process.kill();
-            panic!("DynamoDB Local did not start");
-        };
-        let local = Self {
-            _process: process,
-            port,
-        };
+        let local = Self(Engine::start());
         local.warm();
         local
     }
@@ -106,7 +65,7 @@ impl Local {
 
     /// Returns the SDK's own client, with its own deadlines.
     pub(crate) fn client(&self) -> Client {
-        let config = aws_sdk_dynamodb::config::Builder::from(&super::config(self.port));
+        let config = aws_sdk_dynamodb::config::Builder::from(&super::config(self.port()));
         let http = aws_smithy_http_client::Builder::new().build_http();
         let config = config.behavior_version(BehaviorVersion::latest());
         Client::from_conf(config.http_client(http).build())

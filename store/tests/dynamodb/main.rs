@@ -9,6 +9,7 @@
     reason = "what the tests share fails as they do"
 )]
 
+mod engine;
 mod fake;
 mod faults;
 mod local;

@@ -14,7 +14,7 @@ use crate::local::{Local, block_on};
 
 fn store() -> DynamoDb {
     let local = Local::running();
-    DynamoDb::with_config(local.table(), &config(local.port))
+    DynamoDb::with_config(local.table(), &config(local.port()))
 }
 
 fn key(partition: &str, sort: &str) -> Key {
@@ -54,7 +54,7 @@ fn a_query_of_several_pages_is_whole_and_in_order() {
 fn what_somebody_else_wrote_into_the_table_is_spoilt() {
     let local = Local::running();
     let table = local.table();
-    let store = DynamoDb::with_config(table.clone(), &config(local.port));
+    let store = DynamoDb::with_config(table.clone(), &config(local.port()));
     let put = |sort: &str, name: &str, value: AttributeValue| {
         let put = local.client().put_item().table_name(table.as_str());
         let text = |text: &str| AttributeValue::S(text.to_owned());
@@ -98,7 +98,7 @@ fn what_somebody_else_wrote_into_the_table_is_spoilt() {
 #[test]
 fn a_table_that_is_not_there_is_named() {
     let local = Local::running();
-    let store = DynamoDb::with_config("absent".parse().unwrap(), &config(local.port));
+    let store = DynamoDb::with_config("absent".parse().unwrap(), &config(local.port()));
     let there = key("P", "s");
     let put = Write {
         key: there.clone(),
@@ -130,13 +130,13 @@ fn tasks_of_another_runtime_open_use_and_drop_a_store() {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
     let one = |at: u64| {
-        let store = DynamoDb::with_config(table.clone(), &config(local.port));
+        let store = DynamoDb::with_config(table.clone(), &config(local.port()));
         let (here, item) = (key("P", &at.to_string()), item(Value::Number(at)));
         store.put_all(&[(here.clone(), item.clone())]).unwrap();
         assert_eq!(store.get(&here).unwrap(), Some(item));
     };
     let task = {
-        let (table, port) = (table.clone(), local.port);
+        let (table, port) = (table.clone(), local.port());
         async move {
             let store = DynamoDb::with_config(table, &config(port));
             let found = store.get(&key("P", "none"));
@@ -185,7 +185,7 @@ fn the_environment_says_where_a_table_is() {
             .env(INSIDE, table.as_str())
             .env(
                 "AWS_ENDPOINT_URL_DYNAMODB",
-                format!("http://127.0.0.1:{}", local.port),
+                format!("http://127.0.0.1:{}", local.port()),
             )
             .envs(region.map(|region| ("AWS_REGION", region)))
             .env("AWS_ACCESS_KEY_ID", "test")
@@ -199,7 +199,7 @@ fn the_environment_says_where_a_table_is() {
     };
     inside(None);
     inside(Some("eu-central-1"));
-    let store = DynamoDb::with_config(table.clone(), &config(local.port));
+    let store = DynamoDb::with_config(table.clone(), &config(local.port()));
     assert_eq!(store.get(&there).unwrap(), Some(item(Value::Number(1))));
 }
 
@@ -219,7 +219,7 @@ fn ten_thousand_rows_take_little_longer_than_the_bare_sdk() {
         .map(|at| (key("ROWS", &format!("{at:06}")), row()))
         .collect();
     let ours = || {
-        let store = DynamoDb::with_config(local.table(), &config(local.port));
+        let store = DynamoDb::with_config(local.table(), &config(local.port()));
         let began = Instant::now();
         store.put_all(&rows).unwrap();
         began.elapsed()

@@ -11,6 +11,7 @@ mod bundles;
 mod canaries;
 mod decisions;
 mod drift;
+mod dynamodb;
 mod fail_closed;
 mod faults;
 mod identity;

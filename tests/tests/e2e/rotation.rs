@@ -249,3 +249,39 @@ async fn p6_a_publisher_that_is_stolen_leaves_at_once_and_the_channel_goes_on() 
     sidecar.terminate().await?;
     is_served(&stage, 3).await
 }
+
+/// Makes the store what it was after version 1, as somebody does who restores it from a copy.
+fn restore(channel: &Channel<'_>) -> anyhow::Result<()> {
+    channel.put_back(1)?;
+    let history = format!("items/HIST%23{CHANNEL}/{:020}.item", 2);
+    Ok(fs::remove_file(channel.store_path().join(history))?)
+}
+
+#[tokio::test]
+async fn p9_a_store_that_was_restored_gets_what_it_lost_or_goes_on_from_where_a_root_says()
+-> anyhow::Result<()> {
+    let stage = Stage::new(CHANNEL, Hours::Business)?;
+    let channel = Channel::new(&stage)?;
+    two_versions(&stage, &channel)?;
+    let mut sidecar = Sidecar::start(&stage).await?;
+    enforces(&mut sidecar, 2).await?;
+    // 1. The lost commit, published again, is the very release that it was.
+    restore(&channel)?;
+    refuses(&mut sidecar, BundleRefusal::Rollback).await?;
+    let (code, told) = publish(&stage, "ci", &[])?;
+    ensure!(code == Some(0), "{told}");
+    refuses(&mut sidecar, BundleRefusal::Unspecified).await?;
+    // 2. Another commit in its place is another history, and nobody who had the first takes it.
+    restore(&channel)?;
+    append(&stage, GUARDRAILS, &NEVER.replace("today", "this-week"))?;
+    let (code, told) = publish(&stage, "ci", &[])?;
+    ensure!(code == Some(0), "{told}");
+    refuses(&mut sidecar, BundleRefusal::History).await?;
+    // 3. Unless the next root takes the lost versions back, and reviewers sign off what is there now.
+    next(&stage, &["--version-of=dev=1"])?;
+    again(&stage, &channel, "ci")?;
+    goes_by(&mut sidecar, 2).await?;
+    enforces(&mut sidecar, 3).await?;
+    sidecar.terminate().await?;
+    is_served(&stage, 3).await
+}

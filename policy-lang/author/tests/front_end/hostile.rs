@@ -75,12 +75,12 @@ fn mutated(bytes: &[u8], numbers: &mut Numbers) -> Vec<u8> {
 }
 
 #[test]
-fn five_thousand_spoilt_repositories_are_answered() {
+fn thousands_of_spoilt_repositories_are_answered() {
     spoil(20_261_124);
 }
 
 #[test]
-fn another_five_thousand_spoilt_repositories_are_answered() {
+fn thousands_of_others_are_answered_too() {
     spoil(7);
 }
 
@@ -89,7 +89,7 @@ fn spoil(seed: u64) {
     let paths: Vec<&String> = base.keys().collect();
     let mut numbers = Numbers(seed);
     let mut refused = 0;
-    for _ in 0..5_000 {
+    for _ in 0..2_500 {
         let path = paths[numbers.below(paths.len())];
         let spoilt = mutated(&base[path], &mut numbers);
         let compiled = compiled(over_base_quickly(&base, path, spoilt));
@@ -108,7 +108,7 @@ fn spoil(seed: u64) {
         let _ = compiled.diagnostics.to_json(&compiled.sources);
     }
     // If most mutations were harmless, the test would show little.
-    assert!(refused > 2_500, "most mutations are mistakes: {refused}");
+    assert!(refused > 1_250, "most mutations are mistakes: {refused}");
 }
 
 fn over_base_quickly(base: &Files, path: &str, bytes: Vec<u8>) -> Files {
