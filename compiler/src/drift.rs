@@ -73,7 +73,7 @@ fn verified<S: Items>(
     let nothing = || NotOffered::Nothing(channel.clone());
     let stored = policies.head(channel)?.ok_or_else(nothing)?;
     // Whose channel it is, says its publisher.
-    let link = Link::offered(&stored.release, stored.sign_off.as_deref(), root)?;
+    let link = Link::head(&stored.release, stored.sign_off.as_deref(), root)?;
     let wanted = ChannelId {
         organisation: link.release().document().organisation.clone(),
         channel: channel.clone(),
@@ -117,10 +117,11 @@ fn from_store(error: &StoreError) -> Sameness {
 }
 
 impl Reference {
-    /// Returns whether the channel has another head by now, or nobody can say.
-    pub fn has_moved<S: Items>(&self, policies: &Policies<S>) -> bool {
-        let head = policies.head(&self.release.channel);
-        !head.is_ok_and(|head| head.is_some_and(|head| head.digest == self.held.release))
+    /// Returns whether a publisher has put another release at the head of the channel by now. What nobody signed moves nothing.
+    pub fn has_moved<S: Items>(&self, policies: &Policies<S>, root: &TrustRoot) -> bool {
+        let head = policies.head(&self.release.channel).ok().flatten();
+        let head = head.and_then(|head| Signed::<Release>::read(&head.release, root).ok());
+        head.is_some_and(|head| head.digest() != self.held.release)
     }
 
     /// Compares the bundle that a commit makes with the one that is in force.

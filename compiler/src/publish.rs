@@ -5,6 +5,7 @@
 //! last, in one transaction with the history; whoever begins again goes on where they ended.
 
 mod hand_out;
+mod head;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
@@ -160,6 +161,14 @@ pub enum PublishError {
     /// The store has another trust root of this version, and root keys have signed both.
     #[error("the store has another trust root of version {0}, which its root keys have signed too")]
     OtherRoot(u64),
+    /// Sidecars go by a newer root.
+    #[error("the trust root is version {ours}, and sidecars come to version {newest}")]
+    OlderRoot {
+        /// The version of the commit.
+        ours: u64,
+        /// The newest in the store.
+        newest: u64,
+    },
     /// The last version there can be was published.
     #[error("there is no version after {0}")]
     Versions(ReleaseVersion),
@@ -196,9 +205,11 @@ impl Publication<'_> {
     /// # Errors
     /// [`PublishError`], but never that a sign-off is missing: that is part of the plan.
     pub fn plan<S: Items>(&self, policies: &Policies<S>) -> Result<Plan, PublishError> {
-        // 1. The head, which has to be one that sidecars took.
+        // 1. The newest root, and the head, which has to be one that sidecars took.
+        self.is_newest_root(policies)?;
         let stored = policies.head(&self.channel.channel)?;
-        let head = stored.map(|stored| self.head(stored)).transpose()?;
+        let head = stored.map(|stored| self.head(policies, stored));
+        let head = head.transpose()?;
         if let Some((before, _)) = &head
             && before.release.bundle == self.built.digest
             && !self.again
@@ -277,7 +288,7 @@ impl Publication<'_> {
     ) -> Result<Option<RootOut>, PublishError> {
         let new = &planned.stored;
         // Before the head: what follows may be signed with keys that are new in it.
-        let root = self.hand_out_root(policies)?;
+        let root = self.hand_out_root(policies, true)?;
         policies.put_bundle(new.bundle, &self.built.bytes, self.now)?;
         policies.put_rows(&self.rows()?)?;
         let before = planned.before.as_ref().map(|before| &before.stored);
@@ -309,22 +320,6 @@ impl Publication<'_> {
     fn rows(&self) -> Result<Rows, PublishError> {
         let bundle = Bundle::open(&self.built.bytes, self.root).map_err(PublishError::Bundle)?;
         Ok(Rows::new(&bundle).map_err(StoreError::from)?)
-    }
-
-    /// Verifies the head of the channel as sidecars do.
-    fn head(&self, stored: StoredRelease) -> Result<(Replaced, Link), PublishError> {
-        let sign_off = stored.sign_off.as_deref();
-        let link = match Link::offered(&stored.release, sign_off, self.root) {
-            // Its publisher has left the root before anybody else published. Reviewers sign off what is published now, and
-            // nobody who has a release in force takes a history that does not lead back to it.
-            Err(_) if self.again => Link::before(&stored.release, stored.digest, None, self.root),
-            link => link,
-        };
-        let link = link.map_err(PublishError::Head)?;
-        trace(std::slice::from_ref(&link), self.channel, &self.nobody())
-            .map_err(PublishError::Head)?;
-        let release = link.release().document().clone();
-        Ok((Replaced { stored, release }, link))
     }
 
     /// Returns the marks of somebody who has seen nothing.

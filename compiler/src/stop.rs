@@ -192,7 +192,7 @@ pub fn organisation<S: Items>(
     let head = policies.head(channel);
     let head = head.map_err(|why| StopError::NoOrganisation(Some(why.into())))?;
     let head = head.ok_or(StopError::NoOrganisation(None))?;
-    let link = Link::offered(&head.release, head.sign_off.as_deref(), root)
+    let link = Link::head(&head.release, head.sign_off.as_deref(), root)
         .map_err(|why| StopError::NoOrganisation(Some(why.into())))?;
     Ok(link.release().document().organisation.clone())
 }

@@ -34,6 +34,8 @@ pub struct Timestamper<'a> {
     pub channel: &'a ChannelName,
     /// The newest trust root.
     pub root: &'a TrustRoot,
+    /// The roots that led to it, the oldest first: what each of them takes back is taken back.
+    pub before: &'a [TrustRoot],
     /// Keys of timestampers.
     pub keys: &'a [SigningKey],
     /// How long each timestamp proves anything.
@@ -72,6 +74,14 @@ pub enum TimestampError {
         #[source]
         source: std::io::Error,
     },
+    /// Somebody hides the trust root that was signed for before, or gives an older one.
+    #[error("the trust root is version {ours}, and version {seen} was signed for before")]
+    OlderRoot {
+        /// The version that was come to.
+        ours: u64,
+        /// The version before.
+        seen: u64,
+    },
     /// The clock of this machine went back.
     #[error("the clock says {now}, and {before} was signed already: it was set back")]
     Clock {
@@ -97,7 +107,7 @@ impl Timestamper<'_> {
     ) -> Result<TimestampDocument, TimestampError> {
         let head = policies.head(self.channel)?;
         let head = head.ok_or(TimestampError::Nothing)?;
-        let link = Link::offered(&head.release, head.sign_off.as_deref(), self.root)?;
+        let link = Link::head(&head.release, head.sign_off.as_deref(), self.root)?;
         let wanted = ChannelId {
             organisation: link.release().document().organisation.clone(),
             channel: self.channel.clone(),
@@ -221,6 +231,13 @@ impl Timestamper<'_> {
         if marks.organisation != organisation || marks.channel != channel {
             let other = std::io::Error::other("it is of another channel: name a file for each");
             return Err(unread(other));
+        }
+        let (ours, seen) = (self.root.statement().version, marks.root);
+        if ours < seen {
+            return Err(TimestampError::OlderRoot { ours, seen });
+        }
+        for root in self.before {
+            marks.see_root(root);
         }
         marks.see_root(self.root);
         Ok(marks)

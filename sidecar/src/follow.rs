@@ -119,6 +119,10 @@ pub struct Follower {
     unvouched: Seldom,
     /// What is known of its age was proved under the trust root before.
     proven_before: bool,
+    /// The log tells which trust root is in force, if it is another one than the operator gave.
+    root_recorded: bool,
+    /// The signed release that is in force, if it was found by this process.
+    release_file: Option<Arc<Vec<u8>>>,
     kept_marks: KeptMarks,
     /// What was seen of the channel; `None` until somebody could look.
     marks: Option<Marks>,
@@ -159,6 +163,8 @@ impl Follower {
             recorded: SeldomEach::default(),
             unvouched: Seldom::default(),
             proven_before: false,
+            root_recorded: followed.root.before.is_empty(),
+            release_file: None,
             followed,
             roots,
             sidecar,
@@ -205,10 +211,12 @@ impl Follower {
         // 1. What is kept, also when nothing new may be taken: it is for the very time after the root's date.
         self.keeper.look().await;
         self.pass_time().await;
-        self.take_root().await;
+        if !self.take_root().await {
+            return;
+        }
         // 2. The root's date, by the clock of each look: a refusal for it ends when a clock that was wrong is set back.
         if self.followed.root.expired(Timestamp::now()) {
-            self.prove_again(false);
+            self.prove_again();
             let refused = self.expired();
             self.refuse(refused).await;
             return;
@@ -220,7 +228,7 @@ impl Follower {
         self.vouch(&updated);
         // 5. Whether what is in force now is known to be new. It is that whatever was offered.
         let proven = self.prove(timestamp).await;
-        self.prove_again(proven.is_ok());
+        self.prove_again();
         match updated {
             Ok(Updated::Again(why)) => self.count(why),
             Ok(Updated::Well) => match proven {
@@ -241,37 +249,22 @@ impl Follower {
             FoundBundle::Again(why) => return Ok(Updated::Again(why)),
             FoundBundle::New(new) if self.is_in_force(&new) => {
                 self.keeper.keep_again(new.verified).await;
+                self.release_file = new.release_file;
+                // A root that took versions back took its mark.
+                let marked = self.marks.as_ref().and_then(|marks| marks.release);
+                if let Some(release) = new.release.filter(|release| marked != Some(*release)) {
+                    self.mark(release).await;
+                }
             }
             FoundBundle::New(new) => {
                 // 4. Another bundle: it is put in force whole, or the one before stays.
                 let activated = self.activate(&new).await;
                 let digest = Some(new.verified.digest());
                 activated.map_err(|refused| refused.about(new.file, digest))?;
+                self.release_file = new.release_file;
             }
         }
         Ok(Updated::Well)
-    }
-
-    /// Puts the bundle that was verified last in force, although the root is past its date. No other bundle will be put
-    /// in force.
-    ///
-    /// # Errors
-    /// Why it cannot be used.
-    pub async fn start_from(&mut self, last: Last) -> Result<(), String> {
-        let Last { verified, held } = last;
-        let digest = verified.digest();
-        // A bundle that was good for the start before is held to what this start is configured for.
-        let activated = self.put_in_force(&Arc::new(verified), None).await;
-        activated.map_err(|refused| refused.told.message)?;
-        tracing::warn!(
-            %digest,
-            verified = %held.note.time,
-            "trust root expired: started with the bundle that was verified last, no other is taken"
-        );
-        self.keeper.hold(held);
-        let refused = self.expired();
-        self.refuse(refused).await;
-        Ok(())
     }
 
     fn expired(&self) -> RefusedUpdate {

@@ -22,6 +22,8 @@ pub struct Offered {
     pub ground: Ground,
     /// Its bundle, every byte of which was verified.
     pub bundle: Verified,
+    /// The signed release.
+    pub file: Vec<u8>,
 }
 
 /// Why nothing is put in force.
@@ -89,7 +91,8 @@ pub fn offered<S: Items>(
     let nothing = || NotOffered::Nothing(wanted.channel.clone());
     let head = policies.head(&wanted.channel)?.ok_or_else(nothing)?;
     // 1. The documents. Only the signed ones are looked at, never what a row says beside them.
-    let head = Link::offered(&head.release, head.sign_off.as_deref(), root)?;
+    let file = head.release;
+    let head = Link::head(&file, head.sign_off.as_deref(), root)?;
     let (ground, link) = ground(policies, wanted, root, marks, head)?;
     if known == Some(link.release().digest()) && ground == Ground::InForce {
         return Ok(None);
@@ -116,6 +119,7 @@ pub fn offered<S: Items>(
         link,
         ground,
         bundle,
+        file,
     }))
 }
 

@@ -177,7 +177,7 @@ impl Places {
             };
             let is_over = began.elapsed() >= self.wait;
             // What was read one after the other says nothing of each other if somebody has published in between.
-            let has_moved = reference.has_moved(&policies);
+            let has_moved = reference.has_moved(&policies, &wanted.root);
             let is_behind = looks.iter().any(|look| {
                 look.what == "sidecar" && matches!(look.sameness, Sameness::Different(_))
             });
@@ -290,9 +290,11 @@ impl DriftLook {
         }
     }
 
-    /// Returns what the look came to, without what changes from look to look.
-    fn verdict(&self) -> (&'static str, String, &'static str) {
-        (self.what, self.place.clone(), self.said().0)
+    /// Returns what the look came to, without what changes from look to look: the age of a timestamp.
+    fn verdict(&self) -> (&'static str, String, &'static str, Option<String>) {
+        let (word, told) = self.said();
+        let told = (self.what != "timestamp").then(|| told.to_owned());
+        (self.what, self.place.clone(), word, told)
     }
 
     /// Makes a difference one that nobody can be sure of: the channel was published to meanwhile.

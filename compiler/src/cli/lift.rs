@@ -60,8 +60,8 @@ pub(super) fn run(args: &Args) -> Result<CommandAnswer, Failure> {
     let signed = args.signed.iter();
     let signed = signed.map(|path| read_whole(path, MAX_DOCUMENT_BYTES));
     let signed = signed.collect::<Result<Vec<_>, _>>()?;
-    let root = args.place.root()?;
     let policies = args.place.open()?;
+    let root = args.place.root(policies.as_ref())?;
     let channel = args.place.channel(policies.as_ref(), &root)?;
     let stop = match (&args.id, &policies) {
         (Some(id), Some(policies)) => Some(stop_called(policies, &channel, id, &root)?),

@@ -184,7 +184,7 @@ pub(super) fn finish<S: Items>(
         Plan::Unchanged(version) => {
             let out = match target.plan {
                 true => None,
-                false => publication.hand_out_root(policies)?,
+                false => publication.hand_out_root(policies, false)?,
             };
             let mut text = match out {
                 None => format!(
@@ -406,6 +406,8 @@ impl From<PublishError> for Failure {
             PublishError::Head(_) => Self::untrusted(error).with_help(
                 "sidecars keep what they have; find out who wrote to the store before anything is published",
             ),
+            PublishError::OlderRoot { .. } => Self::untrusted(error)
+                .with_help("publish a commit that has the newest trust/root.dsse.json"),
             PublishError::OtherRoot(_) => Self::untrusted(error)
                 .with_help("sidecars have the one or the other: find out who signed it, and make a next version that follows the one they have"),
             PublishError::SignOffs => Self::usage(error),

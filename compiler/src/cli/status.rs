@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use stopgate_decide::bundle::TrustRoot;
+use stopgate_decide::bundle::root::TrustError;
 
 use super::console::{CommandAnswer, Console, Failure, Format};
 use super::drift::Places;
@@ -34,8 +35,13 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failure> {
     let root_file = read_whole(&args.root, MAX_ROOT_BYTES)?;
-    let root = TrustRoot::open(&root_file, Timestamp::now()).map_err(Failure::untrusted)?;
+    let root = TrustRoot::open(&root_file, Timestamp::MIN).map_err(Failure::untrusted)?;
     let wanted = args.places.newest(root, root_file);
+    // Only the date of the newest one counts.
+    let expires = wanted.root.statement().expires;
+    if Timestamp::now() >= expires {
+        return Err(Failure::untrusted(TrustError::Expired(expires)));
+    }
     let looks = args.places.looks(&wanted, console)?;
     args.places.answer("status", args.format, &looks)
 }

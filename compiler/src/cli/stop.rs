@@ -92,10 +92,16 @@ pub(super) struct StopPlace {
 }
 
 impl StopPlace {
-    /// Reads the trust root, whatever its date: sidecars go on after it, and can be stopped.
-    pub(super) fn root(&self) -> Result<TrustRoot, Failure> {
+    /// Reads the trust root, whatever its date: sidecars go on after it, and can be stopped. Where the store has roots that
+    /// follow, it is the newest: what counts under an old copy need not count with sidecars.
+    pub(super) fn root<S: Items>(
+        &self,
+        policies: Option<&Policies<S>>,
+    ) -> Result<TrustRoot, Failure> {
         let root = read_whole(&self.root, MAX_ROOT_BYTES)?;
-        TrustRoot::open(&root, Timestamp::MIN).map_err(Failure::untrusted)
+        let root = TrustRoot::open(&root, Timestamp::MIN).map_err(Failure::untrusted)?;
+        let newer = policies.and_then(|policies| policies.newer_roots(&root).0.pop());
+        Ok(newer.map_or(root, |newest| newest.trust))
     }
 
     /// Opens the store, if one is named.
@@ -147,8 +153,8 @@ pub(super) fn keys(paths: &[PathBuf]) -> Result<Vec<SigningKey>, Failure> {
 
 pub(super) fn run(args: &Args) -> Result<CommandAnswer, Failure> {
     let keys = keys(&args.keys)?;
-    let root = args.place.root()?;
     let policies = args.place.open()?;
+    let root = args.place.root(policies.as_ref())?;
     let channel = args.place.channel(policies.as_ref(), &root)?;
     let clock = Timestamp::now();
     let now = policies.as_ref().map_or(clock, |policies| {

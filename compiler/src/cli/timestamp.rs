@@ -9,7 +9,7 @@ use stopgate_decide::bundle::TrustRoot;
 use stopgate_decide::bundle::root::TrustError;
 use stopgate_decide::name::ChannelName;
 use stopgate_decide::supply::TimestampDocument;
-use stopgate_store::{Items, NotOffered, Policies, StoreAddress};
+use stopgate_store::{Items, NotNext, NotOffered, Policies, StoreAddress};
 
 use crate::key::SigningKey;
 use crate::timestamp::{TimestampError, Timestamper};
@@ -102,9 +102,15 @@ fn sign(
     let root = TrustRoot::open(&root, Timestamp::MIN).map_err(Failure::untrusted)?;
     let store: Box<dyn Items> = args.store.open()?;
     let policies = Policies::new(store);
-    // What stands behind the newest one and does not follow it changes nothing.
-    let (newer, _not_next) = policies.newer_roots(&root);
-    let root = newer.into_iter().last().map_or(root, |newest| newest.trust);
+    let (newer, not_next) = policies.newer_roots(&root);
+    // Where nobody can say which is the newest, nothing is signed. What stands there and does not follow changes nothing.
+    if let Some(NotNext::Store(error)) = not_next {
+        return Err(error.into());
+    }
+    let mut before = vec![root];
+    before.extend(newer.into_iter().map(|newer| newer.trust));
+    let root = before.pop();
+    let root = root.ok_or_else(|| Failure::usage("there is no trust root"))?;
     let expires = root.statement().expires;
     if now >= expires {
         return Err(Failure::untrusted(TrustError::Expired(expires)));
@@ -112,6 +118,7 @@ fn sign(
     let timestamper = Timestamper {
         channel: &args.channel,
         root: &root,
+        before: &before,
         keys,
         valid: SignedDuration::try_from(args.valid).map_err(Failure::usage)?,
         marks,
@@ -156,6 +163,8 @@ impl From<TimestampError> for Failure {
             TimestampError::NotOffered(NotOffered::Store(error)) => error.into(),
             TimestampError::Refused(_) | TimestampError::NotOffered(_) => Self::untrusted(error)
                 .with_help("find out who wrote to the store; sidecars keep what they have, and let less pass as time goes by"),
+            TimestampError::OlderRoot { .. } => Self::untrusted(error)
+                .with_help("name the newest root with --root, or find out who took it out of the store"),
             TimestampError::Document(_) | TimestampError::Key(_) | TimestampError::Clock { .. } => {
                 Self::untrusted(error)
             }

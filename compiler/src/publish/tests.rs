@@ -156,7 +156,7 @@ impl Desk {
         };
         let policies = Policies::new(store);
         match publication.plan(&policies)? {
-            Plan::Unchanged(_) => publication.hand_out_root(&policies).map(|_| ()),
+            Plan::Unchanged(_) => publication.hand_out_root(&policies, false).map(|_| ()),
             Plan::Release(planned) => publication.publish(&planned, &policies).map(|_| ()),
         }
     }

@@ -13,6 +13,28 @@ use crate::config::Source;
 use crate::source::chain;
 
 impl Follower {
+    /// Puts the bundle that was verified last in force, although the root is past its date. No other bundle will be put
+    /// in force.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    pub async fn start_from(&mut self, last: Last) -> Result<(), String> {
+        let Last { verified, held } = last;
+        let digest = verified.digest();
+        // A bundle that was good for the start before is held to what this start is configured for.
+        let activated = self.put_in_force(&Arc::new(verified), None).await;
+        activated.map_err(|refused| refused.told.message)?;
+        tracing::warn!(
+            %digest,
+            verified = %held.note.time,
+            "trust root expired: started with the bundle that was verified last, no other is taken"
+        );
+        self.keeper.hold(held);
+        let refused = self.expired();
+        self.refuse(refused).await;
+        Ok(())
+    }
+
     /// Puts the release that was in force last in force again, if it was one of a store, and is kept. Whatever is wrong
     /// with it, the looks that follow find the channel's own.
     pub async fn begin(&mut self) {

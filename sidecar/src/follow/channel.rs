@@ -34,8 +34,17 @@ pub(super) struct FoundChannel {
     pub(super) marks: Marks,
     /// The newest timestamp, which nobody has verified yet.
     pub(super) timestamp: Result<Option<Vec<u8>>, StoreError>,
-    /// The release at the head and its bundle; `None` if it is the one in force.
-    pub(super) new: Result<Option<(HeldRelease, Arc<Verified>)>, NoRelease>,
+    /// The release at the head; `None` if it is the one in force.
+    pub(super) new: Result<Option<NewRelease>, NoRelease>,
+}
+
+/// A release that may be put in force.
+#[derive(Debug)]
+pub(super) struct NewRelease {
+    pub(super) held: HeldRelease,
+    pub(super) verified: Arc<Verified>,
+    /// As it was signed.
+    pub(super) file: Vec<u8>,
 }
 
 /// Why a look found nothing.
@@ -72,7 +81,13 @@ impl ChannelLook {
             self.most,
         );
         let new = found.map_err(NoRelease::from);
-        let new = new.map(|found| found.map(|found| (found.held(), Arc::new(found.bundle))));
+        let new = new.map(|found| {
+            found.map(|found| NewRelease {
+                held: found.held(),
+                verified: Arc::new(found.bundle),
+                file: found.file,
+            })
+        });
         Ok(FoundChannel {
             marks,
             timestamp,

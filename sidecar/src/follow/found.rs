@@ -10,7 +10,7 @@ use crate::config::Source;
 use crate::source::{Unreadable, chain};
 
 use super::Follower;
-use super::channel::{ChannelLook, FoundChannel};
+use super::channel::{ChannelLook, FoundChannel, NewRelease};
 use super::look::{FoundBundle, FoundNew, FoundTimestamp, Look, NotFound, RefusedUpdate};
 use super::refusal::Refusal;
 
@@ -72,10 +72,15 @@ impl Follower {
         self.marks = Some(marks);
         let new = new.map(|new| match new {
             None => FoundBundle::InForce,
-            Some((release, verified)) => FoundBundle::New(FoundNew {
+            Some(NewRelease {
+                held,
+                verified,
+                file,
+            }) => FoundBundle::New(FoundNew {
                 verified,
                 file: None,
-                release: Some(release),
+                release: Some(held),
+                release_file: Some(Arc::new(file)),
             }),
         });
         let timestamp = timestamp.map_err(|why| chain(&why));

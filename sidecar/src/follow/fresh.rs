@@ -66,6 +66,8 @@ impl Follower {
         };
         let mut marks = self.known_marks(&channel);
         let proven = self.judge(&bytes, &channel, &mut marks, release);
+        // Under this trust root.
+        self.proven_before &= proven.is_err();
         self.stand(marks.time, proven.as_ref().ok().copied());
         self.note(marks).await;
         let proven = proven?;

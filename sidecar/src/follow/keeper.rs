@@ -91,6 +91,19 @@ impl Keeper {
         }
     }
 
+    /// Returns whether the bundle in force, as it is kept, verifies under another trust root.
+    pub(super) async fn is_good_under(&self, root: &Root) -> bool {
+        let Keeping::Held(held) = &self.keeping else {
+            return false;
+        };
+        let work = {
+            let (kept, held) = (self.kept.clone(), Arc::clone(held));
+            let (root, most) = (Arc::clone(&root.trust), self.most);
+            move || kept.verified(&held, &root, most).is_ok()
+        };
+        self.looker.look(self.deadline, work).await.unwrap_or(false)
+    }
+
     /// Goes by another trust root from here on. Whether the bundle in force is good under it has to be seen, so it is read
     /// from the source once more.
     pub(super) fn go_by(&mut self, root: &Root) {
@@ -100,6 +113,7 @@ impl Keeper {
             Keeping::Held(held) => &held.note,
             Keeping::Unwritten(_, note) | Keeping::Spoilt(note) => note,
         };
+        self.metrics.sources.kept(false);
         self.keeping = Keeping::Spoilt(Note {
             root: root.digest,
             ..note.clone()

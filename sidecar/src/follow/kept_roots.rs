@@ -48,6 +48,27 @@ impl KeptRoots {
         }
     }
 
+    /// Returns the highest version that is kept, 0 where none is, whether or not it can be read.
+    pub(super) fn newest(&self) -> io::Result<u64> {
+        let entries = match fs::read_dir(&self.0) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(error) => return Err(error),
+        };
+        let mut newest = 0;
+        for entry in entries {
+            let name = entry?.file_name();
+            let version = name.to_str().and_then(|name| name.strip_prefix("root."));
+            let version = version.and_then(|name| name.strip_suffix(".json"));
+            newest = newest.max(
+                version
+                    .and_then(|version| version.parse().ok())
+                    .unwrap_or(0),
+            );
+        }
+        Ok(newest)
+    }
+
     /// Writes `roots`, so that they hold after a power cut.
     pub(super) fn write(&self, roots: &[NextRoot]) -> io::Result<()> {
         for root in roots {

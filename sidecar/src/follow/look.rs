@@ -49,6 +49,8 @@ pub(super) struct FoundNew {
     pub(super) file: Option<FileIdentity>,
     /// The release that names it, if one does.
     pub(super) release: Option<HeldRelease>,
+    /// That release as it was signed.
+    pub(super) release_file: Option<Arc<Vec<u8>>>,
 }
 
 /// Why a look found nothing.
@@ -129,6 +131,7 @@ impl Look {
                 verified: Arc::new(verified),
                 file: Some(identity),
                 release: None,
+                release_file: None,
             })),
             Err(error) => Err(NotFound::Bundle(error, identity)),
         }

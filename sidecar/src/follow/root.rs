@@ -56,6 +56,23 @@ pub enum RootError {
     /// It cannot be read.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
+    /// One that follows it was in force before, and cannot be come to any more.
+    #[error(
+        "the root {} is version {ours}, and version {seen} is kept in the state directory, where it does not lead: give the \
+         newest root",
+        path.display()
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// The newest version that was come to.
+        ours: u64,
+        /// The newest version that was kept.
+        seen: u64,
+    },
+    /// Nobody can say which one was in force before.
+    #[error("cannot say which trust root was in force before: {0}")]
+    Kept(String),
     /// It is not one to trust.
     #[error("cannot trust the root {}", path.display())]
     Untrusted {
@@ -80,6 +97,7 @@ pub struct RootFollower {
     deadline: Duration,
     looker: Looker,
     store_looker: Looker,
+    keeper: Looker,
     metrics: Arc<Metrics>,
     /// What was said about the file last.
     told: Option<String>,
@@ -143,6 +161,11 @@ impl RootFollower {
             source,
         })?;
         let digest = Digest::compute(&bytes);
+        // What was given is kept too: whoever gives an older one later brings no key back.
+        let given = NextRoot {
+            trust: trust.clone(),
+            file: bytes,
+        };
         let (root, watched) = watch::channel(Root {
             trust: Arc::new(trust),
             digest,
@@ -158,22 +181,28 @@ impl RootFollower {
                 Source::File(_) => None,
             },
             kept: KeptRoots::new(state_dir.clone()),
-            unkept: Vec::new(),
+            unkept: vec![given],
             root,
             deadline,
             looker,
             store_looker: Looker::new("look-roots"),
+            keeper: Looker::new("keep-root"),
             metrics,
             told: None,
             refused: Seldom::default(),
             warned: None,
         };
-        follower.read_back().await;
+        let seen = follower.read_back().await?;
         // A root that is withheld now is found by a later look.
         let (newer, _told) = follower.look_in_store().await;
         for next in newer {
             follower.put_in_force(&next);
             follower.unkept.push(next);
+        }
+        let ours = watched.borrow().version();
+        if ours < seen {
+            let path = follower.file;
+            return Err(RootError::Older { path, ours, seen });
         }
         follower.warn(now);
         Ok((follower, watched))
@@ -237,7 +266,15 @@ impl RootFollower {
         // By its digest and not by its meaning: a root that says the same in other bytes is another file to the next start.
         let digest = Digest::compute(&bytes);
         let root = self.root.borrow().clone();
-        if digest == self.taken || digest == root.digest {
+        // One that was come to before, in whatever bytes, is the file that lags behind.
+        let is_known = |bytes: &[u8]| {
+            let given = TrustRoot::open(bytes, Timestamp::MIN);
+            given.is_ok_and(|given| {
+                let mut known = root.before.iter().chain([&root.trust]);
+                known.any(|known| known.statement() == given.statement())
+            })
+        };
+        if digest == self.taken || is_known(&bytes) {
             self.taken = digest;
             return Ok(None);
         }
@@ -276,31 +313,34 @@ impl RootFollower {
         (newer, false)
     }
 
-    /// Goes on from the file to the newest root that was kept. What does not follow is of no use any more.
-    async fn read_back(&mut self) {
+    /// Goes on from the file to the newest root that was kept, and returns the newest version that was.
+    async fn read_back(&mut self) -> Result<u64, RootError> {
         let (kept, root) = (self.kept.clone(), Arc::clone(&self.root.borrow().trust));
-        let read = move || kept.read(&root);
-        let problem = match self.looker.look(self.deadline, read).await {
-            Ok((newer, problem)) => {
-                for next in newer {
-                    self.put_in_force(&next);
-                }
-                problem
-            }
-            Err(missed) => Some(missed.to_string()),
-        };
+        let read = move || (kept.newest(), kept.read(&root));
+        let looked = self.looker.look(self.deadline, read).await;
+        let (newest, (newer, problem)) =
+            looked.map_err(|missed| RootError::Kept(missed.to_string()))?;
+        for next in newer {
+            self.put_in_force(&next);
+        }
         if let Some(problem) = problem {
             tracing::warn!(%problem, "a trust root that was kept is not gone on to");
         }
+        newest.map_err(|error| RootError::Kept(error.to_string()))
     }
 
-    /// Takes the roots in `next`, the oldest first: each is kept, and then the one to go by.
+    /// Takes the roots in `next`, the oldest first: they are kept, and then the last one is to go by.
     async fn take(&mut self, next: impl IntoIterator<Item = NextRoot>) {
-        for next in next {
-            self.unkept.push(next.clone());
-            self.keep().await;
-            self.put_in_force(&next);
-        }
+        let next: Vec<_> = next.into_iter().collect();
+        self.unkept.extend_from_slice(&next);
+        self.keep().await;
+        // All at once: the date of one in between says nothing.
+        self.root.send_if_modified(|root| {
+            for next in &next {
+                *root = root.followed_by(next);
+            }
+            !next.is_empty()
+        });
     }
 
     fn put_in_force(&self, next: &NextRoot) {
@@ -315,7 +355,7 @@ impl RootFollower {
         }
         let (kept, unkept) = (self.kept.clone(), self.unkept.clone());
         let write = move || kept.write(&unkept);
-        let problem = match self.looker.look(self.deadline, write).await {
+        let problem = match self.keeper.look(self.deadline, write).await {
             Ok(Ok(())) => {
                 self.unkept.clear();
                 return;

@@ -128,30 +128,26 @@ impl StopFollower {
     /// Looks once.
     pub async fn look(&mut self) {
         let mut problems = Vec::new();
-        let organisation = {
+        let (organisation, root) = {
             let supply = self.supply.borrow_and_update();
             let active = supply.active.as_ref();
-            if let Some(root) = supply
-                .root
-                .as_ref()
-                .filter(|root| !Arc::ptr_eq(root, &self.root))
-            {
-                self.root = Arc::clone(root);
-                self.seen = self.seen.take().map(|seen| {
-                    let (seen, left_out) = seen.under(root);
-                    problems.extend(left_out.iter().map(|why| chain(why)));
-                    seen
-                });
-                // Who listed them may have left.
-                self.listed = Arc::default();
-                self.is_kept = false;
-            }
             // Whoever looked last at the timestamp may have seen the newer one.
             if supply.listed.issued > self.listed.issued {
                 self.listed = Arc::clone(&supply.listed);
             }
-            active.map(|active| active.bundle.organisation().clone())
+            let organisation = active.map(|active| active.bundle.organisation().clone());
+            (organisation, supply.root.clone())
         };
+        // What was listed under another trust root goes on until there is a newer list: whoever hides that lets nothing through.
+        if let Some(root) = root.filter(|root| !Arc::ptr_eq(root, &self.root)) {
+            self.seen = self.seen.take().map(|seen| {
+                let (seen, left_out) = seen.under(&root);
+                problems.extend(left_out.iter().map(|why| chain(why)));
+                seen
+            });
+            self.root = root;
+            self.is_kept = false;
+        }
         // Of a bundle in a file only the bundle says whose it is. Before that nothing passes anyway.
         let Some(organisation) = self.organisation.clone().or(organisation) else {
             return;

@@ -7,17 +7,20 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use stopgate_decide::record::{RecordBody, RootRecord};
-use stopgate_decide::supply::UNVOUCHED;
+use stopgate_decide::supply::{Release, Signed, UNVOUCHED};
 
 use super::look::RefusedUpdate;
+use super::root::Root;
 use super::{Follower, Updated};
 
 impl Follower {
-    /// Goes by the newest trust root from here on, if it is another one and the log takes it.
-    pub(super) async fn take_root(&mut self) {
+    /// Goes by the newest trust root from here on, if it is another one. Returns whether it is the one to go by: as long as
+    /// the log does not take it, nothing is looked at.
+    pub(super) async fn take_root(&mut self) -> bool {
         let root = self.roots.borrow().clone();
-        if root.digest == self.followed.root.digest {
-            return;
+        let is_other = root.digest != self.followed.root.digest;
+        if !is_other && self.root_recorded {
+            return true;
         }
         let record = RecordBody::Root(RootRecord {
             sidecar: self.sidecar.clone(),
@@ -27,12 +30,18 @@ impl Follower {
         });
         if let Err(error) = self.audit.append(&record).await {
             tracing::error!(%error, "trust root not recorded, it is taken at the next look");
-            return;
+            return false;
+        }
+        self.root_recorded = true;
+        if !is_other {
+            return true;
         }
         if let Some(marks) = &mut self.marks {
             root.show(marks);
             self.write_marks().await;
         }
+        // Before anything is asked of a store, which may be away: what is in force is here.
+        let is_vouched = self.is_vouched(&root).await;
         self.keeper.go_by(&root);
         // What was refused under the old one may be good now.
         self.refused = None;
@@ -40,21 +49,37 @@ impl Follower {
         let now = Timestamp::now();
         self.supply.send_modify(|supply| {
             supply.root = Some(Arc::clone(&root.trust));
-            // Who listed may have left.
-            supply.listed = Arc::default();
-            if supply.active.is_some() {
+            if is_vouched {
+                supply.standing.unvouched = None;
+            } else if supply.active.is_some() {
                 supply.standing.unvouched.get_or_insert(now);
             }
         });
         tracing::warn!(version = root.version(), root = %root.digest, "trust root in force");
         self.followed.root = root;
         self.proven_before = true;
+        true
     }
 
-    /// Forgets what was proved under the trust root before, unless it `is_proven` under this one too: who signed may have
-    /// left.
-    pub(super) fn prove_again(&mut self, is_proven: bool) {
-        if std::mem::take(&mut self.proven_before) && !is_proven {
+    /// Returns whether what is in force verifies under `root`: the release that put it in force, or else the bundle as it is
+    /// kept.
+    async fn is_vouched(&self, root: &Root) -> bool {
+        let release = {
+            let supply = self.supply.borrow();
+            supply.active.as_ref().and_then(|active| active.release)
+        };
+        match (release, &self.release_file) {
+            (Some(held), Some(file)) => Signed::<Release>::read(file, &root.trust)
+                .is_ok_and(|release| release.digest() == held.release),
+            // Of one that was begun with, only the store has the release.
+            (Some(_), None) => false,
+            (None, _) => self.keeper.is_good_under(root).await,
+        }
+    }
+
+    /// Forgets what was proved under the trust root before and not under this one: who signed may have left.
+    pub(super) fn prove_again(&mut self) {
+        if std::mem::take(&mut self.proven_before) {
             self.supply
                 .send_modify(|supply| supply.standing.proven = None);
         }

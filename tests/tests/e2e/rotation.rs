@@ -3,12 +3,15 @@
 use std::fs;
 
 use anyhow::{Context as _, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use stopgate_client::wire::BundleRefusal;
 use stopgate_decide::bundle::TrustRoot;
+use stopgate_decide::digest::Digest;
 use stopgate_decide::record::RecordBody;
 use stopgate_decide::supply::{Release, Signed};
-use stopgate_store::Policies;
+use stopgate_store::{Item, Policies, Value};
 use stopgate_tests::channel::{CHANNEL, Channel};
 use stopgate_tests::log::records;
 use stopgate_tests::sidecar::Sidecar;
@@ -284,4 +287,107 @@ async fn p9_a_store_that_was_restored_gets_what_it_lost_or_goes_on_from_where_a_
     enforces(&mut sidecar, 3).await?;
     sidecar.terminate().await?;
     is_served(&stage, 3).await
+}
+
+#[tokio::test]
+async fn p6_a_reviewer_leaves_and_what_was_signed_off_stays_in_force() -> anyhow::Result<()> {
+    let stage = Stage::new(CHANNEL, Hours::Business)?;
+    let channel = Channel::new(&stage)?;
+    channel.publish_signed_off()?;
+    let old_root = fs::read(stage.root())?;
+    let mut sidecar = Sidecar::start(&stage).await?;
+    enforces(&mut sidecar, 1).await?;
+    let timestamp = [
+        "timestamp",
+        "--channel=dev",
+        "--store=dir:channels",
+        "--root=root.dsse.json",
+        "--key=clock.key",
+    ];
+    let output = stage.stopgate(timestamp)?;
+    ensure!(output.status.success(), "{}", said(&output));
+    let output = stage.stopgate(["keygen", "zoe"])?;
+    ensure!(output.status.success(), "{}", said(&output));
+    next(&stage, &["--reviewer=zoe.pub", "--leave=ana"])?;
+    let (code, told) = publish(&stage, "ci", &[])?;
+    ensure!(
+        code == Some(0) && told.contains("version 2 of the trust root"),
+        "{told}"
+    );
+    goes_by(&mut sidecar, 2).await?;
+    refuses(&mut sidecar, BundleRefusal::Unspecified).await?;
+    enforces(&mut sidecar, 1).await?;
+    let events = fs::read_to_string(stage.events())?;
+    ensure!(
+        !events.contains("not verified under the trust root"),
+        "{events}"
+    );
+    // The timestamper goes on, and by no older root once it has signed under this one.
+    let output = stage.stopgate(timestamp)?;
+    ensure!(output.status.success(), "{}", said(&output));
+    // Who comes later has nothing to stand on, so the next release is signed off.
+    append(&stage, GUARDRAILS, NEVER)?;
+    let (code, told) = publish(&stage, "ci", &[])?;
+    ensure!(code == Some(5), "{told}");
+    // Stops are signed under the newest root, also by somebody with an old copy.
+    let output = channel.stop(&["--tool=erp", "--reason=odd orders", "--for=1h"])?;
+    ensure!(output.status.success(), "{}", said(&output));
+    sidecar
+        .until("it is stopped", async |sidecar| {
+            status(sidecar)
+                .await
+                .is_some_and(|status| !status.stops.is_empty())
+        })
+        .await?;
+    sidecar.terminate().await?;
+    // Nobody publishes under an older root than sidecars come to, and nobody signs timestamps once it is hidden.
+    fs::write(stage.policies().join("trust/root.dsse.json"), old_root)?;
+    let (code, told) = publish(&stage, "ci", &[])?;
+    ensure!(
+        code == Some(8) && told.contains("come to version 2"),
+        "{told}"
+    );
+    fs::remove_dir_all(channel.store_path().join("items/ROOT"))?;
+    let output = stage.stopgate(timestamp)?;
+    ensure!(output.status.code() == Some(8), "{}", said(&output));
+    Ok(())
+}
+
+#[tokio::test]
+async fn p6_nothing_is_published_behind_a_head_that_no_root_vouches_for() -> anyhow::Result<()> {
+    let stage = Stage::new(CHANNEL, Hours::Business)?;
+    let channel = Channel::new(&stage)?;
+    two_versions(&stage, &channel)?;
+    next(&stage, &["--publisher=ci2.pub", "--leave=ci"])?;
+    let bundle = channel.built()?;
+    let file = channel.sign_off(Some(bundle), bundle)?;
+    let signed = ["--again", "--sign-off", &file.display().to_string()].map(str::to_owned);
+    let signed: Vec<&str> = signed.iter().map(String::as_str).collect();
+    // Somebody without a key has written another commit into the release at the head.
+    let head = channel.head()?.context("a head")?;
+    let forged = String::from_utf8(head.release.clone())?;
+    let (_, payload) = forged.split_once("\"payload\":\"").context("a payload")?;
+    let (payload, _) = payload.split_once('"').context("its end")?;
+    let mut text = String::from_utf8(STANDARD.decode(payload)?)?;
+    text = text.replace("files in no git repository", "files in no git repositore");
+    let forged = forged.replace(payload, &STANDARD.encode(&text));
+    ensure!(forged.as_bytes() != head.release, "it is another one");
+    let item = Item::new([
+        ("version", Value::Number(head.version.get())),
+        ("bundle", Value::Text(head.bundle.to_string())),
+        (
+            "digest",
+            Value::Text(Digest::compute(text.as_bytes()).to_string()),
+        ),
+        ("release", Value::Bytes(forged.into_bytes())),
+        ("at", Value::Text("2026-12-01T00:00:00.000000Z".to_owned())),
+    ])?;
+    channel.put_head(item)?;
+    let (code, told) = publish(&stage, "ci2", &signed)?;
+    ensure!(code == Some(8), "{told}");
+    // As it was it is one that the root before vouches for.
+    channel.put_back(2)?;
+    let (code, told) = publish(&stage, "ci2", &signed)?;
+    ensure!(code == Some(0) && told.contains("published"), "{told}");
+    Ok(())
 }

@@ -56,6 +56,8 @@ impl ChannelId {
 pub struct Link {
     release: Signed<Release>,
     sign_off: Option<Signed<SignOff>>,
+    /// Why its sign-off does not count, if there is one that does not.
+    not_signed_off: Option<SupplyRefusal>,
 }
 
 /// What an offered release stands on.
@@ -197,15 +199,45 @@ impl Link {
         sign_off: Option<&[u8]>,
         root: &TrustRoot,
     ) -> Result<Self, SupplyRefusal> {
+        Self::head(release, sign_off, root)?.strict()
+    }
+
+    /// Reads the release at the head of a channel and its sign-off, if it has one. A sign-off that does not count, because a
+    /// reviewer has left since, is told of by [`trace`], and only to those who do not have this very release in force.
+    ///
+    /// # Errors
+    /// [`SupplyRefusal::Document`]
+    pub fn head(
+        release: &[u8],
+        sign_off: Option<&[u8]>,
+        root: &TrustRoot,
+    ) -> Result<Self, SupplyRefusal> {
         let release = Signed::read(release, root);
         Self::new(release, sign_off, root)
     }
 
+    /// Returns the release as one that nobody signed off.
+    #[must_use]
+    pub fn without_sign_off(self) -> Self {
+        Self {
+            sign_off: None,
+            not_signed_off: None,
+            ..self
+        }
+    }
+
+    fn strict(self) -> Result<Self, SupplyRefusal> {
+        match self.not_signed_off {
+            Some(why) => Err(why),
+            None => Ok(self),
+        }
+    }
+
     /// Reads the release that the one after it names by its `digest`, which is all that it needs to be believed, and its
-    /// sign-off.
+    /// sign-off. One that does not count is none: nobody is bound to what reviewers signed who have left since.
     ///
     /// # Errors
-    /// As [`Link::offered`].
+    /// [`SupplyRefusal::Document`]
     pub fn before(
         release: &[u8],
         digest: Digest,
@@ -213,7 +245,11 @@ impl Link {
         root: &TrustRoot,
     ) -> Result<Self, SupplyRefusal> {
         let release = Signed::read_named(release, digest);
-        Self::new(release, sign_off, root)
+        let link = Self::new(release, sign_off, root)?;
+        Ok(match link.not_signed_off {
+            Some(_) => link.without_sign_off(),
+            None => link,
+        })
     }
 
     fn new(
@@ -227,19 +263,27 @@ impl Link {
         }
         let untrusted = |what| move |why| SupplyRefusal::Document { what, why };
         let release = release.map_err(untrusted("release"))?;
-        let sign_off = sign_off.map(|bytes| Signed::<SignOff>::read(bytes, root));
-        let sign_off = sign_off.transpose().map_err(untrusted("sign-off"))?;
-        let change = release.document();
-        if let Some(sign_off) = &sign_off {
-            let signed = sign_off.document();
+        let sign_off = sign_off.map(|bytes| {
+            let sign_off = Signed::<SignOff>::read(bytes, root).map_err(untrusted("sign-off"))?;
+            let (change, signed) = (release.document(), sign_off.document());
             let same = signed.organisation == change.organisation
                 && signed.base == change.base
                 && signed.bundle == change.bundle;
-            if !same {
-                return Err(SupplyRefusal::OtherSignOff(change.version));
+            if same {
+                Ok(sign_off)
+            } else {
+                Err(SupplyRefusal::OtherSignOff(change.version))
             }
-        }
-        Ok(Self { release, sign_off })
+        });
+        let (sign_off, not_signed_off) = match sign_off.transpose() {
+            Ok(sign_off) => (sign_off, None),
+            Err(why) => (None, Some(why)),
+        };
+        Ok(Self {
+            release,
+            sign_off,
+            not_signed_off,
+        })
     }
 
     /// Checks that this is the release that `after` names as its `previous`, and returns its bundle.
@@ -316,6 +360,10 @@ pub fn trace(chain: &[Link], wanted: &ChannelId, marks: &Marks) -> Result<Trace,
             if release.version <= held.version {
                 return Err(SupplyRefusal::Forked(release.version));
             }
+        }
+        // Whoever does not have it in force would have to rest on it.
+        if let Some(why) = &link.not_signed_off {
+            return Err(why.clone());
         }
         let (Some(previous), Some(base)) = (release.previous, release.base) else {
             // The very first release: there is no base that it could be wrong about.

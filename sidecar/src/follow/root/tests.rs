@@ -60,6 +60,10 @@ impl Place {
     }
 
     async fn open(&self) -> (RootFollower, watch::Receiver<Root>) {
+        self.opened().await.expect("a root")
+    }
+
+    async fn opened(&self) -> Result<(RootFollower, watch::Receiver<Root>), RootError> {
         let place = self.folder.path().display();
         let text = format!(
             "organisation = \"acme-bank\"\nchannel = \"dev\"\nstate_dir = \"{place}/state\"\n\
@@ -68,8 +72,7 @@ impl Place {
              [[callers]]\nuid = 1\nagent = \"a\"\ntools = []\nmay = []\n"
         );
         let config = Config::parse("sidecar.toml", &text, &Overrides::default()).expect("valid");
-        let opened = RootFollower::open(&config, Arc::default()).await;
-        opened.expect("a root")
+        RootFollower::open(&config, Arc::default()).await
     }
 }
 
@@ -114,10 +117,33 @@ async fn p5_a_next_root_is_taken_while_the_sidecar_runs_from_the_file_and_from_t
     assert_eq!(root.borrow().version(), 3);
     follower.look().await;
     assert_eq!(root.borrow().version(), 4);
-    // The file that was there first is another one than this root, and changes nothing.
+    // The file that was there first is one that lags behind, and changes nothing, now or at the next start.
     place.give(&place.roots[0]);
     follower.look().await;
     assert_eq!(root.borrow().version(), 4);
+    assert_eq!(follower.told, None);
+    follower.keep().await;
+    place.hide();
+    let (_, root) = place.open().await;
+    assert_eq!(root.borrow().version(), 4);
+    // What was given by hand at a start is kept as well.
+    let place = Place::new(&[TO_COME; 3]);
+    place.give(&place.roots[2]);
+    let (mut follower, _) = place.open().await;
+    follower.keep().await;
+    place.give(&place.roots[0]);
+    let refused = place.opened().await.map(|_| ());
+    assert!(
+        matches!(
+            refused,
+            Err(RootError::Older {
+                ours: 1,
+                seen: 3,
+                ..
+            })
+        ),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]
@@ -130,10 +156,20 @@ async fn p5_what_root_keys_of_the_version_before_have_not_signed_is_not_gone_on_
     let (mut follower, root) = place.open().await;
     follower.look().await;
     assert_eq!(root.borrow().version(), 1);
-    // The same where it was kept: it is none that follows.
+    // The same where it was kept: it is none that follows, and nobody can say what was in force before.
     fs::write(place.folder.path().join("state/root.2.json"), other).expect("written");
-    let (_, root) = place.open().await;
-    assert_eq!(root.borrow().version(), 1);
+    let refused = place.opened().await.map(|_| ());
+    assert!(
+        matches!(
+            refused,
+            Err(RootError::Older {
+                ours: 1,
+                seen: 2,
+                ..
+            })
+        ),
+        "{refused:?}"
+    );
     // It keeps no place from the one that does.
     place.hand_out(&[2]);
     let (_, root) = place.open().await;
