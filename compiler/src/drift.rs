@@ -160,6 +160,18 @@ impl Reference {
             None => {}
         }
         let told = format!("version {version}");
+        for missing in 2..version {
+            match policies.root(missing) {
+                Ok(Some(_)) => {}
+                Ok(None) => {
+                    return Sameness::Different(format!(
+                        "{told}, and version {missing} is missing in the store: whoever has an older one does not come to it; \
+                         `stopgate publish` with the commit that has it puts it there"
+                    ));
+                }
+                Err(error) => return from_store(&error),
+            }
+        }
         if version == 1 {
             // It is given to each sidecar by hand.
             return Sameness::Same(told);

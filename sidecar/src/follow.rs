@@ -327,7 +327,8 @@ impl Follower {
         recorded
             .map_err(|error| RefusedUpdate::new(Refusal::AuditUnavailable, error.to_string()))?;
         self.metrics.learn(bundle.tool_names());
-        tracing::info!(%digest, rules = bundle.rules_len(), signers = ?bundle.signers(), "bundle active");
+        let version = release.map(|held| held.version.get());
+        tracing::info!(%digest, version, rules = bundle.rules_len(), signers = ?bundle.signers(), "bundle active");
         let issuers = &self.followed.issuers;
         let unknown = issuers.iter().filter(|name| bundle.issuer(name).is_none());
         let unknown: Vec<_> = unknown.collect();

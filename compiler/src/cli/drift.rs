@@ -83,7 +83,8 @@ pub(super) struct Intended {
     /// The bundle, and which revision makes it.
     pub(super) commit: Option<(Digest, String)>,
     pub(super) root: TrustRoot,
-    pub(super) root_file: Vec<u8>,
+    /// The root of the commit, and its file.
+    pub(super) own_root: (TrustRoot, Vec<u8>),
 }
 
 /// What was looked at, where it is, and what that came to.
@@ -135,24 +136,32 @@ fn wanted(args: &Args, console: &Console) -> Result<Intended, Failure> {
     let root = own_root(&checked.trust)?.ok_or_else(no_root)?;
     let root_file = checked.trust.root.clone().unwrap_or_default();
     let valid = checked.valid("drift", args.format, console)?;
-    Ok(Intended {
-        commit: Some((digest(&valid.policy)?, valid.source.to_string())),
-        root,
-        root_file,
-    })
+    let commit = (digest(&valid.policy)?, valid.source.to_string());
+    Ok(args.places.newest(root, root_file, Some(commit)))
 }
 
 impl Places {
-    /// Goes on from `root`, which was read from `file`, to the newest that the store has. Nothing is compared with a commit.
-    pub(super) fn newest(&self, root: TrustRoot, file: Vec<u8>) -> Intended {
+    /// Goes on from `root`, which was read from `file`, to the newest that the store has: sidecars go by that.
+    pub(super) fn newest(
+        &self,
+        root: TrustRoot,
+        file: Vec<u8>,
+        commit: Option<(Digest, String)>,
+    ) -> Intended {
         // Without a store nothing is looked at, and that is said then.
         let newer = self.store.open().ok();
         let newer = newer.and_then(|store| Policies::new(store).newer_roots(&root).0.pop());
-        let (root, root_file) = newer.map_or((root, file), |newest| (newest.trust, newest.file));
+        let newer = newer.map(|newest| (newest.trust, newest.file));
+        let newest = newer.unwrap_or_else(|| (root.clone(), file.clone()));
+        // What a commit says is compared; a copy of the root is only where to begin.
+        let own_root = match commit {
+            Some(_) => (root, file),
+            None => newest.clone(),
+        };
         Intended {
-            commit: None,
-            root,
-            root_file,
+            commit,
+            root: newest.0,
+            own_root,
         }
     }
 
@@ -212,7 +221,8 @@ impl Places {
             let sameness = reference.beside_commit(*bundle);
             looks.insert(0, look("git", commit.clone(), sameness));
         }
-        let roots = reference.beside_root(policies, (root, &wanted.root_file));
+        let (own, file) = &wanted.own_root;
+        let roots = reference.beside_root(policies, (own, file));
         looks.push(look("root", place(), roots));
         looks.push(look("rows", place(), reference.beside_rows(policies)));
         let timestamp = reference.beside_timestamp(policies, root, now);

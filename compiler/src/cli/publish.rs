@@ -134,7 +134,6 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failu
         let differs = format!("what {source} makes is {}, not {expected}", built.digest);
         return Err(Failure::new(Exit::Differs, differs).with_help("nothing is published"));
     }
-    is_named(&valid, &root, &channel, &built)?;
     let publication = Publication {
         channel: &channel,
         built: &built,
@@ -147,6 +146,11 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failu
         now: Timestamp::now(),
         again: args.again,
     };
+    // Before who may sign under it is asked: under an older root everything would be in vain.
+    if let Ok(store) = args.target.store.open() {
+        by_newest_root(&publication, &Policies::new(store), args.target.plan)?;
+    }
+    is_named(&valid, &root, &channel, &built)?;
     // 2. What it would do, whether anybody has to sign it off, and then the writes.
     let dir = args.repository.dir.to_string_lossy();
     finish(
@@ -238,6 +242,29 @@ pub(super) fn finish<S: Items>(
     let mut body = body(planned, "published", None);
     with_root(&mut body, out);
     answer(Exit::Fine, text, body)
+}
+
+/// Checks that sidecars go by no newer root. A root that is missing between others in the store is put there on the way.
+fn by_newest_root<S: Items>(
+    publication: &Publication<'_>,
+    policies: &Policies<S>,
+    is_plan: bool,
+) -> Result<(), Failure> {
+    let Err(older) = publication.is_newest_root(policies) else {
+        return Ok(());
+    };
+    let missing = match is_plan {
+        true => None,
+        false => publication.hand_out_root(policies, false)?,
+    };
+    let failure = Failure::from(older);
+    Err(match missing {
+        None => failure,
+        Some(RootOut { version, .. }) => failure.with_help(format!(
+            "version {version} was missing in the store and is there now; publish a commit that has the newest \
+             trust/root.dsse.json"
+        )),
+    })
 }
 
 /// Returns what became of the trust root, as a line.

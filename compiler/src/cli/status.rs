@@ -36,7 +36,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failure> {
     let root_file = read_whole(&args.root, MAX_ROOT_BYTES)?;
     let root = TrustRoot::open(&root_file, Timestamp::MIN).map_err(Failure::untrusted)?;
-    let wanted = args.places.newest(root, root_file);
+    let wanted = args.places.newest(root, root_file, None);
     // Only the date of the newest one counts.
     let expires = wanted.root.statement().expires;
     if Timestamp::now() >= expires {

@@ -41,10 +41,10 @@ impl Publication<'_> {
     }
 
     /// Checks that the store has no root that follows this one: sidecars would refuse what is signed under it.
-    pub(super) fn is_newest_root<S: Items>(
-        &self,
-        policies: &Policies<S>,
-    ) -> Result<(), PublishError> {
+    ///
+    /// # Errors
+    /// [`PublishError::OlderRoot`]
+    pub fn is_newest_root<S: Items>(&self, policies: &Policies<S>) -> Result<(), PublishError> {
         let (newer, _not_next) = policies.newer_roots(self.root);
         newer.last().map_or(Ok(()), |newest| {
             Err(PublishError::OlderRoot {

@@ -204,6 +204,14 @@ impl RootFollower {
             let path = follower.file;
             return Err(RootError::Older { path, ours, seen });
         }
+        let given = watched
+            .borrow()
+            .before
+            .first()
+            .map(|given| given.statement().version);
+        if let Some(given) = given {
+            tracing::info!(version = ours, given, "trust root followed to the newest");
+        }
         follower.warn(now);
         Ok((follower, watched))
     }
