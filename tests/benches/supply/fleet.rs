@@ -58,7 +58,7 @@ pub(crate) async fn measure() -> anyhow::Result<()> {
     let count = times.len();
     let [p50, p99] = [500, 990].map(|share| super::percentile(&mut times, share));
     println!(
-        "publish to {SIDECARS} sidecars, a poll of {POLL:?}: enforced after p50 {p50:.0?}, p99 {p99:.0?} ({count} times): {:.2} \
+        "publish to {SIDECARS} sidecars, a poll of {POLL:?}: enforced after p50 {p50:.2?}, p99 {p99:.2?} ({count} times): {:.2} \
          polls",
         super::ratio(p99, POLL)
     );
@@ -68,7 +68,7 @@ pub(crate) async fn measure() -> anyhow::Result<()> {
     ensure!(output.status.success(), "{}", said(&output));
     let times = all(&clients, |now| !now.stops.is_empty()).await?;
     let last = times.into_iter().max().context("sidecars")?;
-    println!("stop: in force at all {SIDECARS} sidecars after {last:.0?}");
+    println!("stop: in force at all {SIDECARS} sidecars after {last:.2?}");
     for sidecar in sidecars.drain(1..) {
         sidecar.terminate().await?;
     }

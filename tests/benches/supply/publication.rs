@@ -170,8 +170,8 @@ fn compare(what: &str, desk: &Desk, fresh: &mut dyn FnMut() -> StoreAddress) {
     let [plan, write, bare] =
         [plans, writes, bare].map(|mut times| super::percentile(&mut times, 500));
     println!(
-        "publish {RULES} rules to {what}: {items} items; plan {plan:.0?}, writes {write:.0?}, the same items stored by a bare \
-         loop {bare:.0?}: {:.2} times (medians of {ROUNDS})",
+        "publish {RULES} rules to {what}: {items} items; plan {plan:.2?}, writes {write:.2?}, the same items stored by a bare \
+         loop {bare:.2?}: {:.2} times (medians of {ROUNDS})",
         super::ratio(write, bare)
     );
 }
