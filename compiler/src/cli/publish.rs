@@ -146,11 +146,13 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<CommandAnswer, Failu
         now: Timestamp::now(),
         again: args.again,
     };
-    // Before who may sign under it is asked: under an older root everything would be in vain.
-    if let Ok(store) = args.target.store.open() {
-        by_newest_root(&publication, &Policies::new(store), args.target.plan)?;
+    if let Err(failure) = is_named(&valid, &root, &channel, &built) {
+        // Under an older root everything is in vain, and that is said before whose key is missing in it.
+        if let Ok(store) = args.target.store.open() {
+            by_newest_root(&publication, &Policies::new(store), args.target.plan)?;
+        }
+        return Err(failure);
     }
-    is_named(&valid, &root, &channel, &built)?;
     // 2. What it would do, whether anybody has to sign it off, and then the writes.
     let dir = args.repository.dir.to_string_lossy();
     finish(
@@ -182,7 +184,13 @@ pub(super) fn finish<S: Items>(
         Format::Text => Ok(CommandAnswer::text(exit, text)),
     };
     let digest = publication.built.digest;
-    let plan = publication.plan(policies)?;
+    let plan = match publication.plan(policies) {
+        Err(PublishError::OlderRoot { .. }) => {
+            by_newest_root(publication, policies, target.plan)?;
+            publication.plan(policies)?
+        }
+        plan => plan?,
+    };
     let planned = match &plan {
         Plan::Release(planned) => planned,
         Plan::Unchanged(version) => {

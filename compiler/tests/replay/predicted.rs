@@ -1,6 +1,7 @@
 //! `replay --predicted`: what flips and was not told of.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -115,4 +116,34 @@ fn a_prediction_of_another_change_or_of_nothing_is_none() {
         assert_eq!(run.exit, 2, "{}", run.stderr);
         assert!(run.stderr.contains(why), "{why} is not in\n{}", run.stderr);
     }
+}
+
+#[test]
+fn what_diff_really_prints_is_a_prediction_of_what_it_compared() {
+    let desk = Desk::new();
+    desk.log("a.jsonl", &[refund(45_000), note("ana")]);
+    notes_need_a_supervisor(&desk);
+    let diff = Command::new(env!("CARGO_BIN_EXE_stopgate"))
+        .args(["diff", "p", "--base", "base", "--format=json"])
+        .current_dir(desk.path(""))
+        .output();
+    fs::write(desk.path("diff.json"), diff.expect("it runs").stdout).expect("written");
+    let args = ["p", "--log=a.jsonl", "--base=base", "--predicted=diff.json"];
+    let run = desk.run(&args);
+    assert_eq!(run.exit, 0, "{}", run.stderr);
+    assert!(
+        run.stdout.contains("every flip was predicted"),
+        "{}",
+        run.stdout
+    );
+    // A change that came after it is none that it has told of.
+    desk.edit(
+        "rules/erp.yaml",
+        "amount_cents <= 50000",
+        "amount_cents <= 40000",
+    );
+    let run = desk.run(&args);
+    assert_eq!(run.exit, 5, "{}", run.stdout);
+    let named = "not predicted: erp/create_refund is stricter";
+    assert!(run.stdout.contains(named), "{}", run.stdout);
 }

@@ -48,8 +48,8 @@ impl Follower {
             marks: self.marks.clone(),
             kept: self.kept_marks.clone(),
             most: self.followed.policy.max_bytes.bytes(),
-            // Of the one in force nothing is read into memory, unless it has to be kept again.
-            in_force: in_force.filter(|_| !self.keeper.is_spoilt()),
+            // Of the one in force nothing is read into memory, unless it has to be kept again, or its release was never seen.
+            in_force: in_force.filter(|_| !self.keeper.is_spoilt() && self.release_file.is_some()),
         };
         let deadline = self.followed.policy.deadline.duration();
         let looked = self.looker.look(deadline, move || look.look()).await;

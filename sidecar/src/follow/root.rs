@@ -355,8 +355,8 @@ impl RootFollower {
         self.root.send_modify(|root| *root = root.followed_by(next));
     }
 
-    /// Keeps what was taken and is not kept yet. What the disk does not take is tried again at the next look: no disk of ours holds up a root
-    /// that takes a key away.
+    /// Keeps what was taken and is not kept yet. What the disk does not take is tried again at the next look: no disk of ours
+    /// holds up a root that takes a key away for longer than a look may last.
     pub(crate) async fn keep(&mut self) {
         if self.unkept.is_empty() {
             return;

@@ -10,6 +10,7 @@ use stopgate_decide::record::{RecordBody, RootRecord};
 use stopgate_decide::supply::{Release, Signed, UNVOUCHED};
 
 use super::look::RefusedUpdate;
+use super::refusal::Refusal;
 use super::root::Root;
 use super::{Follower, Updated};
 
@@ -29,7 +30,9 @@ impl Follower {
             version: root.version(),
         });
         if let Err(error) = self.audit.append(&record).await {
-            tracing::error!(%error, "trust root not recorded, it is taken at the next look");
+            let message = format!("the trust root in force cannot be recorded: {error}");
+            let refused = RefusedUpdate::new(Refusal::AuditUnavailable, message);
+            self.refuse(refused).await;
             return false;
         }
         self.root_recorded = true;

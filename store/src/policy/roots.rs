@@ -102,14 +102,18 @@ impl<S: Items> Policies<S> {
                 change: Change::Put(Item::new([(DOCUMENT, Value::Bytes(file.to_vec()))])?),
             })
         };
-        // Whoever comes second finds what the first one has put.
-        if self.moved(&[write(vec![Condition::Absent])?])? == Moved::Here {
-            return Ok(HandedOut::Put);
-        }
-        let there = match self.root(version) {
-            Ok(Some(there)) => there,
-            Ok(None) | Err(StoreError::Spoilt { .. }) => Vec::new(),
-            Err(error) => return Err(error),
+        let found = || match self.root(version) {
+            Ok(found) => Ok(found),
+            Err(StoreError::Spoilt { .. }) => Ok(Some(Vec::new())),
+            Err(error) => Err(error),
+        };
+        let there = match found()? {
+            Some(there) => there,
+            None if self.moved(&[write(vec![Condition::Absent])?])? == Moved::Here => {
+                return Ok(HandedOut::Put);
+            }
+            // Whoever comes second finds what the first one has put.
+            None => found()?.unwrap_or_default(),
         };
         if there == file {
             return Ok(HandedOut::There);

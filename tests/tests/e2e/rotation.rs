@@ -19,6 +19,15 @@ use stopgate_tests::stage::{Hours, Stage, said};
 
 use crate::supply::{GUARDRAILS, NEVER, append, enforces, refuses, status};
 
+/// Signs which release is the newest.
+const TIMESTAMP: [&str; 5] = [
+    "timestamp",
+    "--channel=dev",
+    "--store=dir:channels",
+    "--root=root.dsse.json",
+    "--key=clock.key",
+];
+
 /// Makes the next root with `more` arguments, in the policy repository alone.
 fn next(stage: &Stage, more: &[&str]) -> anyhow::Result<()> {
     let root = "policies/trust/root.dsse.json";
@@ -113,14 +122,7 @@ fn two_versions(stage: &Stage, channel: &Channel<'_>) -> anyhow::Result<()> {
 
 /// Checks that the timestamper signs for the channel, and a sidecar that has seen nothing enforces it.
 async fn is_served(stage: &Stage, version: i64) -> anyhow::Result<()> {
-    let timestamp = [
-        "timestamp",
-        "--channel=dev",
-        "--store=dir:channels",
-        "--root=root.dsse.json",
-        "--key=clock.key",
-    ];
-    let output = stage.stopgate(timestamp)?;
+    let output = stage.stopgate(TIMESTAMP)?;
     ensure!(output.status.success(), "{}", said(&output));
     fs::remove_dir_all(stage.path("state"))?;
     let mut sidecar = Sidecar::start(stage).await?;
@@ -141,6 +143,7 @@ async fn p6_a_publisher_is_replaced_and_no_sidecar_is_started_again() -> anyhow:
     let (code, told) = publish(&stage, "ci2", &["--again"])?;
     ensure!(code == Some(8), "{told}");
     next(&stage, &["--publisher=ci2.pub"])?;
+    let second = fs::read(stage.policies().join("trust/root.dsse.json"))?;
     let (code, told) = publish(&stage, "ci2", &["--plan"])?;
     ensure!(
         code == Some(0) && told.contains("nothing is written"),
@@ -197,6 +200,23 @@ async fn p6_a_publisher_is_replaced_and_no_sidecar_is_started_again() -> anyhow:
     sidecar.terminate().await?;
     let now = drift(&stage)?;
     ensure!(now.contains("version 2 is missing in the store"), "{now}");
+    // Publishing under the root that is missing puts it there; the newest one is put there by whoever publishes next.
+    let (code, told) = publish(&stage, "ci2", &[])?;
+    ensure!(
+        code == Some(0) && told.contains("and version 2 is not"),
+        "{told}"
+    );
+    let newest = fs::read(stage.policies().join("trust/root.dsse.json"))?;
+    fs::write(stage.policies().join("trust/root.dsse.json"), &second)?;
+    let (code, told) = publish(&stage, "ci2", &[])?;
+    ensure!(
+        code == Some(8) && told.contains("and is there now"),
+        "{told}"
+    );
+    fs::write(stage.policies().join("trust/root.dsse.json"), newest)?;
+    let now = drift(&stage)?;
+    ensure!(now.contains("same       root dev: version 3"), "{now}");
+    fs::remove_dir_all(channel.store_path().join("items/ROOT"))?;
     // And without what it has kept of them, it takes nothing by an older one.
     for version in [2, 3] {
         fs::remove_file(stage.path(&format!("state/root.{version}.json")))?;
@@ -297,14 +317,7 @@ async fn p6_a_reviewer_leaves_and_what_was_signed_off_stays_in_force() -> anyhow
     let old_root = fs::read(stage.root())?;
     let mut sidecar = Sidecar::start(&stage).await?;
     enforces(&mut sidecar, 1).await?;
-    let timestamp = [
-        "timestamp",
-        "--channel=dev",
-        "--store=dir:channels",
-        "--root=root.dsse.json",
-        "--key=clock.key",
-    ];
-    let output = stage.stopgate(timestamp)?;
+    let output = stage.stopgate(TIMESTAMP)?;
     ensure!(output.status.success(), "{}", said(&output));
     let output = stage.stopgate(["keygen", "zoe"])?;
     ensure!(output.status.success(), "{}", said(&output));
@@ -323,7 +336,7 @@ async fn p6_a_reviewer_leaves_and_what_was_signed_off_stays_in_force() -> anyhow
         "{events}"
     );
     // The timestamper goes on, and by no older root once it has signed under this one.
-    let output = stage.stopgate(timestamp)?;
+    let output = stage.stopgate(TIMESTAMP)?;
     ensure!(output.status.success(), "{}", said(&output));
     // Who comes later has nothing to stand on, so the next release is signed off.
     append(&stage, GUARDRAILS, NEVER)?;
@@ -348,7 +361,7 @@ async fn p6_a_reviewer_leaves_and_what_was_signed_off_stays_in_force() -> anyhow
         "{told}"
     );
     fs::remove_dir_all(channel.store_path().join("items/ROOT"))?;
-    let output = stage.stopgate(timestamp)?;
+    let output = stage.stopgate(TIMESTAMP)?;
     ensure!(output.status.code() == Some(8), "{}", said(&output));
     Ok(())
 }
